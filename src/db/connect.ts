@@ -10,9 +10,9 @@ export type Tx = Transaction<Database>;
 
 // A caller waits at most 3 s for a dead database: for a connection, or for an answer on one that was alive just before.
 const connectTimeoutMs = 2_000;
-const defaultQueryTimeoutMs = 2_900;
+const defaultQueryTimeoutMs = 2_500;
 // The server gives up first, so that its connection survives a slow statement.
-const serverGivesUpEarlierMs = 400;
+const serverGivesUpEarlierMs = 500;
 const idleInTransactionTimeoutMs = 10_000;
 const idleConnectionMs = 60_000;
 const connectionLifetimeS = 1_800;
@@ -25,7 +25,7 @@ export interface ConnectOptions {
   poolSize: number;
   /** Prepares statements under a name, 1.45 times as fast (default). Off for pgbouncer before 1.21 in transaction mode. */
   statementNames?: boolean;
-  /** How long one statement may take (default 2.9 s). Migrations need longer: `migrationTimeoutMs`. */
+  /** How long one statement may take (default 2.5 s). Migrations need longer: `migrationTimeoutMs`. */
   queryTimeoutMs?: number;
   onQuery?: OnQuery;
   log: Log;

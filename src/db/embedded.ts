@@ -158,22 +158,27 @@ async function ready(
 ): Promise<string | undefined> {
   const deadline = performance.now() + readyTimeoutMs;
   let ended: string | undefined;
-  postgres.once("error", (error) => {
+  const onExit = (code: number | null, signal: string | null) => {
+    ended = `the embedded Postgres ended (${signal ?? code}) as it started: ${log.sinceMark()}`;
+  };
+  postgres.once("exit", onExit);
+  postgres.on("error", (error) => {
     ended = error.message;
   });
-  postgres.once("exit", (code, signal) => {
-    ended = `the embedded Postgres ended (${signal ?? code}) as it started: ${log.sinceMark()}`;
-  });
-  while (ended === undefined) {
-    const { pid, status } = readPidFile(directory);
-    if (pid !== undefined && pid === postgres.pid && status === "ready") return undefined;
-    if (performance.now() > deadline) {
-      postgres.kill("SIGQUIT");
-      return `the embedded Postgres was not ready within ${readyTimeoutMs} ms: ${log.sinceMark()}`;
+  try {
+    while (ended === undefined) {
+      const { pid, status } = readPidFile(directory);
+      if (pid !== undefined && pid === postgres.pid && status === "ready") return undefined;
+      if (performance.now() > deadline) {
+        postgres.kill("SIGQUIT");
+        return `the embedded Postgres was not ready within ${readyTimeoutMs} ms: ${log.sinceMark()}`;
+      }
+      await delay(pollMs);
     }
-    await delay(pollMs);
+    return ended;
+  } finally {
+    postgres.off("exit", onExit);
   }
-  return ended;
 }
 
 async function freePort(): Promise<number> {

@@ -25,9 +25,9 @@ const unavailableStates = new Set([
 // connection exceptions, insufficient resources (too many connections, disk full), system errors.
 const unavailableClasses = new Set(["08", "53", "58"]);
 
-// node-pg and pg-pool give these no code.
+// node-pg, pg-pool and Kysely give these no code.
 const unavailableMessages =
-  /^(Connection terminated|Connection was abandoned|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
+  /^(Connection terminated|Connection was abandoned|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|driver has already been destroyed|Postgres connection has been discarded)/;
 
 /**
  * True where the database cannot serve now (refused, reset, timed out, shutting down, out of resources, read only), so

@@ -11,14 +11,17 @@ const immediateShutdownMs = 5_000;
 /** Stops a Postgres that outlived the process which had started it. */
 export async function endPredecessor(directory: string, log: Log): Promise<void> {
   const { pid, text } = readPidFile(directory);
-  if (pid === undefined || birthOf(pid) === undefined) return;
-  if (isPostgresOn(pid, directory)) {
+  if (pid === undefined) return;
+  if (birthOf(pid) !== undefined && isPostgresOn(pid, directory)) {
     log.warn({ pid }, "the embedded Postgres outlived its server; stopping it");
-    return await endPostgres(pid, log);
+    await endPostgres(pid, log);
   }
-  // Some other process has this pid by now, and Postgres would wait for it for ever. It disregards a file that names its
-  // own parent, and still looks for survivors that use its memory; without the file it would not.
-  writeFileSync(join(directory, "postmaster.pid"), text.replace(/^\d+/, String(process.pid)));
+  // Postgres would wait for ever for a pid that belongs to somebody else by now, or to a corpse that nobody has buried
+  // (in a container without an init). It disregards a file that names its own parent, and still looks for survivors
+  // that use its memory; without the file it would not.
+  if (readPidFile(directory).pid === pid) {
+    writeFileSync(join(directory, "postmaster.pid"), text.replace(/^\d+/, String(process.pid)));
+  }
 }
 
 /** Ends that Postgres: fast (open transactions are rolled back), then at once (it recovers at its next start). */

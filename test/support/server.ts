@@ -7,6 +7,8 @@ export const quietLog: Log = { info: () => undefined, warn: () => undefined, err
 /** Runs `use` on one connection, outside of any pool. */
 export async function withServer<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  // Whoever waits for an answer is told by the query.
+  client.on("error", () => undefined);
   await client.connect();
   try {
     return await use(client);
