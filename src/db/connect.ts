@@ -1,0 +1,78 @@
+import { Kysely, PostgresDialect, type Transaction } from "kysely";
+import pg from "pg";
+import { guardPool, type OnQuery } from "./guarded-pool.ts";
+import type { Log } from "./log.ts";
+import type { Database } from "./schema.ts";
+import { createStatementNames } from "./statement-names.ts";
+
+export type Db = Kysely<Database>;
+export type Tx = Transaction<Database>;
+
+// A caller waits at most 3 s for a dead database: for a connection, or for an answer on one that was alive just before.
+const connectTimeoutMs = 2_000;
+const defaultQueryTimeoutMs = 2_500;
+// The server gives up first, so that its connection survives a slow statement.
+const serverGivesUpEarlierMs = 500;
+const idleInTransactionTimeoutMs = 10_000;
+const idleConnectionMs = 60_000;
+const connectionLifetimeS = 1_800;
+const keepAliveAfterMs = 10_000;
+
+export interface ConnectOptions {
+  /** A postgres:// URL. Behind pgbouncer, list statement_timeout and idle_in_transaction_session_timeout in its ignore_startup_parameters. */
+  url: string;
+  /** At most so many connections. */
+  poolSize: number;
+  /** Prepares statements under a name, 1.45 times as fast (default). Off for pgbouncer before 1.21 in transaction mode. */
+  statementNames?: boolean;
+  /** How long one statement may take (default 2.5 s). Migrations need longer: `migrationTimeoutMs`. */
+  queryTimeoutMs?: number;
+  onQuery?: OnQuery;
+  log: Log;
+}
+
+/** Connections of a pool: all, those without work, and callers that wait for one. */
+export interface PoolStats {
+  total: number;
+  idle: number;
+  waiting: number;
+}
+
+/**
+ * Returns the database behind a bounded pool; connects on first use. No statement hangs: each fails within 3 s where
+ * Postgres is gone (see `isUnavailable`), and works again once it is back. timestamptz is a Date, int8 a string.
+ * `destroy()` closes it.
+ */
+export function connect(options: ConnectOptions): Db & { poolStats(): PoolStats } {
+  const pool = new pg.Pool(poolConfig(options));
+  // Without a listener, a connection that dies while idle would end the process.
+  pool.on("error", (error) =>
+    options.log.warn({ error: error.message }, "an idle database connection was lost"),
+  );
+  const names = options.statementNames === false ? () => undefined : createStatementNames();
+  const guarded = guardPool(pool, names, options.onQuery ?? (() => undefined));
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: guarded }) });
+  return Object.assign(db, {
+    poolStats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+  });
+}
+
+function poolConfig({
+  url,
+  poolSize,
+  queryTimeoutMs = defaultQueryTimeoutMs,
+}: ConnectOptions): pg.PoolConfig {
+  return {
+    connectionString: url,
+    application_name: "latchkey",
+    max: poolSize,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    statement_timeout: Math.max(1, queryTimeoutMs - serverGivesUpEarlierMs),
+    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+    idleTimeoutMillis: idleConnectionMs,
+    maxLifetimeSeconds: connectionLifetimeS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveAfterMs,
+  };
+}

@@ -1,0 +1,79 @@
+const unavailableCodes = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ECONNABORTED",
+  "ETIMEDOUT",
+  "EPIPE",
+  "EHOSTUNREACH",
+  "EHOSTDOWN",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
+
+const unavailableStates = new Set([
+  "25006", // read_only_sql_transaction: we reached a standby
+  "25P03", // idle_in_transaction_session_timeout
+  "57014", // query_canceled: statement_timeout
+  "57P01", // admin_shutdown
+  "57P02", // crash_shutdown
+  "57P03", // cannot_connect_now
+  "57P05", // idle_session_timeout
+]);
+
+// connection exceptions, insufficient resources (too many connections, disk full), system errors.
+const unavailableClasses = new Set(["08", "53", "58"]);
+
+// node-pg, pg-pool and Kysely give these no code.
+const unavailableMessages =
+  /^(Connection terminated|Connection was abandoned|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|driver has already been destroyed|Postgres connection has been discarded)/;
+
+/**
+ * True where the database cannot serve now (refused, reset, timed out, shutting down, out of resources, read only), so
+ * that the same call may succeed later. False for everything that a retry would not mend.
+ */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = codeOf(error);
+  if (code !== undefined) {
+    if (unavailableCodes.has(code) || unavailableStates.has(code)) return true;
+    if (isSqlState(code)) return unavailableClasses.has(code.slice(0, 2));
+  }
+  if (unavailableMessages.test(error.message)) return true;
+  // A name with several addresses fails with one error for each.
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable);
+  return error.cause !== undefined && isUnavailable(error.cause);
+}
+
+/** True where a unique constraint (this one, if named) refused a row. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  if (codeOf(error) !== "23505") return false;
+  return constraint === undefined || fieldOf(error, "constraint") === constraint;
+}
+
+/** True where the whole transaction may be run again at once: serialization failure, deadlock, stale plan. */
+export function isRetryable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "40001" || code === "40P01" || isStalePlan(error);
+}
+
+/** True where a named statement was prepared before a migration changed its columns. */
+export function isStalePlan(error: unknown): boolean {
+  return codeOf(error) === "0A000" && fieldOf(error, "routine") === "RevalidateCachedQuery";
+}
+
+function codeOf(error: unknown): string | undefined {
+  return fieldOf(error, "code");
+}
+
+function fieldOf(error: unknown, name: string): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === "string" ? value : undefined;
+}
+
+// Node's own codes of five characters (EPIPE) begin with E; no class of SQLSTATE does.
+function isSqlState(code: string): boolean {
+  return /^[0-9A-Z]{5}$/.test(code) && !code.startsWith("E");
+}

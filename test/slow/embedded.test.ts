@@ -1,0 +1,176 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { birthOf } from "../../src/db/process.ts";
+import {
+  createGround,
+  type Ground,
+  gone,
+  postmasterOf,
+  query,
+  reportOf,
+} from "../support/embedded-process.ts";
+
+const isRoot = process.geteuid?.() === 0;
+const nobody = { uid: 65_534, gid: 65_534 };
+const write = "create table kept as select 42 as answer";
+const kept = "select answer from kept";
+const answer = [{ answer: 42 }];
+
+// As root everything runs twice; otherwise only as the ordinary user that we are, since nobody else can become root.
+describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as %s", (name) => {
+  let ground: Ground;
+  beforeEach(() => {
+    ground = createGround(isRoot && name !== "root" ? nobody : undefined);
+  });
+  afterEach(() => ground.clear());
+
+  test("what was committed is there after a stop and a start", async () => {
+    const first = await ground.start();
+    await query(first.url, write);
+    await first.order("stop");
+    expect(birthOf(first.postgres)).toBeUndefined();
+    const second = await ground.start();
+    expect(await query(second.url, kept)).toEqual(answer);
+  });
+
+  test("a server that exits without stopping takes Postgres with it", async () => {
+    const server = await ground.start();
+    await server.order("exit");
+    await gone(server.postgres);
+  });
+
+  test("kill -9 of the server: the next one takes over the Postgres that it left", async () => {
+    const first = await ground.start();
+    await query(first.url, write);
+    await first.kill();
+    expect(birthOf(first.postgres)).toBeDefined();
+    const second = await ground.start();
+    expect(birthOf(first.postgres)).toBeUndefined();
+    expect(await query(second.url, kept)).toEqual(answer);
+  });
+
+  test("kill -9 of Postgres: it is back at the same address with everything committed", async () => {
+    const server = await ground.start();
+    await query(server.url, write);
+    process.kill(server.postgres, "SIGKILL");
+    await gone(server.postgres);
+    await vi.waitFor(async () => expect(await query(server.url, kept)).toEqual(answer), { timeout: 10_000 });
+    await server.order("stop");
+    expect(postmasterOf(ground.dataDir)).toBeUndefined();
+  });
+
+  test("kill -9 of Postgres while a statement runs: it is back nevertheless", async () => {
+    const server = await ground.start();
+    const running = query(server.url, "select pg_sleep(5)").catch(() => undefined);
+    await vi.waitFor(async () =>
+      expect(
+        await query(server.url, "select from pg_stat_activity where wait_event = 'PgSleep'"),
+      ).toHaveLength(1),
+    );
+    process.kill(server.postgres, "SIGKILL");
+    await vi.waitFor(async () => expect(await query(server.url, "select 1 as one")).toHaveLength(1), {
+      timeout: 20_000,
+    });
+    await running;
+  });
+
+  test("kill -9 of both: the stale postmaster.pid blocks nobody", async () => {
+    const first = await ground.start();
+    await query(first.url, write);
+    await first.kill();
+    process.kill(first.postgres, "SIGKILL");
+    await gone(first.postgres);
+    expect(postmasterOf(ground.dataDir)).toBe(first.postgres);
+    expect(await query((await ground.start()).url, kept)).toEqual(answer);
+  });
+
+  test("a stale postmaster.pid that names somebody else's process blocks nobody and harms no one", async () => {
+    const first = await ground.start();
+    await query(first.url, write);
+    await first.kill();
+    process.kill(first.postgres, "SIGKILL");
+    await gone(first.postgres);
+    const pidFile = join(ground.dataDir, "postgres", "postmaster.pid");
+    const { uid, gid } = statSync(pidFile);
+    const bystander = spawn(
+      process.execPath,
+      ["-e", "setInterval(() => {}, 1000)"],
+      isRoot ? { uid, gid, cwd: "/" } : {},
+    );
+    try {
+      writeFileSync(pidFile, readFileSync(pidFile, "utf8").replace(/^\d+/, String(bystander.pid)));
+      expect(await query((await ground.start()).url, kept)).toEqual(answer);
+      expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
+    } finally {
+      bystander.kill("SIGKILL");
+      await once(bystander, "exit");
+    }
+  });
+
+  test("kill -9 while the database is being made: the next start makes it", async () => {
+    const entries = () => (existsSync(ground.dataDir) ? readdirSync(ground.dataDir) : []);
+    const server = ground.launch();
+    await vi.waitFor(() => expect(entries().some((entry) => entry.startsWith("postgres.new-"))).toBe(true), {
+      interval: 5,
+      timeout: 10_000,
+    });
+    server.kill("SIGKILL");
+    await once(server, "exit");
+    expect(existsSync(join(ground.dataDir, "postgres"))).toBe(false);
+    await query((await ground.start()).url, write);
+    expect(entries().filter((entry) => entry.startsWith("postgres.new-"))).toEqual([]);
+  });
+
+  test("a second server on the same data directory is refused in one line with directory and pid", async () => {
+    const first = await ground.start();
+    const line = `the data directory ${ground.dataDir} is in use by process ${first.process.pid}`;
+    expect(await ground.refusal()).toBe(line);
+    expect(await query(first.url, "select 1 as one")).toHaveLength(1);
+  });
+
+  test("of many servers that find a killed one's lock, exactly one starts", async () => {
+    const dead = await ground.start();
+    await dead.kill();
+    const reports = await Promise.all(Array.from({ length: 6 }, () => reportOf(ground.launch())));
+    const winners = reports.flatMap((report) => ("url" in report ? [report] : []));
+    expect(winners).toHaveLength(1);
+    const refusals = reports.flatMap((report) => ("error" in report ? [report.error] : []));
+    expect(refusals.every((error) => error.includes("is in use by process"))).toBe(true);
+    expect(readdirSync(ground.dataDir).filter((entry) => entry.startsWith("lock"))).toEqual(["lock"]);
+  });
+
+  test("a lock whose pid belongs to another process by now blocks nobody", async () => {
+    const first = await ground.start();
+    await first.order("stop");
+    expect(existsSync(join(ground.dataDir, "lock"))).toBe(false);
+    writeFileSync(join(ground.dataDir, "lock"), `${process.pid} another-boot:1 5b0a`, { mode: 0o644 });
+    await ground.start();
+  });
+
+  test("the password is in no argument, and in no file that others can read", async () => {
+    const server = await ground.start();
+    const { password } = new URL(server.url);
+    expect(password).toHaveLength(32);
+    for (const file of ["cmdline", "environ"]) {
+      expect(readFileSync(`/proc/${server.postgres}/${file}`, "utf8")).not.toContain(password);
+    }
+    expect(statSync(ground.dataDir).mode & 0o777).toBe(0o700);
+    for (const entry of readdirSync(ground.dataDir, { withFileTypes: true })) {
+      expect(statSync(join(ground.dataDir, entry.name)).mode & 0o077, entry.name).toBe(0);
+    }
+  });
+
+  test("a wrong password is refused", async () => {
+    const url = new URL((await ground.start()).url);
+    url.password = "wrong";
+    await expect(query(url.href, "select 1")).rejects.toMatchObject({ code: "28P01" });
+  });
+
+  test("Postgres does not run as root", async () => {
+    const status = readFileSync(`/proc/${(await ground.start()).postgres}/status`, "utf8");
+    expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe("0");
+  });
+});
