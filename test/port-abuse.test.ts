@@ -22,7 +22,7 @@ import {
   refused,
   text,
 } from "./support/hostile.ts";
-import { connectRaw, openTestPort, selfSigned, shortLimits } from "./support/net.ts";
+import { connectRaw, openTestPort, selfSigned, shortLimits, trickle } from "./support/net.ts";
 
 describe("is cut off, and told of once:", () => {
   test.each([
@@ -80,6 +80,14 @@ describe("is cut off, and told of once:", () => {
     const raw = await connectRaw(port.port, `${check}x: ${"y".repeat(defaultLimits.maxHeaderBytes)}\r\n\r\n`);
     expect(await raw.closed).toMatch(/^HTTP\/1.1 431 /);
     expect(await port.refusals()).toEqual(refused("headers_too_large"));
+  });
+
+  test("a client that goes on with its noise after it was refused", async () => {
+    const port = await openImpatientPort();
+    const raw = await connectRaw(port.port, "noise\r\n\r\n", { allowHalfOpen: true });
+    trickle(raw, "noise\r\n\r\n");
+    expect(await raw.closed).toMatch(/^HTTP\/1.1 400 /);
+    expect(await port.refusals()).toEqual(refused("not_http"));
   });
 
   test("a connection too many", async () => {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect as connectTls } from "node:tls";
 import { Code, ConnectError, createClient, type ServiceImpl, type Transport } from "@connectrpc/connect";
@@ -12,6 +13,7 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../gen/grpc/health/v1/health_pb.ts";
+import type { Handler } from "../src/net/exchange.ts";
 import { createHealthStatus, registerHealth } from "../src/net/health.ts";
 import { defaultLimits } from "../src/net/limits.ts";
 import { openPort } from "../src/net/port.ts";
@@ -145,6 +147,24 @@ test("an HTTP/1.1 client hears that the answer during a drain was the last", asy
   const drained = port.drain();
   finish();
   expect(await raw.closed).toMatch(/\r\nConnection: close\r\n/i);
+  await drained;
+});
+
+test("an HTTP/1.1 answer that had begun before the drain is the last of its connection, too", async () => {
+  const begun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const handler: Handler = (_, response) => {
+    if (!(response instanceof ServerResponse)) return;
+    response.writeHead(200, { "content-length": "2" });
+    response.write("h", () => begun.resolve());
+    void finish.promise.then(() => response.end("i"));
+  };
+  const port = await openTestPort({ handler, limits: { ...defaultLimits, drainGraceMs: 60_000 } });
+  const raw = await connectRaw(port.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await begun.promise;
+  const drained = port.drain();
+  finish.resolve();
+  expect(await raw.closed).toMatch(/\r\n\r\nhi$/);
   await drained;
 });
 

@@ -70,7 +70,8 @@ function watch(
   const timer = setInterval(() => {
     // A request that is being answered may stay open: so do the streams that go both ways. Of HTTP/1, node takes care.
     const isAnswering = response.headersSent && !response.writableEnded;
-    if (isHttp2(response) && !request.complete && !isAnswering) stop("slow_request");
+    const isLate = isHttp2(response) && response.stream.state.remoteClose !== 1;
+    if (isLate && !isAnswering) stop("slow_request");
     // Twice, so that an answer given just now has its time as well.
     else if (response.writableEnded && wasEnded) stop("slow_reader");
     wasEnded = response.writableEnded;

@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { onTestFinished } from "vitest";
 import { createHealthStatus, registerHealth } from "../../src/net/health.ts";
-import { handlerOf, openTestPort, shortLimits } from "./net.ts";
+import { connectRaw, handlerOf, openTestPort, shortLimits } from "./net.ts";
 
 /** What every HTTP/2 client sends first. */
 export const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -58,4 +58,10 @@ export async function text(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
+}
+
+/** Waits while two connections that do nothing fall one after the other to timeouts that are together longer than any. */
+export async function allTimeouts(port: { url: string; port: number }): Promise<void> {
+  await closeOf(openSession(port.url));
+  await (await connectRaw(port.port, check)).closed;
 }

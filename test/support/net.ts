@@ -58,8 +58,12 @@ export type Raw = {
 };
 
 /** Connects and sends something. */
-export async function connectRaw(port: number, first?: string | Uint8Array): Promise<Raw> {
-  const socket = connect(port, "127.0.0.1");
+export async function connectRaw(
+  port: number,
+  first?: string | Uint8Array,
+  options: { allowHalfOpen?: boolean } = {},
+): Promise<Raw> {
+  const socket = connect({ port, host: "127.0.0.1", ...options });
   let received = "";
   socket.setEncoding("latin1").on("data", (chunk: string) => {
     received += chunk;
