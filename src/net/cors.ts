@@ -1,0 +1,49 @@
+import { cors } from "@connectrpc/connect";
+import type { Handler, Request, Response } from "./exchange.ts";
+
+// Beside Connect's GET and POST, our HTTP/JSON routes.
+const methods = [...cors.allowedMethods, "PATCH", "DELETE"].join(", ");
+const requestHeaders = [...cors.allowedHeaders, "authorization", "latchkey-account", "x-request-id"].join(
+  ", ",
+);
+const responseHeaders = [...cors.exposedHeaders, "x-request-id", "www-authenticate", "retry-after"].join(
+  ", ",
+);
+const maxAgeSeconds = 7200;
+
+/**
+ * Lets web pages of these origins (or of all, `*`) call the handler from a browser. Credentials are never
+ * allowed: a bearer is a header, so cookies have no business here. Without origins nothing is added.
+ */
+export function withCors(origins: readonly string[], handler: Handler): Handler {
+  if (origins.length === 0) return handler;
+  const any = origins.includes("*");
+  const allowed = new Set(origins);
+  return (request, response) => {
+    // Also where the answer has no other trace of it, so that no cache serves one origin's answer to another.
+    response.setHeader("Vary", "Origin");
+    const origin = request.headers.origin;
+    const permitted = origin !== undefined && (any || allowed.has(origin));
+    if (permitted) response.setHeader("Access-Control-Allow-Origin", any ? "*" : origin);
+    if (isPreflight(request)) answerPreflight(response, permitted);
+    else {
+      if (permitted) response.setHeader("Access-Control-Expose-Headers", responseHeaders);
+      handler(request, response);
+    }
+  };
+}
+
+function isPreflight(request: Request): boolean {
+  const { origin, "access-control-request-method": method } = request.headers;
+  return request.method === "OPTIONS" && origin !== undefined && method !== undefined;
+}
+
+function answerPreflight(response: Response, permitted: boolean): void {
+  if (permitted) {
+    response.setHeader("Access-Control-Allow-Methods", methods);
+    response.setHeader("Access-Control-Allow-Headers", requestHeaders);
+    response.setHeader("Access-Control-Max-Age", String(maxAgeSeconds));
+  }
+  response.statusCode = 204;
+  response.end();
+}

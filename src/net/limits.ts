@@ -1,0 +1,71 @@
+/** What one client may cost. Every size and time of the network edge has its name here, and nowhere else. */
+export type Limits = {
+  /** Bytes of one request message, after decompression. */
+  readonly maxMessageBytes: number;
+  /** Bytes of all headers of one request. */
+  readonly maxHeaderBytes: number;
+  /** Headers of one request. */
+  readonly maxHeaders: number;
+  /** Milliseconds the longest deadline that a caller may ask for. */
+  readonly maxRpcTimeoutMs: number;
+
+  /** Connections at a time, over all clients; what comes on top is closed unread. */
+  readonly maxConnections: number;
+  /** Milliseconds in which a new connection must show what it speaks (or finish its TLS handshake). */
+  readonly prefaceTimeoutMs: number;
+  /** Milliseconds in which the headers of a request must be complete; on HTTP/2, of the connection's first one. */
+  readonly headersTimeoutMs: number;
+  /** Milliseconds in which a request must be complete or being answered, and a finished answer be taken. */
+  readonly requestTimeoutMs: number;
+  /** Milliseconds a connection may stay open with no request under way. */
+  readonly idleTimeoutMs: number;
+  /** Milliseconds between two looks for HTTP/1 requests that are late: the error of their timeouts. */
+  readonly checkIntervalMs: number;
+  /** Milliseconds a connection that is being closed may take to read its last bytes. */
+  readonly lingerMs: number;
+  /** Milliseconds that calls under way may take to finish while the server drains. */
+  readonly drainGraceMs: number;
+
+  /** HTTP/2 streams open at a time on one connection. */
+  readonly maxStreams: number;
+  /** Megabytes that one HTTP/2 connection may hold before it is refused further streams. */
+  readonly maxSessionMegabytes: number;
+  /** Streams that one HTTP/2 connection may cancel at once. */
+  readonly maxResetBurst: number;
+  /** Streams that one HTTP/2 connection may cancel per second for long. */
+  readonly maxResetsPerSecond: number;
+  /** Streams above `maxStreams` that one HTTP/2 connection may try to open before it is closed. */
+  readonly maxRejectedStreams: number;
+  /** Invalid HTTP/2 frames before the connection is closed. */
+  readonly maxInvalidFrames: number;
+  /** Entries of one HTTP/2 SETTINGS frame. */
+  readonly maxSettings: number;
+  /** HTTP/2 PINGs of ours that may go unanswered. */
+  readonly maxOutstandingPings: number;
+};
+
+/** The limits in production. Idle connections outlive the 60 s of the common load balancers, so that those close first. */
+export const defaultLimits: Limits = {
+  maxMessageBytes: 1024 * 1024,
+  maxHeaderBytes: 16 * 1024,
+  maxHeaders: 100,
+  maxRpcTimeoutMs: 600_000,
+
+  maxConnections: 10_000,
+  prefaceTimeoutMs: 5_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 75_000,
+  checkIntervalMs: 1_000,
+  lingerMs: 1_000,
+  drainGraceMs: 10_000,
+
+  maxStreams: 100,
+  maxSessionMegabytes: 10,
+  maxResetBurst: 1_000,
+  maxResetsPerSecond: 33,
+  maxRejectedStreams: 100,
+  maxInvalidFrames: 100,
+  maxSettings: 32,
+  maxOutstandingPings: 10,
+};

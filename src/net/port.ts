@@ -1,0 +1,119 @@
+import type { ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import { createExchanges, type Handler, type Request } from "./exchange.ts";
+import type { Limits } from "./limits.ts";
+import { hostPort, listen } from "./listen.ts";
+import { createRefusals, type Refusal, type RefusalReason, reasonOf } from "./refusal.ts";
+import { createPlainServers, createTlsServers, type Tls } from "./servers.ts";
+import { createSessions, destroyIn } from "./sessions.ts";
+
+/** What a port needs. */
+export type PortOptions = {
+  host: string;
+  /** 0 is any free one. */
+  port: number;
+  /** Absent: plain text. */
+  tls?: Tls | undefined;
+  handler: Handler;
+  limits: Limits;
+  /** Told once of every connection that was refused or cut off. */
+  onRefusal?: (refusal: Refusal) => void;
+  /** Told of what the handler threw; the client was answered 500. */
+  onError?: (error: unknown) => void;
+};
+
+/** A port that is open. */
+export type Port = {
+  host: string;
+  port: number;
+  url: string;
+  /** Accepts nothing new, lets what is under way finish, and resolves with every socket closed, in `drainGraceMs` at most. */
+  drain(): Promise<void>;
+};
+
+/**
+ * Opens one port for HTTP/1.1 and HTTP/2, both in plain text or both over TLS (1.2 or later).
+ * Rejects with one clear line where it cannot listen. No client can crash it or hold it for ever.
+ */
+export async function openPort(options: PortOptions): Promise<Port> {
+  const { limits, tls } = options;
+  const refusals = createRefusals(options.onRefusal);
+  const { front, http2, closeUnknown } = tls
+    ? createTlsServers(tls, limits)
+    : createPlainServers(limits, refusals);
+  const sockets = new Set<Socket>();
+  const sessions = createSessions(http2, limits, refusals);
+  const exchanges = createExchanges(options.handler, limits, {
+    tooSlow,
+    failed: options.onError ?? (() => {}),
+  });
+
+  front.maxConnections = limits.maxConnections;
+  front.on("drop", (client) => refusals.refuseUnseen("too_many_connections", client?.remoteAddress));
+  front.prependListener("connection", (socket: Socket) => {
+    sockets.add(socket);
+    refusals.note(socket);
+    // Errors of a connection are told by whoever speaks on it; this one is for the moments between two of them.
+    socket.on("error", () => {});
+    socket.once("close", () => sockets.delete(socket));
+  });
+  front.prependListener("secureConnection", refusals.note);
+  front.on("clientError", onClientError);
+  for (const server of new Set([front, http2])) server.on("request", exchanges.handler);
+
+  const address = await listen(front, options);
+  let drained: Promise<void> | undefined;
+  return {
+    ...address,
+    url: `${tls ? "https" : "http"}://${hostPort(address)}`,
+    drain: () => {
+      drained ??= drain();
+      return drained;
+    },
+  };
+
+  function tooSlow(request: Request, reason: RefusalReason): void {
+    if (!("stream" in request)) {
+      refusals.refuse(request.socket, reason);
+      return;
+    }
+    const session = request.stream.session as ServerHttp2Session | undefined;
+    const socket = sessions.socketOf(session);
+    if (!socket) return;
+    refusals.refuse(socket, reason);
+    // Others may share the connection, so their streams may finish; one that reads nothing cannot even be told.
+    sessions.end(session);
+    if (reason === "slow_reader") destroyIn(socket, limits.lingerMs);
+  }
+
+  function onClientError(error: Error, socket: Socket): void {
+    const reason = reasonOf(error);
+    if (reason) refusals.refuse(socket, reason);
+    const answer = reason && answers[reason];
+    if (!answer || !socket.writable || exchanges.isAnswering(socket)) {
+      socket.destroy();
+      return;
+    }
+    socket.end(`HTTP/1.1 ${answer}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    destroyIn(socket, limits.lingerMs);
+  }
+
+  async function drain(): Promise<void> {
+    const closed = new Promise((resolve) => front.close(resolve));
+    closeUnknown();
+    exchanges.drain();
+    sessions.drain();
+    const timer = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, limits.drainGraceMs);
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+// RFC 9110 and 6585. Whoever fails at TLS or HTTP/2 is not told in HTTP/1.
+const answers: Partial<Record<RefusalReason, string>> = {
+  slow_request: "408 Request Timeout",
+  headers_too_large: "431 Request Header Fields Too Large",
+  not_http: "400 Bad Request",
+};
