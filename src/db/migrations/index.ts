@@ -1,5 +1,10 @@
 import type { Kysely } from "kysely";
-import * as probe from "./0001_probe.ts";
+import * as account from "./0001_account.ts";
+import * as workspace from "./0002_workspace.ts";
+import * as apiKey from "./0003_api_key.ts";
+import * as session from "./0004_session.ts";
+import * as auditEvent from "./0005_audit_event.ts";
+import * as credential from "./0006_credential.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -10,4 +15,11 @@ export interface Migration {
 }
 
 /** Every migration, in order. Released ones are never edited, reordered or removed. */
-export const migrations: readonly Migration[] = [{ name: "0001_probe", ...probe }];
+export const migrations: readonly Migration[] = [
+  { name: "0001_account", ...account },
+  { name: "0002_workspace", ...workspace },
+  { name: "0003_api_key", ...apiKey },
+  { name: "0004_session", ...session },
+  { name: "0005_audit_event", ...auditEvent },
+  { name: "0006_credential", ...credential },
+];
