@@ -1,0 +1,173 @@
+import type { Db, Tx } from "../db/connect.ts";
+import type { BuiltinRole, Labels } from "../db/schema.ts";
+import { type Account, getAccountById } from "./account.ts";
+import type { Actor, Change } from "./audit-event.ts";
+import { newId } from "./id.ts";
+import { mutateAs } from "./mutation.ts";
+import type { ProfileRef, UserCaller } from "./principal.ts";
+import { requireName } from "./text.ts";
+
+/** What an account is made from. */
+export interface NewAccount {
+  name: string;
+  description: string;
+  externalId: string;
+  labels: Labels;
+}
+
+/** Who owns a new account from the start. */
+export interface Owner {
+  userId: string;
+  email: string;
+  name: string;
+}
+
+// Permissions of the built-in roles. Owners are above admins by rank, not by permissions.
+const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: boolean }> = {
+  owner: { permissions: ["*"], allWorkspaces: true },
+  admin: { permissions: ["*"], allWorkspaces: true },
+  developer: { permissions: ["*:write", "api_keys:write"], allWorkspaces: false },
+  viewer: { permissions: ["*:read"], allWorkspaces: false },
+};
+
+/** Makes another account, which the signed-in user owns. */
+export async function createAccount(
+  db: Db,
+  user: UserCaller,
+  input: NewAccount & { requestId: string },
+): Promise<{ account: Account; profile: ProfileRef }> {
+  const name = requireName(input.name);
+  const accountId = newId("acct");
+  const once = { requestId: input.requestId, resourceId: accountId, callerId: user.userId };
+  return mutateAs(
+    db,
+    user.call,
+    async (tx) => {
+      const {
+        id,
+        email,
+        name: userName,
+      } = await tx
+        .selectFrom("user")
+        .select(["id", "email", "name"])
+        .where("id", "=", user.userId)
+        .executeTakeFirstOrThrow();
+      const made = await makeAccount(
+        tx,
+        accountId,
+        { ...input, name },
+        { userId: id, email, name: userName },
+      );
+      return { result: made, events: [accountMade(made)] };
+    },
+    once,
+  );
+}
+
+/** Makes an account with its built-in roles, its system profile and key, and its owner, in one transaction. */
+export async function makeAccount(
+  tx: Tx,
+  id: string,
+  input: NewAccount,
+  owner: Owner,
+): Promise<{ account: Account; profile: ProfileRef }> {
+  const profile: ProfileRef = { id: newId("prof"), type: "user", name: owner.name, email: owner.email };
+  await insertAccount(tx, id, input, profile.id);
+  await tx
+    .insertInto("profile")
+    .values({ ...profile, account_id: id })
+    .execute();
+  const roles = await insertRoles(tx, id);
+  await tx
+    .insertInto("membership")
+    .values({ account_id: id, user_id: owner.userId, profile_id: profile.id, role_id: roles.owner })
+    .execute();
+  await insertSystemKey(tx, id, { createdBy: profile.id });
+  return { account: await getAccountById(tx, id), profile };
+}
+
+/** The event of a new account, recorded under its owner. */
+export function accountMade({ account, profile }: { account: Account; profile: ProfileRef }): Change & Actor {
+  return {
+    accountId: account.id,
+    profileId: profile.id,
+    resourceType: "account",
+    resourceId: account.id,
+    after: { name: account.name, description: account.description, labels: account.labels },
+  };
+}
+
+/** Inserts the account alone. Its maker's profile may follow in the same transaction. */
+export async function insertAccount(
+  tx: Tx,
+  id: string,
+  input: NewAccount,
+  createdBy: string,
+  platform = false,
+): Promise<void> {
+  await tx
+    .insertInto("account")
+    .values({
+      id,
+      name: input.name,
+      description: input.description,
+      external_id: input.externalId,
+      labels: input.labels,
+      platform,
+      created_by: createdBy,
+    })
+    .execute();
+}
+
+/** Inserts the built-in roles of an account and returns their ids. */
+export async function insertRoles(tx: Tx, accountId: string): Promise<Record<BuiltinRole, string>> {
+  const ids = { owner: newId("role"), admin: newId("role"), developer: newId("role"), viewer: newId("role") };
+  const names: BuiltinRole[] = ["owner", "admin", "developer", "viewer"];
+  await tx
+    .insertInto("role")
+    .values(
+      names.map((name) => ({
+        id: ids[name],
+        account_id: accountId,
+        name,
+        builtin: name,
+        permissions: builtinRoles[name].permissions,
+        all_workspaces: builtinRoles[name].allWorkspaces,
+      })),
+    )
+    .execute();
+  return ids;
+}
+
+/** Inserts the system profile and the system key that an account is born with. The key has no token yet. */
+export async function insertSystemKey(
+  tx: Tx,
+  accountId: string,
+  { createdBy, system = newId("prof") }: { createdBy?: string; system?: string },
+): Promise<{ keyId: string; profileId: string }> {
+  const profileId = newId("prof");
+  const keyId = newId("key");
+  await tx
+    .insertInto("profile")
+    .values([
+      { id: system, account_id: accountId, type: "system", name: "system" },
+      { id: profileId, account_id: accountId, type: "api_key", name: "system key" },
+    ])
+    .execute();
+  await tx
+    .insertInto("api_key")
+    .values({
+      id: keyId,
+      account_id: accountId,
+      profile_id: profileId,
+      owner_profile_id: system,
+      name: "system key",
+      kind: "service",
+      system: true,
+      workspace_scope: "all",
+      permissions: ["*"],
+      created_by: createdBy ?? system,
+    })
+    .execute();
+  return { keyId, profileId: system };
+}

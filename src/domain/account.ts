@@ -1,0 +1,96 @@
+import type { Selectable } from "kysely";
+import type { Db } from "../db/connect.ts";
+import type { Database, Labels } from "../db/schema.ts";
+import { type ApiKey, withInfo } from "./api-key.ts";
+import { difference } from "./audit-event.ts";
+import { notFound } from "./error.ts";
+import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
+import { mutate } from "./mutation.ts";
+import type { Caller, UserCaller } from "./principal.ts";
+import { requireName } from "./text.ts";
+
+/** An account; its system key where the caller may see it. */
+export interface Account extends Selectable<Database["account"]> {
+  systemKey?: ApiKey;
+}
+
+/** What an update changes. What is left out stays. */
+export interface AccountUpdate {
+  id: string;
+  etag: string;
+  name?: string;
+  labels?: Labels;
+  externalId?: string;
+  description?: string;
+}
+
+/** Returns the caller's account, with its system key. */
+export async function getAccount(db: Db, caller: Caller): Promise<Account> {
+  const account = await getAccountById(db, caller.accountId);
+  const key = await db
+    .selectFrom("api_key")
+    .selectAll()
+    .where("account_id", "=", caller.accountId)
+    .where("system", "=", true)
+    .executeTakeFirst();
+  if (!key) return account;
+  const [systemKey] = await withInfo(db, [{ ...key, expired: false }]);
+  return { ...account, ...(systemKey && { systemKey }) };
+}
+
+/** Changes the caller's account. Naming another one looks exactly like naming a missing one. */
+export async function updateAccount(db: Db, caller: Caller, input: AccountUpdate): Promise<Account> {
+  const name = input.name === undefined ? undefined : requireName(input.name);
+  if (input.id !== "" && input.id !== caller.accountId) throw notFound("account");
+  await mutate(db, caller, async (tx) => {
+    const before = await tx
+      .selectFrom("account")
+      .selectAll()
+      .where("id", "=", caller.accountId)
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    checkEtag(input.etag, before.version);
+    const after = {
+      name: name ?? before.name,
+      labels: input.labels ?? before.labels,
+      external_id: input.externalId ?? before.external_id,
+      description: input.description ?? before.description,
+    };
+    const changes = difference(before, after);
+    if (!changes) return { result: undefined, events: [] };
+    await tx
+      .updateTable("account")
+      .set({ ...after, version: before.version + 1 })
+      .where("id", "=", before.id)
+      .execute();
+    return { result: undefined, events: [{ resourceType: "account", resourceId: before.id, ...changes }] };
+  });
+  return getAccount(db, caller);
+}
+
+/** Lists the accounts that a user belongs to. */
+export async function listAccounts(db: Db, user: UserCaller, input: ListInput): Promise<Page<Account>> {
+  const query = db
+    .selectFrom("account")
+    .innerJoin("membership", "membership.account_id", "account.id")
+    .selectAll("account")
+    .where("membership.user_id", "=", user.userId)
+    .where(listFilter("account", input));
+  return page(query, "account.id", input, (account) => account.id);
+}
+
+/** All accounts of a user, for the answer to a log-in. */
+export function accountsOfUser(db: Db, userId: string): Promise<Account[]> {
+  return db
+    .selectFrom("account")
+    .innerJoin("membership", "membership.account_id", "account.id")
+    .selectAll("account")
+    .where("membership.user_id", "=", userId)
+    .orderBy("account.id")
+    .execute();
+}
+
+/** An account by its id. */
+export function getAccountById(db: Db, id: string): Promise<Account> {
+  return db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+}

@@ -1,0 +1,93 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import { type ApiKey, type ApiKeyRow, getApiKey, lockApiKey, refuseRevoked, systemKey } from "./api-key.ts";
+import { insertToken, type Mint } from "./api-key-create.ts";
+import { DomainError, invalidField } from "./error.ts";
+import { assertHolds } from "./escalation.ts";
+import { mutate } from "./mutation.ts";
+import type { Caller } from "./principal.ts";
+import type { TokenKind } from "./token.ts";
+import { grantedTo } from "./workspace-grant.ts";
+
+/** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
+export const minSelfGraceMs = 60_000;
+const maxLiveTokens = 100;
+// Ended tokens are kept so long, so that their holders are told that they ended.
+const keepEndedTokens = sql`interval '30 days'`;
+
+/**
+ * Mints a new token for a key, which keeps its id, grants and end; every earlier token ends after the grace period.
+ * Whoever rotates a key holds its token afterwards, so they must hold all that it may do.
+ */
+export async function rotateApiKey(
+  db: Db,
+  caller: Caller,
+  mint: Mint,
+  input: { id: string; graceMs: number },
+): Promise<ApiKey> {
+  return mutate(db, caller, async (tx) => {
+    const key = await lockApiKey(tx, caller, input.id);
+    const itself = caller.keyId === key.id;
+    if (key.system && !itself && !caller.owner) {
+      throw systemKey(key, "a system key is rotated by an owner's session or by itself");
+    }
+    refuseRevoked(key);
+    if (key.expired) {
+      throw new DomainError("WRONG_STATE", "the key has expired: a new token would be dead", {
+        key_id: key.id,
+        state: "expired",
+      });
+    }
+    assertHolds(caller, {
+      permissions: key.permissions,
+      workspaceScope: key.workspace_scope,
+      workspaceIds: await grantedTo(tx, caller.accountId, key.profile_id),
+      environment: key.environment,
+      expiresAt: key.expires_at,
+    });
+    if (itself && input.graceMs < minSelfGraceMs) {
+      throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
+    }
+    await endTokens(tx, key.id, input.graceMs);
+    const minted = mint(tokenKind(key), key.id);
+    await insertToken(tx, caller.accountId, key.id, minted);
+    await tx
+      .updateTable("api_key")
+      .set((eb) => ({ version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
+      .where("id", "=", key.id)
+      .execute();
+    const after = { hint: minted.hint, grace_seconds: input.graceMs / 1000 };
+    return {
+      result: { ...(await getApiKey(tx, caller, key.id)), token: minted.token },
+      events: [{ resourceType: "api_key", resourceId: key.id, after }],
+    };
+  });
+}
+
+/** What the token of a key is called. */
+export function tokenKind(key: Pick<ApiKeyRow, "kind" | "environment">): TokenKind {
+  if (key.kind === "application") return key.environment ?? "live";
+  return key.kind === "service" ? "svc" : "dev";
+}
+
+/** Ends every live token of a key after the grace period, or when it would have ended anyway. */
+export async function endTokens(tx: Tx, keyId: string, graceMs: number): Promise<void> {
+  await sql`
+    delete from api_key_token
+    where api_key_id = ${keyId} and ends_at < clock_timestamp() - ${keepEndedTokens}`.execute(tx);
+  const { numUpdatedRows } = await tx
+    .updateTable("api_key_token")
+    .set({ ends_at: sql`least(ends_at, clock_timestamp() + ${graceMs} * interval '1 millisecond')` })
+    .where("api_key_id", "=", keyId)
+    .where(sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`)
+    .executeTakeFirst();
+  if (numUpdatedRows >= BigInt(maxLiveTokens)) {
+    throw new DomainError(
+      "WRONG_STATE",
+      `${maxLiveTokens} tokens of this key are still in their grace period`,
+      {
+        key_id: keyId,
+      },
+    );
+  }
+}

@@ -1,0 +1,110 @@
+import type { Db, Tx } from "../db/connect.ts";
+import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../db/schema.ts";
+import {
+  type ApiKey,
+  type ApiKeyRow,
+  auditedFields,
+  getApiKey,
+  lockApiKey,
+  refuseRevoked,
+  systemKey,
+} from "./api-key.ts";
+import { requireFuture } from "./api-key-create.ts";
+import { difference, pick } from "./audit-event.ts";
+import { DomainError, invalidField, invalidFields } from "./error.ts";
+import { assertHolds } from "./escalation.ts";
+import { checkEtag } from "./list.ts";
+import { mutate } from "./mutation.ts";
+import { holds, normalisePermissions } from "./permission.ts";
+import type { Caller } from "./principal.ts";
+import { requireName } from "./text.ts";
+
+/** What an update changes. What is left out stays; `expiresAt: null` is no end. */
+export interface ApiKeyUpdate {
+  id: string;
+  etag: string;
+  name?: string;
+  labels?: Labels;
+  externalId?: string;
+  description?: string;
+  permissions?: string[];
+  workspaceScope?: WorkspaceScope;
+  expiresAt?: Date | null;
+  rateLimits?: number;
+  /** What cannot change: sent back unchanged it is ignored, sent otherwise it is refused. */
+  kind?: ApiKeyKind;
+  environment?: Environment;
+}
+
+/** Changes a key. Nobody widens a key beyond what they hold; a system key's spec is fixed. */
+export async function updateApiKey(db: Db, caller: Caller, input: ApiKeyUpdate): Promise<ApiKey> {
+  const name = input.name === undefined ? undefined : requireName(input.name);
+  const { permissions, violations } = normalisePermissions(input.permissions ?? [], "spec.permissions");
+  if (violations.length > 0) throw invalidFields(violations);
+  if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
+  return mutate(db, caller, async (tx) => {
+    const key = await lockApiKey(tx, caller, input.id);
+    checkEtag(input.etag, key.version);
+    refuseRevoked(key);
+    refuseImmutable(key, input);
+    const before = pick(key, auditedFields);
+    const after = {
+      name: name ?? key.name,
+      labels: input.labels ?? key.labels,
+      external_id: input.externalId ?? key.external_id,
+      description: input.description ?? key.description,
+      permissions: input.permissions ? permissions : key.permissions,
+      workspace_scope: input.workspaceScope ?? key.workspace_scope,
+      expires_at: input.expiresAt === undefined ? key.expires_at : input.expiresAt,
+    };
+    const changes = difference(before, after);
+    if (!changes) return { result: await getApiKey(tx, caller, key.id), events: [] };
+    await judgeChange(tx, caller, key, after);
+    await tx
+      .updateTable("api_key")
+      .set((eb) => ({ ...after, version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
+      .where("id", "=", key.id)
+      .execute();
+    if (after.name !== key.name) await renameProfile(tx, key.profile_id, after.name);
+    return {
+      result: await getApiKey(tx, caller, key.id),
+      events: [{ resourceType: "api_key", resourceId: key.id, ...changes }],
+    };
+  });
+}
+
+type Settings = Pick<ApiKeyRow, "permissions" | "workspace_scope" | "expires_at" | "description">;
+
+async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settings): Promise<void> {
+  if (key.system && difference(pick(key, specFields), pick(after, specFields))) {
+    throw systemKey(key, "the spec of a system key is fixed");
+  }
+  const end = after.expires_at;
+  const moved = end?.getTime() !== key.expires_at?.getTime();
+  if (moved && end) await requireFuture(tx, end);
+  const added = after.permissions.filter((permission) => !holds(key.permissions, permission));
+  const widened = after.workspace_scope === "all" && key.workspace_scope !== "all";
+  const prolonged = moved && (end === null || (key.expires_at !== null && end > key.expires_at));
+  if (added.length === 0 && !widened && !prolonged) return;
+  assertHolds(caller, {
+    permissions: added,
+    ...(widened && { workspaceScope: "all" as const }),
+    ...(prolonged && { expiresAt: end }),
+    environment: key.environment,
+  });
+}
+
+const specFields = ["permissions", "workspace_scope", "expires_at", "description"] as const;
+
+function refuseImmutable(key: ApiKeyRow, input: ApiKeyUpdate): void {
+  if (input.kind !== undefined && input.kind !== key.kind) {
+    throw invalidField("spec.kind", "cannot be changed: expected the key's own kind");
+  }
+  if (input.environment !== undefined && input.environment !== key.environment) {
+    throw invalidField("spec.environment", "cannot be changed: expected the key's own environment");
+  }
+}
+
+async function renameProfile(tx: Tx, profileId: string, name: string): Promise<void> {
+  await tx.updateTable("profile").set({ name }).where("id", "=", profileId).execute();
+}

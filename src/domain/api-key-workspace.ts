@@ -1,0 +1,71 @@
+import type { Db, Tx } from "../db/connect.ts";
+import { type ApiKey, type ApiKeyRow, getApiKey, lockApiKey, refuseRevoked, systemKey } from "./api-key.ts";
+import { takesNoGrants } from "./api-key-create.ts";
+import { assertHolds } from "./escalation.ts";
+import { type ListInput, listFilter, type Page, page } from "./list.ts";
+import { mutate } from "./mutation.ts";
+import type { Caller } from "./principal.ts";
+import type { Workspace } from "./workspace.ts";
+import { deleteGrant, insertGrants } from "./workspace-grant.ts";
+
+/** Which key, and which workspace. */
+export interface ApiKeyWorkspace {
+  id: string;
+  workspaceId: string;
+}
+
+/** Grants a workspace to a key. The caller must be able to enter it. */
+export function addApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
+  return mutate(db, caller, async (tx) => {
+    const key = await lockApiKey(tx, caller, input.id);
+    const events = await grantToKey(tx, caller, key, input.workspaceId);
+    return { result: await getApiKey(tx, caller, key.id), events };
+  });
+}
+
+/** Grants a workspace to a locked key, and says what that changed. */
+export async function grantToKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspaceId: string) {
+  if (key.system) throw systemKey(key, "the spec of a system key is fixed: it enters every workspace");
+  refuseRevoked(key);
+  if (key.workspace_scope === "all") throw takesNoGrants();
+  assertHolds(caller, { workspaceIds: [workspaceId] });
+  const added = await insertGrants(tx, caller, key.profile_id, [workspaceId]);
+  return added.map((id) => ({ resourceType: "api_key", resourceId: key.id, after: { workspace_id: id } }));
+}
+
+/** Takes a workspace from a key. */
+export function removeApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
+  return mutate(db, caller, async (tx) => {
+    const key = await lockApiKey(tx, caller, input.id);
+    const events = await takeFromKey(tx, caller, key, input.workspaceId);
+    return { result: await getApiKey(tx, caller, key.id), events };
+  });
+}
+
+/** Takes a workspace from a locked key, and says what that changed. */
+export async function takeFromKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspaceId: string) {
+  const removed = await deleteGrant(tx, caller, key.profile_id, workspaceId);
+  return removed
+    ? [{ resourceType: "api_key", resourceId: key.id, before: { workspace_id: workspaceId } }]
+    : [];
+}
+
+/** Lists the workspaces granted to a key, archived ones too. */
+export async function listApiKeyWorkspaces(
+  db: Db,
+  caller: Caller,
+  id: string,
+  input: ListInput,
+): Promise<Page<Workspace>> {
+  const key = await getApiKey(db, caller, id);
+  const query = db
+    .selectFrom("workspace")
+    .innerJoin("workspace_grant as g", (join) =>
+      join.onRef("g.account_id", "=", "workspace.account_id").onRef("g.workspace_id", "=", "workspace.id"),
+    )
+    .selectAll("workspace")
+    .where("g.account_id", "=", caller.accountId)
+    .where("g.profile_id", "=", key.profile_id)
+    .where(listFilter("workspace", input));
+  return page(query, "workspace.id", input, (workspace) => workspace.id);
+}

@@ -1,0 +1,118 @@
+import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from "kysely";
+import { DomainError, invalidField } from "./error.ts";
+
+/** Which page of a list: as the request says it, unchecked. */
+export interface PageInput {
+  limit: number;
+  cursor: string;
+  sortOrder: string;
+}
+
+/** Which resources of a list. Empty strings do not filter. */
+export interface ListInput extends PageInput {
+  labels: string;
+  prefix: string;
+  query: string;
+}
+
+/** One page, and the cursor of the next; empty on the last. */
+export interface Page<T> {
+  items: T[];
+  nextCursor: string;
+}
+
+const defaultLimit = 50;
+const maxLimit = 200;
+const newestFirst = "desc";
+
+/** Runs a query for one page in keyset order of `column`, an id: ids are in the order of creation. */
+export async function page<DB, TB extends keyof DB, O>(
+  query: SelectQueryBuilder<DB, TB, O>,
+  column: string,
+  input: PageInput,
+  idOf: (row: O) => string,
+): Promise<Page<O>> {
+  const order = input.sortOrder === "asc" ? "asc" : newestFirst;
+  const limit = pageLimit(input.limit);
+  const id = sql.ref<string>(column);
+  const after = input.cursor === "" ? undefined : decodeCursor(input.cursor, order);
+  let paged = query.orderBy(id, order).limit(limit + 1);
+  if (after !== undefined) {
+    paged = paged.where(order === "asc" ? sql<SqlBool>`${id} > ${after}` : sql<SqlBool>`${id} < ${after}`);
+  }
+  const rows = await paged.execute();
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(idOf(last), order) : "";
+  return { items, nextCursor };
+}
+
+/** The conditions of a list on `table`, which has `id`, `name` and `labels`. */
+export function listFilter(
+  table: string,
+  input: Pick<ListInput, "labels" | "prefix" | "query">,
+): Expression<SqlBool> {
+  const conditions = [sql<SqlBool>`true`];
+  if (input.labels !== "") {
+    const labels = JSON.stringify(parseLabelSelector(input.labels));
+    conditions.push(sql<SqlBool>`${sql.ref(`${table}.labels`)} @> ${labels}::jsonb`);
+  }
+  if (input.prefix !== "")
+    conditions.push(sql<SqlBool>`starts_with(${sql.ref(`${table}.id`)}, ${input.prefix})`);
+  if (input.query !== "") {
+    conditions.push(sql<SqlBool>`strpos(lower(${sql.ref(`${table}.name`)}), lower(${input.query})) > 0`);
+  }
+  return sql<SqlBool>`${sql.join(conditions, sql` and `)}`;
+}
+
+/** The page size for a requested limit: 50 for 0, at most 200. */
+export function pageLimit(limit: number): number {
+  if (limit < 0) throw invalidField("limit", "expected 0 or more");
+  return limit === 0 ? defaultLimit : Math.min(limit, maxLimit);
+}
+
+/** A cursor: opaque to clients, and only a position; the account is never taken from it. */
+export function encodeCursor(id: string, order: "asc" | "desc"): string {
+  return Buffer.from(`${order}:${id}`).toString("base64url");
+}
+
+/** The position in a cursor. Refuses what was not made by `encodeCursor` for this order. */
+export function decodeCursor(cursor: string, order: "asc" | "desc"): string {
+  const text = Buffer.from(cursor, "base64url").toString();
+  const match = /^(asc|desc):([a-z]{2,4}_[0-9a-z]{26})$/.exec(text);
+  const [, made, id] = match ?? [];
+  if (id === undefined) throw invalidField("cursor", "expected `pagination.next_cursor` of an earlier page");
+  if (made !== order) throw invalidField("cursor", "expected a cursor of the same sort_order");
+  return id;
+}
+
+/** Parses `env=prod,team=ai`. */
+export function parseLabelSelector(text: string): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const part of text.split(",")) {
+    const match = /^([-A-Za-z0-9_./]+)=([-A-Za-z0-9_.]*)$/.exec(part.trim());
+    const [, key, value] = match ?? [];
+    if (key === undefined || value === undefined) {
+      throw invalidField("labels", "expected `key=value` pairs joined by commas, such as `env=prod,team=ai`");
+    }
+    if (Object.hasOwn(labels, key) && labels[key] !== value) {
+      throw invalidField("labels", `expected each key once: ${key} cannot have two values`);
+    }
+    labels[key] = value;
+  }
+  return labels;
+}
+
+/** Refuses an update of something that has changed since the client saw it. An empty etag asks for nothing. */
+export function checkEtag(etag: string, version: number): void {
+  if (etag !== "" && etag !== etagOf(version)) {
+    throw new DomainError("ETAG_MISMATCH", "the resource has changed since you read it: read it again", {
+      etag: etagOf(version),
+    });
+  }
+}
+
+/** The etag of a version. */
+export function etagOf(version: number): string {
+  return `v${version}`;
+}

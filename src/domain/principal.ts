@@ -1,0 +1,70 @@
+import type { Environment, ProfileType, WorkspaceScope } from "../db/schema.ts";
+import { DomainError } from "./error.ts";
+import { holds } from "./permission.ts";
+
+/** One request: what an audit event says of it. */
+export interface Call {
+  /** The RPC, such as `latchkey.v1.ApiKeyService/RevokeApiKey`. */
+  method: string;
+  requestId: string;
+  clientAddress: string;
+}
+
+/** Who acts, as others see them. */
+export interface ProfileRef {
+  id: string;
+  type: ProfileType;
+  name: string;
+  email: string;
+}
+
+/** By what credential a principal was recognised. */
+export type PrincipalKind = "user" | "application" | "service" | "developer";
+
+/** The answer to "who is calling": everything in it holds now, in one account. */
+export interface Principal {
+  accountId: string;
+  profile: ProfileRef;
+  kind: PrincipalKind;
+  /** For a session. */
+  userId?: string;
+  /** For a key. */
+  keyId?: string;
+  /** For an application key: it mints only keys of this environment. */
+  environment?: Environment;
+  /** For a key with an end: it mints only keys that end no later. */
+  expiresAt?: Date;
+  permissions: string[];
+  workspaceScope: WorkspaceScope;
+  /** The live workspaces granted to it. */
+  workspaceIds: string[];
+  entitlements: string[];
+  /** Whether this is an owner's session. */
+  owner: boolean;
+  /** Whether its account is the platform account. */
+  platform: boolean;
+  /** Whether its token was superseded by a rotation: it verifies, but mints and rotates nothing. */
+  superseded: boolean;
+}
+
+/** A principal within a request: what an operation is given. */
+export interface Caller extends Principal {
+  call: Call;
+}
+
+/** A signed-in user, no account resolved, within a request. */
+export interface UserCaller {
+  userId: string;
+  sessionId: string;
+  call: Call;
+}
+
+/** Refuses a principal that lacks a permission, naming it. */
+export function requirePermission(principal: Principal, permission: string): void {
+  if (!holds(principal.permissions, permission)) throw permissionDenied(permission);
+}
+
+/** The refusal for a missing permission. */
+export function permissionDenied(permission: string): DomainError {
+  return new DomainError("PERMISSION_DENIED", `the permission ${permission} is missing`, { permission });
+}

@@ -1,0 +1,135 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import { type Account, accountsOfUser } from "./account.ts";
+import { accountMade, makeAccount } from "./account-create.ts";
+import type { Mint } from "./api-key-create.ts";
+import { DomainError } from "./error.ts";
+import { newId } from "./id.ts";
+import { mutateAs } from "./mutation.ts";
+import type { Passwords } from "./password.ts";
+import type { Call, ProfileRef, UserCaller } from "./principal.ts";
+import { normaliseEmail, requireName } from "./text.ts";
+import type { MintedToken } from "./token.ts";
+
+/** What signing up and in depends on. */
+export interface SessionDeps {
+  mint: Mint;
+  passwords: Passwords;
+  /** How long a session lives at most. */
+  lifetimeMs: number;
+  signup: "open" | "closed";
+}
+
+/** What a sign-up says. */
+export interface SignUp {
+  email: string;
+  password: string;
+  name: string;
+  accountName: string;
+}
+
+/** Makes a user, an account that they own, and a session. */
+export async function signUp(
+  db: Db,
+  call: Call,
+  deps: SessionDeps,
+  input: SignUp,
+): Promise<{ account: Account; profile: ProfileRef; token: string }> {
+  if (deps.signup === "closed") throw new DomainError("PERMISSION_DENIED", "signing up is closed here");
+  const email = normaliseEmail(input.email);
+  const name = requireName(input.name, "name");
+  const accountName = requireName(input.accountName, "account_name");
+  const user = { id: newId("user"), email, name, password_hash: await deps.passwords.hash(input.password) };
+  return mutateAs(db, call, async (tx) => {
+    const inserted = await tx
+      .insertInto("user")
+      .values(user)
+      .onConflict((conflict) => conflict.column("email").doNothing())
+      .executeTakeFirst();
+    if (inserted.numInsertedOrUpdatedRows === 0n) {
+      throw new DomainError("ALREADY_EXISTS", "this e-mail address has a user: log in instead", {
+        field: "email",
+      });
+    }
+    const fields = { name: accountName, description: "", externalId: "", labels: {} };
+    const made = await makeAccount(tx, newId("acct"), fields, { userId: user.id, email, name });
+    const minted = await insertSession(tx, deps, user.id);
+    return { result: { ...made, token: minted.token }, events: [accountMade(made)] };
+  });
+}
+
+/** Signs a user in. An unknown address and a wrong password cannot be told apart. */
+export async function logIn(
+  db: Db,
+  call: Call,
+  deps: SessionDeps,
+  input: { email: string; password: string },
+): Promise<{ token: string; accounts: Account[] }> {
+  const user = await db
+    .selectFrom("user")
+    .select(["id", "password_hash"])
+    .where("email", "=", normaliseEmail(input.email))
+    .executeTakeFirst();
+  const right = await deps.passwords.check(user?.password_hash, input.password);
+  if (!user || !right)
+    throw new DomainError("INVALID_CREDENTIALS", "the e-mail address or the password is wrong");
+  return mutateAs(db, call, async (tx) => {
+    const minted = await insertSession(tx, deps, user.id);
+    const events = await inEveryAccount(tx, user.id, minted.id, "after");
+    return { result: { token: minted.token, accounts: await accountsOfUser(tx, user.id) }, events };
+  });
+}
+
+/** Ends the session that asks. */
+export function logOut(db: Db, user: UserCaller): Promise<void> {
+  return mutateAs(db, user.call, async (tx) => {
+    const events = await endSession(tx, user.sessionId, user.userId);
+    return { result: undefined, events };
+  });
+}
+
+/** Ends a session, and says what that changed: an event in every account that it opened. */
+export async function endSession(tx: Tx, sessionId: string, userId: string) {
+  const ended = await tx
+    .updateTable("session")
+    .set({ ended_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", sessionId)
+    .where("ended_at", "is", null)
+    .executeTakeFirst();
+  return ended.numUpdatedRows > 0n ? inEveryAccount(tx, userId, sessionId, "before") : [];
+}
+
+async function insertSession(
+  tx: Tx,
+  deps: SessionDeps,
+  userId: string,
+): Promise<MintedToken & { id: string }> {
+  const id = newId("ses");
+  const minted = deps.mint("ses", id);
+  await tx
+    .insertInto("session")
+    .values({
+      id,
+      user_id: userId,
+      hash: minted.hash,
+      expires_at: sql<Date>`clock_timestamp() + ${deps.lifetimeMs} * interval '1 millisecond'`,
+    })
+    .execute();
+  return { ...minted, id };
+}
+
+// A session opens every account of its user: each of them gets to know when one begins or ends.
+async function inEveryAccount(tx: Tx, userId: string, sessionId: string, side: "before" | "after") {
+  const memberships = await tx
+    .selectFrom("membership")
+    .select(["account_id", "profile_id"])
+    .where("user_id", "=", userId)
+    .execute();
+  return memberships.map((membership) => ({
+    accountId: membership.account_id,
+    profileId: membership.profile_id,
+    resourceType: "session",
+    resourceId: sessionId,
+    [side]: { session_id: sessionId },
+  }));
+}

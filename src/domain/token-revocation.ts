@@ -1,0 +1,84 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import type { Actor, Change } from "./audit-event.ts";
+import { mutateAs } from "./mutation.ts";
+import type { Call } from "./principal.ts";
+import { endSession } from "./session.ts";
+import { hashToken, parseToken } from "./token.ts";
+
+/**
+ * Ends the token that is shown (RFC 7009): holding it is the right to end it. A key left without a live token is
+ * revoked; a system key merely has none. Unknown, malformed and already ended tokens are answered alike.
+ */
+export async function revokeToken(db: Db, call: Call, prefix: string, token: string): Promise<void> {
+  const parsed = parseToken(prefix, token);
+  if (!parsed) return;
+  const hash = hashToken(token);
+  if (parsed.kind === "inv" || parsed.kind === "otp") return;
+  await mutateAs(db, call, async (tx) => {
+    const events =
+      parsed.kind === "ses"
+        ? await revokeSession(tx, parsed.id, hash)
+        : await revokeKeyToken(tx, parsed.id, hash);
+    return { result: undefined, events };
+  });
+}
+
+async function revokeSession(tx: Tx, id: string, hash: Buffer) {
+  const session = await tx
+    .selectFrom("session")
+    .select(["id", "user_id"])
+    .where("id", "=", id)
+    .where("hash", "=", hash)
+    .executeTakeFirst();
+  return session ? endSession(tx, session.id, session.user_id) : [];
+}
+
+async function revokeKeyToken(tx: Tx, keyId: string, hash: Buffer): Promise<(Change & Actor)[]> {
+  const key = await tx
+    .selectFrom("api_key")
+    .select(["id", "account_id", "profile_id", "owner_profile_id", "system", "version"])
+    .where("id", "=", keyId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!key) return [];
+  const now = sql<Date>`clock_timestamp()`;
+  const ended = await tx
+    .updateTable("api_key_token")
+    .set({ ends_at: now })
+    .where("api_key_id", "=", key.id)
+    .where("hash", "=", hash)
+    .where(live)
+    .returning("hint")
+    .executeTakeFirst();
+  if (!ended) return [];
+  const left = await tx
+    .selectFrom("api_key_token")
+    .select("id")
+    .where("api_key_id", "=", key.id)
+    .where(live)
+    .execute();
+  const revoked = left.length === 0 && !key.system;
+  await tx
+    .updateTable("api_key")
+    .set({
+      changed_at: now,
+      version: key.version + 1,
+      ...(revoked && { revoked_at: sql<Date>`coalesce(revoked_at, clock_timestamp())` }),
+    })
+    .where("id", "=", key.id)
+    .execute();
+  return [
+    {
+      accountId: key.account_id,
+      profileId: key.owner_profile_id ?? key.profile_id,
+      keyId: key.id,
+      resourceType: "api_key",
+      resourceId: key.id,
+      before: { token: ended.hint },
+      after: { token: null, ...(revoked && { revoked: true }) },
+    },
+  ];
+}
+
+const live = sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`;

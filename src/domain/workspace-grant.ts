@@ -1,0 +1,68 @@
+import { sql } from "kysely";
+import type { Tx } from "../db/connect.ts";
+import { DomainError, notFound } from "./error.ts";
+import type { Caller } from "./principal.ts";
+
+/**
+ * Grants workspaces to a profile and returns those that it did not have yet. The workspaces are the account's own and
+ * live. Whether the caller may hand them over is decided before, by `assertHolds`.
+ */
+export async function insertGrants(
+  tx: Tx,
+  caller: Caller,
+  profileId: string,
+  workspaceIds: readonly string[],
+): Promise<string[]> {
+  if (workspaceIds.length === 0) return [];
+  // Locked against archiving, in one order, so that two such changes never wait for each other.
+  const found = await tx
+    .selectFrom("workspace")
+    .select(["id", "archived_at"])
+    .where("account_id", "=", caller.accountId)
+    .where("id", "in", workspaceIds)
+    .orderBy("id")
+    .forShare()
+    .execute();
+  if (found.length < new Set(workspaceIds).size) throw notFound("workspace");
+  const archived = found.find((workspace) => workspace.archived_at);
+  if (archived)
+    throw new DomainError("WORKSPACE_ARCHIVED", "the workspace is archived", { workspace_id: archived.id });
+  const inserted = await tx
+    .insertInto("workspace_grant")
+    .values(
+      found.map(({ id }) => ({
+        account_id: caller.accountId,
+        workspace_id: id,
+        profile_id: profileId,
+        created_by: caller.profile.id,
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .returning("workspace_id")
+    .execute();
+  return inserted.map((row) => row.workspace_id);
+}
+
+/** Takes a workspace from a profile. Returns whether it had been granted. */
+export async function deleteGrant(
+  tx: Tx,
+  caller: Caller,
+  profileId: string,
+  workspaceId: string,
+): Promise<boolean> {
+  const deleted = await tx
+    .deleteFrom("workspace_grant")
+    .where("account_id", "=", caller.accountId)
+    .where("profile_id", "=", profileId)
+    .where("workspace_id", "=", workspaceId)
+    .executeTakeFirst();
+  return deleted.numDeletedRows > 0n;
+}
+
+/** The ids of the workspaces granted to a profile. */
+export async function grantedTo(tx: Tx, accountId: string, profileId: string): Promise<string[]> {
+  const { rows } = await sql<{ workspace_id: string }>`
+    select workspace_id from workspace_grant
+    where account_id = ${accountId} and profile_id = ${profileId}`.execute(tx);
+  return rows.map((row) => row.workspace_id);
+}

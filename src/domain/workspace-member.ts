@@ -1,0 +1,116 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import { lockApiKey } from "./api-key.ts";
+import { grantToKey, takeFromKey } from "./api-key-workspace.ts";
+import type { Change } from "./audit-event.ts";
+import { DomainError, notFound } from "./error.ts";
+import { assertHolds } from "./escalation.ts";
+import { type Page, type PageInput, page } from "./list.ts";
+import { mutate } from "./mutation.ts";
+import type { Caller, ProfileRef } from "./principal.ts";
+import { findWorkspace } from "./workspace.ts";
+import { deleteGrant, insertGrants } from "./workspace-grant.ts";
+
+/** A profile that a workspace is granted to. */
+export interface WorkspaceMember extends ProfileRef {
+  account_id: string;
+  since: Date;
+}
+
+/** Which workspace, and whose. */
+export interface WorkspaceMembership {
+  workspaceId: string;
+  profileId: string;
+}
+
+/** Lists the profiles that a workspace is granted to: people and keys. */
+export async function listWorkspaceMembers(
+  db: Db,
+  caller: Caller,
+  workspaceId: string,
+  input: PageInput,
+): Promise<Page<WorkspaceMember>> {
+  const workspace = await findWorkspace(db, caller, workspaceId);
+  const query = selectMembers(db)
+    .where("g.account_id", "=", caller.accountId)
+    .where("g.workspace_id", "=", workspace.id);
+  return page(query, "g.profile_id", input, (member) => member.id);
+}
+
+/** Grants a workspace to a profile. The caller must be able to enter it. */
+export function addWorkspaceMember(
+  db: Db,
+  caller: Caller,
+  input: WorkspaceMembership,
+): Promise<WorkspaceMember> {
+  return mutate(db, caller, async (tx) => {
+    const profile = await findMember(tx, caller, input);
+    const events = await grant(tx, caller, profile, input.workspaceId);
+    const member = await selectMembers(tx)
+      .where("g.account_id", "=", caller.accountId)
+      .where("g.workspace_id", "=", input.workspaceId)
+      .where("g.profile_id", "=", profile.id)
+      .executeTakeFirstOrThrow();
+    return { result: member, events };
+  });
+}
+
+/** Takes a workspace from a profile. */
+export function removeWorkspaceMember(db: Db, caller: Caller, input: WorkspaceMembership): Promise<void> {
+  return mutate(db, caller, async (tx) => {
+    const profile = await findMember(tx, caller, input);
+    if (profile.key_id !== null) {
+      const key = await lockApiKey(tx, caller, profile.key_id);
+      return { result: undefined, events: await takeFromKey(tx, caller, key, input.workspaceId) };
+    }
+    const removed = await deleteGrant(tx, caller, profile.id, input.workspaceId);
+    const change = {
+      resourceType: "workspace",
+      resourceId: input.workspaceId,
+      before: { profile_id: profile.id },
+    };
+    return { result: undefined, events: removed ? [change] : [] };
+  });
+}
+
+type MemberProfile = { id: string; type: string; key_id: string | null };
+
+async function grant(tx: Tx, caller: Caller, profile: MemberProfile, workspaceId: string): Promise<Change[]> {
+  if (profile.key_id !== null) {
+    return grantToKey(tx, caller, await lockApiKey(tx, caller, profile.key_id), workspaceId);
+  }
+  if (profile.type === "system") {
+    throw new DomainError("WRONG_STATE", "the account's system profile enters every workspace", {
+      profile_id: profile.id,
+    });
+  }
+  assertHolds(caller, { workspaceIds: [workspaceId] });
+  const added = await insertGrants(tx, caller, profile.id, [workspaceId]);
+  return added.map((id) => ({
+    resourceType: "workspace",
+    resourceId: id,
+    after: { profile_id: profile.id },
+  }));
+}
+
+async function findMember(tx: Tx, caller: Caller, input: WorkspaceMembership): Promise<MemberProfile> {
+  await findWorkspace(tx, caller, input.workspaceId);
+  const profile = await tx
+    .selectFrom("profile")
+    .leftJoin("api_key", "api_key.profile_id", "profile.id")
+    .select(["profile.id", "profile.type", "api_key.id as key_id"])
+    .where("profile.account_id", "=", caller.accountId)
+    .where("profile.id", "=", input.profileId)
+    .where("profile.removed_at", "is", null)
+    .executeTakeFirst();
+  if (!profile) throw notFound("profile");
+  return profile;
+}
+
+function selectMembers(db: Db) {
+  return db
+    .selectFrom("workspace_grant as g")
+    .innerJoin("profile as p", "p.id", "g.profile_id")
+    .select(["p.id", "p.account_id", "p.type", "p.name", "p.email"])
+    .select(sql<Date>`g.created_at`.as("since"));
+}
