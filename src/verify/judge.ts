@@ -1,0 +1,165 @@
+import type { Environment, OpeningJson } from "../db/schema.ts";
+import type { Principal } from "../domain/principal.ts";
+import { sameHash } from "../domain/token.ts";
+import type { Credential, Loaded } from "./load.ts";
+import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
+
+/** The answer about a token: one for each row of the table of errors. */
+export type Verdict =
+  | "VALID"
+  | "INVALID"
+  | "EXPIRED"
+  | "REVOKED"
+  | "DISABLED"
+  | "ACCOUNT_REQUIRED"
+  | "ACCOUNT_MISMATCH"
+  | "ACCOUNT_SUSPENDED"
+  | "ENVIRONMENT_MISMATCH"
+  | "WORKSPACE_FORBIDDEN"
+  | "WORKSPACE_ARCHIVED"
+  | "PERMISSION_DENIED"
+  | "ENTITLEMENT_REQUIRED"
+  | "RATE_LIMITED"
+  | "QUOTA_EXCEEDED";
+
+/** A rule that a token fails. */
+export interface Failure {
+  verdict: Exclude<Verdict, "VALID">;
+  metadata: Record<string, string>;
+}
+
+/** What is asked of a token. Empty strings and lists ask nothing. */
+export interface Question {
+  accountId: string;
+  workspaceId: string;
+  permissions: readonly string[];
+  entitlements: readonly string[];
+  environment: Environment | undefined;
+}
+
+/** The judgement: every rule that fails, in the order of precedence; none means valid. */
+export interface Judgement {
+  failures: Failure[];
+  /** Who the bearer is. Where rules fail, only for our own use: never told to whoever asked. */
+  principal: Principal | undefined;
+  /** The user and the session, for a session, whichever accounts it opens. */
+  userId: string | undefined;
+  sessionId: string | undefined;
+  /** The id of the key's token that was shown. */
+  tokenId: string | undefined;
+  /** When the token ends by itself. */
+  endsAt: Date | undefined;
+}
+
+/** The settings that judging depends on. */
+export interface JudgeSettings {
+  /** A session unused for so long has expired. */
+  sessionIdleMs: number;
+}
+
+/** Judges a token by what was loaded for it. Pure: all time is the database's, in `loaded.now`. */
+export function judge(loaded: Loaded, hash: Buffer, question: Question, settings: JudgeSettings): Judgement {
+  const { credential, now } = loaded;
+  const token = credential?.tokens.find((one) => sameHash(Buffer.from(one.hash, "hex"), hash));
+  if (!credential || !token) return refused([{ verdict: "INVALID", metadata: {} }]);
+  const tokenEnd = token.ends_at === null ? undefined : new Date(token.ends_at);
+  const end = credentialEnd(credential, settings);
+  const failures = lifeFailures(credential, tokenEnd, end, now);
+  const session = credential.kind === "session";
+  const base: Judgement = {
+    failures,
+    principal: undefined,
+    userId: credential.user_id ?? undefined,
+    sessionId: session ? credential.id : undefined,
+    tokenId: token.id ?? undefined,
+    endsAt: earlier(tokenEnd, end),
+  };
+  const opening = choose(credential, question.accountId);
+  if ("verdict" in opening) return { ...base, failures: [...failures, opening] };
+  const principal = toPrincipal(credential, opening, tokenEnd !== undefined);
+  if (opening.suspended) {
+    failures.push({ verdict: "ACCOUNT_SUSPENDED", metadata: { account_id: opening.account_id } });
+  }
+  failures.push(
+    ...environmentFailure(principal, question.environment),
+    ...workspaceFailure(opening, loaded.workspace, question.workspaceId),
+    ...permissionFailures(principal, question),
+  );
+  return { ...base, principal };
+}
+
+/** The judgement of something that is no credential of ours. */
+export function refused(failures: Failure[]): Judgement {
+  return {
+    failures,
+    principal: undefined,
+    userId: undefined,
+    sessionId: undefined,
+    tokenId: undefined,
+    endsAt: undefined,
+  };
+}
+
+// In the order of the table: expired, revoked, disabled.
+function lifeFailures(
+  credential: Credential,
+  tokenEnd: Date | undefined,
+  end: Date | undefined,
+  now: Date,
+): Failure[] {
+  const id: Record<string, string> =
+    credential.kind === "session" ? { session_id: credential.id } : { key_id: credential.id };
+  const failures: Failure[] = [];
+  if (end && end <= now)
+    failures.push({ verdict: "EXPIRED", metadata: { ...id, expired_at: end.toISOString() } });
+  // A token ended by rotation is revoked.
+  const ended = tokenEnd && tokenEnd <= now ? tokenEnd : undefined;
+  const revoked = credential.revoked_at ?? ended;
+  if (revoked) failures.push({ verdict: "REVOKED", metadata: { ...id, revoked_at: revoked.toISOString() } });
+  if (credential.disabled_at) failures.push({ verdict: "DISABLED", metadata: id });
+  return failures;
+}
+
+function credentialEnd(credential: Credential, settings: JudgeSettings): Date | undefined {
+  const idle =
+    credential.last_used_at && new Date(credential.last_used_at.getTime() + settings.sessionIdleMs);
+  return earlier(credential.expires_at ?? undefined, idle ?? undefined);
+}
+
+function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
+  if (!a || !b) return a ?? b;
+  return a < b ? a : b;
+}
+
+// A key opens its own account. A user's session opens the one that is named, or their only one.
+function choose(credential: Credential, accountId: string): OpeningJson | Failure {
+  const { openings } = credential;
+  if (accountId !== "") {
+    const named = openings.find((opening) => opening.account_id === accountId);
+    return named ?? { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
+  }
+  const [only, ...more] = openings;
+  if (only && more.length === 0) return only;
+  const account_ids = openings.map((opening) => opening.account_id).join(",");
+  return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
+}
+
+function toPrincipal(credential: Credential, opening: OpeningJson, superseded: boolean): Principal {
+  const { kind, user_id, environment, expires_at } = credential;
+  return {
+    accountId: opening.account_id,
+    profile: opening.profile,
+    kind: kind === "session" ? "user" : kind,
+    ...(user_id !== null && { userId: user_id }),
+    ...(kind !== "session" && { keyId: credential.id }),
+    ...(environment !== null && { environment }),
+    ...(kind !== "session" && expires_at !== null && { expiresAt: expires_at }),
+    permissions: opening.permissions,
+    workspaceScope: opening.workspace_scope,
+    workspaceIds: Object.keys(opening.workspaces).filter((id) => opening.workspaces[id]),
+    entitlements: opening.entitlements,
+    owner: opening.owner,
+    platform: opening.platform,
+    superseded,
+  };
+}

@@ -1,0 +1,48 @@
+import { type Selectable, sql } from "kysely";
+import type { Db } from "../db/connect.ts";
+import type { Database } from "../db/schema.ts";
+
+/** What to load: a credential, and the workspace that its bearer wants to enter, if any. */
+export interface Ask {
+  id: string;
+  workspaceId: string;
+}
+
+/** Everything that a verdict needs, as one statement saw it. */
+export interface Loaded {
+  credential: Credential | undefined;
+  /** The workspace that was asked for, whatever account it belongs to. */
+  workspace: { id: string; accountId: string; live: boolean } | undefined;
+  /** The time of the database when it looked. */
+  now: Date;
+}
+
+/** A row of the view: a key or a session, and what it opens. */
+export type Credential = Selectable<Database["credential"]>;
+
+interface Row extends Credential {
+  workspace_id: string | null;
+  workspace_account_id: string | null;
+  workspace_live: boolean;
+  now: Date;
+}
+
+/** Loads what some verdicts need: one statement, in autocommit, through the one view. Answers in the order asked. */
+export async function load(db: Db, asks: readonly Ask[]): Promise<Loaded[]> {
+  const { rows } = await sql<Row>`
+    select c.*, w.id as workspace_id, w.account_id as workspace_account_id,
+      w.archived_at is null as workspace_live, clock_timestamp() as now
+    from unnest(${asks.map((ask) => ask.id)}::text[], ${asks.map((ask) => ask.workspaceId)}::text[])
+      with ordinality as ask (id, workspace_id, position)
+    left join credential c on c.id = ask.id
+    left join workspace w on w.id = ask.workspace_id
+    order by ask.position`.execute(db);
+  return rows.map((row) => ({
+    credential: row.id === null ? undefined : row,
+    workspace:
+      row.workspace_id === null || row.workspace_account_id === null
+        ? undefined
+        : { id: row.workspace_id, accountId: row.workspace_account_id, live: row.workspace_live },
+    now: row.now,
+  }));
+}

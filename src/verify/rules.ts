@@ -1,0 +1,49 @@
+import type { Environment, OpeningJson } from "../db/schema.ts";
+import { holds } from "../domain/permission.ts";
+import type { Principal } from "../domain/principal.ts";
+import type { Failure, Question } from "./judge.ts";
+import type { Loaded } from "./load.ts";
+
+/** A key of the other environment fails; what is bound to none passes. */
+export function environmentFailure(principal: Principal, wanted: Environment | undefined): Failure[] {
+  const { environment } = principal;
+  if (!environment || !wanted || environment === wanted) return [];
+  return [{ verdict: "ENVIRONMENT_MISMATCH", metadata: { environment } }];
+}
+
+/** A workspace that may not be entered, because it is not granted, not there, another account's, or archived. */
+export function workspaceFailure(
+  opening: OpeningJson,
+  workspace: Loaded["workspace"],
+  workspaceId: string,
+): Failure[] {
+  if (workspaceId === "") return [];
+  const metadata = { workspace_id: workspaceId };
+  const granted = Object.hasOwn(opening.workspaces, workspaceId);
+  const ours = workspace?.accountId === opening.account_id;
+  if (!workspace || !ours || !(granted || opening.workspace_scope === "all")) {
+    return [{ verdict: "WORKSPACE_FORBIDDEN", metadata }];
+  }
+  return workspace.live ? [] : [{ verdict: "WORKSPACE_ARCHIVED", metadata }];
+}
+
+/** Every permission and entitlement that is missing. */
+export function permissionFailures(principal: Principal, question: Question): Failure[] {
+  const permissions = question.permissions.filter((permission) => !holds(principal.permissions, permission));
+  const entitlements = question.entitlements.filter((name) => !isEntitled(principal.entitlements, name));
+  return [
+    ...permissions.map((permission) => ({ verdict: "PERMISSION_DENIED" as const, metadata: { permission } })),
+    ...entitlements.map((entitlement) => ({
+      verdict: "ENTITLEMENT_REQUIRED" as const,
+      metadata: { entitlement },
+    })),
+  ];
+}
+
+/** Whether a plan, as `name` or `name=number`, includes an entitlement: a number does when it is greater than 0. */
+export function isEntitled(plan: readonly string[], wanted: string): boolean {
+  return plan.some((entry) => {
+    const [name, value] = entry.split("=");
+    return name === wanted && (value === undefined || Number(value) > 0);
+  });
+}

@@ -1,0 +1,32 @@
+import type { Principal } from "../domain/principal.ts";
+import { type Failure, type Judgement, refused } from "./judge.ts";
+import type { Inquiry, Resolver } from "./resolve.ts";
+
+/**
+ * Judges other people's tokens for a holder of `tokens:verify`. A key of the platform account may ask about every
+ * token. Anybody else asks about their own account: every foreign token is invalid, with nothing else said, and an
+ * account that is not theirs is refused before any look-up.
+ */
+export async function verifyTokens(
+  resolver: Resolver,
+  caller: Principal,
+  inquiries: readonly Inquiry[],
+): Promise<Judgement[]> {
+  if (caller.platform && caller.keyId !== undefined) return resolver.resolve(inquiries);
+  const own = inquiries.map((inquiry) => ({ ...inquiry, accountId: inquiry.accountId || caller.accountId }));
+  const judgements = await resolver.resolve(own.filter((inquiry) => inquiry.accountId === caller.accountId));
+  const next = judgements.values();
+  return own.map(({ accountId }) => {
+    if (accountId !== caller.accountId) return refused([mismatch(accountId)]);
+    const judgement = next.next().value ?? refused([invalid]);
+    return judgement.failures.some(({ verdict }) => verdict === "ACCOUNT_MISMATCH")
+      ? refused([invalid])
+      : judgement;
+  });
+}
+
+const invalid: Failure = { verdict: "INVALID", metadata: {} };
+
+function mismatch(accountId: string): Failure {
+  return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
+}
