@@ -1,0 +1,14 @@
+import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
+import { type Access, access } from "../../gen/latchkey/v1/access_pb.ts";
+
+/** Who may call a method: its rule in the schema. */
+export type Rule = Access["rule"];
+
+// Protocols of others, which carry no options of ours: health checks and reflection are open to everybody.
+const openPackages = ["grpc.health.v1", "grpc.reflection.v1", "grpc.reflection.v1alpha"];
+
+/** The rule of a method. `case: undefined` is closed to everybody. */
+export function ruleOf(method: DescMethod): Rule {
+  if (openPackages.includes(method.parent.file.proto.package)) return { case: "public", value: true };
+  return hasOption(method, access) ? getOption(method, access).rule : { case: undefined };
+}

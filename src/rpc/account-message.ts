@@ -1,0 +1,21 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type AccountSchema, AccountState } from "../../gen/latchkey/v1/account_pb.ts";
+import type { Account } from "../domain/account.ts";
+import { etagOf } from "../domain/list.ts";
+import { apiKeyMessage } from "./api-key-message.ts";
+import { metadataMessage, timestamp } from "./messages.ts";
+
+/** An account; its system key where it was loaded. */
+export function accountMessage(account: Account): MessageInitShape<typeof AccountSchema> {
+  return {
+    metadata: metadataMessage({ ...account, account_id: account.id }),
+    spec: { description: account.description },
+    info: {
+      entitlements: account.entitlements,
+      suspendedAt: timestamp(account.suspended_at),
+      ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey) }),
+    },
+    state: account.suspended_at ? AccountState.SUSPENDED : AccountState.ACTIVE,
+    etag: etagOf(account.version),
+  };
+}

@@ -1,0 +1,114 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  type ApiKeyService,
+  type CreateApiKeyRequest,
+  type UpdateApiKeyRequest,
+  UpdateApiKeyRequestSchema,
+} from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { getApiKey, listApiKeys } from "../domain/api-key.ts";
+import { createApiKey, type Mint, type NewApiKey } from "../domain/api-key-create.ts";
+import { rotateApiKey } from "../domain/api-key-rotate.ts";
+import { disableApiKey, enableApiKey, revokeApiKey } from "../domain/api-key-state.ts";
+import { type ApiKeyUpdate, updateApiKey } from "../domain/api-key-update.ts";
+import {
+  addApiKeyWorkspace,
+  listApiKeyWorkspaces,
+  removeApiKeyWorkspace,
+} from "../domain/api-key-workspace.ts";
+import { apiKeyMessage, environmentOf, kindOf, scopeOf } from "./api-key-message.ts";
+import { callerOf } from "./context.ts";
+import { date, workspaceMessage } from "./messages.ts";
+import { changedFields } from "./update-mask.ts";
+
+/** `ApiKeyService`: translates between messages and the operations on keys. */
+export function apiKeyService(db: Db, mint: Mint): ServiceImpl<typeof ApiKeyService> {
+  return {
+    async createApiKey(request, context) {
+      return { apiKey: apiKeyMessage(await createApiKey(db, callerOf(context), mint, newApiKey(request))) };
+    },
+    async listApiKeys(request, context) {
+      const { items, nextCursor } = await listApiKeys(db, callerOf(context), request);
+      return { items: items.map(apiKeyMessage), pagination: { nextCursor } };
+    },
+    async getApiKey(request, context) {
+      return { apiKey: apiKeyMessage(await getApiKey(db, callerOf(context), request.id)) };
+    },
+    async updateApiKey(request, context) {
+      return { apiKey: apiKeyMessage(await updateApiKey(db, callerOf(context), apiKeyUpdate(request))) };
+    },
+    async revokeApiKey(request, context) {
+      return { apiKey: apiKeyMessage(await revokeApiKey(db, callerOf(context), request.id)) };
+    },
+    async rotateApiKey({ id, gracePeriod }, context) {
+      const graceMs = gracePeriod ? durationMs(gracePeriod) : 0;
+      return { apiKey: apiKeyMessage(await rotateApiKey(db, callerOf(context), mint, { id, graceMs })) };
+    },
+    async disableApiKey(request, context) {
+      return { apiKey: apiKeyMessage(await disableApiKey(db, callerOf(context), request.id)) };
+    },
+    async enableApiKey(request, context) {
+      return { apiKey: apiKeyMessage(await enableApiKey(db, callerOf(context), request.id)) };
+    },
+    async addApiKeyWorkspace(request, context) {
+      return { apiKey: apiKeyMessage(await addApiKeyWorkspace(db, callerOf(context), request)) };
+    },
+    async removeApiKeyWorkspace(request, context) {
+      return { apiKey: apiKeyMessage(await removeApiKeyWorkspace(db, callerOf(context), request)) };
+    },
+    async listApiKeyWorkspaces(request, context) {
+      const { items, nextCursor } = await listApiKeyWorkspaces(db, callerOf(context), request.id, request);
+      return { items: items.map(workspaceMessage), pagination: { nextCursor } };
+    },
+  };
+}
+
+function newApiKey({ metadata, spec, initialWorkspaceIds, requestId }: CreateApiKeyRequest): NewApiKey {
+  return {
+    requestId,
+    name: metadata?.name ?? "",
+    description: spec?.description ?? "",
+    externalId: metadata?.externalId ?? "",
+    labels: metadata?.labels ?? {},
+    permissions: spec?.permissions ?? [],
+    kind: spec && kindOf(spec.kind),
+    environment: spec && environmentOf(spec.environment),
+    workspaceScope: spec && scopeOf(spec.workspaceScope),
+    expiresAt: date(spec?.expiresAt),
+    workspaceIds: initialWorkspaceIds,
+    rateLimits: spec?.rateLimits.length ?? 0,
+  };
+}
+
+const changeable = [
+  "metadata.name",
+  "metadata.labels",
+  "metadata.external_id",
+  "spec.description",
+  "spec.permissions",
+  "spec.workspace_scope",
+  "spec.expires_at",
+  "spec.rate_limits",
+] as const;
+
+function apiKeyUpdate(request: UpdateApiKeyRequest): ApiKeyUpdate {
+  const { id, etag, metadata, spec } = request;
+  const changes = changedFields(UpdateApiKeyRequestSchema, request, request.updateMask, changeable);
+  const scope = spec && scopeOf(spec.workspaceScope);
+  return {
+    id,
+    etag,
+    kind: spec && kindOf(spec.kind),
+    environment: spec && environmentOf(spec.environment),
+    ...(changes("metadata.name") && { name: metadata?.name ?? "" }),
+    ...(changes("metadata.labels") && { labels: metadata?.labels ?? {} }),
+    ...(changes("metadata.external_id") && { externalId: metadata?.externalId ?? "" }),
+    ...(changes("spec.description") && { description: spec?.description ?? "" }),
+    ...(changes("spec.permissions") && { permissions: spec?.permissions ?? [] }),
+    // Named by the mask and unset: the default, as at creation.
+    ...(changes("spec.workspace_scope") && { workspaceScope: scope ?? "selected" }),
+    ...(changes("spec.expires_at") && { expiresAt: date(spec?.expiresAt) ?? null }),
+    ...(changes("spec.rate_limits") && { rateLimits: spec?.rateLimits.length ?? 0 }),
+  };
+}

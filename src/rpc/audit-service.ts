@@ -1,0 +1,43 @@
+import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { type AuditEventSchema, AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
+import type { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { type AuditEvent, listAuditEvents } from "../domain/audit-event.ts";
+import type { Refusals } from "../domain/refusal.ts";
+import { callerOf } from "./context.ts";
+import { date, timestamp } from "./messages.ts";
+
+/** `AuditService`: what was done in an account, by whom. Refusals recorded here until now are in the list. */
+export function auditService(db: Db, refusals: Refusals): ServiceImpl<typeof AuditService> {
+  return {
+    async listAuditEvents(request, context) {
+      await refusals.flush();
+      const { startTime, endTime } = request;
+      const filter = { ...request, startTime: date(startTime), endTime: date(endTime) };
+      const { items, nextCursor } = await listAuditEvents(db, callerOf(context), filter);
+      return { items: items.map(eventMessage), pagination: { nextCursor } };
+    },
+  };
+}
+
+function eventMessage(event: AuditEvent): MessageInitShape<typeof AuditEventSchema> {
+  return {
+    id: event.id,
+    accountId: event.account_id,
+    createdAt: timestamp(event.created_at),
+    profileId: event.profile_id,
+    keyId: event.key_id,
+    method: event.method,
+    outcome: event.outcome === "done" ? AuditOutcome.DONE : AuditOutcome.REFUSED,
+    resourceType: event.resource_type,
+    resourceId: event.resource_id,
+    ...(event.before && { before: event.before as JsonObject }),
+    ...(event.after && { after: event.after as JsonObject }),
+    requestId: event.request_id,
+    clientAddress: event.client_address,
+    count: event.count,
+    reason: event.reason,
+    via: event.via,
+  };
+}

@@ -1,0 +1,136 @@
+import type { HandlerContext } from "@connectrpc/connect";
+import { DomainError, type Reason } from "../domain/error.ts";
+import { parsePermission } from "../domain/permission.ts";
+import type { Call } from "../domain/principal.ts";
+import { permissionDenied } from "../domain/principal.ts";
+import type { Refusals } from "../domain/refusal.ts";
+import type { Failure, Judgement } from "../verify/judge.ts";
+import type { Resolver } from "../verify/resolve.ts";
+import type { Uses } from "../verify/use.ts";
+import { type Rule, ruleOf } from "./access.ts";
+import type { Bearer } from "./context.ts";
+
+/** What resolving a bearer depends on. */
+export interface AuthenticateDeps {
+  resolver: Resolver;
+  uses: Uses;
+  refusals: Refusals;
+}
+
+/** The header in which a user names the account. */
+export const accountHeader = "latchkey-account";
+// A session's token and a key's differ in nothing else that a client sees.
+const sessionToken = /^[a-z0-9]+_ses_/;
+
+/**
+ * Resolves the bearer of a call and holds it against the method's access rule, before the body is read. A method
+ * without a rule is closed to everybody. RFC 6750: the token comes in the `Authorization` header and nowhere else.
+ */
+export async function authenticate(
+  deps: AuthenticateDeps,
+  context: HandlerContext,
+  call: Call,
+): Promise<Bearer> {
+  const rule = ruleOf(context.method);
+  if (rule.case === "public" && rule.value) return { type: "nobody" };
+  if (rule.case === undefined || rule.value === false || rule.value === "") {
+    throw new DomainError("PERMISSION_DENIED", "this method is closed");
+  }
+  const token = bearerToken(context.requestHeader);
+  const accountId = context.requestHeader.get(accountHeader) ?? "";
+  const [judgement] = await deps.resolver.resolve([
+    {
+      token,
+      accountId: rule.case === "user" ? "" : accountId,
+      workspaceId: "",
+      permissions: requiredBy(rule),
+      entitlements: [],
+      environment: undefined,
+    },
+  ]);
+  if (!judgement) throw new Error("the resolver did not answer");
+  const session = sessionToken.test(token);
+  const failures = rule.case === "user" ? judgement.failures.filter(isAboutToken) : judgement.failures;
+  const [failure] = failures;
+  if (failure) throw refuse(deps, call, judgement, failure, session);
+  deps.uses.record(judgement);
+  return admit(deps, rule, judgement, call);
+}
+
+function admit(deps: AuthenticateDeps, rule: Rule, judgement: Judgement, call: Call): Bearer {
+  const { principal, sessionId, userId } = judgement;
+  if (rule.case === "user") {
+    if (userId === undefined || sessionId === undefined) {
+      throw new DomainError("LOGIN_REQUIRED", "a signed-in user must make this call, not a key");
+    }
+    return { type: "user", user: { userId, sessionId, call } };
+  }
+  if (!principal) throw new Error("a valid token without a principal");
+  if (rule.case === "platformPermission" && !(principal.platform && principal.keyId)) {
+    deps.refusals.record(principal, call, "PERMISSION_DENIED");
+    throw permissionDenied(rule.value);
+  }
+  return { type: "principal", caller: { ...principal, call } };
+}
+
+function refuse(
+  deps: AuthenticateDeps,
+  call: Call,
+  { principal }: Judgement,
+  failure: Failure,
+  session: boolean,
+): DomainError {
+  const { verdict, metadata } = failure;
+  if (principal && verdict === "PERMISSION_DENIED") deps.refusals.record(principal, call, verdict);
+  if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");
+  const reason: Reason = isAboutToken(failure)
+    ? `${verdict as TokenVerdict}_${session ? "SESSION" : "API_KEY"}`
+    : (verdict as Reason);
+  return new DomainError(reason, messages[verdict], metadata);
+}
+
+type TokenVerdict = "INVALID" | "EXPIRED" | "REVOKED";
+
+function isAboutToken({ verdict }: Failure): boolean {
+  return verdict === "INVALID" || verdict === "EXPIRED" || verdict === "REVOKED" || verdict === "DISABLED";
+}
+
+const messages: Record<Failure["verdict"], string> = {
+  INVALID: "the bearer is unknown, wrong or malformed",
+  EXPIRED: "the bearer has expired",
+  REVOKED: "the bearer was revoked",
+  DISABLED: "the API key is disabled",
+  ACCOUNT_REQUIRED: `name an account in the header ${accountHeader}`,
+  ACCOUNT_MISMATCH: "the bearer does not belong to this account",
+  ACCOUNT_SUSPENDED: "the account is suspended",
+  ENVIRONMENT_MISMATCH: "the API key is of another environment",
+  WORKSPACE_FORBIDDEN: "you may not enter this workspace",
+  WORKSPACE_ARCHIVED: "the workspace is archived",
+  PERMISSION_DENIED: "a permission is missing",
+  ENTITLEMENT_REQUIRED: "the account's plan does not include this",
+  RATE_LIMITED: "too many calls",
+  QUOTA_EXCEEDED: "the quota is spent",
+};
+
+function requiredBy(rule: Rule): string[] {
+  if (rule.case !== "permission" && rule.case !== "platformPermission") return [];
+  // A rule that is no permission would be held by nobody but `*`: better that nobody holds it at all.
+  if (parsePermission(rule.value) !== rule.value) throw new Error(`not a permission: ${rule.value}`);
+  return [rule.value];
+}
+
+function bearerToken(headers: Headers): string {
+  const header = headers.get("authorization");
+  if (header === null) {
+    throw new DomainError("MISSING_API_KEY", "send `Authorization: Bearer <token>`", {
+      header: "authorization",
+    });
+  }
+  const [, token] = /^Bearer +([!-~]+)$/i.exec(header.trim()) ?? [];
+  if (token === undefined) {
+    throw new DomainError("INVALID_API_KEY", "expected `Authorization: Bearer <token>`", {
+      header: "authorization",
+    });
+  }
+  return token;
+}

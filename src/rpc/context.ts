@@ -1,0 +1,63 @@
+import {
+  type ContextValues,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import { DomainError } from "../domain/error.ts";
+import type { Call, Caller, UserCaller } from "../domain/principal.ts";
+
+/** Who makes a call, as the gate resolved it: nobody, a signed-in user, or a principal of an account. */
+export type Bearer =
+  | { type: "nobody" }
+  | { type: "user"; user: UserCaller }
+  | { type: "principal"; caller: Caller };
+
+/** One call: what is known of it from its first byte, and what becomes known on the way. For logs and metrics. */
+export interface CallRecord {
+  requestId: string;
+  clientAddress: string;
+  /** Set once the call reached a method. */
+  method?: string;
+  bearer: Bearer;
+  /** Set when the call was answered: `ok`, or the code of its error. */
+  code?: string;
+  /** The reason of its error, where it has one. */
+  reason?: string;
+}
+
+const recordKey = createContextKey<CallRecord | undefined>(undefined);
+
+/** Context values for a call that carry its record. */
+export function withRecord(record: CallRecord): ContextValues {
+  return createContextValues().set(recordKey, record);
+}
+
+/** The record of a call. Makes one for a call that came in memory. */
+export function recordOf(values: ContextValues): CallRecord {
+  const known = values.get(recordKey);
+  if (known) return known;
+  const record: CallRecord = { requestId: "in-memory", clientAddress: "", bearer: { type: "nobody" } };
+  values.set(recordKey, record);
+  return record;
+}
+
+/** What an audit event says of this call. */
+export function callOf({ values }: Pick<HandlerContext, "values">): Call {
+  const { requestId, clientAddress, method = "" } = recordOf(values);
+  return { requestId, clientAddress, method };
+}
+
+/** The principal that makes this call. */
+export function callerOf({ values }: Pick<HandlerContext, "values">): Caller {
+  const { bearer } = recordOf(values);
+  if (bearer.type !== "principal") throw new DomainError("MISSING_API_KEY", "this call needs a principal");
+  return bearer.caller;
+}
+
+/** The signed-in user that makes this call. */
+export function userOf({ values }: Pick<HandlerContext, "values">): UserCaller {
+  const { bearer } = recordOf(values);
+  if (bearer.type !== "user") throw new DomainError("LOGIN_REQUIRED", "this call needs a signed-in user");
+  return bearer.user;
+}

@@ -1,0 +1,61 @@
+import { Code, type ContextValues, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import { DomainError } from "../domain/error.ts";
+import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
+import { callOf, recordOf } from "./context.ts";
+import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
+import type { Validate } from "./validate.ts";
+
+/** What every call passes. */
+export interface GateDeps extends AuthenticateDeps {
+  errors: ErrorPolicy;
+}
+
+/** The gate: runs on the headers, before the body is read. Resolves the bearer, holds it against the access rule. */
+export function createGate(deps: GateDeps): (context: HandlerContext) => Promise<void> {
+  return async (context) => {
+    const record = recordOf(context.values);
+    record.method = `${context.service.typeName}/${context.method.name}`;
+    context.responseHeader.set("x-request-id", record.requestId);
+    try {
+      record.bearer = await authenticate(deps, context, callOf(context));
+    } catch (error) {
+      throw fail(deps, context.values, error);
+    }
+  };
+}
+
+/** Checks requests by the rules of the schema, and turns what is thrown into what clients see. */
+export function createErrorInterceptor(deps: GateDeps, validate: Validate): Interceptor {
+  return (next) => async (request) => {
+    const { contextValues } = request;
+    try {
+      if (!request.stream) validate(request.method.input, request.message);
+      const response = await next(request);
+      if (!response.stream) recordOf(contextValues).code = "ok";
+      return response;
+    } catch (error) {
+      const { bearer } = recordOf(contextValues);
+      if (bearer.type === "principal" && error instanceof DomainError && isRefusal(error)) {
+        deps.refusals.record(bearer.caller, bearer.caller.call, error.reason);
+      }
+      throw fail(deps, contextValues, error);
+    }
+  };
+}
+
+function isRefusal(error: DomainError): boolean {
+  return codes[error.reason] === Code.PermissionDenied;
+}
+
+function fail(deps: GateDeps, values: ContextValues, error: unknown) {
+  const record = recordOf(values);
+  const failure = toConnectError(error, deps.errors);
+  record.code = codeName(failure.code);
+  if (error instanceof DomainError) record.reason = error.reason;
+  return failure;
+}
+
+// `PermissionDenied` is `permission_denied` in every protocol.
+function codeName(code: Code): string {
+  return (Code[code] ?? "unknown").replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+}

@@ -1,0 +1,74 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type ProfileSchema, ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
+import type { AccountResourceMetadataSchema } from "../../gen/latchkey/v1/resource_pb.ts";
+import { type WorkspaceSchema, WorkspaceState } from "../../gen/latchkey/v1/workspace_pb.ts";
+import type { Labels, ProfileType as StoredProfileType } from "../db/schema.ts";
+import { etagOf } from "../domain/list.ts";
+import type { ProfileRef } from "../domain/principal.ts";
+import type { Workspace } from "../domain/workspace.ts";
+
+const profileTypes: Record<StoredProfileType, ProfileType> = {
+  user: ProfileType.USER,
+  service_account: ProfileType.SERVICE_ACCOUNT,
+  api_key: ProfileType.API_KEY,
+  system: ProfileType.SYSTEM,
+};
+
+/** A time, where there is one. */
+export function timestamp(date: Date | null | undefined): Timestamp | undefined {
+  return date ? timestampFromDate(date) : undefined;
+}
+
+/** A time that a request carries, where it does. */
+export function date(time: Timestamp | undefined): Date | undefined {
+  return time && timestampDate(time);
+}
+
+/** What every resource of an account carries. */
+export function metadataMessage(row: {
+  id: string;
+  account_id: string;
+  name: string;
+  created_by: string;
+  created_at: Date;
+  external_id: string;
+  labels: Labels;
+}): MessageInitShape<typeof AccountResourceMetadataSchema> {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    name: row.name,
+    profileId: row.created_by,
+    createdAt: timestampFromDate(row.created_at),
+    externalId: row.external_id,
+    labels: row.labels,
+  };
+}
+
+/** A profile of an account. */
+export function profileMessage(
+  accountId: string,
+  profile: ProfileRef,
+): MessageInitShape<typeof ProfileSchema> {
+  const { id, type, name, email } = profile;
+  return { metadata: { id, accountId, name }, spec: { type: profileTypes[type], name, email } };
+}
+
+/** A workspace. */
+export function workspaceMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
+  const { info } = workspace;
+  return {
+    metadata: metadataMessage(workspace),
+    spec: { description: workspace.description },
+    ...(info && {
+      info: {
+        ...(info.createdBy && { createdBy: profileMessage(workspace.account_id, info.createdBy) }),
+        membersTotal: info.membersTotal,
+        archivedAt: timestamp(workspace.archived_at),
+      },
+    }),
+    state: workspace.archived_at ? WorkspaceState.ARCHIVED : WorkspaceState.ACTIVE,
+    etag: etagOf(workspace.version),
+  };
+}

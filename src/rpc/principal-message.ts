@@ -1,0 +1,28 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { PrincipalKind, type PrincipalSchema } from "../../gen/latchkey/v1/principal_pb.ts";
+import type { PrincipalKind as Kind, Principal } from "../domain/principal.ts";
+import { environmentMessage, scopeMessage } from "./api-key-message.ts";
+import { profileMessage } from "./messages.ts";
+
+const kinds: Record<Kind, PrincipalKind> = {
+  user: PrincipalKind.USER,
+  application: PrincipalKind.APPLICATION_KEY,
+  service: PrincipalKind.SERVICE_KEY,
+  developer: PrincipalKind.DEVELOPER_KEY,
+};
+
+/** A principal, as others are told. */
+export function principalMessage(principal: Principal): MessageInitShape<typeof PrincipalSchema> {
+  return {
+    accountId: principal.accountId,
+    userId: principal.userId ?? "",
+    profile: profileMessage(principal.accountId, principal.profile),
+    kind: kinds[principal.kind],
+    keyId: principal.keyId ?? "",
+    environment: environmentMessage(principal.environment),
+    permissions: principal.permissions,
+    workspaceScope: scopeMessage(principal.workspaceScope),
+    workspaceIds: principal.workspaceScope === "all" ? [] : principal.workspaceIds,
+    entitlements: principal.entitlements,
+  };
+}

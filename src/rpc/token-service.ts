@@ -1,0 +1,99 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type {
+  TokenService,
+  VerifyTokenRequest,
+  VerifyTokenResponseSchema,
+} from "../../gen/latchkey/v1/token_service_pb.ts";
+import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { invalidFields, type Violation } from "../domain/error.ts";
+import { expected, parsePermission } from "../domain/permission.ts";
+import { revokeToken } from "../domain/token-revocation.ts";
+import type { Judgement } from "../verify/judge.ts";
+import type { PublicLimit } from "../verify/public-limit.ts";
+import type { Inquiry, Resolver } from "../verify/resolve.ts";
+import type { Uses } from "../verify/use.ts";
+import { verifyTokens } from "../verify/verify.ts";
+import { environmentOf } from "./api-key-message.ts";
+import { callerOf, callOf } from "./context.ts";
+import { timestamp } from "./messages.ts";
+import { principalMessage } from "./principal-message.ts";
+
+/** What judging and ending tokens depends on. */
+export interface TokenDeps {
+  resolver: Resolver;
+  uses: Uses;
+  tokenPrefix: string;
+  /** How often one address may end tokens, right or wrong. */
+  revocations: PublicLimit;
+  /** Called with every verdict given, for metrics. */
+  onVerdict(verdict: string): void;
+}
+
+/** `TokenService`: whose token is this, and may it do that? */
+export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenService> {
+  async function verify(
+    requests: VerifyTokenRequest[],
+    field: (index: number) => string,
+    context: HandlerContext,
+  ) {
+    const inquiries = requests.map((request, index) => toInquiry(request, field(index)));
+    const judgements = await verifyTokens(deps.resolver, callerOf(context), inquiries);
+    return judgements.map((judgement, index) => answer(deps, judgement, requests[index]?.dryRun ?? false));
+  }
+  return {
+    async verifyToken(request, context) {
+      const [response] = await verify([request], () => "", context);
+      return response ?? {};
+    },
+    async batchVerifyTokens({ requests }, context) {
+      return { responses: await verify(requests, (index) => `requests[${index}].`, context) };
+    },
+    async revokeToken({ token }, context) {
+      const call = callOf(context);
+      await deps.revocations.spend(call.clientAddress);
+      await revokeToken(db, call, deps.tokenPrefix, token);
+      return {};
+    },
+  };
+}
+
+function toInquiry(request: VerifyTokenRequest, path: string): Inquiry {
+  const violations: Violation[] = [];
+  const permissions = request.requiredPermissions.map((text, index) => {
+    const permission = parsePermission(text);
+    if (permission !== undefined) return permission;
+    violations.push({ field: `${path}required_permissions[${index}]`, description: expected });
+    return "";
+  });
+  if (violations.length > 0) throw invalidFields(violations);
+  return {
+    token: request.token,
+    accountId: request.accountId,
+    workspaceId: request.workspaceId,
+    permissions,
+    entitlements: request.requiredEntitlements,
+    environment: environmentOf(request.environment),
+  };
+}
+
+function answer(
+  deps: TokenDeps,
+  judgement: Judgement,
+  dryRun: boolean,
+): MessageInitShape<typeof VerifyTokenResponseSchema> {
+  const [first] = judgement.failures;
+  deps.onVerdict(first?.verdict ?? "VALID");
+  const failedRules = dryRun
+    ? judgement.failures.map(({ verdict, metadata }) => ({ verdict: Verdict[verdict], metadata }))
+    : [];
+  if (first) return { verdict: Verdict[first.verdict], metadata: first.metadata, failedRules };
+  if (!dryRun) deps.uses.record(judgement);
+  return {
+    valid: true,
+    verdict: Verdict.VALID,
+    ...(judgement.principal && { principal: principalMessage(judgement.principal) }),
+    endsAt: timestamp(judgement.endsAt),
+  };
+}

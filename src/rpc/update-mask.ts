@@ -1,0 +1,39 @@
+import { type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import type { FieldMask } from "@bufbuild/protobuf/wkt";
+import { invalidField } from "../domain/error.ts";
+
+/**
+ * Which fields an update changes (AIP-134): those that the mask names, or without a mask those that are present.
+ * `*` is every field that can be changed, `spec` every one below it; a path that cannot be changed is refused.
+ */
+export function changedFields<Path extends string>(
+  schema: DescMessage,
+  request: Message,
+  mask: FieldMask | undefined,
+  changeable: readonly Path[],
+): (path: Path) => boolean {
+  if (!mask || mask.paths.length === 0) return (path) => isPresent(schema, request, path.split("."));
+  const chosen = new Set(mask.paths.flatMap((path) => expand(path, changeable)));
+  return (path) => chosen.has(path);
+}
+
+function expand<Path extends string>(path: string, changeable: readonly Path[]): Path[] {
+  if (path === "*") return [...changeable];
+  const below = changeable.filter((one) => one === path || one.startsWith(`${path}.`));
+  if (below.length === 0) {
+    throw invalidField(
+      "update_mask",
+      `expected only paths that can be changed: ${changeable.join(", ")}, or *`,
+    );
+  }
+  return below;
+}
+
+function isPresent(schema: DescMessage, message: Message, [name = "", ...rest]: string[]): boolean {
+  const field = schema.fields.find((one) => one.name === name);
+  if (!field) throw new Error(`${schema.typeName} has no field ${name}`);
+  if (!isFieldSet(message, field)) return false;
+  if (rest.length === 0 || field.fieldKind !== "message") return rest.length === 0;
+  return isPresent(field.message, reflect(schema, message).get(field).message, rest);
+}

@@ -1,0 +1,16 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { listWorkspaces } from "../domain/workspace.ts";
+import { callerOf } from "./context.ts";
+import { workspaceMessage } from "./messages.ts";
+
+/** `WorkspaceService`: workspaces as those see them who may enter. */
+export function workspaceService(db: Db): ServiceImpl<typeof WorkspaceService> {
+  return {
+    async listWorkspaces(request, context) {
+      const { items, nextCursor } = await listWorkspaces(db, callerOf(context), request);
+      return { items: items.map(workspaceMessage), pagination: { nextCursor } };
+    },
+  };
+}
