@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { ContextValues } from "@connectrpc/connect";
+import { ulid } from "ulid";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { ClientAddress } from "./net/client-address.ts";
+import { type CallRecord, withRecord } from "./rpc/context.ts";
+
+type Request = IncomingMessage | Http2ServerRequest;
+type Response = ServerResponse | Http2ServerResponse;
+
+/** Follows calls from their first byte to their last, and reports each once: a log line and a measurement. */
+export interface Calls {
+  /** Wraps the handler of all requests. */
+  observe(
+    handler: (request: Request, response: Response) => void,
+  ): (request: Request, response: Response) => void;
+  /** The context values of a request that is being observed. */
+  contextValues(request: Request): ContextValues;
+}
+
+// A client may name its request, if the name cannot be a secret.
+const harmlessId = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Starts to follow calls. */
+export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAddress): Calls {
+  const records = new WeakMap<Request, CallRecord>();
+
+  function report(record: CallRecord, status: number, finished: boolean, milliseconds: number): void {
+    const method = record.method ?? "unknown";
+    const code = record.code ?? outcomeOf(status, finished);
+    metrics.call(method, code, milliseconds / 1000);
+    const { requestId, clientAddress: address, reason } = record;
+    log.info({ requestId, method, code, reason, status, milliseconds, address, ...identity(record) }, "call");
+  }
+
+  return {
+    observe: (handler) => (request, response) => {
+      const named = request.headers["x-request-id"];
+      const requestId = typeof named === "string" && harmlessId.test(named) ? named : ulid().toLowerCase();
+      const record: CallRecord = {
+        requestId,
+        clientAddress: clientAddress(request),
+        bearer: { type: "nobody" },
+      };
+      records.set(request, record);
+      const start = performance.now();
+      response.once("close", () => {
+        const milliseconds = Math.round((performance.now() - start) * 100) / 100;
+        report(record, response.statusCode, response.writableFinished, milliseconds);
+      });
+      handler(request, response);
+    },
+    contextValues(request) {
+      const record = records.get(request);
+      if (!record) throw new Error("this request is not observed");
+      return withRecord(record);
+    },
+  };
+}
+
+// What ended before a method's interceptors knew: a body that could not be parsed, a client that left, a stream.
+function outcomeOf(status: number, finished: boolean): string {
+  if (!finished) return "canceled";
+  if (status === 200 || status === 204) return "ok";
+  return status === 404 ? "unimplemented" : "invalid_argument";
+}
+
+function identity({ bearer }: CallRecord): Record<string, string | undefined> {
+  if (bearer.type === "user") return { userId: bearer.user.userId };
+  if (bearer.type === "nobody") return {};
+  const { accountId, profile, keyId } = bearer.caller;
+  return { accountId, profileId: profile.id, keyId };
+}

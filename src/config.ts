@@ -1,0 +1,168 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+
+/** The settings of one process, checked and complete. */
+export interface Config {
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** Unset: an embedded Postgres under `dataDir`. */
+  databaseUrl: string | undefined;
+  dataDir: string;
+  tokenPrefix: string;
+  tls: { cert: Buffer; key: Buffer } | undefined;
+  corsOrigins: string[];
+  /** Addresses or networks (CIDR) whose `X-Forwarded-For` is believed. */
+  trustedProxies: string[];
+  signup: "open" | "closed";
+  sessionIdleMs: number;
+  sessionLifetimeMs: number;
+  logLevel: string;
+  /** Unset: no metrics are served. */
+  metricsPort: number | undefined;
+}
+
+/** What is wrong with the environment: every wrong setting, a line each. */
+export class ConfigError extends Error {}
+
+type Env = Record<string, string | undefined>;
+
+const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+// Settings of the whole design that this version does not have: refused, because ignoring them would be a lie.
+const notYet = [
+  "LATCHKEY_DATABASE_LISTEN_URL",
+  "LATCHKEY_OIDC_ISSUERS",
+  "LATCHKEY_REDIS_URL",
+  "LATCHKEY_SMTP_URL",
+  "LATCHKEY_CACHE_ENTRIES",
+  "LATCHKEY_MAX_STALENESS",
+  "LATCHKEY_WORKERS",
+  "LATCHKEY_PERMISSIONS",
+  "LATCHKEY_USAGE_RETENTION",
+];
+const day = 24 * 60 * 60 * 1000;
+
+/** Reads the settings once. Throws one `ConfigError` that names every wrong value and every unknown name. */
+export function readConfig(env: Env): Config {
+  const problems: string[] = [];
+  const known = new Set<string>(notYet);
+
+  function read<T>(name: string, fallback: T, parse: (text: string) => T | undefined, expected: string): T {
+    known.add(name);
+    const text = env[name];
+    if (text === undefined || text === "") return fallback;
+    const value = parse(text);
+    if (value === undefined) problems.push(`${name}: expected ${expected}`);
+    return value ?? fallback;
+  }
+
+  const cert = read("LATCHKEY_TLS_CERT", undefined, readFile, "the path of a readable PEM file");
+  const key = read("LATCHKEY_TLS_KEY", undefined, readFile, "the path of a readable PEM file");
+  const config: Config = {
+    host: read("LATCHKEY_HOST", "127.0.0.1", (text) => text, ""),
+    port: read("LATCHKEY_PORT", 8080, parsePort, "a port, 0 to 65535"),
+    databaseUrl: read("LATCHKEY_DATABASE_URL", undefined, parseDatabaseUrl, "a postgres:// URL"),
+    dataDir: read("LATCHKEY_DATA_DIR", ".latchkey", (text) => text, ""),
+    tokenPrefix: read(
+      "LATCHKEY_TOKEN_PREFIX",
+      "lk",
+      matching(/^[a-z0-9]{2,10}$/),
+      "2 to 10 lower-case letters or digits",
+    ),
+    tls: cert && key && { cert, key },
+    corsOrigins: read(
+      "LATCHKEY_CORS_ORIGINS",
+      [],
+      parseOrigins,
+      "* or origins such as https://app.example, comma-separated",
+    ),
+    trustedProxies: read(
+      "LATCHKEY_TRUSTED_PROXIES",
+      [],
+      parseNetworks,
+      "IP addresses or networks such as 10.0.0.0/8, comma-separated",
+    ),
+    signup: read(
+      "LATCHKEY_SIGNUP",
+      "open",
+      (text) => (text === "open" || text === "closed" ? text : undefined),
+      "open or closed",
+    ),
+    sessionIdleMs: read("LATCHKEY_SESSION_IDLE", 7 * day, parseDuration, "a duration such as 30m, 12h or 7d"),
+    sessionLifetimeMs: read(
+      "LATCHKEY_SESSION_LIFETIME",
+      30 * day,
+      parseDuration,
+      "a duration such as 30m, 12h or 7d",
+    ),
+    logLevel: read(
+      "LATCHKEY_LOG_LEVEL",
+      "info",
+      (text) => logLevels.find((level) => level === text),
+      logLevels.join(", "),
+    ),
+    metricsPort: read("LATCHKEY_METRICS_PORT", undefined, parsePort, "a port, 0 to 65535"),
+  };
+  if ((cert === undefined) !== (key === undefined)) {
+    problems.push("LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY: expected both or neither");
+  }
+  for (const name of Object.keys(env).filter((one) => one.startsWith("LATCHKEY_") && env[one] !== "")) {
+    if (!known.has(name)) problems.push(`${name}: unknown setting`);
+    else if (notYet.includes(name)) problems.push(`${name}: not supported by this version`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return config;
+}
+
+function parsePort(text: string): number | undefined {
+  const port = Number(text);
+  return /^\d{1,5}$/.test(text) && port <= 65_535 ? port : undefined;
+}
+
+function parseDatabaseUrl(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === "postgres:" || url?.protocol === "postgresql:" ? text : undefined;
+}
+
+function parseOrigins(text: string): string[] | undefined {
+  const origins = splitList(text);
+  return origins.every(
+    (origin) => origin === "*" || (URL.canParse(origin) && new URL(origin).origin === origin),
+  )
+    ? origins
+    : undefined;
+}
+
+function parseNetworks(text: string): string[] | undefined {
+  const networks = splitList(text);
+  return networks.every(isNetwork) ? networks : undefined;
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+function parseDuration(text: string): number | undefined {
+  const [, count, unit] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? [];
+  const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: day };
+  return count === undefined || unit === undefined ? undefined : Number(count) * (units[unit] ?? 0);
+}
+
+function readFile(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function matching(pattern: RegExp): (text: string) => string | undefined {
+  return (text) => (pattern.test(text) ? text : undefined);
+}
+
+function splitList(text: string): string[] {
+  return text.split(",").map((part) => part.trim());
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+import { BlockList, isIP } from "node:net";
+
+/** Tells where a request came from. */
+export type ClientAddress = (request: IncomingMessage | Http2ServerRequest) => string;
+
+/** The peer's address or, behind trusted proxies, the last hop in `X-Forwarded-For` that is not one of them. */
+export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {
+  const trusted = new BlockList();
+  for (const network of trustedProxies) {
+    const [address = "", bits] = network.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    if (bits === undefined) trusted.addAddress(address, family);
+    else trusted.addSubnet(address, Number(bits), family);
+  }
+  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+
+  return (request) => {
+    const peer = plain(request.socket.remoteAddress ?? "");
+    if (!isTrusted(peer)) return peer;
+    const forwarded = [request.headers["x-forwarded-for"] ?? []].flat().join(",");
+    const hops = forwarded.split(",").map((hop) => plain(hop.trim()));
+    let client = peer;
+    for (const hop of hops.reverse()) {
+      if (isIP(hop) === 0) break;
+      client = hop;
+      if (!isTrusted(hop)) break;
+    }
+    return client;
+  };
+}
+
+// An IPv4 client of a socket that speaks both is written ::ffff:192.0.2.1.
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+}

@@ -1,0 +1,171 @@
+import type { DescFile } from "@bufbuild/protobuf";
+import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
+import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import { AccountService, file_latchkey_v1_account_service } from "../gen/latchkey/v1/account_service_pb.ts";
+import { ApiKeyService } from "../gen/latchkey/v1/api_key_service_pb.ts";
+import { AuditService } from "../gen/latchkey/v1/audit_service_pb.ts";
+import { ProfileService } from "../gen/latchkey/v1/profile_service_pb.ts";
+import { SessionService } from "../gen/latchkey/v1/session_service_pb.ts";
+import { TokenService } from "../gen/latchkey/v1/token_service_pb.ts";
+import { WorkspaceAdminService } from "../gen/latchkey/v1/workspace_admin_service_pb.ts";
+import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
+import { createCalls } from "./calls.ts";
+import type { Config } from "./config.ts";
+import type { Db } from "./db/connect.ts";
+import { isUnavailable } from "./db/errors.ts";
+import type { Passwords } from "./domain/password.ts";
+import { createRefusals } from "./domain/refusal.ts";
+import { mintToken } from "./domain/token.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { createClientAddress } from "./net/client-address.ts";
+import { withCors } from "./net/cors.ts";
+import type { Handler } from "./net/exchange.ts";
+import { createHealthStatus, type HealthStatus, registerHealth } from "./net/health.ts";
+import type { Limits } from "./net/limits.ts";
+import { registerReflection } from "./net/reflection.ts";
+import { accountService } from "./rpc/account-service.ts";
+import { apiKeyService } from "./rpc/api-key-service.ts";
+import { auditService } from "./rpc/audit-service.ts";
+import { createErrorInterceptor, createGate, type GateDeps } from "./rpc/gate.ts";
+import { explainParseErrors } from "./rpc/parse-errors.ts";
+import { profileService } from "./rpc/profile-service.ts";
+import { sessionService } from "./rpc/session-service.ts";
+import { tokenService } from "./rpc/token-service.ts";
+import { createValidate } from "./rpc/validate.ts";
+import { workspaceAdminService } from "./rpc/workspace-admin-service.ts";
+import { workspaceService } from "./rpc/workspace-service.ts";
+import { createPublicLimit } from "./verify/public-limit.ts";
+import { createResolver } from "./verify/resolve.ts";
+import { createUses } from "./verify/use.ts";
+
+/** What the service is assembled from. */
+export interface AppDeps {
+  db: Db;
+  config: Pick<
+    Config,
+    "tokenPrefix" | "signup" | "sessionIdleMs" | "sessionLifetimeMs" | "corsOrigins" | "trustedProxies"
+  >;
+  passwords: Passwords;
+  limits: Limits;
+  log: Log;
+  metrics: Metrics;
+  /** Aborted when streams should end. */
+  shutdownSignal?: AbortSignal;
+}
+
+/** The assembled service. It listens to nothing. */
+export interface App {
+  /** Registers every service on a router that was made with `routerOptions`. */
+  routes(router: ConnectRouter): void;
+  routerOptions: ConnectRouterOptions;
+  /** Answers HTTP requests. */
+  handler: Handler;
+  health: HealthStatus;
+  /** Writes what is buffered, so that it can be read. */
+  flush(): Promise<void>;
+  /** Writes what is buffered and stops. */
+  close(): Promise<void>;
+}
+
+// What is buffered is written so often; a crash loses no more than that.
+const flushIntervalMs = 1_000;
+// Of ending tokens with nothing but the token: more than anybody has tokens, less than a guesser would like.
+const revocationsPerMinute = 600;
+
+/** Every service of ours, in the order of the documentation. */
+export const services = [
+  ApiKeyService,
+  AccountService,
+  WorkspaceService,
+  WorkspaceAdminService,
+  ProfileService,
+  SessionService,
+  TokenService,
+  AuditService,
+];
+
+/** Assembles the service: routes, the order of interceptors, limits. */
+export function createApp({ db, config, passwords, limits, log, metrics, shutdownSignal }: AppDeps): App {
+  const onError = (error: unknown) =>
+    log.error({ error: describe(error) }, "could not write in the background");
+  const refusals = createRefusals(db, flushIntervalMs, onError);
+  const uses = createUses(db, flushIntervalMs, onError);
+  const resolver = createResolver(db, config);
+  const mint = mintToken.bind(undefined, config.tokenPrefix);
+  const gateDeps: GateDeps = {
+    resolver,
+    uses,
+    refusals,
+    errors: {
+      isUnavailable,
+      onBug: (error) => log.error({ error: describe(error) }, "a call failed: this is a bug"),
+    },
+  };
+  const validate = createValidate(
+    services.flatMap((service) => service.methods.map((method) => method.input)),
+  );
+  const health = createHealthStatus();
+
+  const routerOptions: ConnectRouterOptions = {
+    requestGate: createGate(gateDeps),
+    interceptors: [createErrorInterceptor(gateDeps, validate)],
+    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: false },
+    readMaxBytes: limits.maxMessageBytes,
+    maxTimeoutMs: limits.maxRpcTimeoutMs,
+    ...(shutdownSignal && { shutdownSignal }),
+  };
+
+  function routes(router: ConnectRouter): void {
+    router.service(ApiKeyService, apiKeyService(db, mint));
+    router.service(AccountService, accountService(db));
+    router.service(WorkspaceService, workspaceService(db));
+    router.service(WorkspaceAdminService, workspaceAdminService(db));
+    router.service(ProfileService, profileService());
+    router.service(
+      SessionService,
+      sessionService(db, { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup }),
+    );
+    router.service(
+      TokenService,
+      tokenService(db, {
+        resolver,
+        uses,
+        tokenPrefix: config.tokenPrefix,
+        revocations: createPublicLimit(revocationsPerMinute, 60),
+        onVerdict: metrics.verdict,
+      }),
+    );
+    router.service(AuditService, auditService(db, refusals));
+    registerHealth(router, health);
+    registerReflection(router, schemaFiles);
+    explainParseErrors(router);
+  }
+
+  const calls = createCalls(log, metrics, createClientAddress(config.trustedProxies));
+  const adapter = connectNodeAdapter({
+    ...routerOptions,
+    routes,
+    acceptCompression: [compressionGzip],
+    contextValues: calls.contextValues,
+  });
+  return {
+    routes,
+    routerOptions,
+    handler: calls.observe(withCors(config.corsOrigins, adapter)),
+    health,
+    async flush() {
+      await Promise.all([refusals.flush(), uses.flush()]);
+    },
+    async close() {
+      await Promise.all([refusals.close(), uses.close()]);
+    },
+  };
+}
+
+const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];
+
+// The cause is for the log alone; what looks like a secret is taken out there.
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

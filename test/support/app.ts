@@ -1,0 +1,164 @@
+import type { DescService, MessageInitShape } from "@bufbuild/protobuf";
+import { type Client, createClient, createRouterTransport, type Transport } from "@connectrpc/connect";
+import { pino } from "pino";
+import { afterAll, beforeAll } from "vitest";
+import type { Account } from "../../gen/latchkey/v1/account_pb.ts";
+import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
+import type { ApiKey } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { ApiKeyService, type CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
+import type { Profile } from "../../gen/latchkey/v1/profile_pb.ts";
+import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
+import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
+import { readConfig } from "../../src/config.ts";
+import type { Db } from "../../src/db/connect.ts";
+import { bootstrap } from "../../src/domain/bootstrap.ts";
+import { createPasswords } from "../../src/domain/password.ts";
+import { mintToken } from "../../src/domain/token.ts";
+import { createMetrics } from "../../src/metrics.ts";
+import { defaultLimits } from "../../src/net/limits.ts";
+import { type App, createApp } from "../../src/server.ts";
+import { createTestDatabase } from "./database.ts";
+
+/** Every service of ours, as one bearer sees it. */
+export interface Clients {
+  apiKeys: Client<typeof ApiKeyService>;
+  accounts: Client<typeof AccountService>;
+  workspaces: Client<typeof WorkspaceService>;
+  workspaceAdmin: Client<typeof WorkspaceAdminService>;
+  profiles: Client<typeof ProfileService>;
+  sessions: Client<typeof SessionService>;
+  tokens: Client<typeof TokenService>;
+  audit: Client<typeof AuditService>;
+  token: string;
+  as<S extends DescService>(service: S): Client<S>;
+}
+
+/** A fresh account, as its owner. */
+export interface Owner extends Clients {
+  account: Account;
+  profile: Profile;
+  email: string;
+}
+
+/** The whole service on a database of its own: through the typed client, the real interceptors and a real Postgres. */
+export interface TestApp {
+  db: Db;
+  databaseUrl: string;
+  app: App;
+  /** Token of the platform account's system key. */
+  platformToken: string;
+  /** The clients of a bearer; an empty token sends none. */
+  clientAs(token: string, headers?: Record<string, string>): Clients;
+  /** Signs somebody up. */
+  newAccount(name?: string): Promise<Owner>;
+}
+
+export const password = "correct horse battery staple";
+
+/** Starts the service for a test file, and ends it after its last test. Read it only inside tests. */
+export function useApp(env: Record<string, string> = {}): TestApp {
+  let app: TestApp | undefined;
+  let end: (() => Promise<void>) | undefined;
+  beforeAll(async () => {
+    ({ app, end } = await startApp(env));
+  });
+  afterAll(() => end?.());
+  return new Proxy({} as TestApp, {
+    get(_target, name: keyof TestApp) {
+      if (!app) throw new Error("the service is there only while tests run");
+      return app[name];
+    },
+  });
+}
+
+/** Starts the service on a database of its own. */
+export async function startApp(env: Record<string, string> = {}) {
+  const database = await createTestDatabase();
+  const config = readConfig(env);
+  const log = pino({ level: "silent" });
+  const passwords = await createPasswords();
+  const metrics = createMetrics(() => ({ total: 0, idle: 0, waiting: 0 }));
+  const app = createApp({ db: database.db, config, passwords, limits: defaultLimits, log, metrics });
+  let platformToken = "";
+  await bootstrap(database.db, mintToken.bind(undefined, config.tokenPrefix), {
+    verifier: false,
+    onMinted({ platform }) {
+      platformToken = platform;
+    },
+  });
+  const clientAs = (token: string, headers: Record<string, string> = {}) =>
+    clients(inMemory(app, token, headers), token);
+  let people = 0;
+  const started: TestApp = {
+    db: database.db,
+    databaseUrl: database.url,
+    app,
+    platformToken,
+    clientAs,
+    async newAccount(name = "Acme") {
+      people += 1;
+      const email = `person${people}@example.com`;
+      const signUp = { email, password, name: `Person ${people}`, accountName: name };
+      const { account, profile, token } = await clientAs("").sessions.signUp(signUp);
+      if (!account || !profile) throw new Error("SignUp answered without an account or a profile");
+      return { ...clientAs(token), account, profile, email };
+    },
+  };
+  async function end(): Promise<void> {
+    await app.close();
+    await database.drop();
+  }
+  return { app: started, end };
+}
+
+/** Issues a key as this caller, and returns it with its token in `token`. */
+export async function issueKey(
+  caller: Clients,
+  request: Omit<MessageInitShape<typeof CreateApiKeyRequestSchema>, "$typeName"> = {},
+): Promise<ApiKey & { id: string; token: string }> {
+  const { apiKey } = await caller.apiKeys.createApiKey({ metadata: { name: "a key" }, ...request });
+  if (!apiKey?.metadata || !apiKey.spec) throw new Error("CreateApiKey answered without a key");
+  return { ...apiKey, id: apiKey.metadata.id, token: apiKey.spec.token };
+}
+
+/** Makes a workspace as this caller, and returns its id. */
+export async function newWorkspace(caller: Clients, name = "a workspace"): Promise<string> {
+  const { workspace } = await caller.workspaceAdmin.createWorkspace({ metadata: { name } });
+  if (!workspace?.metadata) throw new Error("CreateWorkspace answered without a workspace");
+  return workspace.metadata.id;
+}
+
+/** The clients of a bearer over any transport that sends its token. */
+export function clients(transport: Transport, token: string): Clients {
+  return {
+    apiKeys: createClient(ApiKeyService, transport),
+    accounts: createClient(AccountService, transport),
+    workspaces: createClient(WorkspaceService, transport),
+    workspaceAdmin: createClient(WorkspaceAdminService, transport),
+    profiles: createClient(ProfileService, transport),
+    sessions: createClient(SessionService, transport),
+    tokens: createClient(TokenService, transport),
+    audit: createClient(AuditService, transport),
+    token,
+    as: (service) => createClient(service, transport),
+  };
+}
+
+function inMemory(app: App, token: string, headers: Record<string, string>): Transport {
+  const all = { ...headers, ...(token !== "" && { authorization: `Bearer ${token}` }) };
+  return createRouterTransport(app.routes, {
+    router: app.routerOptions,
+    transport: {
+      interceptors: [
+        (next) => (request) => {
+          for (const [name, value] of Object.entries(all)) request.header.set(name, value);
+          return next(request);
+        },
+      ],
+    },
+  });
+}
