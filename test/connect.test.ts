@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type ConnectOptions, connect, type Db } from "../src/db/connect.ts";
 import { isRetryable, isUnavailable, isUniqueViolation } from "../src/db/errors.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
@@ -73,6 +73,7 @@ test("a black hole in the middle of a query fails within 3 s, and no other conne
   expect(db.poolStats()).toEqual({ total: 4, idle: 4, waiting: 0 });
   proxy.swallow();
   await expectUnavailable(ping(db));
+  expect(db.poolStats()).toMatchObject({ total: 3 });
   await proxy.heal();
   // The three connections that nobody tried are dead as well.
   for (let i = 0; i < 4; i++) expect(await ping(db)).toMatchObject(answered);
@@ -109,6 +110,16 @@ test("a connection that dies while a transaction holds it ends neither the proce
     await ping(tx);
   });
   await expectUnavailable(transaction);
+  expect(await ping(db)).toMatchObject(answered);
+});
+
+test("a connection that dies while idle ends neither the process nor the pool", async () => {
+  const warnings: string[] = [];
+  const db = open({ log: { ...quietLog, warn: (_, message) => warnings.push(message) } });
+  await ping(db);
+  await proxy.refuse();
+  await vi.waitFor(() => expect(warnings).toEqual(["an idle database connection was lost"]));
+  await proxy.heal();
   expect(await ping(db)).toMatchObject(answered);
 });
 
@@ -153,6 +164,7 @@ test("every statement and every missing connection is reported once", async () =
   await ping(db);
   await failure(sql`select 1 / 0`.execute(db));
   await proxy.refuse();
+  await vi.waitFor(() => expect(db.poolStats()).toMatchObject({ total: 0 }));
   await failure(ping(db));
   expect(seen).toEqual([true, false, false]);
 });

@@ -41,8 +41,6 @@ export function isUnavailable(error: unknown): boolean {
     if (isSqlState(code)) return unavailableClasses.has(code.slice(0, 2));
   }
   if (unavailableMessages.test(error.message)) return true;
-  // A name with several addresses fails with one error for each.
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable);
   return error.cause !== undefined && isUnavailable(error.cause);
 }
 

@@ -87,6 +87,21 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     expect(await query((await ground.start()).url, kept)).toEqual(answer);
   });
 
+  test("kill -9 of both while a statement is busy: the next server waits for the last process that holds the data", async () => {
+    const first = await ground.start();
+    await query(first.url, write);
+    const endless = "select count(*) from generate_series(1, 1000000000000)";
+    const busy = query(`${first.url}?statement_timeout=2000`, endless).catch(() => undefined);
+    const running =
+      "select from pg_stat_activity where query like '%1000000000000)' and statement_timestamp() > query_start";
+    await vi.waitFor(async () => expect(await query(first.url, running)).toHaveLength(1));
+    await first.kill();
+    process.kill(first.postgres, "SIGKILL");
+    await gone(first.postgres);
+    expect(await query((await ground.start()).url, kept)).toEqual(answer);
+    await busy;
+  });
+
   test("a stale postmaster.pid that names somebody else's process blocks nobody and harms no one", async () => {
     const first = await ground.start();
     await query(first.url, write);

@@ -9,7 +9,7 @@ export interface FaultyProxy {
   swallow(): void;
   /** Breaks every connection and refuses new ones. */
   refuse(): Promise<void>;
-  /** Lets new connections through again. What was swallowed stays lost. */
+  /** Lets new connections through again. Those that were swallowed stay lost. */
   heal(): Promise<void>;
   /** Resolves when the client next sends something. */
   nextBytes(): Promise<void>;
@@ -20,6 +20,7 @@ export interface FaultyProxy {
 export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
+  const pipes = new Set<{ lost: boolean }>();
   let swallowing = false;
   const watchers: (() => void)[] = [];
 
@@ -30,11 +31,14 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
     const upstream = connect({ host: target.hostname, port: Number(target.port) });
     sockets.add(upstream);
     upstream.on("error", () => client.destroy()).on("close", () => client.destroy());
-    client.on("close", () => upstream.destroy());
-    let lost = false;
+    client.on("close", () => {
+      upstream.destroy();
+      pipes.delete(pipe);
+    });
+    const pipe = { lost: false };
+    pipes.add(pipe);
     const pass = (to: Socket) => (data: Buffer) => {
-      lost ||= swallowing;
-      if (!lost) to.write(data);
+      if (!pipe.lost) to.write(data);
     };
     client.on("data", pass(upstream));
     client.on("data", () => {
@@ -60,6 +64,7 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
     url: url.href,
     swallow() {
       swallowing = true;
+      for (const pipe of pipes) pipe.lost = true;
     },
     refuse,
     async heal() {
