@@ -1,6 +1,14 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
-import { type ApiKey, type ApiKeyRow, getApiKey, lockApiKey, refuseRevoked, systemKey } from "./api-key.ts";
+import {
+  type ApiKey,
+  type ApiKeyRow,
+  getApiKey,
+  lockApiKey,
+  refuseRevoked,
+  systemKey,
+  touchApiKey,
+} from "./api-key.ts";
 import { insertToken, type Mint } from "./api-key-create.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { assertHolds } from "./escalation.ts";
@@ -51,11 +59,7 @@ export async function rotateApiKey(
     await endTokens(tx, key.id, input.graceMs);
     const minted = mint(tokenKind(key), key.id);
     await insertToken(tx, caller.accountId, key.id, minted);
-    await tx
-      .updateTable("api_key")
-      .set((eb) => ({ version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
-      .where("id", "=", key.id)
-      .execute();
+    await touchApiKey(tx, key);
     const after = { hint: minted.hint, grace_seconds: input.graceMs / 1000 };
     return {
       result: { ...(await getApiKey(tx, caller, key.id)), token: minted.token },
