@@ -15,7 +15,7 @@ import { assertHolds } from "./escalation.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 import type { TokenKind } from "./token.ts";
-import { grantedTo } from "./workspace-grant.ts";
+import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
 export const minSelfGraceMs = 60_000;
@@ -49,7 +49,7 @@ export async function rotateApiKey(
     assertHolds(caller, {
       permissions: key.permissions,
       workspaceScope: key.workspace_scope,
-      workspaceIds: await grantedTo(tx, caller.accountId, key.profile_id),
+      workspaceIds: await liveGrantsTo(tx, caller.accountId, key.profile_id),
       environment: key.environment,
       expiresAt: key.expires_at,
     });
@@ -85,7 +85,8 @@ export async function endTokens(tx: Tx, keyId: string, graceMs: number): Promise
     .where("api_key_id", "=", keyId)
     .where(sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`)
     .executeTakeFirst();
-  if (numUpdatedRows >= BigInt(maxLiveTokens)) {
+  // Without grace none of them is live any more.
+  if (graceMs > 0 && numUpdatedRows >= BigInt(maxLiveTokens)) {
     throw new DomainError(
       "WRONG_STATE",
       `${maxLiveTokens} tokens of this key are still in their grace period`,
