@@ -18,6 +18,7 @@ import { mutate } from "./mutation.ts";
 import { holds, normalisePermissions } from "./permission.ts";
 import type { Caller } from "./principal.ts";
 import { nameViolations } from "./text.ts";
+import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** What an update changes. What is left out stays; `expiresAt: null` is no end. */
 export interface ApiKeyUpdate {
@@ -88,10 +89,12 @@ async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settin
   const prolonged = moved && (end === null || (key.expires_at !== null && end > key.expires_at));
   if (added.length === 0 && !widened && !prolonged) return;
   assertHolds(caller, {
-    permissions: added,
-    ...(widened && { workspaceScope: "all" as const }),
-    ...(prolonged && { expiresAt: end }),
+    // Whoever prolongs a key gives it all that it may do, once more; one that had expired comes back to life.
+    permissions: prolonged ? after.permissions : added,
+    ...((widened || prolonged) && { workspaceScope: after.workspace_scope }),
+    ...(prolonged && { workspaceIds: await liveGrantsTo(tx, key.account_id, key.profile_id) }),
     environment: key.environment,
+    expiresAt: end,
   });
 }
 

@@ -36,7 +36,8 @@ export async function grantToKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspa
   if (key.system) throw systemKey(key, "the spec of a system key is fixed: it enters every workspace");
   refuseRevoked(key);
   if (key.workspace_scope === "all") throw takesNoGrants();
-  assertHolds(caller, { workspaceIds: [workspaceId] });
+  const { environment, expires_at: expiresAt } = key;
+  assertHolds(caller, { workspaceIds: [workspaceId], environment, expiresAt });
   const added = await insertGrants(tx, caller, key.profile_id, [workspaceId]);
   if (added.length > 0) await touchApiKey(tx, key);
   return added.map((id) => ({ resourceType: "api_key", resourceId: key.id, after: { workspace_id: id } }));
