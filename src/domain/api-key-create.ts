@@ -8,7 +8,7 @@ import { newId } from "./id.ts";
 import { databaseTime, mutate } from "./mutation.ts";
 import { normalisePermissions } from "./permission.ts";
 import type { Caller } from "./principal.ts";
-import { requireName } from "./text.ts";
+import { nameViolations } from "./text.ts";
 import type { MintedToken, TokenKind } from "./token.ts";
 import { insertGrants } from "./workspace-grant.ts";
 
@@ -34,8 +34,9 @@ export interface NewApiKey {
 /** Issues a key. Its token is in the answer, once. Nobody mints more than they hold. */
 export async function createApiKey(db: Db, caller: Caller, mint: Mint, input: NewApiKey): Promise<ApiKey> {
   refuseLater(input);
-  const name = requireName(input.name);
+  const name = input.name.trim();
   const { permissions, violations } = normalisePermissions(input.permissions, "spec.permissions");
+  violations.unshift(...nameViolations(name));
   if (violations.length > 0) throw invalidFields(violations);
   const environment = input.environment ?? "live";
   const workspaceScope = input.workspaceScope ?? "selected";

@@ -1,13 +1,21 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
-import { type ApiKey, type ApiKeyRow, getApiKey, lockApiKey, refuseRevoked, systemKey } from "./api-key.ts";
+import {
+  type ApiKey,
+  type ApiKeyRow,
+  getApiKey,
+  lockApiKey,
+  refuseRevoked,
+  systemKey,
+  touchApiKey,
+} from "./api-key.ts";
 import { insertToken, type Mint } from "./api-key-create.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { assertHolds } from "./escalation.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 import type { TokenKind } from "./token.ts";
-import { grantedTo } from "./workspace-grant.ts";
+import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
 export const minSelfGraceMs = 60_000;
@@ -41,7 +49,7 @@ export async function rotateApiKey(
     assertHolds(caller, {
       permissions: key.permissions,
       workspaceScope: key.workspace_scope,
-      workspaceIds: await grantedTo(tx, caller.accountId, key.profile_id),
+      workspaceIds: await liveGrantsTo(tx, caller.accountId, key.profile_id),
       environment: key.environment,
       expiresAt: key.expires_at,
     });
@@ -51,11 +59,7 @@ export async function rotateApiKey(
     await endTokens(tx, key.id, input.graceMs);
     const minted = mint(tokenKind(key), key.id);
     await insertToken(tx, caller.accountId, key.id, minted);
-    await tx
-      .updateTable("api_key")
-      .set((eb) => ({ version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
-      .where("id", "=", key.id)
-      .execute();
+    await touchApiKey(tx, key);
     const after = { hint: minted.hint, grace_seconds: input.graceMs / 1000 };
     return {
       result: { ...(await getApiKey(tx, caller, key.id)), token: minted.token },
@@ -81,7 +85,8 @@ export async function endTokens(tx: Tx, keyId: string, graceMs: number): Promise
     .where("api_key_id", "=", keyId)
     .where(sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`)
     .executeTakeFirst();
-  if (numUpdatedRows >= BigInt(maxLiveTokens)) {
+  // Without grace none of them is live any more.
+  if (graceMs > 0 && numUpdatedRows >= BigInt(maxLiveTokens)) {
     throw new DomainError(
       "WRONG_STATE",
       `${maxLiveTokens} tokens of this key are still in their grace period`,

@@ -17,7 +17,8 @@ import { checkEtag } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import { holds, normalisePermissions } from "./permission.ts";
 import type { Caller } from "./principal.ts";
-import { requireName } from "./text.ts";
+import { nameViolations } from "./text.ts";
+import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** What an update changes. What is left out stays; `expiresAt: null` is no end. */
 export interface ApiKeyUpdate {
@@ -38,8 +39,9 @@ export interface ApiKeyUpdate {
 
 /** Changes a key. Nobody widens a key beyond what they hold; a system key's spec is fixed. */
 export async function updateApiKey(db: Db, caller: Caller, input: ApiKeyUpdate): Promise<ApiKey> {
-  const name = input.name === undefined ? undefined : requireName(input.name);
+  const name = input.name?.trim();
   const { permissions, violations } = normalisePermissions(input.permissions ?? [], "spec.permissions");
+  if (name !== undefined) violations.unshift(...nameViolations(name));
   if (violations.length > 0) throw invalidFields(violations);
   if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
   return mutate(db, caller, async (tx) => {
@@ -87,10 +89,12 @@ async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settin
   const prolonged = moved && (end === null || (key.expires_at !== null && end > key.expires_at));
   if (added.length === 0 && !widened && !prolonged) return;
   assertHolds(caller, {
-    permissions: added,
-    ...(widened && { workspaceScope: "all" as const }),
-    ...(prolonged && { expiresAt: end }),
+    // Whoever prolongs a key gives it all that it may do, once more; one that had expired comes back to life.
+    permissions: prolonged ? after.permissions : added,
+    ...((widened || prolonged) && { workspaceScope: after.workspace_scope }),
+    ...(prolonged && { workspaceIds: await liveGrantsTo(tx, key.account_id, key.profile_id) }),
     environment: key.environment,
+    expiresAt: end,
   });
 }
 

@@ -1,5 +1,13 @@
 import type { Db, Tx } from "../db/connect.ts";
-import { type ApiKey, type ApiKeyRow, getApiKey, lockApiKey, refuseRevoked, systemKey } from "./api-key.ts";
+import {
+  type ApiKey,
+  type ApiKeyRow,
+  getApiKey,
+  lockApiKey,
+  refuseRevoked,
+  systemKey,
+  touchApiKey,
+} from "./api-key.ts";
 import { takesNoGrants } from "./api-key-create.ts";
 import { assertHolds } from "./escalation.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
@@ -28,8 +36,10 @@ export async function grantToKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspa
   if (key.system) throw systemKey(key, "the spec of a system key is fixed: it enters every workspace");
   refuseRevoked(key);
   if (key.workspace_scope === "all") throw takesNoGrants();
-  assertHolds(caller, { workspaceIds: [workspaceId] });
+  const { environment, expires_at: expiresAt } = key;
+  assertHolds(caller, { workspaceIds: [workspaceId], environment, expiresAt });
   const added = await insertGrants(tx, caller, key.profile_id, [workspaceId]);
+  if (added.length > 0) await touchApiKey(tx, key);
   return added.map((id) => ({ resourceType: "api_key", resourceId: key.id, after: { workspace_id: id } }));
 }
 
@@ -45,9 +55,9 @@ export function removeApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorks
 /** Takes a workspace from a locked key, and says what that changed. */
 export async function takeFromKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspaceId: string) {
   const removed = await deleteGrant(tx, caller, key.profile_id, workspaceId);
-  return removed
-    ? [{ resourceType: "api_key", resourceId: key.id, before: { workspace_id: workspaceId } }]
-    : [];
+  if (!removed) return [];
+  await touchApiKey(tx, key);
+  return [{ resourceType: "api_key", resourceId: key.id, before: { workspace_id: workspaceId } }];
 }
 
 /** Lists the workspaces granted to a key, archived ones too. */

@@ -66,6 +66,15 @@ export async function lockApiKey(tx: Tx, caller: Caller, id: string): Promise<Ap
   return row;
 }
 
+/** Marks a locked key as changed: another etag, effective from now. */
+export async function touchApiKey(tx: Tx, key: ApiKeyRow): Promise<void> {
+  await tx
+    .updateTable("api_key")
+    .set((eb) => ({ version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
+    .where("id", "=", key.id)
+    .execute();
+}
+
 /** Refuses to change what is over for good. */
 export function refuseRevoked(key: ApiKeyRow): void {
   if (key.revoked_at) {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Selectable } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Database } from "../db/schema.ts";
@@ -55,9 +56,8 @@ export function difference(
   before: Fields,
   after: Fields,
 ): Required<Pick<Change, "before" | "after">> | undefined {
-  const changed = Object.keys(after).filter(
-    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
-  );
+  // Deep, and whatever the order of labels: Postgres has its own.
+  const changed = Object.keys(after).filter((key) => !isDeepStrictEqual(before[key], after[key]));
   if (changed.length === 0) return undefined;
   const pick = (fields: Fields) => Object.fromEntries(changed.map((key) => [key, fields[key] ?? null]));
   return { before: pick(before), after: pick(after) };

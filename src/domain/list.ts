@@ -81,7 +81,10 @@ export function decodeCursor(cursor: string, order: "asc" | "desc"): string {
   const text = Buffer.from(cursor, "base64url").toString();
   const match = /^(asc|desc):([a-z]{2,4}_[0-9a-z]{26})$/.exec(text);
   const [, made, id] = match ?? [];
-  if (id === undefined) throw invalidField("cursor", "expected `pagination.next_cursor` of an earlier page");
+  // Decoding skips what is not base64url: only what encodes back to the very same text was made here.
+  if (id === undefined || Buffer.from(text).toString("base64url") !== cursor) {
+    throw invalidField("cursor", "expected `pagination.next_cursor` of an earlier page");
+  }
   if (made !== order) throw invalidField("cursor", "expected a cursor of the same sort_order");
   return id;
 }
@@ -90,7 +93,7 @@ export function decodeCursor(cursor: string, order: "asc" | "desc"): string {
 export function parseLabelSelector(text: string): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const part of text.split(",")) {
-    const match = /^([-A-Za-z0-9_./]+)=([-A-Za-z0-9_.]*)$/.exec(part.trim());
+    const match = /^([A-Za-z0-9][-A-Za-z0-9_./]*)=([-A-Za-z0-9_.]*)$/.exec(part.trim());
     const [, key, value] = match ?? [];
     if (key === undefined || value === undefined) {
       throw invalidField("labels", "expected `key=value` pairs joined by commas, such as `env=prod,team=ai`");

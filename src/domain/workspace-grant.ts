@@ -59,10 +59,11 @@ export async function deleteGrant(
   return deleted.numDeletedRows > 0n;
 }
 
-/** The ids of the workspaces granted to a profile. */
-export async function grantedTo(tx: Tx, accountId: string, profileId: string): Promise<string[]> {
-  const { rows } = await sql<{ workspace_id: string }>`
-    select workspace_id from workspace_grant
-    where account_id = ${accountId} and profile_id = ${profileId}`.execute(tx);
-  return rows.map((row) => row.workspace_id);
+/** The ids of the workspaces that a profile may enter. Archived ones are closed for good: nobody holds them. */
+export async function liveGrantsTo(tx: Tx, accountId: string, profileId: string): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select w.id from workspace_grant g
+    join workspace w on w.account_id = g.account_id and w.id = g.workspace_id
+    where g.account_id = ${accountId} and g.profile_id = ${profileId} and w.archived_at is null`.execute(tx);
+  return rows.map((row) => row.id);
 }

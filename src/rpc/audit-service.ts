@@ -13,8 +13,9 @@ export function auditService(db: Db, refusals: Refusals): ServiceImpl<typeof Aud
   return {
     async listAuditEvents(request, context) {
       await refusals.flush();
-      const { startTime, endTime } = request;
-      const filter = { ...request, startTime: date(startTime), endTime: date(endTime) };
+      const startTime = date(request.startTime, "start_time");
+      const endTime = date(request.endTime, "end_time");
+      const filter = { ...request, startTime, endTime };
       const { items, nextCursor } = await listAuditEvents(db, callerOf(context), filter);
       return { items: items.map(eventMessage), pagination: { nextCursor } };
     },

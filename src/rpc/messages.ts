@@ -4,6 +4,7 @@ import { type ProfileSchema, ProfileType } from "../../gen/latchkey/v1/profile_p
 import type { AccountResourceMetadataSchema } from "../../gen/latchkey/v1/resource_pb.ts";
 import { type WorkspaceSchema, WorkspaceState } from "../../gen/latchkey/v1/workspace_pb.ts";
 import type { Labels, ProfileType as StoredProfileType } from "../db/schema.ts";
+import { invalidField } from "../domain/error.ts";
 import { etagOf } from "../domain/list.ts";
 import type { ProfileRef } from "../domain/principal.ts";
 import type { Workspace } from "../domain/workspace.ts";
@@ -20,8 +21,15 @@ export function timestamp(date: Date | null | undefined): Timestamp | undefined 
   return date ? timestampFromDate(date) : undefined;
 }
 
-/** A time that a request carries, where it does. */
-export function date(time: Timestamp | undefined): Date | undefined {
+// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z in seconds: what a Timestamp may say. Binary encodings do not hold it.
+const minSeconds = -62_135_596_800n;
+const maxSeconds = 253_402_300_799n;
+
+/** A time that a request carries in this field, where it does. Refuses what is no time. */
+export function date(time: Timestamp | undefined, field: string): Date | undefined {
+  if (time && (time.seconds < minSeconds || time.seconds > maxSeconds)) {
+    throw invalidField(field, "expected a time in the years 1 to 9999");
+  }
   return time && timestampDate(time);
 }
 
