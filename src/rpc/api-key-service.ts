@@ -75,7 +75,7 @@ function newApiKey({ metadata, spec, initialWorkspaceIds, requestId }: CreateApi
     kind: spec && kindOf(spec.kind),
     environment: spec && environmentOf(spec.environment),
     workspaceScope: spec && scopeOf(spec.workspaceScope),
-    expiresAt: date(spec?.expiresAt),
+    expiresAt: date(spec?.expiresAt, "spec.expires_at"),
     workspaceIds: initialWorkspaceIds,
     rateLimits: spec?.rateLimits.length ?? 0,
   };
@@ -108,7 +108,7 @@ function apiKeyUpdate(request: UpdateApiKeyRequest): ApiKeyUpdate {
     ...(changes("spec.permissions") && { permissions: spec?.permissions ?? [] }),
     // Named by the mask and unset: the default, as at creation.
     ...(changes("spec.workspace_scope") && { workspaceScope: scope ?? "selected" }),
-    ...(changes("spec.expires_at") && { expiresAt: date(spec?.expiresAt) ?? null }),
+    ...(changes("spec.expires_at") && { expiresAt: date(spec?.expiresAt, "spec.expires_at") ?? null }),
     ...(changes("spec.rate_limits") && { rateLimits: spec?.rateLimits.length ?? 0 }),
   };
 }

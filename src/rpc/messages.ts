@@ -4,6 +4,7 @@ import { type ProfileSchema, ProfileType } from "../../gen/latchkey/v1/profile_p
 import type { AccountResourceMetadataSchema } from "../../gen/latchkey/v1/resource_pb.ts";
 import { type WorkspaceSchema, WorkspaceState } from "../../gen/latchkey/v1/workspace_pb.ts";
 import type { Labels, ProfileType as StoredProfileType } from "../db/schema.ts";
+import { invalidField } from "../domain/error.ts";
 import { etagOf } from "../domain/list.ts";
 import type { ProfileRef } from "../domain/principal.ts";
 import type { Workspace } from "../domain/workspace.ts";
@@ -15,14 +16,22 @@ const profileTypes: Record<StoredProfileType, ProfileType> = {
   system: ProfileType.SYSTEM,
 };
 
+// The range of google.protobuf.Timestamp.
+const firstSecond = BigInt(Date.parse("0001-01-01T00:00:00Z") / 1000);
+const lastSecond = BigInt(Date.parse("9999-12-31T23:59:59Z") / 1000);
+
 /** A time, where there is one. */
 export function timestamp(date: Date | null | undefined): Timestamp | undefined {
   return date ? timestampFromDate(date) : undefined;
 }
 
-/** A time that a request carries, where it does. */
-export function date(time: Timestamp | undefined): Date | undefined {
-  return time && timestampDate(time);
+/** A time that a request carries in `field`, where it does. Refuses one that no calendar has (binary messages can hold such). */
+export function date(time: Timestamp | undefined, field: string): Date | undefined {
+  if (!time) return undefined;
+  if (time.seconds < firstSecond || time.seconds > lastSecond || time.nanos < 0 || time.nanos > 999_999_999) {
+    throw invalidField(field, "expected a time between the years 1 and 9999");
+  }
+  return timestampDate(time);
 }
 
 /** What every resource of an account carries. */
