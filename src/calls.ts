@@ -29,7 +29,7 @@ export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAdd
 
   function report(record: CallRecord, status: number, finished: boolean, milliseconds: number): void {
     const method = record.method ?? "unknown";
-    const code = record.code ?? outcomeOf(status, finished);
+    const code = record.code ?? outcomeOf(record, status, finished);
     metrics.call(method, code, milliseconds / 1000);
     const { requestId, clientAddress: address, reason } = record;
     log.info({ requestId, method, code, reason, status, milliseconds, address, ...identity(record) }, "call");
@@ -61,8 +61,10 @@ export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAdd
 }
 
 // What ended before a method's interceptors knew: a body that could not be parsed, a client that left, a stream.
-function outcomeOf(status: number, finished: boolean): string {
+function outcomeOf({ method, parsed }: CallRecord, status: number, finished: boolean): string {
   if (!finished) return "canceled";
+  // gRPC says 200 of everything.
+  if (method !== undefined && !parsed) return "invalid_argument";
   if (status === 200 || status === 204) return "ok";
   return status === 404 ? "unimplemented" : "invalid_argument";
 }

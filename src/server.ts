@@ -97,6 +97,7 @@ export function createApp({ db, config, passwords, limits, log, metrics, shutdow
     resolver,
     uses,
     refusals,
+    tokenPrefix: config.tokenPrefix,
     errors: {
       isUnavailable,
       onBug: (error) => log.error({ error: describe(error) }, "a call failed: this is a bug"),

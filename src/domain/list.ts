@@ -99,7 +99,7 @@ export function parseLabelSelector(text: string): Record<string, string> {
       throw invalidField("labels", "expected `key=value` pairs joined by commas, such as `env=prod,team=ai`");
     }
     if (Object.hasOwn(labels, key) && labels[key] !== value) {
-      throw invalidField("labels", `expected each key once: ${key} cannot have two values`);
+      throw invalidField("labels", "expected each key once, with one value");
     }
     labels[key] = value;
   }

@@ -12,10 +12,12 @@ import { date, timestamp } from "./messages.ts";
 export function auditService(db: Db, refusals: Refusals): ServiceImpl<typeof AuditService> {
   return {
     async listAuditEvents(request, context) {
+      const filter = {
+        ...request,
+        startTime: date(request.startTime, "start_time"),
+        endTime: date(request.endTime, "end_time"),
+      };
       await refusals.flush();
-      const startTime = date(request.startTime, "start_time");
-      const endTime = date(request.endTime, "end_time");
-      const filter = { ...request, startTime, endTime };
       const { items, nextCursor } = await listAuditEvents(db, callerOf(context), filter);
       return { items: items.map(eventMessage), pagination: { nextCursor } };
     },

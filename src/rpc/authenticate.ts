@@ -4,6 +4,7 @@ import { parsePermission } from "../domain/permission.ts";
 import type { Call } from "../domain/principal.ts";
 import { permissionDenied } from "../domain/principal.ts";
 import type { Refusals } from "../domain/refusal.ts";
+import { type ParsedToken, parseToken } from "../domain/token.ts";
 import type { Failure, Judgement } from "../verify/judge.ts";
 import type { Resolver } from "../verify/resolve.ts";
 import type { Uses } from "../verify/use.ts";
@@ -15,12 +16,11 @@ export interface AuthenticateDeps {
   resolver: Resolver;
   uses: Uses;
   refusals: Refusals;
+  tokenPrefix: string;
 }
 
 /** The header in which a user names the account. */
 export const accountHeader = "latchkey-account";
-// A session's token and a key's differ in nothing else that a client sees.
-const sessionToken = /^[a-z0-9]+_ses_/;
 
 /**
  * Resolves the bearer of a call and holds it against the method's access rule, before the body is read. A method
@@ -49,10 +49,9 @@ export async function authenticate(
     },
   ]);
   if (!judgement) throw new Error("the resolver did not answer");
-  const session = sessionToken.test(token);
   const failures = rule.case === "user" ? judgement.failures.filter(isAboutToken) : judgement.failures;
   const [failure] = failures;
-  if (failure) throw refuse(deps, call, judgement, failure, session);
+  if (failure) throw refuse(deps, call, judgement, failure, parseToken(deps.tokenPrefix, token));
   deps.uses.record(judgement);
   return admit(deps, rule, judgement, call);
 }
@@ -78,18 +77,25 @@ function refuse(
   call: Call,
   { principal }: Judgement,
   failure: Failure,
-  session: boolean,
+  parsed: ParsedToken | undefined,
 ): DomainError {
-  const { verdict, metadata } = failure;
+  const { verdict } = failure;
+  const metadata = { ...failure.metadata, ...(verdict === "INVALID" && parsed && idOf(parsed)) };
   if (principal && verdict === "PERMISSION_DENIED") deps.refusals.record(principal, call, verdict);
   if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");
   const reason: Reason = isAboutToken(failure)
-    ? `${verdict as TokenVerdict}_${session ? "SESSION" : "API_KEY"}`
+    ? `${verdict as TokenVerdict}_${parsed?.kind === "ses" ? "SESSION" : "API_KEY"}`
     : (verdict as Reason);
   return new DomainError(reason, messages[verdict], metadata);
 }
 
 type TokenVerdict = "INVALID" | "EXPIRED" | "REVOKED";
+
+// What a wrong token says of itself. Whether there is such a record, nobody is told.
+function idOf({ kind, id }: ParsedToken): Record<string, string> {
+  if (kind === "ses") return { session_id: id };
+  return kind === "inv" || kind === "otp" ? {} : { key_id: id };
+}
 
 function isAboutToken({ verdict }: Failure): boolean {
   return verdict === "INVALID" || verdict === "EXPIRED" || verdict === "REVOKED" || verdict === "DISABLED";

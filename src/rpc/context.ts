@@ -20,6 +20,8 @@ export interface CallRecord {
   /** Set once the call reached a method. */
   method?: string;
   bearer: Bearer;
+  /** Set once its message was read and parsed. */
+  parsed?: true;
   /** Set when the call was answered: `ok`, or the code of its error. */
   code?: string;
   /** The reason of its error, where it has one. */

@@ -28,6 +28,7 @@ export function createGate(deps: GateDeps): (context: HandlerContext) => Promise
 export function createErrorInterceptor(deps: GateDeps, validate: Validate): Interceptor {
   return (next) => async (request) => {
     const { contextValues } = request;
+    recordOf(contextValues).parsed = true;
     try {
       if (!request.stream) validate(request.method.input, request.message);
       const response = await next(request);

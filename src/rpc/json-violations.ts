@@ -3,8 +3,12 @@ import type { Violation } from "../domain/error.ts";
 
 // More would help nobody.
 const maxViolations = 32;
-// No field of ours is longer; a token is, and is not repeated even where somebody made it a name.
 const maxNameLength = 40;
+
+/** A name that a client chose, for an error: a token is longer, and is not repeated even where somebody made it a name. */
+export function clientsName(name: string): string {
+  return name.length <= maxNameLength ? name : "(a long name)";
+}
 
 /** What is wrong with a JSON body that could not be parsed: one violation per field, by its path. Quotes no value. */
 export function jsonViolations(schema: DescMessage, text: string): Violation[] {
@@ -25,13 +29,7 @@ function messageViolations(schema: DescMessage, json: JsonValue, path: string): 
   if (!isObject(json)) return [{ field: path, description: "expected an object" }];
   return Object.entries(json).flatMap(([key, value]) => {
     const field = schema.fields.find((one) => one.jsonName === key || one.name === key);
-    if (!field)
-      return [
-        {
-          field: join(path, key.length <= maxNameLength ? key : "(a long name)"),
-          description: "unknown field",
-        },
-      ];
+    if (!field) return [{ field: join(path, clientsName(key)), description: "unknown field" }];
     if (parses(schema, { [key]: value })) return [];
     return fieldViolations(field, value, join(path, field.name));
   });

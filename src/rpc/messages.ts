@@ -16,21 +16,22 @@ const profileTypes: Record<StoredProfileType, ProfileType> = {
   system: ProfileType.SYSTEM,
 };
 
+// The range of google.protobuf.Timestamp.
+const firstSecond = BigInt(Date.parse("0001-01-01T00:00:00Z") / 1000);
+const lastSecond = BigInt(Date.parse("9999-12-31T23:59:59Z") / 1000);
+
 /** A time, where there is one. */
 export function timestamp(date: Date | null | undefined): Timestamp | undefined {
   return date ? timestampFromDate(date) : undefined;
 }
 
-// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z in seconds: what a Timestamp may say. Binary encodings do not hold it.
-const minSeconds = -62_135_596_800n;
-const maxSeconds = 253_402_300_799n;
-
-/** A time that a request carries in this field, where it does. Refuses what is no time. */
+/** A time that a request carries in `field`, where it does. Refuses one that no calendar has (binary messages can hold such). */
 export function date(time: Timestamp | undefined, field: string): Date | undefined {
-  if (time && (time.seconds < minSeconds || time.seconds > maxSeconds)) {
-    throw invalidField(field, "expected a time in the years 1 to 9999");
+  if (!time) return undefined;
+  if (time.seconds < firstSecond || time.seconds > lastSecond || time.nanos < 0 || time.nanos > 999_999_999) {
+    throw invalidField(field, "expected a time between the years 1 and 9999");
   }
-  return time && timestampDate(time);
+  return timestampDate(time);
 }
 
 /** What every resource of an account carries. */

@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import type {
@@ -11,8 +12,8 @@ import { invalidFields } from "../domain/error.ts";
 import { toConnectError } from "./errors.ts";
 import { jsonViolations } from "./json-violations.ts";
 
-// Errors are small; the parser's own may quote the value that it stumbled over.
-const maxErrorBytes = 4 * 1024 * 1024;
+// Errors are small; the parser's own may quote the value that it stumbled over. Connect has held what it parsed to less.
+const maxBytes = 4 * 1024 * 1024;
 const unsupportedMediaType: UniversalServerResponse = { status: 415 };
 
 /**
@@ -31,19 +32,27 @@ async function handle(
   handler: UniversalHandler,
   request: UniversalServerRequest,
 ): Promise<UniversalServerResponse> {
-  const type = request.header.get("content-type") ?? "";
+  const type = request.header.get("content-type")?.toLowerCase() ?? "";
   if (/^application\/grpc(-web(-text)?)?\+json/.test(type)) return unsupportedMediaType;
-  const unary = request.method === "GET" || /^application\/(json|proto)\b/.test(type);
-  if (!unary) return handler(request);
+  const isGet = request.method === "GET";
+  if (!isGet && !/^application\/(json|proto)\b/.test(type)) return handler(request);
   const body = tee(request.body);
   const response = await handler({ ...request, body: body.stream });
   if (response.status !== 400 && response.status !== 500) return response;
-  if (!response.body || response.header?.has("content-encoding")) return response;
-  const bytes = await readAllBytes(toAsync(response.body), maxErrorBytes);
-  if (!isParseError(bytes)) return { ...response, body: toAsync([bytes]) };
-  const text = request.method === "GET" ? queryMessage(request.url) : body.text();
-  const answer = explain(handler.method.input, type.startsWith("application/proto") ? undefined : text);
+  if (!response.body) return response;
+  const bytes = await readAllBytes(toAsync(response.body), maxBytes);
+  if (!isParseError(decompress(bytes, response.header?.get("content-encoding")))) {
+    return { ...response, body: toAsync([bytes]) };
+  }
+  const sent = isGet
+    ? queryMessage(new URL(request.url).searchParams)
+    : {
+        isJson: type.startsWith("application/json"),
+        bytes: decompress(body.bytes(), request.header.get("content-encoding")),
+      };
+  const answer = explain(handler.method.input, sent);
   const header = new Headers(response.header);
+  header.delete("content-encoding");
   header.set("content-length", String(answer.byteLength));
   return { ...response, status: 400, header, body: toAsync([answer]) };
 }
@@ -54,11 +63,15 @@ function isParseError(bytes: Uint8Array): boolean {
   return error.details === undefined && /^(cannot decode|parse binary)/.test(error.message ?? "");
 }
 
-function explain(schema: DescMessage, json: string | undefined): Uint8Array {
-  const violations =
-    json === undefined
-      ? [{ field: "", description: `expected the bytes of a ${schema.typeName}` }]
-      : jsonViolations(schema, json);
+interface Sent {
+  isJson: boolean;
+  bytes: Uint8Array;
+}
+
+function explain(schema: DescMessage, { isJson, bytes }: Sent): Uint8Array {
+  const violations = isJson
+    ? jsonViolations(schema, new TextDecoder().decode(bytes))
+    : [{ field: "", description: `expected the bytes of a ${schema.typeName}` }];
   const error = toConnectError(invalidFields(violations), { isUnavailable: () => false, onBug: () => {} });
   return errorToJsonBytes(ConnectError.from(error), undefined);
 }
@@ -74,14 +87,17 @@ function tee(body: UniversalServerRequest["body"]) {
   const isStream = typeof body === "object" && body !== null && Symbol.asyncIterator in body;
   return {
     stream: isStream ? stream(body as AsyncIterable<Uint8Array>) : body,
-    text: () => Buffer.concat(chunks).toString(),
+    bytes: () => Buffer.concat(chunks),
   };
 }
 
-function queryMessage(url: string): string {
-  const query = new URL(url).searchParams;
-  const message = query.get("message") ?? "";
-  return query.get("base64") === "1" ? Buffer.from(message, "base64url").toString() : message;
+function queryMessage(query: URLSearchParams): Sent {
+  const message = Buffer.from(query.get("message") ?? "", query.get("base64") === "1" ? "base64url" : "utf8");
+  return { isJson: query.get("encoding") === "json", bytes: decompress(message, query.get("compression")) };
+}
+
+function decompress(bytes: Uint8Array, encoding: string | null | undefined): Uint8Array {
+  return encoding === "gzip" ? gunzipSync(bytes, { maxOutputLength: maxBytes }) : bytes;
 }
 
 async function* toAsync(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

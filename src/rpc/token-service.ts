@@ -38,7 +38,9 @@ export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenS
     field: (index: number) => string,
     context: HandlerContext,
   ) {
-    const inquiries = requests.map((request, index) => toInquiry(request, field(index)));
+    const violations = requests.flatMap((request, index) => wrongPermissions(request, field(index)));
+    if (violations.length > 0) throw invalidFields(violations);
+    const inquiries = requests.map(toInquiry);
     const judgements = await verifyTokens(deps.resolver, callerOf(context), inquiries);
     return judgements.map((judgement, index) => answer(deps, judgement, requests[index]?.dryRun ?? false));
   }
@@ -59,20 +61,20 @@ export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenS
   };
 }
 
-function toInquiry(request: VerifyTokenRequest, path: string): Inquiry {
-  const violations: Violation[] = [];
-  const permissions = request.requiredPermissions.map((text, index) => {
-    const permission = parsePermission(text);
-    if (permission !== undefined) return permission;
-    violations.push({ field: `${path}required_permissions[${index}]`, description: expected });
-    return "";
-  });
-  if (violations.length > 0) throw invalidFields(violations);
+function wrongPermissions({ requiredPermissions }: VerifyTokenRequest, path: string): Violation[] {
+  return requiredPermissions.flatMap((text, index) =>
+    parsePermission(text) === undefined
+      ? [{ field: `${path}required_permissions[${index}]`, description: expected }]
+      : [],
+  );
+}
+
+function toInquiry(request: VerifyTokenRequest): Inquiry {
   return {
     token: request.token,
     accountId: request.accountId,
     workspaceId: request.workspaceId,
-    permissions,
+    permissions: request.requiredPermissions.map((text) => parsePermission(text) ?? text),
     entitlements: request.requiredEntitlements,
     environment: environmentOf(request.environment),
   };

@@ -1,8 +1,9 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import { pathToString } from "@bufbuild/protobuf/reflect";
+import { type Path, pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator, type Validator } from "@bufbuild/protovalidate";
 import { invalidFields, type Violation } from "../domain/error.ts";
+import { clientsName } from "./json-violations.ts";
 
 /** Checks a request by the rules in its schema. Throws one violation per field. */
 export type Validate = (schema: DescMessage, message: Message) => void;
@@ -17,11 +18,21 @@ export function createValidate(requests: readonly DescMessage[]): Validate {
     if (result.kind === "valid") return;
     const violations = new Map<string, Violation>();
     for (const violation of result.violations) {
-      const field = pathToString(violation.field);
+      const field = fieldName(violation.field);
       const known = violations.get(field);
       const description = known ? `${known.description}; ${violation.message}` : violation.message;
       violations.set(field, { field, description });
     }
     throw invalidFields([...violations.values()]);
   };
+}
+
+function fieldName(path: Path): string {
+  return pathToString(
+    path.map((part) =>
+      part.kind === "map_sub" && typeof part.key === "string"
+        ? { ...part, key: clientsName(part.key) }
+        : part,
+    ),
+  );
 }

@@ -18,10 +18,11 @@ import type { Db } from "../../src/db/connect.ts";
 import { bootstrap } from "../../src/domain/bootstrap.ts";
 import { createPasswords } from "../../src/domain/password.ts";
 import { mintToken } from "../../src/domain/token.ts";
-import { createMetrics } from "../../src/metrics.ts";
+import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { type App, createApp } from "../../src/server.ts";
 import { createTestDatabase } from "./database.ts";
+import { watchStatements } from "./statements.ts";
 
 /** Every service of ours, as one bearer sees it. */
 export interface Clients {
@@ -51,10 +52,13 @@ export interface TestApp {
   app: App;
   /** Token of the platform account's system key. */
   platformToken: string;
+  metrics: Metrics;
   /** The clients of a bearer; an empty token sends none. */
   clientAs(token: string, headers?: Record<string, string>): Clients;
   /** Signs somebody up. */
   newAccount(name?: string): Promise<Owner>;
+  /** The statements that a call costs, without those that remember in the background when something was used. */
+  statementsOf(call: () => Promise<unknown>): Promise<string[]>;
 }
 
 export const password = "correct horse battery staple";
@@ -82,7 +86,8 @@ export async function startApp(env: Record<string, string> = {}) {
   const log = pino({ level: "silent" });
   const passwords = await createPasswords();
   const metrics = createMetrics(() => ({ total: 0, idle: 0, waiting: 0 }));
-  const app = createApp({ db: database.db, config, passwords, limits: defaultLimits, log, metrics });
+  const { db, statementsOf } = watchStatements(database.db);
+  const app = createApp({ db, config, passwords, limits: defaultLimits, log, metrics });
   let platformToken = "";
   await bootstrap(database.db, mintToken.bind(undefined, config.tokenPrefix), {
     verifier: false,
@@ -98,7 +103,9 @@ export async function startApp(env: Record<string, string> = {}) {
     databaseUrl: database.url,
     app,
     platformToken,
+    metrics,
     clientAs,
+    statementsOf,
     async newAccount(name = "Acme") {
       people += 1;
       const email = `person${people}@example.com`;

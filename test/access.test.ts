@@ -1,0 +1,124 @@
+import {
+  create,
+  createFileRegistry,
+  type DescFile,
+  type DescService,
+  setExtension,
+} from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema, MethodOptionsSchema } from "@bufbuild/protobuf/wkt";
+import { createClient, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { type Access, AccessSchema, access } from "../gen/latchkey/v1/access_pb.ts";
+import { file_latchkey_v1_profile_service } from "../gen/latchkey/v1/profile_service_pb.ts";
+import { issueKey, useApp } from "./support/app.ts";
+import { refusal } from "./support/errors.ts";
+
+const app = useApp();
+
+/** A service of our package with one method of this rule, or of none. */
+function madeUp(rule?: Access["rule"]): DescService {
+  const options = create(MethodOptionsSchema);
+  if (rule) setExtension(options, access, create(AccessSchema, { rule }));
+  const file = create(FileDescriptorProtoSchema, {
+    name: "latchkey/v1/made_up.proto",
+    package: "latchkey.v1",
+    syntax: "proto3",
+    dependency: [file_latchkey_v1_profile_service.proto.name],
+    service: [
+      {
+        name: "MadeUpService",
+        method: [
+          {
+            name: "Do",
+            inputType: ".latchkey.v1.WhoAmIRequest",
+            outputType: ".latchkey.v1.WhoAmIResponse",
+            options,
+          },
+        ],
+      },
+    ],
+  });
+  const known = new Map<string, DescFile>();
+  const add = (one: DescFile) => {
+    known.set(one.proto.name, one);
+    one.dependencies.forEach(add);
+  };
+  add(file_latchkey_v1_profile_service);
+  const service = createFileRegistry(file, (name) => known.get(name)).getService("latchkey.v1.MadeUpService");
+  if (!service) throw new Error("the made-up service was not made");
+  return service;
+}
+
+function callAs(token: string, service: DescService): { call: Promise<unknown>; ran: () => boolean } {
+  let ran = false;
+  const run = () => {
+    ran = true;
+    return {};
+  };
+  const transport = createRouterTransport(
+    (router) => void router.service(service, { do: run } as unknown as ServiceImpl<DescService>),
+    {
+      router: app.app.routerOptions,
+    },
+  );
+  const client = createClient(service, transport) as unknown as Record<
+    string,
+    (request: object, options: object) => Promise<unknown>
+  >;
+  const headers = token === "" ? {} : { authorization: `Bearer ${token}` };
+  return { call: Promise.resolve(client.do?.({}, { headers })), ran: () => ran };
+}
+
+async function bearers(): Promise<string[]> {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner, { spec: { permissions: ["*"] } });
+  return ["", "garbage", owner.token, key.token, app.platformToken];
+}
+
+test.each<[name: string, rule: Access["rule"] | undefined]>([
+  ["without a rule", undefined],
+  ["with an empty rule", { case: undefined }],
+  ["that is not public", { case: "public", value: false }],
+  ["with an empty permission", { case: "permission", value: "" }],
+  ["with an empty platform permission", { case: "platformPermission", value: "" }],
+])("a method %s is closed to every bearer", async (_name, rule) => {
+  const service = madeUp(rule);
+  for (const token of await bearers()) {
+    const { call, ran } = callAs(token, service);
+    expect(await refusal(call)).toMatchObject({ code: "PermissionDenied", reason: "PERMISSION_DENIED" });
+    expect(ran()).toBe(false);
+  }
+});
+
+test.each(["agents", "agents:read:x", "read", "Agents:read"])(
+  "a method whose rule is no permission (%s) runs for nobody",
+  async (permission) => {
+    for (const token of await bearers()) {
+      const { call, ran } = callAs(token, madeUp({ case: "permission", value: permission }));
+      await refusal(call);
+      expect(ran()).toBe(false);
+    }
+  },
+);
+
+test("a platform permission needs a key of the platform account, whatever else is held", async () => {
+  const service = madeUp({ case: "platformPermission", value: "accounts:manage" });
+  for (const token of (await bearers()).slice(2, 4)) {
+    const { call, ran } = callAs(token, service);
+    const denied = { reason: "PERMISSION_DENIED", metadata: { permission: "accounts:manage" } };
+    expect(await refusal(call)).toMatchObject(denied);
+    expect(ran()).toBe(false);
+  }
+  const { call, ran } = callAs(app.platformToken, service);
+  await call;
+  expect(ran()).toBe(true);
+});
+
+test("a rule for users admits sessions and no key", async () => {
+  const service = madeUp({ case: "user", value: true });
+  const [, , session = "", key = "", platform = ""] = await bearers();
+  await callAs(session, service).call;
+  for (const token of [key, platform]) {
+    expect(await refusal(callAs(token, service).call)).toMatchObject({ reason: "LOGIN_REQUIRED" });
+  }
+});
