@@ -17,7 +17,12 @@ test.each<[string, Request, string[]]>([
   ["a name of 129 characters", { metadata: { name: "x".repeat(129) } }, ["metadata.name"]],
   ["a name with NUL", { metadata: { name: "a\0b" } }, ["metadata.name"]],
   ["a name with a line break", { metadata: { name: "a\nb" } }, ["metadata.name"]],
-  ["a label key of 64", { metadata: { name: "a", labels: { [long]: "" } } }, [`metadata.labels["${long}"]`]],
+  // Not repeated: whatever is this long might be a token.
+  [
+    "a label key of 64",
+    { metadata: { name: "a", labels: { [long]: "" } } },
+    ['metadata.labels["(a long name)"]'],
+  ],
   ["an empty label key", { metadata: { name: "a", labels: { "": "x" } } }, ['metadata.labels[""]']],
   [
     "a label key with a space",
