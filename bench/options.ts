@@ -9,6 +9,8 @@ export interface Options {
   warmSeconds: number;
   /** Each case is measured so often, taking turns. */
   rounds: number;
+  /** How often a sample is taken again that other processes disturbed. */
+  retries: number;
   /** Log-ins with a known and with an unknown address, each. */
   logIns: number;
 }
@@ -42,6 +44,7 @@ export function readOptions(args: string[]): Options | undefined {
     seconds,
     warmSeconds: Math.min(1, seconds / 3),
     rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "5"), 1, 1_000),
+    retries: quick ? 0 : 2,
     logIns: quick ? 5 : 200,
   };
 }

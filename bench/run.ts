@@ -2,7 +2,8 @@ import { toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { TokenService, VerifyTokenResponseSchema } from "../gen/latchkey/v1/token_service_pb.ts";
-import { createCases, maxMutations, type Setting } from "./cases.ts";
+import { type Case, createCases, maxMutations, type Setting } from "./cases.ts";
+import type { Sample } from "./closed-loop.ts";
 import { openBenchDatabase } from "./database.ts";
 import { keyToken } from "./keys.ts";
 import { measureLogIn } from "./log-in.ts";
@@ -12,6 +13,8 @@ import { type Stack, startInto } from "./stack.ts";
 import { logInText, machineText, type Row, tableText } from "./table.ts";
 
 const pressures = [50, 1];
+// Cores that processes outside the bench may use before a sample is taken again.
+const quiet = 0.2;
 
 let running = new AsyncDisposableStack();
 let interrupted = false;
@@ -63,15 +66,16 @@ async function measure(keys: number, options: Options, stack: Stack) {
   const servers = { latchkey: latchkey.pid, echo: echo.pid };
   const generators = { fromOutside: stack.use(startGenerator(1)), asServer: stack.use(startGenerator(0)) };
 
-  const rows: Row[] = createCases(setting, keys).flatMap((of) =>
-    pressures.map((inFlight) => ({ of, inFlight, rounds: [] })),
-  );
+  const cases = createCases(setting, keys);
+  const rows: Row[] = pressures.flatMap((inFlight) => cases.map((of) => ({ of, inFlight, rounds: [] })));
   for (let round = 1; round <= options.rounds; round++) {
     for (const { of, inFlight, rounds } of rows) {
       const generator = of.server ? generators.fromOutside : generators.asServer;
       const watched = { server: of.server && servers[of.server], postgres: database.pid };
       const load = { ...options, inFlight, maxCalls: of.maxCalls };
-      const sample = await generator.run({ calls: of.calls(), load, watched });
+      const sample = await undisturbed(of, options.retries, () =>
+        generator.run({ calls: of.calls(), load, watched }),
+      );
       rounds.push(sample);
       progress(`round ${round}: ${of.name}, ${inFlight} in flight: ${Math.round(sample.perSecond)}/s`);
     }
@@ -79,6 +83,18 @@ async function measure(keys: number, options: Options, stack: Stack) {
   const logIn = logInText(await measureLogIn(port, options.logIns), options.logIns);
   const machine = machineText(database.version, pinned, options);
   return { machine, tables: `${tableText(keys, rows)}\n${logIn}` };
+}
+
+/** The sample that other processes disturbed least, of the first quiet one or some tries. */
+async function undisturbed(of: Case, retries: number, measure: () => Promise<Sample>): Promise<Sample> {
+  let best = await measure();
+  // What changes the database is measured once, or it would outgrow what the table says.
+  const tries = Number.isFinite(of.maxCalls) ? 0 : retries;
+  for (let n = 0; n < tries && best.otherCores > quiet; n++) {
+    const again = await measure();
+    if (again.otherCores < best.otherCores) best = again;
+  }
+  return best;
 }
 
 /** An answer of the service in base64, for the echo to give: both then send as many bytes. */

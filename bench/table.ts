@@ -32,8 +32,8 @@ export function machineText(postgres: string, pinned: boolean, options: Options)
 /** The table of one database size. */
 export function tableText(keys: number, rows: readonly Row[]): string {
   const head = [
-    "| case | in flight | /s | p50 ms | p99 ms | of echo | of look-up | server µs | cores: server, Postgres, generator, others | held up by |",
-    "| --- | --: | --: | --: | --: | --- | --- | --: | --- | --- |",
+    "| case | in flight | /s | p50 ms | p99 ms | of echo | of look-up | server µs | × echo | cores: server, Postgres, generator, others | held up by |",
+    "| --- | --: | --: | --: | --: | --- | --- | --: | --- | --- | --- |",
   ];
   const lines = rows.map((row) => {
     const { rounds, inFlight, of } = row;
@@ -52,9 +52,10 @@ export function tableText(keys: number, rows: readonly Row[]): string {
       whole(middle((sample) => sample.perSecond)),
       decimals(middle((sample) => sample.p50)),
       decimals(middle((sample) => sample.p99)),
-      ratio(row, find(of.echo)),
-      of.server === "latchkey" ? ratio(row, find(lookup)) : "",
-      whole(middle((sample) => (sample.serverCores / sample.perSecond) * 1e6)),
+      ratio(rate, row, find(of.echo)),
+      of.server === "latchkey" ? ratio(rate, row, find(lookup)) : "",
+      whole(middle(serverMicroseconds)),
+      ratio(serverMicroseconds, row, find(of.echo)),
       cores.map((share) => share.toFixed(2)).join(", "),
       inFlight > 1 ? heldUpBy(cores) : "",
     ];
@@ -73,11 +74,17 @@ export function logInText({ wrongPassword, unknownAddress }: LogInTimes, tries: 
   ].join(" ");
 }
 
+const rate = (sample: Sample) => sample.perSecond;
+const serverMicroseconds = (sample: Sample) => (sample.serverCores / sample.perSecond) * 1e6;
+
 // Within each round first: the machine's speed drifts from round to round.
-function ratio(row: Row, base: Row | undefined): string {
+function ratio(of: (sample: Sample) => number, row: Row, base: Row | undefined): string {
   if (!base) return "";
-  const ratios = row.rounds.map((sample, n) => sample.perSecond / (base.rounds[n]?.perSecond ?? Number.NaN));
-  return `${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)})`;
+  const ratios = base.rounds.flatMap((limit, n) => {
+    const sample = row.rounds[n];
+    return sample ? [of(sample) / of(limit)] : [];
+  });
+  return `${short(median(ratios))} (${short(Math.min(...ratios))} to ${short(Math.max(...ratios))})`;
 }
 
 function heldUpBy([server, postgres, generator, others]: readonly [number, number, number, number]): string {
@@ -94,6 +101,10 @@ function median(values: number[]): number {
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString("en-US");
+}
+
+function short(value: number): string {
+  return value.toPrecision(2);
 }
 
 function decimals(value: number): string {
