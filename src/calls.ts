@@ -1,7 +1,7 @@
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { ContextValues } from "@connectrpc/connect";
-import { ulid } from "ulid";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ClientAddress } from "./net/client-address.ts";
@@ -38,7 +38,7 @@ export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAdd
   return {
     observe: (handler) => (request, response) => {
       const named = request.headers["x-request-id"];
-      const requestId = typeof named === "string" && harmlessId.test(named) ? named : ulid().toLowerCase();
+      const requestId = typeof named === "string" && harmlessId.test(named) ? named : randomUUID();
       const record: CallRecord = {
         requestId,
         clientAddress: clientAddress(request),

@@ -7,8 +7,19 @@ export type Rule = Access["rule"];
 // Protocols of others, which carry no options of ours: health checks and reflection are open to everybody.
 const openPackages = ["grpc.health.v1", "grpc.reflection.v1", "grpc.reflection.v1alpha"];
 
+// Reading an option decodes it anew, which every call would pay for.
+const rules = new WeakMap<DescMethod, Rule>();
+
 /** The rule of a method. `case: undefined` is closed to everybody. */
 export function ruleOf(method: DescMethod): Rule {
+  const known = rules.get(method);
+  if (known) return known;
+  const rule = readRule(method);
+  rules.set(method, rule);
+  return rule;
+}
+
+function readRule(method: DescMethod): Rule {
   if (openPackages.includes(method.parent.file.proto.package)) return { case: "public", value: true };
   return hasOption(method, access) ? getOption(method, access).rule : { case: undefined };
 }

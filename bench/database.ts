@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { startEmbedded } from "../src/db/embedded.ts";
+import { fill } from "./fill.ts";
+import { runToEnd } from "./processes.ts";
+import { type Stack, startInto } from "./stack.ts";
+
+/** A filled database, and who may ask about everything in it. */
+export interface BenchDatabase {
+  url: string;
+  pid: number;
+  version: string;
+  platformToken: string;
+}
+
+const log = {
+  info() {},
+  warn: (_: object, message: string) => process.stderr.write(`${message}\n`),
+  error: (_: object, message: string) => process.stderr.write(`${message}\n`),
+};
+
+/** Makes a Postgres of its own in a temporary directory, durable as in production, and fills it. */
+export async function openBenchDatabase(stack: Stack, keys: number, spares: number): Promise<BenchDatabase> {
+  const directory = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+  stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  const postgres = await startInto(stack, async () => {
+    const started = await startEmbedded({ dataDir: directory, log });
+    return { url: started.url, pid: started.pid, [Symbol.asyncDispose]: () => started.stop() };
+  });
+  const { url, pid } = postgres;
+  const platformToken = runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });
+  const { accountId, version } = await describe(url);
+  await fill(url, { keys, spares, spareAccountId: accountId });
+  return { url, pid, version, platformToken };
+}
+
+async function describe(url: string): Promise<{ accountId: string; version: string }> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      "select id, current_setting('server_version') as version from account where platform",
+    );
+    return { accountId: rows[0].id, version: rows[0].version };
+  } finally {
+    await client.end();
+  }
+}

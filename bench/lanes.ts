@@ -1,0 +1,161 @@
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import { connect as connectTcp } from "node:net";
+import pg from "pg";
+
+/** One call at a time: sends body number `index`, and throws unless the answer is the expected one. */
+export type Lane = (index: number) => Promise<void>;
+
+/** Lanes, and how to close them. */
+export interface Lanes {
+  lanes: Lane[];
+  close(): Promise<void>;
+}
+
+/** What the calls of a job have in common. */
+export interface Target {
+  port: number;
+  path: string;
+  contentType: string;
+  bearer: string;
+  bodies: readonly Uint8Array[];
+  /** Bytes that every good answer holds. */
+  expected: Uint8Array;
+}
+
+/**
+ * HTTP/1.1 on bare sockets, one per lane. A client library would cost the generator more than some servers cost, and
+ * the generator would be what is measured.
+ */
+export async function http1Lanes(target: Target, count: number): Promise<Lanes> {
+  const expected = Buffer.from(target.expected);
+  const requests = target.bodies.map((body) => Buffer.concat([Buffer.from(head(target, body.length)), body]));
+  const sockets = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connectTcp({ host: "127.0.0.1", port: target.port, noDelay: true });
+      await once(socket, "connect");
+      return socket;
+    }),
+  );
+  const lanes = sockets.map((socket): Lane => {
+    let received = Buffer.alloc(0);
+    let settle: ((error?: Error) => void) | undefined;
+    socket.on("data", (chunk) => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+      if (!isComplete(received)) return;
+      const good = received.subarray(9, 12).equals(ok) && received.includes(expected);
+      const answer = good ? undefined : new Error(`unexpected answer: ${received.toString("latin1")}`);
+      received = Buffer.alloc(0);
+      settle?.(answer);
+    });
+    socket.on("error", (error) => settle?.(error));
+    socket.on("close", () => settle?.(new Error("the server closed a connection")));
+    return (index) =>
+      new Promise((resolve, reject) => {
+        settle = (error) => (error ? reject(error) : resolve());
+        socket.write(pick(requests, index));
+      });
+  });
+  return {
+    lanes,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** gRPC over h2c, on as many connections as a client with a few of them would have. */
+export async function grpcLanes(target: Target, count: number): Promise<Lanes> {
+  const expected = Buffer.from(target.expected);
+  const frames = target.bodies.map((body) => {
+    const frame = Buffer.alloc(5 + body.length);
+    frame.writeUInt32BE(body.length, 1);
+    frame.set(body, 5);
+    return frame;
+  });
+  const sessions = await Promise.all(
+    Array.from({ length: Math.min(count, 5) }, async () => {
+      const session = connectHttp2(`http://127.0.0.1:${target.port}`);
+      await once(session, "connect");
+      return session;
+    }),
+  );
+  const headers = {
+    ":method": "POST",
+    ":path": target.path,
+    "content-type": "application/grpc+proto",
+    te: "trailers",
+    authorization: `Bearer ${target.bearer}`,
+  };
+  const lane = (_: unknown, number: number): Lane => {
+    const session = pick(sessions, number);
+    return (index) =>
+      new Promise((resolve, reject) => {
+        const stream = session.request(headers);
+        const parts: Buffer[] = [];
+        let status: unknown;
+        stream.on("response", (response) => {
+          status ??= response["grpc-status"];
+        });
+        stream.on("trailers", (trailers) => {
+          status ??= trailers["grpc-status"];
+        });
+        stream.on("data", (part: Buffer) => parts.push(part));
+        stream.on("error", reject);
+        stream.on("close", () => {
+          const good = status === "0" && Buffer.concat(parts).includes(expected);
+          if (good) resolve();
+          else reject(new Error(`unexpected answer: grpc-status ${status}`));
+        });
+        stream.end(pick(frames, index));
+      });
+  };
+  return {
+    lanes: Array.from({ length: count }, lane),
+    async close() {
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+/** One prepared look-up by primary key, through a pool of the size that the service has. */
+export async function lookupLanes(url: string, ids: readonly string[], count: number): Promise<Lanes> {
+  const pool = new pg.Pool({ connectionString: url, max: 10, application_name: "bench lookup" });
+  const text =
+    "select id, account_id, permissions, expires_at, disabled_at, revoked_at from api_key where id = $1";
+  const lane: Lane = async (index) => {
+    const { rowCount } = await pool.query({ name: "lookup", text, values: [pick(ids, index)] });
+    if (rowCount !== 1) throw new Error("a key is missing");
+  };
+  return { lanes: Array.from({ length: count }, () => lane), close: () => pool.end() };
+}
+
+const ok = Buffer.from("200");
+const endOfHead = Buffer.from("\r\n\r\n");
+const lastChunk = Buffer.from("0\r\n\r\n");
+
+function head({ path, contentType, bearer }: Target, length: number): string {
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    "host: 127.0.0.1",
+    `content-type: ${contentType}`,
+    `content-length: ${length}`,
+    `authorization: Bearer ${bearer}`,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+function isComplete(received: Buffer): boolean {
+  const end = received.indexOf(endOfHead);
+  if (end < 0) return false;
+  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(received.toString("latin1", 0, end)) ?? [];
+  if (length !== undefined) return received.length >= end + endOfHead.length + Number(length);
+  // Chunked. One call at a time is under way, so whatever ends like this has ended.
+  return received.subarray(-lastChunk.length).equals(lastChunk);
+}
+
+function pick<T>(list: readonly T[], index: number): T {
+  const one = list[index % list.length];
+  if (one === undefined) throw new Error("there is nothing to send");
+  return one;
+}

@@ -1,0 +1,117 @@
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Sample } from "./closed-loop.ts";
+import type { Job, JobResult } from "./load.ts";
+
+/** Where a process runs: servers have a core to themselves, everything else shares the next one. */
+export type Core = 0 | 1;
+
+/** Whether processes are bound to cores here. */
+export const pinned = availableParallelism() >= 2 && spawnSync("taskset", ["-c", "0,1", "true"]).status === 0;
+
+const readyMs = 60_000;
+const endMs = 15_000;
+
+/** A server that was started, and what it said about where it listens. */
+export interface Server extends AsyncDisposable {
+  pid: number;
+  announced: RegExpExecArray;
+}
+
+/** A load generator: one job at a time. */
+export interface Generator extends AsyncDisposable {
+  run(job: Job): Promise<Sample>;
+}
+
+/** Binds this process, and what it starts from now on, to a core. */
+export function pinSelf(core: Core): void {
+  if (pinned) spawnSync("taskset", ["-a", "-c", "-p", String(core), String(process.pid)]);
+}
+
+/** Starts a server and waits for the line that it prints once it listens. */
+export async function startServer(
+  args: readonly string[],
+  env: Record<string, string>,
+  listening: RegExp,
+): Promise<Server> {
+  const { file, argv } = onCore(0, args);
+  const child = spawn(file, argv, { env: cleanEnv(env), stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let failure = "";
+  child.stderr.on("data", (chunk) => {
+    failure = (failure + chunk).slice(-4_000);
+  });
+  child.stdout.on("data", (chunk) => {
+    out += chunk;
+  });
+  const deadline = performance.now() + readyMs;
+  while (performance.now() < deadline && child.exitCode === null && child.signalCode === null) {
+    const announced = listening.exec(out);
+    if (announced && child.pid) {
+      return { pid: child.pid, announced, [Symbol.asyncDispose]: () => end(child) };
+    }
+    await delay(20);
+  }
+  await end(child);
+  throw new Error(`${args.join(" ")} did not start: ${failure}`);
+}
+
+/** Runs a program to its end and returns what it printed. */
+export function runToEnd(args: readonly string[], env: Record<string, string>): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    env: cleanEnv(env),
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`${args.join(" ")} failed: ${stderr}`);
+  return stdout.trim();
+}
+
+/** Starts `load.ts` as a process of its own. */
+export function startGenerator(core: Core): Generator {
+  const { file, argv } = onCore(core, []);
+  const child = fork(new URL("load.ts", import.meta.url), {
+    ...(pinned && { execPath: file, execArgv: argv }),
+    serialization: "advanced",
+    env: cleanEnv({}),
+  });
+  return {
+    async run(job) {
+      const ended = new AbortController();
+      const { signal } = ended;
+      child.send(job);
+      try {
+        const [result] = (await Promise.race([
+          once(child, "message", { signal }),
+          once(child, "exit", { signal }).then(() => [{ error: "the generator ended" }]),
+        ])) as [JobResult];
+        if ("error" in result) throw new Error(result.error);
+        return result.sample;
+      } finally {
+        ended.abort();
+      }
+    },
+    [Symbol.asyncDispose]: () => end(child),
+  };
+}
+
+function onCore(core: Core, args: readonly string[]): { file: string; argv: string[] } {
+  if (!pinned) return { file: process.execPath, argv: [...args] };
+  return { file: "taskset", argv: ["-c", String(core), process.execPath, ...args] };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const patience = setTimeout(() => child.kill("SIGKILL"), endMs);
+  await exited;
+  clearTimeout(patience);
+}
+
+// Settings of whoever runs the bench are not what is measured.
+function cleanEnv(env: Record<string, string>): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(LATCHKEY_|NODE_OPTIONS$)/.test(name));
+  return { ...Object.fromEntries(own), ...env };
+}

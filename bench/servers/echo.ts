@@ -1,0 +1,25 @@
+import { createServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { fromBinary } from "@bufbuild/protobuf";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { TokenService, VerifyTokenResponseSchema } from "../../gen/latchkey/v1/token_service_pb.ts";
+
+// The limit that Connect itself sets: the service's method and messages, and nothing done about them. Its one answer is
+// the argument, an answer of the service in base64.
+const message = fromBinary(VerifyTokenResponseSchema, Buffer.from(process.argv[2] ?? "", "base64"));
+const handler = connectNodeAdapter({
+  routes: (router) => router.service(TokenService, { verifyToken: () => message }),
+});
+
+const http1 = createServer(handler).listen(0, "127.0.0.1", () => {
+  const http2 = createHttp2Server(handler).listen(0, "127.0.0.1", () => {
+    process.stdout.write(`echo listening on ${portOf(http1)} and ${portOf(http2)}\n`);
+  });
+});
+
+function portOf(server: { address(): AddressInfo | string | null }): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the echo listens to no port");
+  return address.port;
+}

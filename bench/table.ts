@@ -1,0 +1,112 @@
+import { arch, cpus, release, totalmem, type } from "node:os";
+import { type Case, lookup } from "./cases.ts";
+import type { Sample } from "./closed-loop.ts";
+import type { LogInTimes, Quartiles } from "./log-in.ts";
+import type { Options } from "./options.ts";
+
+/** A sample of each round. */
+export interface Row {
+  of: Case;
+  inFlight: number;
+  rounds: Sample[];
+}
+
+// Above this share of a core, whoever uses it is what holds the calls up.
+const busy = 0.9;
+
+/** What the numbers were measured on. */
+export function machineText(postgres: string, pinned: boolean, options: Options): string {
+  const [cpu] = cpus();
+  const where = pinned
+    ? "the server on core 0, Postgres and the generator on core 1"
+    : "no process bound to a core (taskset is missing, or there is one core only)";
+  return `${[
+    `${new Date().toISOString().slice(0, 10)}: ${cpu?.model ?? arch()}, ${cpus().length} cores`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`,
+    `Postgres ${postgres} (embedded, fsync and synchronous_commit on)`,
+    `LATCHKEY_LOG_LEVEL=warn; ${where}`,
+    `medians of ${options.rounds} rounds, ${options.seconds} s a sample`,
+  ].join("; ")}.\n`;
+}
+
+/** The table of one database size. */
+export function tableText(keys: number, rows: readonly Row[]): string {
+  const head = [
+    "| case | in flight | /s | p50 ms | p99 ms | of echo | of look-up | server µs | × echo | cores: server, Postgres, generator, others | held up by |",
+    "| --- | --: | --: | --: | --: | --- | --- | --: | --- | --- | --- |",
+  ];
+  const lines = rows.map((row) => {
+    const { rounds, inFlight, of } = row;
+    const find = (name: string | undefined) =>
+      rows.find((other) => other.of.name === name && other.inFlight === inFlight && other !== row);
+    const middle = (pick: (sample: Sample) => number) => median(rounds.map(pick));
+    const cores = [
+      middle((sample) => sample.serverCores),
+      middle((sample) => sample.postgresCores),
+      of.server ? middle((sample) => sample.generatorCores) : 0,
+      middle((sample) => sample.otherCores),
+    ] as const;
+    const cells = [
+      of.name,
+      inFlight,
+      whole(middle((sample) => sample.perSecond)),
+      decimals(middle((sample) => sample.p50)),
+      decimals(middle((sample) => sample.p99)),
+      ratio(rate, row, find(of.echo)),
+      of.server === "latchkey" ? ratio(rate, row, find(lookup)) : "",
+      whole(middle(serverMicroseconds)),
+      ratio(serverMicroseconds, row, find(of.echo)),
+      cores.map((share) => share.toFixed(2)).join(", "),
+      inFlight > 1 ? heldUpBy(cores) : "",
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  return `### ${whole(keys)} keys\n\n${[...head, ...lines].join("\n")}\n`;
+}
+
+/** The row about log-ins. */
+export function logInText({ wrongPassword, unknownAddress }: LogInTimes, tries: number): string {
+  const spread = ([low, middle, high]: Quartiles) =>
+    `${decimals(middle)} (${decimals(low)} to ${decimals(high)})`;
+  return [
+    `Refused log-ins, ${tries} of each in turns, median and middle half in ms:`,
+    `known address ${spread(wrongPassword)}, unknown address ${spread(unknownAddress)}.\n`,
+  ].join(" ");
+}
+
+const rate = (sample: Sample) => sample.perSecond;
+const serverMicroseconds = (sample: Sample) => (sample.serverCores / sample.perSecond) * 1e6;
+
+// Within each round first: the machine's speed drifts from round to round.
+function ratio(of: (sample: Sample) => number, row: Row, base: Row | undefined): string {
+  if (!base) return "";
+  const ratios = base.rounds.flatMap((limit, n) => {
+    const sample = row.rounds[n];
+    return sample ? [of(sample) / of(limit)] : [];
+  });
+  return `${short(median(ratios))} (${short(Math.min(...ratios))} to ${short(Math.max(...ratios))})`;
+}
+
+function heldUpBy([server, postgres, generator, others]: readonly [number, number, number, number]): string {
+  if (generator >= busy) return "**generator**";
+  if (server >= busy) return "server";
+  if (generator + postgres >= busy) return "**core 1** (Postgres and generator)";
+  return others >= 0.25 ? "other processes?" : "waiting";
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+function short(value: number): string {
+  return value.toPrecision(2);
+}
+
+function decimals(value: number): string {
+  return value.toFixed(value < 10 ? 2 : 1);
+}
