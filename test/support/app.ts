@@ -81,11 +81,11 @@ export function useApp(env: Record<string, string> = {}): TestApp {
 
 /** Starts the service on a database of its own. */
 export async function startApp(env: Record<string, string> = {}) {
-  const database = await createTestDatabase();
+  const metrics = createMetrics(() => database.db.poolStats());
+  const database = await createTestDatabase("migrated", { onQuery: metrics.query });
   const config = readConfig(env);
   const log = pino({ level: "silent" });
   const passwords = await createPasswords();
-  const metrics = createMetrics(() => ({ total: 0, idle: 0, waiting: 0 }));
   const { db, statementsOf } = watchStatements(database.db);
   const app = createApp({ db, config, passwords, limits: defaultLimits, log, metrics });
   let platformToken = "";
