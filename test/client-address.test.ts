@@ -1,6 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { expect, test } from "vitest";
+import { WorkspaceAdminService } from "../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { createClientAddress } from "../src/net/client-address.ts";
+import { startApp } from "./support/app.ts";
+import { serve } from "./support/http.ts";
 
 function addressOf(proxies: string[], peer: string | undefined, forwarded?: string | string[]): string {
   const headers = forwarded === undefined ? {} : { "x-forwarded-for": forwarded };
@@ -42,4 +45,23 @@ test("without trusted proxies nothing is believed", () => {
 
 test("a proxy of every address believes the whole header", () => {
   expect(addressOf(["0.0.0.0/0", "::/0"], "198.51.100.9", "203.0.113.5, 1.1.1.1")).toBe("203.0.113.5");
+});
+
+test.each([
+  ["127.0.0.1", "203.0.113.5"],
+  ["192.0.2.7", "127.0.0.1"],
+])("with the proxy %s trusted, an audit event tells %s", async (proxy, address) => {
+  const { app, end } = await startApp({ LATCHKEY_TRUSTED_PROXIES: proxy });
+  try {
+    const [http, owner] = [await serve(app), await app.newAccount()];
+    await http.post(WorkspaceAdminService.method.createWorkspace, {
+      token: owner.token,
+      body: { metadata: { name: "x" } },
+      headers: { "x-forwarded-for": "198.51.100.1, 203.0.113.5" },
+    });
+    const { items } = await owner.audit.listAuditEvents({ limit: 1 });
+    expect(items).toMatchObject([{ clientAddress: address }]);
+  } finally {
+    await end();
+  }
 });
