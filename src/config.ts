@@ -103,7 +103,7 @@ export function readConfig(env: Env): Config {
     ),
     metricsPort: read("LATCHKEY_METRICS_PORT", undefined, parsePort, "a port, 0 to 65535"),
   };
-  if ((cert === undefined) !== (key === undefined)) {
+  if (!env.LATCHKEY_TLS_CERT !== !env.LATCHKEY_TLS_KEY) {
     problems.push("LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY: expected both or neither");
   }
   for (const name of Object.keys(env).filter((one) => one.startsWith("LATCHKEY_") && env[one] !== "")) {

@@ -4,7 +4,7 @@ import { useApp } from "./support/app.ts";
 import { serve } from "./support/http.ts";
 import { methods, nameOf, validRequest } from "./support/requests.ts";
 
-const app = useApp({ LATCHKEY_LOG_LEVEL: "silent" });
+const app = useApp();
 
 // What Postgres cannot store, what JSON can say and UTF-8 cannot, and what no line of a log should hold.
 const nasty = { "a NUL byte": "\u0000", "half a surrogate pair": "a\ud800b", "a line break": "a\nb" };

@@ -1,5 +1,4 @@
 import { toJson } from "@bufbuild/protobuf";
-import { sql } from "kysely";
 import { beforeAll, describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../src/domain/id.ts";
@@ -7,6 +6,7 @@ import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "./supp
 import { call } from "./support/call.ts";
 import { refusal } from "./support/errors.ts";
 import { methods, nameOf } from "./support/requests.ts";
+import { everythingIn } from "./support/snapshot.ts";
 import { type Ids, tenancy } from "./support/tenancy.ts";
 
 const app = useApp();
@@ -35,9 +35,9 @@ describe.each(["an owner", "a * key of all workspaces", "a * key of one workspac
       const ask = (id: string) =>
         outcome(client, method, request(id, { ...caller.ids, token: client.token }), id);
       const missing = await ask(newId(prefixes[kind]));
-      const before = await everything();
+      const before = await everythingIn(app.db);
       expect(await ask(other.ids[kind])).toBe(missing);
-      expect(await everything()).toBe(before);
+      expect(await everythingIn(app.db)).toBe(before);
     },
   );
 });
@@ -79,21 +79,4 @@ async function outcome(client: Clients, method: (typeof methods)[number], reques
     },
   );
   return answer.replaceAll(id, "<id>");
-}
-
-/** Every row of every table, without when things were last used and what was refused. */
-async function everything(): Promise<string> {
-  const tables = await sql<{ name: string }>`
-    select table_name as name from information_schema.tables
-    where table_schema = 'public' and table_type = 'BASE TABLE' and table_name not like '%\\_use'
-    order by 1`.execute(app.db);
-  const contents = await Promise.all(
-    tables.rows.map(async ({ name }) => {
-      const rows = await sql<{ row: string }>`
-        select t::text as row from ${sql.table(name)} t
-        where (to_jsonb(t) ->> 'outcome') is distinct from 'refused' order by 1`.execute(app.db);
-      return [name, ...rows.rows.map(({ row }) => row)];
-    }),
-  );
-  return contents.flat().join("\n");
 }

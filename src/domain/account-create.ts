@@ -1,7 +1,7 @@
 import type { Db, Tx } from "../db/connect.ts";
 import type { BuiltinRole, Labels } from "../db/schema.ts";
 import { type Account, getAccountById } from "./account.ts";
-import type { Actor, Change } from "./audit-event.ts";
+import { type Actor, type Change, pick } from "./audit-event.ts";
 import { newId } from "./id.ts";
 import { mutateAs } from "./mutation.ts";
 import type { ProfileRef, UserCaller } from "./principal.ts";
@@ -93,7 +93,7 @@ export function accountMade({ account, profile }: { account: Account; profile: P
     profileId: profile.id,
     resourceType: "account",
     resourceId: account.id,
-    after: { name: account.name, description: account.description, labels: account.labels },
+    after: pick(account, ["name", "description", "external_id", "labels"]),
   };
 }
 

@@ -1,6 +1,5 @@
 import type { DescService, MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, createClient, createRouterTransport, type Transport } from "@connectrpc/connect";
-import { pino } from "pino";
 import { afterAll, beforeAll } from "vitest";
 import type { Account } from "../../gen/latchkey/v1/account_pb.ts";
 import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
@@ -18,6 +17,7 @@ import type { Db } from "../../src/db/connect.ts";
 import { bootstrap } from "../../src/domain/bootstrap.ts";
 import { createPasswords } from "../../src/domain/password.ts";
 import { mintToken } from "../../src/domain/token.ts";
+import { createLog } from "../../src/log.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { type App, createApp } from "../../src/server.ts";
@@ -53,6 +53,8 @@ export interface TestApp {
   /** Token of the platform account's system key. */
   platformToken: string;
   metrics: Metrics;
+  /** What was logged so far. */
+  logLines: string[];
   /** The clients of a bearer; an empty token sends none. */
   clientAs(token: string, headers?: Record<string, string>): Clients;
   /** Signs somebody up. */
@@ -81,11 +83,12 @@ export function useApp(env: Record<string, string> = {}): TestApp {
 
 /** Starts the service on a database of its own. */
 export async function startApp(env: Record<string, string> = {}) {
-  const database = await createTestDatabase();
+  const metrics = createMetrics(() => database.db.poolStats());
+  const database = await createTestDatabase("migrated", { onQuery: metrics.query });
   const config = readConfig(env);
-  const log = pino({ level: "silent" });
+  const logLines: string[] = [];
+  const log = createLog("trace", { write: (line) => void logLines.push(line) });
   const passwords = await createPasswords();
-  const metrics = createMetrics(() => ({ total: 0, idle: 0, waiting: 0 }));
   const { db, statementsOf } = watchStatements(database.db);
   const app = createApp({ db, config, passwords, limits: defaultLimits, log, metrics });
   let platformToken = "";
@@ -104,6 +107,7 @@ export async function startApp(env: Record<string, string> = {}) {
     app,
     platformToken,
     metrics,
+    logLines,
     clientAs,
     statementsOf,
     async newAccount(name = "Acme") {

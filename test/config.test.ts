@@ -1,0 +1,141 @@
+import { expect, test } from "vitest";
+import { ConfigError, readConfig } from "../src/config.ts";
+
+function problemsOf(env: Record<string, string>): string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return error instanceof Error ? error.message.split("\n") : [];
+  }
+  return [];
+}
+
+test("nothing set is the documented default", () => {
+  const { dataDir, host, port, tokenPrefix, signup, sessionIdleMs, sessionLifetimeMs, ...rest } = readConfig(
+    {},
+  );
+  expect({ dataDir, host, port, tokenPrefix, signup }).toEqual({
+    dataDir: ".latchkey",
+    host: "127.0.0.1",
+    port: 8080,
+    tokenPrefix: "lk",
+    signup: "open",
+  });
+  expect([sessionIdleMs, sessionLifetimeMs]).toEqual([7 * 86_400_000, 30 * 86_400_000]);
+  expect(rest).toEqual({
+    databaseUrl: undefined,
+    tls: undefined,
+    corsOrigins: [],
+    trustedProxies: [],
+    logLevel: "info",
+    metricsPort: undefined,
+  });
+});
+
+test("an empty value is no value, and other programs' variables are none of ours", () => {
+  expect(readConfig({ LATCHKEY_PORT: "", LATCHKEY_UNKNOWN: "", PATH: "x", latchkey_port: "y" }).port).toBe(
+    8080,
+  );
+});
+
+test("everything that is wrong is told at once, a line each, without the values", () => {
+  const wrong = {
+    LATCHKEY_PORT: "65536",
+    LATCHKEY_DATABASE_URL: "mysql://u:secret-value@h/x",
+    LATCHKEY_TOKEN_PREFIX: "Too_Long_Prefix",
+    LATCHKEY_TLS_CERT: "/nowhere/secret-value.pem",
+    LATCHKEY_CORS_ORIGINS: "https://a.example/path",
+    LATCHKEY_TRUSTED_PROXIES: "10.0.0.0/33",
+    LATCHKEY_SIGNUP: "maybe",
+    LATCHKEY_SESSION_IDLE: "soon",
+    LATCHKEY_SESSION_LIFETIME: "0s",
+    LATCHKEY_LOG_LEVEL: "loud",
+    LATCHKEY_METRICS_PORT: "http",
+    LATCHKEY_REDIS_URL: "redis://secret-value",
+    LATCHKEY_PROT: "8080",
+  };
+  const problems = problemsOf(wrong);
+  const names = problems.map((line) => line.split(":")[0]).filter((name) => !name?.includes(" and "));
+  expect(names.sort()).toEqual(Object.keys(wrong).sort());
+  for (const line of problems) {
+    expect(line).toMatch(
+      /^LATCHKEY_[A-Z_]+( and LATCHKEY_TLS_KEY)?: (expected .+|unknown setting|not supported by this version)$/,
+    );
+    expect(line).not.toContain("secret-value");
+  }
+  expect(problems).toContain("LATCHKEY_PROT: unknown setting");
+  expect(problems).toContain("LATCHKEY_REDIS_URL: not supported by this version");
+});
+
+test.each([
+  "LATCHKEY_DATABASE_LISTEN_URL",
+  "LATCHKEY_OIDC_ISSUERS",
+  "LATCHKEY_REDIS_URL",
+  "LATCHKEY_SMTP_URL",
+  "LATCHKEY_CACHE_ENTRIES",
+  "LATCHKEY_MAX_STALENESS",
+  "LATCHKEY_WORKERS",
+  "LATCHKEY_PERMISSIONS",
+  "LATCHKEY_USAGE_RETENTION",
+])("%s is refused until it does something", (name) => {
+  expect(problemsOf({ [name]: "1" })).toEqual([`${name}: not supported by this version`]);
+});
+
+const file = new URL(import.meta.url).pathname;
+
+test("a certificate and its key come together", () => {
+  const both = "LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY: expected both or neither";
+  expect(problemsOf({ LATCHKEY_TLS_CERT: file })).toEqual([both]);
+  expect(problemsOf({ LATCHKEY_TLS_KEY: file })).toEqual([both]);
+  expect(readConfig({ LATCHKEY_TLS_CERT: file, LATCHKEY_TLS_KEY: file }).tls?.key.length).toBeGreaterThan(0);
+});
+
+test("a file that cannot be read is one problem, not two", () => {
+  const env = { LATCHKEY_TLS_CERT: "/nowhere/cert.pem", LATCHKEY_TLS_KEY: file };
+  expect(problemsOf(env)).toEqual(["LATCHKEY_TLS_CERT: expected the path of a readable PEM file"]);
+});
+
+test.each<[name: string, good: Record<string, unknown>, bad: string[]]>([
+  ["LATCHKEY_PORT", { "0": 0, "65535": 65_535 }, ["-1", "1e3", "80 ", "0x50", "99999", "http"]],
+  [
+    "LATCHKEY_TOKEN_PREFIX",
+    { lk: "lk", "1a": "1a", abcdefghij: "abcdefghij" },
+    ["a", "LK", "l_k", "abcdefghijk"],
+  ],
+  [
+    "LATCHKEY_DATABASE_URL",
+    { "postgres://h/x": "postgres://h/x", "postgresql://u:p@h/x": "postgresql://u:p@h/x" },
+    ["h", "http://h"],
+  ],
+  [
+    "LATCHKEY_CORS_ORIGINS",
+    { "*": ["*"], "https://a.example, http://b:81": ["https://a.example", "http://b:81"] },
+    ["a.example", "https://a.example/", "null"],
+  ],
+  [
+    "LATCHKEY_TRUSTED_PROXIES",
+    { "10.0.0.0/8, ::1": ["10.0.0.0/8", "::1"] },
+    ["10.0.0", "10.0.0.0/33", "::1/129", "10.0.0.0/8/8", "proxy", "10.0.0.0/"],
+  ],
+  ["LATCHKEY_SIGNUP", { open: "open", closed: "closed" }, ["Open", "yes"]],
+  [
+    "LATCHKEY_SESSION_IDLE",
+    { "30m": 1_800_000, "1s": 1000, "12h": 43_200_000, "7d": 604_800_000 },
+    ["0m", "1.5h", "-1d", "30", "1w", "1 h"],
+  ],
+  ["LATCHKEY_LOG_LEVEL", { silent: "silent", trace: "trace" }, ["INFO", "verbose"]],
+])("%s takes what it says, and nothing else", (name, good, bad) => {
+  const fields: Record<string, string> = { LATCHKEY_SESSION_IDLE: "sessionIdleMs" };
+  const field =
+    fields[name] ??
+    name
+      .slice(9)
+      .toLowerCase()
+      .replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+  for (const [text, value] of Object.entries(good)) {
+    expect(Reflect.get(readConfig({ [name]: text }), field)).toEqual(value);
+  }
+  for (const text of bad)
+    expect(problemsOf({ [name]: text })).toEqual([expect.stringMatching(`^${name}: expected `)]);
+});
