@@ -31,7 +31,8 @@ test("answers come in the order of the questions, garbage and repeats among them
 
 test("verifying costs one statement that writes nothing, for one token and for a hundred", async () => {
   const owner = await app.newAccount();
-  const tokens = await Promise.all(Array.from({ length: 100 }, async () => (await issueKey(owner)).token));
+  const tokens: string[] = [];
+  while (tokens.length < 100) tokens.push((await issueKey(owner)).token);
   const [token = ""] = tokens;
   const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
   for (const caller of [platform(), app.clientAs(verifier.token)]) {
