@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/access.proto.
  */
 export const file_latchkey_v1_access: GenFile = /*@__PURE__*/
-  fileDesc("ChhsYXRjaGtleS92MS9hY2Nlc3MucHJvdG8SC2xhdGNoa2V5LnYxInwKBkFjY2VzcxIQCgZwdWJsaWMYASABKAhIABIOCgR1c2VyGAIgASgISAASEwoJcHJpbmNpcGFsGAMgASgISAASFAoKcGVybWlzc2lvbhgEIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBSABKAlIAEIGCgRydWxlOk0KBmFjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLWHAyABKAsyEy5sYXRjaGtleS52MS5BY2Nlc3NSBmFjY2Vzc2IGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("ChhsYXRjaGtleS92MS9hY2Nlc3MucHJvdG8SC2xhdGNoa2V5LnYxIqMBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASDgoEdXNlchgCIAEoCEgAEhMKCXByaW5jaXBhbBgDIAEoCEgAEhQKCnBlcm1pc3Npb24YBCABKAlIABIdChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAUgASgJSAASDgoGb3Jfb3duGAYgASgIEhUKDW9wdGlvbmFsX3VzZXIYByABKAhCBgoEcnVsZTpNCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi1hwMgASgLMhMubGF0Y2hrZXkudjEuQWNjZXNzUgZhY2Nlc3NiBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
  * Who may call an RPC.
@@ -66,6 +66,20 @@ export type Access = Message<"latchkey.v1.Access"> & {
     value: string;
     case: "platformPermission";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Besides: a principal may do it to what is its own, and the operation decides what that is.
+   *
+   * @generated from field: bool or_own = 6;
+   */
+  orOwn: boolean;
+
+  /**
+   * With `public`: where there is a bearer, it must be a signed-in user's, and is recognised.
+   *
+   * @generated from field: bool optional_user = 7;
+   */
+  optionalUser: boolean;
 };
 
 /**

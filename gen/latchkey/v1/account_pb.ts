@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/account.proto.
  */
 export const file_latchkey_v1_account: GenFile = /*@__PURE__*/
-  fileDesc("ChlsYXRjaGtleS92MS9hY2NvdW50LnByb3RvEgtsYXRjaGtleS52MSLJAQoHQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudEluZm8SKAoFc3RhdGUYBCABKA4yGS5sYXRjaGtleS52MS5BY2NvdW50U3RhdGUSDAoEZXRhZxgFIAEoCSI4CgtBY2NvdW50U3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQiggEKC0FjY291bnRJbmZvEisKDmdsb2JhbF9hcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5EhQKDGVudGl0bGVtZW50cxgCIAMoCRIwCgxzdXNwZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmQKDEFjY291bnRTdGF0ZRIdChlBQ0NPVU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQUNDT1VOVF9TVEFURV9BQ1RJVkUQARIbChdBQ0NPVU5UX1NUQVRFX1NVU1BFTkRFRBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_resource]);
+  fileDesc("ChlsYXRjaGtleS92MS9hY2NvdW50LnByb3RvEgtsYXRjaGtleS52MSLJAQoHQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudEluZm8SKAoFc3RhdGUYBCABKA4yGS5sYXRjaGtleS52MS5BY2NvdW50U3RhdGUSDAoEZXRhZxgFIAEoCSI4CgtBY2NvdW50U3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQisQEKC0FjY291bnRJbmZvEisKDmdsb2JhbF9hcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5EhQKDGVudGl0bGVtZW50cxgCIAMoCRIwCgxzdXNwZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWRlbGV0ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqfwoMQWNjb3VudFN0YXRlEh0KGUFDQ09VTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRBQ0NPVU5UX1NUQVRFX0FDVElWRRABEhsKF0FDQ09VTlRfU1RBVEVfU1VTUEVOREVEEAISGQoVQUNDT1VOVF9TVEFURV9ERUxFVEVEEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_resource]);
 
 /**
  * The tenant. Everything else belongs to exactly one account.
@@ -115,6 +115,13 @@ export type AccountInfo = Message<"latchkey.v1.AccountInfo"> & {
    * @generated from field: google.protobuf.Timestamp suspended_at = 3;
    */
   suspendedAt?: Timestamp | undefined;
+
+  /**
+   * Output only. When its data goes, where it was deleted.
+   *
+   * @generated from field: google.protobuf.Timestamp delete_at = 4;
+   */
+  deleteAt?: Timestamp | undefined;
 };
 
 /**
@@ -150,6 +157,13 @@ export const AccountState = {
    * @generated from enum value: ACCOUNT_STATE_SUSPENDED = 2;
    */
   SUSPENDED: 2,
+
+  /**
+   * Never again, unless the platform resumes it before its data goes.
+   *
+   * @generated from enum value: ACCOUNT_STATE_DELETED = 3;
+   */
+  DELETED: 3,
 } as const;
 
 /**

@@ -11,6 +11,8 @@ import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import { file_latchkey_v1_access } from "./access_pb.ts";
 import type { Account, AccountSpec } from "./account_pb.ts";
 import { file_latchkey_v1_account } from "./account_pb.ts";
+import type { Invite } from "./invite_pb.ts";
+import { file_latchkey_v1_invite } from "./invite_pb.ts";
 import type { Profile } from "./profile_pb.ts";
 import { file_latchkey_v1_profile } from "./profile_pb.ts";
 import type { AccountResourceMetadata, Pagination } from "./resource_pb.ts";
@@ -21,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/account_service.proto.
  */
 export const file_latchkey_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQi6wEKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAxiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjImgKFExpc3RBY2NvdW50c1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiKgAQoUQ3JlYXRlQWNjb3VudFJlcXVlc3QSNgoIbWV0YWRhdGEYASABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRImCgRzcGVjGAIgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudFNwZWMSKAoKcmVxdWVzdF9pZBgDIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiZQoVQ3JlYXRlQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EiUKB3Byb2ZpbGUYAiABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlMpcECg5BY2NvdW50U2VydmljZRKAAQoKR2V0QWNjb3VudBIeLmxhdGNoa2V5LnYxLkdldEFjY291bnRSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuR2V0QWNjb3VudFJlc3BvbnNlIjGQAgGquxgOIgxhY2NvdW50OnJlYWSC0+STAhZiB2FjY291bnQSCy92MS9hY2NvdW50Eo0BCg1VcGRhdGVBY2NvdW50EiEubGF0Y2hrZXkudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2UiNZACAqq7GA8iDWFjY291bnQ6d3JpdGWC0+STAhk6ASpiB2FjY291bnQyCy92MS9hY2NvdW50EnIKDExpc3RBY2NvdW50cxIgLmxhdGNoa2V5LnYxLkxpc3RBY2NvdW50c1JlcXVlc3QaIS5sYXRjaGtleS52MS5MaXN0QWNjb3VudHNSZXNwb25zZSIdkAIBqrsYAhABgtPkkwIOEgwvdjEvYWNjb3VudHMSfgoNQ3JlYXRlQWNjb3VudBIhLmxhdGNoa2V5LnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuQ3JlYXRlQWNjb3VudFJlc3BvbnNlIiaquxgCEAGC0+STAho6ASpiB2FjY291bnQiDC92MS9hY2NvdW50c2IGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_profile, file_latchkey_v1_resource]);
+  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQi6wEKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAxiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjImgKFExpc3RBY2NvdW50c1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiKgAQoUQ3JlYXRlQWNjb3VudFJlcXVlc3QSNgoIbWV0YWRhdGEYASABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRImCgRzcGVjGAIgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudFNwZWMSKAoKcmVxdWVzdF9pZBgDIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiZQoVQ3JlYXRlQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EiUKB3Byb2ZpbGUYAiABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlIkUKFERlbGV0ZUFjY291bnRSZXF1ZXN0Ei0KBG5hbWUYASABKAlCH7pIHHIaEAEYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQiPgoVRGVsZXRlQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50Iu0BChVTZWFyY2hBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAxiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjImoKFlNlYXJjaEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIuMBChJPcGVuQWNjb3VudFJlcXVlc3QSNgoIbWV0YWRhdGEYASABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRIfCgtvd25lcl9lbWFpbBgCIAEoCUIKukgHcgUY/gFgARJKCgxlbnRpdGxlbWVudHMYAyADKAlCNLpIMZIBLhCAAiIpcicyJV5bYS16XVthLXowLTlfXXswLDYyfSg9WzAtOV17MSwxMn0pPyQSKAoKcmVxdWVzdF9pZBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiYQoTT3BlbkFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIjCgZpbnZpdGUYAiABKAsyEy5sYXRjaGtleS52MS5JbnZpdGUijgEKFlNldEVudGl0bGVtZW50c1JlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSSgoMZW50aXRsZW1lbnRzGAIgAygJQjS6SDGSAS4QgAIiKXInMiVeW2Etel1bYS16MC05X117MCw2Mn0oPVswLTldezEsMTJ9KT8kIkAKF1NldEVudGl0bGVtZW50c1Jlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50IkEKFVN1c3BlbmRBY2NvdW50UmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI/ChZTdXNwZW5kQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50IkAKFFJlc3VtZUFjY291bnRSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIj4KFVJlc3VtZUFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudDLeCwoOQWNjb3VudFNlcnZpY2USgAEKCkdldEFjY291bnQSHi5sYXRjaGtleS52MS5HZXRBY2NvdW50UmVxdWVzdBofLmxhdGNoa2V5LnYxLkdldEFjY291bnRSZXNwb25zZSIxkAIBqrsYDiIMYWNjb3VudDpyZWFkgtPkkwIWYgdhY2NvdW50EgsvdjEvYWNjb3VudBKNAQoNVXBkYXRlQWNjb3VudBIhLmxhdGNoa2V5LnYxLlVwZGF0ZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuVXBkYXRlQWNjb3VudFJlc3BvbnNlIjWQAgKquxgPIg1hY2NvdW50OndyaXRlgtPkkwIZOgEqYgdhY2NvdW50MgsvdjEvYWNjb3VudBJyCgxMaXN0QWNjb3VudHMSIC5sYXRjaGtleS52MS5MaXN0QWNjb3VudHNSZXF1ZXN0GiEubGF0Y2hrZXkudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiHZACAaq7GAIQAYLT5JMCDhIML3YxL2FjY291bnRzEn4KDUNyZWF0ZUFjY291bnQSIS5sYXRjaGtleS52MS5DcmVhdGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkNyZWF0ZUFjY291bnRSZXNwb25zZSImqrsYAhABgtPkkwIaOgEqYgdhY2NvdW50IgwvdjEvYWNjb3VudHMSiwEKDURlbGV0ZUFjY291bnQSIS5sYXRjaGtleS52MS5EZWxldGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkRlbGV0ZUFjY291bnRSZXNwb25zZSIzkAICqrsYECIOYWNjb3VudDptYW5hZ2WC0+STAhZiB2FjY291bnQqCy92MS9hY2NvdW50Eo4BCg5TZWFyY2hBY2NvdW50cxIiLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVxdWVzdBojLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVzcG9uc2UiM5ACAaq7GA8qDWFjY291bnRzOnJlYWSC0+STAhcSFS92MS9wbGF0Zm9ybS9hY2NvdW50cxKGAQoLT3BlbkFjY291bnQSHy5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlcXVlc3QaIC5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlc3BvbnNlIjSquxgQKg5hY2NvdW50czp3cml0ZYLT5JMCGjoBKiIVL3YxL3BsYXRmb3JtL2FjY291bnRzErgBCg9TZXRFbnRpdGxlbWVudHMSIy5sYXRjaGtleS52MS5TZXRFbnRpdGxlbWVudHNSZXF1ZXN0GiQubGF0Y2hrZXkudjEuU2V0RW50aXRsZW1lbnRzUmVzcG9uc2UiWpACAqq7GBAqDmFjY291bnRzOndyaXRlgtPkkwI9OgEqYgdhY2NvdW50Gi8vdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9L2VudGl0bGVtZW50cxKxAQoOU3VzcGVuZEFjY291bnQSIi5sYXRjaGtleS52MS5TdXNwZW5kQWNjb3VudFJlcXVlc3QaIy5sYXRjaGtleS52MS5TdXNwZW5kQWNjb3VudFJlc3BvbnNlIlaQAgKquxgRKg9hY2NvdW50czptYW5hZ2WC0+STAjg6ASpiB2FjY291bnQiKi92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH06c3VzcGVuZBKtAQoNUmVzdW1lQWNjb3VudBIhLmxhdGNoa2V5LnYxLlJlc3VtZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuUmVzdW1lQWNjb3VudFJlc3BvbnNlIlWQAgKquxgRKg9hY2NvdW50czptYW5hZ2WC0+STAjc6ASpiB2FjY291bnQiKS92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH06cmVzdW1lYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_invite, file_latchkey_v1_profile, file_latchkey_v1_resource]);
 
 /**
  * @generated from message latchkey.v1.GetAccountRequest
@@ -261,6 +263,311 @@ export const CreateAccountResponseSchema: GenMessage<CreateAccountResponse> = /*
   messageDesc(file_latchkey_v1_account_service, 7);
 
 /**
+ * @generated from message latchkey.v1.DeleteAccountRequest
+ */
+export type DeleteAccountRequest = Message<"latchkey.v1.DeleteAccountRequest"> & {
+  /**
+   * Required. The name of the account, so that nobody ends one by mistake.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message latchkey.v1.DeleteAccountRequest.
+ * Use `create(DeleteAccountRequestSchema)` to create a new message.
+ */
+export const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 8);
+
+/**
+ * @generated from message latchkey.v1.DeleteAccountResponse
+ */
+export type DeleteAccountResponse = Message<"latchkey.v1.DeleteAccountResponse"> & {
+  /**
+   * The account; `info.delete_at` says when its data goes.
+   *
+   * @generated from field: latchkey.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.DeleteAccountResponse.
+ * Use `create(DeleteAccountResponseSchema)` to create a new message.
+ */
+export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 9);
+
+/**
+ * @generated from message latchkey.v1.SearchAccountsRequest
+ */
+export type SearchAccountsRequest = Message<"latchkey.v1.SearchAccountsRequest"> & {
+  /**
+   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   *
+   * @generated from field: int32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+
+  /**
+   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   *
+   * @generated from field: string labels = 3;
+   */
+  labels: string;
+
+  /**
+   * Optional. Only those whose id begins so.
+   *
+   * @generated from field: string prefix = 4;
+   */
+  prefix: string;
+
+  /**
+   * Optional. Only those whose name contains this, in upper or lower case.
+   *
+   * @generated from field: string query = 5;
+   */
+  query: string;
+
+  /**
+   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   *
+   * @generated from field: string sort_order = 6;
+   */
+  sortOrder: string;
+};
+
+/**
+ * Describes the message latchkey.v1.SearchAccountsRequest.
+ * Use `create(SearchAccountsRequestSchema)` to create a new message.
+ */
+export const SearchAccountsRequestSchema: GenMessage<SearchAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 10);
+
+/**
+ * @generated from message latchkey.v1.SearchAccountsResponse
+ */
+export type SearchAccountsResponse = Message<"latchkey.v1.SearchAccountsResponse"> & {
+  /**
+   * The accounts.
+   *
+   * @generated from field: repeated latchkey.v1.Account items = 1;
+   */
+  items: Account[];
+
+  /**
+   * Where the list goes on.
+   *
+   * @generated from field: latchkey.v1.Pagination pagination = 2;
+   */
+  pagination?: Pagination | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.SearchAccountsResponse.
+ * Use `create(SearchAccountsResponseSchema)` to create a new message.
+ */
+export const SearchAccountsResponseSchema: GenMessage<SearchAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 11);
+
+/**
+ * @generated from message latchkey.v1.OpenAccountRequest
+ */
+export type OpenAccountRequest = Message<"latchkey.v1.OpenAccountRequest"> & {
+  /**
+   * Required. `name` is required; `labels` and `external_id` are optional.
+   *
+   * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
+   */
+  metadata?: AccountResourceMetadata | undefined;
+
+  /**
+   * Required. Who is invited as its owner.
+   *
+   * @generated from field: string owner_email = 2;
+   */
+  ownerEmail: string;
+
+  /**
+   * Optional. What its plan includes, as `name` or `name=number`.
+   *
+   * @generated from field: repeated string entitlements = 3;
+   */
+  entitlements: string[];
+
+  /**
+   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message latchkey.v1.OpenAccountRequest.
+ * Use `create(OpenAccountRequestSchema)` to create a new message.
+ */
+export const OpenAccountRequestSchema: GenMessage<OpenAccountRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 12);
+
+/**
+ * @generated from message latchkey.v1.OpenAccountResponse
+ */
+export type OpenAccountResponse = Message<"latchkey.v1.OpenAccountResponse"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: latchkey.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+
+  /**
+   * The owner's invite; its token in `spec.token` where no SMTP is configured.
+   *
+   * @generated from field: latchkey.v1.Invite invite = 2;
+   */
+  invite?: Invite | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.OpenAccountResponse.
+ * Use `create(OpenAccountResponseSchema)` to create a new message.
+ */
+export const OpenAccountResponseSchema: GenMessage<OpenAccountResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 13);
+
+/**
+ * @generated from message latchkey.v1.SetEntitlementsRequest
+ */
+export type SetEntitlementsRequest = Message<"latchkey.v1.SetEntitlementsRequest"> & {
+  /**
+   * Required. The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Optional. What its plan includes, as `name` or `name=number`; empty: nothing.
+   *
+   * @generated from field: repeated string entitlements = 2;
+   */
+  entitlements: string[];
+};
+
+/**
+ * Describes the message latchkey.v1.SetEntitlementsRequest.
+ * Use `create(SetEntitlementsRequestSchema)` to create a new message.
+ */
+export const SetEntitlementsRequestSchema: GenMessage<SetEntitlementsRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 14);
+
+/**
+ * @generated from message latchkey.v1.SetEntitlementsResponse
+ */
+export type SetEntitlementsResponse = Message<"latchkey.v1.SetEntitlementsResponse"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: latchkey.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.SetEntitlementsResponse.
+ * Use `create(SetEntitlementsResponseSchema)` to create a new message.
+ */
+export const SetEntitlementsResponseSchema: GenMessage<SetEntitlementsResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 15);
+
+/**
+ * @generated from message latchkey.v1.SuspendAccountRequest
+ */
+export type SuspendAccountRequest = Message<"latchkey.v1.SuspendAccountRequest"> & {
+  /**
+   * Required. The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+};
+
+/**
+ * Describes the message latchkey.v1.SuspendAccountRequest.
+ * Use `create(SuspendAccountRequestSchema)` to create a new message.
+ */
+export const SuspendAccountRequestSchema: GenMessage<SuspendAccountRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 16);
+
+/**
+ * @generated from message latchkey.v1.SuspendAccountResponse
+ */
+export type SuspendAccountResponse = Message<"latchkey.v1.SuspendAccountResponse"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: latchkey.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.SuspendAccountResponse.
+ * Use `create(SuspendAccountResponseSchema)` to create a new message.
+ */
+export const SuspendAccountResponseSchema: GenMessage<SuspendAccountResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 17);
+
+/**
+ * @generated from message latchkey.v1.ResumeAccountRequest
+ */
+export type ResumeAccountRequest = Message<"latchkey.v1.ResumeAccountRequest"> & {
+  /**
+   * Required. The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+};
+
+/**
+ * Describes the message latchkey.v1.ResumeAccountRequest.
+ * Use `create(ResumeAccountRequestSchema)` to create a new message.
+ */
+export const ResumeAccountRequestSchema: GenMessage<ResumeAccountRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 18);
+
+/**
+ * @generated from message latchkey.v1.ResumeAccountResponse
+ */
+export type ResumeAccountResponse = Message<"latchkey.v1.ResumeAccountResponse"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: latchkey.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.ResumeAccountResponse.
+ * Use `create(ResumeAccountResponseSchema)` to create a new message.
+ */
+export const ResumeAccountResponseSchema: GenMessage<ResumeAccountResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 19);
+
+/**
  * The account that the caller acts in, and the accounts of a user.
  *
  * @generated from service latchkey.v1.AccountService
@@ -305,6 +612,67 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof CreateAccountRequestSchema;
     output: typeof CreateAccountResponseSchema;
+  },
+  /**
+   * Ends the account: every credential of it at once, and its data after the waiting period that the platform set (entitlement
+   * `deletion_days`, 30 unless set). Only an owner's session may.
+   *
+   * @generated from rpc latchkey.v1.AccountService.DeleteAccount
+   */
+  deleteAccount: {
+    methodKind: "unary";
+    input: typeof DeleteAccountRequestSchema;
+    output: typeof DeleteAccountResponseSchema;
+  },
+  /**
+   * Lists accounts of the whole platform.
+   *
+   * @generated from rpc latchkey.v1.AccountService.SearchAccounts
+   */
+  searchAccounts: {
+    methodKind: "unary";
+    input: typeof SearchAccountsRequestSchema;
+    output: typeof SearchAccountsResponseSchema;
+  },
+  /**
+   * Opens an account for somebody, and invites them as its owner. Where the invite cannot be mailed it is `unavailable`, and nothing was opened.
+   *
+   * @generated from rpc latchkey.v1.AccountService.OpenAccount
+   */
+  openAccount: {
+    methodKind: "unary";
+    input: typeof OpenAccountRequestSchema;
+    output: typeof OpenAccountResponseSchema;
+  },
+  /**
+   * Sets what the plan of an account includes, in place of what it included.
+   *
+   * @generated from rpc latchkey.v1.AccountService.SetEntitlements
+   */
+  setEntitlements: {
+    methodKind: "unary";
+    input: typeof SetEntitlementsRequestSchema;
+    output: typeof SetEntitlementsResponseSchema;
+  },
+  /**
+   * Stops every credential of an account at once. The platform account cannot be suspended.
+   *
+   * @generated from rpc latchkey.v1.AccountService.SuspendAccount
+   */
+  suspendAccount: {
+    methodKind: "unary";
+    input: typeof SuspendAccountRequestSchema;
+    output: typeof SuspendAccountResponseSchema;
+  },
+  /**
+   * Undoes a suspension, or a deletion that has not come to its end.
+   *
+   * @generated from rpc latchkey.v1.AccountService.ResumeAccount
+   */
+  resumeAccount: {
+    methodKind: "unary";
+    input: typeof ResumeAccountRequestSchema;
+    output: typeof ResumeAccountResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_latchkey_v1_account_service, 0);

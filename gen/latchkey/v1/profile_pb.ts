@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/profile.proto.
  */
 export const file_latchkey_v1_profile: GenFile = /*@__PURE__*/
-  fileDesc("ChlsYXRjaGtleS92MS9wcm9maWxlLnByb3RvEgtsYXRjaGtleS52MSJpCgdQcm9maWxlEjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgCIAEoCzIYLmxhdGNoa2V5LnYxLlByb2ZpbGVTcGVjIlIKC1Byb2ZpbGVTcGVjEiYKBHR5cGUYASABKA4yGC5sYXRjaGtleS52MS5Qcm9maWxlVHlwZRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJKpcBCgtQcm9maWxlVHlwZRIcChhQUk9GSUxFX1RZUEVfVU5TUEVDSUZJRUQQABIVChFQUk9GSUxFX1RZUEVfVVNFUhABEiAKHFBST0ZJTEVfVFlQRV9TRVJWSUNFX0FDQ09VTlQQAhIYChRQUk9GSUxFX1RZUEVfQVBJX0tFWRADEhcKE1BST0ZJTEVfVFlQRV9TWVNURU0QBGIGcHJvdG8z", [file_latchkey_v1_resource]);
+  fileDesc("ChlsYXRjaGtleS92MS9wcm9maWxlLnByb3RvEgtsYXRjaGtleS52MSKRAQoHUHJvZmlsZRI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5Qcm9maWxlU3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuUHJvZmlsZUluZm8iPgoLUHJvZmlsZUluZm8SDwoHcm9sZV9pZBgBIAEoCRIMCgRyb2xlGAIgASgJEhAKCHRlYW1faWRzGAMgAygJIlIKC1Byb2ZpbGVTcGVjEiYKBHR5cGUYASABKA4yGC5sYXRjaGtleS52MS5Qcm9maWxlVHlwZRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJKpcBCgtQcm9maWxlVHlwZRIcChhQUk9GSUxFX1RZUEVfVU5TUEVDSUZJRUQQABIVChFQUk9GSUxFX1RZUEVfVVNFUhABEiAKHFBST0ZJTEVfVFlQRV9TRVJWSUNFX0FDQ09VTlQQAhIYChRQUk9GSUxFX1RZUEVfQVBJX0tFWRADEhcKE1BST0ZJTEVfVFlQRV9TWVNURU0QBGIGcHJvdG8z", [file_latchkey_v1_resource]);
 
 /**
  * A principal inside one account. Every action is recorded under a profile.
@@ -33,6 +33,13 @@ export type Profile = Message<"latchkey.v1.Profile"> & {
    * @generated from field: latchkey.v1.ProfileSpec spec = 2;
    */
   spec?: ProfileSpec | undefined;
+
+  /**
+   * Output only. What the server knows, in `ListProfiles` and `GetProfile`.
+   *
+   * @generated from field: latchkey.v1.ProfileInfo info = 3;
+   */
+  info?: ProfileInfo | undefined;
 };
 
 /**
@@ -41,6 +48,41 @@ export type Profile = Message<"latchkey.v1.Profile"> & {
  */
 export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_profile, 0);
+
+/**
+ * What the server knows of a profile.
+ *
+ * @generated from message latchkey.v1.ProfileInfo
+ */
+export type ProfileInfo = Message<"latchkey.v1.ProfileInfo"> & {
+  /**
+   * Output only. The id of a person's role.
+   *
+   * @generated from field: string role_id = 1;
+   */
+  roleId: string;
+
+  /**
+   * Output only. The name of a person's role.
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * Output only. The teams that a person is in, or the one that a service account belongs to.
+   *
+   * @generated from field: repeated string team_ids = 3;
+   */
+  teamIds: string[];
+};
+
+/**
+ * Describes the message latchkey.v1.ProfileInfo.
+ * Use `create(ProfileInfoSchema)` to create a new message.
+ */
+export const ProfileInfoSchema: GenMessage<ProfileInfo> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile, 1);
 
 /**
  * What a profile is.
@@ -75,7 +117,7 @@ export type ProfileSpec = Message<"latchkey.v1.ProfileSpec"> & {
  * Use `create(ProfileSpecSchema)` to create a new message.
  */
 export const ProfileSpecSchema: GenMessage<ProfileSpec> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_profile, 1);
+  messageDesc(file_latchkey_v1_profile, 2);
 
 /**
  * The kinds of profile.

@@ -4,19 +4,22 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_latchkey_v1_access } from "./access_pb.ts";
 import type { Principal } from "./principal_pb.ts";
 import { file_latchkey_v1_principal } from "./principal_pb.ts";
-import type { Profile } from "./profile_pb.ts";
+import type { Profile, ProfileType } from "./profile_pb.ts";
 import { file_latchkey_v1_profile } from "./profile_pb.ts";
+import type { Pagination } from "./resource_pb.ts";
+import { file_latchkey_v1_resource } from "./resource_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file latchkey/v1/profile_service.proto.
  */
 export const file_latchkey_v1_profile_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9wcm9maWxlX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIg8KDVdob0FtSVJlcXVlc3QiYgoOV2hvQW1JUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUSKQoJcHJpbmNpcGFsGAIgASgLMhYubGF0Y2hrZXkudjEuUHJpbmNpcGFsMnAKDlByb2ZpbGVTZXJ2aWNlEl4KBldob0FtSRIaLmxhdGNoa2V5LnYxLldob0FtSVJlcXVlc3QaGy5sYXRjaGtleS52MS5XaG9BbUlSZXNwb25zZSIbkAIBqrsYAhgBgtPkkwIMEgovdjEvd2hvYW1pYgZwcm90bzM", [file_google_api_annotations, file_latchkey_v1_access, file_latchkey_v1_principal, file_latchkey_v1_profile]);
+  fileDesc("CiFsYXRjaGtleS92MS9wcm9maWxlX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIg8KDVdob0FtSVJlcXVlc3QiYgoOV2hvQW1JUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUSKQoJcHJpbmNpcGFsGAIgASgLMhYubGF0Y2hrZXkudjEuUHJpbmNpcGFsIpkCChNMaXN0UHJvZmlsZXNSZXF1ZXN0EhYKBWxpbWl0GAEgASgFQge6SAQaAigAEiUKBmN1cnNvchgCIAEoCUIVukgSchAyDl5bIS1+XXswLDI1Nn0kEicKCnNvcnRfb3JkZXIYBiABKAlCE7pIENgBAXILUgNhc2NSBGRlc2MSFAoMaW5jbHVkZV9pbmZvGAcgASgIEiQKBnByZWZpeBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSLAoFcXVlcnkYBSABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokEjAKBHR5cGUYCCABKA4yGC5sYXRjaGtleS52MS5Qcm9maWxlVHlwZUIIukgFggECEAEiaAoUTGlzdFByb2ZpbGVzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIjUKEUdldFByb2ZpbGVSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI7ChJHZXRQcm9maWxlUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUiOAoUUmVtb3ZlUHJvZmlsZVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIhcKFVJlbW92ZVByb2ZpbGVSZXNwb25zZSJoChVTZXRQcm9maWxlUm9sZVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEi0KBHJvbGUYAiABKAlCH7pIHHIaEAEYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQiPwoWU2V0UHJvZmlsZVJvbGVSZXNwb25zZRIlCgdwcm9maWxlGAEgASgLMhQubGF0Y2hrZXkudjEuUHJvZmlsZTLNBQoOUHJvZmlsZVNlcnZpY2USXgoGV2hvQW1JEhoubGF0Y2hrZXkudjEuV2hvQW1JUmVxdWVzdBobLmxhdGNoa2V5LnYxLldob0FtSVJlc3BvbnNlIhuQAgGquxgCGAGC0+STAgwSCi92MS93aG9hbWkShwEKDExpc3RQcm9maWxlcxIgLmxhdGNoa2V5LnYxLkxpc3RQcm9maWxlc1JlcXVlc3QaIS5sYXRjaGtleS52MS5MaXN0UHJvZmlsZXNSZXNwb25zZSIykAIBqrsYDyINcHJvZmlsZXM6cmVhZILT5JMCFhIUL3YxL2FjY291bnQvcHJvZmlsZXMSjwEKCkdldFByb2ZpbGUSHi5sYXRjaGtleS52MS5HZXRQcm9maWxlUmVxdWVzdBofLmxhdGNoa2V5LnYxLkdldFByb2ZpbGVSZXNwb25zZSJAkAIBqrsYDyINcHJvZmlsZXM6cmVhZILT5JMCJGIHcHJvZmlsZRIZL3YxL2FjY291bnQvcHJvZmlsZXMve2lkfRKTAQoNUmVtb3ZlUHJvZmlsZRIhLmxhdGNoa2V5LnYxLlJlbW92ZVByb2ZpbGVSZXF1ZXN0GiIubGF0Y2hrZXkudjEuUmVtb3ZlUHJvZmlsZVJlc3BvbnNlIjuQAgKquxgTMAEiD3Byb2ZpbGVzOm1hbmFnZYLT5JMCGyoZL3YxL2FjY291bnQvcHJvZmlsZXMve2lkfRKoAQoOU2V0UHJvZmlsZVJvbGUSIi5sYXRjaGtleS52MS5TZXRQcm9maWxlUm9sZVJlcXVlc3QaIy5sYXRjaGtleS52MS5TZXRQcm9maWxlUm9sZVJlc3BvbnNlIk2QAgKquxgRIg9wcm9maWxlczptYW5hZ2WC0+STAi86ASpiB3Byb2ZpbGUiIS92MS9hY2NvdW50L3Byb2ZpbGVzL3tpZH06c2V0Um9sZWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_latchkey_v1_access, file_latchkey_v1_principal, file_latchkey_v1_profile, file_latchkey_v1_resource]);
 
 /**
  * @generated from message latchkey.v1.WhoAmIRequest
@@ -58,6 +61,208 @@ export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_profile_service, 1);
 
 /**
+ * @generated from message latchkey.v1.ListProfilesRequest
+ */
+export type ListProfilesRequest = Message<"latchkey.v1.ListProfilesRequest"> & {
+  /**
+   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   *
+   * @generated from field: int32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+
+  /**
+   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   *
+   * @generated from field: string sort_order = 6;
+   */
+  sortOrder: string;
+
+  /**
+   * Optional. Fill `info` too.
+   *
+   * @generated from field: bool include_info = 7;
+   */
+  includeInfo: boolean;
+
+  /**
+   * Optional. Only those whose id begins so.
+   *
+   * @generated from field: string prefix = 4;
+   */
+  prefix: string;
+
+  /**
+   * Optional. Only those whose name or e-mail address contains this, in upper or lower case.
+   *
+   * @generated from field: string query = 5;
+   */
+  query: string;
+
+  /**
+   * Optional. Only this kind; unset: people and service accounts.
+   *
+   * @generated from field: latchkey.v1.ProfileType type = 8;
+   */
+  type: ProfileType;
+};
+
+/**
+ * Describes the message latchkey.v1.ListProfilesRequest.
+ * Use `create(ListProfilesRequestSchema)` to create a new message.
+ */
+export const ListProfilesRequestSchema: GenMessage<ListProfilesRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 2);
+
+/**
+ * @generated from message latchkey.v1.ListProfilesResponse
+ */
+export type ListProfilesResponse = Message<"latchkey.v1.ListProfilesResponse"> & {
+  /**
+   * The profiles.
+   *
+   * @generated from field: repeated latchkey.v1.Profile items = 1;
+   */
+  items: Profile[];
+
+  /**
+   * Where the list goes on.
+   *
+   * @generated from field: latchkey.v1.Pagination pagination = 2;
+   */
+  pagination?: Pagination | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.ListProfilesResponse.
+ * Use `create(ListProfilesResponseSchema)` to create a new message.
+ */
+export const ListProfilesResponseSchema: GenMessage<ListProfilesResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 3);
+
+/**
+ * @generated from message latchkey.v1.GetProfileRequest
+ */
+export type GetProfileRequest = Message<"latchkey.v1.GetProfileRequest"> & {
+  /**
+   * Required. The profile.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message latchkey.v1.GetProfileRequest.
+ * Use `create(GetProfileRequestSchema)` to create a new message.
+ */
+export const GetProfileRequestSchema: GenMessage<GetProfileRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 4);
+
+/**
+ * @generated from message latchkey.v1.GetProfileResponse
+ */
+export type GetProfileResponse = Message<"latchkey.v1.GetProfileResponse"> & {
+  /**
+   * The profile.
+   *
+   * @generated from field: latchkey.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.GetProfileResponse.
+ * Use `create(GetProfileResponseSchema)` to create a new message.
+ */
+export const GetProfileResponseSchema: GenMessage<GetProfileResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 5);
+
+/**
+ * @generated from message latchkey.v1.RemoveProfileRequest
+ */
+export type RemoveProfileRequest = Message<"latchkey.v1.RemoveProfileRequest"> & {
+  /**
+   * Required. The person's profile.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message latchkey.v1.RemoveProfileRequest.
+ * Use `create(RemoveProfileRequestSchema)` to create a new message.
+ */
+export const RemoveProfileRequestSchema: GenMessage<RemoveProfileRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 6);
+
+/**
+ * @generated from message latchkey.v1.RemoveProfileResponse
+ */
+export type RemoveProfileResponse = Message<"latchkey.v1.RemoveProfileResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.RemoveProfileResponse.
+ * Use `create(RemoveProfileResponseSchema)` to create a new message.
+ */
+export const RemoveProfileResponseSchema: GenMessage<RemoveProfileResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 7);
+
+/**
+ * @generated from message latchkey.v1.SetProfileRoleRequest
+ */
+export type SetProfileRoleRequest = Message<"latchkey.v1.SetProfileRoleRequest"> & {
+  /**
+   * Required. The person's profile.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Required. The role: an id or a name.
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+};
+
+/**
+ * Describes the message latchkey.v1.SetProfileRoleRequest.
+ * Use `create(SetProfileRoleRequestSchema)` to create a new message.
+ */
+export const SetProfileRoleRequestSchema: GenMessage<SetProfileRoleRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 8);
+
+/**
+ * @generated from message latchkey.v1.SetProfileRoleResponse
+ */
+export type SetProfileRoleResponse = Message<"latchkey.v1.SetProfileRoleResponse"> & {
+  /**
+   * The profile.
+   *
+   * @generated from field: latchkey.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.SetProfileRoleResponse.
+ * Use `create(SetProfileRoleResponseSchema)` to create a new message.
+ */
+export const SetProfileRoleResponseSchema: GenMessage<SetProfileRoleResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_profile_service, 9);
+
+/**
  * Who is who in an account.
  *
  * @generated from service latchkey.v1.ProfileService
@@ -72,6 +277,47 @@ export const ProfileService: GenService<{
     methodKind: "unary";
     input: typeof WhoAmIRequestSchema;
     output: typeof WhoAmIResponseSchema;
+  },
+  /**
+   * Lists the people and service accounts of the account; keys and the system only with their `type`.
+   *
+   * @generated from rpc latchkey.v1.ProfileService.ListProfiles
+   */
+  listProfiles: {
+    methodKind: "unary";
+    input: typeof ListProfilesRequestSchema;
+    output: typeof ListProfilesResponseSchema;
+  },
+  /**
+   * Returns a profile of the account. Another account's looks exactly like a missing one (`NOT_FOUND`).
+   *
+   * @generated from rpc latchkey.v1.ProfileService.GetProfile
+   */
+  getProfile: {
+    methodKind: "unary";
+    input: typeof GetProfileRequestSchema;
+    output: typeof GetProfileResponseSchema;
+  },
+  /**
+   * Takes a person out of the account, for good: their developer keys and pending invites are revoked in the same transaction, their
+   * sessions no longer enter it. What they made stays. The last owner stays too (`LAST_OWNER`). People may take themselves out.
+   *
+   * @generated from rpc latchkey.v1.ProfileService.RemoveProfile
+   */
+  removeProfile: {
+    methodKind: "unary";
+    input: typeof RemoveProfileRequestSchema;
+    output: typeof RemoveProfileResponseSchema;
+  },
+  /**
+   * Gives a person another role. Nobody gives more than they hold; only owners make and change owners; the last owner stays one (`LAST_OWNER`).
+   *
+   * @generated from rpc latchkey.v1.ProfileService.SetProfileRole
+   */
+  setProfileRole: {
+    methodKind: "unary";
+    input: typeof SetProfileRoleRequestSchema;
+    output: typeof SetProfileRoleResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_latchkey_v1_profile_service, 0);

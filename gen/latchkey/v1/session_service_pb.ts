@@ -11,13 +11,17 @@ import type { Account } from "./account_pb.ts";
 import { file_latchkey_v1_account } from "./account_pb.ts";
 import type { Profile } from "./profile_pb.ts";
 import { file_latchkey_v1_profile } from "./profile_pb.ts";
+import type { Pagination } from "./resource_pb.ts";
+import { file_latchkey_v1_resource } from "./resource_pb.ts";
+import type { Session } from "./session_pb.ts";
+import { file_latchkey_v1_session } from "./session_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file latchkey/v1/session_service.proto.
  */
 export const file_latchkey_v1_session_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9zZXNzaW9uX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIrEBCg1TaWduVXBSZXF1ZXN0EhkKBWVtYWlsGAEgASgJQgq6SAdyBRj+AWABEh8KCHBhc3N3b3JkGAIgASgJQg2AAQG6SAdyBRAKGIABEi0KBG5hbWUYAyABKAlCH7pIHHIaEAEYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoMYWNjb3VudF9uYW1lGAQgASgJQh+6SBxyGhABGIABMhNeW15ceDAwLVx4MWZceDdmXSokInIKDlNpZ25VcFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EiUKB3Byb2ZpbGUYAiABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEhIKBXRva2VuGAMgASgJQgOAAQEiXwoMTG9nSW5SZXF1ZXN0Ei4KBWVtYWlsGAEgASgJQh+6SBxyGhABGP4BMhNeW15ceDAwLVx4MWZceDdmXSokEh8KCHBhc3N3b3JkGAIgASgJQg2AAQG6SAdyBRABGIABIksKDUxvZ0luUmVzcG9uc2USEgoFdG9rZW4YASABKAlCA4ABARImCghhY2NvdW50cxgCIAMoCzIULmxhdGNoa2V5LnYxLkFjY291bnQiDwoNTG9nT3V0UmVxdWVzdCIQCg5Mb2dPdXRSZXNwb25zZTK7AgoOU2Vzc2lvblNlcnZpY2USYwoGU2lnblVwEhoubGF0Y2hrZXkudjEuU2lnblVwUmVxdWVzdBobLmxhdGNoa2V5LnYxLlNpZ25VcFJlc3BvbnNlIiCquxgCCAGC0+STAhQ6ASoiDy92MS9hdXRoL3NpZ251cBJfCgVMb2dJbhIZLmxhdGNoa2V5LnYxLkxvZ0luUmVxdWVzdBoaLmxhdGNoa2V5LnYxLkxvZ0luUmVzcG9uc2UiH6q7GAIIAYLT5JMCEzoBKiIOL3YxL2F1dGgvbG9naW4SYwoGTG9nT3V0EhoubGF0Y2hrZXkudjEuTG9nT3V0UmVxdWVzdBobLmxhdGNoa2V5LnYxLkxvZ091dFJlc3BvbnNlIiCquxgCEAGC0+STAhQ6ASoiDy92MS9hdXRoL2xvZ291dGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_profile]);
+  fileDesc("CiFsYXRjaGtleS92MS9zZXNzaW9uX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIrEBCg1TaWduVXBSZXF1ZXN0EhkKBWVtYWlsGAEgASgJQgq6SAdyBRj+AWABEh8KCHBhc3N3b3JkGAIgASgJQg2AAQG6SAdyBRAKGIABEi0KBG5hbWUYAyABKAlCH7pIHHIaEAEYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoMYWNjb3VudF9uYW1lGAQgASgJQh+6SBxyGhABGIABMhNeW15ceDAwLVx4MWZceDdmXSokInIKDlNpZ25VcFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EiUKB3Byb2ZpbGUYAiABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEhIKBXRva2VuGAMgASgJQgOAAQEiXwoMTG9nSW5SZXF1ZXN0Ei4KBWVtYWlsGAEgASgJQh+6SBxyGhABGP4BMhNeW15ceDAwLVx4MWZceDdmXSokEh8KCHBhc3N3b3JkGAIgASgJQg2AAQG6SAdyBRABGIABIksKDUxvZ0luUmVzcG9uc2USEgoFdG9rZW4YASABKAlCA4ABARImCghhY2NvdW50cxgCIAMoCzIULmxhdGNoa2V5LnYxLkFjY291bnQiDwoNTG9nT3V0UmVxdWVzdCIQCg5Mb2dPdXRSZXNwb25zZSJ9ChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EhYKBWxpbWl0GAEgASgFQge6SAQaAigAEiUKBmN1cnNvchgCIAEoCUIVukgSchAyDl5bIS1+XXswLDI1Nn0kEicKCnNvcnRfb3JkZXIYBiABKAlCE7pIENgBAXILUgNhc2NSBGRlc2MiaAoUTGlzdFNlc3Npb25zUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5TZXNzaW9uEisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIkwKFFJldm9rZVNlc3Npb25SZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBISCgphbGxfb3RoZXJzGAIgASgIIhcKFVJldm9rZVNlc3Npb25SZXNwb25zZSJhChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSIwoMb2xkX3Bhc3N3b3JkGAEgASgJQg2AAQG6SAdyBRABGIABEiMKDG5ld19wYXNzd29yZBgCIAEoCUINgAEBukgHcgUQChiAASIYChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlIjgKG1JlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUY/gFgASIeChxSZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIlUKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0EhwKBXRva2VuGAEgASgJQg2AAQG6SAdyBRABGIBAEh8KCHBhc3N3b3JkGAIgASgJQg2AAQG6SAdyBRAKGIABIhcKFVJlc2V0UGFzc3dvcmRSZXNwb25zZSJQChJDaGFuZ2VFbWFpbFJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESHwoIcGFzc3dvcmQYAiABKAlCDYABAbpIB3IFEAEYgAEiFQoTQ2hhbmdlRW1haWxSZXNwb25zZSIxChFQcm92ZUVtYWlsUmVxdWVzdBIcCgV0b2tlbhgBIAEoCUINgAEBukgHcgUQARiAQCIUChJQcm92ZUVtYWlsUmVzcG9uc2UiMgoRRGVsZXRlVXNlclJlcXVlc3QSHQoIcGFzc3dvcmQYASABKAlCC4ABAbpIBXIDGIABIhQKEkRlbGV0ZVVzZXJSZXNwb25zZTK7CgoOU2Vzc2lvblNlcnZpY2USYwoGU2lnblVwEhoubGF0Y2hrZXkudjEuU2lnblVwUmVxdWVzdBobLmxhdGNoa2V5LnYxLlNpZ25VcFJlc3BvbnNlIiCquxgCCAGC0+STAhQ6ASoiDy92MS9hdXRoL3NpZ251cBJfCgVMb2dJbhIZLmxhdGNoa2V5LnYxLkxvZ0luUmVxdWVzdBoaLmxhdGNoa2V5LnYxLkxvZ0luUmVzcG9uc2UiH6q7GAIIAYLT5JMCEzoBKiIOL3YxL2F1dGgvbG9naW4SYwoGTG9nT3V0EhoubGF0Y2hrZXkudjEuTG9nT3V0UmVxdWVzdBobLmxhdGNoa2V5LnYxLkxvZ091dFJlc3BvbnNlIiCquxgCEAGC0+STAhQ6ASoiDy92MS9hdXRoL2xvZ291dBJ3CgxMaXN0U2Vzc2lvbnMSIC5sYXRjaGtleS52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiEubGF0Y2hrZXkudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiIpACAaq7GAIQAYLT5JMCExIRL3YxL2F1dGgvc2Vzc2lvbnMShAEKDVJldm9rZVNlc3Npb24SIS5sYXRjaGtleS52MS5SZXZva2VTZXNzaW9uUmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJldm9rZVNlc3Npb25SZXNwb25zZSIskAICqrsYAhABgtPkkwIdOgEqIhgvdjEvYXV0aC9zZXNzaW9uczpyZXZva2USfQoOQ2hhbmdlUGFzc3dvcmQSIi5sYXRjaGtleS52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaIy5sYXRjaGtleS52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlIiKquxgCEAGC0+STAhY6ASoiES92MS9hdXRoL3Bhc3N3b3JkEpwBChRSZXF1ZXN0UGFzc3dvcmRSZXNldBIoLmxhdGNoa2V5LnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBopLmxhdGNoa2V5LnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVzcG9uc2UiL6q7GAIIAYLT5JMCIzoBKiIeL3YxL2F1dGgvcGFzc3dvcmQ6cmVxdWVzdFJlc2V0EoABCg1SZXNldFBhc3N3b3JkEiEubGF0Y2hrZXkudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaIi5sYXRjaGtleS52MS5SZXNldFBhc3N3b3JkUmVzcG9uc2UiKKq7GAIIAYLT5JMCHDoBKiIXL3YxL2F1dGgvcGFzc3dvcmQ6cmVzZXQScQoLQ2hhbmdlRW1haWwSHy5sYXRjaGtleS52MS5DaGFuZ2VFbWFpbFJlcXVlc3QaIC5sYXRjaGtleS52MS5DaGFuZ2VFbWFpbFJlc3BvbnNlIh+quxgCEAGC0+STAhM6ASoiDi92MS9hdXRoL2VtYWlsEnQKClByb3ZlRW1haWwSHi5sYXRjaGtleS52MS5Qcm92ZUVtYWlsUmVxdWVzdBofLmxhdGNoa2V5LnYxLlByb3ZlRW1haWxSZXNwb25zZSIlqrsYAggBgtPkkwIZOgEqIhQvdjEvYXV0aC9lbWFpbDpwcm92ZRJ0CgpEZWxldGVVc2VyEh4ubGF0Y2hrZXkudjEuRGVsZXRlVXNlclJlcXVlc3QaHy5sYXRjaGtleS52MS5EZWxldGVVc2VyUmVzcG9uc2UiJaq7GAIQAYLT5JMCGToBKiIUL3YxL2F1dGgvdXNlcjpkZWxldGViBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_profile, file_latchkey_v1_resource, file_latchkey_v1_session]);
 
 /**
  * @generated from message latchkey.v1.SignUpRequest
@@ -171,6 +175,317 @@ export const LogOutResponseSchema: GenMessage<LogOutResponse> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_session_service, 5);
 
 /**
+ * @generated from message latchkey.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"latchkey.v1.ListSessionsRequest"> & {
+  /**
+   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   *
+   * @generated from field: int32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+
+  /**
+   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   *
+   * @generated from field: string sort_order = 6;
+   */
+  sortOrder: string;
+};
+
+/**
+ * Describes the message latchkey.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 6);
+
+/**
+ * @generated from message latchkey.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"latchkey.v1.ListSessionsResponse"> & {
+  /**
+   * The sessions.
+   *
+   * @generated from field: repeated latchkey.v1.Session items = 1;
+   */
+  items: Session[];
+
+  /**
+   * Where the list goes on.
+   *
+   * @generated from field: latchkey.v1.Pagination pagination = 2;
+   */
+  pagination?: Pagination | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 7);
+
+/**
+ * @generated from message latchkey.v1.RevokeSessionRequest
+ */
+export type RevokeSessionRequest = Message<"latchkey.v1.RevokeSessionRequest"> & {
+  /**
+   * Optional. The session; required without `all_others`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Optional. Every session but the one that asks.
+   *
+   * @generated from field: bool all_others = 2;
+   */
+  allOthers: boolean;
+};
+
+/**
+ * Describes the message latchkey.v1.RevokeSessionRequest.
+ * Use `create(RevokeSessionRequestSchema)` to create a new message.
+ */
+export const RevokeSessionRequestSchema: GenMessage<RevokeSessionRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 8);
+
+/**
+ * @generated from message latchkey.v1.RevokeSessionResponse
+ */
+export type RevokeSessionResponse = Message<"latchkey.v1.RevokeSessionResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.RevokeSessionResponse.
+ * Use `create(RevokeSessionResponseSchema)` to create a new message.
+ */
+export const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 9);
+
+/**
+ * @generated from message latchkey.v1.ChangePasswordRequest
+ */
+export type ChangePasswordRequest = Message<"latchkey.v1.ChangePasswordRequest"> & {
+  /**
+   * Required. The password as it is.
+   *
+   * @generated from field: string old_password = 1;
+   */
+  oldPassword: string;
+
+  /**
+   * Required. The password as it shall be: 10 to 128 characters, not easily guessed.
+   *
+   * @generated from field: string new_password = 2;
+   */
+  newPassword: string;
+};
+
+/**
+ * Describes the message latchkey.v1.ChangePasswordRequest.
+ * Use `create(ChangePasswordRequestSchema)` to create a new message.
+ */
+export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 10);
+
+/**
+ * @generated from message latchkey.v1.ChangePasswordResponse
+ */
+export type ChangePasswordResponse = Message<"latchkey.v1.ChangePasswordResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.ChangePasswordResponse.
+ * Use `create(ChangePasswordResponseSchema)` to create a new message.
+ */
+export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 11);
+
+/**
+ * @generated from message latchkey.v1.RequestPasswordResetRequest
+ */
+export type RequestPasswordResetRequest = Message<"latchkey.v1.RequestPasswordResetRequest"> & {
+  /**
+   * Required. The e-mail address.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message latchkey.v1.RequestPasswordResetRequest.
+ * Use `create(RequestPasswordResetRequestSchema)` to create a new message.
+ */
+export const RequestPasswordResetRequestSchema: GenMessage<RequestPasswordResetRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 12);
+
+/**
+ * @generated from message latchkey.v1.RequestPasswordResetResponse
+ */
+export type RequestPasswordResetResponse = Message<"latchkey.v1.RequestPasswordResetResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.RequestPasswordResetResponse.
+ * Use `create(RequestPasswordResetResponseSchema)` to create a new message.
+ */
+export const RequestPasswordResetResponseSchema: GenMessage<RequestPasswordResetResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 13);
+
+/**
+ * @generated from message latchkey.v1.ResetPasswordRequest
+ */
+export type ResetPasswordRequest = Message<"latchkey.v1.ResetPasswordRequest"> & {
+  /**
+   * Required. The token that was mailed.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * Required. The new password: 10 to 128 characters, not easily guessed.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message latchkey.v1.ResetPasswordRequest.
+ * Use `create(ResetPasswordRequestSchema)` to create a new message.
+ */
+export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 14);
+
+/**
+ * @generated from message latchkey.v1.ResetPasswordResponse
+ */
+export type ResetPasswordResponse = Message<"latchkey.v1.ResetPasswordResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.ResetPasswordResponse.
+ * Use `create(ResetPasswordResponseSchema)` to create a new message.
+ */
+export const ResetPasswordResponseSchema: GenMessage<ResetPasswordResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 15);
+
+/**
+ * @generated from message latchkey.v1.ChangeEmailRequest
+ */
+export type ChangeEmailRequest = Message<"latchkey.v1.ChangeEmailRequest"> & {
+  /**
+   * Required. The new e-mail address.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * Required. The user's password.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message latchkey.v1.ChangeEmailRequest.
+ * Use `create(ChangeEmailRequestSchema)` to create a new message.
+ */
+export const ChangeEmailRequestSchema: GenMessage<ChangeEmailRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 16);
+
+/**
+ * @generated from message latchkey.v1.ChangeEmailResponse
+ */
+export type ChangeEmailResponse = Message<"latchkey.v1.ChangeEmailResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.ChangeEmailResponse.
+ * Use `create(ChangeEmailResponseSchema)` to create a new message.
+ */
+export const ChangeEmailResponseSchema: GenMessage<ChangeEmailResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 17);
+
+/**
+ * @generated from message latchkey.v1.ProveEmailRequest
+ */
+export type ProveEmailRequest = Message<"latchkey.v1.ProveEmailRequest"> & {
+  /**
+   * Required. The token that was mailed.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message latchkey.v1.ProveEmailRequest.
+ * Use `create(ProveEmailRequestSchema)` to create a new message.
+ */
+export const ProveEmailRequestSchema: GenMessage<ProveEmailRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 18);
+
+/**
+ * @generated from message latchkey.v1.ProveEmailResponse
+ */
+export type ProveEmailResponse = Message<"latchkey.v1.ProveEmailResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.ProveEmailResponse.
+ * Use `create(ProveEmailResponseSchema)` to create a new message.
+ */
+export const ProveEmailResponseSchema: GenMessage<ProveEmailResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 19);
+
+/**
+ * @generated from message latchkey.v1.DeleteUserRequest
+ */
+export type DeleteUserRequest = Message<"latchkey.v1.DeleteUserRequest"> & {
+  /**
+   * Optional. The user's password; required where there is one.
+   *
+   * @generated from field: string password = 1;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message latchkey.v1.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 20);
+
+/**
+ * @generated from message latchkey.v1.DeleteUserResponse
+ */
+export type DeleteUserResponse = Message<"latchkey.v1.DeleteUserResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.DeleteUserResponse.
+ * Use `create(DeleteUserResponseSchema)` to create a new message.
+ */
+export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 21);
+
+/**
  * Signs people up, in and out.
  *
  * @generated from service latchkey.v1.SessionService
@@ -205,6 +520,86 @@ export const SessionService: GenService<{
     methodKind: "unary";
     input: typeof LogOutRequestSchema;
     output: typeof LogOutResponseSchema;
+  },
+  /**
+   * Lists the live sessions of the signed-in user.
+   *
+   * @generated from rpc latchkey.v1.SessionService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends a session of the signed-in user or, with `all_others`, every one but that which asks.
+   *
+   * @generated from rpc latchkey.v1.SessionService.RevokeSession
+   */
+  revokeSession: {
+    methodKind: "unary";
+    input: typeof RevokeSessionRequestSchema;
+    output: typeof RevokeSessionResponseSchema;
+  },
+  /**
+   * Changes the password of the signed-in user and ends all their other sessions.
+   *
+   * @generated from rpc latchkey.v1.SessionService.ChangePassword
+   */
+  changePassword: {
+    methodKind: "unary";
+    input: typeof ChangePasswordRequestSchema;
+    output: typeof ChangePasswordResponseSchema;
+  },
+  /**
+   * Mails a single-use link to an address that has a user. Answers alike for everybody. Limited per address.
+   *
+   * @generated from rpc latchkey.v1.SessionService.RequestPasswordReset
+   */
+  requestPasswordReset: {
+    methodKind: "unary";
+    input: typeof RequestPasswordResetRequestSchema;
+    output: typeof RequestPasswordResetResponseSchema;
+  },
+  /**
+   * Sets a password by the token that was mailed, and ends all sessions of the user. A token works once (`ALREADY_USED`).
+   *
+   * @generated from rpc latchkey.v1.SessionService.ResetPassword
+   */
+  resetPassword: {
+    methodKind: "unary";
+    input: typeof ResetPasswordRequestSchema;
+    output: typeof ResetPasswordResponseSchema;
+  },
+  /**
+   * Mails a single-use token to the new address of the signed-in user. Nothing changes until it is proven.
+   *
+   * @generated from rpc latchkey.v1.SessionService.ChangeEmail
+   */
+  changeEmail: {
+    methodKind: "unary";
+    input: typeof ChangeEmailRequestSchema;
+    output: typeof ChangeEmailResponseSchema;
+  },
+  /**
+   * Proves an e-mail address by the token that was mailed to it. A token works once (`ALREADY_USED`).
+   *
+   * @generated from rpc latchkey.v1.SessionService.ProveEmail
+   */
+  proveEmail: {
+    methodKind: "unary";
+    input: typeof ProveEmailRequestSchema;
+    output: typeof ProveEmailResponseSchema;
+  },
+  /**
+   * Erases the signed-in user: name, address, password, identities, sessions. Whoever is the last owner of an account cannot go (`LAST_OWNER`).
+   *
+   * @generated from rpc latchkey.v1.SessionService.DeleteUser
+   */
+  deleteUser: {
+    methodKind: "unary";
+    input: typeof DeleteUserRequestSchema;
+    output: typeof DeleteUserResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_latchkey_v1_session_service, 0);
