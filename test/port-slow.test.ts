@@ -99,21 +99,6 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("slow_request"));
   });
 
-  test("an HTTP/2 client that trickles on after it was answered", async () => {
-    const handler: Handler = (request, response) => {
-      request.resume();
-      response.end("early");
-    };
-    const port = await openTestPort({ handler, limits: shortLimits });
-    const session = openSession(port.url);
-    const slow = call(session);
-    slow.resume();
-    const timer = setInterval(() => slow.writable && slow.write(" "), 20);
-    await closeOf(session);
-    clearInterval(timer);
-    expect(await port.refusals()).toEqual(refused("slow_request"));
-  });
-
   test("an HTTP/2 client that opens no stream", async () => {
     const port = await openImpatientPort();
     await closeOf(openSession(port.url));
@@ -189,6 +174,23 @@ describe("is cut off, and told of once:", () => {
 });
 
 describe("is not told of as a refusal:", () => {
+  test("an HTTP/2 client that trickles on after it was answered: its stream ends, its connection stays", async () => {
+    const handler: Handler = (request, response) => {
+      request.resume();
+      response.end("early");
+    };
+    const port = await openTestPort({ handler, limits: shortLimits });
+    const session = openSession(port.url);
+    const slow = call(session);
+    slow.resume();
+    const timer = setInterval(() => slow.writable && slow.write(" "), 20);
+    await closeOf(slow);
+    clearInterval(timer);
+    expect(slow.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+    expect(await text(call(session, "{}"))).toBe("early");
+    expect(await port.refusals()).toEqual([]);
+  });
+
   test("an HTTP/2 connection that was used and then idle", async () => {
     const port = await openImpatientPort();
     const session = openSession(port.url);

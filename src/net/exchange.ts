@@ -29,7 +29,11 @@ export function createExchanges(handler: Handler, limits: Limits, hooks: Exchang
   return {
     handler(request: Request, response: Response): void {
       watch(request, response, limits, hooks.tooSlow);
-      if (!isHttp2(response) && request.socket) trackHttp1(request.socket, response);
+      // Node tells a request that its connection broke only if somebody listens, but looks for listeners a moment
+      // before it tells. Handlers that are done in between would leave the error to crash the process.
+      request.on("error", () => {});
+      if (isHttp2(response)) endAfterAnswer(response, limits.lingerMs);
+      else if (request.socket) trackHttp1(request.socket, response);
       try {
         // Handlers build a URL of these two, and throw where there is none.
         if (URL.canParse(request.url ?? "", `http://${authorityOf(request)}`)) handler(request, response);
@@ -87,6 +91,19 @@ function watch(
     if (isHttp2(response)) response.stream.close(constants.NGHTTP2_CANCEL);
     else request.socket.destroy();
   }
+}
+
+// RFC 9113, 8.1: whoever was answered before having sent everything may stop. Clients do, but leave the stream open, and
+// would be taken for slow ones. They are given a moment to read the answer: not all read it once the stream is closed.
+function endAfterAnswer({ stream }: Http2ServerResponse, lingerMs: number): void {
+  stream.once("finish", () => {
+    const timer = setTimeout(() => {
+      stream.close(constants.NGHTTP2_NO_ERROR);
+      // Node would wait for somebody to read what has already arrived.
+      stream.destroy();
+    }, lingerMs);
+    stream.once("close", () => clearTimeout(timer));
+  });
 }
 
 /** Tells the two kinds of response apart. */
