@@ -44,6 +44,18 @@ export function isUnavailable(error: unknown): boolean {
   return error.cause !== undefined && isUnavailable(error.cause);
 }
 
+/** What to tell a person of a database that could not be opened: where it is and why, but never how to log in there. */
+export function explainOpening(error: unknown, url: string): unknown {
+  const { host } = new URL(url);
+  // A name with several addresses fails with one error for each, and no message of its own.
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  const why = first instanceof Error ? first.message : String(first);
+  if (isUnavailable(error))
+    return new Error(`cannot reach the database at ${host}: ${why}`, { cause: error });
+  if (codeOf(error) === undefined) return error;
+  return new Error(`the database at ${host}: ${why}`, { cause: error });
+}
+
 /** True where a unique constraint (this one, if named) refused a row. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   if (codeOf(error) !== "23505") return false;
@@ -54,6 +66,15 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 export function isRetryable(error: unknown): boolean {
   const code = codeOf(error);
   return code === "40001" || code === "40P01" || isStalePlan(error);
+}
+
+/**
+ * True where a unique or foreign key refused a row, as after a check that a change committed since then has overtaken:
+ * run again, the check sees that change. What stays after that is a bug.
+ */
+export function isOvertaken(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "23505" || code === "23503";
 }
 
 /** True where a named statement was prepared before a migration changed its columns. */

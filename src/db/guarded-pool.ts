@@ -53,10 +53,15 @@ export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery
     },
     async end() {
       await pool.end();
-      // A peer that is gone never says goodbye, and its sockets would keep the process alive.
-      setTimeout(() => {
+      // The pool has only begun to say goodbye. A peer that is gone never does, and its sockets would keep the process
+      // alive.
+      const timer = setTimeout(() => {
         for (const client of open) client.connection.stream.destroy();
-      }, goodbyeMs).unref();
+      }, goodbyeMs);
+      await Promise.all(
+        [...open].map((client) => new Promise<void>((resolve) => client.once("end", resolve))),
+      );
+      clearTimeout(timer);
     },
   };
 }

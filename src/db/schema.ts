@@ -1,4 +1,30 @@
-import type { Generated } from "kysely";
+import type {
+  AccountTable,
+  ApiKeyTable,
+  ApiKeyTokenTable,
+  ApiKeyTokenUseTable,
+  AuditEventTable,
+  GuestTable,
+  IdentityTable,
+  InviteTable,
+  MemberRightsView,
+  MembershipTable,
+  OtpTable,
+  ProfileTable,
+  RequestTable,
+  RoleTable,
+  ServiceAccountTable,
+  SessionTable,
+  SessionUseTable,
+  TeamMemberTable,
+  TeamRightsView,
+  TeamRoleTable,
+  TeamTable,
+  UserOpeningView,
+  UserTable,
+  WorkspaceGrantTable,
+  WorkspaceTable,
+} from "./tables.ts";
 
 /** The tables and the view, as Postgres has them. `timestamptz` is read as Date, `bigint` as string. */
 export interface Database {
@@ -16,6 +42,17 @@ export interface Database {
   session_use: SessionUseTable;
   audit_event: AuditEventTable;
   request: RequestTable;
+  team: TeamTable;
+  team_role: TeamRoleTable;
+  team_member: TeamMemberTable;
+  service_account: ServiceAccountTable;
+  identity: IdentityTable;
+  guest: GuestTable;
+  otp: OtpTable;
+  invite: InviteTable;
+  team_rights: TeamRightsView;
+  member_rights: MemberRightsView;
+  user_opening: UserOpeningView;
   credential: CredentialView;
 }
 
@@ -28,160 +65,9 @@ export type ApiKeyKind = "application" | "service" | "developer";
 export type Environment = "test" | "live";
 export type WorkspaceScope = "selected" | "all";
 
-interface AccountTable {
-  id: string;
-  name: string;
-  description: Generated<string>;
-  external_id: Generated<string>;
-  labels: Generated<Labels>;
-  entitlements: Generated<string[]>;
-  platform: Generated<boolean>;
-  created_by: string;
-  created_at: Generated<Date>;
-  suspended_at: Date | null;
-  version: Generated<number>;
-}
-
-interface UserTable {
-  id: string;
-  email: string;
-  name: string;
-  password_hash: string;
-  created_at: Generated<Date>;
-}
-
-interface ProfileTable {
-  id: string;
-  account_id: string;
-  type: ProfileType;
-  name: string;
-  email: Generated<string>;
-  created_at: Generated<Date>;
-  removed_at: Date | null;
-}
-
-interface RoleTable {
-  id: string;
-  account_id: string;
-  name: string;
-  builtin: BuiltinRole | null;
-  permissions: string[];
-  all_workspaces: Generated<boolean>;
-  created_at: Generated<Date>;
-}
-
-interface MembershipTable {
-  account_id: string;
-  user_id: string;
-  profile_id: string;
-  role_id: string;
-  created_at: Generated<Date>;
-}
-
-interface WorkspaceTable {
-  id: string;
-  account_id: string;
-  name: string;
-  description: Generated<string>;
-  external_id: Generated<string>;
-  labels: Generated<Labels>;
-  created_by: string;
-  created_at: Generated<Date>;
-  archived_at: Date | null;
-  version: Generated<number>;
-}
-
-interface WorkspaceGrantTable {
-  account_id: string;
-  workspace_id: string;
-  profile_id: string;
-  created_by: string;
-  created_at: Generated<Date>;
-}
-
-interface ApiKeyTable {
-  id: string;
-  account_id: string;
-  profile_id: string;
-  owner_profile_id: string | null;
-  name: string;
-  description: Generated<string>;
-  external_id: Generated<string>;
-  labels: Generated<Labels>;
-  kind: ApiKeyKind;
-  system: Generated<boolean>;
-  environment: Environment | null;
-  workspace_scope: WorkspaceScope;
-  permissions: string[];
-  created_by: string;
-  created_at: Generated<Date>;
-  expires_at: Date | null;
-  disabled_at: Date | null;
-  revoked_at: Date | null;
-  changed_at: Generated<Date>;
-  version: Generated<number>;
-}
-
-interface ApiKeyTokenTable {
-  id: Generated<string>;
-  account_id: string;
-  api_key_id: string;
-  hash: Buffer;
-  hint: string;
-  created_at: Generated<Date>;
-  ends_at: Date | null;
-}
-
-interface ApiKeyTokenUseTable {
-  token_id: string;
-  last_used_at: Date;
-}
-
-interface SessionTable {
-  id: string;
-  user_id: string;
-  hash: Buffer;
-  created_at: Generated<Date>;
-  expires_at: Date;
-  ended_at: Date | null;
-}
-
-interface SessionUseTable {
-  session_id: string;
-  last_used_at: Date;
-}
-
-interface AuditEventTable {
-  id: string;
-  account_id: string;
-  created_at: Generated<Date>;
-  profile_id: string;
-  key_id: Generated<string>;
-  method: string;
-  outcome: "done" | "refused";
-  reason: Generated<string>;
-  resource_type: Generated<string>;
-  resource_id: Generated<string>;
-  before: Record<string, unknown> | null;
-  after: Record<string, unknown> | null;
-  request_id: string;
-  client_address: string;
-  count: Generated<number>;
-  via: Generated<string>;
-  minute: Date | null;
-}
-
-interface RequestTable {
-  caller_id: string;
-  method: string;
-  request_id: string;
-  resource_id: string;
-  created_at: Generated<Date>;
-}
-
 interface CredentialView {
   id: string;
-  kind: ApiKeyKind | "session";
+  kind: ApiKeyKind | "session" | "outside";
   system: boolean;
   environment: Environment | null;
   expires_at: Date | null;
@@ -202,6 +88,21 @@ export interface OpeningJson {
   profile: { id: string; type: ProfileType; name: string; email: string };
   owner: boolean;
   permissions: string[];
+  /** What the owner of a service or developer key may do now. Null: nothing narrows `permissions`. */
+  owner_permissions: string[] | null;
   workspace_scope: WorkspaceScope;
   workspaces: Record<string, boolean>;
+  /** For an outside identity: what it is in the account. */
+  standing?: "member" | "guest" | "removed";
+  /** For an outside identity: the roles of the account, of which its tokens may claim some. */
+  roles?: RoleJson[];
+}
+
+/** A role as the view tells it. */
+export interface RoleJson {
+  id: string;
+  name_key: string;
+  builtin: BuiltinRole | null;
+  permissions: string[];
+  all_workspaces: boolean;
 }

@@ -5,6 +5,10 @@ import * as apiKey from "./0003_api_key.ts";
 import * as session from "./0004_session.ts";
 import * as auditEvent from "./0005_audit_event.ts";
 import * as credential from "./0006_credential.ts";
+import * as team from "./0007_team.ts";
+import * as people from "./0008_people.ts";
+import * as credentialOfPeople from "./0009_credential.ts";
+import * as outsideIdentity from "./0010_outside_identity.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -22,4 +26,8 @@ export const migrations: readonly Migration[] = [
   { name: "0004_session", ...session },
   { name: "0005_audit_event", ...auditEvent },
   { name: "0006_credential", ...credential },
+  { name: "0007_team", ...team },
+  { name: "0008_people", ...people },
+  { name: "0009_credential", ...credentialOfPeople },
+  { name: "0010_outside_identity", ...outsideIdentity },
 ];
