@@ -2,8 +2,10 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { BuiltinRole, Labels } from "../db/schema.ts";
 import { type Account, getAccountById } from "./account.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
+import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
 import { mutateAs } from "./mutation.ts";
+import { requireSpeaksForNewAccount } from "./outside-user.ts";
 import type { ProfileRef, UserCaller } from "./principal.ts";
 import { requireName } from "./text.ts";
 
@@ -36,6 +38,7 @@ export async function createAccount(
   user: UserCaller,
   input: NewAccount & { requestId: string },
 ): Promise<{ account: Account; profile: ProfileRef }> {
+  requireSpeaksForNewAccount(user);
   const name = requireName(input.name);
   const accountId = newId("acct");
   const once = { requestId: input.requestId, resourceId: accountId, callerId: user.userId };
@@ -43,21 +46,17 @@ export async function createAccount(
     db,
     user.call,
     async (tx) => {
-      const {
-        id,
-        email,
-        name: userName,
-      } = await tx
+      const found = await tx
         .selectFrom("user")
         .select(["id", "email", "name"])
         .where("id", "=", user.userId)
-        .executeTakeFirstOrThrow();
-      const made = await makeAccount(
-        tx,
-        accountId,
-        { ...input, name },
-        { userId: id, email, name: userName },
-      );
+        .where("deleted_at", "is", null)
+        // Locked, so that nobody gets an account while they are erased.
+        .forShare()
+        .executeTakeFirst();
+      if (!found) throw new DomainError("LOGIN_REQUIRED", "this user was erased");
+      const owner = { userId: found.id, email: found.email ?? "", name: found.name };
+      const made = await makeAccount(tx, accountId, { ...input, name }, owner);
       return { result: made, events: [accountMade(made)] };
     },
     once,
@@ -75,9 +74,9 @@ export async function makeAccount(
   await insertAccount(tx, id, input, profile.id);
   await tx
     .insertInto("profile")
-    .values({ ...profile, account_id: id })
+    .values({ ...profile, account_id: id, user_id: owner.userId })
     .execute();
-  const roles = await insertRoles(tx, id);
+  const roles = await insertRoles(tx, id, profile.id);
   await tx
     .insertInto("membership")
     .values({ account_id: id, user_id: owner.userId, profile_id: profile.id, role_id: roles.owner })
@@ -120,7 +119,11 @@ export async function insertAccount(
 }
 
 /** Inserts the built-in roles of an account and returns their ids. */
-export async function insertRoles(tx: Tx, accountId: string): Promise<Record<BuiltinRole, string>> {
+export async function insertRoles(
+  tx: Tx,
+  accountId: string,
+  createdBy: string,
+): Promise<Record<BuiltinRole, string>> {
   const ids = { owner: newId("role"), admin: newId("role"), developer: newId("role"), viewer: newId("role") };
   const names: BuiltinRole[] = ["owner", "admin", "developer", "viewer"];
   await tx
@@ -130,7 +133,9 @@ export async function insertRoles(tx: Tx, accountId: string): Promise<Record<Bui
         id: ids[name],
         account_id: accountId,
         name,
+        name_key: name,
         builtin: name,
+        created_by: createdBy,
         permissions: builtinRoles[name].permissions,
         all_workspaces: builtinRoles[name].allWorkspaces,
       })),

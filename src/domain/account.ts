@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { type ApiKey, withInfo } from "./api-key.ts";
@@ -34,7 +34,7 @@ export async function getAccount(db: Db, caller: Caller): Promise<Account> {
     .where("system", "=", true)
     .executeTakeFirst();
   if (!key) return account;
-  const [systemKey] = await withInfo(db, [{ ...key, expired: false }]);
+  const [systemKey] = await withInfo(db, [{ ...key, expired: false, service_account_id: null }]);
   return { ...account, ...(systemKey && { systemKey }) };
 }
 
@@ -68,14 +68,17 @@ export async function updateAccount(db: Db, caller: Caller, input: AccountUpdate
   return getAccount(db, caller);
 }
 
-/** Lists the accounts that a user belongs to. */
+/** Lists the accounts that a user belongs to; for a token of an outside issuer, those that it speaks for. */
 export async function listAccounts(db: Db, user: UserCaller, input: ListInput): Promise<Page<Account>> {
-  const query = db
+  let query = db
     .selectFrom("account")
     .innerJoin("membership", "membership.account_id", "account.id")
     .selectAll("account")
     .where("membership.user_id", "=", user.userId)
     .where(listFilter("account", input));
+  const scope = user.outside?.scope;
+  if (scope && !scope.platform) query = query.where("account.platform", "=", false);
+  if (scope && scope.accounts !== "*") query = query.where(sql<boolean>`account.id = any(${scope.accounts})`);
   return page(query, "account.id", input, (account) => account.id);
 }
 

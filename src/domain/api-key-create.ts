@@ -1,19 +1,25 @@
 import type { Db, Tx } from "../db/connect.ts";
 import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../db/schema.ts";
-import { type ApiKey, auditedFields, getApiKey } from "./api-key.ts";
+import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
+import { draft, judgeDraft } from "./api-key-draft.ts";
 import { pick } from "./audit-event.ts";
-import { DomainError, invalidField, invalidFields } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
+import { requireRoom } from "./entitlement.ts";
+import { invalidField } from "./error.ts";
 import { newId } from "./id.ts";
 import { databaseTime, mutate } from "./mutation.ts";
-import { normalisePermissions } from "./permission.ts";
+import type { ParsePermissions } from "./permission-vocabulary.ts";
 import type { Caller } from "./principal.ts";
-import { nameViolations } from "./text.ts";
 import type { MintedToken, TokenKind } from "./token.ts";
 import { insertGrants } from "./workspace-grant.ts";
 
 /** Mints tokens of this deployment. */
 export type Mint = (kind: TokenKind, id: string) => MintedToken;
+
+/** What minting keys depends on. */
+export interface MintDeps {
+  mint: Mint;
+  parsePermissions: ParsePermissions;
+}
 
 /** What a key is made from. What is left out has its default. */
 export interface NewApiKey {
@@ -27,30 +33,29 @@ export interface NewApiKey {
   environment?: Environment;
   workspaceScope?: WorkspaceScope;
   expiresAt?: Date;
+  serviceAccountId: string;
   workspaceIds: string[];
   rateLimits: number;
 }
 
 /** Issues a key. Its token is in the answer, once. Nobody mints more than they hold. */
-export async function createApiKey(db: Db, caller: Caller, mint: Mint, input: NewApiKey): Promise<ApiKey> {
-  refuseLater(input);
+export async function createApiKey(
+  db: Db,
+  caller: Caller,
+  deps: MintDeps,
+  input: NewApiKey,
+): Promise<ApiKey> {
   const name = input.name.trim();
-  const { permissions, violations } = normalisePermissions(input.permissions, "spec.permissions");
-  violations.unshift(...nameViolations(name));
-  if (violations.length > 0) throw invalidFields(violations);
-  const environment = input.environment ?? "live";
-  const workspaceScope = input.workspaceScope ?? "selected";
-  const expiresAt = input.expiresAt ?? null;
-  const { workspaceIds } = input;
-  if (workspaceScope === "all" && workspaceIds.length > 0) throw takesNoGrants();
-  assertHolds(caller, { permissions, workspaceScope, workspaceIds, environment, expiresAt });
+  const key = draft(caller, deps.parsePermissions, { ...input, name });
   const id = newId("key");
-  const minted = mint(environment, id);
+  const minted = deps.mint(key.tokenKind, id);
   return mutate(
     db,
     caller,
     async (tx) => {
-      if (expiresAt) await requireFuture(tx, expiresAt);
+      const owner = await judgeDraft(tx, caller, key, input);
+      if (key.expiresAt) await requireFuture(tx, key.expiresAt);
+      await requireRoom(tx, caller, "max_api_keys");
       const profileId = newId("prof");
       const account = { account_id: caller.accountId };
       await tx
@@ -63,28 +68,28 @@ export async function createApiKey(db: Db, caller: Caller, mint: Mint, input: Ne
           ...account,
           id,
           profile_id: profileId,
+          owner_profile_id: owner?.profileId ?? null,
           name,
           description: input.description,
           external_id: input.externalId,
           labels: input.labels,
-          kind: "application",
-          environment,
-          workspace_scope: workspaceScope,
-          permissions,
+          kind: key.kind,
+          environment: key.environment,
+          workspace_scope: key.workspaceScope,
+          permissions: key.permissions,
           created_by: caller.profile.id,
-          expires_at: expiresAt,
+          expires_at: key.expiresAt,
         })
         .execute();
       await insertToken(tx, caller.accountId, id, minted);
-      await insertGrants(tx, caller, profileId, workspaceIds);
-      const key = await getApiKey(tx, caller, id);
-      const after = {
-        ...pick(key, auditedFields),
-        ...(workspaceIds.length > 0 && { workspace_ids: workspaceIds }),
-      };
+      await insertGrants(tx, caller, profileId, input.workspaceIds);
+      const made = await findApiKey(tx, caller, id);
+      const granted = input.workspaceIds.length > 0 && { workspace_ids: input.workspaceIds };
       return {
-        result: { ...key, token: minted.token },
-        events: [{ resourceType: "api_key", resourceId: id, after }],
+        result: { ...made, token: minted.token },
+        events: [
+          { resourceType: "api_key", resourceId: id, after: { ...pick(made, auditedFields), ...granted } },
+        ],
       };
     },
     { requestId: input.requestId, resourceId: id },
@@ -108,18 +113,4 @@ export async function insertToken(
 export async function requireFuture(tx: Tx, expiresAt: Date): Promise<void> {
   if (expiresAt <= (await databaseTime(tx)))
     throw invalidField("spec.expires_at", "expected a time in the future");
-}
-
-/** The refusal of grants to a key that enters every workspace anyway. */
-export function takesNoGrants(): DomainError {
-  return new DomainError("WRONG_STATE", "a key of scope WORKSPACE_SCOPE_ALL takes no grants", {
-    workspace_scope: "WORKSPACE_SCOPE_ALL",
-  });
-}
-
-function refuseLater(input: NewApiKey): void {
-  if (input.kind !== undefined && input.kind !== "application") {
-    throw new DomainError("UNIMPLEMENTED", "only application keys can be issued so far");
-  }
-  if (input.rateLimits > 0) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
 }

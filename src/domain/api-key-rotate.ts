@@ -3,19 +3,20 @@ import type { Db, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
-  getApiKey,
-  lockApiKey,
+  findApiKey,
+  isOwnDeveloperKey,
+  lockApiKeyOrOwn,
   refuseRevoked,
   systemKey,
   touchApiKey,
 } from "./api-key.ts";
 import { insertToken, type Mint } from "./api-key-create.ts";
+import { assertWithinOwnList, keyHandover } from "./api-key-owner.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { assertHolds } from "./escalation.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 import type { TokenKind } from "./token.ts";
-import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
 export const minSelfGraceMs = 60_000;
@@ -34,11 +35,9 @@ export async function rotateApiKey(
   input: { id: string; graceMs: number },
 ): Promise<ApiKey> {
   return mutate(db, caller, async (tx) => {
-    const key = await lockApiKey(tx, caller, input.id);
+    const key = await lockApiKeyOrOwn(tx, caller, input.id, "api_keys:write", (one) => isOwn(caller, one));
     const itself = caller.keyId === key.id;
-    if (key.system && !itself && !caller.owner) {
-      throw systemKey(key, "a system key is rotated by an owner's session or by itself");
-    }
+    judgeRotation(caller, key, itself);
     refuseRevoked(key);
     if (key.expired) {
       throw new DomainError("WRONG_STATE", "the key has expired: a new token would be dead", {
@@ -46,13 +45,8 @@ export async function rotateApiKey(
         state: "expired",
       });
     }
-    assertHolds(caller, {
-      permissions: key.permissions,
-      workspaceScope: key.workspace_scope,
-      workspaceIds: await liveGrantsTo(tx, caller.accountId, key.profile_id),
-      environment: key.environment,
-      expiresAt: key.expires_at,
-    });
+    assertHolds(caller, await keyHandover(tx, key));
+    await assertWithinOwnList(tx, caller, key.owner_profile_id, key.permissions);
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
     }
@@ -62,10 +56,26 @@ export async function rotateApiKey(
     await touchApiKey(tx, key);
     const after = { hint: minted.hint, grace_seconds: input.graceMs / 1000 };
     return {
-      result: { ...(await getApiKey(tx, caller, key.id)), token: minted.token },
+      result: { ...(await findApiKey(tx, caller, key.id)), token: minted.token },
       events: [{ resourceType: "api_key", resourceId: key.id, after }],
     };
   });
+}
+
+// A service key rotates itself without more, and a person their own developer key.
+function isOwn(caller: Caller, key: ApiKeyRow): boolean {
+  return isOwnDeveloperKey(caller, key) || (caller.keyId === key.id && key.kind === "service");
+}
+
+function judgeRotation(caller: Caller, key: ApiKeyRow, itself: boolean): void {
+  if (key.kind === "developer" && key.owner_profile_id !== caller.profile.id) {
+    throw new DomainError("PERMISSION_DENIED", "a developer key is rotated by its own user", {
+      permission: "api_keys:write",
+    });
+  }
+  if (key.system && !itself && !caller.owner) {
+    throw systemKey(key, "a system key is rotated by an owner's session or by itself");
+  }
 }
 
 /** What the token of a key is called. */

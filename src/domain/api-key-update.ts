@@ -4,21 +4,22 @@ import {
   type ApiKey,
   type ApiKeyRow,
   auditedFields,
-  getApiKey,
+  findApiKey,
   lockApiKey,
   refuseRevoked,
   systemKey,
 } from "./api-key.ts";
 import { requireFuture } from "./api-key-create.ts";
+import { assertWithinOwnList, keyHandover } from "./api-key-owner.ts";
 import { difference, pick } from "./audit-event.ts";
 import { DomainError, invalidField, invalidFields } from "./error.ts";
 import { assertHolds } from "./escalation.ts";
 import { checkEtag } from "./list.ts";
 import { mutate } from "./mutation.ts";
-import { holds, normalisePermissions } from "./permission.ts";
+import { holds } from "./permission.ts";
+import type { ParsePermissions } from "./permission-vocabulary.ts";
 import type { Caller } from "./principal.ts";
 import { nameViolations } from "./text.ts";
-import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** What an update changes. What is left out stays; `expiresAt: null` is no end. */
 export interface ApiKeyUpdate {
@@ -35,12 +36,18 @@ export interface ApiKeyUpdate {
   /** What cannot change: sent back unchanged it is ignored, sent otherwise it is refused. */
   kind?: ApiKeyKind;
   environment?: Environment;
+  serviceAccountId?: string;
 }
 
 /** Changes a key. Nobody widens a key beyond what they hold; a system key's spec is fixed. */
-export async function updateApiKey(db: Db, caller: Caller, input: ApiKeyUpdate): Promise<ApiKey> {
+export async function updateApiKey(
+  db: Db,
+  caller: Caller,
+  parsePermissions: ParsePermissions,
+  input: ApiKeyUpdate,
+): Promise<ApiKey> {
   const name = input.name?.trim();
-  const { permissions, violations } = normalisePermissions(input.permissions ?? [], "spec.permissions");
+  const { permissions, violations } = parsePermissions(input.permissions ?? [], "spec.permissions");
   if (name !== undefined) violations.unshift(...nameViolations(name));
   if (violations.length > 0) throw invalidFields(violations);
   if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
@@ -60,7 +67,7 @@ export async function updateApiKey(db: Db, caller: Caller, input: ApiKeyUpdate):
       expires_at: input.expiresAt === undefined ? key.expires_at : input.expiresAt,
     };
     const changes = difference(before, after);
-    if (!changes) return { result: await getApiKey(tx, caller, key.id), events: [] };
+    if (!changes) return { result: await findApiKey(tx, caller, key.id), events: [] };
     await judgeChange(tx, caller, key, after);
     await tx
       .updateTable("api_key")
@@ -69,7 +76,7 @@ export async function updateApiKey(db: Db, caller: Caller, input: ApiKeyUpdate):
       .execute();
     if (after.name !== key.name) await renameProfile(tx, key.profile_id, after.name);
     return {
-      result: await getApiKey(tx, caller, key.id),
+      result: await findApiKey(tx, caller, key.id),
       events: [{ resourceType: "api_key", resourceId: key.id, ...changes }],
     };
   });
@@ -84,15 +91,19 @@ async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settin
   const end = after.expires_at;
   const moved = end?.getTime() !== key.expires_at?.getTime();
   if (moved && end) await requireFuture(tx, end);
-  const added = after.permissions.filter((permission) => !holds(key.permissions, permission));
+  const listed = after.permissions.filter((permission) => !holds(key.permissions, permission));
+  await assertWithinOwnList(tx, caller, key.owner_profile_id, listed);
+  // What the token could do with it, before and after: an owner's rights narrow both.
+  const before = await keyHandover(tx, key);
+  const now = await keyHandover(tx, { ...key, ...after });
+  const added = now.permissions?.filter((permission) => !holds(before.permissions ?? [], permission)) ?? [];
   const widened = after.workspace_scope === "all" && key.workspace_scope !== "all";
   const prolonged = moved && (end === null || (key.expires_at !== null && end > key.expires_at));
   if (added.length === 0 && !widened && !prolonged) return;
   assertHolds(caller, {
     // Whoever prolongs a key gives it all that it may do, once more; one that had expired comes back to life.
-    permissions: prolonged ? after.permissions : added,
-    ...((widened || prolonged) && { workspaceScope: after.workspace_scope }),
-    ...(prolonged && { workspaceIds: await liveGrantsTo(tx, key.account_id, key.profile_id) }),
+    permissions: prolonged ? now.permissions : added,
+    ...((widened || prolonged) && { workspaceScope: now.workspaceScope, workspaceIds: now.workspaceIds }),
     environment: key.environment,
     expiresAt: end,
   });
@@ -106,6 +117,12 @@ function refuseImmutable(key: ApiKeyRow, input: ApiKeyUpdate): void {
   }
   if (input.environment !== undefined && input.environment !== key.environment) {
     throw invalidField("spec.environment", "cannot be changed: expected the key's own environment");
+  }
+  if (input.serviceAccountId !== undefined && input.serviceAccountId !== key.service_account_id) {
+    throw invalidField(
+      "spec.service_account_id",
+      "cannot be changed: expected the key's own service account",
+    );
   }
 }
 

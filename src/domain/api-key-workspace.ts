@@ -2,13 +2,13 @@ import type { Db, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
-  getApiKey,
+  findApiKey,
   lockApiKey,
   refuseRevoked,
   systemKey,
   touchApiKey,
 } from "./api-key.ts";
-import { takesNoGrants } from "./api-key-create.ts";
+import { takesNoGrants } from "./api-key-draft.ts";
 import { assertHolds } from "./escalation.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
@@ -27,7 +27,7 @@ export function addApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorkspac
   return mutate(db, caller, async (tx) => {
     const key = await lockApiKey(tx, caller, input.id);
     const events = await grantToKey(tx, caller, key, input.workspaceId);
-    return { result: await getApiKey(tx, caller, key.id), events };
+    return { result: await findApiKey(tx, caller, key.id), events };
   });
 }
 
@@ -48,7 +48,7 @@ export function removeApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorks
   return mutate(db, caller, async (tx) => {
     const key = await lockApiKey(tx, caller, input.id);
     const events = await takeFromKey(tx, caller, key, input.workspaceId);
-    return { result: await getApiKey(tx, caller, key.id), events };
+    return { result: await findApiKey(tx, caller, key.id), events };
   });
 }
 
@@ -67,7 +67,7 @@ export async function listApiKeyWorkspaces(
   id: string,
   input: ListInput,
 ): Promise<Page<Workspace>> {
-  const key = await getApiKey(db, caller, id);
+  const key = await findApiKey(db, caller, id);
   const query = db
     .selectFrom("workspace")
     .innerJoin("workspace_grant as g", (join) =>

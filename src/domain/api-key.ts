@@ -4,11 +4,14 @@ import type { Database } from "../db/schema.ts";
 import { type ApiKeyInfo, loadInfo } from "./api-key-info.ts";
 import { DomainError, notFound } from "./error.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
-import type { Caller } from "./principal.ts";
+import { holds } from "./permission.ts";
+import { type Caller, requirePermissionOrOwn } from "./principal.ts";
 
 /** A key as it is stored, and whether it has expired by the database's clock. */
 export interface ApiKeyRow extends Selectable<Database["api_key"]> {
   expired: boolean;
+  /** The service account that owns a service key. */
+  service_account_id: string | null;
 }
 
 /** A key: with `info` where it was asked for, with `token` only in the answer that minted it. */
@@ -36,8 +39,22 @@ export const auditedFields = [
   "expires_at",
 ] as const;
 
-/** Returns a key of the caller's account. Another account's key looks exactly like a missing one. */
+/**
+ * Returns a key of the caller's account. Another account's key looks exactly like a missing one. Without the permission
+ * people see their own developer keys, and of no other whether it exists.
+ */
 export async function getApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
+  if (holds(caller.permissions, "api_keys:read")) return findApiKey(db, caller, id);
+  const key = await selectKeys(db)
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  requirePermissionOrOwn(caller, "api_keys:read", key !== undefined && isOwnDeveloperKey(caller, key));
+  return findApiKey(db, caller, id);
+}
+
+/** A key of the caller's account, for an operation that has decided that the caller may see it. */
+export async function findApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
   const row = await selectKeys(db)
     .where("account_id", "=", caller.accountId)
     .where("id", "=", id)
@@ -47,12 +64,41 @@ export async function getApiKey(db: Db, caller: Caller, id: string): Promise<Api
   return apiKey;
 }
 
-/** Lists the keys of the caller's account; revoked ones only on request, `info` only on request. */
+/** Lists the keys of the caller's account, or without the permission the caller's own developer keys. */
 export async function listApiKeys(db: Db, caller: Caller, filter: ApiKeyFilter): Promise<Page<ApiKey>> {
+  const all = holds(caller.permissions, "api_keys:read");
+  requirePermissionOrOwn(caller, "api_keys:read", all || caller.kind === "user");
   let query = selectKeys(db).where("account_id", "=", caller.accountId).where(listFilter("api_key", filter));
   if (!filter.showRevoked) query = query.where("revoked_at", "is", null);
+  if (!all) query = query.where("kind", "=", "developer").where("owner_profile_id", "=", caller.profile.id);
   const found = await page(query, "api_key.id", filter, (row) => row.id);
   return filter.includeInfo ? { ...found, items: await withInfo(db, found.items) } : found;
+}
+
+/** Whether a key is a person's own, and the person is asking: such a key needs no permission. */
+export function isOwnDeveloperKey(caller: Caller, key: ApiKeyRow): boolean {
+  return caller.kind === "user" && key.kind === "developer" && key.owner_profile_id === caller.profile.id;
+}
+
+/**
+ * Reads and locks a key for who holds a permission, or to whom the key is their own. To anybody else a missing key and
+ * one that is not theirs look alike.
+ */
+export async function lockApiKeyOrOwn(
+  tx: Tx,
+  caller: Caller,
+  id: string,
+  permission: string,
+  isOwn: (key: ApiKeyRow) => boolean,
+): Promise<ApiKeyRow> {
+  if (holds(caller.permissions, permission)) return lockApiKey(tx, caller, id);
+  const row = await selectKeys(tx)
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", id)
+    .forUpdate()
+    .executeTakeFirst();
+  requirePermissionOrOwn(caller, permission, row !== undefined && isOwn(row));
+  return lockApiKey(tx, caller, id);
 }
 
 /** Reads a key for a change and locks it, so that changes of one key happen one after the other. */
@@ -100,5 +146,10 @@ function selectKeys(db: Db) {
   return db
     .selectFrom("api_key")
     .selectAll("api_key")
-    .select(sql<boolean>`coalesce(expires_at <= clock_timestamp(), false)`.as("expired"));
+    .select(sql<boolean>`coalesce(expires_at <= clock_timestamp(), false)`.as("expired"))
+    .select(
+      sql<string | null>`(
+        select s.id from service_account s where s.profile_id = api_key.owner_profile_id
+      )`.as("service_account_id"),
+    );
 }

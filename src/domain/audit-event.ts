@@ -25,6 +25,8 @@ export interface Actor {
   accountId: string;
   profileId: string;
   keyId?: string;
+  /** `platform` where the platform account acts in another account. */
+  via?: "platform";
 }
 
 /** Writes events in the transaction of what they tell. */
@@ -46,6 +48,7 @@ export async function recordEvents(tx: Tx, call: Call, events: (Actor & Change)[
         after: event.after ?? null,
         request_id: call.requestId,
         client_address: call.clientAddress,
+        via: event.via ?? "",
       })),
     )
     .execute();

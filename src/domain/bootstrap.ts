@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
-import { insertAccount, insertSystemKey } from "./account-create.ts";
+import { insertAccount, insertRoles, insertSystemKey } from "./account-create.ts";
 import { insertToken, type Mint } from "./api-key-create.ts";
 import { endTokens } from "./api-key-rotate.ts";
 import { DomainError } from "./error.ts";
@@ -70,6 +70,8 @@ export async function rotatePlatformToken(db: Db, mint: Mint): Promise<string> {
     await endTokens(tx, key.id, 0);
     const minted = mint("svc", key.id);
     await insertToken(tx, key.account_id, key.id, minted);
+    // Nobody else could enable it: the platform account need not have an owner.
+    await tx.updateTable("api_key").set({ disabled_at: null }).where("id", "=", key.id).execute();
     return {
       result: minted.token,
       events: [
@@ -90,7 +92,9 @@ async function insertPlatform(tx: Tx, accountId: string) {
   // The account's maker is its own system profile, which is made with its key: judged at commit.
   const system = newId("prof");
   await insertAccount(tx, accountId, name, system, true);
-  return insertSystemKey(tx, accountId, { system });
+  const key = await insertSystemKey(tx, accountId, { system });
+  await insertRoles(tx, accountId, system);
+  return key;
 }
 
 async function insertVerifier(tx: Tx, accountId: string, createdBy: string, mint: Mint): Promise<string> {

@@ -12,6 +12,7 @@ export type IdPrefix =
   | "role"
   | "sa"
   | "inv"
+  | "otp"
   | "ses"
   | "evt";
 

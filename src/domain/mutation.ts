@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
-import { isRetryable } from "../db/errors.ts";
+import { isOvertaken, isRetryable } from "../db/errors.ts";
 import { type Actor, type Change, recordEvents } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import type { Call, Caller } from "./principal.ts";
@@ -44,7 +44,8 @@ export function mutate<T>(
 
 /**
  * The one way in which anything is changed: a transaction that holds the change and its audit events, each with its
- * own actor. Every invalidating RPC passes here. Deadlocks are tried again, then refused as `CONFLICT`.
+ * own actor. Every invalidating RPC passes here. Deadlocks are tried again, then refused as `CONFLICT`; so is what another
+ * change has overtaken between a check and its statement, and is refused by the check then.
  */
 export async function mutateAs<T>(
   db: Db,
@@ -61,6 +62,7 @@ export async function mutateAs<T>(
         return result;
       });
     } catch (error) {
+      if (isOvertaken(error) && attempt < tries) continue;
       if (!isRetryable(error)) throw error;
       if (attempt === tries) throw new DomainError("CONFLICT", "somebody else is changing this: try again");
     }

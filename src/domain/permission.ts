@@ -73,6 +73,25 @@ export function normalisePermissions(
   return { permissions: kept.sort(), violations };
 }
 
+/** What both sets allow, in stored form: an own list narrows what its owner may do, and never adds to it. */
+export function narrow(own: readonly string[], owner: readonly string[]): string[] {
+  const both = own.flatMap((a) => owner.flatMap((b) => meet(a, b)));
+  return normalisePermissions(both, "").permissions;
+}
+
+// What two permissions have in common: one of them, or where each is wider in its own way, the crossing.
+function meet(a: string, b: string): string[] {
+  if (implies(a, b)) return [b];
+  if (implies(b, a)) return [a];
+  const [resourceA = "", verbA = ""] = a.split(":");
+  const [resourceB = "", verbB = ""] = b.split(":");
+  if (resourceA !== resourceB && resourceA !== "*" && resourceB !== "*") return [];
+  const resource = resourceA === "*" ? resourceB : resourceA;
+  return ["read", "write", "manage", verbA, verbB]
+    .map((verb) => `${resource}:${verb}`)
+    .filter((one) => parsePermission(one) === one && implies(a, one) && implies(b, one));
+}
+
 /** What a permission must look like, for messages. */
 export const expected =
   "expected a permission: `resource:verb`, `resource:*`, `*:read`, `*:write`, `*:manage`, `*`, or one of `read`, `write`, `admin`, `webhook`";

@@ -1,5 +1,6 @@
 import type { Environment, ProfileType, WorkspaceScope } from "../db/schema.ts";
 import { DomainError } from "./error.ts";
+import type { Scope } from "./outside-issuer.ts";
 import { holds } from "./permission.ts";
 
 /** One request: what an audit event says of it. */
@@ -26,7 +27,7 @@ export interface Principal {
   accountId: string;
   profile: ProfileRef;
   kind: PrincipalKind;
-  /** For a session. */
+  /** For a session, or a token of an outside issuer. */
   userId?: string;
   /** For a key. */
   keyId?: string;
@@ -55,13 +56,39 @@ export interface Caller extends Principal {
 /** A signed-in user, no account resolved, within a request. */
 export interface UserCaller {
   userId: string;
-  sessionId: string;
+  /** For a session. */
+  sessionId?: string;
+  /** For a token of an outside issuer: what it speaks for, and when it ends. */
+  outside?: { scope: Scope; endsAt: Date };
   call: Call;
 }
 
 /** Refuses a principal that lacks a permission, naming it. */
 export function requirePermission(principal: Principal, permission: string): void {
   if (!holds(principal.permissions, permission)) throw permissionDenied(permission);
+}
+
+/** Refuses who neither holds a permission nor acts on what is their own. */
+export function requirePermissionOrOwn(principal: Principal, permission: string, own: boolean): void {
+  if (!own) requirePermission(principal, permission);
+}
+
+/** Refuses everybody but an owner's session: only owners make, change and remove owners. */
+export function requireOwner(principal: Principal): void {
+  if (!principal.owner) {
+    throw new DomainError("PERMISSION_DENIED", "only owners make, change and remove owners", {
+      permission: "*",
+    });
+  }
+}
+
+/** Refuses a service key that would move, rename or end its own owner. */
+export function refuseItself(principal: Principal, account: { profile_id: string }): void {
+  if (principal.profile.id === account.profile_id) {
+    throw new DomainError("PERMISSION_DENIED", "a service account does not change itself", {
+      permission: "service_accounts:write",
+    });
+  }
 }
 
 /** The refusal for a missing permission. */

@@ -72,29 +72,30 @@ export function createRefusals(db: Db, intervalMs: number, onError: (error: unkn
 }
 
 async function upsert(db: Db, refusals: Refusal[]): Promise<void> {
-  await db
-    .insertInto("audit_event")
-    .values(
-      refusals.map(({ principal, call, reason, minute, count }) => ({
-        id: newId("evt"),
-        account_id: principal.accountId,
-        profile_id: principal.profile.id,
-        key_id: principal.keyId ?? "",
-        method: call.method,
-        outcome: "refused" as const,
-        reason,
-        request_id: call.requestId,
-        client_address: call.clientAddress,
-        minute,
-        count,
-      })),
+  const rows = refusals.map(({ principal, call, reason, minute, count }) => ({
+    id: newId("evt"),
+    account_id: principal.accountId,
+    profile_id: principal.profile.id,
+    key_id: principal.keyId ?? "",
+    method: call.method,
+    reason,
+    request_id: call.requestId,
+    client_address: call.clientAddress,
+    minute,
+    count,
+  }));
+  // An account may have been purged meanwhile. The conflict names a literal, as the index does: a plan for any parameter
+  // could not tell that the index fits.
+  await sql`
+    insert into audit_event
+      (id, account_id, profile_id, key_id, method, outcome, reason, request_id, client_address, minute, count)
+    select r.id, a.id, r.profile_id, r.key_id, r.method, 'refused', r.reason, r.request_id, r.client_address, r.minute,
+      r.count
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (
+      id text, account_id text, profile_id text, key_id text, method text, reason text, request_id text,
+      client_address text, minute timestamptz, count integer
     )
-    .onConflict((conflict) =>
-      conflict
-        .columns(["account_id", "profile_id", "key_id", "method", "minute"])
-        // A literal, as in the index: a plan for any parameter could not tell that the index fits.
-        .where("outcome", "=", sql.lit("refused"))
-        .doUpdateSet({ count: sql`audit_event.count + excluded.count` }),
-    )
-    .execute();
+    join account a on a.id = r.account_id
+    on conflict (account_id, profile_id, key_id, method, minute) where outcome = 'refused'
+      do update set count = audit_event.count + excluded.count`.execute(db);
 }

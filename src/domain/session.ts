@@ -3,10 +3,12 @@ import type { Db, Tx } from "../db/connect.ts";
 import { type Account, accountsOfUser } from "./account.ts";
 import { accountMade, makeAccount } from "./account-create.ts";
 import type { Mint } from "./api-key-create.ts";
+import type { Actor, Change } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
 import { mutateAs } from "./mutation.ts";
 import type { Passwords } from "./password.ts";
+import { checkPassword } from "./password-strength.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
 import { normaliseEmail, requireName } from "./text.ts";
 import type { MintedToken } from "./token.ts";
@@ -39,6 +41,7 @@ export async function signUp(
   const email = normaliseEmail(input.email);
   const name = requireName(input.name, "name");
   const accountName = requireName(input.accountName, "account_name");
+  checkPassword(input.password, "password", [name, email, accountName]);
   const user = { id: newId("user"), email, name, password_hash: await deps.passwords.hash(input.password) };
   return mutateAs(db, call, async (tx) => {
     const inserted = await tx
@@ -70,22 +73,48 @@ export async function logIn(
     .select(["id", "password_hash"])
     .where("email", "=", normaliseEmail(input.email))
     .executeTakeFirst();
-  const right = await deps.passwords.check(user?.password_hash, input.password);
-  if (!user || !right)
-    throw new DomainError("INVALID_CREDENTIALS", "the e-mail address or the password is wrong");
+  const right = await deps.passwords.check(user?.password_hash ?? undefined, input.password);
+  if (!user || !right) throw wrongCredentials();
   return mutateAs(db, call, async (tx) => {
+    // Checking takes a while. Locked: a change of the password either comes first, or ends this session too.
+    const unchanged = await tx
+      .selectFrom("user")
+      .select("id")
+      .where("id", "=", user.id)
+      .where("password_hash", "=", user.password_hash)
+      .forShare()
+      .executeTakeFirst();
+    if (!unchanged) throw wrongCredentials();
     const minted = await insertSession(tx, deps, user.id);
-    const events = await inEveryAccount(tx, user.id, minted.id, "after");
+    const events = await inEveryAccount(tx, user.id, {
+      resourceType: "session",
+      resourceId: minted.id,
+      after: { session_id: minted.id },
+    });
     return { result: { token: minted.token, accounts: await accountsOfUser(tx, user.id) }, events };
   });
 }
 
-/** Ends the session that asks. */
-export function logOut(db: Db, user: UserCaller): Promise<void> {
+/** Ends the session that asks. A token of an outside issuer is no session: it ends when it says. */
+export async function logOut(db: Db, user: UserCaller): Promise<void> {
+  const { sessionId } = user;
+  if (sessionId === undefined) throw endsByItself(user.outside?.endsAt);
   return mutateAs(db, user.call, async (tx) => {
-    const events = await endSession(tx, user.sessionId, user.userId);
+    const events = await endSession(tx, sessionId, user.userId);
     return { result: undefined, events };
   });
+}
+
+/** The refusal to end a single token of an outside issuer. */
+export function endsByItself(endsAt: Date | undefined): DomainError {
+  const at = endsAt?.toISOString() ?? "";
+  return new DomainError(
+    "WRONG_STATE",
+    `a token of an outside issuer cannot be ended here: it ends at ${at}`,
+    {
+      ends_at: at,
+    },
+  );
 }
 
 /** Ends a session, and says what that changed: an event in every account that it opened. */
@@ -96,10 +125,13 @@ export async function endSession(tx: Tx, sessionId: string, userId: string) {
     .where("id", "=", sessionId)
     .where("ended_at", "is", null)
     .executeTakeFirst();
-  return ended.numUpdatedRows > 0n ? inEveryAccount(tx, userId, sessionId, "before") : [];
+  if (ended.numUpdatedRows === 0n) return [];
+  const before = { session_id: sessionId };
+  return inEveryAccount(tx, userId, { resourceType: "session", resourceId: sessionId, before });
 }
 
-async function insertSession(
+/** Starts a session of a user. Its token is shown once. */
+export async function insertSession(
   tx: Tx,
   deps: SessionDeps,
   userId: string,
@@ -118,8 +150,11 @@ async function insertSession(
   return { ...minted, id };
 }
 
-// A session opens every account of its user: each of them gets to know when one begins or ends.
-async function inEveryAccount(tx: Tx, userId: string, sessionId: string, side: "before" | "after") {
+/**
+ * The events of a change of a user or a session, one in each account of the user: every one of them gets to know, under
+ * the user's profile there.
+ */
+export async function inEveryAccount(tx: Tx, userId: string, change: Change): Promise<(Change & Actor)[]> {
   const memberships = await tx
     .selectFrom("membership")
     .select(["account_id", "profile_id"])
@@ -128,8 +163,10 @@ async function inEveryAccount(tx: Tx, userId: string, sessionId: string, side: "
   return memberships.map((membership) => ({
     accountId: membership.account_id,
     profileId: membership.profile_id,
-    resourceType: "session",
-    resourceId: sessionId,
-    [side]: { session_id: sessionId },
+    ...change,
   }));
+}
+
+function wrongCredentials(): DomainError {
+  return new DomainError("INVALID_CREDENTIALS", "the e-mail address or the password is wrong");
 }

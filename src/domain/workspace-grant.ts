@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Tx } from "../db/connect.ts";
+import type { Db, Tx } from "../db/connect.ts";
 import { DomainError, notFound } from "./error.ts";
 import type { Caller } from "./principal.ts";
 
@@ -14,23 +14,11 @@ export async function insertGrants(
   workspaceIds: readonly string[],
 ): Promise<string[]> {
   if (workspaceIds.length === 0) return [];
-  // Locked against archiving, in one order, so that two such changes never wait for each other.
-  const found = await tx
-    .selectFrom("workspace")
-    .select(["id", "archived_at"])
-    .where("account_id", "=", caller.accountId)
-    .where("id", "in", workspaceIds)
-    .orderBy("id")
-    .forShare()
-    .execute();
-  if (found.length < new Set(workspaceIds).size) throw notFound("workspace");
-  const archived = found.find((workspace) => workspace.archived_at);
-  if (archived)
-    throw new DomainError("WORKSPACE_ARCHIVED", "the workspace is archived", { workspace_id: archived.id });
+  const found = await liveWorkspaces(tx, caller.accountId, workspaceIds);
   const inserted = await tx
     .insertInto("workspace_grant")
     .values(
-      found.map(({ id }) => ({
+      found.map((id) => ({
         account_id: caller.accountId,
         workspace_id: id,
         profile_id: profileId,
@@ -41,6 +29,35 @@ export async function insertGrants(
     .returning("workspace_id")
     .execute();
   return inserted.map((row) => row.workspace_id);
+}
+
+/**
+ * The ids of some workspaces that are the account's own and live. One that is missing or archived is refused, or with
+ * `skip` left out.
+ */
+export async function liveWorkspaces(
+  tx: Tx,
+  accountId: string,
+  workspaceIds: readonly string[],
+  otherwise: "refuse" | "skip" = "refuse",
+): Promise<string[]> {
+  if (workspaceIds.length === 0) return [];
+  // Locked against archiving, in one order, so that two such changes never wait for each other.
+  const found = await tx
+    .selectFrom("workspace")
+    .select(["id", "archived_at"])
+    .where("account_id", "=", accountId)
+    .where("id", "in", workspaceIds)
+    .orderBy("id")
+    .forShare()
+    .execute();
+  const live = found.filter((workspace) => workspace.archived_at === null);
+  if (otherwise === "refuse" && live.length < new Set(workspaceIds).size) {
+    const archived = found.find((workspace) => workspace.archived_at !== null);
+    if (!archived) throw notFound("workspace");
+    throw new DomainError("WORKSPACE_ARCHIVED", "the workspace is archived", { workspace_id: archived.id });
+  }
+  return live.map((workspace) => workspace.id);
 }
 
 /** Takes a workspace from a profile. Returns whether it had been granted. */
@@ -60,7 +77,7 @@ export async function deleteGrant(
 }
 
 /** The ids of the workspaces that a profile may enter. Archived ones are closed for good: nobody holds them. */
-export async function liveGrantsTo(tx: Tx, accountId: string, profileId: string): Promise<string[]> {
+export async function liveGrantsTo(tx: Db, accountId: string, profileId: string): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select w.id from workspace_grant g
     join workspace w on w.account_id = g.account_id and w.id = g.workspace_id

@@ -3,11 +3,13 @@ import type { Db, Tx } from "../db/connect.ts";
 import { lockApiKey } from "./api-key.ts";
 import { grantToKey, takeFromKey } from "./api-key-workspace.ts";
 import type { Change } from "./audit-event.ts";
-import { DomainError, notFound } from "./error.ts";
+import { DomainError, invalidField, notFound } from "./error.ts";
 import { assertHolds } from "./escalation.ts";
+import { createInvite, type Invite, type InviteDeps } from "./invite.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
-import type { Caller, ProfileRef } from "./principal.ts";
+import { type Caller, type ProfileRef, requirePermission } from "./principal.ts";
+import { normaliseEmail } from "./text.ts";
 import { findWorkspace } from "./workspace.ts";
 import { deleteGrant, insertGrants } from "./workspace-grant.ts";
 
@@ -37,12 +39,56 @@ export async function listWorkspaceMembers(
   return page(query, "g.profile_id", input, (member) => member.id);
 }
 
-/** Grants a workspace to a profile. The caller must be able to enter it. */
-export function addWorkspaceMember(
+/** Who gets a workspace: a profile, or a person by e-mail address, invited with a role where they are no member. */
+export interface NewMember extends WorkspaceMembership {
+  email: string;
+  role: string;
+}
+
+/** What adding a member made: a grant, or an invite. */
+export interface AddedMember {
+  member?: WorkspaceMember;
+  invite?: Invite;
+}
+
+/** Grants a workspace to a profile or to the person with an e-mail address. The caller must be able to enter it. */
+export async function addWorkspaceMember(
   db: Db,
   caller: Caller,
-  input: WorkspaceMembership,
-): Promise<WorkspaceMember> {
+  deps: InviteDeps,
+  input: NewMember,
+): Promise<AddedMember> {
+  if ((input.profileId === "") === (input.email === "")) {
+    throw invalidField("profile_id", "expected either a profile_id or an email");
+  }
+  if (input.email === "") return { member: await addProfile(db, caller, input) };
+  const profileId = await memberByEmail(db, caller, deps, input.email);
+  if (profileId !== undefined) return { member: await addProfile(db, caller, { ...input, profileId }) };
+  requirePermission(caller, "invites:write");
+  await findWorkspace(db, caller, input.workspaceId);
+  const { email, role, workspaceId } = input;
+  const request = { requestId: "", email, role: role || "viewer", workspaceIds: [workspaceId] };
+  return { invite: await createInvite(db, caller, deps, request) };
+}
+
+// An address that nobody proved stands for nobody, unless this deployment sends no mail that could prove one.
+async function memberByEmail(
+  db: Db,
+  caller: Caller,
+  deps: InviteDeps,
+  email: string,
+): Promise<string | undefined> {
+  const member = await db
+    .selectFrom("membership")
+    .innerJoin("user", "user.id", "membership.user_id")
+    .select(["membership.profile_id", "user.email_proven_at"])
+    .where("membership.account_id", "=", caller.accountId)
+    .where("user.email", "=", normaliseEmail(email))
+    .executeTakeFirst();
+  return member && (member.email_proven_at || !deps.mailer.delivers) ? member.profile_id : undefined;
+}
+
+function addProfile(db: Db, caller: Caller, input: WorkspaceMembership): Promise<WorkspaceMember> {
   return mutate(db, caller, async (tx) => {
     const profile = await findMember(tx, caller, input);
     const events = await grant(tx, caller, profile, input.workspaceId);

@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
+import { requireRoom } from "./entitlement.ts";
 import { DomainError, notFound } from "./error.ts";
 import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
@@ -55,6 +56,7 @@ export async function createWorkspace(db: Db, caller: Caller, input: NewWorkspac
     db,
     caller,
     async (tx) => {
+      await requireRoom(tx, caller, "max_workspaces");
       const row = await tx
         .insertInto("workspace")
         .values({

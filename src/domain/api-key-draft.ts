@@ -1,0 +1,86 @@
+import type { Tx } from "../db/connect.ts";
+import type { ApiKeyKind, Environment, WorkspaceScope } from "../db/schema.ts";
+import type { NewApiKey } from "./api-key-create.ts";
+import {
+  assertWithinOwnList,
+  developerOwner,
+  type KeyOwner,
+  ownedHandover,
+  serviceOwner,
+} from "./api-key-owner.ts";
+import { DomainError, invalidField, invalidFields } from "./error.ts";
+import { assertHolds } from "./escalation.ts";
+import type { ParsePermissions } from "./permission-vocabulary.ts";
+import { type Caller, requirePermissionOrOwn } from "./principal.ts";
+import { nameViolations } from "./text.ts";
+import type { TokenKind } from "./token.ts";
+
+/** What a new key will be, with every default in place. */
+export interface Draft {
+  kind: ApiKeyKind;
+  tokenKind: TokenKind;
+  environment: Environment | null;
+  workspaceScope: WorkspaceScope;
+  permissions: string[];
+  expiresAt: Date | null;
+}
+
+/** Fills in what the request leaves out, by kind. Refuses what does not go together; asks no database. */
+export function draft(caller: Caller, parsePermissions: ParsePermissions, input: NewApiKey): Draft {
+  if (input.rateLimits > 0) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
+  const kind = input.kind ?? "application";
+  requirePermissionOrOwn(caller, "api_keys:write", kind === "developer" && caller.kind === "user");
+  if (kind !== "application" && input.environment) {
+    throw invalidField("spec.environment", "expected none: only application keys have an environment");
+  }
+  if (kind === "service" && !input.serviceAccountId) {
+    throw invalidField("spec.service_account_id", "expected the service account that owns the key");
+  }
+  if (kind !== "service" && input.serviceAccountId) {
+    throw invalidField(
+      "spec.service_account_id",
+      "expected none: only service keys belong to a service account",
+    );
+  }
+  // At its creation, an empty list of an owned key is all that its owner may do.
+  const asked = kind !== "application" && input.permissions.length === 0 ? ["*"] : input.permissions;
+  const { permissions, violations } = parsePermissions(asked, "spec.permissions");
+  violations.unshift(...nameViolations(input.name));
+  if (violations.length > 0) throw invalidFields(violations);
+  const environment = kind === "application" ? (input.environment ?? "live") : null;
+  const workspaceScope = input.workspaceScope ?? (kind === "application" ? "selected" : "all");
+  const tokenKind = environment ?? (kind === "service" ? "svc" : "dev");
+  const expiresAt = input.expiresAt ?? null;
+  if (workspaceScope === "all" && input.workspaceIds.length > 0) throw takesNoGrants();
+  return { kind, tokenKind, environment, workspaceScope, permissions, expiresAt };
+}
+
+/** Refuses a draft that would hand the caller more than they hold. Returns who will own the key, where somebody does. */
+export async function judgeDraft(
+  tx: Tx,
+  caller: Caller,
+  key: Draft,
+  input: Pick<NewApiKey, "serviceAccountId" | "workspaceIds">,
+): Promise<KeyOwner | undefined> {
+  const { environment, expiresAt, permissions, workspaceScope } = key;
+  const { workspaceIds } = input;
+  if (key.kind === "application") {
+    assertHolds(caller, { permissions, workspaceScope, workspaceIds, environment, expiresAt });
+    return undefined;
+  }
+  const owner =
+    key.kind === "service"
+      ? await serviceOwner(tx, caller, input.serviceAccountId)
+      : await developerOwner(tx, caller);
+  const handover = ownedHandover(owner.rights, permissions, workspaceScope, workspaceIds);
+  assertHolds(caller, { ...handover, environment, expiresAt });
+  await assertWithinOwnList(tx, caller, owner.profileId, permissions);
+  return owner;
+}
+
+/** The refusal of grants to a key that enters every workspace anyway. */
+export function takesNoGrants(): DomainError {
+  return new DomainError("WRONG_STATE", "a key of scope WORKSPACE_SCOPE_ALL takes no grants", {
+    workspace_scope: "WORKSPACE_SCOPE_ALL",
+  });
+}

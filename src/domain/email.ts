@@ -1,0 +1,55 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import { isUniqueViolation } from "../db/errors.ts";
+import { DomainError } from "./error.ts";
+import { mutateAs } from "./mutation.ts";
+import { endOtps, mailOtp, type OtpDeps, useOtp } from "./otp.ts";
+import type { Passwords } from "./password.ts";
+import { requirePassword } from "./password-change.ts";
+import type { Call, UserCaller } from "./principal.ts";
+import { inEveryAccount } from "./session.ts";
+import { normaliseEmail } from "./text.ts";
+
+/**
+ * Mails a token to the new address of the signed-in user. Nothing changes until it comes back, and whether the address
+ * has a user already is not told here.
+ */
+export async function changeEmail(
+  db: Db,
+  user: UserCaller,
+  deps: OtpDeps & { passwords: Passwords },
+  input: { email: string; password: string },
+): Promise<void> {
+  await requirePassword(db, user, deps.passwords, input.password);
+  const email = normaliseEmail(input.email);
+  await mailOtp(db, user.call, deps, { userId: user.userId, purpose: "prove_email", email });
+}
+
+/** Gives a user the address that a mailed token proves, once. */
+export async function proveEmail(db: Db, call: Call, deps: OtpDeps, token: string): Promise<void> {
+  await mutateAs(db, call, async (tx) => {
+    const { userId, email } = await useOtp(tx, deps, token, "prove_email");
+    // Tokens that were mailed to the address as it was are no good at the new one.
+    await endOtps(tx, userId);
+    await setEmail(tx, userId, email, deps.mailer.delivers);
+    await sql`
+      update profile set email = ${email}
+      from membership m
+      where m.user_id = ${userId} and m.profile_id = profile.id`.execute(tx);
+    const change = { resourceType: "user", resourceId: userId, after: { email: "changed" } };
+    return { result: undefined, events: await inEveryAccount(tx, userId, change) };
+  });
+}
+
+// Where mail does not leave the house, nothing is proven; what was proven of another address is not taken along.
+async function setEmail(tx: Tx, userId: string, email: string, proven: boolean): Promise<void> {
+  const provenAt = proven
+    ? sql<Date>`clock_timestamp()`
+    : sql<Date | null>`case when email = ${email} then email_proven_at end`;
+  try {
+    await tx.updateTable("user").set({ email, email_proven_at: provenAt }).where("id", "=", userId).execute();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new DomainError("ALREADY_EXISTS", "this e-mail address has another user", { field: "email" });
+  }
+}

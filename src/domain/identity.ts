@@ -1,0 +1,104 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import type { Actor, Change } from "./audit-event.ts";
+import { newId } from "./id.ts";
+import { mutateAs } from "./mutation.ts";
+import { claimedRights, type Identity, type Newcomer, speaksFor } from "./outside-issuer.ts";
+import type { Call } from "./principal.ts";
+
+/**
+ * Makes the user of an outside identity, once however many calls come at a time; and where its token claims a role that
+ * counts in an account, a guest's profile there, under which what they do is recorded. What is made gives no right.
+ */
+export function welcome(db: Db, call: Call, newcomer: Newcomer): Promise<void> {
+  return mutateAs(db, call, async (tx) => {
+    const user = await ensureUser(tx, newcomer.identity);
+    const events = await makeGuest(tx, newcomer, user);
+    return { result: undefined, events };
+  });
+}
+
+interface IdentityUser {
+  id: string;
+  name: string;
+  email: string | null;
+}
+
+async function ensureUser(tx: Tx, identity: Identity): Promise<IdentityUser> {
+  const known = await lockUser(tx, identity.id);
+  if (known) return known;
+  const user = { id: newId("user"), name: identity.name, email: null };
+  await tx.insertInto("user").values(user).execute();
+  const { id, issuer, subject } = identity;
+  // Waits for whoever came at the same moment.
+  const made = await tx
+    .insertInto("identity")
+    .values({ id, issuer, subject, user_id: user.id })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  if (made.numInsertedOrUpdatedRows === 1n) return user;
+  await tx.deleteFrom("user").where("id", "=", user.id).execute();
+  const theirs = await lockUser(tx, identity.id);
+  if (!theirs) throw new Error("an identity came and went");
+  return theirs;
+}
+
+// One at a time for each identity: it becomes no two guests.
+function lockUser(tx: Tx, identityId: string): Promise<IdentityUser | undefined> {
+  return tx
+    .selectFrom("identity")
+    .innerJoin("user", "user.id", "identity.user_id")
+    .select(["user.id", "user.name", "user.email"])
+    .where("identity.id", "=", identityId)
+    .forUpdate("identity")
+    .executeTakeFirst();
+}
+
+async function makeGuest(
+  tx: Tx,
+  { identity, scope, accountId, claimed }: Newcomer,
+  user: IdentityUser,
+): Promise<(Change & Actor)[]> {
+  if (accountId === "" || claimed.roles.length === 0) return [];
+  const account = await tx
+    .selectFrom("account")
+    .select(["id", "platform"])
+    .where("id", "=", accountId)
+    .where("suspended_at", "is", null)
+    .where("deleted_at", "is", null)
+    // It is not purged meanwhile.
+    .forShare()
+    .executeTakeFirst();
+  if (!account || !speaksFor(scope, account)) return [];
+  const roles = await tx.selectFrom("role").selectAll().where("account_id", "=", accountId).execute();
+  if (!claimedRights(claimed, roles)) return [];
+  const { rows } = await sql`
+    select from membership where user_id = ${user.id} and account_id = ${accountId}
+    union all
+    select from guest where identity_id = ${identity.id} and account_id = ${accountId}`.execute(tx);
+  if (rows.length > 0) return [];
+  const profile = {
+    id: newId("prof"),
+    account_id: accountId,
+    type: "user" as const,
+    name: user.name,
+    email: user.email ?? "",
+  };
+  await tx
+    .insertInto("profile")
+    .values({ ...profile, user_id: user.id })
+    .execute();
+  await tx
+    .insertInto("guest")
+    .values({ account_id: accountId, identity_id: identity.id, profile_id: profile.id })
+    .execute();
+  return [
+    {
+      accountId,
+      profileId: profile.id,
+      resourceType: "profile",
+      resourceId: profile.id,
+      after: { name: user.name, issuer: identity.issuer },
+    },
+  ];
+}

@@ -1,0 +1,255 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import { type Account, getAccountById } from "./account.ts";
+import type { Actor, Change } from "./audit-event.ts";
+import { DomainError, invalidField } from "./error.ts";
+import { endGuest } from "./guest.ts";
+import { newId } from "./id.ts";
+import { alreadyUsed, type Invite } from "./invite.ts";
+import { mutateAs } from "./mutation.ts";
+import { requireSpeaksFor } from "./outside-user.ts";
+import { checkPassword } from "./password-strength.ts";
+import type { Call, ProfileRef, UserCaller } from "./principal.ts";
+import { assertStillHeld, rightsOfProfile } from "./rights.ts";
+import { roleHandover } from "./role-reference.ts";
+import { insertSession, type SessionDeps } from "./session.ts";
+import { requireName } from "./text.ts";
+import { hashToken, parseToken, sameHash } from "./token.ts";
+import { liveWorkspaces } from "./workspace-grant.ts";
+
+/** Who accepts: somebody signed in, or nobody yet, with what makes them a user. */
+export interface Acceptance {
+  id: string;
+  token: string;
+  name: string;
+  password: string;
+}
+
+/** What an acceptance answers. `token` is empty where the caller was signed in. */
+export interface Accepted {
+  account: Account;
+  profile: ProfileRef;
+  token: string;
+}
+
+/**
+ * Accepts an invite, once. It never opens an existing user's session and never sets their password: without a sign-in it
+ * only makes a user, and where the address has one it is `LOGIN_REQUIRED`. What it gives is judged again by what its
+ * maker holds now.
+ */
+export async function acceptInvite(
+  db: Db,
+  call: Call,
+  user: UserCaller | undefined,
+  deps: SessionDeps & { tokenPrefix: string },
+  input: Acceptance,
+): Promise<Accepted> {
+  const parsed = parseToken(deps.tokenPrefix, input.token);
+  if (parsed?.kind !== "inv" || parsed.id !== input.id) throw unknownInvite();
+  const hash = hashToken(input.token);
+  await refuseUnknown(db, input.id, hash, user);
+  const newcomer = user ? undefined : await makeNewcomer(deps, input);
+  return mutateAs(db, call, async (tx) => {
+    const invite = await lockInvite(tx, input.id, hash);
+    // A workspace that was archived since is not given.
+    const workspaceIds = await liveWorkspaces(tx, invite.account_id, invite.workspace_ids, "skip");
+    const role = await judgeInvite(tx, invite, workspaceIds, user);
+    const person = user
+      ? await requireSameEmail(tx, user.userId, invite)
+      : await insertUser(tx, invite, newcomer);
+    const profile = await join(tx, invite, { roleId: role.id, workspaceIds }, person);
+    await tx
+      .updateTable("invite")
+      .set({ accepted_at: sql<Date>`clock_timestamp()`, accepted_by: profile.id })
+      .where("id", "=", invite.id)
+      .execute();
+    const token = user ? "" : (await insertSession(tx, deps, person.id)).token;
+    const account = await getAccountById(tx, invite.account_id);
+    return { result: { account, profile, token }, events: [accepted(invite, profile, workspaceIds)] };
+  });
+}
+
+type StoredInvite = Omit<Invite, "maker" | "token">;
+
+// Hashing a password is dear: only for who holds a token that can still be used.
+async function refuseUnknown(db: Db, id: string, hash: Buffer, user: UserCaller | undefined): Promise<void> {
+  const invite = requirePending(await selectInvite(db, id).executeTakeFirst(), hash);
+  if (user) return;
+  const known = await db.selectFrom("user").select("id").where("email", "=", invite.email).executeTakeFirst();
+  if (known) throw loginRequired();
+}
+
+async function makeNewcomer(deps: SessionDeps, input: Acceptance) {
+  const name = requireName(input.name, "name");
+  if (input.password === "") throw invalidField("password", "expected 10 to 128 characters");
+  checkPassword(input.password, "password", [name]);
+  return { name, passwordHash: await deps.passwords.hash(input.password) };
+}
+
+async function lockInvite(tx: Tx, id: string, hash: Buffer) {
+  return requirePending(await selectInvite(tx, id).forUpdate().executeTakeFirst(), hash);
+}
+
+function selectInvite(db: Db, id: string) {
+  return db
+    .selectFrom("invite")
+    .selectAll()
+    .select(sql<boolean>`expires_at <= clock_timestamp()`.as("expired"))
+    .where("id", "=", id);
+}
+
+function requirePending(invite: StoredInvite | undefined, hash: Buffer): StoredInvite {
+  if (!invite || !sameHash(invite.hash, hash)) throw unknownInvite();
+  if (invite.accepted_at || invite.revoked_at) {
+    throw alreadyUsed(invite.accepted_at ? "the invite was accepted" : "the invite was taken back", {
+      invite_id: invite.id,
+    });
+  }
+  if (invite.expired) throw alreadyUsed("the invite has expired", { invite_id: invite.id });
+  return invite;
+}
+
+async function judgeInvite(
+  tx: Tx,
+  invite: StoredInvite,
+  workspaceIds: string[],
+  user: UserCaller | undefined,
+) {
+  const account = await getAccountById(tx, invite.account_id);
+  if (user) requireSpeaksFor(user, account);
+  if (account.suspended_at || account.deleted_at) {
+    throw new DomainError("ACCOUNT_SUSPENDED", "the account is suspended", { account_id: account.id });
+  }
+  const role = await tx
+    .selectFrom("role")
+    .selectAll()
+    .where("account_id", "=", invite.account_id)
+    .where("id", "=", invite.role_id)
+    .executeTakeFirstOrThrow();
+  const rights = await rightsOfProfile(tx, invite.account_id, invite.created_by);
+  const handover = { ...roleHandover(role), workspaceIds };
+  assertStillHeld(rights, handover, role.builtin === "owner");
+  return role;
+}
+
+async function requireSameEmail(
+  tx: Tx,
+  userId: string,
+  { email, mailed }: Pick<StoredInvite, "email" | "mailed">,
+) {
+  // Locked, so that nobody joins while they are erased.
+  const user = await tx
+    .selectFrom("user")
+    .selectAll()
+    .where("id", "=", userId)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  if (user.deleted_at) throw loginRequired();
+  if (user.email === null) return takeEmail(tx, user, { email, mailed });
+  if (user.email !== email) {
+    throw new DomainError("LOGIN_REQUIRED", "sign in as the user of the invited e-mail address");
+  }
+  // The token came by mail to this very address.
+  if (mailed && !user.email_proven_at) {
+    await tx
+      .updateTable("user")
+      .set({ email_proven_at: sql<Date>`clock_timestamp()` })
+      .where("id", "=", userId)
+      .execute();
+  }
+  return { id: user.id, name: user.name, email };
+}
+
+// Somebody of an outside issuer has no address yet: like a newcomer, they get the one that the invite was sent to, if
+// nobody has it.
+async function takeEmail(
+  tx: Tx,
+  user: { id: string; name: string },
+  { email, mailed }: Pick<StoredInvite, "email" | "mailed">,
+) {
+  const taken = await tx.selectFrom("user").select("id").where("email", "=", email).executeTakeFirst();
+  if (taken) throw loginRequired();
+  await tx
+    .updateTable("user")
+    .set({ email, ...(mailed && { email_proven_at: sql<Date>`clock_timestamp()` }) })
+    .where("id", "=", user.id)
+    .execute();
+  return { id: user.id, name: user.name, email };
+}
+
+async function insertUser(
+  tx: Tx,
+  invite: StoredInvite,
+  newcomer: { name: string; passwordHash: string } | undefined,
+) {
+  if (!newcomer) throw loginRequired();
+  const id = newId("user");
+  const made = await tx
+    .insertInto("user")
+    .values({
+      id,
+      email: invite.email,
+      name: newcomer.name,
+      password_hash: newcomer.passwordHash,
+      // Proven only by a token that was mailed to it.
+      ...(invite.mailed && { email_proven_at: sql<Date>`clock_timestamp()` }),
+    })
+    .onConflict((conflict) => conflict.column("email").doNothing())
+    .executeTakeFirst();
+  if (made.numInsertedOrUpdatedRows === 0n) throw loginRequired();
+  return { id, name: newcomer.name, email: invite.email };
+}
+
+async function join(
+  tx: Tx,
+  invite: StoredInvite,
+  given: { roleId: string; workspaceIds: string[] },
+  person: { id: string; name: string; email: string },
+): Promise<ProfileRef> {
+  const account = { account_id: invite.account_id };
+  const profile: ProfileRef = { id: newId("prof"), type: "user", name: person.name, email: person.email };
+  await endGuest(tx, invite.account_id, person.id);
+  await tx
+    .insertInto("profile")
+    .values({ ...account, ...profile, user_id: person.id })
+    .execute();
+  const joined = await tx
+    .insertInto("membership")
+    .values({ ...account, user_id: person.id, profile_id: profile.id, role_id: given.roleId })
+    .onConflict((conflict) => conflict.columns(["user_id", "account_id"]).doNothing())
+    .executeTakeFirst();
+  if (joined.numInsertedOrUpdatedRows === 0n) {
+    throw new DomainError("ALREADY_EXISTS", "you are a member already", { id: invite.account_id });
+  }
+  if (given.workspaceIds.length > 0) {
+    const grants = given.workspaceIds.map((workspace_id) => ({
+      ...account,
+      workspace_id,
+      profile_id: profile.id,
+      created_by: invite.created_by,
+    }));
+    await tx.insertInto("workspace_grant").values(grants).execute();
+  }
+  return profile;
+}
+
+function accepted(invite: StoredInvite, profile: ProfileRef, workspaceIds: string[]): Change & Actor {
+  return {
+    accountId: invite.account_id,
+    profileId: profile.id,
+    resourceType: "invite",
+    resourceId: invite.id,
+    after: { profile_id: profile.id, role_id: invite.role_id, workspace_ids: workspaceIds },
+  };
+}
+
+function unknownInvite(): DomainError {
+  return new DomainError("NOT_FOUND", "invite not found, or its token is wrong");
+}
+
+function loginRequired(): DomainError {
+  return new DomainError(
+    "LOGIN_REQUIRED",
+    "the invited e-mail address has a user: sign in, and accept again",
+  );
+}

@@ -1,0 +1,105 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import type { Mint } from "./api-key-create.ts";
+import { DomainError } from "./error.ts";
+import { newId } from "./id.ts";
+import { alreadyUsed } from "./invite.ts";
+import type { Mailer } from "./mail.ts";
+import { mutateAs } from "./mutation.ts";
+import type { Call } from "./principal.ts";
+import { inEveryAccount } from "./session.ts";
+import { hashToken, parseToken } from "./token.ts";
+
+/** What mailed single-use tokens depend on. */
+export interface OtpDeps {
+  mint: Mint;
+  mailer: Mailer;
+  tokenPrefix: string;
+}
+
+/** What a mailed token is for. */
+export type OtpPurpose = "reset_password" | "prove_email";
+
+const lifetime = sql`interval '1 hour'`;
+const subjects: Record<OtpPurpose, string> = {
+  reset_password: "Set a new password",
+  prove_email: "Prove your e-mail address",
+};
+
+/** Mails a token that works once, within an hour. Earlier ones for the same purpose end. */
+export async function mailOtp(
+  db: Db,
+  call: Call,
+  deps: OtpDeps,
+  input: { userId: string; purpose: OtpPurpose; email: string },
+): Promise<void> {
+  const id = newId("otp");
+  const minted = deps.mint("otp", id);
+  await mutateAs(db, call, async (tx) => {
+    // Locked, so that of two that are asked for at once the second ends the first.
+    await tx
+      .selectFrom("user")
+      .select("id")
+      .where("id", "=", input.userId)
+      .forNoKeyUpdate()
+      .executeTakeFirstOrThrow();
+    await endOtps(tx, input.userId, input.purpose);
+    await tx
+      .insertInto("otp")
+      .values({
+        id,
+        user_id: input.userId,
+        purpose: input.purpose,
+        email: input.email,
+        hash: minted.hash,
+        expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
+      })
+      .execute();
+    const change = { resourceType: "user", resourceId: input.userId, after: { requested: input.purpose } };
+    return { result: undefined, events: await inEveryAccount(tx, input.userId, change) };
+  });
+  await deps.mailer.send({
+    to: input.email,
+    subject: subjects[input.purpose],
+    text: `${subjects[input.purpose]} with this token, which works once, within an hour:\n\n${minted.token}\n\nIf you did not ask for it, do nothing.\n`,
+  });
+}
+
+/** Ends the unused tokens that were mailed for a user: those for one purpose, or all. */
+export async function endOtps(tx: Tx, userId: string, purpose?: OtpPurpose): Promise<void> {
+  let unused = tx.deleteFrom("otp").where("user_id", "=", userId).where("used_at", "is", null);
+  if (purpose) unused = unused.where("purpose", "=", purpose);
+  await unused.execute();
+}
+
+/** Uses a mailed token up, and says whose it was. A used one is told as used, to who holds it. */
+export async function useOtp(
+  tx: Tx,
+  deps: Pick<OtpDeps, "tokenPrefix">,
+  token: string,
+  purpose: OtpPurpose,
+): Promise<{ userId: string; email: string }> {
+  const parsed = parseToken(deps.tokenPrefix, token);
+  if (parsed?.kind !== "otp") throw unknownToken();
+  const otp = await tx
+    .selectFrom("otp")
+    .select(["user_id", "email", "used_at", sql<boolean>`expires_at <= clock_timestamp()`.as("expired")])
+    .where("id", "=", parsed.id)
+    .where("hash", "=", hashToken(token))
+    .where("purpose", "=", purpose)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!otp) throw unknownToken();
+  if (otp.used_at) throw alreadyUsed("the token was used");
+  if (otp.expired) throw alreadyUsed("the token has expired: ask for another one");
+  await tx
+    .updateTable("otp")
+    .set({ used_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", parsed.id)
+    .execute();
+  return { userId: otp.user_id, email: otp.email };
+}
+
+function unknownToken(): DomainError {
+  return new DomainError("INVALID_CREDENTIALS", "the token is unknown, wrong or malformed");
+}

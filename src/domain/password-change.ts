@@ -1,0 +1,98 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import { DomainError } from "./error.ts";
+import { mutateAs } from "./mutation.ts";
+import { endOtps, mailOtp, type OtpDeps, useOtp } from "./otp.ts";
+import type { Passwords } from "./password.ts";
+import { checkPassword } from "./password-strength.ts";
+import type { Call, UserCaller } from "./principal.ts";
+import { inEveryAccount } from "./session.ts";
+import { endSessions } from "./session-list.ts";
+import { normaliseEmail } from "./text.ts";
+
+/** Changes the password of the signed-in user and ends all their other sessions, and every token that was mailed. */
+export async function changePassword(
+  db: Db,
+  user: UserCaller,
+  passwords: Passwords,
+  input: { oldPassword: string; newPassword: string },
+): Promise<void> {
+  const stored = await requirePassword(db, user, passwords, input.oldPassword);
+  checkPassword(input.newPassword, "new_password", [stored.name, stored.email ?? ""]);
+  const hash = await passwords.hash(input.newPassword);
+  await mutateAs(db, user.call, async (tx) => {
+    // Whoever changed it in the meantime knew the old one too: only one of them wins.
+    const changed = await tx
+      .updateTable("user")
+      .set({ password_hash: hash })
+      .where("id", "=", user.userId)
+      .where("password_hash", "=", stored.password_hash)
+      .executeTakeFirst();
+    if (changed.numUpdatedRows === 0n) throw wrongPassword();
+    const events = [
+      ...(await passwordChanged(tx, user.userId)),
+      ...(await endSessions(tx, user.userId, user.sessionId)),
+    ];
+    return { result: undefined, events };
+  });
+}
+
+/** Mails a single-use token to an address that has a user. Answers alike, and as late, for everybody. */
+export async function requestPasswordReset(db: Db, call: Call, deps: OtpDeps, email: string): Promise<void> {
+  const address = normaliseEmail(email);
+  const user = await db.selectFrom("user").select("id").where("email", "=", address).executeTakeFirst();
+  if (user) await mailOtp(db, call, deps, { userId: user.id, purpose: "reset_password", email: address });
+}
+
+/** Sets a password by a mailed token, once, and ends all sessions of the user. */
+export async function resetPassword(
+  db: Db,
+  call: Call,
+  deps: OtpDeps & { passwords: Passwords },
+  input: { token: string; password: string },
+): Promise<void> {
+  checkPassword(input.password, "password", []);
+  const hash = await deps.passwords.hash(input.password);
+  await mutateAs(db, call, async (tx) => {
+    const { userId, email } = await useOtp(tx, deps, input.token, "reset_password");
+    await tx
+      .updateTable("user")
+      .set({
+        password_hash: hash,
+        ...(deps.mailer.delivers && {
+          email_proven_at: sql<Date>`coalesce(email_proven_at, clock_timestamp())`,
+        }),
+      })
+      .where("id", "=", userId)
+      .where("email", "=", email)
+      .execute();
+    const events = [...(await passwordChanged(tx, userId)), ...(await endSessions(tx, userId))];
+    return { result: undefined, events };
+  });
+}
+
+/** Refuses whoever does not know the password of the signed-in user. Returns the user. */
+export async function requirePassword(db: Db, user: UserCaller, passwords: Passwords, password: string) {
+  const stored = await db
+    .selectFrom("user")
+    .select(["name", "email", "password_hash"])
+    .where("id", "=", user.userId)
+    .executeTakeFirstOrThrow();
+  const right = await passwords.check(stored.password_hash ?? undefined, password);
+  if (!right) throw wrongPassword();
+  return stored;
+}
+
+// Whoever had the old password may have asked for a token: to reset it again, or to move the user to their address.
+async function passwordChanged(tx: Tx, userId: string) {
+  await endOtps(tx, userId);
+  return inEveryAccount(tx, userId, {
+    resourceType: "user",
+    resourceId: userId,
+    after: { password: "changed" },
+  });
+}
+
+function wrongPassword(): DomainError {
+  return new DomainError("INVALID_CREDENTIALS", "the password is wrong");
+}

@@ -1,0 +1,35 @@
+import { type TranslationKeys, ZxcvbnFactory } from "@zxcvbn-ts/core";
+import { adjacencyGraphs, dictionary } from "@zxcvbn-ts/language-common";
+import { invalidField } from "./error.ts";
+
+// Fewer guesses than this, and an attacker who has the hash finds it in an afternoon.
+const minScore = 2;
+const estimator = new ZxcvbnFactory({ dictionary, graphs: adjacencyGraphs });
+
+/** Refuses a password that is easily guessed, with a reason. `personal`: words about the user that make it easier. */
+export function checkPassword(password: string, field: string, personal: string[]): void {
+  const { score, feedback } = estimator.check(password, personal);
+  if (score >= minScore) return;
+  const why = reasons[feedback.warning as keyof typeof reasons] ?? "a few unrelated words are better";
+  throw invalidField(field, `expected a password that is harder to guess: ${why}`);
+}
+
+// The estimator names its reasons by keys.
+const reasons: Record<keyof TranslationKeys["warnings"], string> = {
+  straightRow: "a row of the keyboard is easily guessed",
+  keyPattern: "a pattern on the keyboard is easily guessed",
+  simpleRepeat: 'a repeated character such as "aaa" is easily guessed',
+  extendedRepeat: 'a repeated pattern such as "abcabc" is easily guessed',
+  sequences: 'a sequence such as "abc" is easily guessed',
+  recentYears: "a recent year is easily guessed",
+  dates: "a date is easily guessed",
+  topTen: "this is one of the ten most used passwords",
+  topHundred: "this is one of the hundred most used passwords",
+  common: "this is a commonly used password",
+  similarToCommon: "this is much like a commonly used password",
+  wordByItself: "a single word is easily guessed",
+  namesByThemselves: "a name is easily guessed",
+  commonNames: "a common name is easily guessed",
+  userInputs: "what others know about you is easily guessed",
+  pwned: "this password was in a data breach",
+};

@@ -1,0 +1,178 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
+import type { BuiltinRole, ProfileType } from "../db/schema.ts";
+import { DomainError, notFound } from "./error.ts";
+import { assertHolds } from "./escalation.ts";
+import { forgetGuest, lockGuest } from "./guest.ts";
+import { type Page, type PageInput, page } from "./list.ts";
+import { endMembership } from "./membership-end.ts";
+import { mutate } from "./mutation.ts";
+import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "./principal.ts";
+import { findRole, roleHandover } from "./role-reference.ts";
+
+/** A profile with what its account says of it. */
+export interface AccountProfile extends ProfileRef {
+  account_id: string;
+  created_at: Date;
+  role_id: string | null;
+  role: string | null;
+  team_ids: string[];
+}
+
+/** Which profiles to list. `type` undefined: people and service accounts. */
+export interface ProfileFilter extends PageInput {
+  prefix: string;
+  query: string;
+  type: ProfileType | undefined;
+}
+
+/** Returns a profile of the caller's account. */
+export async function getProfile(db: Db, caller: Caller, id: string): Promise<AccountProfile> {
+  const profile = await selectProfiles(db, caller).where("p.id", "=", id).executeTakeFirst();
+  if (!profile) throw notFound("profile");
+  return profile;
+}
+
+/** Lists the profiles of the caller's account. */
+export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Promise<Page<AccountProfile>> {
+  const types = filter.type ? [filter.type] : (["user", "service_account"] as const);
+  let query = selectProfiles(db, caller).where("p.type", "in", types);
+  if (filter.prefix) query = query.where(sql<boolean>`starts_with(p.id, ${filter.prefix})`);
+  if (filter.query) {
+    query = query.where(
+      sql<boolean>`(strpos(lower(p.name), lower(${filter.query})) > 0 or strpos(p.email, lower(${filter.query})) > 0)`,
+    );
+  }
+  return page(query, "p.id", filter, (profile) => profile.id);
+}
+
+/** Takes a person out of the account, member or guest, for good. People may take themselves out. */
+export function removeProfile(db: Db, caller: Caller, id: string): Promise<void> {
+  const own = caller.kind === "user" && caller.profile.id === id;
+  requirePermissionOrOwn(caller, "profiles:manage", own);
+  return mutate(db, caller, async (tx) => {
+    const member = await lockPerson(tx, caller, id);
+    if (member.builtin === "owner") {
+      requireOwner(caller);
+      await refuseLastOwner(tx, caller.accountId, member.profile_id);
+    }
+    const before = await endMembership(tx, caller.accountId, member.profile_id);
+    return { result: undefined, events: [{ resourceType: "profile", resourceId: id, before }] };
+  });
+}
+
+/** Gives a person another role; a guest becomes a member by it. Nobody gives more than they hold; only owners make and change owners. */
+export function setProfileRole(
+  db: Db,
+  caller: Caller,
+  input: { id: string; role: string },
+): Promise<AccountProfile> {
+  return mutate(db, caller, async (tx) => {
+    const member = await lockPerson(tx, caller, input.id);
+    const role = await findRole(tx, caller.accountId, input.role, "role");
+    const unchanged = role.id === member.role_id;
+    if (unchanged) return { result: await getProfile(tx, caller, input.id), events: [] };
+    if (role.builtin === "owner" || member.builtin === "owner") requireOwner(caller);
+    if (member.builtin === "owner") await refuseLastOwner(tx, caller.accountId, member.profile_id);
+    assertHolds(caller, roleHandover(role));
+    if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);
+    else {
+      await tx
+        .updateTable("membership")
+        .set({ role_id: role.id })
+        .where("account_id", "=", caller.accountId)
+        .where("profile_id", "=", input.id)
+        .execute();
+    }
+    return {
+      result: await getProfile(tx, caller, input.id),
+      events: [
+        {
+          resourceType: "profile",
+          resourceId: input.id,
+          before: { role_id: member.role_id },
+          after: { role_id: role.id },
+        },
+      ],
+    };
+  });
+}
+
+/** Refuses to take away the last owner of an account. All owners are locked: of the last two, one stays. */
+export async function refuseLastOwner(tx: Tx, accountId: string, profileId: string): Promise<void> {
+  const owners = await tx
+    .selectFrom("membership")
+    .innerJoin("role", "role.id", "membership.role_id")
+    .select("membership.profile_id")
+    .where("membership.account_id", "=", accountId)
+    .where("role.builtin", "=", "owner")
+    .orderBy("membership.profile_id")
+    .forUpdate("membership")
+    .execute();
+  if (owners.every((owner) => owner.profile_id === profileId)) {
+    throw new DomainError("LAST_OWNER", "an account keeps at least one owner", { account_id: accountId });
+  }
+}
+
+// A member, or a guest of an outside issuer, who has no role of their own.
+async function lockPerson(tx: Tx, caller: Caller, profileId: string): Promise<Person> {
+  const person = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
+  const member = await lockMember(tx, caller, profileId);
+  const guest = member ?? (await lockGuest(tx, caller.accountId, profileId));
+  if (!guest) throw notFound("profile");
+  return { ...person, ...guest };
+}
+
+interface Person {
+  profile_id: string;
+  user_id: string;
+  role_id: string | null;
+  builtin: BuiltinRole | null;
+}
+
+async function makeMember(tx: Tx, accountId: string, person: Person, roleId: string): Promise<void> {
+  const { profile_id, user_id } = person;
+  await forgetGuest(tx, accountId, profile_id);
+  await tx
+    .insertInto("membership")
+    .values({ account_id: accountId, user_id, profile_id, role_id: roleId })
+    .execute();
+}
+
+function lockMember(tx: Tx, caller: Caller, profileId: string): Promise<Person | undefined> {
+  return tx
+    .selectFrom("membership")
+    .innerJoin("role", "role.id", "membership.role_id")
+    .select(["membership.profile_id", "membership.user_id", "membership.role_id", "role.builtin"])
+    .where("membership.account_id", "=", caller.accountId)
+    .where("membership.profile_id", "=", profileId)
+    .forUpdate("membership")
+    .executeTakeFirst();
+}
+
+function selectProfiles(db: Db, caller: Caller) {
+  return db
+    .selectFrom("profile as p")
+    .leftJoin("membership as m", "m.profile_id", "p.id")
+    .leftJoin("role as r", "r.id", "m.role_id")
+    .select([
+      "p.id",
+      "p.account_id",
+      "p.type",
+      "p.name",
+      "p.email",
+      "p.created_at",
+      "m.role_id",
+      "r.name as role",
+    ])
+    .select(
+      sql<string[]>`array(
+        select team_id from team_member x where x.account_id = p.account_id and x.profile_id = p.id
+        union all
+        select team_id from service_account x where x.account_id = p.account_id and x.profile_id = p.id
+        order by team_id
+      )`.as("team_ids"),
+    )
+    .where("p.account_id", "=", caller.accountId)
+    .where("p.removed_at", "is", null);
+}

@@ -1,0 +1,82 @@
+import type { Db, Tx } from "../db/connect.ts";
+import { notFound } from "./error.ts";
+import { assertHolds } from "./escalation.ts";
+import { type Page, type PageInput, page } from "./list.ts";
+import { mutate } from "./mutation.ts";
+import type { Caller, ProfileRef } from "./principal.ts";
+import { rightsOfTeam } from "./rights.ts";
+import { getTeam, lockTeam } from "./team.ts";
+
+/** Which team, and who. */
+export interface TeamMembership {
+  id: string;
+  profileId: string;
+}
+
+/** Lists the people in a team. */
+export async function listTeamMembers(
+  db: Db,
+  caller: Caller,
+  id: string,
+  input: PageInput,
+): Promise<Page<ProfileRef>> {
+  const team = await getTeam(db, caller, id);
+  const query = db
+    .selectFrom("team_member as m")
+    .innerJoin("profile as p", "p.id", "m.profile_id")
+    .select(["p.id", "p.type", "p.name", "p.email"])
+    .where("m.account_id", "=", caller.accountId)
+    .where("m.team_id", "=", team.id);
+  return page(query, "p.id", input, (profile) => profile.id);
+}
+
+/** Puts a person into a team. The caller must hold what the team may do. */
+export function addTeamMember(db: Db, caller: Caller, input: TeamMembership): Promise<ProfileRef> {
+  return mutate(db, caller, async (tx) => {
+    const team = await lockTeam(tx, caller, input.id);
+    const profile = await findPerson(tx, caller, input.profileId);
+    assertHolds(caller, { permissions: await rightsOfTeam(tx, caller.accountId, team.id) });
+    const added = await tx
+      .insertInto("team_member")
+      .values({
+        account_id: caller.accountId,
+        team_id: team.id,
+        profile_id: profile.id,
+        created_by: caller.profile.id,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    const change = { resourceType: "team", resourceId: team.id, after: { profile_id: profile.id } };
+    return { result: profile, events: added.numInsertedOrUpdatedRows === 0n ? [] : [change] };
+  });
+}
+
+/** Takes a person out of a team. */
+export function removeTeamMember(db: Db, caller: Caller, input: TeamMembership): Promise<void> {
+  return mutate(db, caller, async (tx) => {
+    const team = await lockTeam(tx, caller, input.id);
+    const profile = await findPerson(tx, caller, input.profileId);
+    const removed = await tx
+      .deleteFrom("team_member")
+      .where("account_id", "=", caller.accountId)
+      .where("team_id", "=", team.id)
+      .where("profile_id", "=", profile.id)
+      .executeTakeFirst();
+    const change = { resourceType: "team", resourceId: team.id, before: { profile_id: profile.id } };
+    return { result: undefined, events: removed.numDeletedRows === 0n ? [] : [change] };
+  });
+}
+
+async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<ProfileRef> {
+  const profile = await tx
+    .selectFrom("profile")
+    .innerJoin("membership", "membership.profile_id", "profile.id")
+    .select(["profile.id", "profile.type", "profile.name", "profile.email"])
+    .where("profile.account_id", "=", caller.accountId)
+    .where("profile.id", "=", profileId)
+    // A person who leaves at the same moment is not put into a team.
+    .forShare()
+    .executeTakeFirst();
+  if (!profile) throw notFound("profile");
+  return profile;
+}
