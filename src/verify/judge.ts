@@ -1,4 +1,6 @@
-import type { Environment, OpeningJson } from "../db/schema.ts";
+import type { ApiKeyKind, Environment, OpeningJson } from "../db/schema.ts";
+import type { Newcomer, Scope } from "../domain/outside-issuer.ts";
+import { narrow, normalisePermissions } from "../domain/permission.ts";
 import type { Principal } from "../domain/principal.ts";
 import { sameHash } from "../domain/token.ts";
 import type { Credential, Loaded } from "./load.ts";
@@ -49,6 +51,10 @@ export interface Judgement {
   tokenId: string | undefined;
   /** When the token ends by itself. */
   endsAt: Date | undefined;
+  /** For a token of an outside issuer: the accounts that it speaks for. */
+  scope?: Scope;
+  /** For one that calls us: whom we have yet to meet, in which account if any. */
+  newcomer?: Newcomer;
 }
 
 /** The settings that judging depends on. */
@@ -77,15 +83,24 @@ export function judge(loaded: Loaded, hash: Buffer, question: Question, settings
   const opening = choose(credential, question.accountId);
   if ("verdict" in opening) return { ...base, failures: [...failures, opening] };
   const principal = toPrincipal(credential, opening, tokenEnd !== undefined);
-  if (opening.suspended) {
-    failures.push({ verdict: "ACCOUNT_SUSPENDED", metadata: { account_id: opening.account_id } });
-  }
-  failures.push(
-    ...environmentFailure(principal, question.environment),
-    ...workspaceFailure(opening, loaded.workspace, question.workspaceId),
-    ...permissionFailures(principal, question),
-  );
+  failures.push(...openingFailures(loaded, opening, principal, question));
   return { ...base, principal };
+}
+
+/** Every rule that a principal fails in its account. */
+export function openingFailures(
+  { workspace }: Loaded,
+  opening: OpeningJson,
+  principal: Principal,
+  question: Question,
+): Failure[] {
+  const suspended = { verdict: "ACCOUNT_SUSPENDED" as const, metadata: { account_id: opening.account_id } };
+  return [
+    ...(opening.suspended ? [suspended] : []),
+    ...environmentFailure(principal, question.environment),
+    ...workspaceFailure(opening, workspace, question.workspaceId),
+    ...permissionFailures(principal, question),
+  ];
 }
 
 /** The judgement of something that is no credential of ours. */
@@ -144,17 +159,18 @@ function choose(credential: Credential, accountId: string): OpeningJson | Failur
   return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
 }
 
-function toPrincipal(credential: Credential, opening: OpeningJson, superseded: boolean): Principal {
+/** The principal that a credential is in an account. */
+export function toPrincipal(credential: Credential, opening: OpeningJson, superseded: boolean): Principal {
   const { kind, user_id, environment, expires_at } = credential;
   return {
     accountId: opening.account_id,
     profile: opening.profile,
-    kind: kind === "session" ? "user" : kind,
+    kind: isKey(kind) ? kind : "user",
     ...(user_id !== null && { userId: user_id }),
-    ...(kind !== "session" && { keyId: credential.id }),
+    ...(isKey(kind) && { keyId: credential.id }),
     ...(environment !== null && { environment }),
-    ...(kind !== "session" && expires_at !== null && { expiresAt: expires_at }),
-    permissions: opening.permissions,
+    ...(isKey(kind) && expires_at !== null && { expiresAt: expires_at }),
+    permissions: effectivePermissions(opening),
     workspaceScope: opening.workspace_scope,
     workspaceIds: Object.keys(opening.workspaces).filter((id) => opening.workspaces[id]),
     entitlements: opening.entitlements,
@@ -162,4 +178,14 @@ function toPrincipal(credential: Credential, opening: OpeningJson, superseded: b
     platform: opening.platform,
     superseded,
   };
+}
+
+function isKey(kind: Credential["kind"]): kind is ApiKeyKind {
+  return kind !== "session" && kind !== "outside";
+}
+
+// Computed when it is used, from what the owner may do now: an own list only narrows.
+function effectivePermissions(opening: OpeningJson): string[] {
+  const { permissions, owner_permissions: owner } = opening;
+  return owner === null ? normalisePermissions(permissions, "").permissions : narrow(permissions, owner);
 }

@@ -1,0 +1,81 @@
+import type { OpeningJson } from "../db/schema.ts";
+import { claimedRights, mayNameAccount, speaksFor } from "../domain/outside-issuer.ts";
+import { normalisePermissions } from "../domain/permission.ts";
+import {
+  type Failure,
+  type Judgement,
+  openingFailures,
+  type Question,
+  refused,
+  toPrincipal,
+} from "./judge.ts";
+import type { Loaded } from "./load.ts";
+import { clockSkewSeconds, type OutsideToken } from "./oidc.ts";
+
+/** Whether it is a call to us, by a user or by a principal of an account: whom we have not met is no stranger then. */
+export type OwnCall = "user" | "principal" | undefined;
+
+/**
+ * Judges a token of an outside issuer by what was loaded for its identity. Membership opens an account as it does for a
+ * session; roles that the token claims come on top of that for this one question. Pure: all time is the database's.
+ */
+export function judgeOutside(
+  loaded: Loaded,
+  token: OutsideToken,
+  question: Question,
+  own: OwnCall,
+): Judgement {
+  const { credential, now } = loaded;
+  const { identity, scope, claimed, endsAt } = token;
+  const expired = now.getTime() >= endsAt.getTime() + clockSkewSeconds * 1000;
+  const failures: Failure[] = expired
+    ? [{ verdict: "EXPIRED", metadata: { expired_at: endsAt.toISOString() } }]
+    : [];
+  const accountId = own === "user" ? "" : question.accountId || token.accountId;
+  const newcomer = { identity, scope, accountId, claimed };
+  if (!credential) {
+    if (own && expired) return { ...refused(failures), scope };
+    if (own && accountId !== "" && !mayNameAccount(scope, accountId)) return refused([mismatch(accountId)]);
+    return { ...refused([{ verdict: "INVALID", metadata: {} }]), ...(own && { newcomer }) };
+  }
+  const base: Judgement = { ...refused(failures), userId: credential.user_id ?? undefined, endsAt, scope };
+  const opening = choose(credential.openings, token, accountId);
+  if ("verdict" in opening) {
+    const known = credential.openings.some((one) => one.account_id === accountId);
+    const first = own && !known && !expired && claimed.roles.length > 0 && mayNameAccount(scope, accountId);
+    return { ...base, failures: [...failures, opening], ...(first && accountId !== "" && { newcomer }) };
+  }
+  const principal = toPrincipal(credential, opening, false);
+  failures.push(...openingFailures(loaded, opening, principal, question));
+  return { ...base, principal };
+}
+
+// The account that is named, or the only one that is open.
+function choose(openings: OpeningJson[], token: OutsideToken, accountId: string): OpeningJson | Failure {
+  const open = openings.flatMap((opening) => openedBy(opening, token) ?? []);
+  if (accountId !== "") {
+    return open.find((opening) => opening.account_id === accountId) ?? mismatch(accountId);
+  }
+  const [only, ...more] = open;
+  if (only && more.length === 0) return only;
+  const account_ids = open.map((opening) => opening.account_id).join(",");
+  return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
+}
+
+// What this token opens of what its identity may open: undefined for nothing.
+function openedBy(opening: OpeningJson, { scope, claimed }: OutsideToken): OpeningJson | undefined {
+  if (!speaksFor(scope, { id: opening.account_id, platform: opening.platform })) return undefined;
+  if (opening.standing === "removed") return undefined;
+  const rights = claimedRights(claimed, opening.roles ?? []);
+  if (!rights) return opening.standing === "member" ? opening : undefined;
+  const permissions = [...opening.permissions, ...rights.permissions];
+  return {
+    ...opening,
+    permissions: normalisePermissions(permissions, "").permissions,
+    workspace_scope: rights.workspaceScope === "all" ? "all" : opening.workspace_scope,
+  };
+}
+
+function mismatch(accountId: string): Failure {
+  return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
+}
