@@ -23,3 +23,13 @@ function readRule(method: DescMethod): Rule {
   if (openPackages.includes(method.parent.file.proto.package)) return { case: "public", value: true };
   return hasOption(method, access) ? getOption(method, access).rule : { case: undefined };
 }
+
+/** Whether a public method recognises a signed-in user where there is a bearer. */
+export function optionalUser(method: DescMethod): boolean {
+  return hasOption(method, access) && getOption(method, access).optionalUser;
+}
+
+/** Whether a principal without the permission may do it to what is its own. The operation decides what that is. */
+export function orOwn(method: DescMethod): boolean {
+  return hasOption(method, access) && getOption(method, access).orOwn;
+}

@@ -13,9 +13,15 @@ export function accountMessage(account: Account): MessageInitShape<typeof Accoun
     info: {
       entitlements: account.entitlements,
       suspendedAt: timestamp(account.suspended_at),
+      deleteAt: timestamp(account.delete_at),
       ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey) }),
     },
-    state: account.suspended_at ? AccountState.SUSPENDED : AccountState.ACTIVE,
+    state: state(account),
     etag: etagOf(account.version),
   };
+}
+
+function state(account: Account): AccountState {
+  if (account.deleted_at) return AccountState.DELETED;
+  return account.suspended_at ? AccountState.SUSPENDED : AccountState.ACTIVE;
 }

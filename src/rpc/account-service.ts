@@ -7,13 +7,24 @@ import {
 import type { Db } from "../db/connect.ts";
 import { type AccountUpdate, getAccount, listAccounts, updateAccount } from "../domain/account.ts";
 import { createAccount } from "../domain/account-create.ts";
+import { deleteAccount } from "../domain/account-delete.ts";
+import {
+  openAccount,
+  resumeAccount,
+  searchAccounts,
+  setEntitlements,
+  suspendAccount,
+} from "../domain/account-platform.ts";
+import type { InviteDeps } from "../domain/invite.ts";
 import { accountMessage } from "./account-message.ts";
 import { callerOf, userOf } from "./context.ts";
+import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
+import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
-/** `AccountService`: the caller's account, and the accounts of a user. */
-export function accountService(db: Db): ServiceImpl<typeof AccountService> {
+/** `AccountService`: the caller's account, the accounts of a user, and for the platform all of them. */
+export function accountService(db: Db, deps: InviteDeps): ServiceImpl<typeof AccountService> {
   return {
     async getAccount(_request, context) {
       return { account: accountMessage(await getAccount(db, callerOf(context))) };
@@ -25,15 +36,32 @@ export function accountService(db: Db): ServiceImpl<typeof AccountService> {
       const { items, nextCursor } = await listAccounts(db, userOf(context), request);
       return { items: items.map(accountMessage), pagination: { nextCursor } };
     },
-    async createAccount({ metadata, spec, requestId }, context) {
-      const { account, profile } = await createAccount(db, userOf(context), {
-        requestId,
-        name: metadata?.name ?? "",
-        description: spec?.description ?? "",
-        externalId: metadata?.externalId ?? "",
-        labels: metadata?.labels ?? {},
-      });
+    async createAccount(request, context) {
+      const { account, profile } = await createAccount(db, userOf(context), commonFields(request));
       return { account: accountMessage(account), profile: profileMessage(account.id, profile) };
+    },
+    async deleteAccount({ name }, context) {
+      return { account: accountMessage(await deleteAccount(db, callerOf(context), name)) };
+    },
+    async searchAccounts(request) {
+      const { items, nextCursor } = await searchAccounts(db, request);
+      return { items: items.map(accountMessage), pagination: { nextCursor } };
+    },
+    async openAccount({ metadata, requestId, ownerEmail, entitlements }, context) {
+      const input = { ...commonFields({ metadata, requestId }), ownerEmail, entitlements };
+      const { account, invite } = await openAccount(db, callerOf(context), deps, input);
+      return { account: accountMessage(account), invite: inviteMessage(invite) };
+    },
+    async setEntitlements({ accountId, entitlements }, context) {
+      return {
+        account: accountMessage(await setEntitlements(db, callerOf(context), accountId, entitlements)),
+      };
+    },
+    async suspendAccount({ accountId }, context) {
+      return { account: accountMessage(await suspendAccount(db, callerOf(context), accountId)) };
+    },
+    async resumeAccount({ accountId }, context) {
+      return { account: accountMessage(await resumeAccount(db, callerOf(context), accountId)) };
     },
   };
 }
@@ -41,14 +69,8 @@ export function accountService(db: Db): ServiceImpl<typeof AccountService> {
 const changeable = ["metadata.name", "metadata.labels", "metadata.external_id", "spec.description"] as const;
 
 function accountUpdate(request: UpdateAccountRequest): AccountUpdate {
-  const { id, etag, metadata, spec } = request;
-  const changes = changedFields(UpdateAccountRequestSchema, request, request.updateMask, changeable);
-  return {
-    id,
-    etag,
-    ...(changes("metadata.name") && { name: metadata?.name ?? "" }),
-    ...(changes("metadata.labels") && { labels: metadata?.labels ?? {} }),
-    ...(changes("metadata.external_id") && { externalId: metadata?.externalId ?? "" }),
-    ...(changes("spec.description") && { description: spec?.description ?? "" }),
-  };
+  return commonUpdate(
+    request,
+    changedFields(UpdateAccountRequestSchema, request, request.updateMask, changeable),
+  );
 }

@@ -42,6 +42,7 @@ export function apiKeyMessage(key: ApiKey): MessageInitShape<typeof ApiKeySchema
       kind: kinds[key.kind],
       environment: environmentMessage(key.environment ?? undefined),
       workspaceScope: scopes[key.workspace_scope],
+      serviceAccountId: key.service_account_id ?? "",
       expiresAt: timestamp(key.expires_at),
     },
     ...(key.info && { info: infoMessage(key, key.info) }),

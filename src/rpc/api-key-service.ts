@@ -8,7 +8,7 @@ import {
 } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Db } from "../db/connect.ts";
 import { getApiKey, listApiKeys } from "../domain/api-key.ts";
-import { createApiKey, type Mint, type NewApiKey } from "../domain/api-key-create.ts";
+import { createApiKey, type MintDeps, type NewApiKey } from "../domain/api-key-create.ts";
 import { rotateApiKey } from "../domain/api-key-rotate.ts";
 import { disableApiKey, enableApiKey, revokeApiKey } from "../domain/api-key-state.ts";
 import { type ApiKeyUpdate, updateApiKey } from "../domain/api-key-update.ts";
@@ -23,10 +23,10 @@ import { date, workspaceMessage } from "./messages.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ApiKeyService`: translates between messages and the operations on keys. */
-export function apiKeyService(db: Db, mint: Mint): ServiceImpl<typeof ApiKeyService> {
+export function apiKeyService(db: Db, deps: MintDeps): ServiceImpl<typeof ApiKeyService> {
   return {
     async createApiKey(request, context) {
-      return { apiKey: apiKeyMessage(await createApiKey(db, callerOf(context), mint, newApiKey(request))) };
+      return { apiKey: apiKeyMessage(await createApiKey(db, callerOf(context), deps, newApiKey(request))) };
     },
     async listApiKeys(request, context) {
       const { items, nextCursor } = await listApiKeys(db, callerOf(context), request);
@@ -36,14 +36,18 @@ export function apiKeyService(db: Db, mint: Mint): ServiceImpl<typeof ApiKeyServ
       return { apiKey: apiKeyMessage(await getApiKey(db, callerOf(context), request.id)) };
     },
     async updateApiKey(request, context) {
-      return { apiKey: apiKeyMessage(await updateApiKey(db, callerOf(context), apiKeyUpdate(request))) };
+      return {
+        apiKey: apiKeyMessage(
+          await updateApiKey(db, callerOf(context), deps.parsePermissions, apiKeyUpdate(request)),
+        ),
+      };
     },
     async revokeApiKey(request, context) {
       return { apiKey: apiKeyMessage(await revokeApiKey(db, callerOf(context), request.id)) };
     },
     async rotateApiKey({ id, gracePeriod }, context) {
       const graceMs = gracePeriod ? durationMs(gracePeriod) : 0;
-      return { apiKey: apiKeyMessage(await rotateApiKey(db, callerOf(context), mint, { id, graceMs })) };
+      return { apiKey: apiKeyMessage(await rotateApiKey(db, callerOf(context), deps.mint, { id, graceMs })) };
     },
     async disableApiKey(request, context) {
       return { apiKey: apiKeyMessage(await disableApiKey(db, callerOf(context), request.id)) };
@@ -76,6 +80,7 @@ function newApiKey({ metadata, spec, initialWorkspaceIds, requestId }: CreateApi
     environment: spec && environmentOf(spec.environment),
     workspaceScope: spec && scopeOf(spec.workspaceScope),
     expiresAt: date(spec?.expiresAt, "spec.expires_at"),
+    serviceAccountId: spec?.serviceAccountId ?? "",
     workspaceIds: initialWorkspaceIds,
     rateLimits: spec?.rateLimits.length ?? 0,
   };
@@ -101,6 +106,7 @@ function apiKeyUpdate(request: UpdateApiKeyRequest): ApiKeyUpdate {
     etag,
     kind: spec && kindOf(spec.kind),
     environment: spec && environmentOf(spec.environment),
+    ...(spec?.serviceAccountId && { serviceAccountId: spec.serviceAccountId }),
     ...(changes("metadata.name") && { name: metadata?.name ?? "" }),
     ...(changes("metadata.labels") && { labels: metadata?.labels ?? {} }),
     ...(changes("metadata.external_id") && { externalId: metadata?.externalId ?? "" }),

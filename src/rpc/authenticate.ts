@@ -1,15 +1,16 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import { DomainError, type Reason } from "../domain/error.ts";
+import type { Newcomer } from "../domain/outside-issuer.ts";
 import { parsePermission } from "../domain/permission.ts";
 import type { Call } from "../domain/principal.ts";
 import { permissionDenied } from "../domain/principal.ts";
 import type { Refusals } from "../domain/refusal.ts";
 import { type ParsedToken, parseToken } from "../domain/token.ts";
 import type { Failure, Judgement } from "../verify/judge.ts";
-import type { Resolver } from "../verify/resolve.ts";
+import type { Inquiry, Resolver } from "../verify/resolve.ts";
 import type { Uses } from "../verify/use.ts";
-import { type Rule, ruleOf } from "./access.ts";
-import type { Bearer } from "./context.ts";
+import { optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
+import { type Bearer, recordOf } from "./context.ts";
 
 /** What resolving a bearer depends on. */
 export interface AuthenticateDeps {
@@ -17,6 +18,8 @@ export interface AuthenticateDeps {
   uses: Uses;
   refusals: Refusals;
   tokenPrefix: string;
+  /** Makes the user, and where needed the profile, of somebody whom an outside issuer vouches for. */
+  welcome(call: Call, newcomer: Newcomer): Promise<void>;
 }
 
 /** The header in which a user names the account. */
@@ -31,24 +34,29 @@ export async function authenticate(
   context: HandlerContext,
   call: Call,
 ): Promise<Bearer> {
-  const rule = ruleOf(context.method);
+  const rule = ruleFor(context);
   if (rule.case === "public" && rule.value) return { type: "nobody" };
   if (rule.case === undefined || rule.value === false || rule.value === "") {
     throw new DomainError("PERMISSION_DENIED", "this method is closed");
   }
   const token = bearerToken(context.requestHeader);
   const accountId = context.requestHeader.get(accountHeader) ?? "";
-  const [judgement] = await deps.resolver.resolve([
-    {
-      token,
-      accountId: rule.case === "user" ? "" : accountId,
-      workspaceId: "",
-      permissions: requiredBy(rule),
-      entitlements: [],
-      environment: undefined,
-    },
-  ]);
-  if (!judgement) throw new Error("the resolver did not answer");
+  const inquiry: Inquiry = {
+    token,
+    accountId: rule.case === "user" ? "" : accountId,
+    workspaceId: "",
+    permissions: orOwn(context.method) ? [] : requiredBy(rule),
+    entitlements: [],
+    environment: undefined,
+    own: rule.case === "user" ? "user" : "principal",
+  };
+  let judgement = await resolveOne(deps, inquiry);
+  if (judgement.newcomer) {
+    await deps.welcome(call, judgement.newcomer);
+    judgement = await resolveOne(deps, inquiry);
+  }
+  // Also of a call that is refused, the log says whose it was. It admits nobody: only the bearer does.
+  recordOf(context.values).shown = judgement.principal;
   const failures = rule.case === "user" ? judgement.failures.filter(isAboutToken) : judgement.failures;
   const [failure] = failures;
   if (failure) throw refuse(deps, call, judgement, failure, parseToken(deps.tokenPrefix, token));
@@ -56,13 +64,28 @@ export async function authenticate(
   return admit(deps, rule, judgement, call);
 }
 
+async function resolveOne({ resolver }: AuthenticateDeps, inquiry: Inquiry): Promise<Judgement> {
+  const [judgement] = await resolver.resolve([inquiry]);
+  if (!judgement) throw new Error("the resolver did not answer");
+  return judgement;
+}
+
+// A public method that knows users asks for one where there is a bearer.
+function ruleFor({ method, requestHeader }: HandlerContext): Rule {
+  const rule = ruleOf(method);
+  const asUser = rule.case === "public" && optionalUser(method) && requestHeader.has("authorization");
+  return asUser ? { case: "user", value: true } : rule;
+}
+
 function admit(deps: AuthenticateDeps, rule: Rule, judgement: Judgement, call: Call): Bearer {
-  const { principal, sessionId, userId } = judgement;
+  const { principal, sessionId, userId, scope, endsAt } = judgement;
   if (rule.case === "user") {
-    if (userId === undefined || sessionId === undefined) {
+    const outside = scope && endsAt && { scope, endsAt };
+    if (userId === undefined || (sessionId === undefined && !outside)) {
       throw new DomainError("LOGIN_REQUIRED", "a signed-in user must make this call, not a key");
     }
-    return { type: "user", user: { userId, sessionId, call } };
+    const by = { ...(sessionId !== undefined && { sessionId }), ...(outside && { outside }) };
+    return { type: "user", user: { userId, ...by, call } };
   }
   if (!principal) throw new Error("a valid token without a principal");
   if (rule.case === "platformPermission" && !(principal.platform && principal.keyId)) {
@@ -75,7 +98,7 @@ function admit(deps: AuthenticateDeps, rule: Rule, judgement: Judgement, call: C
 function refuse(
   deps: AuthenticateDeps,
   call: Call,
-  { principal }: Judgement,
+  { principal, scope }: Judgement,
   failure: Failure,
   parsed: ParsedToken | undefined,
 ): DomainError {
@@ -83,8 +106,10 @@ function refuse(
   const metadata = { ...failure.metadata, ...(verdict === "INVALID" && parsed && idOf(parsed)) };
   if (principal && verdict === "PERMISSION_DENIED") deps.refusals.record(principal, call, verdict);
   if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");
+  // A token of an outside issuer signs a user in, as a session does.
+  const session = parsed?.kind === "ses" || scope !== undefined;
   const reason: Reason = isAboutToken(failure)
-    ? `${verdict as TokenVerdict}_${parsed?.kind === "ses" ? "SESSION" : "API_KEY"}`
+    ? `${verdict as TokenVerdict}_${session ? "SESSION" : "API_KEY"}`
     : (verdict as Reason);
   return new DomainError(reason, messages[verdict], metadata);
 }

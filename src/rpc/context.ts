@@ -5,7 +5,7 @@ import {
   type HandlerContext,
 } from "@connectrpc/connect";
 import { DomainError } from "../domain/error.ts";
-import type { Call, Caller, UserCaller } from "../domain/principal.ts";
+import type { Call, Caller, Principal, UserCaller } from "../domain/principal.ts";
 
 /** Who makes a call, as the gate resolved it: nobody, a signed-in user, or a principal of an account. */
 export type Bearer =
@@ -20,6 +20,8 @@ export interface CallRecord {
   /** Set once the call reached a method. */
   method?: string;
   bearer: Bearer;
+  /** Whose bearer was shown, refused or not: for the log alone. */
+  shown?: Principal | undefined;
   /** Set once its message was read and parsed. */
   parsed?: true;
   /** Set when the call was answered: `ok`, or the code of its error. */
@@ -62,4 +64,10 @@ export function userOf({ values }: Pick<HandlerContext, "values">): UserCaller {
   const { bearer } = recordOf(values);
   if (bearer.type !== "user") throw new DomainError("LOGIN_REQUIRED", "this call needs a signed-in user");
   return bearer.user;
+}
+
+/** The signed-in user that makes this call, where there is one. */
+export function optionalUserOf({ values }: Pick<HandlerContext, "values">): UserCaller | undefined {
+  const { bearer } = recordOf(values);
+  return bearer.type === "user" ? bearer.user : undefined;
 }

@@ -3,6 +3,7 @@ import { DomainError } from "../domain/error.ts";
 import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
 import { callOf, recordOf } from "./context.ts";
 import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
+import { codeName } from "./outcome.ts";
 import type { Validate } from "./validate.ts";
 
 /** What every call passes. */
@@ -32,7 +33,8 @@ export function createErrorInterceptor(deps: GateDeps, validate: Validate): Inte
     try {
       if (!request.stream) validate(request.method.input, request.message);
       const response = await next(request);
-      if (!response.stream) recordOf(contextValues).code = "ok";
+      if (response.stream) return { ...response, message: follow(deps, contextValues, response.message) };
+      recordOf(contextValues).code = "ok";
       return response;
     } catch (error) {
       const { bearer } = recordOf(contextValues);
@@ -42,6 +44,18 @@ export function createErrorInterceptor(deps: GateDeps, validate: Validate): Inte
       throw fail(deps, contextValues, error);
     }
   };
+}
+
+// A stream has ended with its last message, and not when it was begun.
+async function* follow<T>(deps: GateDeps, values: ContextValues, messages: AsyncIterable<T>) {
+  const record = recordOf(values);
+  record.code = "canceled";
+  try {
+    yield* messages;
+    record.code = "ok";
+  } catch (error) {
+    throw fail(deps, values, error);
+  }
 }
 
 function isRefusal(error: DomainError): boolean {
@@ -54,9 +68,4 @@ function fail(deps: GateDeps, values: ContextValues, error: unknown) {
   record.code = codeName(failure.code);
   if (error instanceof DomainError) record.reason = error.reason;
   return failure;
-}
-
-// `PermissionDenied` is `permission_denied` in every protocol.
-function codeName(code: Code): string {
-  return (Code[code] ?? "unknown").replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 }

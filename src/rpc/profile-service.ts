@@ -1,11 +1,21 @@
 import type { ServiceImpl } from "@connectrpc/connect";
+import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import type { ProfileType as StoredType } from "../db/schema.ts";
+import {
+  type AccountProfile,
+  getProfile,
+  listProfiles,
+  removeProfile,
+  setProfileRole,
+} from "../domain/profile.ts";
 import { callerOf } from "./context.ts";
-import { profileMessage } from "./messages.ts";
+import { profileMessage, timestamp } from "./messages.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** `ProfileService`: who is who in an account. */
-export function profileService(): ServiceImpl<typeof ProfileService> {
+export function profileService(db: Db): ServiceImpl<typeof ProfileService> {
   return {
     async whoAmI(_request, context) {
       const caller = callerOf(context);
@@ -14,5 +24,41 @@ export function profileService(): ServiceImpl<typeof ProfileService> {
         principal: principalMessage(caller),
       };
     },
+    async listProfiles(request, context) {
+      const filter = { ...request, type: typeOf(request.type) };
+      const { items, nextCursor } = await listProfiles(db, callerOf(context), filter);
+      return { items: items.map((one) => message(one, request.includeInfo)), pagination: { nextCursor } };
+    },
+    async getProfile({ id }, context) {
+      return { profile: message(await getProfile(db, callerOf(context), id)) };
+    },
+    async removeProfile({ id }, context) {
+      await removeProfile(db, callerOf(context), id);
+      return {};
+    },
+    async setProfileRole(request, context) {
+      return { profile: message(await setProfileRole(db, callerOf(context), request)) };
+    },
   };
+}
+
+function message(profile: AccountProfile, info = true) {
+  const { metadata, spec } = profileMessage(profile.account_id, profile);
+  return {
+    metadata: { ...metadata, createdAt: timestamp(profile.created_at) },
+    ...(spec && { spec }),
+    ...(info && {
+      info: { roleId: profile.role_id ?? "", role: profile.role ?? "", teamIds: profile.team_ids },
+    }),
+  };
+}
+
+function typeOf(type: ProfileType): StoredType | undefined {
+  const types: Partial<Record<ProfileType, StoredType>> = {
+    [ProfileType.USER]: "user",
+    [ProfileType.SERVICE_ACCOUNT]: "service_account",
+    [ProfileType.API_KEY]: "api_key",
+    [ProfileType.SYSTEM]: "system",
+  };
+  return types[type];
 }

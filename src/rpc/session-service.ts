@@ -1,24 +1,118 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import type { Db } from "../db/connect.ts";
+import { changeEmail, proveEmail } from "../domain/email.ts";
+import { DomainError } from "../domain/error.ts";
+import type { OtpDeps } from "../domain/otp.ts";
+import { changePassword, requestPasswordReset, resetPassword } from "../domain/password-change.ts";
 import { logIn, logOut, type SessionDeps, signUp } from "../domain/session.ts";
+import { listSessions, revokeSession } from "../domain/session-list.ts";
+import { normaliseEmail } from "../domain/text.ts";
+import { deleteUser } from "../domain/user-delete.ts";
+import type { PublicLimit } from "../verify/public-limit.ts";
 import { accountMessage } from "./account-message.ts";
 import { callOf, userOf } from "./context.ts";
-import { profileMessage } from "./messages.ts";
+import { profileMessage, timestamp } from "./messages.ts";
+
+/** What signing people in depends on. */
+export interface SessionServiceDeps extends SessionDeps, OtpDeps {
+  sessionIdleMs: number;
+  /** How often passwords and mailed tokens may be guessed, per e-mail address and per client address. */
+  guessesPerEmail: PublicLimit;
+  guessesPerAddress: PublicLimit;
+  /** How often mail may be asked for, per e-mail address and per client address. */
+  mailsPerEmail: PublicLimit;
+  mailsPerAddress: PublicLimit;
+  /** Does something after the answer, so that its time tells nothing. */
+  background(work: () => Promise<void>): void;
+}
 
 /** `SessionService`: signs people up, in and out. */
-export function sessionService(db: Db, deps: SessionDeps): ServiceImpl<typeof SessionService> {
+export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<typeof SessionService> {
+  // A guess is paid for before it is judged, so that many at once are no way round, and taken back if it was not wrong.
+  async function guess<T>(keys: [PublicLimit, string][], attempt: () => Promise<T>): Promise<T> {
+    for (const [limit, key] of keys) await limit.spend(key);
+    let wrong = false;
+    try {
+      return await attempt();
+    } catch (error) {
+      wrong = error instanceof DomainError && error.reason === "INVALID_CREDENTIALS";
+      throw error;
+    } finally {
+      if (!wrong) for (const [limit, key] of keys) await limit.giveBack(key);
+    }
+  }
   return {
     async signUp(request, context) {
       const { account, profile, token } = await signUp(db, callOf(context), deps, request);
       return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
     },
     async logIn(request, context) {
-      const { token, accounts } = await logIn(db, callOf(context), deps, request);
+      const call = callOf(context);
+      const keys: [PublicLimit, string][] = [
+        [deps.guessesPerAddress, call.clientAddress],
+        [deps.guessesPerEmail, normaliseEmail(request.email)],
+      ];
+      const { token, accounts } = await guess(keys, () => logIn(db, call, deps, request));
       return { token, accounts: accounts.map(accountMessage) };
     },
     async logOut(_request, context) {
       await logOut(db, userOf(context));
+      return {};
+    },
+    async listSessions(request, context) {
+      const user = userOf(context);
+      const { items, nextCursor } = await listSessions(db, user, deps.sessionIdleMs, request);
+      const sessions = items.map((session) => ({
+        id: session.id,
+        createdAt: timestamp(session.created_at),
+        expiresAt: timestamp(session.expires_at),
+        lastUsedAt: timestamp(session.last_used_at),
+        current: session.id === user.sessionId,
+      }));
+      return { items: sessions, pagination: { nextCursor } };
+    },
+    async revokeSession(request, context) {
+      await revokeSession(db, userOf(context), request);
+      return {};
+    },
+    async changePassword(request, context) {
+      const user = userOf(context);
+      await guess([[deps.guessesPerEmail, user.userId]], () =>
+        changePassword(db, user, deps.passwords, request),
+      );
+      return {};
+    },
+    async requestPasswordReset({ email }, context) {
+      const call = callOf(context);
+      await deps.mailsPerAddress.spend(call.clientAddress);
+      await deps.mailsPerEmail.spend(normaliseEmail(email));
+      deps.background(() => requestPasswordReset(db, call, deps, email));
+      return {};
+    },
+    async resetPassword(request, context) {
+      const call = callOf(context);
+      await guess([[deps.guessesPerAddress, call.clientAddress]], () =>
+        resetPassword(db, call, deps, request),
+      );
+      return {};
+    },
+    async changeEmail(request, context) {
+      const user = userOf(context);
+      await deps.mailsPerEmail.spend(normaliseEmail(request.email));
+      await guess([[deps.guessesPerEmail, user.userId]], () => changeEmail(db, user, deps, request));
+      return {};
+    },
+    async proveEmail({ token }, context) {
+      const call = callOf(context);
+      await guess([[deps.guessesPerAddress, call.clientAddress]], () => proveEmail(db, call, deps, token));
+      return {};
+    },
+    async deleteUser({ password }, context) {
+      const user = userOf(context);
+      await guess([[deps.guessesPerEmail, user.userId]], () =>
+        deleteUser(db, user, deps.passwords, password),
+      );
       return {};
     },
   };

@@ -9,8 +9,11 @@ import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import type { Db } from "../db/connect.ts";
 import { invalidFields, type Violation } from "../domain/error.ts";
 import { expected, parsePermission } from "../domain/permission.ts";
+import type { Vocabulary } from "../domain/permission-vocabulary.ts";
+import { endsByItself } from "../domain/session.ts";
 import { revokeToken } from "../domain/token-revocation.ts";
 import type { Judgement } from "../verify/judge.ts";
+import type { OidcVerifier } from "../verify/oidc.ts";
 import type { PublicLimit } from "../verify/public-limit.ts";
 import type { Inquiry, Resolver } from "../verify/resolve.ts";
 import type { Uses } from "../verify/use.ts";
@@ -23,8 +26,11 @@ import { principalMessage } from "./principal-message.ts";
 /** What judging and ending tokens depends on. */
 export interface TokenDeps {
   resolver: Resolver;
+  oidc: OidcVerifier;
   uses: Uses;
   tokenPrefix: string;
+  /** The permissions that this deployment knows, where it lists them. */
+  vocabulary: Vocabulary | undefined;
   /** How often one address may end tokens, right or wrong. */
   revocations: PublicLimit;
   /** Called with every verdict given, for metrics. */
@@ -38,7 +44,9 @@ export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenS
     field: (index: number) => string,
     context: HandlerContext,
   ) {
-    const violations = requests.flatMap((request, index) => wrongPermissions(request, field(index)));
+    const violations = requests.flatMap((request, index) =>
+      wrongPermissions(request, field(index), deps.vocabulary),
+    );
     if (violations.length > 0) throw invalidFields(violations);
     const inquiries = requests.map(toInquiry);
     const judgements = await verifyTokens(deps.resolver, callerOf(context), inquiries);
@@ -55,18 +63,26 @@ export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenS
     async revokeToken({ token }, context) {
       const call = callOf(context);
       await deps.revocations.spend(call.clientAddress);
+      const outside = await deps.oidc.verify(token);
+      if (outside) throw endsByItself(outside.endsAt);
       await revokeToken(db, call, deps.tokenPrefix, token);
       return {};
     },
   };
 }
 
-function wrongPermissions({ requiredPermissions }: VerifyTokenRequest, path: string): Violation[] {
-  return requiredPermissions.flatMap((text, index) =>
-    parsePermission(text) === undefined
-      ? [{ field: `${path}required_permissions[${index}]`, description: expected }]
-      : [],
-  );
+function wrongPermissions(
+  { requiredPermissions }: VerifyTokenRequest,
+  path: string,
+  vocabulary: Vocabulary | undefined,
+): Violation[] {
+  return requiredPermissions.flatMap((text, index) => {
+    const permission = parsePermission(text);
+    const complaint = permission === undefined ? expected : vocabulary?.complaint(permission);
+    return complaint === undefined
+      ? []
+      : [{ field: `${path}required_permissions[${index}]`, description: complaint }];
+  });
 }
 
 function toInquiry(request: VerifyTokenRequest): Inquiry {

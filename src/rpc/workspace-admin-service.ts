@@ -5,6 +5,7 @@ import {
   type WorkspaceAdminService,
 } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import type { Db } from "../db/connect.ts";
+import type { InviteDeps } from "../domain/invite.ts";
 import {
   archiveWorkspace,
   createWorkspace,
@@ -20,20 +21,16 @@ import {
   type WorkspaceMember,
 } from "../domain/workspace-member.ts";
 import { callerOf } from "./context.ts";
+import { inviteMessage } from "./invite-message.ts";
 import { profileMessage, timestamp, workspaceMessage } from "./messages.ts";
+import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `WorkspaceAdminService`: makes workspaces and decides who enters them. */
-export function workspaceAdminService(db: Db): ServiceImpl<typeof WorkspaceAdminService> {
+export function workspaceAdminService(db: Db, deps: InviteDeps): ServiceImpl<typeof WorkspaceAdminService> {
   return {
-    async createWorkspace({ metadata, spec, requestId }, context) {
-      const workspace = await createWorkspace(db, callerOf(context), {
-        requestId,
-        name: metadata?.name ?? "",
-        description: spec?.description ?? "",
-        externalId: metadata?.externalId ?? "",
-        labels: metadata?.labels ?? {},
-      });
+    async createWorkspace(request, context) {
+      const workspace = await createWorkspace(db, callerOf(context), commonFields(request));
       return { workspace: workspaceMessage(workspace) };
     },
     async listAccountWorkspaces(request, context) {
@@ -56,7 +53,11 @@ export function workspaceAdminService(db: Db): ServiceImpl<typeof WorkspaceAdmin
       return { items: found.items.map(memberMessage), pagination: { nextCursor: found.nextCursor } };
     },
     async addWorkspaceMember(request, context) {
-      return { member: memberMessage(await addWorkspaceMember(db, callerOf(context), request)) };
+      const { member, invite } = await addWorkspaceMember(db, callerOf(context), deps, request);
+      return {
+        ...(member && { member: memberMessage(member) }),
+        ...(invite && { invite: inviteMessage(invite) }),
+      };
     },
     async removeWorkspaceMember(request, context) {
       await removeWorkspaceMember(db, callerOf(context), request);
@@ -68,16 +69,8 @@ export function workspaceAdminService(db: Db): ServiceImpl<typeof WorkspaceAdmin
 const changeable = ["metadata.name", "metadata.labels", "metadata.external_id", "spec.description"] as const;
 
 function workspaceUpdate(request: UpdateWorkspaceRequest): WorkspaceUpdate {
-  const { workspaceId, etag, metadata, spec } = request;
   const changes = changedFields(UpdateWorkspaceRequestSchema, request, request.updateMask, changeable);
-  return {
-    id: workspaceId,
-    etag,
-    ...(changes("metadata.name") && { name: metadata?.name ?? "" }),
-    ...(changes("metadata.labels") && { labels: metadata?.labels ?? {} }),
-    ...(changes("metadata.external_id") && { externalId: metadata?.externalId ?? "" }),
-    ...(changes("spec.description") && { description: spec?.description ?? "" }),
-  };
+  return commonUpdate({ ...request, id: request.workspaceId }, changes);
 }
 
 function memberMessage(member: WorkspaceMember) {

@@ -1,0 +1,34 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { createInvite, type InviteDeps, listInvites, revokeInvite } from "../domain/invite.ts";
+import { acceptInvite } from "../domain/invite-accept.ts";
+import type { SessionDeps } from "../domain/session.ts";
+import { accountMessage } from "./account-message.ts";
+import { callerOf, callOf, optionalUserOf } from "./context.ts";
+import { inviteMessage } from "./invite-message.ts";
+import { profileMessage } from "./messages.ts";
+
+/** `InviteService`: brings people into an account. */
+export function inviteService(
+  db: Db,
+  deps: InviteDeps & SessionDeps & { tokenPrefix: string },
+): ServiceImpl<typeof InviteService> {
+  return {
+    async createInvite(request, context) {
+      return { invite: inviteMessage(await createInvite(db, callerOf(context), deps, request)) };
+    },
+    async listInvites(request, context) {
+      const { items, nextCursor } = await listInvites(db, callerOf(context), request);
+      return { items: items.map(inviteMessage), pagination: { nextCursor } };
+    },
+    async revokeInvite({ id }, context) {
+      return { invite: inviteMessage(await revokeInvite(db, callerOf(context), id)) };
+    },
+    async acceptInvite(request, context) {
+      const user = optionalUserOf(context);
+      const { account, profile, token } = await acceptInvite(db, callOf(context), user, deps, request);
+      return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { RoleSchema } from "../../gen/latchkey/v1/role_pb.ts";
+import {
+  type RoleService,
+  type UpdateRoleRequest,
+  UpdateRoleRequestSchema,
+} from "../../gen/latchkey/v1/role_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { etagOf } from "../domain/list.ts";
+import type { ParsePermissions } from "../domain/permission-vocabulary.ts";
+import {
+  createRole,
+  deleteRole,
+  getRole,
+  listRoles,
+  type Role,
+  type RoleUpdate,
+  updateRole,
+} from "../domain/role.ts";
+import { callerOf } from "./context.ts";
+import { metadataMessage } from "./messages.ts";
+import { commonFields, commonUpdate } from "./resource-request.ts";
+import { changedFields } from "./update-mask.ts";
+
+/** `RoleService`: named sets of permissions. */
+export function roleService(db: Db, parse: ParsePermissions): ServiceImpl<typeof RoleService> {
+  return {
+    async createRole(request, context) {
+      const permissions = request.spec?.permissions ?? [];
+      return {
+        role: message(
+          await createRole(db, callerOf(context), parse, { ...commonFields(request), permissions }),
+        ),
+      };
+    },
+    async listRoles(request, context) {
+      const { items, nextCursor } = await listRoles(db, callerOf(context), request);
+      return { items: items.map(message), pagination: { nextCursor } };
+    },
+    async getRole({ id }, context) {
+      return { role: message(await getRole(db, callerOf(context), id)) };
+    },
+    async updateRole(request, context) {
+      return { role: message(await updateRole(db, callerOf(context), parse, update(request))) };
+    },
+    async deleteRole(request, context) {
+      await deleteRole(db, callerOf(context), request);
+      return {};
+    },
+  };
+}
+
+const changeable = [
+  "metadata.name",
+  "metadata.labels",
+  "metadata.external_id",
+  "spec.description",
+  "spec.permissions",
+] as const;
+
+function update(request: UpdateRoleRequest): RoleUpdate {
+  const changes = changedFields(UpdateRoleRequestSchema, request, request.updateMask, changeable);
+  return {
+    ...commonUpdate(request, changes),
+    ...(changes("spec.permissions") && { permissions: request.spec?.permissions ?? [] }),
+  };
+}
+
+function message(role: Role): MessageInitShape<typeof RoleSchema> {
+  return {
+    metadata: metadataMessage(role),
+    spec: { description: role.description, permissions: role.permissions, builtin: role.builtin !== null },
+    etag: etagOf(role.version),
+  };
+}

@@ -1,0 +1,75 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ServiceAccountSchema } from "../../gen/latchkey/v1/service_account_pb.ts";
+import {
+  type ServiceAccountService,
+  type UpdateServiceAccountRequest,
+  UpdateServiceAccountRequestSchema,
+} from "../../gen/latchkey/v1/service_account_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { etagOf } from "../domain/list.ts";
+import {
+  createServiceAccount,
+  deleteServiceAccount,
+  getServiceAccount,
+  listServiceAccounts,
+  type ServiceAccount,
+  type ServiceAccountUpdate,
+  updateServiceAccount,
+} from "../domain/service-account.ts";
+import { callerOf } from "./context.ts";
+import { metadataMessage, profileMessage } from "./messages.ts";
+import { commonFields, commonUpdate } from "./resource-request.ts";
+import { changedFields } from "./update-mask.ts";
+
+/** `ServiceAccountService`: identities for machines. */
+export function serviceAccountService(db: Db): ServiceImpl<typeof ServiceAccountService> {
+  return {
+    async createServiceAccount(request, context) {
+      const teamId = request.spec?.teamId ?? "";
+      const input = { ...commonFields(request), teamId };
+      return { serviceAccount: message(await createServiceAccount(db, callerOf(context), input)) };
+    },
+    async listServiceAccounts(request, context) {
+      const { items, nextCursor } = await listServiceAccounts(db, callerOf(context), request);
+      return { items: items.map((one) => message(one, request.includeInfo)), pagination: { nextCursor } };
+    },
+    async getServiceAccount({ id }, context) {
+      return { serviceAccount: message(await getServiceAccount(db, callerOf(context), id)) };
+    },
+    async updateServiceAccount(request, context) {
+      return { serviceAccount: message(await updateServiceAccount(db, callerOf(context), update(request))) };
+    },
+    async deleteServiceAccount({ id }, context) {
+      await deleteServiceAccount(db, callerOf(context), id);
+      return {};
+    },
+  };
+}
+
+const changeable = [
+  "metadata.name",
+  "metadata.labels",
+  "metadata.external_id",
+  "spec.description",
+  "spec.team_id",
+] as const;
+
+function update(request: UpdateServiceAccountRequest): ServiceAccountUpdate {
+  const changes = changedFields(UpdateServiceAccountRequestSchema, request, request.updateMask, changeable);
+  return {
+    ...commonUpdate(request, changes),
+    ...(changes("spec.team_id") && { teamId: request.spec?.teamId ?? "" }),
+  };
+}
+
+function message(account: ServiceAccount, info = true): MessageInitShape<typeof ServiceAccountSchema> {
+  const { name, profile_id: id } = account;
+  const profile = profileMessage(account.account_id, { id, type: "service_account", name, email: "" });
+  return {
+    metadata: metadataMessage(account),
+    spec: { teamId: account.team_id, description: account.description },
+    ...(info && { info: { profile, apiKeysTotal: account.apiKeys } }),
+    etag: etagOf(account.version),
+  };
+}

@@ -1,0 +1,86 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { TeamSchema } from "../../gen/latchkey/v1/team_pb.ts";
+import {
+  type TeamService,
+  type UpdateTeamRequest,
+  UpdateTeamRequestSchema,
+} from "../../gen/latchkey/v1/team_service_pb.ts";
+import type { Db } from "../db/connect.ts";
+import { etagOf } from "../domain/list.ts";
+import {
+  createTeam,
+  deleteTeam,
+  getTeam,
+  listTeams,
+  type Team,
+  type TeamUpdate,
+  updateTeam,
+} from "../domain/team.ts";
+import { addTeamMember, listTeamMembers, removeTeamMember } from "../domain/team-member.ts";
+import { callerOf } from "./context.ts";
+import { metadataMessage, profileMessage } from "./messages.ts";
+import { commonFields, commonUpdate } from "./resource-request.ts";
+import { changedFields } from "./update-mask.ts";
+
+/** `TeamService`: groups of people and service accounts, with roles. */
+export function teamService(db: Db): ServiceImpl<typeof TeamService> {
+  return {
+    async createTeam(request, context) {
+      const roles = request.spec?.roles ?? [];
+      return { team: message(await createTeam(db, callerOf(context), { ...commonFields(request), roles })) };
+    },
+    async listTeams(request, context) {
+      const { items, nextCursor } = await listTeams(db, callerOf(context), request);
+      return { items: items.map((team) => message(team, request.includeInfo)), pagination: { nextCursor } };
+    },
+    async getTeam({ id }, context) {
+      return { team: message(await getTeam(db, callerOf(context), id)) };
+    },
+    async updateTeam(request, context) {
+      return { team: message(await updateTeam(db, callerOf(context), update(request))) };
+    },
+    async deleteTeam(request, context) {
+      await deleteTeam(db, callerOf(context), request);
+      return {};
+    },
+    async listTeamMembers(request, context) {
+      const caller = callerOf(context);
+      const { items, nextCursor } = await listTeamMembers(db, caller, request.id, request);
+      return { items: items.map((one) => profileMessage(caller.accountId, one)), pagination: { nextCursor } };
+    },
+    async addTeamMember(request, context) {
+      const caller = callerOf(context);
+      return { profile: profileMessage(caller.accountId, await addTeamMember(db, caller, request)) };
+    },
+    async removeTeamMember(request, context) {
+      await removeTeamMember(db, callerOf(context), request);
+      return {};
+    },
+  };
+}
+
+const changeable = [
+  "metadata.name",
+  "metadata.labels",
+  "metadata.external_id",
+  "spec.description",
+  "spec.roles",
+] as const;
+
+function update(request: UpdateTeamRequest): TeamUpdate {
+  const changes = changedFields(UpdateTeamRequestSchema, request, request.updateMask, changeable);
+  return {
+    ...commonUpdate(request, changes),
+    ...(changes("spec.roles") && { roles: request.spec?.roles ?? [] }),
+  };
+}
+
+function message(team: Team, info = true): MessageInitShape<typeof TeamSchema> {
+  return {
+    metadata: metadataMessage(team),
+    spec: { description: team.description, roles: team.roles },
+    ...(info && { info: { membersTotal: team.members, serviceAccountsTotal: team.serviceAccounts } }),
+    etag: etagOf(team.version),
+  };
+}
