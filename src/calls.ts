@@ -69,9 +69,10 @@ function outcomeOf({ method, parsed }: CallRecord, status: number, finished: boo
   return status === 404 ? "unimplemented" : "invalid_argument";
 }
 
-function identity({ bearer }: CallRecord): Record<string, string | undefined> {
+function identity({ bearer, shown }: CallRecord): Record<string, string | undefined> {
   if (bearer.type === "user") return { userId: bearer.user.userId };
-  if (bearer.type === "nobody") return {};
-  const { accountId, profile, keyId } = bearer.caller;
+  const principal = bearer.type === "principal" ? bearer.caller : shown;
+  if (!principal) return {};
+  const { accountId, profile, keyId } = principal;
   return { accountId, profileId: profile.id, keyId };
 }

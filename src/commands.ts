@@ -6,12 +6,14 @@ import { bootstrap, rotatePlatformToken } from "./domain/bootstrap.ts";
 import { createPasswords } from "./domain/password.ts";
 import { mintToken } from "./domain/token.ts";
 import type { Log } from "./log.ts";
+import { createMailer } from "./mail.ts";
 import { createMetrics, type PoolStats } from "./metrics.ts";
 import { defaultLimits } from "./net/limits.ts";
 import { openMetricsPort } from "./net/metrics-port.ts";
 import { openPort } from "./net/port.ts";
 import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
 import { createApp } from "./server.ts";
+import { nextSignal } from "./signals.ts";
 import { welcome } from "./welcome.ts";
 
 /** Runs the service until SIGTERM or SIGINT, then lets what is under way finish, and ends the process with code 0. */
@@ -27,7 +29,17 @@ export async function serveCommand(config: Config, log: Log): Promise<void> {
     const shutdown = new AbortController();
     const limits = defaultLimits;
     const passwords = await createPasswords();
-    const app = createApp({ db, config, passwords, limits, log, metrics, shutdownSignal: shutdown.signal });
+    const mailer = createMailer(config.smtpUrl, config.mailFrom, config.dataDir, log);
+    const app = createApp({
+      db,
+      config,
+      passwords,
+      mailer,
+      limits,
+      log,
+      metrics,
+      shutdownSignal: shutdown.signal,
+    });
     const port = await openPort({
       ...config,
       handler: app.handler,
@@ -51,7 +63,7 @@ export async function serveCommand(config: Config, log: Log): Promise<void> {
     process.stdout.write(`latchkey listening on ${port.url}\n`);
     if (database.embedded) process.stderr.write(welcome(port.url, keyFiles(config)));
 
-    await untilSignal();
+    await nextSignal();
     log.info({}, "draining");
     watch.stop();
     app.health.set("", false);
@@ -101,11 +113,4 @@ export async function bootstrapCommand(
   } finally {
     await database.close();
   }
-}
-
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
-  });
 }

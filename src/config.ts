@@ -1,5 +1,9 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { createSecureContext } from "node:tls";
+import { createVocabulary, type Vocabulary } from "./domain/permission-vocabulary.ts";
+import { parseOidcSetting } from "./oidc-setting.ts";
+import type { OidcIssuer } from "./verify/oidc.ts";
 
 /** The settings of one process, checked and complete. */
 export interface Config {
@@ -14,7 +18,14 @@ export interface Config {
   corsOrigins: string[];
   /** Addresses or networks (CIDR) whose `X-Forwarded-For` is believed. */
   trustedProxies: string[];
+  /** The permissions that this deployment knows. Unset: any. */
+  permissions: Vocabulary | undefined;
+  /** Whose access tokens are accepted beside our own. */
+  oidcIssuers: OidcIssuer[];
   signup: "open" | "closed";
+  /** Unset: mail is kept in files. */
+  smtpUrl: string | undefined;
+  mailFrom: string;
   sessionIdleMs: number;
   sessionLifetimeMs: number;
   logLevel: string;
@@ -31,13 +42,10 @@ const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"]
 // Settings of the whole design that this version does not have: refused, because ignoring them would be a lie.
 const notYet = [
   "LATCHKEY_DATABASE_LISTEN_URL",
-  "LATCHKEY_OIDC_ISSUERS",
   "LATCHKEY_REDIS_URL",
-  "LATCHKEY_SMTP_URL",
   "LATCHKEY_CACHE_ENTRIES",
   "LATCHKEY_MAX_STALENESS",
   "LATCHKEY_WORKERS",
-  "LATCHKEY_PERMISSIONS",
   "LATCHKEY_USAGE_RETENTION",
 ];
 const day = 24 * 60 * 60 * 1000;
@@ -82,11 +90,34 @@ export function readConfig(env: Env): Config {
       parseNetworks,
       "IP addresses or networks such as 10.0.0.0/8, comma-separated",
     ),
+    permissions: read(
+      "LATCHKEY_PERMISSIONS",
+      undefined,
+      (text) => createVocabulary(splitList(text)),
+      "resources such as agents and verbs such as runs:start, comma-separated",
+    ),
+    oidcIssuers: read(
+      "LATCHKEY_OIDC_ISSUERS",
+      [],
+      (text) => {
+        const setting = parseOidcSetting(text);
+        problems.push(...setting.problems.map((problem) => `LATCHKEY_OIDC_ISSUERS${problem}`));
+        return setting.issuers;
+      },
+      "",
+    ),
     signup: read(
       "LATCHKEY_SIGNUP",
       "open",
       (text) => (text === "open" || text === "closed" ? text : undefined),
       "open or closed",
+    ),
+    smtpUrl: read("LATCHKEY_SMTP_URL", undefined, parseSmtpUrl, "a smtp:// or smtps:// URL"),
+    mailFrom: read(
+      "LATCHKEY_MAIL_FROM",
+      "latchkey@localhost",
+      matching(/^[^\s<>]+@[^\s<>]+$/),
+      "an e-mail address",
     ),
     sessionIdleMs: read("LATCHKEY_SESSION_IDLE", 7 * day, parseDuration, "a duration such as 30m, 12h or 7d"),
     sessionLifetimeMs: read(
@@ -106,6 +137,9 @@ export function readConfig(env: Env): Config {
   if (!env.LATCHKEY_TLS_CERT !== !env.LATCHKEY_TLS_KEY) {
     problems.push("LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY: expected both or neither");
   }
+  if (config.tls && !isPair(config.tls)) {
+    problems.push("LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY: expected a certificate and its own key, in PEM");
+  }
   for (const name of Object.keys(env).filter((one) => one.startsWith("LATCHKEY_") && env[one] !== "")) {
     if (!known.has(name)) problems.push(`${name}: unknown setting`);
     else if (notYet.includes(name)) problems.push(`${name}: not supported by this version`);
@@ -122,6 +156,11 @@ function parsePort(text: string): number | undefined {
 function parseDatabaseUrl(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return url?.protocol === "postgres:" || url?.protocol === "postgresql:" ? text : undefined;
+}
+
+function parseSmtpUrl(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === "smtp:" || url?.protocol === "smtps:" ? text : undefined;
 }
 
 function parseOrigins(text: string): string[] | undefined {
@@ -156,6 +195,15 @@ function readFile(path: string): Buffer | undefined {
     return readFileSync(path);
   } catch {
     return undefined;
+  }
+}
+
+function isPair(tls: { cert: Buffer; key: Buffer }): boolean {
+  try {
+    createSecureContext(tls);
+    return true;
+  } catch {
+    return false;
   }
 }
 

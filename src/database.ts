@@ -1,6 +1,7 @@
 import type { Config } from "./config.ts";
 import { connect, type Db, type PoolStats } from "./db/connect.ts";
 import { startEmbedded } from "./db/embedded.ts";
+import { explainOpening } from "./db/errors.ts";
 import { checkCompatible, migrate, migrationTimeoutMs } from "./db/migrate.ts";
 import type { Log } from "./log.ts";
 
@@ -37,7 +38,7 @@ export async function openDatabase(
     };
   } catch (error) {
     await server?.stop();
-    throw error;
+    throw explainOpening(error, url);
   }
 }
 

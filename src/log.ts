@@ -6,6 +6,8 @@ export type Log = Logger;
 // Any token of any deployment, wherever in a line it stands: its characters need no escaping in JSON. The prefix may
 // have gone with a token before it.
 const anyToken = /[a-z0-9]{0,10}_(live|test|svc|dev|ses|inv|otp)_[0-9A-Za-z]{26}[0-9A-Za-z]{8,}/g;
+// A JWT: its header is a JSON object, in base64url.
+const anyJwt = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g;
 const anyBearer = /\b(Bearer|Basic)\s+[^\s"\\,]+/gi;
 // A database URL holds a password, with or without a user.
 const urlPassword = /(:\/\/[^\s:/@"]*:)[^\s/"]+@/g;
@@ -28,6 +30,7 @@ export function createLog(level: string, out: DestinationStream): Log {
 export function scrub(text: string): string {
   return text
     .replace(anyToken, "[token]")
+    .replace(anyJwt, "[token]")
     .replace(anyBearer, "$1 [redacted]")
     .replace(urlPassword, "$1[redacted]@")
     .replace(namedSecret, '$1"[redacted]"')

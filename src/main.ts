@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { bootstrapCommand, migrateCommand, serveCommand } from "./commands.ts";
 import { ConfigError, readConfig } from "./config.ts";
 import { createLog, scrub } from "./log.ts";
+import { exitOnSignal } from "./signals.ts";
 
 const help = `latchkey: API keys and workspace access for multi-tenant platforms
 
@@ -26,11 +27,7 @@ The README lists all of them.
 const commands = { serve: serveCommand, migrate: migrateCommand, bootstrap: bootstrapCommand };
 
 async function main(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { help: { type: "boolean", short: "h" }, rotate: { type: "boolean" } },
-  });
+  const { values, positionals } = parse(args);
   const [name = "", ...more] = positionals;
   if (values.help || name === "help") {
     process.stdout.write(help);
@@ -40,8 +37,21 @@ async function main(args: string[]): Promise<void> {
   if (!command || more.length > 0 || (values.rotate && name !== "bootstrap")) {
     throw new Error(`expected one of serve, migrate, bootstrap: latchkey --help says more`);
   }
+  exitOnSignal();
   const config = readConfig(process.env);
   await command(config, createLog(config.logLevel, process.stderr), { rotate: values.rotate ?? false });
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: { help: { type: "boolean", short: "h" }, rotate: { type: "boolean" } },
+    });
+  } catch (cause) {
+    throw new Error("there is no such option: latchkey --help says more", { cause });
+  }
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -4,16 +4,25 @@ import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
 import { AccountService, file_latchkey_v1_account_service } from "../gen/latchkey/v1/account_service_pb.ts";
 import { ApiKeyService } from "../gen/latchkey/v1/api_key_service_pb.ts";
 import { AuditService } from "../gen/latchkey/v1/audit_service_pb.ts";
+import { InviteService } from "../gen/latchkey/v1/invite_service_pb.ts";
 import { ProfileService } from "../gen/latchkey/v1/profile_service_pb.ts";
+import { RoleService } from "../gen/latchkey/v1/role_service_pb.ts";
+import { ServiceAccountService } from "../gen/latchkey/v1/service_account_service_pb.ts";
 import { SessionService } from "../gen/latchkey/v1/session_service_pb.ts";
+import { TeamService } from "../gen/latchkey/v1/team_service_pb.ts";
 import { TokenService } from "../gen/latchkey/v1/token_service_pb.ts";
 import { WorkspaceAdminService } from "../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
+import { createBackground } from "./background.ts";
 import { createCalls } from "./calls.ts";
 import type { Config } from "./config.ts";
 import type { Db } from "./db/connect.ts";
 import { isUnavailable } from "./db/errors.ts";
+import { purgeOneAccount } from "./domain/account-delete.ts";
+import { welcome } from "./domain/identity.ts";
+import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";
+import { createPermissionParser } from "./domain/permission-vocabulary.ts";
 import { createRefusals } from "./domain/refusal.ts";
 import { mintToken } from "./domain/token.ts";
 import type { Log } from "./log.ts";
@@ -28,13 +37,19 @@ import { accountService } from "./rpc/account-service.ts";
 import { apiKeyService } from "./rpc/api-key-service.ts";
 import { auditService } from "./rpc/audit-service.ts";
 import { createErrorInterceptor, createGate, type GateDeps } from "./rpc/gate.ts";
+import { inviteService } from "./rpc/invite-service.ts";
+import { noteOutcomes } from "./rpc/outcome.ts";
 import { explainParseErrors } from "./rpc/parse-errors.ts";
 import { profileService } from "./rpc/profile-service.ts";
+import { roleService } from "./rpc/role-service.ts";
+import { serviceAccountService } from "./rpc/service-account-service.ts";
 import { sessionService } from "./rpc/session-service.ts";
+import { teamService } from "./rpc/team-service.ts";
 import { tokenService } from "./rpc/token-service.ts";
 import { createValidate } from "./rpc/validate.ts";
 import { workspaceAdminService } from "./rpc/workspace-admin-service.ts";
 import { workspaceService } from "./rpc/workspace-service.ts";
+import { createOidcVerifier } from "./verify/oidc.ts";
 import { createPublicLimit } from "./verify/public-limit.ts";
 import { createResolver } from "./verify/resolve.ts";
 import { createUses } from "./verify/use.ts";
@@ -44,9 +59,17 @@ export interface AppDeps {
   db: Db;
   config: Pick<
     Config,
-    "tokenPrefix" | "signup" | "sessionIdleMs" | "sessionLifetimeMs" | "corsOrigins" | "trustedProxies"
+    | "tokenPrefix"
+    | "signup"
+    | "sessionIdleMs"
+    | "sessionLifetimeMs"
+    | "corsOrigins"
+    | "trustedProxies"
+    | "permissions"
+    | "oidcIssuers"
   >;
   passwords: Passwords;
+  mailer: Mailer;
   limits: Limits;
   log: Log;
   metrics: Metrics;
@@ -72,6 +95,14 @@ export interface App {
 const flushIntervalMs = 1_000;
 // Of ending tokens with nothing but the token: more than anybody has tokens, less than a guesser would like.
 const revocationsPerMinute = 600;
+// Wrong passwords in five minutes: enough for a person with many of them, too few for a guesser.
+const guessSeconds = 300;
+const guessesPerEmail = 10;
+const guessesPerAddress = 100;
+const mailSeconds = 3_600;
+const mailsPerEmail = 5;
+const mailsPerAddress = 100;
+const purgeIntervalMs = 3_600_000;
 
 /** Every service of ours, in the order of the documentation. */
 export const services = [
@@ -83,21 +114,40 @@ export const services = [
   SessionService,
   TokenService,
   AuditService,
+  InviteService,
+  TeamService,
+  RoleService,
+  ServiceAccountService,
 ];
 
 /** Assembles the service: routes, the order of interceptors, limits. */
-export function createApp({ db, config, passwords, limits, log, metrics, shutdownSignal }: AppDeps): App {
+export function createApp({
+  db,
+  config,
+  passwords,
+  mailer,
+  limits,
+  log,
+  metrics,
+  shutdownSignal,
+}: AppDeps): App {
   const onError = (error: unknown) =>
     log.error({ error: describe(error) }, "could not write in the background");
   const refusals = createRefusals(db, flushIntervalMs, onError);
   const uses = createUses(db, flushIntervalMs, onError);
-  const resolver = createResolver(db, config);
+  const oidc = createOidcVerifier(config.oidcIssuers, {
+    onFailure: (issuer, error) =>
+      log.warn({ issuer, error: describe(error) }, "an issuer's keys cannot be fetched"),
+  });
+  const resolver = createResolver(db, oidc, config);
   const mint = mintToken.bind(undefined, config.tokenPrefix);
+  const parsePermissions = createPermissionParser(config.permissions);
   const gateDeps: GateDeps = {
     resolver,
     uses,
     refusals,
     tokenPrefix: config.tokenPrefix,
+    welcome: (call, newcomer) => welcome(db, call, newcomer),
     errors: {
       isUnavailable,
       onBug: (error) => log.error({ error: describe(error) }, "a call failed: this is a bug"),
@@ -107,7 +157,26 @@ export function createApp({ db, config, passwords, limits, log, metrics, shutdow
     services.flatMap((service) => service.methods.map((method) => method.input)),
   );
   const health = createHealthStatus();
+  const background = createBackground((error) =>
+    log.error({ error: describe(error) }, "work in the background failed"),
+  );
+  const purge = setInterval(() => background.run(purgeAccounts), purgeIntervalMs);
+  purge.unref();
 
+  async function purgeAccounts(): Promise<void> {
+    for (let id = await purgeOneAccount(db); id !== undefined; id = await purgeOneAccount(db)) {
+      log.info({ accountId: id }, "the data of a deleted account is gone");
+    }
+  }
+
+  // One count each, however many routers there are.
+  const revocations = createPublicLimit(revocationsPerMinute, 60);
+  const publicLimits = {
+    guessesPerEmail: createPublicLimit(guessesPerEmail, guessSeconds),
+    guessesPerAddress: createPublicLimit(guessesPerAddress, guessSeconds),
+    mailsPerEmail: createPublicLimit(mailsPerEmail, mailSeconds),
+    mailsPerAddress: createPublicLimit(mailsPerAddress, mailSeconds),
+  };
   const routerOptions: ConnectRouterOptions = {
     requestGate: createGate(gateDeps),
     interceptors: [createErrorInterceptor(gateDeps, validate)],
@@ -118,22 +187,37 @@ export function createApp({ db, config, passwords, limits, log, metrics, shutdow
   };
 
   function routes(router: ConnectRouter): void {
-    router.service(ApiKeyService, apiKeyService(db, mint));
-    router.service(AccountService, accountService(db));
+    router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions }));
+    const { tokenPrefix, sessionIdleMs } = config;
+    const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
+    const mails = { mint, mailer, tokenPrefix };
+    router.service(AccountService, accountService(db, mails));
     router.service(WorkspaceService, workspaceService(db));
-    router.service(WorkspaceAdminService, workspaceAdminService(db));
-    router.service(ProfileService, profileService());
+    router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
+    router.service(ProfileService, profileService(db));
+    router.service(InviteService, inviteService(db, { ...sessions, ...mails }));
+    router.service(TeamService, teamService(db));
+    router.service(RoleService, roleService(db, parsePermissions));
+    router.service(ServiceAccountService, serviceAccountService(db));
     router.service(
       SessionService,
-      sessionService(db, { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup }),
+      sessionService(db, {
+        ...sessions,
+        ...mails,
+        sessionIdleMs,
+        ...publicLimits,
+        background: background.run,
+      }),
     );
     router.service(
       TokenService,
       tokenService(db, {
         resolver,
+        oidc,
         uses,
         tokenPrefix: config.tokenPrefix,
-        revocations: createPublicLimit(revocationsPerMinute, 60),
+        vocabulary: config.permissions,
+        revocations,
         onVerdict: metrics.verdict,
       }),
     );
@@ -141,6 +225,7 @@ export function createApp({ db, config, passwords, limits, log, metrics, shutdow
     registerHealth(router, health);
     registerReflection(router, schemaFiles);
     explainParseErrors(router);
+    noteOutcomes(router);
   }
 
   const calls = createCalls(log, metrics, createClientAddress(config.trustedProxies));
@@ -156,9 +241,12 @@ export function createApp({ db, config, passwords, limits, log, metrics, shutdow
     handler: calls.observe(withCors(config.corsOrigins, adapter)),
     health,
     async flush() {
+      await background.settle();
       await Promise.all([refusals.flush(), uses.flush()]);
     },
     async close() {
+      clearInterval(purge);
+      await background.settle();
       await Promise.all([refusals.close(), uses.close()]);
     },
   };

@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
 
 /**
  * What a person sees who starts Latchkey on an embedded database: where the keys are, and three commands to paste that
@@ -6,20 +7,29 @@ import { dirname } from "node:path";
  */
 export function welcome(url: string, keys: { platform: string; verifier: string }): string {
   const dir = dirname(keys.platform);
+  const [me, key] = [quote(join(dir, "me")), quote(join(dir, "key.json"))];
   const post = `curl -sS -H 'content-type: application/json'`;
+  // An answer without a token is an error, which belongs on the screen.
   const keepToken = (file: string, before: string, after: string) =>
-    `sed -n 's/.*"token":"\\([^"]*\\)".*/${before}\\1${after}/p' > ${file}`;
-  const signUp = `{"email":"me@example.com","password":"correct horse battery","name":"Me","accountName":"Acme"}`;
+    `sed -n -e 's/.*"token":"\\([^"]*\\)".*/${before}\\1${after}/p' -e '/"code":/w /dev/stderr' > ${file}`;
+  // Somebody new at each start, so that the commands work at each start.
+  const email = `me-${randomBytes(2).toString("hex")}@example.com`;
+  const signUp = `{"email":"${email}","password":"correct horse battery","name":"Me","accountName":"Acme"}`;
   const create = `{"metadata":{"name":"my first key"},"spec":{"permissions":["agents:read"]}}`;
   return `
 The platform key is in ${keys.platform}, and a key that can only verify in ${keys.verifier}.
 Paste these: sign up, issue a key, verify it.
 
-  umask 077; echo '${signUp}' | ${post} -d @- ${url}/latchkey.v1.SessionService/SignUp | ${keepToken(`${dir}/me`, "Authorization: Bearer ", "")}
+  (umask 077; echo '${signUp}' | ${post} -d @- ${url}/latchkey.v1.SessionService/SignUp | ${keepToken(me, "Authorization: Bearer ", "")})
 
-  echo '${create}' | ${post} -H @${dir}/me -d @- ${url}/latchkey.v1.ApiKeyService/CreateApiKey | ${keepToken(`${dir}/key.json`, '{"token":"', '"}')}
+  (umask 077; echo '${create}' | ${post} -H @${me} -d @- ${url}/latchkey.v1.ApiKeyService/CreateApiKey | ${keepToken(key, '{"token":"', '"}')})
 
-  sed 's/^/Authorization: Bearer /' ${keys.verifier} | ${post} -H @- -d @${dir}/key.json ${url}/latchkey.v1.TokenService/VerifyToken
+  sed 's/^/Authorization: Bearer /' ${quote(keys.verifier)} | ${post} -H @- -d @${key} ${url}/latchkey.v1.TokenService/VerifyToken
 
 `;
+}
+
+// As a word of a POSIX shell.
+function quote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
