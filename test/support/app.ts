@@ -6,15 +6,20 @@ import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
 import type { ApiKey } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { ApiKeyService, type CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
+import { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
 import type { Profile } from "../../gen/latchkey/v1/profile_pb.ts";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import { RoleService } from "../../gen/latchkey/v1/role_service_pb.ts";
+import { ServiceAccountService } from "../../gen/latchkey/v1/service_account_service_pb.ts";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
 import { readConfig } from "../../src/config.ts";
 import type { Db } from "../../src/db/connect.ts";
 import { bootstrap } from "../../src/domain/bootstrap.ts";
+import type { Mail, Mailer } from "../../src/domain/mail.ts";
 import { createPasswords } from "../../src/domain/password.ts";
 import { mintToken } from "../../src/domain/token.ts";
 import { createLog } from "../../src/log.ts";
@@ -34,6 +39,10 @@ export interface Clients {
   sessions: Client<typeof SessionService>;
   tokens: Client<typeof TokenService>;
   audit: Client<typeof AuditService>;
+  invites: Client<typeof InviteService>;
+  teams: Client<typeof TeamService>;
+  roles: Client<typeof RoleService>;
+  serviceAccounts: Client<typeof ServiceAccountService>;
   token: string;
   as<S extends DescService>(service: S): Client<S>;
 }
@@ -52,6 +61,8 @@ export interface TestApp {
   app: App;
   /** Token of the platform account's system key. */
   platformToken: string;
+  /** What was mailed, oldest first. */
+  mails: Mail[];
   metrics: Metrics;
   /** What was logged so far. */
   logLines: string[];
@@ -81,31 +92,26 @@ export function useApp(env: Record<string, string> = {}): TestApp {
   });
 }
 
-/** Starts the service on a database of its own. */
-export async function startApp(env: Record<string, string> = {}) {
+/** Starts the service on a database of its own. Its mails are kept in `mails`, or sent by the mailer that is given. */
+export async function startApp(env: Record<string, string> = {}, sender?: Mailer) {
   const metrics = createMetrics(() => database.db.poolStats());
   const database = await createTestDatabase("migrated", { onQuery: metrics.query });
-  const config = readConfig(env);
-  const logLines: string[] = [];
-  const log = createLog("trace", { write: (line) => void logLines.push(line) });
-  const passwords = await createPasswords();
   const { db, statementsOf } = watchStatements(database.db);
-  const app = createApp({ db, config, passwords, limits: defaultLimits, log, metrics });
+  const { app, mails, logLines, clientAs, tokenPrefix } = await openApp(db, env, metrics, sender);
   let platformToken = "";
-  await bootstrap(database.db, mintToken.bind(undefined, config.tokenPrefix), {
+  await bootstrap(database.db, mintToken.bind(undefined, tokenPrefix), {
     verifier: false,
     onMinted({ platform }) {
       platformToken = platform;
     },
   });
-  const clientAs = (token: string, headers: Record<string, string> = {}) =>
-    clients(inMemory(app, token, headers), token);
   let people = 0;
   const started: TestApp = {
     db: database.db,
     databaseUrl: database.url,
     app,
     platformToken,
+    mails,
     metrics,
     logLines,
     clientAs,
@@ -124,6 +130,38 @@ export async function startApp(env: Record<string, string> = {}) {
     await database.drop();
   }
   return { app: started, end };
+}
+
+/** Starts the service on a database that is there already. Close it before the database goes. */
+export async function openApp(
+  db: Db,
+  env: Record<string, string> = {},
+  metrics: Metrics = createMetrics(() => ({ total: 0, idle: 0, waiting: 0 })),
+  sender?: Mailer,
+) {
+  const config = readConfig(env);
+  const logLines: string[] = [];
+  const log = createLog("trace", { write: (line) => void logLines.push(line) });
+  const passwords = await createPasswords();
+  const mails: Mail[] = [];
+  const mailer: Mailer = {
+    delivers: config.smtpUrl !== undefined,
+    async send(mail) {
+      mails.push(mail);
+    },
+  };
+  const app = createApp({
+    db,
+    config,
+    passwords,
+    mailer: sender ?? mailer,
+    limits: defaultLimits,
+    log,
+    metrics,
+  });
+  const clientAs = (token: string, headers: Record<string, string> = {}) =>
+    clients(inMemory(app, token, headers), token);
+  return { app, mails, logLines, clientAs, tokenPrefix: config.tokenPrefix };
 }
 
 /** Issues a key as this caller, and returns it with its token in `token`. */
@@ -154,6 +192,10 @@ export function clients(transport: Transport, token: string): Clients {
     sessions: createClient(SessionService, transport),
     tokens: createClient(TokenService, transport),
     audit: createClient(AuditService, transport),
+    invites: createClient(InviteService, transport),
+    teams: createClient(TeamService, transport),
+    roles: createClient(RoleService, transport),
+    serviceAccounts: createClient(ServiceAccountService, transport),
     token,
     as: (service) => createClient(service, transport),
   };

@@ -32,3 +32,12 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
     headers: error.metadata,
   };
 }
+
+/** How a call ends: `ok`, or the reason of its refusal. */
+export async function outcome(call: Promise<unknown>): Promise<string> {
+  const ended = await call.then(
+    () => undefined,
+    (error: unknown) => refusal(Promise.reject(error)),
+  );
+  return ended ? ended.reason || ended.code : "ok";
+}

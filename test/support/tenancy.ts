@@ -1,5 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { mintToken } from "../../src/domain/token.ts";
 
 /** Ids of one account, by what they name. */
 export interface Ids {
@@ -7,6 +8,11 @@ export interface Ids {
   key: string;
   workspace: string;
   profile: string;
+  role: string;
+  team: string;
+  serviceAccount: string;
+  invite: string;
+  session: string;
 }
 
 /** How an RPC is asked about an id: which kind of id, and a request with it in its place and the caller's own in all others. */
@@ -21,7 +27,17 @@ const workspace = (request: TenancyCase["request"] = (workspaceId) => ({ workspa
   request,
 });
 const profile = (request: TenancyCase["request"]): TenancyCase => ({ kind: "profile", request });
-const account = (request: TenancyCase["request"]): TenancyCase => ({ kind: "account", request });
+const account = (request: TenancyCase["request"] = (accountId) => ({ accountId })): TenancyCase => ({
+  kind: "account",
+  request,
+});
+const role = (request: TenancyCase["request"] = (id) => ({ id })): TenancyCase => ({ kind: "role", request });
+const team = (request: TenancyCase["request"] = (id) => ({ id })): TenancyCase => ({ kind: "team", request });
+const serviceAccount = (request: TenancyCase["request"] = (id) => ({ id })): TenancyCase => ({
+  kind: "serviceAccount",
+  request,
+});
+const metadata = { name: "taken over" };
 
 /** Every place in every request where an id can stand. `test/schema.test.ts` fails where one is missing. */
 export const tenancy: Record<string, TenancyCase> = {
@@ -29,14 +45,13 @@ export const tenancy: Record<string, TenancyCase> = {
     metadata: { name: "x" },
     initialWorkspaceIds: [id],
   })),
-  // No such kind of id yet: any will do.
-  "ApiKeyService/CreateApiKey spec.service_account_id": profile((serviceAccountId) => ({
+  "ApiKeyService/CreateApiKey spec.service_account_id": serviceAccount((serviceAccountId) => ({
     metadata: { name: "x" },
     spec: { kind: ApiKeyKind.SERVICE, serviceAccountId },
   })),
   "ApiKeyService/GetApiKey id": key(),
-  "ApiKeyService/UpdateApiKey id": key((id) => ({ id, metadata: { name: "taken over" } })),
-  "ApiKeyService/UpdateApiKey spec.service_account_id": profile((serviceAccountId, own) => ({
+  "ApiKeyService/UpdateApiKey id": key((id) => ({ id, metadata })),
+  "ApiKeyService/UpdateApiKey spec.service_account_id": serviceAccount((serviceAccountId, own) => ({
     id: own.key,
     spec: { serviceAccountId },
   })),
@@ -55,11 +70,17 @@ export const tenancy: Record<string, TenancyCase> = {
     workspaceId,
   })),
   "ApiKeyService/ListApiKeyWorkspaces id": key(),
-  "AccountService/UpdateAccount id": account((id) => ({ id, metadata: { name: "taken over" } })),
+  "AccountService/UpdateAccount id": account((id) => ({ id, metadata })),
+  "AccountService/SetEntitlements account_id": account((accountId) => ({
+    accountId,
+    entitlements: ["realtime"],
+  })),
+  "AccountService/SuspendAccount account_id": account(),
+  "AccountService/ResumeAccount account_id": account(),
   "WorkspaceAdminService/GetWorkspace workspace_id": workspace(),
   "WorkspaceAdminService/UpdateWorkspace workspace_id": workspace((workspaceId) => ({
     workspaceId,
-    metadata: { name: "taken over" },
+    metadata,
   })),
   "WorkspaceAdminService/ArchiveWorkspace workspace_id": workspace(),
   "WorkspaceAdminService/ListWorkspaceMembers workspace_id": workspace(),
@@ -70,6 +91,11 @@ export const tenancy: Record<string, TenancyCase> = {
   "WorkspaceAdminService/AddWorkspaceMember profile_id": profile((profileId, own) => ({
     workspaceId: own.workspace,
     profileId,
+  })),
+  "WorkspaceAdminService/AddWorkspaceMember role": role((id, own) => ({
+    workspaceId: own.workspace,
+    email: "somebody@example.com",
+    role: id,
   })),
   "WorkspaceAdminService/RemoveWorkspaceMember workspace_id": workspace((workspaceId, own) => ({
     workspaceId,
@@ -90,6 +116,48 @@ export const tenancy: Record<string, TenancyCase> = {
   "AuditService/ListAuditEvents resource_id": key((resourceId) => ({ resourceId })),
   "AuditService/ListAuditEvents profile_id": profile((profileId) => ({ profileId })),
   "AuditService/ListAuditEvents key_id": key((keyId) => ({ keyId })),
+  "ProfileService/GetProfile id": profile((id) => ({ id })),
+  "ProfileService/RemoveProfile id": profile((id) => ({ id })),
+  "ProfileService/SetProfileRole id": profile((id) => ({ id, role: "viewer" })),
+  "ProfileService/SetProfileRole role": role((id, own) => ({ id: own.profile, role: id })),
+  "SessionService/RevokeSession id": { kind: "session", request: (id) => ({ id }) },
+  "InviteService/CreateInvite role": role((id) => ({ email: "somebody@example.com", role: id })),
+  "InviteService/CreateInvite workspace_ids": workspace((id) => ({
+    email: "somebody@example.com",
+    role: "viewer",
+    workspaceIds: [id],
+  })),
+  "InviteService/RevokeInvite id": { kind: "invite", request: (id) => ({ id }) },
+  "InviteService/AcceptInvite id": {
+    kind: "invite",
+    request: (id) => ({ id, token: mintToken("lk", "inv", id).token }),
+  },
+  "TeamService/CreateTeam spec.roles": role((id) => ({ metadata, spec: { roles: [id] } })),
+  "TeamService/GetTeam id": team(),
+  "TeamService/UpdateTeam id": team((id) => ({ id, metadata })),
+  "TeamService/UpdateTeam spec.roles": role((id, own) => ({ id: own.team, spec: { roles: [id] } })),
+  "TeamService/DeleteTeam id": team((id, own) => ({ id, replacement: own.team })),
+  "TeamService/DeleteTeam replacement": team((replacement, own) => ({ id: own.team, replacement })),
+  "TeamService/ListTeamMembers id": team(),
+  "TeamService/AddTeamMember id": team((id, own) => ({ id, profileId: own.profile })),
+  "TeamService/AddTeamMember profile_id": profile((profileId, own) => ({ id: own.team, profileId })),
+  "TeamService/RemoveTeamMember id": team((id, own) => ({ id, profileId: own.profile })),
+  "TeamService/RemoveTeamMember profile_id": profile((profileId, own) => ({ id: own.team, profileId })),
+  "RoleService/GetRole id": role(),
+  "RoleService/UpdateRole id": role((id) => ({ id, metadata, spec: { permissions: ["agents:read"] } })),
+  "RoleService/DeleteRole id": role((id) => ({ id, replacement: "viewer" })),
+  "RoleService/DeleteRole replacement": role((replacement, own) => ({ id: own.role, replacement })),
+  "ServiceAccountService/CreateServiceAccount spec.team_id": team((teamId) => ({
+    metadata,
+    spec: { teamId },
+  })),
+  "ServiceAccountService/GetServiceAccount id": serviceAccount(),
+  "ServiceAccountService/UpdateServiceAccount id": serviceAccount((id) => ({ id, metadata })),
+  "ServiceAccountService/UpdateServiceAccount spec.team_id": team((teamId, own) => ({
+    id: own.serviceAccount,
+    spec: { teamId },
+  })),
+  "ServiceAccountService/DeleteServiceAccount id": serviceAccount(),
 };
 
 // Names that a client gives, which name nothing here.
@@ -97,10 +165,11 @@ const clientsOwn = ["external_id", "request_id"];
 // What the server says of a resource: output only in every request.
 const outputOnly = ["latchkey.v1.AccountResourceMetadata"];
 
-/** The fields of a request that hold ids of ours, by their paths. */
+/** The fields of a request that hold ids of ours, or names in place of ids, by their paths. */
 export function idPaths(schema: DescMessage): string[] {
   return schema.fields.flatMap((field) => {
-    if (/^(id|.*_ids?)$/.test(field.name)) return clientsOwn.includes(field.name) ? [] : [field.name];
+    if (/^(id|.*_ids?|roles?|replacement)$/.test(field.name))
+      return clientsOwn.includes(field.name) ? [] : [field.name];
     const inner = field.message;
     if (!inner || inner.typeName.startsWith("google.") || outputOnly.includes(inner.typeName)) return [];
     return idPaths(inner).map((path) => `${field.name}.${path}`);

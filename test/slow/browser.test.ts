@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { password } from "../support/app.ts";
+import { launchBrowser, servePage } from "../support/browser.ts";
+import type { Visit } from "../support/browser-page.ts";
+import { createSite, type Served } from "../support/serve.ts";
+
+const site = createSite();
+const ends: (() => unknown)[] = [() => site.clear()];
+let browser: Browser;
+let server: Served;
+let configured: string;
+let foreign: string;
+
+beforeAll(async () => {
+  const script = join(import.meta.dirname, "..", "support", "browser-page.ts");
+  const pages = await Promise.all([servePage(script), servePage(script)]);
+  ends.push(...pages.map((served) => served.close));
+  [configured, foreign] = [pages[0].origin, pages[1].origin];
+  server = await site.serve({ LATCHKEY_CORS_ORIGINS: `https://app.example,${configured}` });
+  const launched = await launchBrowser();
+  ends.push(launched.close);
+  browser = launched.browser;
+});
+afterAll(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+describe.each([
+  ["connect", true],
+  ["connect", false],
+  ["grpcweb", true],
+] as const)("connect-web in Chromium, protocol %s, binary %s", (protocol, useBinaryFormat) => {
+  test("issues and verifies a key from another origin", async () => {
+    const visit = visitOf(protocol, useBinaryFormat);
+    const seen = await onPage(configured, (visit) => page.issueAndVerify(visit), visit);
+    expect(seen.valid).toBe(true);
+    expect(seen.keyId).toMatch(/^key_/);
+    expect(seen.principalKeyId).toBe(seen.keyId);
+  });
+
+  test("sees why a call is refused, with details and headers", async () => {
+    const visit = visitOf(protocol, useBinaryFormat);
+    const seen = await onPage(configured, (visit) => page.beRefused(visit, "lk_live_garbage"), visit);
+    expect(seen).toMatchObject({
+      code: "Unauthenticated",
+      reason: "INVALID_API_KEY",
+      challenge: expect.stringContaining("Bearer"),
+      requestId: expect.stringMatching(/^[\w-]+$/),
+    });
+  });
+
+  test("is kept away from a page of an origin that is not configured", async () => {
+    const visit = visitOf(protocol, useBinaryFormat);
+    await expect(onPage(foreign, (visit) => page.issueAndVerify(visit), visit)).rejects.toThrow(
+      /Failed to fetch/,
+    );
+    // Nor was anything done that the page merely could not read: the same person can still sign up.
+    await onPage(configured, (visit) => page.issueAndVerify(visit), visit);
+  });
+});
+
+let people = 0;
+
+function visitOf(protocol: Visit["protocol"], useBinaryFormat: boolean): Visit {
+  people += 1;
+  const email = `person${people}@example.com`;
+  const verifier = site.token("verifier-key");
+  return { baseUrl: server.url, protocol, useBinaryFormat, email, password, verifier };
+}
+
+async function onPage<T>(origin: string, run: (visit: Visit) => Promise<T>, visit: Visit): Promise<T> {
+  const tab = await browser.newPage();
+  try {
+    await tab.goto(origin);
+    await tab.waitForFunction(() => "page" in globalThis);
+    return await tab.evaluate<T, Visit>(run, visit);
+  } finally {
+    await tab.close();
+  }
+}

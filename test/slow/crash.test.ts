@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { type Clients, issueKey } from "../support/app.ts";
+import { query } from "../support/embedded-process.ts";
+import { clientsAt, signUpAt } from "../support/remote.ts";
+import { createSite, embeddedUrl, type Site } from "../support/serve.ts";
+
+interface Known {
+  id: string;
+  token: string;
+}
+/** A key as the database has it after the crash. */
+interface Row {
+  id: string;
+  revoked: boolean;
+  tokens: number;
+  current: number;
+  created: number;
+  rotations: number;
+  revocations: number;
+}
+
+const count = { issues: 200, rotations: 150, revocations: 150 };
+const killAfter = 100;
+const url = () => embeddedUrl(site.dataDir);
+
+let site: Site;
+beforeAll(() => {
+  site = createSite();
+});
+afterAll(() => site.clear());
+
+test("kill -9 among 500 concurrent issues, rotations and revocations: what was acknowledged is there, the rest is whole or absent", async () => {
+  const server = await site.serve();
+  const owner = await signUpAt(server.url);
+  const { account } = await owner.accounts.getAccount({});
+  // Of one connection, a server takes 100 calls at a time.
+  const owners = Array.from({ length: 5 }, () => clientsAt(server.url, owner.token));
+  const toRotate = await issueMany(owner, count.rotations);
+  const toRevoke = await issueMany(owner, count.revocations);
+
+  let acknowledged = 0;
+  const calls: Promise<unknown>[] = [];
+  const [issued, rotated, revoked]: [Known[], Rotated[], Known[]] = [[], [], []];
+  function begin<T>(call: Promise<T>, into: T[]): void {
+    const told = call.then((answer) => {
+      into.push(answer);
+      acknowledged += 1;
+      if (acknowledged === killAfter) void server.stop("SIGKILL");
+    });
+    calls.push(told);
+  }
+  for (let i = 0; i < count.issues; i++) {
+    const client = owners[i % owners.length] ?? owner;
+    const [rotating, revoking] = [toRotate[i], toRevoke[i]];
+    begin(issueKey(client), issued);
+    if (rotating) begin(rotate(client, rotating), rotated);
+    if (revoking) begin(revoke(client, revoking), revoked);
+  }
+  await Promise.allSettled(calls);
+  // Where the machine was too slow for so many answers.
+  void server.stop("SIGKILL");
+  expect((await server.ended).signal).toBe("SIGKILL");
+  expect(calls.length).toBe(500);
+  expect(acknowledged).toBeLessThan(400);
+  for (const kind of [issued, rotated, revoked]) expect(kind.length).toBeGreaterThan(0);
+
+  const again = await site.serve();
+  const verdicts = await verify(clientsAt(again.url, site.token("platform-key")), [
+    ...[...issued, ...rotated].map((key) => [key.token, Verdict.VALID] as const),
+    ...rotated.map((key) => [key.before, Verdict.REVOKED] as const),
+    ...revoked.map((key) => [key.token, Verdict.REVOKED] as const),
+  ]);
+  expect(verdicts).toBe("as expected");
+
+  const rows = await keysOf(account?.metadata?.id ?? "");
+  const row = (key: Known) => rows.get(key.id);
+  for (const key of issued) expect(row(key)).toMatchObject({ created: 1, tokens: 1 });
+  for (const key of rotated) expect(row(key)).toMatchObject({ rotations: 1, tokens: 2 });
+  for (const key of revoked) expect(row(key)).toMatchObject({ revoked: true, revocations: 1 });
+  expect(rows.size).toBeGreaterThanOrEqual(count.rotations + count.revocations + issued.length);
+  for (const key of rows.values()) {
+    const whole = { created: 1, current: 1, tokens: 1 + key.rotations, revocations: key.revoked ? 1 : 0 };
+    expect(key).toMatchObject(whole);
+  }
+  expect(await query(url(), strays)).toEqual([]);
+});
+
+interface Rotated extends Known {
+  before: string;
+}
+
+async function rotate(owner: Clients, { id, token }: Known): Promise<Rotated> {
+  const { apiKey } = await owner.apiKeys.rotateApiKey({ id });
+  return { id, before: token, token: apiKey?.spec?.token ?? "" };
+}
+
+async function revoke(owner: Clients, key: Known): Promise<Known> {
+  await owner.apiKeys.revokeApiKey({ id: key.id });
+  return key;
+}
+
+/** Issues keys, a few at a time: the database may be slow, and calls that wait too long are refused. */
+async function issueMany(owner: Clients, n: number): Promise<Known[]> {
+  const keys: Known[] = [];
+  while (keys.length < n)
+    keys.push(...(await Promise.all(Array.from({ length: 10 }, () => issueKey(owner)))));
+  return keys;
+}
+
+/** Says which tokens have another verdict than expected. */
+async function verify(
+  platform: Clients,
+  expected: (readonly [token: string, verdict: Verdict])[],
+): Promise<string> {
+  const wrong: string[] = [];
+  for (let i = 0; i < expected.length; i += 100) {
+    const batch = expected.slice(i, i + 100);
+    const { responses } = await platform.tokens.batchVerifyTokens({
+      requests: batch.map(([token]) => ({ token })),
+    });
+    for (const [n, [, verdict]] of batch.entries()) {
+      const found = responses[n]?.verdict;
+      if (found !== verdict) wrong.push(`${i + n}: ${found} for ${verdict}`);
+    }
+  }
+  return wrong.join(", ") || "as expected";
+}
+
+async function keysOf(accountId: string): Promise<Map<string, Row>> {
+  const event = (method: string) =>
+    `(select count(*)::int from audit_event e where e.resource_id = k.id and e.method like '%/${method}')`;
+  const rows = (await query(
+    url(),
+    `select k.id, k.revoked_at is not null as revoked,
+      (select count(*)::int from api_key_token t where t.api_key_id = k.id) as tokens,
+      (select count(*)::int from api_key_token t where t.api_key_id = k.id and t.ends_at is null) as current,
+      ${event("CreateApiKey")} as created, ${event("RotateApiKey")} as rotations, ${event("RevokeApiKey")} as revocations
+    from api_key k where not k.system and k.account_id = '${accountId}'`,
+  )) as Row[];
+  return new Map(rows.map((key) => [key.id, key]));
+}
+
+// Profiles of no key, and events about none.
+const strays = `
+  select p.id from profile p where p.type = 'api_key' and not exists (select from api_key k where k.profile_id = p.id)
+  union all
+  select e.id from audit_event e
+  where e.resource_type = 'api_key' and not exists (select from api_key k where k.id = e.resource_id)`;

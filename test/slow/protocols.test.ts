@@ -1,0 +1,204 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  fromJsonString,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+  toJsonString,
+} from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import { credentials, Client as GrpcClient, Metadata } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { password } from "../support/app.ts";
+import { bearer } from "../support/bearer.ts";
+import { selfSigned } from "../support/net.ts";
+import { createSite, type Served } from "../support/serve.ts";
+
+/** Calls a method as a bearer, by whatever client. */
+type Invoke = <I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  input: MessageInitShape<I>,
+  token: string,
+) => Promise<MessageShape<O>>;
+type Endpoint = { url: string; ca?: Buffer | undefined };
+
+const site = createSite();
+const folder = mkdtempSync(join(tmpdir(), "latchkey-protocols-"));
+const tls = selfSigned();
+const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+let server: Served;
+let people = 0;
+
+beforeAll(() => {
+  writeFileSync(certFile, tls.cert);
+  writeFileSync(keyFile, tls.key, { mode: 0o600 });
+});
+afterAll(async () => {
+  await site.clear();
+  rmSync(folder, { recursive: true });
+});
+
+describe.each(["plain text", "TLS"])("in %s", (kind) => {
+  let endpoint: Endpoint;
+  beforeAll(async () => {
+    const secure = kind === "TLS";
+    server = await site.serve(secure ? { LATCHKEY_TLS_CERT: certFile, LATCHKEY_TLS_KEY: keyFile } : {});
+    expect(server.url).toMatch(secure ? /^https:/ : /^http:/);
+    endpoint = { url: server.url, ca: secure ? tls.cert : undefined };
+  });
+  afterAll(() => server.stop());
+
+  test.each<[string, ...string[]]>([["grpc", "--http2-prior-knowledge"], ["grpcweb"], ["connect"]])(
+    "buf curl --protocol %s, by reflection alone",
+    async (protocol, ...flags) => {
+      const options = ["--protocol", protocol, ...(kind === "TLS" ? ["--cacert", certFile] : flags)];
+      await issuesAndVerifies((method, input, token) => bufCurl(endpoint.url, options, method, input, token));
+    },
+  );
+
+  test("@grpc/grpc-js", async () => {
+    const trust = endpoint.ca ? credentials.createSsl(endpoint.ca) : credentials.createInsecure();
+    const client = new GrpcClient(new URL(endpoint.url).host, trust);
+    try {
+      await issuesAndVerifies((method, input, token) => grpcJs(client, method, input, token));
+    } finally {
+      client.close();
+    }
+  });
+
+  const transports = { connect: createConnectTransport, grpcweb: createGrpcWebTransport };
+  test.each([
+    ["connect", "1.1"],
+    ["connect", "2"],
+    ["grpcweb", "1.1"],
+    ["grpcweb", "2"],
+  ] as const)("connect-node, %s over HTTP/%s, in JSON and in binary", async (protocol, httpVersion) => {
+    for (const useBinaryFormat of protocol === "connect" ? [true, false] : [true]) {
+      await issuesAndVerifies((method, input, token) => {
+        const interceptors = [bearer(token)];
+        const options = {
+          baseUrl: endpoint.url,
+          httpVersion,
+          useBinaryFormat,
+          interceptors,
+          nodeOptions: { ca: endpoint.ca },
+        };
+        return callBy(transports[protocol](options), method, input);
+      });
+    }
+  });
+
+  test("connect-node, gRPC", async () => {
+    await issuesAndVerifies((method, input, token) => {
+      const interceptors = [bearer(token)];
+      const nodeOptions = { ca: endpoint.ca };
+      return callBy(createGrpcTransport({ baseUrl: endpoint.url, interceptors, nodeOptions }), method, input);
+    });
+  });
+
+  test.runIf(kind === "TLS").each([
+    [["h2"], "h2"],
+    [["http/1.1"], "http/1.1"],
+    [["h2", "http/1.1"], "h2"],
+    [["http/1.1", "h2"], "h2"],
+  ])("ALPN of %j is settled as %s", async (offered, settled) => {
+    const { hostname: host, port } = new URL(endpoint.url);
+    const options = { host, port: Number(port), ca: endpoint.ca, ALPNProtocols: offered };
+    const socket = await new Promise<TLSSocket>((resolve, reject) => {
+      const connecting = connectTls(options, () => resolve(connecting));
+      connecting.once("error", reject);
+    });
+    expect(socket.alpnProtocol).toBe(settled);
+    socket.destroy();
+  });
+});
+
+/** The spine: somebody signs up and issues a key, and a platform verifies it. */
+async function issuesAndVerifies(invoke: Invoke): Promise<void> {
+  people += 1;
+  const signUp = { email: `person${people}@example.com`, password, name: "Me", accountName: "Acme" };
+  const session = await invoke(SessionService.method.signUp, signUp, "");
+  const create = { metadata: { name: "ümlaut key" }, spec: { permissions: ["agents:read"] } };
+  const { apiKey } = await invoke(ApiKeyService.method.createApiKey, create, session.token);
+  const token = apiKey?.spec?.token ?? "";
+  expect(apiKey?.metadata?.name).toBe("ümlaut key");
+
+  const verifier = site.token("verifier-key");
+  const ask = (what: { token: string; requiredPermissions?: string[] }) =>
+    invoke(TokenService.method.verifyToken, what, verifier);
+  const verdict = await ask({ token, requiredPermissions: ["agents:read"] });
+  expect(verdict).toMatchObject({ valid: true, verdict: Verdict.VALID });
+  expect(verdict.principal?.keyId).toBe(apiKey?.metadata?.id);
+  expect(await ask({ token: `${token.slice(0, -1)}_` })).toMatchObject({ verdict: Verdict.INVALID });
+}
+
+async function callBy<I extends DescMessage, O extends DescMessage>(
+  transport: ReturnType<typeof createGrpcTransport>,
+  method: DescMethodUnary<I, O>,
+  input: MessageInitShape<I>,
+): Promise<MessageShape<O>> {
+  const client = createClient(method.parent, transport) as Record<string, (input: unknown) => Promise<never>>;
+  const call = client[method.localName];
+  if (!call) throw new Error(`no ${method.name}`);
+  return await call(input);
+}
+
+function grpcJs<I extends DescMessage, O extends DescMessage>(
+  client: GrpcClient,
+  method: DescMethodUnary<I, O>,
+  input: MessageInitShape<I>,
+  token: string,
+): Promise<MessageShape<O>> {
+  const metadata = new Metadata();
+  if (token !== "") metadata.set("authorization", `Bearer ${token}`);
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      `/${method.parent.typeName}/${method.name}`,
+      (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
+      (bytes: Buffer) => fromBinary(method.output, bytes),
+      create(method.input, input),
+      metadata,
+      (error, response) => (response ? resolve(response) : reject(error)),
+    );
+  });
+}
+
+// The schema comes from the server, tokens go in files and by stdin.
+async function bufCurl<I extends DescMessage, O extends DescMessage>(
+  url: string,
+  options: string[],
+  method: DescMethodUnary<I, O>,
+  input: MessageInitShape<I>,
+  token: string,
+): Promise<MessageShape<O>> {
+  const headers = join(folder, "headers");
+  writeFileSync(headers, token === "" ? "x-nothing: 1\n" : `authorization: Bearer ${token}\n`, {
+    mode: 0o600,
+  });
+  const target = `${url}/${method.parent.typeName}/${method.name}`;
+  const args = ["curl", ...options, "-H", `@${headers}`, "-d", "@-", target];
+  const answer = await new Promise<string>((resolve, reject) => {
+    const child = execFile("buf", args, { timeout: 60_000, cwd: folder }, (error, stdout, stderr) =>
+      error ? reject(new Error(`${error.message} ${stderr}`)) : resolve(stdout),
+    );
+    child.stdin?.end(toJsonString(method.input, create(method.input, input)));
+  });
+  return fromJsonString(method.output, answer);
+}

@@ -1,0 +1,92 @@
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { type Browser, chromium } from "playwright-core";
+import { build } from "vite";
+
+/** A headless Chromium that came with `npm ci`, unpacked for this test alone. */
+export async function launchBrowser(): Promise<{ browser: Browser; close(): Promise<void> }> {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-browser-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    const executablePath = await unpackChromium(folder);
+    // A bare Debian has no NSS and no Expat; they come along.
+    const libraries = [join(folder, "al2023", "lib"), process.env.LD_LIBRARY_PATH];
+    const browser = await chromium.launch({
+      executablePath,
+      // Not the arguments that the package recommends: they turn CORS off.
+      args: ["--no-sandbox", "--no-zygote", "--disable-gpu", "--no-pings", "--disable-domain-reliability"],
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: folder,
+        TMPDIR: folder,
+        FONTCONFIG_PATH: join(folder, "fonts"),
+        LD_LIBRARY_PATH: libraries.filter(Boolean).join(delimiter),
+      },
+    });
+    return {
+      browser,
+      async close() {
+        await browser.close();
+        remove();
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Serves an empty page with this script bundled into it, on an origin of its own. */
+export async function servePage(script: string): Promise<{ origin: string; close(): void }> {
+  const bundle = await bundleOf(script);
+  const html = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>`;
+  const server = createServer((request, response) => {
+    const [type, body] = request.url === "/page.js" ? ["text/javascript", bundle] : ["text/html", html];
+    response.writeHead(200, { "content-type": type }).end(body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the page has no port");
+  return {
+    origin: `http://127.0.0.1:${address.port}`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function bundleOf(script: string): Promise<string> {
+  const built = await build({
+    configFile: false,
+    logLevel: "error",
+    build: { write: false, minify: false, lib: { entry: script, formats: ["es"], fileName: "page" } },
+  });
+  const [bundle] = Array.isArray(built) ? built : [];
+  const [chunk] = bundle?.output ?? [];
+  if (chunk?.type !== "chunk") throw new Error("the page was not bundled");
+  return chunk.code;
+}
+
+// The package unpacks to the temporary directory, into fixed names, and its libraries only where it believes to run on
+// Amazon Linux. It decides as it is imported.
+async function unpackChromium(folder: string): Promise<string> {
+  const { TMPDIR, LD_LIBRARY_PATH, FONTCONFIG_PATH, HOME, AWS_EXECUTION_ENV } = process.env;
+  try {
+    Object.assign(process.env, { TMPDIR: folder, AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x" });
+    const { default: packed } = await import("@sparticuz/chromium");
+    const path = await packed.executablePath();
+    if (!existsSync(join(folder, "al2023", "lib"))) throw new Error("Chromium came without its libraries");
+    return path;
+  } finally {
+    const before = { TMPDIR, LD_LIBRARY_PATH, FONTCONFIG_PATH, HOME, AWS_EXECUTION_ENV };
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
+
+/** What our tokens are for, in tests. */
+export const audience = "https://latchkey.test";
+
+/** An issuer that signs whatever a test asks it to. */
+export interface TestIssuer {
+  url: string;
+  /** A good access token of somebody, but for what is said otherwise: `undefined` leaves a claim out. */
+  token(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
+  /** Replaces the key. */
+  rollOver(): Promise<void>;
+  /** The key that signs now. */
+  key(): { privateKey: CryptoKey; publicJwk: JWK };
+  /** How often the keys were fetched. */
+  fetches(): number;
+  /** Answers every request in another way, such as with a status of 500. Undefined: as it should. */
+  breakWith(answer: { status?: number; body?: string } | undefined): void;
+  close(): Promise<void>;
+}
+
+/** Starts an issuer on loopback. */
+export async function startIssuer(): Promise<TestIssuer> {
+  let key = await newKey();
+  let fetches = 0;
+  let broken: { status?: number; body?: string } | undefined;
+  const server = createServer((request, response) => {
+    const discovery = request.url === "/.well-known/openid-configuration";
+    if (!discovery) fetches += 1;
+    const good = discovery ? { issuer: url, jwks_uri: `${url}/jwks` } : { keys: [key.publicJwk] };
+    response.writeHead(broken?.status ?? 200, { "content-type": "application/json" });
+    response.end(broken?.body ?? JSON.stringify(good));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || !address) throw new Error("the issuer does not listen");
+  const url = `http://127.0.0.1:${address.port}`;
+  return {
+    url,
+    async token(claims = {}, header = {}) {
+      const now = Math.floor(Date.now() / 1000);
+      const usual = { iss: url, aud: audience, sub: "somebody", iat: now, exp: now + 300, client_id: "app" };
+      const payload: JWTPayload = { ...usual, ...claims };
+      return (
+        new SignJWT(payload)
+          .setProtectedHeader({ alg: "ES256", kid: key.publicJwk.kid ?? "", typ: "at+jwt", ...header })
+          // A critical header that nobody knows: RFC 7515, 4.1.11.
+          .sign(key.privateKey, { crit: { x: true } })
+      );
+    },
+    async rollOver() {
+      key = await newKey();
+    },
+    key: () => key,
+    fetches: () => fetches,
+    breakWith(answer) {
+      broken = answer;
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function newKey(): Promise<{ privateKey: CryptoKey; publicJwk: JWK }> {
+  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
+  const kid = randomBytes(8).toString("hex");
+  return { privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" } };
+}
