@@ -32,7 +32,7 @@ describe.each(each)("%s", (name, method) => {
   });
 
   test("has an HTTP route", () => {
-    expect(routesOf(name)).toEqual([expect.stringMatching(/^(get|post|patch|delete) \/v1\/./)]);
+    expect(routesOf(name)).toEqual([expect.stringMatching(/^(get|post|put|patch|delete) \/v1\/./)]);
   });
 
   test("has a comment", () => {

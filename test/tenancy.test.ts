@@ -5,12 +5,23 @@ import { newId } from "../src/domain/id.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "./support/app.ts";
 import { call } from "./support/call.ts";
 import { refusal } from "./support/errors.ts";
+import { invite, newRole, newServiceAccount, newTeam } from "./support/member.ts";
 import { methods, nameOf } from "./support/requests.ts";
 import { everythingIn } from "./support/snapshot.ts";
 import { type Ids, tenancy } from "./support/tenancy.ts";
 
 const app = useApp();
-const prefixes = { account: "acct", key: "key", workspace: "ws", profile: "prof" } as const;
+const prefixes = {
+  account: "acct",
+  key: "key",
+  workspace: "ws",
+  profile: "prof",
+  role: "role",
+  team: "team",
+  serviceAccount: "sa",
+  invite: "inv",
+  session: "ses",
+} as const;
 
 /** An account with something of everything, and all the bearers in it that may do the most. */
 interface Tenant {
@@ -46,6 +57,11 @@ test("a list's id prefix finds nothing of another account", async () => {
   for (const client of Object.values(caller.bearers)) {
     const keys = await client.apiKeys.listApiKeys({ prefix: other.ids.key, showRevoked: true });
     expect(keys.items).toEqual([]);
+    expect((await client.roles.listRoles({ prefix: other.ids.role })).items).toEqual([]);
+    expect((await client.teams.listTeams({ prefix: other.ids.team })).items).toEqual([]);
+    const accounts = await client.serviceAccounts.listServiceAccounts({ prefix: other.ids.serviceAccount });
+    expect(accounts.items).toEqual([]);
+    expect((await client.profiles.listProfiles({ prefix: other.ids.profile })).items).toEqual([]);
     const workspaces = await client.workspaceAdmin.listAccountWorkspaces({ prefix: other.ids.workspace });
     expect(workspaces.items).toEqual([]);
     expect((await client.workspaces.listWorkspaces({ prefix: other.ids.workspace })).items).toEqual([]);
@@ -59,8 +75,24 @@ async function newTenant(owner: Owner): Promise<Tenant> {
   const key = await issueKey(owner, { initialWorkspaceIds: [workspace] });
   const all = await issueKey(owner, { spec: { permissions: ["*"], workspaceScope: WorkspaceScope.ALL } });
   const one = await issueKey(owner, { spec: { permissions: ["*"] }, initialWorkspaceIds: [workspace] });
+  const role = await newRole(owner, ["agents:read"]);
+  const team = await newTeam(owner, [role]);
+  await owner.teams.addTeamMember({ id: team, profileId: profile });
+  const serviceAccount = await newServiceAccount(owner, team);
+  const invited = await invite(owner, `${newId("user")}@example.com`, role);
+  const [session] = (await owner.sessions.listSessions({})).items;
   return {
-    ids: { account: owner.account.metadata?.id ?? "", key: key.id, workspace, profile },
+    ids: {
+      account: owner.account.metadata?.id ?? "",
+      key: key.id,
+      workspace,
+      profile,
+      role,
+      team,
+      serviceAccount,
+      invite: invited.id,
+      session: session?.id ?? "",
+    },
     bearers: {
       "an owner": owner,
       "a * key of all workspaces": app.clientAs(all.token),
