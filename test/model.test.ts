@@ -1,0 +1,247 @@
+import fc from "fast-check";
+import { beforeAll, expect, test } from "vitest";
+import { WorkspaceScope } from "../gen/latchkey/v1/api_key_pb.ts";
+import type { VerifyTokenResponse } from "../gen/latchkey/v1/token_service_pb.ts";
+import { Verdict, VerdictSchema } from "../gen/latchkey/v1/verdict_pb.ts";
+import { accountHeader } from "../src/rpc/authenticate.ts";
+import { newWorkspace, type Owner, useApp } from "./support/app.ts";
+import { outcome } from "./support/errors.ts";
+import {
+  actors,
+  type Key,
+  keyRights,
+  personRights,
+  type Rights,
+  type World,
+  without,
+  write,
+} from "./support/model.ts";
+import { keyCommands } from "./support/model-keys.ts";
+import { peopleCommands, pick } from "./support/model-people.ts";
+
+const runs = 30;
+const stepsPerRun = 25;
+// On a machine with much else to do, fewer runs.
+const enoughMs = 30_000;
+const timeoutMs = 120_000;
+
+const app = useApp();
+const commands = { ...peopleCommands, ...keyCommands };
+const number = fc.nat({ max: 1000 });
+const command = fc.constantFrom(...Object.keys(commands));
+const step = fc.record(
+  { command, actor: number, a: number, b: number, c: number },
+  { noNullPrototype: true },
+);
+const steps = fc.array(step, { minLength: stepsPerRun, maxLength: stepsPerRun, size: "max" });
+
+let users: Owner[] = [];
+beforeAll(async () => {
+  users = await Promise.all([1, 2, 3, 4].map((one) => app.newAccount(`Home ${one}`)));
+});
+
+test(
+  "whatever roles, teams, members and keys go through, every token is who the model says, and nobody gains what nobody gave",
+  async () => {
+    const tried = new Set<string>();
+    const property = fc.asyncProperty(steps, async (sequence) => {
+      const world = await newWorld();
+      const granted = new Map<string, Set<string>>();
+      expectGiven(world, granted);
+      for (const [index, { command, actor: who, ...numbers }] of sequence.entries()) {
+        const actor = pick(actors(world, app.clientAs), who);
+        const plan = actor && commands[command]?.(world, actor, numbers);
+        if (!plan) continue;
+        const done = await outcome(plan.run());
+        const as = actor.key ? `${actor.key.kind} key` : `${actor.person?.role?.builtin || "custom"} session`;
+        expect({ index, command, as, done: done === "ok", reason: done }).toMatchObject({
+          done: plan.allowed,
+        });
+        tried.add(`${command} ${done}`);
+        await expectModel(world, index);
+        expectGiven(world, granted, actor.rights);
+      }
+      await expectModel(world, 1, true);
+    });
+    await fc.assert(property, { numRuns: runs, endOnFailure: true, interruptAfterTimeLimit: enoughMs });
+    expect(tried.size).toBeGreaterThan(Object.keys(commands).length);
+  },
+  timeoutMs,
+);
+
+const nobody: Rights = { permissions: new Set(), all: false, workspaces: new Set() };
+
+/** An account with an owner, three strangers, two workspaces and a little of everything. */
+async function newWorld(): Promise<World> {
+  const [first] = users;
+  if (!first) throw new Error("nobody signed up");
+  const { account, profile } = await first.accounts.createAccount({ metadata: { name: "Model" } });
+  const accountId = account?.metadata?.id ?? "";
+  const people = users.map((user) => ({
+    user: app.clientAs(user.token),
+    member: app.clientAs(user.token, { [accountHeader]: accountId }),
+    email: user.email,
+    profileId: "",
+    role: undefined as World["roles"][number] | undefined,
+    teams: new Set<World["teams"][number]>(),
+    grants: new Set<string>(),
+  }));
+  const [owner] = people;
+  if (!owner) throw new Error("nobody signed up");
+  const builtins = {
+    owner: ["*"],
+    admin: ["*"],
+    developer: ["*:write", "api_keys:write"],
+    viewer: ["*:read"],
+  };
+  const { items } = await owner.member.roles.listRoles({});
+  const roles = Object.entries(builtins).map(([builtin, permissions]) => ({
+    id: items.find(({ metadata }) => metadata?.name === builtin)?.metadata?.id ?? "",
+    permissions,
+    builtin,
+  }));
+  Object.assign(owner, { profileId: profile?.metadata?.id, role: roles[0] });
+  const workspaces = [await newWorkspace(owner.member), await newWorkspace(owner.member)];
+  const world: World = { accountId, workspaces, people, roles, teams: [], robots: [], keys: [] };
+  const start: [string, number, number, number][] = [
+    ["join", 0, 1, 0],
+    ["join", 0, 2, 0],
+    ["createRole", 4, 0, 0],
+    ["createRole", 5, 0, 0],
+    ["createTeam", 4, 0, 0],
+    ["createTeam", 5, 0, 0],
+    ["createRobot", 0, 0, 0],
+    ["createKey", 1, 1, 7],
+    ["createKey", 0, 1, 6],
+    ["createKey", 2, 1, 7],
+  ];
+  for (const [command, a, b, c] of start) {
+    const [actor] = actors(world, app.clientAs);
+    await (actor && commands[command]?.(world, actor, { a, b, c }))?.run();
+  }
+  return world;
+}
+
+/** Compares tokens with the model: what is over for good only where `all` are asked about. */
+async function expectModel(world: World, turn: number, all = false): Promise<void> {
+  const { tokens } = app.clientAs(app.platformToken);
+  const wanted = ["agents:read", "agents:manage", "runs:start", "api_keys:write", "teams:read"];
+  const question =
+    turn % 3 === 0
+      ? { workspaceId: "", requiredPermissions: [] }
+      : { workspaceId: pick(world.workspaces, turn) ?? "", requiredPermissions: [pick(wanted, turn) ?? ""] };
+  const asked = credentials(world).filter(({ over }) => all || !over);
+  for (let from = 0; from < asked.length; from += 100) {
+    const some = asked.slice(from, from + 100);
+    const requests = some.map(({ token }) => ({
+      ...{ token, accountId: world.accountId, dryRun: turn % 3 !== 2 },
+      ...question,
+    }));
+    const { responses } = await tokens.batchVerifyTokens({ requests });
+    const answers = some.map((one, index) =>
+      expected(one, requests[index] ?? { dryRun: false, ...question }),
+    );
+    expect(responses.map(answer)).toEqual(answers);
+  }
+}
+
+/** Compares what everybody gained with what whoever acted held; at the beginning there is nobody. */
+function expectGiven(world: World, granted: Map<string, Set<string>>, by?: Rights): void {
+  for (const { name, rights } of credentials(world)) {
+    const before = granted.get(name) ?? new Set();
+    const gained = without(rights.permissions, before);
+    if (by) expect([...without(gained, by.permissions)]).toEqual([]);
+    granted.set(name, new Set([...before, ...gained]));
+  }
+}
+
+interface Question {
+  dryRun: boolean;
+  workspaceId: string;
+  requiredPermissions: string[];
+}
+
+interface Credential {
+  /** Who in the account it is: somebody who comes back is somebody else. */
+  name: string;
+  token: string;
+  /** Whether it is over for good. */
+  over: boolean;
+  /** Why it is refused whatever is asked. */
+  dead: string[];
+  rights: Rights;
+  profileId: string;
+  keyId: string;
+}
+
+function credentials({ people, keys }: World): Credential[] {
+  const sessions = people.map((person) => ({
+    name: person.profileId,
+    over: false,
+    token: person.user.token,
+    dead: person.role ? [] : ["ACCOUNT_MISMATCH"],
+    rights: personRights(person),
+    profileId: person.profileId,
+    keyId: "",
+  }));
+  const tokens = keys.flatMap((key) =>
+    key.tokens.map(({ token, state }) => ({
+      name: key.id,
+      over: key.revoked || state === "ended",
+      token,
+      dead: deadBy(key, state),
+      rights: key.revoked ? nobody : keyRights(key),
+      profileId: key.profileId,
+      keyId: key.id,
+    })),
+  );
+  return [...sessions, ...tokens];
+}
+
+function deadBy({ revoked, disabled }: Key, state: Key["tokens"][number]["state"]): string[] {
+  return [...(revoked || state === "ended" ? ["REVOKED"] : []), ...(disabled ? ["DISABLED"] : [])];
+}
+
+function expected(
+  { dead, rights, profileId, keyId }: Credential,
+  { dryRun, workspaceId, requiredPermissions }: Question,
+) {
+  const failed = [...dead];
+  if (workspaceId && !rights.all && !rights.workspaces.has(workspaceId)) failed.push("WORKSPACE_FORBIDDEN");
+  if (!requiredPermissions.every((one) => rights.permissions.has(one))) failed.push("PERMISSION_DENIED");
+  const [verdict = "VALID"] = failed;
+  const { all } = rights;
+  const principal = {
+    profileId,
+    keyId,
+    permissions: write(rights.permissions),
+    scope: all ? WorkspaceScope.ALL : WorkspaceScope.SELECTED,
+    workspaceIds: all ? [] : [...rights.workspaces].sort(),
+  };
+  // Of what is over for good, only that it is.
+  const over = ["REVOKED", "ACCOUNT_MISMATCH"].includes(verdict);
+  return {
+    verdict,
+    failed: dryRun && !over ? failed : [],
+    principal: verdict === "VALID" ? principal : undefined,
+  };
+}
+
+function answer({ verdict, failedRules, principal }: VerifyTokenResponse) {
+  const over = verdict === Verdict.REVOKED || verdict === Verdict.ACCOUNT_MISMATCH;
+  return {
+    verdict: nameOf(verdict),
+    failed: over ? [] : failedRules.map((rule) => nameOf(rule.verdict)),
+    principal: principal && {
+      profileId: principal.profile?.metadata?.id,
+      keyId: principal.keyId,
+      permissions: principal.permissions,
+      scope: principal.workspaceScope,
+      workspaceIds: [...principal.workspaceIds].sort(),
+    },
+  };
+}
+
+function nameOf(verdict: Verdict): string {
+  return VerdictSchema.value[verdict]?.localName ?? "";
+}
