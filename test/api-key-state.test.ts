@@ -4,6 +4,7 @@ import { ApiKeyState } from "../gen/latchkey/v1/api_key_pb.ts";
 import { doneTo, rotate, storedKey, systemKeyOf, verdictOf } from "./support/api-key.ts";
 import { issueKey, useApp } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
+import { newMember } from "./support/member.ts";
 
 const app = useApp();
 
@@ -97,6 +98,30 @@ test("a key is shown as expired once it is, and may still be revoked", async () 
   await sql`update api_key set expires_at = clock_timestamp() where id = ${key.id}`.execute(app.db);
   expect((await owner.apiKeys.getApiKey({ id: key.id })).apiKey?.state).toBe(ApiKeyState.EXPIRED);
   expect((await owner.apiKeys.revokeApiKey({ id: key.id })).apiKey?.state).toBe(ApiKeyState.REVOKED);
+});
+
+test("a system key is disabled and enabled by an owner's session or by itself, and by nobody else", async () => {
+  const owner = await app.newAccount();
+  const id = await systemKeyOf(app, owner.account.metadata?.id ?? "");
+  const itself = app.clientAs(await rotate(owner, id));
+  const others = [
+    app.clientAs((await issueKey(owner, { spec: { permissions: ["*"] } })).token),
+    await newMember(app, owner, "admin"),
+  ];
+  const before = await storedKey(app, id);
+  for (const { apiKeys } of others) {
+    for (const call of [apiKeys.disableApiKey, apiKeys.enableApiKey]) {
+      expect(await refusal(call({ id }))).toMatchObject({ reason: "SYSTEM_KEY", metadata: { key_id: id } });
+    }
+  }
+  expect(await storedKey(app, id)).toEqual(before);
+  await itself.apiKeys.disableApiKey({ id });
+  expect(await refusal(itself.apiKeys.enableApiKey({ id }))).toMatchObject({ reason: "DISABLED_API_KEY" });
+  for (const { apiKeys } of others) {
+    expect(await refusal(apiKeys.enableApiKey({ id }))).toMatchObject({ reason: "SYSTEM_KEY" });
+  }
+  await owner.apiKeys.enableApiKey({ id });
+  await itself.profiles.whoAmI({});
 });
 
 test("a system key is never revoked, but can be disabled", async () => {

@@ -158,7 +158,7 @@ test("a missing permission is refused before any look-up, and names the permissi
   const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
   let refused: Refusal | undefined;
   const statements = await app.statementsOf(async () => {
-    refused = await refusal(app.clientAs(key.token).apiKeys.revokeApiKey({ id: newId("key") }));
+    refused = await refusal(app.clientAs(key.token).apiKeys.disableApiKey({ id: newId("key") }));
   });
   const metadata = { permission: "api_keys:manage" };
   expect(refused).toMatchObject({ ...denied, reason: "PERMISSION_DENIED", metadata });

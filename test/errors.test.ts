@@ -29,6 +29,8 @@ const table: Record<Reason, [code: Code, http: number]> = {
   RATE_LIMITED: [Code.ResourceExhausted, 429],
   QUOTA_EXCEEDED: [Code.ResourceExhausted, 429],
   SYSTEM_KEY: [Code.FailedPrecondition, 400],
+  LAST_OWNER: [Code.FailedPrecondition, 400],
+  ALREADY_USED: [Code.FailedPrecondition, 400],
   IN_USE: [Code.FailedPrecondition, 400],
   WRONG_STATE: [Code.FailedPrecondition, 400],
   NOT_FOUND: [Code.NotFound, 404],

@@ -59,11 +59,12 @@ const layers: Record<string, Layer> = {
   },
   domain: {
     ours: ["domain", "db"],
-    packages: /^(kysely|node:crypto|node:zlib|ulid|p-limit|@node-rs\/argon2)$/,
+    packages:
+      /^(kysely|node:(crypto|util|zlib)|ulid|p-limit|@node-rs\/argon2|@zxcvbn-ts\/.*|fastest-levenshtein)$/,
   },
   verify: {
     ours: ["verify", "db", "domain"],
-    packages: /^(kysely|node:crypto|rate-limiter-flexible)$/,
+    packages: /^(kysely|node:crypto|rate-limiter-flexible|jose)$/,
   },
   guard: {
     ours: ["guard", "verify"],

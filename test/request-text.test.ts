@@ -2,7 +2,7 @@ import { type DescField, type DescMessage, type JsonObject, ScalarType, toJson }
 import { expect, test } from "vitest";
 import { useApp } from "./support/app.ts";
 import { serve } from "./support/http.ts";
-import { methods, nameOf, validRequest } from "./support/requests.ts";
+import { callerFor, methods, nameOf, validRequest } from "./support/requests.ts";
 
 const app = useApp();
 
@@ -19,7 +19,7 @@ for (const [what, text] of Object.entries(nasty)) {
       for (const path of stringPaths(method.input)) {
         const { status, text: answer } = await http.post(method, {
           body: withText(valid, path, text),
-          token: owner.token,
+          token: callerFor(app, owner, method).token,
         });
         expect(status, `${nameOf(method)} ${path.join(".")}: ${answer}`).toBeLessThan(500);
         sent += 1;
