@@ -51,10 +51,11 @@ export function removeProfile(db: Db, caller: Caller, id: string): Promise<void>
   const own = caller.kind === "user" && caller.profile.id === id;
   requirePermissionOrOwn(caller, "profiles:manage", own);
   return mutate(db, caller, async (tx) => {
+    const owners = await lockOwners(tx, [caller.accountId]);
     const member = await lockPerson(tx, caller, id);
     if (member.builtin === "owner") {
       requireOwner(caller);
-      await refuseLastOwner(tx, caller.accountId, member.profile_id);
+      refuseLastOwner(owners, caller.accountId, member.profile_id);
     }
     const before = await endMembership(tx, caller.accountId, member.profile_id);
     return { result: undefined, events: [{ resourceType: "profile", resourceId: id, before }] };
@@ -68,12 +69,13 @@ export function setProfileRole(
   input: { id: string; role: string },
 ): Promise<AccountProfile> {
   return mutate(db, caller, async (tx) => {
+    const owners = await lockOwners(tx, [caller.accountId]);
     const member = await lockPerson(tx, caller, input.id);
     const role = await findRole(tx, caller.accountId, input.role, "role");
     const unchanged = role.id === member.role_id;
     if (unchanged) return { result: await getProfile(tx, caller, input.id), events: [] };
     if (role.builtin === "owner" || member.builtin === "owner") requireOwner(caller);
-    if (member.builtin === "owner") await refuseLastOwner(tx, caller.accountId, member.profile_id);
+    if (member.builtin === "owner") refuseLastOwner(owners, caller.accountId, member.profile_id);
     assertHolds(caller, roleHandover(role));
     if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);
     else {
@@ -98,20 +100,34 @@ export function setProfileRole(
   });
 }
 
-/** Refuses to take away the last owner of an account. All owners are locked: of the last two, one stays. */
-export async function refuseLastOwner(tx: Tx, accountId: string, profileId: string): Promise<void> {
-  const owners = await tx
+/** An owner of an account. */
+export interface Owner {
+  account_id: string;
+  profile_id: string;
+}
+
+/**
+ * Locks all owners of some accounts. Done first by whatever may take an owner away, and in one order: of the last two, one
+ * stays, and however many go at once, none waits for one who waits for them.
+ */
+export function lockOwners(tx: Tx, accountIds: string[]): Promise<Owner[]> {
+  return tx
     .selectFrom("membership")
     .innerJoin("role", "role.id", "membership.role_id")
-    .select("membership.profile_id")
-    .where("membership.account_id", "=", accountId)
+    .select(["membership.account_id", "membership.profile_id"])
+    .where(sql<boolean>`membership.account_id = any (${accountIds})`)
     .where("role.builtin", "=", "owner")
+    .orderBy("membership.account_id")
     .orderBy("membership.profile_id")
     .forUpdate("membership")
     .execute();
-  if (owners.every((owner) => owner.profile_id === profileId)) {
-    throw new DomainError("LAST_OWNER", "an account keeps at least one owner", { account_id: accountId });
-  }
+}
+
+/** Refuses to take away the last owner of an account. */
+export function refuseLastOwner(owners: Owner[], accountId: string, profileId: string): void {
+  const others = owners.filter((owner) => owner.account_id === accountId && owner.profile_id !== profileId);
+  if (others.length > 0) return;
+  throw new DomainError("LAST_OWNER", "an account keeps at least one owner", { account_id: accountId });
 }
 
 // A member, or a guest of an outside issuer, who has no role of their own.

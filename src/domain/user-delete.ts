@@ -8,7 +8,7 @@ import { requireWholeUser } from "./outside-user.ts";
 import type { Passwords } from "./password.ts";
 import { requirePassword } from "./password-change.ts";
 import type { UserCaller } from "./principal.ts";
-import { refuseLastOwner } from "./profile.ts";
+import { lockOwners, refuseLastOwner } from "./profile.ts";
 import { endSessions } from "./session-list.ts";
 
 const erasedName = "former member";
@@ -40,6 +40,7 @@ export async function deleteUser(
       .executeTakeFirstOrThrow();
     const sessions = await endSessions(tx, user.userId);
     const guests = await guestsOf(tx, user.userId);
+    const owners = await lockOwners(tx, await accountsOf(tx, user.userId));
     const memberships = await tx
       .selectFrom("membership")
       .innerJoin("role", "role.id", "membership.role_id")
@@ -50,7 +51,7 @@ export async function deleteUser(
       .execute();
     const events: (Change & Actor)[] = [];
     for (const { account_id: accountId, profile_id: profileId, builtin } of memberships) {
-      if (builtin === "owner") await refuseLastOwner(tx, accountId, profileId);
+      if (builtin === "owner") refuseLastOwner(owners, accountId, profileId);
       const before = await endMembership(tx, accountId, profileId);
       events.push({ accountId, profileId, resourceType: "profile", resourceId: profileId, before });
     }
@@ -62,6 +63,11 @@ export async function deleteUser(
     await erase(tx, user.userId, email);
     return { result: undefined, events: [...sessions, ...events] };
   });
+}
+
+async function accountsOf(tx: Tx, userId: string): Promise<string[]> {
+  const rows = await tx.selectFrom("membership").select("account_id").where("user_id", "=", userId).execute();
+  return rows.map((row) => row.account_id);
 }
 
 async function erase(tx: Tx, userId: string, email: string | null): Promise<void> {
