@@ -220,6 +220,8 @@ export interface ApiKeyTable {
   expires_at: Date | null;
   disabled_at: Date | null;
   revoked_at: Date | null;
+  /** The key with which it was made; null where a person made it. */
+  minted_by_key_id: string | null;
   changed_at: Generated<Date>;
   version: Generated<number>;
 }

@@ -4,7 +4,7 @@ import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
 import { draft, judgeDraft } from "./api-key-draft.ts";
 import { pick } from "./audit-event.ts";
 import { requireRoom } from "./entitlement.ts";
-import { invalidField } from "./error.ts";
+import { DomainError, invalidField } from "./error.ts";
 import { newId } from "./id.ts";
 import { databaseTime, mutate } from "./mutation.ts";
 import type { ParsePermissions } from "./permission-vocabulary.ts";
@@ -54,6 +54,7 @@ export async function createApiKey(
     caller,
     async (tx) => {
       const owner = await judgeDraft(tx, caller, key, input);
+      const mintedBy = await lockMinter(tx, caller);
       if (key.expiresAt) await requireFuture(tx, key.expiresAt);
       await requireRoom(tx, caller, "max_api_keys");
       const profileId = newId("prof");
@@ -78,6 +79,7 @@ export async function createApiKey(
           workspace_scope: key.workspaceScope,
           permissions: key.permissions,
           created_by: caller.profile.id,
+          minted_by_key_id: mintedBy,
           expires_at: key.expiresAt,
         })
         .execute();
@@ -94,6 +96,24 @@ export async function createApiKey(
     },
     { requestId: input.requestId, resourceId: id },
   );
+}
+
+/**
+ * The key that mints, which nobody revokes before what it mints is there. Refused if it was revoked since its token was
+ * judged: so whoever revoked a key finds everything that it ever made.
+ */
+async function lockMinter(tx: Tx, caller: Caller): Promise<string | null> {
+  if (caller.keyId === undefined) return null;
+  const { id, revoked_at } = await tx
+    .selectFrom("api_key")
+    .select(["id", "revoked_at"])
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", caller.keyId)
+    .forShare()
+    .executeTakeFirstOrThrow();
+  if (!revoked_at) return id;
+  const metadata = { key_id: id, revoked_at: revoked_at.toISOString() };
+  throw new DomainError("REVOKED_API_KEY", "the bearer was revoked", metadata);
 }
 
 /** Stores a minted token as the current one of a key. */

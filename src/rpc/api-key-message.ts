@@ -96,6 +96,7 @@ function infoMessage(key: ApiKey, info: ApiKeyInfo) {
     profileId: key.profile_id,
     disabledAt: timestamp(key.disabled_at),
     revokedAt: timestamp(key.revoked_at),
+    mintedByKeyId: key.minted_by_key_id ?? "",
   };
 }
 

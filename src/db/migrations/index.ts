@@ -9,6 +9,7 @@ import * as team from "./0007_team.ts";
 import * as people from "./0008_people.ts";
 import * as credentialOfPeople from "./0009_credential.ts";
 import * as outsideIdentity from "./0010_outside_identity.ts";
+import * as mintedBy from "./0011_minted_by.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   { name: "0008_people", ...people },
   { name: "0009_credential", ...credentialOfPeople },
   { name: "0010_outside_identity", ...outsideIdentity },
+  { name: "0011_minted_by", ...mintedBy },
 ];
