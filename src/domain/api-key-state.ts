@@ -1,54 +1,69 @@
-import { sql } from "kysely";
-import type { Db } from "../db/connect.ts";
+import { type RawBuilder, sql } from "kysely";
+import type { Db, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
   findApiKey,
   isOwnDeveloperKey,
+  lockApiKey,
   lockApiKeyOrOwn,
   refuseRevoked,
   systemKey,
 } from "./api-key.ts";
-import { difference } from "./audit-event.ts";
+import { type Change, difference } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 
+const now = sql<Date>`clock_timestamp()`;
+
 /** Ends a key for good. A revoked key stays as it is; a system key is never revoked. */
 export function revokeApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
-  return setState(
-    db,
-    caller,
-    id,
-    (key) => {
-      if (key.system) throw systemKey(key, "a system key is never revoked: disable it, or rotate it");
-      if (key.kind === "service" && caller.keyId === key.id) {
-        throw new DomainError("PERMISSION_DENIED", "a service key does not revoke itself", {
-          permission: "api_keys:manage",
-        });
-      }
-      return { disabled: key.disabled_at !== null, revoked: true };
-    },
-    true,
-  );
+  return mutate(db, caller, async (tx) => {
+    const key = await lockApiKeyOrOwn(tx, caller, id, "api_keys:manage", (one) =>
+      isOwnDeveloperKey(caller, one),
+    );
+    const events = await revokeLocked(tx, caller, [key]);
+    return { result: await findApiKey(tx, caller, id), events };
+  });
+}
+
+/** Ends locked keys for good, by the rules of `revokeApiKey`, and returns what it did: one change for each key that was not revoked. */
+export async function revokeLocked(tx: Tx, caller: Caller, keys: readonly ApiKeyRow[]): Promise<Change[]> {
+  for (const key of keys) judgeRevocation(caller, key);
+  const changes = keys.flatMap((key) => changeOf(key, { disabled: key.disabled_at !== null, revoked: true }));
+  await write(tx, changes, { revoked_at: now });
+  return changes;
 }
 
 /** Stops a key until it is enabled. */
 export function disableApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
-  return setState(db, caller, id, (key) => {
-    judgeSystemKey(caller, key, "disabled");
-    refuseRevoked(key);
-    return { disabled: true, revoked: false };
-  });
+  return setDisabled(db, caller, id, true);
 }
 
 /** Lets a disabled key work again. */
 export function enableApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
-  return setState(db, caller, id, (key) => {
-    judgeSystemKey(caller, key, "enabled");
+  return setDisabled(db, caller, id, false);
+}
+
+function setDisabled(db: Db, caller: Caller, id: string, disabled: boolean): Promise<ApiKey> {
+  return mutate(db, caller, async (tx) => {
+    const key = await lockApiKey(tx, caller, id);
+    judgeSystemKey(caller, key, disabled ? "disabled" : "enabled");
     refuseRevoked(key);
-    return { disabled: false, revoked: false };
+    const changes = changeOf(key, { disabled, revoked: false });
+    await write(tx, changes, { disabled_at: disabled ? now : null });
+    return { result: await findApiKey(tx, caller, id), events: changes };
   });
+}
+
+function judgeRevocation(caller: Caller, key: ApiKeyRow): void {
+  if (key.system) throw systemKey(key, "a system key is never revoked: disable it, or rotate it");
+  if (key.kind === "service" && caller.keyId === key.id) {
+    throw new DomainError("PERMISSION_DENIED", "a service key does not revoke itself", {
+      permission: "api_keys:manage",
+    });
+  }
 }
 
 function judgeSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enabled"): void {
@@ -62,39 +77,23 @@ interface State {
   revoked: boolean;
 }
 
-function setState(
-  db: Db,
-  caller: Caller,
-  id: string,
-  decide: (key: ApiKeyRow) => State,
-  own = false,
-): Promise<ApiKey> {
-  return mutate(db, caller, async (tx) => {
-    const key = await lockApiKeyOrOwn(
-      tx,
-      caller,
-      id,
-      "api_keys:manage",
-      (one) => own && isOwnDeveloperKey(caller, one),
-    );
-    const after = decide(key);
-    const before: State = { disabled: key.disabled_at !== null, revoked: key.revoked_at !== null };
-    const changes = difference({ ...before }, { ...after });
-    if (!changes) return { result: await findApiKey(tx, caller, id), events: [] };
-    const now = sql<Date>`clock_timestamp()`;
-    await tx
-      .updateTable("api_key")
-      .set({
-        ...(after.disabled !== before.disabled && { disabled_at: after.disabled ? now : null }),
-        ...(after.revoked && { revoked_at: now }),
-        changed_at: now,
-        version: key.version + 1,
-      })
-      .where("id", "=", id)
-      .execute();
-    return {
-      result: await findApiKey(tx, caller, id),
-      events: [{ resourceType: "api_key", resourceId: id, ...changes }],
-    };
-  });
+// Nothing, where the key is so already.
+function changeOf(key: ApiKeyRow, after: State): Change[] {
+  const before: State = { disabled: key.disabled_at !== null, revoked: key.revoked_at !== null };
+  const changes = difference({ ...before }, { ...after });
+  return changes ? [{ resourceType: "api_key", resourceId: key.id, ...changes }] : [];
+}
+
+async function write(
+  tx: Tx,
+  changes: Change[],
+  state: { disabled_at: RawBuilder<Date> | null } | { revoked_at: RawBuilder<Date> },
+): Promise<void> {
+  if (changes.length === 0) return;
+  const ids = changes.map((change) => change.resourceId);
+  await tx
+    .updateTable("api_key")
+    .set((eb) => ({ ...state, changed_at: now, version: eb("version", "+", 1) }))
+    .where(sql<boolean>`id = any (${ids})`)
+    .execute();
 }
