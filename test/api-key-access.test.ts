@@ -19,6 +19,7 @@ const calls: Record<string, [permission: string, call: Call]> = {
   getApiKey: ["api_keys:read", (as, { id }) => as.getApiKey({ id })],
   updateApiKey: ["api_keys:write", (as, { id }) => as.updateApiKey({ id, metadata: { name: "b" } })],
   revokeApiKey: ["api_keys:manage", (as, { id }) => as.revokeApiKey({ id })],
+  revokeApiKeys: ["api_keys:manage", (as, { id }) => as.revokeApiKeys({ filter: { mintedByKeyId: id } })],
   rotateApiKey: ["api_keys:write", (as, { id }) => as.rotateApiKey({ id })],
   disableApiKey: ["api_keys:manage", (as, { id }) => as.disableApiKey({ id })],
   enableApiKey: ["api_keys:manage", (as, { id }) => as.enableApiKey({ id })],
@@ -27,7 +28,7 @@ const calls: Record<string, [permission: string, call: Call]> = {
   listApiKeyWorkspaces: ["api_keys:read", (as, { id }) => as.listApiKeyWorkspaces({ id })],
 };
 const rpcs = Object.entries(calls).map(([name, [permission, call]]) => ({ name, permission, call }));
-const byId = rpcs.filter(({ name }) => name !== "createApiKey" && name !== "listApiKeys");
+const byId = rpcs.filter(({ name }) => !["createApiKey", "listApiKeys", "revokeApiKeys"].includes(name));
 const missing = "key_01jd0000000000000000000000";
 const below: Record<string, string> = { read: "start", write: "read", manage: "write" };
 

@@ -61,6 +61,7 @@ const changes: Record<string, [type: string, before: string[] | null, after: str
     ["name", "labels", "external_id", "description"],
   ],
   "ApiKeyService/RevokeApiKey": ["api_key", ["revoked"], ["revoked"]],
+  "ApiKeyService/RevokeApiKeys": ["api_key", ["revoked"], ["revoked"]],
   "ApiKeyService/RotateApiKey": ["api_key", null, ["hint", "grace_seconds"]],
   "ApiKeyService/DisableApiKey": ["api_key", ["disabled"], ["disabled"]],
   "ApiKeyService/EnableApiKey": ["api_key", ["disabled"], ["disabled"]],

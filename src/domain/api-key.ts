@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely";
+import { type Expression, type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Database } from "../db/schema.ts";
 import { type ApiKeyInfo, loadInfo } from "./api-key-info.ts";
@@ -110,6 +110,25 @@ export async function lockApiKey(tx: Tx, caller: Caller, id: string): Promise<Ap
     .executeTakeFirst();
   if (!row) throw notFound("API key");
   return row;
+}
+
+/**
+ * Reads those of some keys for a change that still fit a condition and locks them, in the order of their ids: however
+ * many do that at once, none waits for one who waits for them.
+ */
+export function lockApiKeys(
+  tx: Tx,
+  caller: Caller,
+  ids: readonly string[],
+  condition: Expression<SqlBool>,
+): Promise<ApiKeyRow[]> {
+  return selectKeys(tx)
+    .where("account_id", "=", caller.accountId)
+    .where(sql<boolean>`id = any (${ids})`)
+    .where(condition)
+    .orderBy("id")
+    .forUpdate()
+    .execute();
 }
 
 /** Marks a locked key as changed: another etag, effective from now. */

@@ -89,17 +89,17 @@ export function decodeCursor(cursor: string, order: "asc" | "desc"): string {
   return id;
 }
 
-/** Parses `env=prod,team=ai`. */
-export function parseLabelSelector(text: string): Record<string, string> {
+/** Parses `env=prod,team=ai`. Refuses anything else, naming the field that it came in. */
+export function parseLabelSelector(text: string, field = "labels"): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const part of text.split(",")) {
     const match = /^([A-Za-z0-9][-A-Za-z0-9_./]*)=([-A-Za-z0-9_.]*)$/.exec(part.trim());
     const [, key, value] = match ?? [];
     if (key === undefined || value === undefined) {
-      throw invalidField("labels", "expected `key=value` pairs joined by commas, such as `env=prod,team=ai`");
+      throw invalidField(field, "expected `key=value` pairs joined by commas, such as `env=prod,team=ai`");
     }
     if (Object.hasOwn(labels, key) && labels[key] !== value) {
-      throw invalidField("labels", "expected each key once, with one value");
+      throw invalidField(field, "expected each key once, with one value");
     }
     labels[key] = value;
   }

@@ -1,5 +1,6 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
+import type { ApiKeyFilter } from "../../gen/latchkey/v1/api_key_pb.ts";
 import {
   type ApiKeyService,
   type CreateApiKeyRequest,
@@ -9,6 +10,7 @@ import {
 import type { Db } from "../db/connect.ts";
 import { getApiKey, listApiKeys } from "../domain/api-key.ts";
 import { createApiKey, type MintDeps, type NewApiKey } from "../domain/api-key-create.ts";
+import { type RevocationFilter, revokeApiKeys } from "../domain/api-key-revoke-many.ts";
 import { rotateApiKey } from "../domain/api-key-rotate.ts";
 import { disableApiKey, enableApiKey, revokeApiKey } from "../domain/api-key-state.ts";
 import { type ApiKeyUpdate, updateApiKey } from "../domain/api-key-update.ts";
@@ -44,6 +46,9 @@ export function apiKeyService(db: Db, deps: MintDeps): ServiceImpl<typeof ApiKey
     },
     async revokeApiKey(request, context) {
       return { apiKey: apiKeyMessage(await revokeApiKey(db, callerOf(context), request.id)) };
+    },
+    async revokeApiKeys({ filter, limit, dryRun }, context) {
+      return revokeApiKeys(db, callerOf(context), { filter: keyFilter(filter), limit, dryRun }, context);
     },
     async rotateApiKey({ id, gracePeriod }, context) {
       const graceMs = gracePeriod ? durationMs(gracePeriod) : 0;
@@ -83,6 +88,15 @@ function newApiKey({ metadata, spec, initialWorkspaceIds, requestId }: CreateApi
     serviceAccountId: spec?.serviceAccountId ?? "",
     workspaceIds: initialWorkspaceIds,
     rateLimits: spec?.rateLimits.length ?? 0,
+  };
+}
+
+function keyFilter(filter: ApiKeyFilter | undefined): RevocationFilter {
+  return {
+    labels: filter?.labels ?? "",
+    createdBy: filter?.createdBy ?? "",
+    kind: filter && kindOf(filter.kind),
+    mintedByKeyId: filter?.mintedByKeyId ?? "",
   };
 }
 

@@ -1,5 +1,5 @@
 import { VerdictSchema } from "../../gen/latchkey/v1/verdict_pb.ts";
-import type { Clients, TestApp } from "./app.ts";
+import type { Clients, Owner, TestApp } from "./app.ts";
 
 /** The verdict about a token, by name, and of one workspace where it is given. */
 export async function verdictOf(app: TestApp, token: string, workspaceId = ""): Promise<string> {
@@ -46,6 +46,16 @@ export async function storedKey(app: TestApp, id: string) {
     .orderBy("workspace_id")
     .execute();
   return { key, tokens, grants: grants.map((grant) => grant.workspace_id) };
+}
+
+/** The ids of an account's keys, and whether each is revoked. */
+export async function revokedOf(app: TestApp, owner: Owner): Promise<Record<string, boolean>> {
+  const rows = await app.db
+    .selectFrom("api_key")
+    .select(["id", "revoked_at"])
+    .where("account_id", "=", owner.account.metadata?.id ?? "")
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.id, row.revoked_at !== null]));
 }
 
 /** So many seconds from now, as a message. */

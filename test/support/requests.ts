@@ -59,6 +59,11 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
   "ApiKeyService/GetApiKey": key,
   "ApiKeyService/UpdateApiKey": async (owner) => ({ ...(await key(owner)), ...described() }),
   "ApiKeyService/RevokeApiKey": key,
+  async "ApiKeyService/RevokeApiKeys"(owner) {
+    const run = unique();
+    await issueKey(owner, { metadata: { name: "one of many", labels: { run } } });
+    return { filter: { labels: `run=${run}` } };
+  },
   "ApiKeyService/RotateApiKey": key,
   "ApiKeyService/DisableApiKey": key,
   async "ApiKeyService/EnableApiKey"(owner) {

@@ -56,6 +56,10 @@ export const tenancy: Record<string, TenancyCase> = {
     spec: { serviceAccountId },
   })),
   "ApiKeyService/RevokeApiKey id": key(),
+  "ApiKeyService/RevokeApiKeys filter.created_by": profile((createdBy) => ({ filter: { createdBy } })),
+  "ApiKeyService/RevokeApiKeys filter.minted_by_key_id": key((mintedByKeyId) => ({
+    filter: { mintedByKeyId },
+  })),
   "ApiKeyService/RotateApiKey id": key((id) => ({ id, gracePeriod: { seconds: 60n } })),
   "ApiKeyService/DisableApiKey id": key(),
   "ApiKeyService/EnableApiKey id": key(),
@@ -168,7 +172,7 @@ const outputOnly = ["latchkey.v1.AccountResourceMetadata"];
 /** The fields of a request that hold ids of ours, or names in place of ids, by their paths. */
 export function idPaths(schema: DescMessage): string[] {
   return schema.fields.flatMap((field) => {
-    if (/^(id|.*_ids?|roles?|replacement)$/.test(field.name))
+    if (/^(id|created_by|.*_ids?|roles?|replacement)$/.test(field.name))
       return clientsOwn.includes(field.name) ? [] : [field.name];
     const inner = field.message;
     if (!inner || inner.typeName.startsWith("google.") || outputOnly.includes(inner.typeName)) return [];

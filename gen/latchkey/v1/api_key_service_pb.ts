@@ -9,7 +9,7 @@ import { file_google_api_annotations } from "../../google/api/annotations_pb.ts"
 import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import { file_latchkey_v1_access } from "./access_pb.ts";
-import type { ApiKey, ApiKeySpec } from "./api_key_pb.ts";
+import type { ApiKey, ApiKeyFilter, ApiKeySpec } from "./api_key_pb.ts";
 import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
 import type { AccountResourceMetadata, Pagination } from "./resource_pb.ts";
 import { file_latchkey_v1_resource } from "./resource_pb.ts";
@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/api_key_service.proto.
  */
 export const file_latchkey_v1_api_key_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9hcGlfa2V5X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxItwBChNDcmVhdGVBcGlLZXlSZXF1ZXN0EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJQoEc3BlYxgCIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleVNwZWMSPAoVaW5pdGlhbF93b3Jrc3BhY2VfaWRzGAMgAygJQh26SBqSARcQZBgBIhFyDzINXlshLX5dezEsNjR9JBIoCgpyZXF1ZXN0X2lkGAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI8ChRDcmVhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IpYCChJMaXN0QXBpS2V5c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAxiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEhQKDGluY2x1ZGVfaW5mbxgHIAEoCBIUCgxzaG93X3Jldm9rZWQYCCABKAgiZgoTTGlzdEFwaUtleXNSZXNwb25zZRIiCgVpdGVtcxgBIAMoCzITLmxhdGNoa2V5LnYxLkFwaUtleRIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiI0ChBHZXRBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI5ChFHZXRBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IusBChNVcGRhdGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBI2CghtZXRhZGF0YRgCIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiUKBHNwZWMYAyABKAsyFy5sYXRjaGtleS52MS5BcGlLZXlTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI8ChRVcGRhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IjcKE1Jldm9rZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIjwKFFJldm9rZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkieAoTUm90YXRlQXBpS2V5UmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSPwoMZ3JhY2VfcGVyaW9kGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyACI8ChRSb3RhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IjgKFERpc2FibGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI9ChVEaXNhYmxlQXBpS2V5UmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSI3ChNFbmFibGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI8ChRFbmFibGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5ImkKGUFkZEFwaUtleVdvcmtzcGFjZVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEioKDHdvcmtzcGFjZV9pZBgCIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiQgoaQWRkQXBpS2V5V29ya3NwYWNlUmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSJsChxSZW1vdmVBcGlLZXlXb3Jrc3BhY2VSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBIqCgx3b3Jrc3BhY2VfaWQYAiABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIkUKHVJlbW92ZUFwaUtleVdvcmtzcGFjZVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkilQIKG0xpc3RBcGlLZXlXb3Jrc3BhY2VzUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBIYCgZsYWJlbHMYAyABKAlCCLpIBXIDGIAgEiQKBnByZWZpeBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSLAoFcXVlcnkYBSABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokEicKCnNvcnRfb3JkZXIYBiABKAlCE7pIENgBAXILUgNhc2NSBGRlc2MSIAoCaWQYCCABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kInIKHExpc3RBcGlLZXlXb3Jrc3BhY2VzUmVzcG9uc2USJQoFaXRlbXMYASADKAsyFi5sYXRjaGtleS52MS5Xb3Jrc3BhY2USKwoKcGFnaW5hdGlvbhgCIAEoCzIXLmxhdGNoa2V5LnYxLlBhZ2luYXRpb24ynw4KDUFwaUtleVNlcnZpY2USkwEKDENyZWF0ZUFwaUtleRIgLmxhdGNoa2V5LnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5DcmVhdGVBcGlLZXlSZXNwb25zZSI+qrsYEjABIg5hcGlfa2V5czp3cml0ZYLT5JMCIjoBKmIHYXBpX2tleSIUL3YxL2FjY291bnQvYXBpX2tleXMShgEKC0xpc3RBcGlLZXlzEh8ubGF0Y2hrZXkudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiAubGF0Y2hrZXkudjEuTGlzdEFwaUtleXNSZXNwb25zZSI0kAIBqrsYETABIg1hcGlfa2V5czpyZWFkgtPkkwIWEhQvdjEvYWNjb3VudC9hcGlfa2V5cxKOAQoJR2V0QXBpS2V5Eh0ubGF0Y2hrZXkudjEuR2V0QXBpS2V5UmVxdWVzdBoeLmxhdGNoa2V5LnYxLkdldEFwaUtleVJlc3BvbnNlIkKQAgGquxgRMAEiDWFwaV9rZXlzOnJlYWSC0+STAiRiB2FwaV9rZXkSGS92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0SmQEKDFVwZGF0ZUFwaUtleRIgLmxhdGNoa2V5LnYxLlVwZGF0ZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5VcGRhdGVBcGlLZXlSZXNwb25zZSJEkAICqrsYECIOYXBpX2tleXM6d3JpdGWC0+STAic6ASpiB2FwaV9rZXkyGS92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0SmQEKDFJldm9rZUFwaUtleRIgLmxhdGNoa2V5LnYxLlJldm9rZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJEkAICqrsYEzABIg9hcGlfa2V5czptYW5hZ2WC0+STAiRiB2FwaV9rZXkqGS92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0SnwEKDFJvdGF0ZUFwaUtleRIgLmxhdGNoa2V5LnYxLlJvdGF0ZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5Sb3RhdGVBcGlLZXlSZXNwb25zZSJKqrsYEjABIg5hcGlfa2V5czp3cml0ZYLT5JMCLjoBKmIHYXBpX2tleSIgL3YxL2FjY291bnQvYXBpX2tleXMve2lkfTpyb3RhdGUSpQEKDURpc2FibGVBcGlLZXkSIS5sYXRjaGtleS52MS5EaXNhYmxlQXBpS2V5UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkRpc2FibGVBcGlLZXlSZXNwb25zZSJNkAICqrsYESIPYXBpX2tleXM6bWFuYWdlgtPkkwIvOgEqYgdhcGlfa2V5IiEvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9OmRpc2FibGUSoQEKDEVuYWJsZUFwaUtleRIgLmxhdGNoa2V5LnYxLkVuYWJsZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5FbmFibGVBcGlLZXlSZXNwb25zZSJMkAICqrsYESIPYXBpX2tleXM6bWFuYWdlgtPkkwIuOgEqYgdhcGlfa2V5IiAvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9OmVuYWJsZRK2AQoSQWRkQXBpS2V5V29ya3NwYWNlEiYubGF0Y2hrZXkudjEuQWRkQXBpS2V5V29ya3NwYWNlUmVxdWVzdBonLmxhdGNoa2V5LnYxLkFkZEFwaUtleVdvcmtzcGFjZVJlc3BvbnNlIk+QAgKquxgQIg5hcGlfa2V5czp3cml0ZYLT5JMCMjoBKmIHYXBpX2tleSIkL3YxL2FjY291bnQvYXBpX2tleXMve2lkfS93b3Jrc3BhY2VzEswBChVSZW1vdmVBcGlLZXlXb3Jrc3BhY2USKS5sYXRjaGtleS52MS5SZW1vdmVBcGlLZXlXb3Jrc3BhY2VSZXF1ZXN0GioubGF0Y2hrZXkudjEuUmVtb3ZlQXBpS2V5V29ya3NwYWNlUmVzcG9uc2UiXJACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCPmIHYXBpX2tleSozL3YxL2FjY291bnQvYXBpX2tleXMve2lkfS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9Eq8BChRMaXN0QXBpS2V5V29ya3NwYWNlcxIoLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlXb3Jrc3BhY2VzUmVxdWVzdBopLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlXb3Jrc3BhY2VzUmVzcG9uc2UiQpACAaq7GA8iDWFwaV9rZXlzOnJlYWSC0+STAiYSJC92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0vd29ya3NwYWNlc2IGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_resource, file_latchkey_v1_workspace]);
+  fileDesc("CiFsYXRjaGtleS92MS9hcGlfa2V5X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxItwBChNDcmVhdGVBcGlLZXlSZXF1ZXN0EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJQoEc3BlYxgCIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleVNwZWMSPAoVaW5pdGlhbF93b3Jrc3BhY2VfaWRzGAMgAygJQh26SBqSARcQZBgBIhFyDzINXlshLX5dezEsNjR9JBIoCgpyZXF1ZXN0X2lkGAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI8ChRDcmVhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IpYCChJMaXN0QXBpS2V5c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAxiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEhQKDGluY2x1ZGVfaW5mbxgHIAEoCBIUCgxzaG93X3Jldm9rZWQYCCABKAgiZgoTTGlzdEFwaUtleXNSZXNwb25zZRIiCgVpdGVtcxgBIAMoCzITLmxhdGNoa2V5LnYxLkFwaUtleRIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiI0ChBHZXRBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI5ChFHZXRBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IusBChNVcGRhdGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBI2CghtZXRhZGF0YRgCIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiUKBHNwZWMYAyABKAsyFy5sYXRjaGtleS52MS5BcGlLZXlTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI8ChRVcGRhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IjcKE1Jldm9rZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIjwKFFJldm9rZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkicgoUUmV2b2tlQXBpS2V5c1JlcXVlc3QSMQoGZmlsdGVyGAEgASgLMhkubGF0Y2hrZXkudjEuQXBpS2V5RmlsdGVyQga6SAPIAQESFgoFbGltaXQYAiABKAVCB7pIBBoCKAASDwoHZHJ5X3J1bhgDIAEoCCJHChVSZXZva2VBcGlLZXlzUmVzcG9uc2USFQoNcmV2b2tlZF9jb3VudBgBIAEoBRIXCg9yZW1haW5pbmdfY291bnQYAiABKAUieAoTUm90YXRlQXBpS2V5UmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSPwoMZ3JhY2VfcGVyaW9kGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyACI8ChRSb3RhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IjgKFERpc2FibGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI9ChVEaXNhYmxlQXBpS2V5UmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSI3ChNFbmFibGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI8ChRFbmFibGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5ImkKGUFkZEFwaUtleVdvcmtzcGFjZVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEioKDHdvcmtzcGFjZV9pZBgCIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiQgoaQWRkQXBpS2V5V29ya3NwYWNlUmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSJsChxSZW1vdmVBcGlLZXlXb3Jrc3BhY2VSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBIqCgx3b3Jrc3BhY2VfaWQYAiABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIkUKHVJlbW92ZUFwaUtleVdvcmtzcGFjZVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkilQIKG0xpc3RBcGlLZXlXb3Jrc3BhY2VzUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBIYCgZsYWJlbHMYAyABKAlCCLpIBXIDGIAgEiQKBnByZWZpeBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSLAoFcXVlcnkYBSABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokEicKCnNvcnRfb3JkZXIYBiABKAlCE7pIENgBAXILUgNhc2NSBGRlc2MSIAoCaWQYCCABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kInIKHExpc3RBcGlLZXlXb3Jrc3BhY2VzUmVzcG9uc2USJQoFaXRlbXMYASADKAsyFi5sYXRjaGtleS52MS5Xb3Jrc3BhY2USKwoKcGFnaW5hdGlvbhgCIAEoCzIXLmxhdGNoa2V5LnYxLlBhZ2luYXRpb24yuA8KDUFwaUtleVNlcnZpY2USkwEKDENyZWF0ZUFwaUtleRIgLmxhdGNoa2V5LnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5DcmVhdGVBcGlLZXlSZXNwb25zZSI+qrsYEjABIg5hcGlfa2V5czp3cml0ZYLT5JMCIjoBKmIHYXBpX2tleSIUL3YxL2FjY291bnQvYXBpX2tleXMShgEKC0xpc3RBcGlLZXlzEh8ubGF0Y2hrZXkudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiAubGF0Y2hrZXkudjEuTGlzdEFwaUtleXNSZXNwb25zZSI0kAIBqrsYETABIg1hcGlfa2V5czpyZWFkgtPkkwIWEhQvdjEvYWNjb3VudC9hcGlfa2V5cxKOAQoJR2V0QXBpS2V5Eh0ubGF0Y2hrZXkudjEuR2V0QXBpS2V5UmVxdWVzdBoeLmxhdGNoa2V5LnYxLkdldEFwaUtleVJlc3BvbnNlIkKQAgGquxgRMAEiDWFwaV9rZXlzOnJlYWSC0+STAiRiB2FwaV9rZXkSGS92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0SmQEKDFVwZGF0ZUFwaUtleRIgLmxhdGNoa2V5LnYxLlVwZGF0ZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5VcGRhdGVBcGlLZXlSZXNwb25zZSJEkAICqrsYECIOYXBpX2tleXM6d3JpdGWC0+STAic6ASpiB2FwaV9rZXkyGS92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0SmQEKDFJldm9rZUFwaUtleRIgLmxhdGNoa2V5LnYxLlJldm9rZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJEkAICqrsYEzABIg9hcGlfa2V5czptYW5hZ2WC0+STAiRiB2FwaV9rZXkqGS92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0SlgEKDVJldm9rZUFwaUtleXMSIS5sYXRjaGtleS52MS5SZXZva2VBcGlLZXlzUmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJldm9rZUFwaUtleXNSZXNwb25zZSI+kAICqrsYESIPYXBpX2tleXM6bWFuYWdlgtPkkwIgOgEqIhsvdjEvYWNjb3VudC9hcGlfa2V5czpyZXZva2USnwEKDFJvdGF0ZUFwaUtleRIgLmxhdGNoa2V5LnYxLlJvdGF0ZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5Sb3RhdGVBcGlLZXlSZXNwb25zZSJKqrsYEjABIg5hcGlfa2V5czp3cml0ZYLT5JMCLjoBKmIHYXBpX2tleSIgL3YxL2FjY291bnQvYXBpX2tleXMve2lkfTpyb3RhdGUSpQEKDURpc2FibGVBcGlLZXkSIS5sYXRjaGtleS52MS5EaXNhYmxlQXBpS2V5UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkRpc2FibGVBcGlLZXlSZXNwb25zZSJNkAICqrsYESIPYXBpX2tleXM6bWFuYWdlgtPkkwIvOgEqYgdhcGlfa2V5IiEvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9OmRpc2FibGUSoQEKDEVuYWJsZUFwaUtleRIgLmxhdGNoa2V5LnYxLkVuYWJsZUFwaUtleVJlcXVlc3QaIS5sYXRjaGtleS52MS5FbmFibGVBcGlLZXlSZXNwb25zZSJMkAICqrsYESIPYXBpX2tleXM6bWFuYWdlgtPkkwIuOgEqYgdhcGlfa2V5IiAvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9OmVuYWJsZRK2AQoSQWRkQXBpS2V5V29ya3NwYWNlEiYubGF0Y2hrZXkudjEuQWRkQXBpS2V5V29ya3NwYWNlUmVxdWVzdBonLmxhdGNoa2V5LnYxLkFkZEFwaUtleVdvcmtzcGFjZVJlc3BvbnNlIk+QAgKquxgQIg5hcGlfa2V5czp3cml0ZYLT5JMCMjoBKmIHYXBpX2tleSIkL3YxL2FjY291bnQvYXBpX2tleXMve2lkfS93b3Jrc3BhY2VzEswBChVSZW1vdmVBcGlLZXlXb3Jrc3BhY2USKS5sYXRjaGtleS52MS5SZW1vdmVBcGlLZXlXb3Jrc3BhY2VSZXF1ZXN0GioubGF0Y2hrZXkudjEuUmVtb3ZlQXBpS2V5V29ya3NwYWNlUmVzcG9uc2UiXJACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCPmIHYXBpX2tleSozL3YxL2FjY291bnQvYXBpX2tleXMve2lkfS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9Eq8BChRMaXN0QXBpS2V5V29ya3NwYWNlcxIoLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlXb3Jrc3BhY2VzUmVxdWVzdBopLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlXb3Jrc3BhY2VzUmVzcG9uc2UiQpACAaq7GA8iDWFwaV9rZXlzOnJlYWSC0+STAiYSJC92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0vd29ya3NwYWNlc2IGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_resource, file_latchkey_v1_workspace]);
 
 /**
  * @generated from message latchkey.v1.CreateApiKeyRequest
@@ -319,6 +319,65 @@ export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@_
   messageDesc(file_latchkey_v1_api_key_service, 9);
 
 /**
+ * @generated from message latchkey.v1.RevokeApiKeysRequest
+ */
+export type RevokeApiKeysRequest = Message<"latchkey.v1.RevokeApiKeysRequest"> & {
+  /**
+   * Required. Which keys. Nothing given is `invalid_argument`: no call revokes every key because a field was left out.
+   *
+   * @generated from field: latchkey.v1.ApiKeyFilter filter = 1;
+   */
+  filter?: ApiKeyFilter | undefined;
+
+  /**
+   * Optional. How many keys this call revokes at most: 1,000 unless set; more than 10,000 means 10,000.
+   *
+   * @generated from field: int32 limit = 2;
+   */
+  limit: number;
+
+  /**
+   * Optional. Revoke nothing: `remaining_count` says how many keys match.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message latchkey.v1.RevokeApiKeysRequest.
+ * Use `create(RevokeApiKeysRequestSchema)` to create a new message.
+ */
+export const RevokeApiKeysRequestSchema: GenMessage<RevokeApiKeysRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_api_key_service, 10);
+
+/**
+ * @generated from message latchkey.v1.RevokeApiKeysResponse
+ */
+export type RevokeApiKeysResponse = Message<"latchkey.v1.RevokeApiKeysResponse"> & {
+  /**
+   * How many keys this call revoked: from now on they are dead everywhere.
+   *
+   * @generated from field: int32 revoked_count = 1;
+   */
+  revokedCount: number;
+
+  /**
+   * How many matching keys are left.
+   *
+   * @generated from field: int32 remaining_count = 2;
+   */
+  remainingCount: number;
+};
+
+/**
+ * Describes the message latchkey.v1.RevokeApiKeysResponse.
+ * Use `create(RevokeApiKeysResponseSchema)` to create a new message.
+ */
+export const RevokeApiKeysResponseSchema: GenMessage<RevokeApiKeysResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_api_key_service, 11);
+
+/**
  * @generated from message latchkey.v1.RotateApiKeyRequest
  */
 export type RotateApiKeyRequest = Message<"latchkey.v1.RotateApiKeyRequest"> & {
@@ -342,7 +401,7 @@ export type RotateApiKeyRequest = Message<"latchkey.v1.RotateApiKeyRequest"> & {
  * Use `create(RotateApiKeyRequestSchema)` to create a new message.
  */
 export const RotateApiKeyRequestSchema: GenMessage<RotateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 10);
+  messageDesc(file_latchkey_v1_api_key_service, 12);
 
 /**
  * @generated from message latchkey.v1.RotateApiKeyResponse
@@ -361,7 +420,7 @@ export type RotateApiKeyResponse = Message<"latchkey.v1.RotateApiKeyResponse"> &
  * Use `create(RotateApiKeyResponseSchema)` to create a new message.
  */
 export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 11);
+  messageDesc(file_latchkey_v1_api_key_service, 13);
 
 /**
  * @generated from message latchkey.v1.DisableApiKeyRequest
@@ -380,7 +439,7 @@ export type DisableApiKeyRequest = Message<"latchkey.v1.DisableApiKeyRequest"> &
  * Use `create(DisableApiKeyRequestSchema)` to create a new message.
  */
 export const DisableApiKeyRequestSchema: GenMessage<DisableApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 12);
+  messageDesc(file_latchkey_v1_api_key_service, 14);
 
 /**
  * @generated from message latchkey.v1.DisableApiKeyResponse
@@ -399,7 +458,7 @@ export type DisableApiKeyResponse = Message<"latchkey.v1.DisableApiKeyResponse">
  * Use `create(DisableApiKeyResponseSchema)` to create a new message.
  */
 export const DisableApiKeyResponseSchema: GenMessage<DisableApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 13);
+  messageDesc(file_latchkey_v1_api_key_service, 15);
 
 /**
  * @generated from message latchkey.v1.EnableApiKeyRequest
@@ -418,7 +477,7 @@ export type EnableApiKeyRequest = Message<"latchkey.v1.EnableApiKeyRequest"> & {
  * Use `create(EnableApiKeyRequestSchema)` to create a new message.
  */
 export const EnableApiKeyRequestSchema: GenMessage<EnableApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 14);
+  messageDesc(file_latchkey_v1_api_key_service, 16);
 
 /**
  * @generated from message latchkey.v1.EnableApiKeyResponse
@@ -437,7 +496,7 @@ export type EnableApiKeyResponse = Message<"latchkey.v1.EnableApiKeyResponse"> &
  * Use `create(EnableApiKeyResponseSchema)` to create a new message.
  */
 export const EnableApiKeyResponseSchema: GenMessage<EnableApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 15);
+  messageDesc(file_latchkey_v1_api_key_service, 17);
 
 /**
  * @generated from message latchkey.v1.AddApiKeyWorkspaceRequest
@@ -463,7 +522,7 @@ export type AddApiKeyWorkspaceRequest = Message<"latchkey.v1.AddApiKeyWorkspaceR
  * Use `create(AddApiKeyWorkspaceRequestSchema)` to create a new message.
  */
 export const AddApiKeyWorkspaceRequestSchema: GenMessage<AddApiKeyWorkspaceRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 16);
+  messageDesc(file_latchkey_v1_api_key_service, 18);
 
 /**
  * @generated from message latchkey.v1.AddApiKeyWorkspaceResponse
@@ -482,7 +541,7 @@ export type AddApiKeyWorkspaceResponse = Message<"latchkey.v1.AddApiKeyWorkspace
  * Use `create(AddApiKeyWorkspaceResponseSchema)` to create a new message.
  */
 export const AddApiKeyWorkspaceResponseSchema: GenMessage<AddApiKeyWorkspaceResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 17);
+  messageDesc(file_latchkey_v1_api_key_service, 19);
 
 /**
  * @generated from message latchkey.v1.RemoveApiKeyWorkspaceRequest
@@ -508,7 +567,7 @@ export type RemoveApiKeyWorkspaceRequest = Message<"latchkey.v1.RemoveApiKeyWork
  * Use `create(RemoveApiKeyWorkspaceRequestSchema)` to create a new message.
  */
 export const RemoveApiKeyWorkspaceRequestSchema: GenMessage<RemoveApiKeyWorkspaceRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 18);
+  messageDesc(file_latchkey_v1_api_key_service, 20);
 
 /**
  * @generated from message latchkey.v1.RemoveApiKeyWorkspaceResponse
@@ -527,7 +586,7 @@ export type RemoveApiKeyWorkspaceResponse = Message<"latchkey.v1.RemoveApiKeyWor
  * Use `create(RemoveApiKeyWorkspaceResponseSchema)` to create a new message.
  */
 export const RemoveApiKeyWorkspaceResponseSchema: GenMessage<RemoveApiKeyWorkspaceResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 19);
+  messageDesc(file_latchkey_v1_api_key_service, 21);
 
 /**
  * @generated from message latchkey.v1.ListApiKeyWorkspacesRequest
@@ -588,7 +647,7 @@ export type ListApiKeyWorkspacesRequest = Message<"latchkey.v1.ListApiKeyWorkspa
  * Use `create(ListApiKeyWorkspacesRequestSchema)` to create a new message.
  */
 export const ListApiKeyWorkspacesRequestSchema: GenMessage<ListApiKeyWorkspacesRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 20);
+  messageDesc(file_latchkey_v1_api_key_service, 22);
 
 /**
  * @generated from message latchkey.v1.ListApiKeyWorkspacesResponse
@@ -614,7 +673,7 @@ export type ListApiKeyWorkspacesResponse = Message<"latchkey.v1.ListApiKeyWorksp
  * Use `create(ListApiKeyWorkspacesResponseSchema)` to create a new message.
  */
 export const ListApiKeyWorkspacesResponseSchema: GenMessage<ListApiKeyWorkspacesResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 21);
+  messageDesc(file_latchkey_v1_api_key_service, 23);
 
 /**
  * Issues, rotates and revokes API keys, and decides which workspaces each may enter.
@@ -673,6 +732,20 @@ export const ApiKeyService: GenService<{
     methodKind: "unary";
     input: typeof RevokeApiKeyRequestSchema;
     output: typeof RevokeApiKeyResponseSchema;
+  },
+  /**
+   * Revokes the keys of the account that fit a filter, each as `RevokeApiKey` does and with an audit event of its own.
+   * Call it again until `remaining_count` is 0. A call works in batches of 100, the oldest keys first; it begins none after 10 seconds
+   * and none but its first within 2 seconds of its deadline. What it revoked stays revoked, also where its answer is lost.
+   * System keys and the key that makes the call never match. A key or profile of the filter that does not exist is `NOT_FOUND`.
+   * To end all that a leaked key minted, end that key first by `RevokeApiKey`: then it mints nothing more.
+   *
+   * @generated from rpc latchkey.v1.ApiKeyService.RevokeApiKeys
+   */
+  revokeApiKeys: {
+    methodKind: "unary";
+    input: typeof RevokeApiKeysRequestSchema;
+    output: typeof RevokeApiKeysResponseSchema;
   },
   /**
    * Mints a new token for a key, which keeps its id, its grants and its end. All earlier tokens end after the grace period.
