@@ -1,6 +1,6 @@
 import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
-import { createExchanges, type Handler, type Request } from "./exchange.ts";
+import { createExchanges, type Handler, type Request, type Response } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
 import { hostPort, listen } from "./listen.ts";
 import { createRefusals, type Refusal, type RefusalReason, reasonOf } from "./refusal.ts";
@@ -60,6 +60,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
   front.prependListener("secureConnection", refusals.note);
   front.on("clientError", onClientError);
   for (const server of new Set([front, http2])) server.on("request", exchanges.handler);
+  http2.on("checkContinue", onCheckContinue);
 
   const address = await listen(front, options);
   let drained: Promise<void> | undefined;
@@ -71,6 +72,13 @@ export async function openPort(options: PortOptions): Promise<Port> {
       return drained;
     },
   };
+
+  // Node's own answer throws, past every handler, where the client has left in the same breath.
+  function onCheckContinue(request: Request, response: Response): void {
+    if ("stream" in request && request.stream.destroyed) return;
+    response.writeContinue();
+    exchanges.handler(request, response);
+  }
 
   function tooSlow(request: Request, reason: RefusalReason): void {
     if (!("stream" in request)) {
