@@ -1,11 +1,13 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
+import type { Changes } from "./changes.ts";
 import { guardPool, type OnQuery } from "./guarded-pool.ts";
 import type { Log } from "./log.ts";
 import type { Database } from "./schema.ts";
 import { createStatementNames } from "./statement-names.ts";
 
-export type Db = Kysely<Database>;
+/** The database. `changes`, where it is set, follows every change until it is effective everywhere. */
+export type Db = Kysely<Database> & { changes?: Changes };
 export type Tx = Transaction<Database>;
 
 // A caller waits at most 3 s for a dead database: for a connection, or for an answer on one that was alive just before.
@@ -55,6 +57,11 @@ export function connect(options: ConnectOptions): Db & { poolStats(): PoolStats 
   return Object.assign(db, {
     poolStats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
   });
+}
+
+/** The same database, with its changes followed. */
+export function followChanges(db: Db, changes: Changes): Db {
+  return Object.assign(db.withTables<Record<never, never>>(), { changes });
 }
 
 function poolConfig({
