@@ -1,80 +1,56 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import cluster from "node:cluster";
 import type { Config } from "./config.ts";
 import { openDatabase } from "./database.ts";
-import { watchDatabase } from "./database-health.ts";
 import { bootstrap, rotatePlatformToken } from "./domain/bootstrap.ts";
-import { createPasswords } from "./domain/password.ts";
 import { mintToken } from "./domain/token.ts";
 import type { Log } from "./log.ts";
-import { createMailer } from "./mail.ts";
-import { createMetrics, type PoolStats } from "./metrics.ts";
-import { defaultLimits } from "./net/limits.ts";
+import { createMetrics, createWorkerMetrics, type PoolStats, type Rendered } from "./metrics.ts";
 import { openMetricsPort } from "./net/metrics-port.ts";
-import { openPort } from "./net/port.ts";
 import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
-import { createApp } from "./server.ts";
-import { nextSignal } from "./signals.ts";
+import { serve } from "./serve.ts";
+import { outlastLeases } from "./verify/longest-lease.ts";
 import { welcome } from "./welcome.ts";
+import { runWorkers, tellReady } from "./workers.ts";
 
-/** Runs the service until SIGTERM or SIGINT, then lets what is under way finish, and ends the process with code 0. */
+/**
+ * Runs the service until SIGTERM or SIGINT, then lets what is under way finish, and ends the process with code 0. With
+ * more than one worker, in so many processes of its own.
+ */
 export async function serveCommand(config: Config, log: Log): Promise<void> {
-  let pool: () => PoolStats = () => ({ total: 0, idle: 0, waiting: 0 });
-  const metrics = createMetrics(() => pool());
+  let pools: () => Record<string, PoolStats> = () => ({});
+  const metrics = createMetrics(() => pools());
   const database = await openDatabase(config, log, metrics.query);
-  const { db } = database;
-  pool = () => db.poolStats();
+  pools = () => ({ calls: database.db.poolStats(), lookups: database.lookups.poolStats() });
   try {
-    const mint = mintToken.bind(undefined, config.tokenPrefix);
-    if (database.embedded) await ensurePlatform(db, mint, config);
-    const shutdown = new AbortController();
-    const limits = defaultLimits;
-    const passwords = await createPasswords();
-    const mailer = createMailer(config.smtpUrl, config.mailFrom, config.dataDir, log);
-    const app = createApp({
-      db,
-      config,
-      passwords,
-      mailer,
-      limits,
-      log,
-      metrics,
-      shutdownSignal: shutdown.signal,
-    });
-    const port = await openPort({
-      ...config,
-      handler: app.handler,
-      limits,
-      onRefusal({ reason, address }) {
-        metrics.refusedConnection(reason);
-        log.warn({ reason, address }, "a connection was refused");
-      },
-      onError: (error) => log.error({ error: String(error) }, "a request failed: this is a bug"),
-    });
-    const metricsPort =
-      config.metricsPort === undefined
-        ? undefined
-        : await openMetricsPort({ host: config.host, port: config.metricsPort, render: metrics.render });
-    app.health.set("latchkey.v1.Live", true);
-    app.health.set("", false);
-    const watch = watchDatabase(db, (reachable) => {
-      app.health.set("", reachable);
-      log.info({ reachable }, "the database");
-    });
-    process.stdout.write(`latchkey listening on ${port.url}\n`);
-    if (database.embedded) process.stderr.write(welcome(port.url, keyFiles(config)));
-
-    await nextSignal();
-    log.info({}, "draining");
-    watch.stop();
-    app.health.set("", false);
-    shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
-    await port.drain();
-    await app.close();
-    await metricsPort?.close();
+    if (database.embedded) {
+      await ensurePlatform(database.db, mintToken.bind(undefined, config.tokenPrefix), config);
+    }
+    const onReady = (url: string) => {
+      process.stdout.write(`latchkey listening on ${url}\n`);
+      if (database.embedded) process.stderr.write(welcome(url, keyFiles(config)));
+    };
+    if (cluster.isWorker) {
+      metrics.offer();
+      await serve({ config, database, log, metrics, onReady: tellReady });
+    } else if (config.workers > 1) {
+      const metricsPort = await openMetrics(config, createWorkerMetrics());
+      // Not as an argument, which everybody on the machine may read.
+      const env = { LATCHKEY_DATABASE_URL: database.url };
+      await runWorkers({ count: config.workers, env, log, onReady });
+      await metricsPort?.close();
+    } else {
+      const metricsPort = await openMetrics(config, metrics.render);
+      await serve({ config, database, log, metrics, onReady });
+      await metricsPort?.close();
+    }
   } finally {
     await database.close();
   }
   process.exit(0);
+}
+
+async function openMetrics({ host, metricsPort: port }: Config, render: () => Promise<Rendered>) {
+  return port === undefined ? undefined : await openMetricsPort({ host, port, render });
 }
 
 /** Brings the database forward, and says what it did. */
@@ -101,8 +77,12 @@ export async function bootstrapCommand(
   };
   try {
     const mint = mintToken.bind(undefined, config.tokenPrefix);
-    if (rotate) show(await rotatePlatformToken(database.db, mint));
-    else {
+    if (rotate) {
+      const token = await rotatePlatformToken(database.db, mint);
+      // Where the service runs, the old one is accepted nowhere any more when the new one is shown.
+      await outlastLeases(database.db);
+      show(token);
+    } else {
       let minted = "";
       await bootstrap(database.db, mint, {
         verifier: false,

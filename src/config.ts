@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { availableParallelism } from "node:os";
 import { createSecureContext } from "node:tls";
 import { createVocabulary, type Vocabulary } from "./domain/permission-vocabulary.ts";
 import { parseOidcSetting } from "./oidc-setting.ts";
@@ -12,6 +13,14 @@ export interface Config {
   port: number;
   /** Unset: an embedded Postgres under `dataDir`. */
   databaseUrl: string | undefined;
+  /** Where changes are told, where the pool goes through a pooler. Unset: `databaseUrl`. */
+  listenUrl: string | undefined;
+  /** How many credentials are remembered at most. */
+  cacheEntries: number;
+  /** For how long what was verified is served while the database cannot be reached. */
+  maxStalenessMs: number;
+  /** Processes that serve, on one port. */
+  workers: number;
   dataDir: string;
   tokenPrefix: string;
   tls: { cert: Buffer; key: Buffer } | undefined;
@@ -38,16 +47,10 @@ export class ConfigError extends Error {}
 
 type Env = Record<string, string | undefined>;
 
+const maxWorkers = 64;
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 // Settings of the whole design that this version does not have: refused, because ignoring them would be a lie.
-const notYet = [
-  "LATCHKEY_DATABASE_LISTEN_URL",
-  "LATCHKEY_REDIS_URL",
-  "LATCHKEY_CACHE_ENTRIES",
-  "LATCHKEY_MAX_STALENESS",
-  "LATCHKEY_WORKERS",
-  "LATCHKEY_USAGE_RETENTION",
-];
+const notYet = ["LATCHKEY_REDIS_URL", "LATCHKEY_USAGE_RETENTION"];
 const day = 24 * 60 * 60 * 1000;
 
 /** Reads the settings once. Throws one `ConfigError` that names every wrong value and every unknown name. */
@@ -70,6 +73,10 @@ export function readConfig(env: Env): Config {
     host: read("LATCHKEY_HOST", "127.0.0.1", (text) => text, ""),
     port: read("LATCHKEY_PORT", 8080, parsePort, "a port, 0 to 65535"),
     databaseUrl: read("LATCHKEY_DATABASE_URL", undefined, parseDatabaseUrl, "a postgres:// URL"),
+    listenUrl: read("LATCHKEY_DATABASE_LISTEN_URL", undefined, parseDatabaseUrl, "a postgres:// URL"),
+    cacheEntries: read("LATCHKEY_CACHE_ENTRIES", 100_000, parseCount, "a number, 1 to 100000000"),
+    maxStalenessMs: read("LATCHKEY_MAX_STALENESS", 0, parseStaleness, "seconds, 0 to 60"),
+    workers: read("LATCHKEY_WORKERS", 1, parseWorkers, "a number, 1 to 64, or auto"),
     dataDir: read("LATCHKEY_DATA_DIR", ".latchkey", (text) => text, ""),
     tokenPrefix: read(
       "LATCHKEY_TOKEN_PREFIX",
@@ -153,6 +160,10 @@ function parsePort(text: string): number | undefined {
   return /^\d{1,5}$/.test(text) && port <= 65_535 ? port : undefined;
 }
 
+function parseCount(text: string): number | undefined {
+  return /^[1-9]\d{0,8}$/.test(text) && Number(text) <= 100_000_000 ? Number(text) : undefined;
+}
+
 function parseDatabaseUrl(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return url?.protocol === "postgres:" || url?.protocol === "postgresql:" ? text : undefined;
@@ -182,6 +193,16 @@ function isNetwork(text: string): boolean {
   const family = isIP(address);
   if (family === 0 || more.length > 0) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+function parseWorkers(text: string): number | undefined {
+  if (text === "auto") return Math.min(availableParallelism(), maxWorkers);
+  return /^[1-9]\d?$/.test(text) && Number(text) <= maxWorkers ? Number(text) : undefined;
+}
+
+function parseStaleness(text: string): number | undefined {
+  const [, seconds] = /^(\d{1,2})s?$/.exec(text) ?? [];
+  return seconds === undefined || Number(seconds) > 60 ? undefined : Number(seconds) * 1000;
 }
 
 function parseDuration(text: string): number | undefined {

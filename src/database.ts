@@ -8,13 +8,22 @@ import type { Log } from "./log.ts";
 /** The database of a process: embedded or external, migrated. */
 export interface OpenDatabase {
   db: Db & { poolStats(): PoolStats };
+  /** A small pool of its own for what verification looks up: changes that wait for each other hold none of it. */
+  lookups: Db & { poolStats(): PoolStats };
+  url: string;
+  /** Where changes are told. */
+  listenUrl: string;
   embedded: boolean;
   /** The migrations that were applied now. */
   applied: string[];
   close(): Promise<void>;
 }
 
+// Of one process, and of each of many.
 const poolSize = 10;
+const workerPoolSize = 4;
+// One for each statement of the loader, one for beats and answers.
+const lookupPoolSize = 5;
 
 /** Opens the database of the settings, starting an embedded one where none is named, and brings it forward. */
 export async function openDatabase(
@@ -26,13 +35,17 @@ export async function openDatabase(
   const url = config.databaseUrl ?? server?.url ?? "";
   try {
     const applied = await bringForward(url, log);
-    const db = connect({ url, poolSize, log, onQuery });
+    const db = connect({ url, poolSize: config.workers > 1 ? workerPoolSize : poolSize, log, onQuery });
+    const lookups = connect({ url, poolSize: lookupPoolSize, log, onQuery });
     return {
       db,
+      lookups,
+      url,
+      listenUrl: config.listenUrl ?? url,
       embedded: server !== undefined,
       applied,
       async close() {
-        await db.destroy();
+        await Promise.all([db.destroy(), lookups.destroy()]);
         await server?.stop();
       },
     };

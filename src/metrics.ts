@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** What is counted, for Prometheus. */
 export interface Metrics {
@@ -6,7 +6,27 @@ export interface Metrics {
   verdict(verdict: string): void;
   query(milliseconds: number, ok: boolean): void;
   refusedConnection(reason: string): void;
-  render(): Promise<{ contentType: string; body: string }>;
+  /** Look-ups answered from memory, and by the database. */
+  hit(count: number): void;
+  miss(count: number): void;
+  /** A change that waited until every instance had applied it, or until none could serve what was before it. */
+  settled(how: string, milliseconds: number): void;
+  /** The figures of this process, as Prometheus reads them. */
+  render(): Promise<Rendered>;
+  /** In a worker: offers its figures to the process that started it. */
+  offer(): void;
+}
+
+/** Figures as Prometheus reads them. */
+export interface Rendered {
+  contentType: string;
+  body: string;
+}
+
+/** The figures of all workers of this process, added up. */
+export function createWorkerMetrics(): () => Promise<Rendered> {
+  const registry = new AggregatorRegistry();
+  return async () => ({ contentType: registry.contentType, body: await registry.clusterMetrics() });
 }
 
 /** Connections of the database pool: all, those without work, and callers that wait for one. */
@@ -19,8 +39,8 @@ export interface PoolStats {
 const callBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const queryBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
-/** Creates the metrics of one process. `pool` is read when they are rendered. */
-export function createMetrics(pool: () => PoolStats): Metrics {
+/** Creates the metrics of one process. `pools` is read when they are rendered. */
+export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
   const registers = [new Registry()];
   const [registry = new Registry()] = registers;
   const calls = new Histogram({
@@ -49,19 +69,42 @@ export function createMetrics(pool: () => PoolStats): Metrics {
     labelNames: ["reason"],
     registers,
   });
+  const settled = new Histogram({
+    name: "latchkey_acknowledged_seconds",
+    help: "How long changes waited to be effective everywhere. Many that timed out: an instance is slow or gone.",
+    labelNames: ["outcome"],
+    buckets: queryBuckets,
+    registers,
+  });
+  const lookups = new Counter({
+    name: "latchkey_lookups_total",
+    help: "Look-ups of credentials: from memory, or by the database.",
+    labelNames: ["from"],
+    registers,
+  });
   new Gauge({
     name: "latchkey_database_pool",
-    help: "Connections of the pool, and callers that wait for one.",
-    labelNames: ["state"],
+    help: "Connections of a pool, and callers that wait for one.",
+    labelNames: ["pool", "state"],
     registers,
     collect() {
-      for (const [state, count] of Object.entries(pool())) this.set({ state }, count);
+      for (const [pool, stats] of Object.entries(pools())) {
+        for (const [state, count] of Object.entries(stats)) this.set({ pool, state }, count);
+      }
     },
   });
   return {
+    offer() {
+      AggregatorRegistry.setRegistries(registers);
+      // Answers whoever asks for the figures of all workers.
+      new AggregatorRegistry();
+    },
     call: (method, code, seconds) => calls.observe({ method, code }, seconds),
     verdict: (verdict) => verdicts.inc({ verdict }),
     query: (milliseconds, ok) => queries.observe({ outcome: ok ? "ok" : "failed" }, milliseconds / 1000),
+    settled: (how, milliseconds) => settled.observe({ outcome: how.replace(" ", "_") }, milliseconds / 1000),
+    hit: (count) => lookups.inc({ from: "memory" }, count),
+    miss: (count) => lookups.inc({ from: "database" }, count),
     refusedConnection: (reason) => refused.inc({ reason }),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };

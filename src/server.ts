@@ -16,7 +16,7 @@ import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
 import { createBackground } from "./background.ts";
 import { createCalls } from "./calls.ts";
 import type { Config } from "./config.ts";
-import type { Db } from "./db/connect.ts";
+import { type Db, followChanges } from "./db/connect.ts";
 import { isUnavailable } from "./db/errors.ts";
 import { purgeOneAccount } from "./domain/account-delete.ts";
 import { welcome } from "./domain/identity.ts";
@@ -49,6 +49,7 @@ import { tokenService } from "./rpc/token-service.ts";
 import { createValidate } from "./rpc/validate.ts";
 import { workspaceAdminService } from "./rpc/workspace-admin-service.ts";
 import { workspaceService } from "./rpc/workspace-service.ts";
+import { createMemory } from "./verify/memory.ts";
 import { createOidcVerifier } from "./verify/oidc.ts";
 import { createPublicLimit } from "./verify/public-limit.ts";
 import { createResolver } from "./verify/resolve.ts";
@@ -57,6 +58,10 @@ import { createUses } from "./verify/use.ts";
 /** What the service is assembled from. */
 export interface AppDeps {
   db: Db;
+  /** What verification looks up goes through this pool, and so do the beats that say that memory may be served. */
+  lookups: Db;
+  /** Where changes are told: the database itself, without a pooler between. */
+  listenUrl: string;
   config: Pick<
     Config,
     | "tokenPrefix"
@@ -67,6 +72,8 @@ export interface AppDeps {
     | "trustedProxies"
     | "permissions"
     | "oidcIssuers"
+    | "cacheEntries"
+    | "maxStalenessMs"
   >;
   passwords: Passwords;
   mailer: Mailer;
@@ -85,6 +92,10 @@ export interface App {
   /** Answers HTTP requests. */
   handler: Handler;
   health: HealthStatus;
+  /** Resolves once every change that committed before is applied everywhere, whoever made it. */
+  settled(): Promise<unknown>;
+  /** Resolves once verification runs from memory, or after a moment without. */
+  ready(): Promise<void>;
   /** Writes what is buffered, so that it can be read. */
   flush(): Promise<void>;
   /** Writes what is buffered and stops. */
@@ -102,6 +113,8 @@ const guessesPerAddress = 100;
 const mailSeconds = 3_600;
 const mailsPerEmail = 5;
 const mailsPerAddress = 100;
+// How long a start waits to be warm.
+const readyMs = 2_000;
 const purgeIntervalMs = 3_600_000;
 
 /** Every service of ours, in the order of the documentation. */
@@ -122,7 +135,9 @@ export const services = [
 
 /** Assembles the service: routes, the order of interceptors, limits. */
 export function createApp({
-  db,
+  db: unfollowed,
+  lookups,
+  listenUrl,
   config,
   passwords,
   mailer,
@@ -133,13 +148,23 @@ export function createApp({
 }: AppDeps): App {
   const onError = (error: unknown) =>
     log.error({ error: describe(error) }, "could not write in the background");
+  const { cacheEntries: entries, maxStalenessMs } = config;
+  const memory = createMemory({
+    db: lookups,
+    listenUrl,
+    entries,
+    maxStalenessMs,
+    observer: metrics,
+    onError,
+  });
+  const db = followChanges(unfollowed, memory.coherence);
   const refusals = createRefusals(db, flushIntervalMs, onError);
   const uses = createUses(db, flushIntervalMs, onError);
   const oidc = createOidcVerifier(config.oidcIssuers, {
     onFailure: (issuer, error) =>
       log.warn({ issuer, error: describe(error) }, "an issuer's keys cannot be fetched"),
   });
-  const resolver = createResolver(db, oidc, config);
+  const resolver = createResolver(memory.loader, oidc, config);
   const mint = mintToken.bind(undefined, config.tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions);
   const gateDeps: GateDeps = {
@@ -170,12 +195,12 @@ export function createApp({
   }
 
   // One count each, however many routers there are.
-  const revocations = createPublicLimit(revocationsPerMinute, 60);
+  const revocations = createPublicLimit("revocations", revocationsPerMinute, 60);
   const publicLimits = {
-    guessesPerEmail: createPublicLimit(guessesPerEmail, guessSeconds),
-    guessesPerAddress: createPublicLimit(guessesPerAddress, guessSeconds),
-    mailsPerEmail: createPublicLimit(mailsPerEmail, mailSeconds),
-    mailsPerAddress: createPublicLimit(mailsPerAddress, mailSeconds),
+    guessesPerEmail: createPublicLimit("guessesPerEmail", guessesPerEmail, guessSeconds),
+    guessesPerAddress: createPublicLimit("guessesPerAddress", guessesPerAddress, guessSeconds),
+    mailsPerEmail: createPublicLimit("mailsPerEmail", mailsPerEmail, mailSeconds),
+    mailsPerAddress: createPublicLimit("mailsPerAddress", mailsPerAddress, mailSeconds),
   };
   const routerOptions: ConnectRouterOptions = {
     requestGate: createGate(gateDeps),
@@ -240,6 +265,8 @@ export function createApp({
     routerOptions,
     handler: calls.observe(withCors(config.corsOrigins, adapter)),
     health,
+    settled: memory.coherence.barrier,
+    ready: () => memory.coherence.ready(readyMs),
     async flush() {
       await background.settle();
       await Promise.all([refusals.flush(), uses.flush()]);
@@ -248,6 +275,7 @@ export function createApp({
       clearInterval(purge);
       await background.settle();
       await Promise.all([refusals.close(), uses.close()]);
+      await memory.coherence.stop();
     },
   };
 }

@@ -34,6 +34,10 @@ test("nothing set is the documented default", () => {
     trustedProxies: [],
     logLevel: "info",
     metricsPort: undefined,
+    listenUrl: undefined,
+    cacheEntries: 100_000,
+    maxStalenessMs: 0,
+    workers: 1,
   });
 });
 
@@ -56,6 +60,10 @@ test("everything that is wrong is told at once, a line each, without the values"
     LATCHKEY_SESSION_LIFETIME: "0s",
     LATCHKEY_LOG_LEVEL: "loud",
     LATCHKEY_METRICS_PORT: "http",
+    LATCHKEY_CACHE_ENTRIES: "-1",
+    LATCHKEY_DATABASE_LISTEN_URL: "http://secret-value",
+    LATCHKEY_MAX_STALENESS: "soon",
+    LATCHKEY_WORKERS: "all",
     LATCHKEY_REDIS_URL: "redis://secret-value",
     LATCHKEY_PROT: "8080",
   };
@@ -72,15 +80,26 @@ test("everything that is wrong is told at once, a line each, without the values"
   expect(problems).toContain("LATCHKEY_REDIS_URL: not supported by this version");
 });
 
-test.each([
-  "LATCHKEY_DATABASE_LISTEN_URL",
-  "LATCHKEY_REDIS_URL",
-  "LATCHKEY_CACHE_ENTRIES",
-  "LATCHKEY_MAX_STALENESS",
-  "LATCHKEY_WORKERS",
-  "LATCHKEY_USAGE_RETENTION",
-])("%s is refused until it does something", (name) => {
-  expect(problemsOf({ [name]: "1" })).toEqual([`${name}: not supported by this version`]);
+test.each(["LATCHKEY_REDIS_URL", "LATCHKEY_USAGE_RETENTION"])(
+  "%s is refused until it does something",
+  (name) => {
+    expect(problemsOf({ [name]: "1" })).toEqual([`${name}: not supported by this version`]);
+  },
+);
+
+test("staleness is at most a minute, and workers are counted or as many as cores", () => {
+  const { maxStalenessMs, workers } = readConfig({ LATCHKEY_MAX_STALENESS: "60s", LATCHKEY_WORKERS: "auto" });
+  expect({ maxStalenessMs, workers: workers >= 1 }).toEqual({ maxStalenessMs: 60_000, workers: true });
+  for (const wrong of ["61", "-1", "1m", "0.5"]) {
+    expect(problemsOf({ LATCHKEY_MAX_STALENESS: wrong })).toEqual([
+      "LATCHKEY_MAX_STALENESS: expected seconds, 0 to 60",
+    ]);
+  }
+  for (const wrong of ["0", "65", "many"]) {
+    expect(problemsOf({ LATCHKEY_WORKERS: wrong })).toEqual([
+      "LATCHKEY_WORKERS: expected a number, 1 to 64, or auto",
+    ]);
+  }
 });
 
 const file = new URL(import.meta.url).pathname;

@@ -37,6 +37,7 @@ const table: Record<Reason, [code: Code, http: number]> = {
   ALREADY_EXISTS: [Code.AlreadyExists, 409],
   ETAG_MISMATCH: [Code.Aborted, 409],
   CONFLICT: [Code.Aborted, 409],
+  REVOCATION_PENDING: [Code.DeadlineExceeded, 504],
   INVALID_FIELDS: [Code.InvalidArgument, 400],
   UNIMPLEMENTED: [Code.Unimplemented, 501],
   UNAVAILABLE: [Code.Unavailable, 503],

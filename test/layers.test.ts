@@ -64,7 +64,7 @@ const layers: Record<string, Layer> = {
   },
   verify: {
     ours: ["verify", "db", "domain"],
-    packages: /^(kysely|node:crypto|rate-limiter-flexible|jose)$/,
+    packages: /^(kysely|node:(crypto|cluster)|rate-limiter-flexible|jose|lru-cache)$/,
   },
   guard: {
     ours: ["guard", "verify"],

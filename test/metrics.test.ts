@@ -85,23 +85,26 @@ test("the time in the database is counted, failures apart", async () => {
   const owner = await app.newAccount();
   const name = "latchkey_database_seconds_count";
   expect(await growth(name, { outcome: "ok" }, () => owner.profiles.whoAmI({}))).toBeGreaterThanOrEqual(1);
-  const fail = () => app.db.selectFrom("account").selectAll().where("version", "=", Number.NaN).execute();
+  const fail = () => app.pool.selectFrom("account").selectAll().where("version", "=", Number.NaN).execute();
   expect(await growth(name, { outcome: "failed" }, () => fail().catch(() => {}))).toBe(1);
 });
 
 test("the pool is told as it is now", async () => {
   await app.newAccount();
-  expect(await count("latchkey_database_pool", { state: "total" })).toBeGreaterThan(0);
-  const { idle, total } = { idle: { state: "idle" }, total: { state: "total" } };
+  expect(await count("latchkey_database_pool", { pool: "calls", state: "total" })).toBeGreaterThan(0);
+  const { idle, total } = {
+    idle: { pool: "calls", state: "idle" },
+    total: { pool: "calls", state: "total" },
+  };
   const before = await count("latchkey_database_pool", idle);
-  await app.db.transaction().execute(async (tx) => {
+  await app.pool.transaction().execute(async (tx) => {
     await tx.selectFrom("account").select("id").limit(1).execute();
     const held =
       (await count("latchkey_database_pool", total)) - (await count("latchkey_database_pool", idle));
     expect(held).toBeGreaterThanOrEqual(1);
   });
   expect(await count("latchkey_database_pool", idle)).toBeGreaterThanOrEqual(before);
-  expect(await count("latchkey_database_pool", { state: "waiting" })).toBe(0);
+  expect(await count("latchkey_database_pool", { pool: "calls", state: "waiting" })).toBe(0);
 });
 
 test("no token, id, address or name is in any metric, whatever was called", async () => {

@@ -1,11 +1,12 @@
 import fc from "fast-check";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { WorkspaceScope } from "../gen/latchkey/v1/api_key_pb.ts";
 import type { VerifyTokenResponse } from "../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict, VerdictSchema } from "../gen/latchkey/v1/verdict_pb.ts";
 import { accountHeader } from "../src/rpc/authenticate.ts";
-import { newWorkspace, type Owner, useApp } from "./support/app.ts";
+import { type Clients, newWorkspace, type Owner, startBeside, type TestApp, useApp } from "./support/app.ts";
 import { outcome } from "./support/errors.ts";
+import { fromMemory, inTurns } from "./support/instances.ts";
 import {
   actors,
   type Key,
@@ -26,6 +27,7 @@ const enoughMs = 30_000;
 const timeoutMs = 120_000;
 
 const app = useApp();
+let other: TestApp;
 const commands = { ...peopleCommands, ...keyCommands };
 const number = fc.nat({ max: 1000 });
 const command = fc.constantFrom(...Object.keys(commands));
@@ -36,12 +38,22 @@ const step = fc.record(
 const steps = fc.array(step, { minLength: stepsPerRun, maxLength: stepsPerRun, size: "max" });
 
 let users: Owner[] = [];
+let endOther: (() => Promise<void>) | undefined;
+afterAll(() => endOther?.());
+
+function clientAs(token: string, headers?: Record<string, string>): Clients {
+  return inTurns([app, other], token, headers);
+}
+
 beforeAll(async () => {
+  const beside = await startBeside(app);
+  other = beside.app;
+  endOther = beside.end;
   users = await Promise.all([1, 2, 3, 4].map((one) => app.newAccount(`Home ${one}`)));
 });
 
 test(
-  "whatever roles, teams, members and keys go through, every token is who the model says, and nobody gains what nobody gave",
+  "whatever goes through either of two instances, every token is at both who the model says, and nobody gains what nobody gave",
   async () => {
     const tried = new Set<string>();
     const property = fc.asyncProperty(steps, async (sequence) => {
@@ -49,7 +61,7 @@ test(
       const granted = new Map<string, Set<string>>();
       expectGiven(world, granted);
       for (const [index, { command, actor: who, ...numbers }] of sequence.entries()) {
-        const actor = pick(actors(world, app.clientAs), who);
+        const actor = pick(actors(world, clientAs), who);
         const plan = actor && commands[command]?.(world, actor, numbers);
         if (!plan) continue;
         const done = await outcome(plan.run());
@@ -65,6 +77,7 @@ test(
     });
     await fc.assert(property, { numRuns: runs, endOnFailure: true, interruptAfterTimeLimit: enoughMs });
     expect(tried.size).toBeGreaterThan(Object.keys(commands).length);
+    for (const one of [app, other]) expect(await fromMemory(one)).toBeGreaterThan(100);
   },
   timeoutMs,
 );
@@ -78,8 +91,8 @@ async function newWorld(): Promise<World> {
   const { account, profile } = await first.accounts.createAccount({ metadata: { name: "Model" } });
   const accountId = account?.metadata?.id ?? "";
   const people = users.map((user) => ({
-    user: app.clientAs(user.token),
-    member: app.clientAs(user.token, { [accountHeader]: accountId }),
+    user: clientAs(user.token),
+    member: clientAs(user.token, { [accountHeader]: accountId }),
     email: user.email,
     profileId: "",
     role: undefined as World["roles"][number] | undefined,
@@ -116,7 +129,7 @@ async function newWorld(): Promise<World> {
     ["createKey", 2, 1, 7],
   ];
   for (const [command, a, b, c] of start) {
-    const [actor] = actors(world, app.clientAs);
+    const [actor] = actors(world, clientAs);
     await (actor && commands[command]?.(world, actor, { a, b, c }))?.run();
   }
   return world;
@@ -124,7 +137,7 @@ async function newWorld(): Promise<World> {
 
 /** Compares tokens with the model: what is over for good only where `all` are asked about. */
 async function expectModel(world: World, turn: number, all = false): Promise<void> {
-  const { tokens } = app.clientAs(app.platformToken);
+  const verifiers = [app, other].map((one) => one.clientAs(app.platformToken).tokens);
   const wanted = ["agents:read", "agents:manage", "runs:start", "api_keys:write", "teams:read"];
   const question =
     turn % 3 === 0
@@ -137,11 +150,13 @@ async function expectModel(world: World, turn: number, all = false): Promise<voi
       ...{ token, accountId: world.accountId, dryRun: turn % 3 !== 2 },
       ...question,
     }));
-    const { responses } = await tokens.batchVerifyTokens({ requests });
     const answers = some.map((one, index) =>
       expected(one, requests[index] ?? { dryRun: false, ...question }),
     );
-    expect(responses.map(answer)).toEqual(answers);
+    for (const tokens of verifiers) {
+      const { responses } = await tokens.batchVerifyTokens({ requests });
+      expect(responses.map(answer)).toEqual(answers);
+    }
   }
 }
 

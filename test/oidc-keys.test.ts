@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Db } from "../src/db/connect.ts";
 import { parseOidcSetting } from "../src/oidc-setting.ts";
 import { createIssuerKeys } from "../src/verify/issuer-keys.ts";
+import type { Loader } from "../src/verify/loader.ts";
 import { createOidcVerifier, type OidcVerifier } from "../src/verify/oidc.ts";
 import { createResolver } from "../src/verify/resolve.ts";
 import { startApp } from "./support/app.ts";
@@ -84,7 +84,7 @@ test("a token that cannot be right costs no fetch", async () => {
 });
 
 test("garbage, forgeries and unknown issuers cost no question to the database", async () => {
-  const nowhere = new Proxy({} as Db, { get: () => expect.fail("asked the database") });
+  const nowhere = new Proxy({} as Loader, { get: () => expect.fail("asked the database") });
   const resolver = createResolver(nowhere, verifier, { tokenPrefix: "lk", sessionIdleMs: minute });
   const question = {
     accountId: "",
@@ -92,6 +92,8 @@ test("garbage, forgeries and unknown issuers cost no question to the database", 
     permissions: [],
     entitlements: [],
     environment: undefined,
+    caller: "somebody",
+    fresh: false,
   };
   const tokens = [
     "a.b.c",

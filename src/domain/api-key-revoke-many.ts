@@ -62,9 +62,10 @@ export async function revokeApiKeys(
   const matching = filter.mintedByKeyId
     ? sql<SqlBool>`${fitting} and ${isSuccessor(caller, filter.mintedByKeyId)}`
     : fitting;
-  const ids = dryRun ? [] : await find(db, caller, matching, Math.min(limit || defaultLimit, maxLimit));
   let revokedCount = 0;
-  for (let at = 0; at < ids.length && (at === 0 || !isLate(patience, start)); at += batchSize) {
+  const ids = dryRun ? [] : await find(db, caller, matching, Math.min(limit || defaultLimit, maxLimit));
+  // One batch at least, though nothing fits: what somebody else has just revoked is waited for likewise.
+  for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(patience, start))); at += batchSize) {
     const batch = ids.slice(at, at + batchSize);
     revokedCount += await mutate(db, caller, async (tx) => {
       const events = await revokeLocked(tx, caller, await lockApiKeys(tx, caller, batch, fitting));

@@ -44,8 +44,9 @@ export function mutate<T>(
 
 /**
  * The one way in which anything is changed: a transaction that holds the change and its audit events, each with its
- * own actor. Every invalidating RPC passes here. Deadlocks are tried again, then refused as `CONFLICT`; so is what another
- * change has overtaken between a check and its statement, and is refused by the check then.
+ * own actor. Every invalidating RPC passes here, and returns when the change is effective everywhere. Deadlocks are tried
+ * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
+ * refused by the check then.
  */
 export async function mutateAs<T>(
   db: Db,
@@ -53,20 +54,51 @@ export async function mutateAs<T>(
   run: (tx: Tx) => Promise<{ result: T; events: (Change & Actor)[] }>,
   once?: Once & { callerId: string },
 ): Promise<T> {
+  const effect = await commit(db, async (tx, mark) => {
+    if (once?.requestId) await claim(tx, call, once);
+    const { result, events } = await run(tx);
+    await recordEvents(tx, call, events);
+    return { result, told: mark !== undefined && (await tell(tx, mark, events.length === 0)) };
+  });
+  // Outside the transaction: nothing is held while others apply it.
+  await effect.settle(call.timeLeftMs?.());
+  return effect.result;
+}
+
+interface Committed<T> {
+  result: T;
+  settle(timeLeftMs: number | undefined): Promise<void>;
+}
+
+async function commit<T>(
+  db: Db,
+  run: (tx: Tx, mark: string | undefined) => Promise<{ result: T; told: boolean }>,
+): Promise<Committed<T>> {
   for (let attempt = 1; ; attempt++) {
+    const effect = db.changes?.begin();
     try {
-      return await db.transaction().execute(async (tx) => {
-        if (once?.requestId) await claim(tx, call, once);
-        const { result, events } = await run(tx);
-        await recordEvents(tx, call, events);
-        return result;
-      });
+      const { result, told } = await db.transaction().execute((tx) => run(tx, effect?.mark));
+      if (effect && told) return { result, settle: effect.settle };
+      effect?.abandon();
+      return { result, settle: () => Promise.resolve() };
     } catch (error) {
+      effect?.abandon();
       if (isOvertaken(error) && attempt < tries) continue;
       if (!isRetryable(error)) throw error;
       if (attempt === tries) throw new DomainError("CONFLICT", "somebody else is changing this: try again");
     }
   }
+}
+
+// Sends the mark behind everything that the transaction changed, if verification reads it (the triggers say so), or if
+// nothing was found to change: then somebody else may just have changed it, and their change is waited for likewise.
+// What others are told of must not be undone by a crash.
+async function tell(tx: Tx, mark: string, foundNothing: boolean): Promise<boolean> {
+  const { rows } = await sql`
+    select pg_notify('latchkey', ${mark}),
+      case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end
+    where current_setting('latchkey.invalidated', true) = 'yes' or ${foundNothing}`.execute(tx);
+  return rows.length > 0;
 }
 
 /** The time of the database, by which every expiry is judged. */

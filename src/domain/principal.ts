@@ -9,6 +9,8 @@ export interface Call {
   method: string;
   requestId: string;
   clientAddress: string;
+  /** How long the caller will wait for the answer, from now, in milliseconds. Unset: as long as it takes. */
+  timeLeftMs?(): number | undefined;
 }
 
 /** Who acts, as others see them. */

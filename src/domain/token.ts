@@ -55,6 +55,24 @@ export function hashToken(token: string): Buffer {
   return digest("sha256", token, "buffer");
 }
 
+/** The same hash as a string of 32 bytes (latin1): what memory keeps and compares. */
+export function digestToken(token: string): string {
+  return digest("sha256", token, "binary");
+}
+
+/** The digest that a stored hash, in hexadecimal, is the same as. */
+export function digestOf(hash: string): string {
+  return Buffer.from(hash, "hex").toString("latin1");
+}
+
+/** Compares two digests in a time that says nothing about where they differ. */
+export function sameDigest(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let differences = 0;
+  for (let i = 0; i < a.length; i++) differences |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return differences === 0;
+}
+
 /** Compares two hashes in constant time. */
 export function sameHash(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);

@@ -3,10 +3,14 @@ import { type AccountSchema, AccountState } from "../../gen/latchkey/v1/account_
 import type { Account } from "../domain/account.ts";
 import { etagOf } from "../domain/list.ts";
 import { apiKeyMessage } from "./api-key-message.ts";
+import type { HoldsBy } from "./effective.ts";
 import { metadataMessage, timestamp } from "./messages.ts";
 
-/** An account; its system key where it was loaded. */
-export function accountMessage(account: Account): MessageInitShape<typeof AccountSchema> {
+/** An account; its system key where it was loaded, for which `holdsBy` is asked. */
+export function accountMessage(
+  account: Account,
+  holdsBy: HoldsBy = (at) => at,
+): MessageInitShape<typeof AccountSchema> {
   return {
     metadata: metadataMessage({ ...account, account_id: account.id }),
     spec: { description: account.description },
@@ -14,7 +18,7 @@ export function accountMessage(account: Account): MessageInitShape<typeof Accoun
       entitlements: account.entitlements,
       suspendedAt: timestamp(account.suspended_at),
       deleteAt: timestamp(account.delete_at),
-      ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey) }),
+      ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey, holdsBy) }),
     },
     state: state(account),
     etag: etagOf(account.version),

@@ -18,6 +18,7 @@ import {
 import type { InviteDeps } from "../domain/invite.ts";
 import { accountMessage } from "./account-message.ts";
 import { callerOf, userOf } from "./context.ts";
+import { holdsAtTheLatest } from "./effective.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
@@ -27,14 +28,14 @@ import { changedFields } from "./update-mask.ts";
 export function accountService(db: Db, deps: InviteDeps): ServiceImpl<typeof AccountService> {
   return {
     async getAccount(_request, context) {
-      return { account: accountMessage(await getAccount(db, callerOf(context))) };
+      return { account: accountMessage(await getAccount(db, callerOf(context)), holdsAtTheLatest(db)) };
     },
     async updateAccount(request, context) {
       return { account: accountMessage(await updateAccount(db, callerOf(context), accountUpdate(request))) };
     },
     async listAccounts(request, context) {
       const { items, nextCursor } = await listAccounts(db, userOf(context), request);
-      return { items: items.map(accountMessage), pagination: { nextCursor } };
+      return { items: items.map((account) => accountMessage(account)), pagination: { nextCursor } };
     },
     async createAccount(request, context) {
       const { account, profile } = await createAccount(db, userOf(context), commonFields(request));
@@ -45,7 +46,7 @@ export function accountService(db: Db, deps: InviteDeps): ServiceImpl<typeof Acc
     },
     async searchAccounts(request) {
       const { items, nextCursor } = await searchAccounts(db, request);
-      return { items: items.map(accountMessage), pagination: { nextCursor } };
+      return { items: items.map((account) => accountMessage(account)), pagination: { nextCursor } };
     },
     async openAccount({ metadata, requestId, ownerEmail, entitlements }, context) {
       const input = { ...commonFields({ metadata, requestId }), ownerEmail, entitlements };

@@ -14,6 +14,7 @@ import type {
 import type { ApiKey } from "../domain/api-key.ts";
 import type { ApiKeyInfo } from "../domain/api-key-info.ts";
 import { etagOf } from "../domain/list.ts";
+import type { HoldsBy } from "./effective.ts";
 import { metadataMessage, profileMessage, timestamp } from "./messages.ts";
 
 const kinds: Record<StoredKind, ApiKeyKind> = {
@@ -31,7 +32,7 @@ const scopes: Record<StoredScope, WorkspaceScope> = {
 };
 
 /** A key. Its token only where the key carries one: in the answer that minted it. */
-export function apiKeyMessage(key: ApiKey): MessageInitShape<typeof ApiKeySchema> {
+export function apiKeyMessage(key: ApiKey, holdsBy: HoldsBy): MessageInitShape<typeof ApiKeySchema> {
   return {
     metadata: metadataMessage(key),
     spec: {
@@ -45,7 +46,7 @@ export function apiKeyMessage(key: ApiKey): MessageInitShape<typeof ApiKeySchema
       serviceAccountId: key.service_account_id ?? "",
       expiresAt: timestamp(key.expires_at),
     },
-    ...(key.info && { info: infoMessage(key, key.info) }),
+    ...(key.info && { info: infoMessage(key, key.info, holdsBy) }),
     state: state(key),
     etag: etagOf(key.version),
   };
@@ -80,7 +81,7 @@ export function kindOf(kind: ApiKeyKind): StoredKind | undefined {
   return kind === ApiKeyKind.DEVELOPER ? "developer" : undefined;
 }
 
-function infoMessage(key: ApiKey, info: ApiKeyInfo) {
+function infoMessage(key: ApiKey, info: ApiKeyInfo, holdsBy: HoldsBy) {
   return {
     ...(info.createdBy && { createdBy: profileMessage(key.account_id, info.createdBy) }),
     workspacesPreview: info.workspacesPreview,
@@ -92,7 +93,8 @@ function infoMessage(key: ApiKey, info: ApiKeyInfo) {
       endsAt: timestamp(token.endsAt),
       lastUsedAt: timestamp(token.lastUsedAt),
     })),
-    effectiveAt: timestamp(key.changed_at),
+    // What is new is in nobody's memory.
+    effectiveAt: timestamp(key.version === 1 ? key.changed_at : holdsBy(key.changed_at)),
     profileId: key.profile_id,
     disabledAt: timestamp(key.disabled_at),
     revokedAt: timestamp(key.revoked_at),

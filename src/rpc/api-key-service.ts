@@ -8,7 +8,7 @@ import {
   UpdateApiKeyRequestSchema,
 } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Db } from "../db/connect.ts";
-import { getApiKey, listApiKeys } from "../domain/api-key.ts";
+import { type ApiKey, getApiKey, listApiKeys } from "../domain/api-key.ts";
 import { createApiKey, type MintDeps, type NewApiKey } from "../domain/api-key-create.ts";
 import { type RevocationFilter, revokeApiKeys } from "../domain/api-key-revoke-many.ts";
 import { rotateApiKey } from "../domain/api-key-rotate.ts";
@@ -21,50 +21,53 @@ import {
 } from "../domain/api-key-workspace.ts";
 import { apiKeyMessage, environmentOf, kindOf, scopeOf } from "./api-key-message.ts";
 import { callerOf } from "./context.ts";
+import { holdsAtTheLatest, holdsNow } from "./effective.ts";
 import { date, workspaceMessage } from "./messages.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ApiKeyService`: translates between messages and the operations on keys. */
 export function apiKeyService(db: Db, deps: MintDeps): ServiceImpl<typeof ApiKeyService> {
+  const read = (key: ApiKey) => apiKeyMessage(key, holdsAtTheLatest(db));
+  const changed = (key: ApiKey) => apiKeyMessage(key, holdsNow(db));
   return {
     async createApiKey(request, context) {
-      return { apiKey: apiKeyMessage(await createApiKey(db, callerOf(context), deps, newApiKey(request))) };
+      return { apiKey: changed(await createApiKey(db, callerOf(context), deps, newApiKey(request))) };
     },
     async listApiKeys(request, context) {
       const { items, nextCursor } = await listApiKeys(db, callerOf(context), request);
-      return { items: items.map(apiKeyMessage), pagination: { nextCursor } };
+      return { items: items.map(read), pagination: { nextCursor } };
     },
     async getApiKey(request, context) {
-      return { apiKey: apiKeyMessage(await getApiKey(db, callerOf(context), request.id)) };
+      return { apiKey: read(await getApiKey(db, callerOf(context), request.id)) };
     },
     async updateApiKey(request, context) {
       return {
-        apiKey: apiKeyMessage(
+        apiKey: changed(
           await updateApiKey(db, callerOf(context), deps.parsePermissions, apiKeyUpdate(request)),
         ),
       };
     },
     async revokeApiKey(request, context) {
-      return { apiKey: apiKeyMessage(await revokeApiKey(db, callerOf(context), request.id)) };
+      return { apiKey: changed(await revokeApiKey(db, callerOf(context), request.id)) };
     },
     async revokeApiKeys({ filter, limit, dryRun }, context) {
       return revokeApiKeys(db, callerOf(context), { filter: keyFilter(filter), limit, dryRun }, context);
     },
     async rotateApiKey({ id, gracePeriod }, context) {
       const graceMs = gracePeriod ? durationMs(gracePeriod) : 0;
-      return { apiKey: apiKeyMessage(await rotateApiKey(db, callerOf(context), deps.mint, { id, graceMs })) };
+      return { apiKey: changed(await rotateApiKey(db, callerOf(context), deps.mint, { id, graceMs })) };
     },
     async disableApiKey(request, context) {
-      return { apiKey: apiKeyMessage(await disableApiKey(db, callerOf(context), request.id)) };
+      return { apiKey: changed(await disableApiKey(db, callerOf(context), request.id)) };
     },
     async enableApiKey(request, context) {
-      return { apiKey: apiKeyMessage(await enableApiKey(db, callerOf(context), request.id)) };
+      return { apiKey: changed(await enableApiKey(db, callerOf(context), request.id)) };
     },
     async addApiKeyWorkspace(request, context) {
-      return { apiKey: apiKeyMessage(await addApiKeyWorkspace(db, callerOf(context), request)) };
+      return { apiKey: changed(await addApiKeyWorkspace(db, callerOf(context), request)) };
     },
     async removeApiKeyWorkspace(request, context) {
-      return { apiKey: apiKeyMessage(await removeApiKeyWorkspace(db, callerOf(context), request)) };
+      return { apiKey: changed(await removeApiKeyWorkspace(db, callerOf(context), request)) };
     },
     async listApiKeyWorkspaces(request, context) {
       const { items, nextCursor } = await listApiKeyWorkspaces(db, callerOf(context), request.id, request);

@@ -43,6 +43,8 @@ export async function authenticate(
   const accountId = context.requestHeader.get(accountHeader) ?? "";
   const inquiry: Inquiry = {
     token,
+    caller: call.clientAddress,
+    fresh: false,
     accountId: rule.case === "user" ? "" : accountId,
     workspaceId: "",
     permissions: orOwn(context.method) ? [] : requiredBy(rule),

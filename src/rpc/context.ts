@@ -46,10 +46,10 @@ export function recordOf(values: ContextValues): CallRecord {
   return record;
 }
 
-/** What an audit event says of this call. */
-export function callOf({ values }: Pick<HandlerContext, "values">): Call {
+/** What an audit event says of this call, and how long its caller waits. */
+export function callOf({ values, timeoutMs }: Pick<HandlerContext, "values" | "timeoutMs">): Call {
   const { requestId, clientAddress, method = "" } = recordOf(values);
-  return { requestId, clientAddress, method };
+  return { requestId, clientAddress, method, timeLeftMs: timeoutMs };
 }
 
 /** The principal that makes this call. */

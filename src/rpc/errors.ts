@@ -35,6 +35,7 @@ export const codes: Record<Reason, Code> = {
   ALREADY_EXISTS: Code.AlreadyExists,
   ETAG_MISMATCH: Code.Aborted,
   CONFLICT: Code.Aborted,
+  REVOCATION_PENDING: Code.DeadlineExceeded,
   INVALID_FIELDS: Code.InvalidArgument,
   UNIMPLEMENTED: Code.Unimplemented,
   UNAVAILABLE: Code.Unavailable,

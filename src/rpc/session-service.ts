@@ -54,7 +54,7 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
         [deps.guessesPerEmail, normaliseEmail(request.email)],
       ];
       const { token, accounts } = await guess(keys, () => logIn(db, call, deps, request));
-      return { token, accounts: accounts.map(accountMessage) };
+      return { token, accounts: accounts.map((account) => accountMessage(account)) };
     },
     async logOut(_request, context) {
       await logOut(db, userOf(context));

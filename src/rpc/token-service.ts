@@ -10,6 +10,7 @@ import type { Db } from "../db/connect.ts";
 import { invalidFields, type Violation } from "../domain/error.ts";
 import { expected, parsePermission } from "../domain/permission.ts";
 import type { Vocabulary } from "../domain/permission-vocabulary.ts";
+import type { Caller } from "../domain/principal.ts";
 import { endsByItself } from "../domain/session.ts";
 import { revokeToken } from "../domain/token-revocation.ts";
 import type { Judgement } from "../verify/judge.ts";
@@ -48,8 +49,9 @@ export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenS
       wrongPermissions(request, field(index), deps.vocabulary),
     );
     if (violations.length > 0) throw invalidFields(violations);
-    const inquiries = requests.map(toInquiry);
-    const judgements = await verifyTokens(deps.resolver, callerOf(context), inquiries);
+    const caller = callerOf(context);
+    const inquiries = requests.map((request) => toInquiry(request, caller));
+    const judgements = await verifyTokens(deps.resolver, caller, inquiries);
     return judgements.map((judgement, index) => answer(deps, judgement, requests[index]?.dryRun ?? false));
   }
   return {
@@ -85,9 +87,11 @@ function wrongPermissions(
   });
 }
 
-function toInquiry(request: VerifyTokenRequest): Inquiry {
+function toInquiry(request: VerifyTokenRequest, caller: Caller): Inquiry {
   return {
     token: request.token,
+    caller: caller.profile.id,
+    fresh: request.fresh,
     accountId: request.accountId,
     workspaceId: request.workspaceId,
     permissions: request.requiredPermissions.map((text) => parsePermission(text) ?? text),

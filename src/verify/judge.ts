@@ -2,7 +2,7 @@ import type { ApiKeyKind, Environment, OpeningJson } from "../db/schema.ts";
 import type { Newcomer, Scope } from "../domain/outside-issuer.ts";
 import { narrow, normalisePermissions } from "../domain/permission.ts";
 import type { Principal } from "../domain/principal.ts";
-import { sameHash } from "../domain/token.ts";
+import { sameDigest } from "../domain/token.ts";
 import type { Credential, Loaded } from "./load.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 
@@ -64,9 +64,14 @@ export interface JudgeSettings {
 }
 
 /** Judges a token by what was loaded for it. Pure: all time is the database's, in `loaded.now`. */
-export function judge(loaded: Loaded, hash: Buffer, question: Question, settings: JudgeSettings): Judgement {
+export function judge(
+  loaded: Loaded,
+  digest: string,
+  question: Question,
+  settings: JudgeSettings,
+): Judgement {
   const { credential, now } = loaded;
-  const token = credential?.tokens.find((one) => sameHash(Buffer.from(one.hash, "hex"), hash));
+  const token = credential?.tokens.find((one) => sameDigest(one.digest, digest));
   if (!credential || !token) return refused([{ verdict: "INVALID", metadata: {} }]);
   const tokenEnd = token.ends_at === null ? undefined : new Date(token.ends_at);
   const end = credentialEnd(credential, settings);

@@ -1,6 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import type { Database } from "../db/schema.ts";
+import { digestOf } from "../domain/token.ts";
 
 /** What to load: a credential, and the workspace that its bearer wants to enter, if any. */
 export interface Ask {
@@ -13,18 +14,25 @@ export interface Loaded {
   credential: Credential | undefined;
   /** The workspace that was asked for, whatever account it belongs to. */
   workspace: { id: string; accountId: string; live: boolean } | undefined;
-  /** The time of the database when it looked. */
+  /** The time of the database when it looked, or for what comes from memory its time now, never late. */
   now: Date;
+  /** Which server looked: when it started. Unset for what comes from memory. */
+  server?: string;
 }
 
-/** A row of the view: a key or a session, and what it opens. */
-export type Credential = Selectable<Database["credential"]>;
+type ViewRow = Selectable<Database["credential"]>;
 
-interface Row extends Credential {
+/** A row of the view: a key or a session with the digests of its tokens, and what it opens. */
+export interface Credential extends Omit<ViewRow, "tokens"> {
+  tokens: { id: string | null; digest: string; ends_at: number | null }[];
+}
+
+interface Row extends ViewRow {
   workspace_id: string | null;
   workspace_account_id: string | null;
   workspace_live: boolean;
   now: Date;
+  server: string;
 }
 
 /** Loads what some verdicts need: one statement, in autocommit, through the one view. Answers in the order asked. */
@@ -33,18 +41,44 @@ export async function load(db: Db, asks: readonly Ask[]): Promise<Loaded[]> {
   // hides how many ids there are, so that the general plan never looks dearer than one made afresh for every call.
   const { rows } = await sql<Row>`
     select c.*, w.id as workspace_id, w.account_id as workspace_account_id,
-      w.archived_at is null as workspace_live, clock_timestamp() as now
+      w.archived_at is null as workspace_live, clock_timestamp() as now,
+      pg_postmaster_start_time()::text as server
     from unnest((select ${asks.map((ask) => ask.id)}::text[]), (select ${asks.map((ask) => ask.workspaceId)}::text[]))
       with ordinality as ask (id, workspace_id, position)
     left join lateral (select * from credential where credential.id = ask.id limit 1) c on true
     left join workspace w on w.id = ask.workspace_id
     order by ask.position`.execute(db);
   return rows.map((row) => ({
-    credential: row.id === null ? undefined : row,
+    credential: row.id === null ? undefined : toCredential(row),
     workspace:
       row.workspace_id === null || row.workspace_account_id === null
         ? undefined
         : { id: row.workspace_id, accountId: row.workspace_account_id, live: row.workspace_live },
     now: row.now,
+    server: row.server,
   }));
+}
+
+// Only what the view says: an entry is kept for long.
+function toCredential(row: Row): Credential {
+  const { id, kind, system, environment, expires_at, disabled_at, revoked_at, user_id, last_used_at } = row;
+  const tokens = row.tokens.map((token) => ({
+    id: token.id,
+    digest: digestOf(token.hash),
+    ends_at: token.ends_at,
+  }));
+  const { openings } = row;
+  return {
+    id,
+    kind,
+    system,
+    environment,
+    expires_at,
+    disabled_at,
+    revoked_at,
+    user_id,
+    last_used_at,
+    tokens,
+    openings,
+  };
 }

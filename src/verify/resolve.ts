@@ -1,21 +1,28 @@
-import type { Db } from "../db/connect.ts";
-import { hashToken, parseToken } from "../domain/token.ts";
+import { digestToken, parseToken } from "../domain/token.ts";
 import { type Judgement, type JudgeSettings, judge, type Question, refused } from "./judge.ts";
 import { judgeOutside, type OwnCall } from "./judge-outside.ts";
-import { load } from "./load.ts";
+import type { Ask } from "./load.ts";
+import type { Loader } from "./loader.ts";
 import type { OidcVerifier, OutsideToken } from "./oidc.ts";
 
 /** A token and what is asked of it. */
 export interface Inquiry extends Question {
   token: string;
+  /** Who asks: the database is shared fairly between them. A profile, or an address before anybody is known. */
+  caller: string;
+  /** Answered by a statement that is sent after the inquiry was made. */
+  fresh: boolean;
   /** For a call to us. Unset: about somebody else's. */
   own?: OwnCall;
 }
 
 /** Says whose tokens are: the one way from a bearer to a principal in the product. */
 export interface Resolver {
-  /** Judges tokens, in their order, with one statement for all of them; garbage costs none. */
-  resolve(inquiries: readonly Inquiry[]): Promise<Judgement[]>;
+  /**
+   * Judges tokens, in their order: from memory where it may be served, and at once if all of them are there; the others by
+   * the database, with one statement for all of them. Garbage costs none.
+   */
+  resolve(inquiries: readonly Inquiry[]): Judgement[] | Promise<Judgement[]>;
 }
 
 /** What the resolver depends on. */
@@ -23,38 +30,50 @@ export interface ResolverSettings extends JudgeSettings {
   tokenPrefix: string;
 }
 
-/** Creates a resolver that asks the database every time. */
-export function createResolver(db: Db, oidc: OidcVerifier, settings: ResolverSettings): Resolver {
-  async function recognise(token: string): Promise<Recognised | undefined> {
-    const parsed = parseToken(settings.tokenPrefix, token);
-    if (parsed) return { id: parsed.id };
-    const outside = await oidc.verify(token);
-    return outside && { id: outside.identity.id, outside };
+/** Creates a resolver over a loader. */
+export function createResolver(loader: Loader, oidc: OidcVerifier, settings: ResolverSettings): Resolver {
+  function fromMemory(inquiry: Inquiry): Judgement | undefined {
+    const parsed = parseToken(settings.tokenPrefix, inquiry.token);
+    if (!parsed || inquiry.fresh) return undefined;
+    const loaded = loader.recall({ id: parsed.id, workspaceId: inquiry.workspaceId });
+    const judgement = loaded && judge(loaded, digestToken(inquiry.token), inquiry, settings);
+    return judgement && !remembersLess(judgement) ? judgement : undefined;
   }
+
+  async function recognise({ token, workspaceId }: Inquiry): Promise<Recognised | undefined> {
+    const parsed = parseToken(settings.tokenPrefix, token);
+    if (parsed) return { ask: { id: parsed.id, workspaceId } };
+    const outside = await oidc.verify(token);
+    return outside && { ask: { id: outside.identity.id, workspaceId }, outside };
+  }
+
+  async function lookUp(inquiry: Inquiry): Promise<Judgement> {
+    const recognised = await recognise(inquiry);
+    if (!recognised) return refused([{ verdict: "INVALID", metadata: {} }]);
+    const { ask, outside } = recognised;
+    const known = outside && !inquiry.fresh ? loader.recall(ask) : undefined;
+    const loaded = known ?? (await loader.fetch(ask, inquiry));
+    return outside
+      ? judgeOutside(loaded, outside, inquiry, inquiry.own)
+      : judge(loaded, digestToken(inquiry.token), inquiry, settings);
+  }
+
   return {
-    async resolve(inquiries) {
-      const recognised = await Promise.all(inquiries.map(({ token }) => recognise(token)));
-      const asked = inquiries.flatMap(({ workspaceId }, index) => {
-        const one = recognised[index];
-        return one ? [{ ...one, index, workspaceId }] : [];
-      });
-      const judgements = inquiries.map(() => refused([{ verdict: "INVALID", metadata: {} }]));
-      if (asked.length === 0) return judgements;
-      const loaded = await load(db, asked);
-      for (const [position, { index, outside }] of asked.entries()) {
-        const [one, inquiry] = [loaded[position], inquiries[index]];
-        if (!one || !inquiry) continue;
-        judgements[index] = outside
-          ? judgeOutside(one, outside, inquiry, inquiry.own)
-          : judge(one, hashToken(inquiry.token), inquiry, settings);
-      }
-      return judgements;
+    resolve(inquiries) {
+      const known = inquiries.map(fromMemory);
+      if (known.every((judgement) => judgement !== undefined)) return known;
+      return Promise.all(inquiries.map((inquiry, index) => known[index] ?? lookUp(inquiry)));
     },
   };
 }
 
 // What a token is found by, and what it says itself where an outside issuer signed it.
 interface Recognised {
-  id: string;
+  ask: Ask;
   outside?: OutsideToken;
+}
+
+// Activity is no change: memory may not know that a session was used since, and must not call it idle.
+function remembersLess({ failures, sessionId }: Judgement): boolean {
+  return sessionId !== undefined && failures.some(({ verdict }) => verdict === "EXPIRED");
 }

@@ -7,14 +7,19 @@ import type { Inquiry, Resolver } from "./resolve.ts";
  * token. Anybody else asks about their own account: every foreign token is invalid, with nothing else said, and an
  * account that is not theirs is refused before any look-up.
  */
-export async function verifyTokens(
+export function verifyTokens(
   resolver: Resolver,
   caller: Principal,
   inquiries: readonly Inquiry[],
-): Promise<Judgement[]> {
+): Judgement[] | Promise<Judgement[]> {
   if (caller.platform && caller.keyId !== undefined) return resolver.resolve(inquiries);
   const own = inquiries.map((inquiry) => ({ ...inquiry, accountId: inquiry.accountId || caller.accountId }));
-  const judgements = await resolver.resolve(own.filter((inquiry) => inquiry.accountId === caller.accountId));
+  const judgements = resolver.resolve(own.filter((inquiry) => inquiry.accountId === caller.accountId));
+  const tell = (judgements: Judgement[]) => tellTenant(caller, own, judgements);
+  return Array.isArray(judgements) ? tell(judgements) : judgements.then(tell);
+}
+
+function tellTenant(caller: Principal, own: Inquiry[], judgements: Judgement[]): Judgement[] {
   const next = judgements.values();
   return own.map(({ accountId }) => {
     if (accountId !== caller.accountId) return refused([mismatch(accountId)]);

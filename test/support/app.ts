@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { DescService, MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, createClient, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { afterAll, beforeAll } from "vitest";
@@ -25,8 +26,8 @@ import { mintToken } from "../../src/domain/token.ts";
 import { createLog } from "../../src/log.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
-import { type App, createApp } from "../../src/server.ts";
-import { createTestDatabase } from "./database.ts";
+import { type App, type AppDeps, createApp } from "../../src/server.ts";
+import { awaitingChanges, createTestDatabase, openTestDatabase, type TestDatabase } from "./database.ts";
 import { watchStatements } from "./statements.ts";
 
 /** Every service of ours, as one bearer sees it. */
@@ -56,8 +57,11 @@ export interface Owner extends Clients {
 
 /** The whole service on a database of its own: through the typed client, the real interceptors and a real Postgres. */
 export interface TestApp {
+  /** For changes behind the service's back: each returns once it is effective. */
   db: Db;
   databaseUrl: string;
+  /** The service's own pool. */
+  pool: Db;
   app: App;
   /** Token of the platform account's system key. */
   platformToken: string;
@@ -66,6 +70,8 @@ export interface TestApp {
   metrics: Metrics;
   /** What was logged so far. */
   logLines: string[];
+  /** How a bearer reaches this instance. */
+  transportAs(token: string, headers?: Record<string, string>): Transport;
   /** The clients of a bearer; an empty token sends none. */
   clientAs(token: string, headers?: Record<string, string>): Clients;
   /** Signs somebody up. */
@@ -94,31 +100,57 @@ export function useApp(env: Record<string, string> = {}): TestApp {
 
 /** Starts the service on a database of its own. Its mails are kept in `mails`, or sent by the mailer that is given. */
 export async function startApp(env: Record<string, string> = {}, sender?: Mailer) {
-  const metrics = createMetrics(() => database.db.poolStats());
+  const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
   const database = await createTestDatabase("migrated", { onQuery: metrics.query });
-  const { db, statementsOf } = watchStatements(database.db);
-  const { app, mails, logLines, clientAs, tokenPrefix } = await openApp(db, env, metrics, sender);
   let platformToken = "";
-  await bootstrap(database.db, mintToken.bind(undefined, tokenPrefix), {
+  await bootstrap(database.db, mintToken.bind(undefined, readConfig(env).tokenPrefix), {
     verifier: false,
     onMinted({ platform }) {
       platformToken = platform;
     },
   });
+  return serveTest(database, platformToken, env, metrics, sender);
+}
+
+/** Starts another instance of the service beside one that runs already, with a pool and a feed of its own. */
+export function startBeside(one: TestApp, env: Record<string, string> = {}) {
+  const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
+  const database = openTestDatabase(one.databaseUrl, { onQuery: metrics.query });
+  return serveTest(database, one.platformToken, env, metrics);
+}
+
+async function serveTest(
+  database: TestDatabase,
+  platformToken: string,
+  env: Record<string, string>,
+  metrics: Metrics,
+  sender?: Mailer,
+) {
+  const lookups = openTestDatabase(database.url, { onQuery: metrics.query });
+  const { watch, statementsOf } = watchStatements();
+  const pools = { db: watch(database.db), lookups: watch(lookups.db), listenUrl: database.url };
+  const { app, mails, logLines, transportAs } = await openApp(pools, env, metrics, sender);
+  const clientAs: TestApp["clientAs"] = (token, headers) => clients(transportAs(token, headers), token);
   let people = 0;
+  // No two instances of one database sign up the same person.
+  const domain = `${randomBytes(4).toString("hex")}.example.com`;
+  // Changes behind the service's back come through a pool of their own.
+  const operator = openTestDatabase(database.url);
   const started: TestApp = {
-    db: database.db,
+    db: awaitingChanges(operator.db, app.settled),
     databaseUrl: database.url,
+    pool: database.db,
     app,
     platformToken,
     mails,
     metrics,
     logLines,
+    transportAs,
     clientAs,
     statementsOf,
     async newAccount(name = "Acme") {
       people += 1;
-      const email = `person${people}@example.com`;
+      const email = `person${people}@${domain}`;
       const signUp = { email, password, name: `Person ${people}`, accountName: name };
       const { account, profile, token } = await clientAs("").sessions.signUp(signUp);
       if (!account || !profile) throw new Error("SignUp answered without an account or a profile");
@@ -127,16 +159,17 @@ export async function startApp(env: Record<string, string> = {}, sender?: Mailer
   };
   async function end(): Promise<void> {
     await app.close();
+    await operator.drop();
+    await lookups.drop();
     await database.drop();
   }
   return { app: started, end };
 }
 
-/** Starts the service on a database that is there already. Close it before the database goes. */
-export async function openApp(
-  db: Db,
-  env: Record<string, string> = {},
-  metrics: Metrics = createMetrics(() => ({ total: 0, idle: 0, waiting: 0 })),
+async function openApp(
+  pools: Pick<AppDeps, "db" | "lookups" | "listenUrl">,
+  env: Record<string, string>,
+  metrics: Metrics,
   sender?: Mailer,
 ) {
   const config = readConfig(env);
@@ -151,7 +184,7 @@ export async function openApp(
     },
   };
   const app = createApp({
-    db,
+    ...pools,
     config,
     passwords,
     mailer: sender ?? mailer,
@@ -159,9 +192,9 @@ export async function openApp(
     log,
     metrics,
   });
-  const clientAs = (token: string, headers: Record<string, string> = {}) =>
-    clients(inMemory(app, token, headers), token);
-  return { app, mails, logLines, clientAs, tokenPrefix: config.tokenPrefix };
+  await app.ready();
+  const transportAs = (token: string, headers: Record<string, string> = {}) => inMemory(app, token, headers);
+  return { app, mails, logLines, transportAs };
 }
 
 /** Issues a key as this caller, and returns it with its token in `token`. */

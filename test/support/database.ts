@@ -12,6 +12,26 @@ export interface TestDatabase {
 
 const poolSize = 10;
 
+/** Another pool to a database that somebody else drops. */
+export function openTestDatabase(url: string, options: Pick<ConnectOptions, "onQuery"> = {}): TestDatabase {
+  const db = connect({ url, poolSize, log: quietLog, ...options });
+  return { db, url, drop: () => db.destroy() };
+}
+
+/**
+ * A database for changes behind the service's back, as an operator's psql makes them: those are effective within a
+ * lease, and each statement here returns once they are.
+ */
+export function awaitingChanges(db: Db, settled: () => Promise<unknown>): Db {
+  return db.withPlugin({
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      await settled();
+      return result;
+    },
+  });
+}
+
 /** Clones the migrated template (or makes an empty database). Call `drop` at the end: `afterAll(() => database.drop())`. */
 export async function createTestDatabase(
   kind: "migrated" | "empty" = "migrated",

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
-import { type Clients, type Owner, openApp, startApp, type TestApp } from "./app.ts";
+import { type Clients, type Owner, startApp, startBeside, type TestApp } from "./app.ts";
 import { audience, startIssuer, type TestIssuer } from "./issuer.ts";
 
 /** An entry of `LATCHKEY_OIDC_ISSUERS`. */
@@ -28,7 +28,7 @@ export function useOutside(more: IssuerSetting = {}): OutsideApp {
     const issuer = await startIssuer();
     const env = issuersEnv({ issuer: issuer.url, ...more });
     const started = await startApp(env);
-    const others = new Map<string, Awaited<ReturnType<typeof openApp>>>();
+    const others = new Map<string, Awaited<ReturnType<typeof startBeside>>>();
     Object.assign(outside, {
       app: started.app,
       issuer,
@@ -42,13 +42,13 @@ export function useOutside(more: IssuerSetting = {}): OutsideApp {
         const entry = { issuer: issuer.url, ...more, ...setting };
         const otherEnv = setting ? issuersEnv(entry) : {};
         const key = JSON.stringify(otherEnv);
-        const other = others.get(key) ?? (await openApp(started.app.db, otherEnv));
+        const other = others.get(key) ?? (await startBeside(started.app, otherEnv));
         others.set(key, other);
-        return other.clientAs(token, headers);
+        return other.app.clientAs(token, headers);
       },
     } satisfies OutsideApp);
     end = async () => {
-      for (const { app } of others.values()) await app.close();
+      for (const other of others.values()) await other.end();
       await started.end();
       await issuer.close();
     };

@@ -2,11 +2,12 @@ import { type KyselyPlugin, PostgresQueryCompiler } from "kysely";
 import type { Db } from "../../src/db/connect.ts";
 
 // When something was last used is written on a timer, whatever call is under way.
-const inTheBackground = /^\s*insert into (api_key_token_use|session_use)\b/;
+const inTheBackground =
+  /^\s*(insert into (api_key_token_use|session_use)\b|select clock_timestamp\(\) as time\b|select pg_notify\()/;
 
-/** The database with an eye on it: `statementsOf` tells what was sent while a call ran. */
-export function watchStatements(db: Db): {
-  db: Db;
+/** Keeps an eye on databases: `statementsOf` tells what was sent while a call ran. */
+export function watchStatements(): {
+  watch(db: Db): Db;
   statementsOf(call: () => Promise<unknown>): Promise<string[]>;
 } {
   const compiler = new PostgresQueryCompiler();
@@ -23,5 +24,5 @@ export function watchStatements(db: Db): {
     await call();
     return seen.filter((statement) => !inTheBackground.test(statement));
   }
-  return { db: db.withPlugin(plugin), statementsOf };
+  return { watch: (db) => db.withPlugin(plugin), statementsOf };
 }

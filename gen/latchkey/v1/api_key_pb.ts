@@ -233,7 +233,8 @@ export type ApiKeyInfo = Message<"latchkey.v1.ApiKeyInfo"> & {
   tokens: ApiKeyToken[];
 
   /**
-   * Output only. Since when the last change of this key holds everywhere.
+   * Output only. By when the last change of this key holds everywhere, at the latest. It does when the call that made it
+   * has returned: in the answer to that call this is not in the future.
    *
    * @generated from field: google.protobuf.Timestamp effective_at = 6;
    */

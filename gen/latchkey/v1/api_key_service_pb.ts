@@ -304,7 +304,7 @@ export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__P
  */
 export type RevokeApiKeyResponse = Message<"latchkey.v1.RevokeApiKeyResponse"> & {
   /**
-   * The key; `info.effective_at` says since when it is dead everywhere.
+   * The key, dead everywhere; `info.effective_at` says since when.
    *
    * @generated from field: latchkey.v1.ApiKey api_key = 1;
    */

@@ -1,0 +1,69 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Config } from "./config.ts";
+import type { OpenDatabase } from "./database.ts";
+import { watchDatabase } from "./database-health.ts";
+import { createPasswords } from "./domain/password.ts";
+import type { Log } from "./log.ts";
+import { createMailer } from "./mail.ts";
+import type { Metrics } from "./metrics.ts";
+import { defaultLimits } from "./net/limits.ts";
+import { openPort } from "./net/port.ts";
+import { createApp } from "./server.ts";
+import { nextSignal } from "./signals.ts";
+
+/** What an instance of the service needs. */
+export interface ServeDeps {
+  config: Config;
+  database: OpenDatabase;
+  log: Log;
+  metrics: Metrics;
+  /** Called when it serves. */
+  onReady(url: string): void;
+}
+
+/** Serves on the port of the settings until SIGTERM or SIGINT, then lets what is under way finish. */
+export async function serve({ config, database, log, metrics, onReady }: ServeDeps): Promise<void> {
+  const { db, lookups, listenUrl } = database;
+  const shutdown = new AbortController();
+  const limits = defaultLimits;
+  const passwords = await createPasswords();
+  const mailer = createMailer(config.smtpUrl, config.mailFrom, config.dataDir, log);
+  const app = createApp({
+    db,
+    lookups,
+    listenUrl,
+    config,
+    passwords,
+    mailer,
+    limits,
+    log,
+    metrics,
+    shutdownSignal: shutdown.signal,
+  });
+  const port = await openPort({
+    ...config,
+    handler: app.handler,
+    limits,
+    onRefusal({ reason, address }) {
+      metrics.refusedConnection(reason);
+      log.warn({ reason, address }, "a connection was refused");
+    },
+    onError: (error) => log.error({ error: String(error) }, "a request failed: this is a bug"),
+  });
+  await app.ready();
+  app.health.set("latchkey.v1.Live", true);
+  app.health.set("", false);
+  const watch = watchDatabase(db, (reachable) => {
+    app.health.set("", reachable);
+    log.info({ reachable }, "the database");
+  });
+  onReady(port.url);
+
+  await nextSignal();
+  log.info({}, "draining");
+  watch.stop();
+  app.health.set("", false);
+  shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
+  await port.drain();
+  await app.close();
+}

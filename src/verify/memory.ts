@@ -1,0 +1,51 @@
+import type { Db } from "../db/connect.ts";
+import type { Settled } from "./acknowledge.ts";
+import { createCache } from "./cache.ts";
+import { machineClock } from "./clock.ts";
+import { type Coherence, startCoherence } from "./coherence.ts";
+import { load } from "./load.ts";
+import { createLoader, type Loader, type LoaderObserver } from "./loader.ts";
+
+/** What a process remembers of credentials, and what keeps that coherent. */
+export interface Memory {
+  loader: Loader;
+  coherence: Coherence;
+  /** How many entries there are. */
+  size(): number;
+}
+
+/** What a memory depends on. */
+export interface MemoryDeps {
+  /** The pool that loads and beats use. */
+  db: Db;
+  /** Where to listen: the database itself, without a pooler between. */
+  listenUrl: string;
+  entries: number;
+  /** For how long memory may be served while the database cannot be reached. */
+  maxStalenessMs: number;
+  observer: LoaderObserver & { settled(how: Settled, milliseconds: number): void };
+  onError(error: unknown): void;
+}
+
+/** Creates a memory and starts to follow the change feed. */
+export function createMemory(deps: MemoryDeps): Memory {
+  const { db, entries, observer } = deps;
+  const cache = createCache(entries);
+  const { loader, fence } = createLoader(
+    (asks) => load(db, asks),
+    cache,
+    () => coherence,
+    observer,
+  );
+  const coherence = startCoherence({
+    ...deps,
+    clock: machineClock,
+    onSettled: observer.settled,
+    onLost: () => fence.forget(["*"]),
+    forget(tags) {
+      fence.forget(tags);
+      cache.forget(tags);
+    },
+  });
+  return { loader, coherence, size: cache.size };
+}
