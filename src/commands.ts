@@ -19,7 +19,7 @@ import { runWorkers, tellReady } from "./workers.ts";
 export async function serveCommand(config: Config, log: Log): Promise<void> {
   let pools: () => Record<string, PoolStats> = () => ({});
   const metrics = createMetrics(() => pools());
-  const database = await openDatabase(config, log, metrics.query);
+  const database = await openDatabase(config, log, { onQuery: metrics.query, asItIs: cluster.isWorker });
   pools = () => ({ calls: database.db.poolStats(), lookups: database.lookups.poolStats() });
   try {
     if (database.embedded) {

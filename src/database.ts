@@ -19,6 +19,13 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
+/** How to open a database. */
+export interface OpenOptions {
+  onQuery?: (milliseconds: number, ok: boolean) => void;
+  /** Somebody else has brought it forward: connect when there is something to ask. */
+  asItIs?: boolean;
+}
+
 // Of one process, and of each of many.
 const poolSize = 10;
 const workerPoolSize = 4;
@@ -29,12 +36,12 @@ const lookupPoolSize = 5;
 export async function openDatabase(
   config: Config,
   log: Log,
-  onQuery: (milliseconds: number, ok: boolean) => void = () => {},
+  { onQuery = () => {}, asItIs = false }: OpenOptions = {},
 ): Promise<OpenDatabase> {
   const server = config.databaseUrl ? undefined : await startEmbedded({ dataDir: config.dataDir, log });
   const url = config.databaseUrl ?? server?.url ?? "";
   try {
-    const applied = await bringForward(url, log);
+    const applied = asItIs ? [] : await bringForward(url, log);
     const db = connect({ url, poolSize: config.workers > 1 ? workerPoolSize : poolSize, log, onQuery });
     const lookups = connect({ url, poolSize: lookupPoolSize, log, onQuery });
     return {

@@ -40,7 +40,7 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
     metrics,
     shutdownSignal: shutdown.signal,
   });
-  const port = await openPort({
+  const opening = openPort({
     ...config,
     handler: app.handler,
     limits,
@@ -49,6 +49,10 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
       log.warn({ reason, address }, "a connection was refused");
     },
     onError: (error) => log.error({ error: String(error) }, "a request failed: this is a bug"),
+  });
+  const port = await opening.catch(async (error: unknown) => {
+    await app.close();
+    throw error;
   });
   await app.ready();
   app.health.set("latchkey.v1.Live", true);

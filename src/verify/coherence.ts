@@ -56,7 +56,12 @@ const answerMs = 25;
 
 /** Starts to follow the change feed. The protocol and why it holds: docs/verification.md. */
 export function startCoherence(deps: CoherenceDeps): Coherence {
-  const { db, listenUrl, clock, maxStalenessMs, forget, onLost, onSettled, onError } = deps;
+  const { db, listenUrl, clock, maxStalenessMs, forget, onLost, onSettled } = deps;
+  let stopped = false;
+  // What fails while all ends is no news.
+  const onError = (error: unknown) => {
+    if (!stopped) deps.onError(error);
+  };
   const self = randomBytes(9).toString("hex");
   const ownLeaseMs = leaseMs + maxStalenessMs;
   const acknowledgements = createAcknowledgements(self, ownLeaseMs, clock);
@@ -68,7 +73,6 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   // Which connection of the feed this is: what comes from an earlier one is not heard any more.
   let epoch = 0;
   let lastBeatAt = clock.monotonic();
-  let stopped = false;
   let reconnect: NodeJS.Timeout | undefined;
 
   const beats = createBeats({

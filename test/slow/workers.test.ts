@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { issueKey } from "../support/app.ts";
+import { clientsAt, signUpAt } from "../support/remote.ts";
+import { createSite, type Served, type Site } from "../support/serve.ts";
+
+const count = 2;
+let site: Site;
+let server: Served;
+beforeAll(async () => {
+  site = createSite({ LATCHKEY_WORKERS: String(count) });
+  server = await site.serve();
+});
+afterAll(() => site.clear());
+
+/** The workers that serve, as the log tells: those that began, without those that ended. */
+function workers(): Set<unknown> {
+  const serving = new Set<unknown>();
+  for (const { msg, worker } of server.log()) {
+    if (msg === "a worker serves") serving.add(worker);
+    else if (msg?.startsWith("a worker ended")) serving.delete(worker);
+  }
+  return serving;
+}
+
+test("all workers answer on one port, and none accepts a key once its revocation returned", async () => {
+  expect(workers().size).toBe(count);
+  const owner = await signUpAt(server.url);
+  const verifier = site.token("verifier-key");
+  for (let round = 0; round < 10; round++) {
+    const { id, token } = await issueKey(owner);
+    // Each on a connection of its own: they are given to the workers in turns.
+    const verdicts = () =>
+      Promise.all(
+        Array.from({ length: 2 * count }, () =>
+          clientsAt(server.url, verifier).tokens.verifyToken({ token }),
+        ),
+      );
+    for (let i = 0; i < 2; i++) expect((await verdicts()).every(({ valid }) => valid)).toBe(true);
+    await owner.apiKeys.revokeApiKey({ id });
+    expect((await verdicts()).some(({ valid }) => valid)).toBe(false);
+  }
+});
+
+test("a worker that is killed is replaced while the others serve", async () => {
+  const owner = await signUpAt(server.url, "another@example.com");
+  const { token } = await issueKey(owner);
+  const [killed] = workers();
+  const before = server.log().filter(({ msg }) => msg === "a worker serves").length;
+  process.kill(Number(killed), "SIGKILL");
+  await server.logged(({ msg, worker }) => msg === "a worker ended, and is replaced" && worker === killed);
+  await server.logged(
+    ({ msg }) =>
+      msg === "a worker serves" &&
+      server.log().filter((line) => line.msg === "a worker serves").length > before,
+  );
+  expect(workers().size).toBe(count);
+  for (let i = 0; i < 2 * count; i++) {
+    const verifier = clientsAt(server.url, site.token("verifier-key"));
+    expect(await verifier.tokens.verifyToken({ token })).toMatchObject({ valid: true });
+  }
+});
+
+test("SIGTERM ends all of them, and the process with 0", async () => {
+  const pids = [...workers()].map(Number);
+  expect(await server.stop()).toMatchObject({ code: 0 });
+  for (const pid of pids) expect(isRunning(pid)).toBe(false);
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
