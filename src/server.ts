@@ -1,18 +1,5 @@
-import type { DescFile } from "@bufbuild/protobuf";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
-import { AccountService, file_latchkey_v1_account_service } from "../gen/latchkey/v1/account_service_pb.ts";
-import { ApiKeyService } from "../gen/latchkey/v1/api_key_service_pb.ts";
-import { AuditService } from "../gen/latchkey/v1/audit_service_pb.ts";
-import { InviteService } from "../gen/latchkey/v1/invite_service_pb.ts";
-import { ProfileService } from "../gen/latchkey/v1/profile_service_pb.ts";
-import { RoleService } from "../gen/latchkey/v1/role_service_pb.ts";
-import { ServiceAccountService } from "../gen/latchkey/v1/service_account_service_pb.ts";
-import { SessionService } from "../gen/latchkey/v1/session_service_pb.ts";
-import { TeamService } from "../gen/latchkey/v1/team_service_pb.ts";
-import { TokenService } from "../gen/latchkey/v1/token_service_pb.ts";
-import { WorkspaceAdminService } from "../gen/latchkey/v1/workspace_admin_service_pb.ts";
-import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
 import { createBackground } from "./background.ts";
 import { createCalls } from "./calls.ts";
 import type { Config } from "./config.ts";
@@ -22,33 +9,21 @@ import { purgeOneAccount } from "./domain/account-delete.ts";
 import { welcome } from "./domain/identity.ts";
 import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";
-import { createPermissionParser } from "./domain/permission-vocabulary.ts";
 import { createRefusals } from "./domain/refusal.ts";
-import { mintToken } from "./domain/token.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { createClientAddress } from "./net/client-address.ts";
 import { withCors } from "./net/cors.ts";
 import type { Handler } from "./net/exchange.ts";
-import { createHealthStatus, type HealthStatus, registerHealth } from "./net/health.ts";
+import { createHealthStatus, type HealthStatus } from "./net/health.ts";
+import { createLane } from "./net/lane.ts";
+import type { LaneOptions } from "./net/lane-wire.ts";
 import type { Limits } from "./net/limits.ts";
-import { registerReflection } from "./net/reflection.ts";
-import { accountService } from "./rpc/account-service.ts";
-import { apiKeyService } from "./rpc/api-key-service.ts";
-import { auditService } from "./rpc/audit-service.ts";
+import { createRoutes, services } from "./routes.ts";
 import { createErrorInterceptor, createGate, type GateDeps } from "./rpc/gate.ts";
-import { inviteService } from "./rpc/invite-service.ts";
-import { noteOutcomes } from "./rpc/outcome.ts";
-import { explainParseErrors } from "./rpc/parse-errors.ts";
-import { profileService } from "./rpc/profile-service.ts";
-import { roleService } from "./rpc/role-service.ts";
-import { serviceAccountService } from "./rpc/service-account-service.ts";
-import { sessionService } from "./rpc/session-service.ts";
-import { teamService } from "./rpc/team-service.ts";
-import { tokenService } from "./rpc/token-service.ts";
+import { hotMethods } from "./rpc/lane.ts";
+import { type TokenDeps, verification } from "./rpc/token-service.ts";
 import { createValidate } from "./rpc/validate.ts";
-import { workspaceAdminService } from "./rpc/workspace-admin-service.ts";
-import { workspaceService } from "./rpc/workspace-service.ts";
 import { createMemory } from "./verify/memory.ts";
 import { createOidcVerifier } from "./verify/oidc.ts";
 import { createPublicLimit } from "./verify/public-limit.ts";
@@ -82,6 +57,8 @@ export interface AppDeps {
   metrics: Metrics;
   /** Aborted when streams should end. */
   shutdownSignal?: AbortSignal;
+  /** False: no call takes the fast lane. */
+  lane?: boolean;
 }
 
 /** The assembled service. It listens to nothing. */
@@ -106,32 +83,11 @@ export interface App {
 const flushIntervalMs = 1_000;
 // Of ending tokens with nothing but the token: more than anybody has tokens, less than a guesser would like.
 const revocationsPerMinute = 600;
-// Wrong passwords in five minutes: enough for a person with many of them, too few for a guesser.
-const guessSeconds = 300;
-const guessesPerEmail = 10;
-const guessesPerAddress = 100;
-const mailSeconds = 3_600;
-const mailsPerEmail = 5;
-const mailsPerAddress = 100;
 // How long a start waits to be warm.
 const readyMs = 2_000;
+// Of memory, for answers that are given again as they are.
+const keptBytesPerEntry = 256;
 const purgeIntervalMs = 3_600_000;
-
-/** Every service of ours, in the order of the documentation. */
-export const services = [
-  ApiKeyService,
-  AccountService,
-  WorkspaceService,
-  WorkspaceAdminService,
-  ProfileService,
-  SessionService,
-  TokenService,
-  AuditService,
-  InviteService,
-  TeamService,
-  RoleService,
-  ServiceAccountService,
-];
 
 /** Assembles the service: routes, the order of interceptors, limits. */
 export function createApp({
@@ -145,9 +101,14 @@ export function createApp({
   log,
   metrics,
   shutdownSignal,
+  lane = true,
 }: AppDeps): App {
   const onError = (error: unknown) =>
     log.error({ error: describe(error) }, "could not write in the background");
+  // First, since it takes a while in which nothing else is heard.
+  const validate = createValidate(
+    services.flatMap((service) => service.methods.map((method) => method.input)),
+  );
   const { cacheEntries: entries, maxStalenessMs } = config;
   const memory = createMemory({
     db: lookups,
@@ -165,22 +126,15 @@ export function createApp({
       log.warn({ issuer, error: describe(error) }, "an issuer's keys cannot be fetched"),
   });
   const resolver = createResolver(memory.loader, oidc, config);
-  const mint = mintToken.bind(undefined, config.tokenPrefix);
-  const parsePermissions = createPermissionParser(config.permissions);
+  const onBug = (error: unknown) => log.error({ error: describe(error) }, "a call failed: this is a bug");
   const gateDeps: GateDeps = {
     resolver,
     uses,
     refusals,
     tokenPrefix: config.tokenPrefix,
     welcome: (call, newcomer) => welcome(db, call, newcomer),
-    errors: {
-      isUnavailable,
-      onBug: (error) => log.error({ error: describe(error) }, "a call failed: this is a bug"),
-    },
+    errors: { isUnavailable, onBug },
   };
-  const validate = createValidate(
-    services.flatMap((service) => service.methods.map((method) => method.input)),
-  );
   const health = createHealthStatus();
   const background = createBackground((error) =>
     log.error({ error: describe(error) }, "work in the background failed"),
@@ -194,65 +148,36 @@ export function createApp({
     }
   }
 
-  // One count each, however many routers there are.
-  const revocations = createPublicLimit("revocations", revocationsPerMinute, 60);
-  const publicLimits = {
-    guessesPerEmail: createPublicLimit("guessesPerEmail", guessesPerEmail, guessSeconds),
-    guessesPerAddress: createPublicLimit("guessesPerAddress", guessesPerAddress, guessSeconds),
-    mailsPerEmail: createPublicLimit("mailsPerEmail", mailsPerEmail, mailSeconds),
-    mailsPerAddress: createPublicLimit("mailsPerAddress", mailsPerAddress, mailSeconds),
-  };
+  const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
   const routerOptions: ConnectRouterOptions = {
     requestGate: createGate(gateDeps),
     interceptors: [createErrorInterceptor(gateDeps, validate)],
-    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: false },
+    jsonOptions,
     readMaxBytes: limits.maxMessageBytes,
     maxTimeoutMs: limits.maxRpcTimeoutMs,
     ...(shutdownSignal && { shutdownSignal }),
   };
 
-  function routes(router: ConnectRouter): void {
-    router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions }));
-    const { tokenPrefix, sessionIdleMs } = config;
-    const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
-    const mails = { mint, mailer, tokenPrefix };
-    router.service(AccountService, accountService(db, mails));
-    router.service(WorkspaceService, workspaceService(db));
-    router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
-    router.service(ProfileService, profileService(db));
-    router.service(InviteService, inviteService(db, { ...sessions, ...mails }));
-    router.service(TeamService, teamService(db));
-    router.service(RoleService, roleService(db, parsePermissions));
-    router.service(ServiceAccountService, serviceAccountService(db));
-    router.service(
-      SessionService,
-      sessionService(db, {
-        ...sessions,
-        ...mails,
-        sessionIdleMs,
-        ...publicLimits,
-        background: background.run,
-      }),
-    );
-    router.service(
-      TokenService,
-      tokenService(db, {
-        resolver,
-        oidc,
-        uses,
-        tokenPrefix: config.tokenPrefix,
-        vocabulary: config.permissions,
-        revocations,
-        onVerdict: metrics.verdict,
-      }),
-    );
-    router.service(AuditService, auditService(db, refusals));
-    registerHealth(router, health);
-    registerReflection(router, schemaFiles);
-    explainParseErrors(router);
-    noteOutcomes(router);
-  }
+  const tokenDeps: TokenDeps = {
+    resolver,
+    oidc,
+    uses,
+    tokenPrefix: config.tokenPrefix,
+    vocabulary: config.permissions,
+    revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
+    onVerdict: metrics.verdict,
+  };
 
+  const routes = createRoutes({
+    db,
+    config,
+    passwords,
+    mailer,
+    refusals,
+    tokens: tokenDeps,
+    health,
+    background: background.run,
+  });
   const calls = createCalls(log, metrics, createClientAddress(config.trustedProxies));
   const adapter = connectNodeAdapter({
     ...routerOptions,
@@ -260,10 +185,25 @@ export function createApp({
     acceptCompression: [compressionGzip],
     contextValues: calls.contextValues,
   });
+  const laneOptions: LaneOptions = {
+    maxTimeoutMs: limits.maxRpcTimeoutMs,
+    maxMessageBytes: limits.maxMessageBytes,
+    jsonOptions,
+    contextValues: calls.contextValues,
+    onBug,
+  };
+  const hotDeps = {
+    ...gateDeps,
+    loader: memory.loader,
+    onVerdict: metrics.verdict,
+    keptBytes: entries * keptBytesPerEntry,
+  };
+  const hot = hotMethods(hotDeps, validate, verification(tokenDeps));
+  const answerer = lane ? createLane(hot, laneOptions, adapter) : adapter;
   return {
     routes,
     routerOptions,
-    handler: calls.observe(withCors(config.corsOrigins, adapter)),
+    handler: calls.observe(withCors(config.corsOrigins, answerer)),
     health,
     settled: memory.coherence.barrier,
     ready: () => memory.coherence.ready(readyMs),
@@ -279,8 +219,6 @@ export function createApp({
     },
   };
 }
-
-const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];
 
 // The cause is for the log alone; what looks like a secret is taken out there.
 function describe(error: unknown): string {

@@ -70,6 +70,8 @@ describe("done twice", () => {
       const { apiKey: first } = await owner.apiKeys[rpc]({ id });
       const [stored, events] = [await storedKey(app, id), await doneTo(app, id)];
       const { apiKey: second } = await owner.apiKeys[rpc]({ id });
+      // Since when it is known to hold is all that a repeat may tell anew.
+      for (const key of [first, second]) if (key?.info) delete key.info.effectiveAt;
       expect(second).toEqual(first);
       expect(await storedKey(app, id)).toEqual(stored);
       expect(await doneTo(app, id)).toEqual(events);

@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { http } from "../gen/google/api/annotations_pb.ts";
 import { HttpRuleSchema } from "../gen/google/api/http_pb.ts";
 import { parsePermission } from "../src/domain/permission.ts";
+import { services } from "../src/routes.ts";
 import { ruleOf } from "../src/rpc/access.ts";
-import { services } from "../src/server.ts";
 import { methods, nameOf } from "./support/requests.ts";
 import { idPaths, tenancy } from "./support/tenancy.ts";
 

@@ -1,8 +1,12 @@
 import type {
-  AccountTable,
   ApiKeyTable,
   ApiKeyTokenTable,
   ApiKeyTokenUseTable,
+  SessionTable,
+  SessionUseTable,
+} from "./credential-tables.ts";
+import type {
+  AccountTable,
   AuditEventTable,
   GuestTable,
   IdentityTable,
@@ -14,8 +18,6 @@ import type {
   RequestTable,
   RoleTable,
   ServiceAccountTable,
-  SessionTable,
-  SessionUseTable,
   TeamMemberTable,
   TeamRightsView,
   TeamRoleTable,

@@ -1,13 +1,5 @@
 import type { Generated } from "kysely";
-import type {
-  ApiKeyKind,
-  BuiltinRole,
-  Environment,
-  Labels,
-  OpeningJson,
-  ProfileType,
-  WorkspaceScope,
-} from "./schema.ts";
+import type { BuiltinRole, Labels, OpeningJson, ProfileType } from "./schema.ts";
 
 /** The tables and the helper views, column by column. `timestamptz` is read as Date, `bigint` as string. */
 export interface AccountTable {
@@ -199,60 +191,6 @@ export interface WorkspaceGrantTable {
   profile_id: string;
   created_by: string;
   created_at: Generated<Date>;
-}
-
-export interface ApiKeyTable {
-  id: string;
-  account_id: string;
-  profile_id: string;
-  owner_profile_id: string | null;
-  name: string;
-  description: Generated<string>;
-  external_id: Generated<string>;
-  labels: Generated<Labels>;
-  kind: ApiKeyKind;
-  system: Generated<boolean>;
-  environment: Environment | null;
-  workspace_scope: WorkspaceScope;
-  permissions: string[];
-  created_by: string;
-  created_at: Generated<Date>;
-  expires_at: Date | null;
-  disabled_at: Date | null;
-  revoked_at: Date | null;
-  /** The key with which it was made; null where a person made it. */
-  minted_by_key_id: string | null;
-  changed_at: Generated<Date>;
-  version: Generated<number>;
-}
-
-export interface ApiKeyTokenTable {
-  id: Generated<string>;
-  account_id: string;
-  api_key_id: string;
-  hash: Buffer;
-  hint: string;
-  created_at: Generated<Date>;
-  ends_at: Date | null;
-}
-
-export interface ApiKeyTokenUseTable {
-  token_id: string;
-  last_used_at: Date;
-}
-
-export interface SessionTable {
-  id: string;
-  user_id: string;
-  hash: Buffer;
-  created_at: Generated<Date>;
-  expires_at: Date;
-  ended_at: Date | null;
-}
-
-export interface SessionUseTable {
-  session_id: string;
-  last_used_at: Date;
 }
 
 export interface AuditEventTable {

@@ -18,7 +18,7 @@ export function createClientAddress(trustedProxies: readonly string[]): ClientAd
 
   return (request) => {
     const peer = plain(request.socket.remoteAddress ?? "");
-    if (!isTrusted(peer)) return peer;
+    if (trustedProxies.length === 0 || !isTrusted(peer)) return peer;
     const forwarded = [request.headers["x-forwarded-for"] ?? []].flat().join(",");
     const hops = forwarded.split(",").map((hop) => plain(hop.trim()));
     let client = peer;

@@ -25,6 +25,7 @@ export type Exchanges = ReturnType<typeof createExchanges>;
 /** Runs a handler so that no request can crash the process or stay for ever, and all can be asked to be the last. */
 export function createExchanges(handler: Handler, limits: Limits, hooks: ExchangeHooks) {
   const open = new Map<Socket, ServerResponse>();
+  const isAddressed = createAddressCheck();
   let draining = false;
   return {
     handler(request: Request, response: Response): void {
@@ -36,7 +37,7 @@ export function createExchanges(handler: Handler, limits: Limits, hooks: Exchang
       else if (request.socket) trackHttp1(request.socket, response);
       try {
         // Handlers build a URL of these two, and throw where there is none.
-        if (URL.canParse(request.url ?? "", `http://${authorityOf(request)}`)) handler(request, response);
+        if (isAddressed(request)) handler(request, response);
         else end(response, 400);
       } catch (error) {
         end(response, 500);
@@ -97,6 +98,7 @@ function watch(
 // would be taken for slow ones. They are given a moment to read the answer: not all read it once the stream is closed.
 function endAfterAnswer({ stream }: Http2ServerResponse, lingerMs: number): void {
   stream.once("finish", () => {
+    if (stream.readableEnded) return;
     const timer = setTimeout(() => {
       stream.close(constants.NGHTTP2_NO_ERROR);
       // Node would wait for somebody to read what has already arrived.
@@ -114,6 +116,22 @@ export function isHttp2(response: Response): response is Http2ServerResponse {
 function endConnectionWith(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader("Connection", "close");
 }
+
+// Parsing takes long, and most requests have the authority of the one before.
+function createAddressCheck(): (request: Request) => boolean {
+  let known: string | undefined;
+  return (request) => {
+    const url = request.url ?? "";
+    const authority = authorityOf(request);
+    if (authority === known && plainPath.test(url)) return true;
+    if (!URL.canParse(url, `http://${authority}`)) return false;
+    known = authority;
+    return true;
+  };
+}
+
+// What follows any authority as its path.
+const plainPath = /^\/[\w.-][\w./-]*$/;
 
 function authorityOf(request: Request): string {
   return "authority" in request ? request.authority : (request.headers.host ?? "");

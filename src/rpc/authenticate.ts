@@ -1,4 +1,3 @@
-import type { HandlerContext } from "@connectrpc/connect";
 import { DomainError, type Reason } from "../domain/error.ts";
 import type { Newcomer } from "../domain/outside-issuer.ts";
 import { parsePermission } from "../domain/permission.ts";
@@ -10,7 +9,7 @@ import type { Failure, Judgement } from "../verify/judge.ts";
 import type { Inquiry, Resolver } from "../verify/resolve.ts";
 import type { Uses } from "../verify/use.ts";
 import { optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
-import { type Bearer, recordOf } from "./context.ts";
+import { type Arrival, type Bearer, recordOf } from "./context.ts";
 
 /** What resolving a bearer depends on. */
 export interface AuthenticateDeps {
@@ -29,11 +28,7 @@ export const accountHeader = "latchkey-account";
  * Resolves the bearer of a call and holds it against the method's access rule, before the body is read. A method
  * without a rule is closed to everybody. RFC 6750: the token comes in the `Authorization` header and nowhere else.
  */
-export async function authenticate(
-  deps: AuthenticateDeps,
-  context: HandlerContext,
-  call: Call,
-): Promise<Bearer> {
+export async function authenticate(deps: AuthenticateDeps, context: Arrival, call: Call): Promise<Bearer> {
   const rule = ruleFor(context);
   if (rule.case === "public" && rule.value) return { type: "nobody" };
   if (rule.case === undefined || rule.value === false || rule.value === "") {
@@ -58,11 +53,13 @@ export async function authenticate(
     judgement = await resolveOne(deps, inquiry);
   }
   // Also of a call that is refused, the log says whose it was. It admits nobody: only the bearer does.
-  recordOf(context.values).shown = judgement.principal;
+  const record = recordOf(context.values);
+  record.shown = judgement.principal;
   const failures = rule.case === "user" ? judgement.failures.filter(isAboutToken) : judgement.failures;
   const [failure] = failures;
   if (failure) throw refuse(deps, call, judgement, failure, parseToken(deps.tokenPrefix, token));
   deps.uses.record(judgement);
+  record.passed = judgement;
   return admit(deps, rule, judgement, call);
 }
 
@@ -73,7 +70,7 @@ async function resolveOne({ resolver }: AuthenticateDeps, inquiry: Inquiry): Pro
 }
 
 // A public method that knows users asks for one where there is a bearer.
-function ruleFor({ method, requestHeader }: HandlerContext): Rule {
+function ruleFor({ method, requestHeader }: Arrival): Rule {
   const rule = ruleOf(method);
   const asUser = rule.case === "public" && optionalUser(method) && requestHeader.has("authorization");
   return asUser ? { case: "user", value: true } : rule;
@@ -152,7 +149,7 @@ function requiredBy(rule: Rule): string[] {
   return [rule.value];
 }
 
-function bearerToken(headers: Headers): string {
+function bearerToken(headers: Arrival["requestHeader"]): string {
   const header = headers.get("authorization");
   if (header === null) {
     throw new DomainError("MISSING_API_KEY", "send `Authorization: Bearer <token>`", {

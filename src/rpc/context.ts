@@ -1,3 +1,4 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import {
   type ContextValues,
   createContextKey,
@@ -6,6 +7,7 @@ import {
 } from "@connectrpc/connect";
 import { DomainError } from "../domain/error.ts";
 import type { Call, Caller, Principal, UserCaller } from "../domain/principal.ts";
+import type { Judgement } from "../verify/judge.ts";
 
 /** Who makes a call, as the gate resolved it: nobody, a signed-in user, or a principal of an account. */
 export type Bearer =
@@ -22,12 +24,26 @@ export interface CallRecord {
   bearer: Bearer;
   /** Whose bearer was shown, refused or not: for the log alone. */
   shown?: Principal | undefined;
+  /** The judgement that its bearer passed by. */
+  passed?: Judgement;
+  /** The judgement that is all of its answer. */
+  answered?: Judgement;
   /** Set once its message was read and parsed. */
   parsed?: true;
   /** Set when the call was answered: `ok`, or the code of its error. */
   code?: string;
   /** The reason of its error, where it has one. */
   reason?: string;
+}
+
+/** What is known of a call before its body is read. */
+export interface Arrival {
+  readonly service: DescService;
+  readonly method: DescMethod;
+  readonly requestHeader: Pick<Headers, "get" | "has">;
+  readonly responseHeader: Pick<Headers, "set">;
+  readonly values: ContextValues;
+  readonly timeoutMs: () => number | undefined;
 }
 
 const recordKey = createContextKey<CallRecord | undefined>(undefined);

@@ -1,7 +1,7 @@
-import { Code, type ContextValues, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import { Code, type ContextValues, type Interceptor } from "@connectrpc/connect";
 import { DomainError } from "../domain/error.ts";
 import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
-import { callOf, recordOf } from "./context.ts";
+import { type Arrival, callOf, recordOf } from "./context.ts";
 import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
 import { codeName } from "./outcome.ts";
 import type { Validate } from "./validate.ts";
@@ -12,7 +12,7 @@ export interface GateDeps extends AuthenticateDeps {
 }
 
 /** The gate: runs on the headers, before the body is read. Resolves the bearer, holds it against the access rule. */
-export function createGate(deps: GateDeps): (context: HandlerContext) => Promise<void> {
+export function createGate(deps: GateDeps): (context: Arrival) => Promise<void> {
   return async (context) => {
     const record = recordOf(context.values);
     record.method = `${context.service.typeName}/${context.method.name}`;
@@ -27,23 +27,30 @@ export function createGate(deps: GateDeps): (context: HandlerContext) => Promise
 
 /** Checks requests by the rules of the schema, and turns what is thrown into what clients see. */
 export function createErrorInterceptor(deps: GateDeps, validate: Validate): Interceptor {
-  return (next) => async (request) => {
-    const { contextValues } = request;
-    recordOf(contextValues).parsed = true;
-    try {
+  return (next) => (request) =>
+    answer(deps, request.contextValues, async () => {
       if (!request.stream) validate(request.method.input, request.message);
       const response = await next(request);
-      if (response.stream) return { ...response, message: follow(deps, contextValues, response.message) };
-      recordOf(contextValues).code = "ok";
+      if (response.stream)
+        return { ...response, message: follow(deps, request.contextValues, response.message) };
+      recordOf(request.contextValues).code = "ok";
       return response;
-    } catch (error) {
-      const { bearer } = recordOf(contextValues);
-      if (bearer.type === "principal" && error instanceof DomainError && isRefusal(error)) {
-        deps.refusals.record(bearer.caller, bearer.caller.call, error.reason);
-      }
-      throw fail(deps, contextValues, error);
+    });
+}
+
+/** Answers a call whose message was parsed, and turns what is thrown into what clients see. */
+export async function answer<T>(deps: GateDeps, values: ContextValues, run: () => Promise<T>): Promise<T> {
+  const record = recordOf(values);
+  record.parsed = true;
+  try {
+    return await run();
+  } catch (error) {
+    const { bearer } = record;
+    if (bearer.type === "principal" && error instanceof DomainError && isRefusal(error)) {
+      deps.refusals.record(bearer.caller, bearer.caller.call, error.reason);
     }
-  };
+    throw fail(deps, values, error);
+  }
 }
 
 // A stream has ended with its last message, and not when it was begun.

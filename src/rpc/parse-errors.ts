@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import type { DescMessage } from "@bufbuild/protobuf";
-import { ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import type { ConnectError, ConnectRouter } from "@connectrpc/connect";
 import type {
   UniversalHandler,
   UniversalServerRequest,
@@ -50,7 +50,7 @@ async function handle(
         isJson: type.startsWith("application/json"),
         bytes: decompress(body.bytes(), request.header.get("content-encoding")),
       };
-  const answer = explain(handler.method.input, sent);
+  const answer = errorToJsonBytes(parseError(handler.method.input, sent), undefined);
   const header = new Headers(response.header);
   header.delete("content-encoding");
   header.set("content-length", String(answer.byteLength));
@@ -63,17 +63,18 @@ function isParseError(bytes: Uint8Array): boolean {
   return error.details === undefined && /^(cannot decode|parse binary)/.test(error.message ?? "");
 }
 
-interface Sent {
+/** A message as it was sent. */
+export interface Sent {
   isJson: boolean;
   bytes: Uint8Array;
 }
 
-function explain(schema: DescMessage, { isJson, bytes }: Sent): Uint8Array {
+/** What a client sees of a body that is no such message. */
+export function parseError(schema: DescMessage, { isJson, bytes }: Sent): ConnectError {
   const violations = isJson
     ? jsonViolations(schema, new TextDecoder().decode(bytes))
     : [{ field: "", description: `expected the bytes of a ${schema.typeName}` }];
-  const error = toConnectError(invalidFields(violations), { isUnavailable: () => false, onBug: () => {} });
-  return errorToJsonBytes(ConnectError.from(error), undefined);
+  return toConnectError(invalidFields(violations), { isUnavailable: () => false, onBug: () => {} });
 }
 
 function tee(body: UniversalServerRequest["body"]) {

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Credential } from "./load.ts";
+import type { Credential } from "./credential.ts";
 
 /** What is remembered of credentials and workspaces. Bounded; forgets by tag. */
 export interface Cache {
@@ -27,9 +27,10 @@ interface Entry {
   workspace?: CachedWorkspace;
 }
 
-// What an entry takes besides its lists, and what each of their items takes: measured, see bench/README.md.
-const bytesPerEntry = 900;
-const bytesPerItem = 60;
+// What an entry takes, and what each account that it opens and each item of a list adds: measured, see bench/README.md.
+const bytesPerEntry = 500;
+const bytesPerOpening = 600;
+const bytesPerItem = 40;
 const bytesOfNothing = 120;
 const bytesPerKept = 2_048;
 // Of what was forgotten, only that it was there.
@@ -72,7 +73,8 @@ export function createCache(entries: number): Cache {
     workspace: (id) => kept.get(id)?.workspace,
     hasSeen: (id) => kept.has(id),
     keepCredential(credential) {
-      const bytes = bytesPerEntry + itemsOf(credential) * bytesPerItem;
+      const { openings } = credential;
+      const bytes = bytesPerEntry + openings.length * bytesPerOpening + itemsOf(credential) * bytesPerItem;
       keep(credential.id, { tags: tagsOf(credential), credential }, bytes);
     },
     keepWorkspace(workspace) {
@@ -99,9 +101,16 @@ export function tagsOf(credential: Credential): string[] {
 
 function itemsOf({ tokens, openings }: Credential): number {
   let items = tokens.length;
-  for (const { permissions, owner_permissions, workspaces, entitlements, roles } of openings) {
+  for (const {
+    permissions,
+    owner_permissions,
+    liveWorkspaces,
+    archivedWorkspaces,
+    entitlements,
+    roles,
+  } of openings) {
     items += permissions.length + (owner_permissions?.length ?? 0) + entitlements.length;
-    items += Object.keys(workspaces).length + bytesPerEntry / bytesPerItem;
+    items += liveWorkspaces.length + archivedWorkspaces.length;
     for (const role of roles ?? []) items += role.permissions.length + 4;
   }
   return items;

@@ -1,6 +1,6 @@
-import type { OpeningJson } from "../db/schema.ts";
 import { claimedRights, mayNameAccount, speaksFor } from "../domain/outside-issuer.ts";
 import { normalisePermissions } from "../domain/permission.ts";
+import type { Opening } from "./credential.ts";
 import {
   type Failure,
   type Judgement,
@@ -51,7 +51,7 @@ export function judgeOutside(
 }
 
 // The account that is named, or the only one that is open.
-function choose(openings: OpeningJson[], token: OutsideToken, accountId: string): OpeningJson | Failure {
+function choose(openings: Opening[], token: OutsideToken, accountId: string): Opening | Failure {
   const open = openings.flatMap((opening) => openedBy(opening, token) ?? []);
   if (accountId !== "") {
     return open.find((opening) => opening.account_id === accountId) ?? mismatch(accountId);
@@ -63,7 +63,7 @@ function choose(openings: OpeningJson[], token: OutsideToken, accountId: string)
 }
 
 // What this token opens of what its identity may open: undefined for nothing.
-function openedBy(opening: OpeningJson, { scope, claimed }: OutsideToken): OpeningJson | undefined {
+function openedBy(opening: Opening, { scope, claimed }: OutsideToken): Opening | undefined {
   if (!speaksFor(scope, { id: opening.account_id, platform: opening.platform })) return undefined;
   if (opening.standing === "removed") return undefined;
   const rights = claimedRights(claimed, opening.roles ?? []);

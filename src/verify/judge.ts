@@ -1,9 +1,10 @@
-import type { ApiKeyKind, Environment, OpeningJson } from "../db/schema.ts";
+import type { ApiKeyKind, Environment } from "../db/schema.ts";
 import type { Newcomer, Scope } from "../domain/outside-issuer.ts";
 import { narrow, normalisePermissions } from "../domain/permission.ts";
 import type { Principal } from "../domain/principal.ts";
 import { sameDigest } from "../domain/token.ts";
-import type { Credential, Loaded } from "./load.ts";
+import type { Credential, Opening } from "./credential.ts";
+import type { Loaded } from "./load.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 
 /** The answer about a token: one for each row of the table of errors. */
@@ -51,6 +52,8 @@ export interface Judgement {
   tokenId: string | undefined;
   /** When the token ends by itself. */
   endsAt: Date | undefined;
+  /** What it was judged by, where that is a record of ours. */
+  basis?: Loaded;
   /** For a token of an outside issuer: the accounts that it speaks for. */
   scope?: Scope;
   /** For one that calls us: whom we have yet to meet, in which account if any. */
@@ -84,6 +87,7 @@ export function judge(
     sessionId: session ? credential.id : undefined,
     tokenId: token.id ?? undefined,
     endsAt: earlier(tokenEnd, end),
+    basis: loaded,
   };
   const opening = choose(credential, question.accountId);
   if ("verdict" in opening) return { ...base, failures: [...failures, opening] };
@@ -95,7 +99,7 @@ export function judge(
 /** Every rule that a principal fails in its account. */
 export function openingFailures(
   { workspace }: Loaded,
-  opening: OpeningJson,
+  opening: Opening,
   principal: Principal,
   question: Question,
 ): Failure[] {
@@ -152,7 +156,7 @@ function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
 }
 
 // A key opens its own account. A user's session opens the one that is named, or their only one.
-function choose(credential: Credential, accountId: string): OpeningJson | Failure {
+function choose(credential: Credential, accountId: string): Opening | Failure {
   const { openings } = credential;
   if (accountId !== "") {
     const named = openings.find((opening) => opening.account_id === accountId);
@@ -165,7 +169,7 @@ function choose(credential: Credential, accountId: string): OpeningJson | Failur
 }
 
 /** The principal that a credential is in an account. */
-export function toPrincipal(credential: Credential, opening: OpeningJson, superseded: boolean): Principal {
+export function toPrincipal(credential: Credential, opening: Opening, superseded: boolean): Principal {
   const { kind, user_id, environment, expires_at } = credential;
   return {
     accountId: opening.account_id,
@@ -177,7 +181,7 @@ export function toPrincipal(credential: Credential, opening: OpeningJson, supers
     ...(isKey(kind) && expires_at !== null && { expiresAt: expires_at }),
     permissions: effectivePermissions(opening),
     workspaceScope: opening.workspace_scope,
-    workspaceIds: Object.keys(opening.workspaces).filter((id) => opening.workspaces[id]),
+    workspaceIds: [...opening.liveWorkspaces],
     entitlements: opening.entitlements,
     owner: opening.owner,
     platform: opening.platform,
@@ -190,7 +194,7 @@ function isKey(kind: Credential["kind"]): kind is ApiKeyKind {
 }
 
 // Computed when it is used, from what the owner may do now: an own list only narrows.
-function effectivePermissions(opening: OpeningJson): string[] {
+function effectivePermissions(opening: Opening): string[] {
   const { permissions, owner_permissions: owner } = opening;
   return owner === null ? normalisePermissions(permissions, "").permissions : narrow(permissions, owner);
 }

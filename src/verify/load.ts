@@ -1,7 +1,6 @@
-import { type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
-import type { Database } from "../db/schema.ts";
-import { digestOf } from "../domain/token.ts";
+import { type Credential, type CredentialRow, toCredential } from "./credential.ts";
 
 /** What to load: a credential, and the workspace that its bearer wants to enter, if any. */
 export interface Ask {
@@ -20,14 +19,7 @@ export interface Loaded {
   server?: string;
 }
 
-type ViewRow = Selectable<Database["credential"]>;
-
-/** A row of the view: a key or a session with the digests of its tokens, and what it opens. */
-export interface Credential extends Omit<ViewRow, "tokens"> {
-  tokens: { id: string | null; digest: string; ends_at: number | null }[];
-}
-
-interface Row extends ViewRow {
+interface Row extends CredentialRow {
   workspace_id: string | null;
   workspace_account_id: string | null;
   workspace_live: boolean;
@@ -57,28 +49,4 @@ export async function load(db: Db, asks: readonly Ask[]): Promise<Loaded[]> {
     now: row.now,
     server: row.server,
   }));
-}
-
-// Only what the view says: an entry is kept for long.
-function toCredential(row: Row): Credential {
-  const { id, kind, system, environment, expires_at, disabled_at, revoked_at, user_id, last_used_at } = row;
-  const tokens = row.tokens.map((token) => ({
-    id: token.id,
-    digest: digestOf(token.hash),
-    ends_at: token.ends_at,
-  }));
-  const { openings } = row;
-  return {
-    id,
-    kind,
-    system,
-    environment,
-    expires_at,
-    disabled_at,
-    revoked_at,
-    user_id,
-    last_used_at,
-    tokens,
-    openings,
-  };
 }

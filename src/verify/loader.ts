@@ -9,6 +9,8 @@ import { createLookupQueue, type LookupQueue } from "./lookup-queue.ts";
 export interface Loader {
   /** What memory knows of an ask, if it may be served at this moment. */
   recall(ask: Ask): Loaded | undefined;
+  /** Whether memory may be served at this moment and would say of something what it said, before a time. */
+  holds(loaded: Loaded, until: Date | undefined): boolean;
   /**
    * The answer of the database, by a statement that is sent after this call. While the database is away, what may be stale
    * instead, unless that must be `fresh`.
@@ -159,6 +161,14 @@ export function createLoader(
         const loaded = time === undefined ? undefined : remembered(ask, time);
         if (loaded) observer.hit(1);
         return loaded;
+      },
+      holds({ credential, workspace }, until) {
+        const time = coherence().time();
+        if (time === undefined || !credential || (until && until.getTime() <= time)) return false;
+        if (cache.credential(credential.id) !== credential) return false;
+        if (workspace && cache.workspace(workspace.id) !== workspace) return false;
+        observer.hit(1);
+        return true;
       },
       fetch(ask, { caller, fresh }) {
         observer.miss(1);

@@ -1,6 +1,7 @@
-import type { Environment, OpeningJson } from "../db/schema.ts";
+import type { Environment } from "../db/schema.ts";
 import { holds } from "../domain/permission.ts";
 import type { Principal } from "../domain/principal.ts";
+import type { Opening } from "./credential.ts";
 import type { Failure, Question } from "./judge.ts";
 import type { Loaded } from "./load.ts";
 
@@ -13,13 +14,14 @@ export function environmentFailure(principal: Principal, wanted: Environment | u
 
 /** A workspace that may not be entered, because it is not granted, not there, another account's, or archived. */
 export function workspaceFailure(
-  opening: OpeningJson,
+  opening: Opening,
   workspace: Loaded["workspace"],
   workspaceId: string,
 ): Failure[] {
   if (workspaceId === "") return [];
   const metadata = { workspace_id: workspaceId };
-  const granted = Object.hasOwn(opening.workspaces, workspaceId);
+  const granted =
+    opening.liveWorkspaces.includes(workspaceId) || opening.archivedWorkspaces.includes(workspaceId);
   const ours = workspace?.accountId === opening.account_id;
   if (!workspace || !ours || !(granted || opening.workspace_scope === "all")) {
     return [{ verdict: "WORKSPACE_FORBIDDEN", metadata }];

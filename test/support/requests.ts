@@ -1,6 +1,6 @@
 import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { services } from "../../src/routes.ts";
 import { ruleOf } from "../../src/rpc/access.ts";
-import { services } from "../../src/server.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "./app.ts";
 import { invite, newMember, newRole, newServiceAccount, newTeam } from "./member.ts";
 import { mailedToken } from "./people.ts";

@@ -1,0 +1,114 @@
+import type { DescFile } from "@bufbuild/protobuf";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { AccountService, file_latchkey_v1_account_service } from "../gen/latchkey/v1/account_service_pb.ts";
+import { ApiKeyService } from "../gen/latchkey/v1/api_key_service_pb.ts";
+import { AuditService } from "../gen/latchkey/v1/audit_service_pb.ts";
+import { InviteService } from "../gen/latchkey/v1/invite_service_pb.ts";
+import { ProfileService } from "../gen/latchkey/v1/profile_service_pb.ts";
+import { RoleService } from "../gen/latchkey/v1/role_service_pb.ts";
+import { ServiceAccountService } from "../gen/latchkey/v1/service_account_service_pb.ts";
+import { SessionService } from "../gen/latchkey/v1/session_service_pb.ts";
+import { TeamService } from "../gen/latchkey/v1/team_service_pb.ts";
+import { TokenService } from "../gen/latchkey/v1/token_service_pb.ts";
+import { WorkspaceAdminService } from "../gen/latchkey/v1/workspace_admin_service_pb.ts";
+import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
+import type { Background } from "./background.ts";
+import type { Config } from "./config.ts";
+import type { Db } from "./db/connect.ts";
+import type { Mailer } from "./domain/mail.ts";
+import type { Passwords } from "./domain/password.ts";
+import { createPermissionParser } from "./domain/permission-vocabulary.ts";
+import type { Refusals } from "./domain/refusal.ts";
+import { mintToken } from "./domain/token.ts";
+import { type HealthStatus, registerHealth } from "./net/health.ts";
+import { registerReflection } from "./net/reflection.ts";
+import { accountService } from "./rpc/account-service.ts";
+import { apiKeyService } from "./rpc/api-key-service.ts";
+import { auditService } from "./rpc/audit-service.ts";
+import { inviteService } from "./rpc/invite-service.ts";
+import { noteOutcomes } from "./rpc/outcome.ts";
+import { explainParseErrors } from "./rpc/parse-errors.ts";
+import { profileService } from "./rpc/profile-service.ts";
+import { roleService } from "./rpc/role-service.ts";
+import { serviceAccountService } from "./rpc/service-account-service.ts";
+import { sessionService } from "./rpc/session-service.ts";
+import { teamService } from "./rpc/team-service.ts";
+import { type TokenDeps, tokenService } from "./rpc/token-service.ts";
+import { workspaceAdminService } from "./rpc/workspace-admin-service.ts";
+import { workspaceService } from "./rpc/workspace-service.ts";
+import { createPublicLimit } from "./verify/public-limit.ts";
+
+/** What the services depend on. */
+export interface RouteDeps {
+  db: Db;
+  config: Pick<Config, "tokenPrefix" | "signup" | "sessionIdleMs" | "sessionLifetimeMs" | "permissions">;
+  passwords: Passwords;
+  mailer: Mailer;
+  refusals: Refusals;
+  tokens: TokenDeps;
+  health: HealthStatus;
+  background: Background["run"];
+}
+
+// Wrong passwords in five minutes: enough for a person with many of them, too few for a guesser.
+const guessSeconds = 300;
+const guessesPerEmail = 10;
+const guessesPerAddress = 100;
+const mailSeconds = 3_600;
+const mailsPerEmail = 5;
+const mailsPerAddress = 100;
+
+/** Every service of ours, in the order of the documentation. */
+export const services = [
+  ApiKeyService,
+  AccountService,
+  WorkspaceService,
+  WorkspaceAdminService,
+  ProfileService,
+  SessionService,
+  TokenService,
+  AuditService,
+  InviteService,
+  TeamService,
+  RoleService,
+  ServiceAccountService,
+];
+
+/** Prepares every service. The result registers them on a router; they count together, however many routers there are. */
+export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
+  const { db, config, passwords, mailer, refusals, tokens, health, background } = deps;
+  const { tokenPrefix, sessionIdleMs } = config;
+  const mint = mintToken.bind(undefined, tokenPrefix);
+  const parsePermissions = createPermissionParser(config.permissions);
+  const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
+  const mails = { mint, mailer, tokenPrefix };
+  const limits = {
+    guessesPerEmail: createPublicLimit("guessesPerEmail", guessesPerEmail, guessSeconds),
+    guessesPerAddress: createPublicLimit("guessesPerAddress", guessesPerAddress, guessSeconds),
+    mailsPerEmail: createPublicLimit("mailsPerEmail", mailsPerEmail, mailSeconds),
+    mailsPerAddress: createPublicLimit("mailsPerAddress", mailsPerAddress, mailSeconds),
+  };
+  return (router) => {
+    router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions }));
+    router.service(AccountService, accountService(db, mails));
+    router.service(WorkspaceService, workspaceService(db));
+    router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
+    router.service(ProfileService, profileService(db));
+    router.service(InviteService, inviteService(db, { ...sessions, ...mails }));
+    router.service(TeamService, teamService(db));
+    router.service(RoleService, roleService(db, parsePermissions));
+    router.service(ServiceAccountService, serviceAccountService(db));
+    router.service(
+      SessionService,
+      sessionService(db, { ...sessions, ...mails, sessionIdleMs, ...limits, background }),
+    );
+    router.service(TokenService, tokenService(db, tokens));
+    router.service(AuditService, auditService(db, refusals));
+    registerHealth(router, health);
+    registerReflection(router, schemaFiles);
+    explainParseErrors(router);
+    noteOutcomes(router);
+  };
+}
+
+const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];

@@ -1,0 +1,49 @@
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { readConfig } from "../../src/config.ts";
+import type { Db } from "../../src/db/connect.ts";
+import { createPasswords } from "../../src/domain/password.ts";
+import { createMetrics } from "../../src/metrics.ts";
+import { defaultLimits, type Limits } from "../../src/net/limits.ts";
+import { createApp } from "../../src/server.ts";
+import { openTestDatabase } from "./database.ts";
+import { openTestPort } from "./net.ts";
+
+/** A line of the log about a call. */
+export type Line = Record<string, unknown>;
+
+// Where nobody listens.
+const nowhere = "postgres://127.0.0.1:1/nowhere";
+
+/**
+ * Serves a database, by its URL, or one that only acts as such and has no change feed, with or without the lane until the
+ * test ends, and collects what is logged of calls.
+ */
+export async function openLaneServer(database: string | Db, lane: boolean, limits: Limits = defaultLimits) {
+  const listenUrl = typeof database === "string" ? database : nowhere;
+  const opened = typeof database === "string" ? openTestDatabase(database) : undefined;
+  const db = opened?.db ?? (database as Db);
+  const lines: Line[] = [];
+  const log = pino({}, { write: (text: string) => collect(JSON.parse(text) as Line) });
+  const collect = (line: Line) => line.msg === "call" && lines.push(line);
+  const metrics = createMetrics(() => ({}));
+  const app = createApp({
+    db,
+    lookups: db,
+    listenUrl,
+    config: readConfig({ LATCHKEY_CORS_ORIGINS: "https://console.example" }),
+    passwords: await createPasswords(),
+    mailer: { delivers: false, async send() {} },
+    limits,
+    log,
+    metrics,
+    lane,
+  });
+  const port = await openTestPort({ handler: app.handler, limits });
+  if (opened) await app.ready();
+  onTestFinished(async () => {
+    await app.close();
+    await opened?.drop();
+  });
+  return { ...port, lines, metrics };
+}
