@@ -10,7 +10,8 @@ import { type Stack, startInto } from "./stack.ts";
 /** A filled database, and who may ask about everything in it. */
 export interface BenchDatabase {
   url: string;
-  pid: number;
+  /** Its process that runs now. */
+  pid(): number;
   version: string;
   platformToken: string;
 }
@@ -27,7 +28,7 @@ export async function openBenchDatabase(stack: Stack, keys: number, spares: numb
   stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   const postgres = await startInto(stack, async () => {
     const started = await startEmbedded({ dataDir: directory, log });
-    return { url: started.url, pid: started.pid, [Symbol.asyncDispose]: () => started.stop() };
+    return { url: started.url, pid: () => started.pid, [Symbol.asyncDispose]: () => started.stop() };
   });
   const { url, pid } = postgres;
   const platformToken = runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });

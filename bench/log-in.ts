@@ -1,41 +1,61 @@
 import { quantile } from "./closed-loop.ts";
+import { decimals } from "./compare.ts";
+import { openBenchDatabase } from "./database.ts";
+import type { Part } from "./part.ts";
+import { startService } from "./service.ts";
 
-/** How long refused log-ins took, in milliseconds: by the quarter, the half and three quarters. */
-export interface LogInTimes {
-  wrongPassword: Quartiles;
-  unknownAddress: Quartiles;
-}
+type Quartiles = [number, number, number];
 
-export type Quartiles = [number, number, number];
+// Fewer of one address of mail, and from one client, than are refused as guesses.
+const triesEach = 5;
 
 /**
- * Measures whether refused log-ins betray which addresses are known: one at a time, a wrong password and an unknown
- * address in turns, each first as often as the other.
+ * Whether refused log-ins betray which addresses are known: one at a time, a wrong password and an unknown address in
+ * turns, each first as often as the other.
  */
-export async function measureLogIn(port: number, tries: number): Promise<LogInTimes> {
-  const known = "known@example.com";
-  const account = { email: known, password: "correct horse battery", name: "Known", accountName: "Known" };
-  await post(port, "SignUp", account, 200);
+export const logIn: Part = async (stack, { logIns }) => {
+  const database = await openBenchDatabase(stack, 100, 1);
+  const { port } = await startService(stack, database, { env: { LATCHKEY_TRUSTED_PROXIES: "127.0.0.1" } });
+  const people = Math.ceil(logIns / triesEach);
+  for (let n = 0; n < people; n++) {
+    const email = `known${n}@example.com`;
+    await post(port, n, "SignUp", { email, password: right, name: "Known", accountName: "Known" }, 200);
+  }
   const wrongPassword: number[] = [];
   const unknownAddress: number[] = [];
-  for (let n = 0; n < tries; n++) {
-    const wrong = async () => wrongPassword.push(await logIn(port, known));
-    const unknown = async () => unknownAddress.push(await logIn(port, `n${n % 10}own@example.com`));
+  for (let n = 0; n < logIns; n++) {
+    const who = n % people;
+    const wrong = async () => wrongPassword.push(await refuse(port, who, `known${who}@example.com`));
+    const unknown = async () => unknownAddress.push(await refuse(port, who, `n0own${who}@example.com`));
     for (const attempt of n % 2 === 0 ? [wrong, unknown] : [unknown, wrong]) await attempt();
   }
-  return { wrongPassword: quartiles(wrongPassword), unknownAddress: quartiles(unknownAddress) };
-}
+  const spread = ([low, middle, high]: Quartiles) =>
+    `${decimals(middle)} (${decimals(low)} to ${decimals(high)})`;
+  return [
+    "### Log-ins\n",
+    `Refused ones, ${logIns} of each in turns, median and middle half in ms: known address ${spread(quartiles(wrongPassword))},`,
+    `unknown address ${spread(quartiles(unknownAddress))}.\n`,
+  ].join("\n");
+};
 
-async function logIn(port: number, email: string): Promise<number> {
+const right = "correct horse battery";
+
+async function refuse(port: number, client: number, email: string): Promise<number> {
   const startedAt = performance.now();
-  await post(port, "LogIn", { email, password: "wrong horse battery" }, 401);
+  await post(port, client, "LogIn", { email, password: "wrong horse battery" }, 401);
   return performance.now() - startedAt;
 }
 
-async function post(port: number, method: string, body: object, expected: number): Promise<void> {
+async function post(
+  port: number,
+  client: number,
+  method: string,
+  body: object,
+  expected: number,
+): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}/latchkey.v1.SessionService/${method}`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", "x-forwarded-for": `192.0.2.${client % 250}` },
     body: JSON.stringify(body),
   });
   const text = await response.text();

@@ -30,13 +30,14 @@ export function pinSelf(core: Core): void {
   if (pinned) spawnSync("taskset", ["-a", "-c", "-p", String(core), String(process.pid)]);
 }
 
-/** Starts a server and waits for the line that it prints once it listens. */
+/** Starts a server, on a core of its own or on all of them, and waits for the line that it prints once it listens. */
 export async function startServer(
   args: readonly string[],
   env: Record<string, string>,
   listening: RegExp,
+  bound = true,
 ): Promise<Server> {
-  const { file, argv } = onCore(0, args);
+  const { file, argv } = onCore(bound ? 0 : undefined, args);
   const child = spawn(file, argv, { env: cleanEnv(env), stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let failure = "";
@@ -96,9 +97,10 @@ export function startGenerator(core: Core): Generator {
   };
 }
 
-function onCore(core: Core, args: readonly string[]): { file: string; argv: string[] } {
+// Without a core: on all of them, whatever this process is bound to.
+function onCore(core: Core | undefined, args: readonly string[]): { file: string; argv: string[] } {
   if (!pinned) return { file: process.execPath, argv: [...args] };
-  return { file: "taskset", argv: ["-c", String(core), process.execPath, ...args] };
+  return { file: "taskset", argv: ["-c", String(core ?? "0,1"), process.execPath, ...args] };
 }
 
 async function end(child: ChildProcess): Promise<void> {

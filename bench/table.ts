@@ -1,7 +1,7 @@
 import { arch, cpus, release, totalmem, type } from "node:os";
-import { type Case, lookup } from "./cases.ts";
+import { type Case, echo, lookup } from "./cases.ts";
 import type { Sample } from "./closed-loop.ts";
-import type { LogInTimes, Quartiles } from "./log-in.ts";
+import { decimals, median, short, whole } from "./compare.ts";
 import type { Options } from "./options.ts";
 
 /** A sample of each round. */
@@ -15,7 +15,7 @@ export interface Row {
 const busy = 0.9;
 
 /** What the numbers were measured on. */
-export function machineText(postgres: string, pinned: boolean, options: Options): string {
+export function machineText(pinned: boolean, quickGenerators: boolean, options: Options): string {
   const [cpu] = cpus();
   const where = pinned
     ? "the server on core 0, Postgres and the generator on core 1"
@@ -23,7 +23,8 @@ export function machineText(postgres: string, pinned: boolean, options: Options)
   return `${[
     `${new Date().toISOString().slice(0, 10)}: ${cpu?.model ?? arch()}, ${cpus().length} cores`,
     `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`,
-    `Postgres ${postgres} (embedded, fsync and synchronous_commit on)`,
+    "Postgres 18 (embedded, fsync and synchronous_commit on)",
+    quickGenerators ? "verifications by wrk and h2load" : "verifications by the bench's own generator",
     `LATCHKEY_LOG_LEVEL=warn; ${where}`,
     `medians of ${options.rounds} rounds, ${options.seconds} s a sample`,
   ].join("; ")}.\n`;
@@ -52,26 +53,16 @@ export function tableText(keys: number, rows: readonly Row[]): string {
       whole(middle((sample) => sample.perSecond)),
       decimals(middle((sample) => sample.p50)),
       decimals(middle((sample) => sample.p99)),
-      ratio(rate, row, find(of.echo)),
+      ratio(rate, row, of.server === "latchkey" ? find(echo) : undefined),
       of.server === "latchkey" ? ratio(rate, row, find(lookup)) : "",
       whole(middle(serverMicroseconds)),
-      ratio(serverMicroseconds, row, find(of.echo)),
+      ratio(serverMicroseconds, row, of.server === "latchkey" ? find(echo) : undefined),
       cores.map((share) => share.toFixed(2)).join(", "),
       inFlight > 1 ? heldUpBy(cores) : "",
     ];
     return `| ${cells.join(" | ")} |`;
   });
-  return `### ${whole(keys)} keys\n\n${[...head, ...lines].join("\n")}\n`;
-}
-
-/** The row about log-ins. */
-export function logInText({ wrongPassword, unknownAddress }: LogInTimes, tries: number): string {
-  const spread = ([low, middle, high]: Quartiles) =>
-    `${decimals(middle)} (${decimals(low)} to ${decimals(high)})`;
-  return [
-    `Refused log-ins, ${tries} of each in turns, median and middle half in ms:`,
-    `known address ${spread(wrongPassword)}, unknown address ${spread(unknownAddress)}.\n`,
-  ].join(" ");
+  return `### Changes: ${whole(keys)} keys\n\n${[...head, ...lines].join("\n")}\n`;
 }
 
 const rate = (sample: Sample) => sample.perSecond;
@@ -92,21 +83,4 @@ function heldUpBy([server, postgres, generator, others]: readonly [number, numbe
   if (server >= busy) return "server";
   if (generator + postgres >= busy) return "**core 1** (Postgres and generator)";
   return others >= 0.25 ? "other processes?" : "waiting";
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString("en-US");
-}
-
-function short(value: number): string {
-  return value.toPrecision(2);
-}
-
-function decimals(value: number): string {
-  return value.toFixed(value < 10 ? 2 : 1);
 }

@@ -1,0 +1,29 @@
+import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** A change to the sources: one text, which is there once, for another. */
+export interface Edit {
+  file: string;
+  from: string;
+  to: string;
+}
+
+/** Copies the sources to a temporary directory and changes them there. Returns the directory, for the caller to remove. */
+export function alterCopy(root: string, edits: readonly Edit[]): string {
+  const copy = mkdtempSync(join(tmpdir(), "latchkey-altered-"));
+  for (const part of ["src", "gen", "package.json"]) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  symlinkSync(resolve(root, "node_modules"), join(copy, "node_modules"));
+  for (const { file, from, to } of edits) {
+    const path = join(copy, file);
+    const text = readFileSync(path, "utf8");
+    if (text.split(from).length !== 2) throw new Error(`${file} holds this not once: ${from}`);
+    writeFileSync(
+      path,
+      text.replace(from, () => to),
+    );
+  }
+  return copy;
+}

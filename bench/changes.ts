@@ -1,0 +1,57 @@
+import { type Case, createCases, maxMutations, type Setting } from "./cases.ts";
+import type { Sample } from "./closed-loop.ts";
+import { openBenchDatabase } from "./database.ts";
+import type { Part } from "./part.ts";
+import { startGenerator, startServer } from "./processes.ts";
+import { startService, warm } from "./service.ts";
+import { startInto } from "./stack.ts";
+import { type Row, tableText } from "./table.ts";
+
+const keys = 10_000;
+const pressures = [50, 1];
+// Cores that processes outside the bench may use before a sample is taken again.
+const quiet = 0.2;
+
+/** Changes of keys, next to what Connect and Postgres can do at most. */
+export const changes: Part = async (stack, options, progress) => {
+  // Rotations share the first of them; revocations need new ones for each sample.
+  const spares = maxMutations * (1 + options.rounds * pressures.length);
+  const database = await openBenchDatabase(stack, keys, spares);
+  const latchkey = await startService(stack, database);
+  const answer = await warm(latchkey.port, database.platformToken, 100);
+  const echo = await startInto(stack, () =>
+    startServer(["bench/servers/echo.ts", answer.base64], {}, /listening on (\d+) and (\d+)/),
+  );
+  const ports = { latchkey: latchkey.port, echo: Number(echo.announced[1]) };
+  const setting: Setting = { ...database, databaseUrl: database.url, keys, ports };
+  const servers = { latchkey: latchkey.pid, echo: echo.pid };
+  const generators = { fromOutside: stack.use(startGenerator(1)), asServer: stack.use(startGenerator(0)) };
+
+  const cases = createCases(setting, keys);
+  const rows: Row[] = pressures.flatMap((inFlight) => cases.map((of) => ({ of, inFlight, rounds: [] })));
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const { of, inFlight, rounds } of rows) {
+      const generator = of.server ? generators.fromOutside : generators.asServer;
+      const watched = { server: of.server && servers[of.server], postgres: database.pid() };
+      const load = { ...options, inFlight, maxCalls: of.maxCalls };
+      const sample = await undisturbed(of, options.retries, () =>
+        generator.run({ calls: of.calls(), load, watched }),
+      );
+      rounds.push(sample);
+      progress(`round ${round}: ${of.name}, ${inFlight} in flight: ${Math.round(sample.perSecond)}/s`);
+    }
+  }
+  return tableText(keys, rows);
+};
+
+/** The sample that other processes disturbed least, of the first quiet one or some tries. */
+async function undisturbed(of: Case, retries: number, measure: () => Promise<Sample>): Promise<Sample> {
+  let best = await measure();
+  // What changes the database is measured once, or it would outgrow what the table says.
+  const tries = Number.isFinite(of.maxCalls) ? 0 : retries;
+  for (let n = 0; n < tries && best.otherCores > quiet; n++) {
+    const again = await measure();
+    if (again.otherCores < best.otherCores) best = again;
+  }
+  return best;
+}

@@ -1,0 +1,89 @@
+import { randomInt } from "node:crypto";
+import { rmSync } from "node:fs";
+import { alterCopy } from "./altered.ts";
+import { type Comparison, comparisonTable, median, whole } from "./compare.ts";
+import { openBenchDatabase } from "./database.ts";
+import { pressHttp1, type Seen } from "./generators.ts";
+import { keyToken } from "./keys.ts";
+import type { Part } from "./part.ts";
+import { startServer } from "./processes.ts";
+import { asJson, startService, verifyPath, warm } from "./service.ts";
+import { startInto } from "./stack.ts";
+
+const inFlight = 50;
+const bodies = 50_000;
+// The bearer is remembered, and hardly anybody else.
+const env = { LATCHKEY_CACHE_ENTRIES: "100" };
+// The same lane, with a statement for every look-up, as many at a time as the pool has connections for them.
+const oneByOne = [
+  { file: "src/verify/loader.ts", from: "const maxPerStatement = 256;", to: "const maxPerStatement = 1;" },
+  { file: "src/verify/loader.ts", from: "const strangeStatements = 1;", to: "const strangeStatements = 4;" },
+];
+
+/** Verification of tokens of which none is remembered, at every size of the database. */
+export const cold: Part = async (stack, options, progress) => {
+  const copy = alterCopy(".", oneByOne);
+  stack.defer(() => rmSync(copy, { recursive: true, force: true }));
+  const rates: { keys: number; perSecond: number }[] = [];
+  const tables: string[] = [];
+  for (const keys of options.sizes) {
+    await using own = new AsyncDisposableStack();
+    progress(`filling a database with ${whole(keys)} keys`);
+    const database = await openBenchDatabase(own, keys, 1);
+    const service = await startService(own, database, { env });
+    const single = await startService(own, database, { env, root: copy });
+    const answer = await warm(service.port, database.platformToken, 100);
+    await warm(single.port, database.platformToken, 100);
+    const echo = await startInto(own, () =>
+      startServer(["bench/servers/echo.ts", answer.base64], {}, /listening on (\d+) and (\d+)/),
+    );
+    const headers = { authorization: `Bearer ${database.platformToken}`, "content-type": "application/json" };
+    const press = (port: number, serverPid: number): Promise<Seen> =>
+      pressHttp1({
+        port,
+        serverPid,
+        path: verifyPath,
+        headers,
+        inFlight,
+        seconds: options.seconds,
+        bodies: Array.from({ length: Math.min(bodies, keys) }, () => asJson(keyToken(randomInt(keys)))),
+      });
+    const measured = {
+      echo: () => press(Number(echo.announced[1]), echo.pid),
+      cold: () => press(service.port, service.pid),
+      single: () => press(single.port, single.pid),
+    };
+    const seen: Record<keyof typeof measured, Seen[]> = { echo: [], cold: [], single: [] };
+    for (const measure of Object.values(measured)) await measure();
+    for (let round = 1; round <= options.rounds; round++) {
+      for (const name of ["echo", "cold", "single"] as const) seen[name].push(await measured[name]());
+      progress(`cold, ${whole(keys)} keys, round ${round}: ${whole(seen.cold.at(-1)?.perSecond ?? 0)}/s`);
+    }
+    const what = `VerifyToken, every key a miss, ${whole(keys)} keys`;
+    const rows: Comparison[] = [
+      { what, limit: "connect-node echo", reach: 3, ours: seen.cold, limits: seen.echo },
+      {
+        what,
+        limit: "the same lane, a prepared look-up for each",
+        reach: 1.5,
+        ours: seen.cold,
+        limits: seen.single,
+      },
+    ];
+    tables.push(comparisonTable(rows));
+    rates.push({ keys, perSecond: median(seen.cold.map((sample) => sample.perSecond)) });
+  }
+  const [small] = rates;
+  const against = rates
+    .slice(1)
+    .map(
+      ({ keys, perSecond }) => `${whole(keys)} keys ${(perSecond / (small?.perSecond ?? 1)).toPrecision(2)}`,
+    );
+  return [
+    `### Cold: every token a miss, Connect JSON, ${inFlight} in flight\n`,
+    ...tables,
+    against.length > 0
+      ? `Against the rate at ${whole(small?.keys ?? 0)} keys (to reach: at least 0.8): ${against.join(", ")}.\n`
+      : "",
+  ].join("\n");
+};

@@ -1,0 +1,164 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cpuSeconds } from "./cpu.ts";
+import { pinned, startGenerator } from "./processes.ts";
+
+/** Calls of one kind, over and over. */
+export interface Pressure {
+  port: number;
+  path: string;
+  headers: Record<string, string>;
+  /** Taken in turns. h2load knows only the first. */
+  bodies: readonly Uint8Array[];
+  inFlight: number;
+  seconds: number;
+  /** Whose CPU time is counted. */
+  serverPid: number;
+  /** False: the generator runs on every core, as the server does. */
+  pinned?: boolean;
+}
+
+/** What was seen. Milliseconds; `cores`: kept busy by the server. */
+export interface Seen {
+  perSecond: number;
+  p50: number;
+  p99: number;
+  cores: number;
+}
+
+/** Whether the quick generators are there: Debian's packages `wrk` and `nghttp2-client`. Ours is several times slower. */
+export const haveQuickGenerators = ["wrk", "h2load"].every(
+  (name) => spawnSync("which", [name], { stdio: "ignore" }).status === 0,
+);
+
+/** HTTP/1.1, one connection for each call in flight. Throws where any call failed. */
+export function pressHttp1(pressure: Pressure): Promise<Seen> {
+  return haveQuickGenerators ? pressByWrk(pressure) : pressByOurs("http1", pressure);
+}
+
+/** HTTP/2 in plain text, over a few connections. Throws where any call failed. */
+export function pressHttp2(pressure: Pressure): Promise<Seen> {
+  return haveQuickGenerators ? pressByH2load(pressure) : pressByOurs("grpc", pressure);
+}
+
+async function pressByOurs(protocol: "http1" | "grpc", pressure: Pressure): Promise<Seen> {
+  const { port, path, headers, bodies, inFlight, seconds, serverPid } = pressure;
+  await using generator = startGenerator(1);
+  const { "content-type": contentType = "", authorization = "" } = headers;
+  const calls = {
+    protocol,
+    port,
+    path,
+    contentType,
+    bearer: authorization.replace(/^Bearer /, ""),
+    // Our lanes add gRPC's prefix themselves.
+    bodies: protocol === "grpc" ? bodies.map((body) => body.subarray(prefixBytes)) : bodies,
+    expected: new Uint8Array(),
+  };
+  const load = { inFlight, seconds, warmSeconds: 0.2, maxCalls: Number.POSITIVE_INFINITY };
+  const watched = { server: serverPid, postgres: serverPid };
+  const { perSecond, p50, p99, serverCores } = await generator.run({ calls, load, watched });
+  return { perSecond, p50, p99, cores: serverCores };
+}
+
+const prefixBytes = 5;
+
+function pressByWrk(pressure: Pressure): Promise<Seen> {
+  return inDirectory(async (directory) => {
+    const { port, path, headers, bodies, inFlight, seconds } = pressure;
+    const script = join(directory, "wrk.lua");
+    const fields = Object.entries(headers).map(([name, value]) => `[${quote(name)}]=${quote(value)}`);
+    writeFileSync(
+      script,
+      [
+        `local headers = {${fields.join(",")}}`,
+        `local bodies = {${bodies.map(quote).join(",\n")}}`,
+        "local requests, n, i = {}, 0, 0",
+        "function init()",
+        `  for k, body in ipairs(bodies) do requests[k] = wrk.format("POST", "${path}", headers, body) end`,
+        "  n = #requests",
+        "end",
+        "function request() i = i % n + 1; return requests[i] end",
+        "function done(s, l)",
+        '  io.write(string.format("SEEN %d %d %d %d %d\\n", s.requests, s.duration, l:percentile(50), l:percentile(99),',
+        "    s.errors.status + s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout))",
+        "end",
+      ].join("\n"),
+    );
+    const url = `http://127.0.0.1:${port}/`;
+    const args = ["-t1", `-c${inFlight}`, `-d${whole(seconds)}s`, "--timeout", "10s", "-s", script, url];
+    const { out, cores } = await run("wrk", args, pressure);
+    const [, requests, micros, p50, p99, errors] =
+      /SEEN (\d+) (\d+) (\d+) (\d+) (\d+)/.exec(out)?.map(Number) ?? [];
+    if (requests === undefined || micros === undefined || errors !== 0)
+      throw new Error(`wrk saw failures: ${out}`);
+    return { perSecond: requests / (micros / 1e6), p50: (p50 ?? 0) / 1e3, p99: (p99 ?? 0) / 1e3, cores };
+  });
+}
+
+const connections = 5;
+
+function pressByH2load(pressure: Pressure): Promise<Seen> {
+  return inDirectory(async (directory) => {
+    const { port, path, headers, bodies, inFlight, seconds } = pressure;
+    const [body, log] = [join(directory, "body"), join(directory, "log")];
+    writeFileSync(body, bodies[0] ?? "");
+    writeFileSync(log, "");
+    const streams = Math.max(1, Math.round(inFlight / connections));
+    const fields = Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
+    const load = [`-c${Math.min(inFlight, connections)}`, `-m${streams}`, "-t1", `-D${whole(seconds)}`];
+    const args = [...load, "-d", body, `--log-file=${log}`, ...fields, `http://127.0.0.1:${port}${path}`];
+    const { out, cores } = await run("h2load", args, pressure);
+    const [, rate] = /finished in [\d.]+\w+, ([\d.]+) req\/s/.exec(out) ?? [];
+    const [, failed, errored] = /succeeded, (\d+) failed, (\d+) errored/.exec(out) ?? [];
+    if (rate === undefined || failed !== "0" || errored !== "0")
+      throw new Error(`h2load saw failures: ${out}`);
+    const micros = readFileSync(log, "utf8")
+      .split("\n")
+      .flatMap((line) => {
+        const [, , time] = line.split("\t");
+        return time === undefined ? [] : [Number(time)];
+      })
+      .sort((a, b) => a - b);
+    const at = (share: number) => (micros[Math.floor(micros.length * share)] ?? Number.NaN) / 1e3;
+    return { perSecond: Number(rate), p50: at(0.5), p99: at(0.99), cores };
+  });
+}
+
+// They know no less.
+const whole = (seconds: number) => Math.max(1, Math.round(seconds));
+
+async function inDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+  try {
+    return await use(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+// The server has core 0 for itself.
+async function run(name: string, args: string[], { serverPid, seconds, pinned: bound = true }: Pressure) {
+  const cores = bound ? "1" : "0,1";
+  const [file = name, ...all] = pinned ? ["taskset", "-c", cores, name, ...args] : [name, ...args];
+  const before = cpuSeconds(serverPid);
+  const child = spawn(file, all, { stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (out += chunk));
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  if (code !== 0) throw new Error(`${name} ended with ${code}: ${out}`);
+  return { out, cores: (cpuSeconds(serverPid) - before) / whole(seconds) };
+}
+
+// As a string of Lua, byte by byte.
+function quote(text: string | Uint8Array): string {
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
+  let quoted = "";
+  for (const byte of bytes) {
+    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
+    quoted += plain ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, "0")}`;
+  }
+  return `"${quoted}"`;
+}

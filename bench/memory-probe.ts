@@ -1,0 +1,82 @@
+import { createCache } from "../src/verify/cache.ts";
+import { type Credential, toCredential } from "../src/verify/credential.ts";
+import { createReplies } from "../src/verify/replies.ts";
+
+// Prints the bytes that a remembered key takes, and those of an answer that is kept for it. Run with --expose-gc.
+const count = 20_000;
+const collect = globalThis.gc;
+if (!collect) throw new Error("run with --expose-gc");
+
+const id = (kind: string, n: number) => `${kind}_${n.toString(32).padStart(26, "0")}`;
+const permissions = Array.from({ length: 8 }, (_, n) => `resource_${n}:write`);
+
+// As the driver makes it: each row parsed from a text of its own, so that no two share a string.
+function credential(n: number): Credential {
+  const workspaces = Object.fromEntries(Array.from({ length: 8 }, (_, w) => [id("ws", n * 8 + w), true]));
+  const accountId = id("acct", n % 200);
+  const opening = {
+    account_id: accountId,
+    profile: { id: id("prof", n), type: "api_key", name: `Key ${n}`, email: "" },
+    permissions,
+    owner_permissions: null,
+    workspace_scope: "selected",
+    workspaces,
+    entitlements: [],
+    roles: null,
+    owner: false,
+    platform: false,
+    suspended: false,
+  };
+  const text = JSON.stringify({
+    id: id("key", n),
+    kind: "application",
+    system: false,
+    environment: "live",
+    user_id: null,
+    tokens: [{ id: String(n), hash: n.toString(16).padStart(64, "0"), ends_at: null }],
+    openings: [opening],
+  });
+  return toCredential({
+    ...JSON.parse(text),
+    expires_at: new Date(2e12 + n),
+    disabled_at: null,
+    revoked_at: null,
+    last_used_at: null,
+  });
+}
+
+function used(): number {
+  collect?.();
+  collect?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+const cache = createCache(2 * count);
+const start = used();
+for (let n = 0; n < count; n++) cache.keepCredential(credential(n));
+const kept = used();
+const replies = createReplies<string>({ holds: () => true }, count * 2_048);
+for (let n = 0; n < count; n++) {
+  const found = cache.credential(id("key", n));
+  const basis = { credential: found, workspace: undefined, now: new Date(0) };
+  const judgement = {
+    failures: [],
+    principal: undefined,
+    userId: undefined,
+    sessionId: undefined,
+    tokenId: found?.tokens[0]?.id ?? "",
+    endsAt: undefined,
+    basis,
+  };
+  const text = Buffer.alloc(900, 97 + (n % 26)).toString("latin1");
+  replies.keep(Buffer.alloc(32, n).toString("latin1") + n, judgement, text, text.length);
+}
+const answered = used();
+// Also so that neither is given up before it was measured.
+if (replies.recall(`${Buffer.alloc(32, 7).toString("latin1")}7`) === undefined)
+  throw new Error("no answer was kept");
+if (cache.size() !== count) throw new Error(`only ${cache.size()} of ${count} entries were kept`);
+const perEntry = Math.round((kept - start) / count);
+const perAnswer = Math.round((answered - kept) / count);
+process.stdout.write(`${perEntry} ${perAnswer}\n`);

@@ -1,0 +1,49 @@
+// better-auth's API keys behind the barest node:http handler there is: since 1.7 `verifyApiKey` has no route of its own.
+// Its rate limit is off, the documented way; every verification is one select and two updates.
+import { createServer } from "node:http";
+import { apiKey, defaultKeyHasher } from "@better-auth/api-key";
+import { betterAuth } from "better-auth";
+import { getMigrations } from "better-auth/db/migration";
+import pg from "pg";
+
+const count = Number(process.argv[2]);
+const pool = new pg.Pool({ connectionString: process.env.PEER_DATABASE_URL, max: 10 });
+const auth = betterAuth({
+  database: pool,
+  secret: "a secret of the bench that protects nothing",
+  baseURL: "http://127.0.0.1:1",
+  telemetry: { enabled: false },
+  logger: { level: "error" },
+  rateLimit: { enabled: false },
+  plugins: [apiKey({ rateLimit: { enabled: false } })],
+});
+const { runMigrations } = await getMigrations(auth.options);
+await runMigrations();
+const keys = await Promise.all(Array.from({ length: count }, (_, i) => defaultKeyHasher(`token-${i}`)));
+await pool.query(
+  `insert into apikey (id, "configId", "referenceId", key, enabled, "rateLimitEnabled", "requestCount", "expiresAt",
+     "createdAt", "updatedAt", permissions, start, name)
+   select 'id_' || i, 'default', 'own_' || i % 100, key, true, false, 0, timestamptz '2100-01-01', now(), now(),
+     '{"agents":["read","write"]}', 'token-', 'k' || i
+   from unnest($1::text[]) with ordinality as k (key, i)`,
+  [keys],
+);
+await pool.query("create index if not exists apikey_bench_key on apikey (key)");
+await pool.query("vacuum analyze apikey");
+
+createServer((request, response) => {
+  const parts = [];
+  request.on("data", (part) => parts.push(part));
+  request.on("end", async () => {
+    const { token } = JSON.parse(Buffer.concat(parts).toString());
+    const answer = await auth.api.verifyApiKey({ body: { key: token, permissions: { agents: ["read"] } } });
+    const body = Buffer.from(JSON.stringify(answer));
+    response.writeHead(answer.valid ? 200 : 401, {
+      "content-type": "application/json",
+      "content-length": body.length,
+    });
+    response.end(body);
+  });
+}).listen(0, "127.0.0.1", function () {
+  process.stdout.write(`better-auth listening on ${this.address().port}\n`);
+});

@@ -1,0 +1,40 @@
+import { createServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
+import type { AddressInfo } from "node:net";
+
+// The limits that node itself sets: a body is read and parsed, and an answer is written, over HTTP/1.1 and over streams of
+// HTTP/2. The answers are the arguments, of the service: JSON, and a message in base64.
+const [json = "{}", message = ""] = process.argv.slice(2);
+const answer: unknown = JSON.parse(json);
+const frame = Buffer.from(message, "base64");
+
+const http1 = createServer((request, response) => {
+  const parts: Buffer[] = [];
+  request.on("data", (part: Buffer) => parts.push(part));
+  request.on("end", () => {
+    JSON.parse(Buffer.concat(parts).toString());
+    const body = Buffer.from(JSON.stringify(answer));
+    response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+    response.end(body);
+  });
+}).listen(0, "127.0.0.1", () => {
+  const http2 = createHttp2Server();
+  http2.on("stream", (stream) => {
+    const parts: Buffer[] = [];
+    stream.on("data", (part: Buffer) => parts.push(part));
+    stream.on("end", () => {
+      Buffer.concat(parts);
+      stream.respond({ ":status": 200, "content-type": "application/grpc+proto", "grpc-status": 0 });
+      stream.end(frame);
+    });
+  });
+  http2.listen(0, "127.0.0.1", () => {
+    process.stdout.write(`bare listening on ${portOf(http1)} and ${portOf(http2)}\n`);
+  });
+});
+
+function portOf(server: { address(): AddressInfo | string | null }): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("it listens to no port");
+  return address.port;
+}
