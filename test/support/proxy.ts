@@ -1,12 +1,23 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
+/** To the database, or back from it. */
+export type Way = "there" | "back";
+
 /** A TCP proxy before a database, which can fail the way networks do. */
 export interface FaultyProxy {
   /** The database's URL, through the proxy. */
   url: string;
   /** From now on nothing passes, and nobody is told: connections stay open, new ones are taken and never answered. */
   swallow(): void;
+  /** From now on what is sent one way, or both, waits until `release`: a network that is down for a while. */
+  hold(way?: Way): void;
+  /** From now on every byte arrives so many milliseconds late. */
+  delay(ms: number): void;
+  /** Ends `hold` and `delay`; what waited arrives. */
+  release(): void;
+  /** Breaks every connection; new ones are let through. */
+  cut(): void;
   /** Breaks every connection and refuses new ones. */
   refuse(): Promise<void>;
   /** Lets new connections through again. Those that were swallowed stay lost. */
@@ -20,7 +31,9 @@ export interface FaultyProxy {
 export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
-  const pipes = new Set<{ lost: boolean }>();
+  const pipes = new Set<{ lost: boolean; lines: { pump(): void }[] }>();
+  const held = new Set<Way>();
+  let delayMs = 0;
   let swallowing = false;
   const watchers: (() => void)[] = [];
 
@@ -30,22 +43,55 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
     if (swallowing) return;
     const upstream = connect({ host: target.hostname, port: Number(target.port) });
     sockets.add(upstream);
-    upstream.on("error", () => client.destroy()).on("close", () => client.destroy());
-    client.on("close", () => {
-      upstream.destroy();
-      pipes.delete(pipe);
-    });
-    const pipe = { lost: false };
-    pipes.add(pipe);
-    const pass = (to: Socket) => (data: Buffer) => {
-      if (!pipe.lost) to.write(data);
+    upstream.on("error", () => undefined).on("close", () => sockets.delete(upstream));
+    const pipe = {
+      lost: false,
+      lines: [createLine(client, upstream, "there"), createLine(upstream, client, "back")],
     };
-    client.on("data", pass(upstream));
-    client.on("data", () => {
+    pipes.add(pipe);
+    client.on("close", () => pipes.delete(pipe));
+    client.on("data", (data) => {
+      if (!pipe.lost) pipe.lines[0]?.send(data);
       for (const watcher of watchers.splice(0)) watcher();
     });
-    upstream.on("data", pass(client));
+    upstream.on("data", (data) => {
+      if (!pipe.lost) pipe.lines[1]?.send(data);
+    });
   });
+
+  // What goes one way over one connection, in order; its end too.
+  function createLine(from: Socket, to: Socket, way: Way) {
+    const waiting: { at: number; data?: Buffer }[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    function pump(): void {
+      clearTimeout(timer);
+      for (let next = waiting[0]; next && !held.has(way); next = waiting[0]) {
+        const left = next.at - performance.now();
+        if (left > 0) {
+          timer = setTimeout(pump, left);
+          return;
+        }
+        waiting.shift();
+        if (next.data) to.write(next.data);
+        else to.destroy();
+      }
+    }
+    from.on("close", () => {
+      waiting.push({ at: performance.now() + delayMs });
+      pump();
+    });
+    return {
+      pump,
+      send(data: Buffer) {
+        waiting.push({ at: performance.now() + delayMs, data });
+        pump();
+      },
+    };
+  }
+
+  function breakAll(): void {
+    for (const socket of sockets) socket.destroy();
+  }
 
   await listen(server, 0);
   const address = server.address();
@@ -56,7 +102,7 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
   async function refuse(): Promise<void> {
     const closed = server.listening ? once(server, "close") : undefined;
     server.close();
-    for (const socket of sockets) socket.destroy();
+    breakAll();
     await closed;
   }
 
@@ -66,6 +112,18 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
       swallowing = true;
       for (const pipe of pipes) pipe.lost = true;
     },
+    hold(way) {
+      for (const one of way ? [way] : (["there", "back"] as const)) held.add(one);
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    release() {
+      held.clear();
+      delayMs = 0;
+      for (const { lines } of pipes) for (const line of lines) line.pump();
+    },
+    cut: breakAll,
     refuse,
     async heal() {
       swallowing = false;
