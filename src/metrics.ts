@@ -9,8 +9,8 @@ export interface Metrics {
   /** Look-ups answered from memory, and by the database. */
   hit(count: number): void;
   miss(count: number): void;
-  /** A change that waited until every instance had applied it, or until none could serve what was before it. */
-  settled(how: string, milliseconds: number): void;
+  /** A change that waited until all others had applied it, or until none of them could serve what was before it. */
+  settled(how: string, milliseconds: number, others: number): void;
   /** The figures of this process, as Prometheus reads them. */
   render(): Promise<Rendered>;
   /** In a worker: offers its figures to the process that started it. */
@@ -37,6 +37,7 @@ export interface PoolStats {
 }
 
 const callBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const instanceBuckets = [0, 1, 2, 3, 5, 10, 20, 50];
 const queryBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
 /** Creates the metrics of one process. `pools` is read when they are rendered. */
@@ -76,6 +77,12 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     buckets: queryBuckets,
     registers,
   });
+  const waitedFor = new Histogram({
+    name: "latchkey_acknowledged_instances",
+    help: "How many other instances changes waited for.",
+    buckets: instanceBuckets,
+    registers,
+  });
   const lookups = new Counter({
     name: "latchkey_lookups_total",
     help: "Look-ups of credentials: from memory, or by the database.",
@@ -102,7 +109,10 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     call: (method, code, seconds) => calls.observe({ method, code }, seconds),
     verdict: (verdict) => verdicts.inc({ verdict }),
     query: (milliseconds, ok) => queries.observe({ outcome: ok ? "ok" : "failed" }, milliseconds / 1000),
-    settled: (how, milliseconds) => settled.observe({ outcome: how.replace(" ", "_") }, milliseconds / 1000),
+    settled(how, milliseconds, others) {
+      settled.observe({ outcome: how.replace(" ", "_") }, milliseconds / 1000);
+      waitedFor.observe(others);
+    },
     hit: (count) => lookups.inc({ from: "memory" }, count),
     miss: (count) => lookups.inc({ from: "database" }, count),
     refusedConnection: (reason) => refused.inc({ reason }),

@@ -46,6 +46,27 @@ test("an instance that said goodbye is waited for by nobody", async () => {
   expect(await revocationMs(owner)).toBeLessThan(leaseMs / 2);
 });
 
+test("how long changes waited, for how many others, and how that ended is counted", async () => {
+  const owner = await app.newAccount();
+  await knowsEverybody(owner);
+  const before = await figure("latchkey_acknowledged_instances_sum");
+  // Beats on and never answers: only its patience ends a wait.
+  const beats = setInterval(() => void say(`b ${instance} 1 ${leaseMs}`), 50);
+  onTestFinished(() => clearInterval(beats));
+  await say(`b ${instance} 1 ${leaseMs}`);
+  const timedOut = 'latchkey_acknowledged_seconds_count{outcome="timed_out"}';
+  const late = await figure(timedOut);
+  await revocationMs(owner);
+  expect(await figure(timedOut)).toBe(late + 1);
+  expect(await figure("latchkey_acknowledged_instances_sum")).toBe(before + 1);
+});
+
+async function figure(name: string): Promise<number> {
+  const { body } = await app.metrics.render();
+  const line = body.split("\n").find((one) => one.startsWith(`${name} `));
+  return Number(line?.split(" ").at(-1) ?? 0);
+}
+
 test("words on the feed that no instance says harm nobody", async () => {
   const owner = await app.newAccount();
   await knowsEverybody(owner);

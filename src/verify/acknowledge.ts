@@ -28,6 +28,8 @@ export interface Acknowledgements {
   seen(instance: string, leaseMs: number): void;
   /** An instance has stopped, for good. */
   left(instance: string): void;
+  /** How many other instances may hold a lease, as far as their beats tell. */
+  others(): number;
   /** By when at the latest a change that is committed now is effective everywhere, from now on. */
   patienceMs(): number;
 }
@@ -106,6 +108,7 @@ export function createAcknowledgements(self: string, ownLeaseMs: number, clock: 
 
   return {
     patienceMs,
+    others: () => members.size - (members.has(self) ? 1 : 0),
     begin() {
       last += 1;
       changes.set(last, {});

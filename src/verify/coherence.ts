@@ -35,8 +35,8 @@ export interface CoherenceDeps {
   forget(tags: readonly string[]): void;
   /** The feed was lost: keep nothing of what is being loaded. */
   onLost(): void;
-  /** Called with how long a change waited for every other instance, and how that ended. */
-  onSettled(how: Settled, milliseconds: number): void;
+  /** Called with how long a change waited for how many other instances, and how that ended. */
+  onSettled(how: Settled, milliseconds: number, others: number): void;
   /** Called when a statement of ours failed, for the log. */
   onError(error: unknown): void;
 }
@@ -160,6 +160,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
 
   async function settleInTime(change: number): Promise<void> {
     const committedAt = clock.monotonic();
+    const others = acknowledgements.others();
     let how: Settled | undefined;
     // Whoever has a longer lease than we heard of declared it before this change was made.
     const longest = sleep(unusualMs).then(() => (how === undefined ? longestLease(db) : leaseMs));
@@ -170,7 +171,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
       const left = committedAt + bound + marginMs - clock.monotonic();
       if (left > 0) await sleep(left);
     }
-    onSettled(how, clock.monotonic() - committedAt);
+    onSettled(how, clock.monotonic() - committedAt, others);
   }
 
   function begin(): Change {

@@ -23,7 +23,7 @@ export interface MemoryDeps {
   entries: number;
   /** For how long memory may be served while the database cannot be reached. */
   maxStalenessMs: number;
-  observer: LoaderObserver & { settled(how: Settled, milliseconds: number): void };
+  observer: LoaderObserver & { settled(how: Settled, milliseconds: number, others: number): void };
   onError(error: unknown): void;
 }
 
