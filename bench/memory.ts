@@ -7,6 +7,6 @@ export const memory: Part = async () => {
   return [
     "### Memory\n",
     `A remembered key with 8 permissions and 8 workspaces takes ${entry} bytes (to reach: at most 2,048), and an answer that is kept for it`,
-    `as text another ${answer}; answers take at most 256 bytes times the entries that memory may have.\n`,
+    `as text another ${answer}; answers take at most 512 bytes times the entries that memory may have.\n`,
   ].join("\n");
 };

@@ -80,13 +80,14 @@ export interface App {
 }
 
 // What is buffered is written so often; a crash loses no more than that.
-const flushIntervalMs = 1_000;
+const refusalsIntervalMs = 1_000;
+const usesIntervalMs = 5_000;
 // Of ending tokens with nothing but the token: more than anybody has tokens, less than a guesser would like.
 const revocationsPerMinute = 600;
 // How long a start waits to be warm.
 const readyMs = 2_000;
 // Of memory, for answers that are given again as they are.
-const keptBytesPerEntry = 256;
+const keptBytesPerEntry = 512;
 const purgeIntervalMs = 3_600_000;
 
 /** Assembles the service: routes, the order of interceptors, limits. */
@@ -119,8 +120,8 @@ export function createApp({
     onError,
   });
   const db = followChanges(unfollowed, memory.coherence);
-  const refusals = createRefusals(db, flushIntervalMs, onError);
-  const uses = createUses(db, flushIntervalMs, onError);
+  const refusals = createRefusals(db, refusalsIntervalMs, onError);
+  const uses = createUses(db, usesIntervalMs, onError);
   const oidc = createOidcVerifier(config.oidcIssuers, {
     onFailure: (issuer, error) =>
       log.warn({ issuer, error: describe(error) }, "an issuer's keys cannot be fetched"),
