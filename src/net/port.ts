@@ -59,8 +59,10 @@ export async function openPort(options: PortOptions): Promise<Port> {
   });
   front.prependListener("secureConnection", refusals.note);
   front.on("clientError", onClientError);
-  for (const server of new Set([front, http2])) server.on("request", exchanges.handler);
-  http2.on("checkContinue", onCheckContinue);
+  for (const server of new Set([front, http2])) {
+    server.on("request", exchanges.handler);
+    server.on("checkContinue", onCheckContinue);
+  }
 
   const address = await listen(front, options);
   let drained: Promise<void> | undefined;
@@ -73,11 +75,18 @@ export async function openPort(options: PortOptions): Promise<Port> {
     },
   };
 
-  // Node's own answer throws, past every handler, where the client has left in the same breath.
+  // Node's own way throws, past every handler, where a client of HTTP/2 has left in the same breath; and in a pipeline
+  // of HTTP/1 it writes the words into the middle of an answer. There, such a request begins when its turn comes.
   function onCheckContinue(request: Request, response: Response): void {
+    request.on("error", () => {});
     if ("stream" in request && request.stream.destroyed) return;
-    response.writeContinue();
-    exchanges.handler(request, response);
+    if ("stream" in request || response.socket) goOn();
+    else response.once("socket", goOn);
+
+    function goOn(): void {
+      response.writeContinue();
+      exchanges.handler(request, response);
+    }
   }
 
   function tooSlow(request: Request, reason: RefusalReason): void {
