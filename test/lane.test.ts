@@ -111,15 +111,16 @@ function isCutOff({ code }: Line): boolean {
   return code === "canceled";
 }
 
-// Requests that go together on one connection. What breaks a connection of HTTP/1.1 goes last.
+// Requests that go together on one connection. What leaves a connection of HTTP/1.1 waiting goes last, and what breaks
+// it goes alone: the answers before may be lost with it.
 function lotsOf(requests: WireRequest[], pipelined: boolean): WireRequest[][] {
   const lots: WireRequest[][] = [];
   for (const request of requests) {
     const lot = lots.at(-1);
     const before = lot?.at(-1);
-    const follows =
-      pipelined && request.version === 1 && before?.version === 1 && typeof before.length !== "number";
-    if (lot && follows && lot.length < 4) lot.push(request);
+    const mayFollow = pipelined && request.version === 1 && !isTooLong(request);
+    const mayBeFollowed = before?.version === 1 && typeof before.length !== "number";
+    if (lot && mayFollow && mayBeFollowed && lot.length < 4) lot.push(request);
     else lots.push([request]);
   }
   return lots;
