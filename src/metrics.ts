@@ -40,6 +40,31 @@ const callBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 const instanceBuckets = [0, 1, 2, 3, 5, 10, 20, 50];
 const queryBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
+/** A counter with one label for what is counted on every call: Prometheus' own is told when somebody reads it. */
+function createTally({ label, ...configuration }: Tallied): { count(value: string, by: number): void } {
+  let pending = new Map<string, number>();
+  new Counter({
+    ...configuration,
+    labelNames: [label],
+    collect() {
+      for (const [value, by] of pending) this.inc({ [label]: value }, by);
+      pending = new Map();
+    },
+  });
+  return {
+    count(value, by) {
+      pending.set(value, (pending.get(value) ?? 0) + by);
+    },
+  };
+}
+
+interface Tallied {
+  name: string;
+  help: string;
+  label: string;
+  registers: Registry[];
+}
+
 /** Creates the metrics of one process. `pools` is read when they are rendered. */
 export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
   const registers = [new Registry()];
@@ -51,10 +76,10 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     buckets: callBuckets,
     registers,
   });
-  const verdicts = new Counter({
+  const verdicts = createTally({
     name: "latchkey_verdicts_total",
     help: "Verdicts given about tokens.",
-    labelNames: ["verdict"],
+    label: "verdict",
     registers,
   });
   const queries = new Histogram({
@@ -83,10 +108,10 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     buckets: instanceBuckets,
     registers,
   });
-  const lookups = new Counter({
+  const lookups = createTally({
     name: "latchkey_lookups_total",
     help: "Look-ups of credentials: from memory, or by the database.",
-    labelNames: ["from"],
+    label: "from",
     registers,
   });
   new Gauge({
@@ -107,14 +132,14 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
       new AggregatorRegistry();
     },
     call: (method, code, seconds) => calls.observe({ method, code }, seconds),
-    verdict: (verdict) => verdicts.inc({ verdict }),
+    verdict: (verdict) => verdicts.count(verdict, 1),
     query: (milliseconds, ok) => queries.observe({ outcome: ok ? "ok" : "failed" }, milliseconds / 1000),
     settled(how, milliseconds, others) {
       settled.observe({ outcome: how.replace(" ", "_") }, milliseconds / 1000);
       waitedFor.observe(others);
     },
-    hit: (count) => lookups.inc({ from: "memory" }, count),
-    miss: (count) => lookups.inc({ from: "database" }, count),
+    hit: (count) => lookups.count("memory", count),
+    miss: (count) => lookups.count("database", count),
     refusedConnection: (reason) => refused.inc({ reason }),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
