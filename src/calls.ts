@@ -1,21 +1,15 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { ContextValues } from "@connectrpc/connect";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ClientAddress } from "./net/client-address.ts";
+import type { HandlerOf, Request, Response } from "./net/exchange.ts";
 import { type CallRecord, withRecord } from "./rpc/context.ts";
-
-type Request = IncomingMessage | Http2ServerRequest;
-type Response = ServerResponse | Http2ServerResponse;
 
 /** Follows calls from their first byte to their last, and reports each once: a log line and a measurement. */
 export interface Calls {
   /** Wraps the handler of all requests. */
-  observe(
-    handler: (request: Request, response: Response) => void,
-  ): (request: Request, response: Response) => void;
+  observe<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S>;
   /** The context values of a request that is being observed. */
   contextValues(request: Request): ContextValues;
 }
@@ -55,7 +49,7 @@ export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAdd
       };
       (request as Observed)[recordKey] = record;
       const start = performance.now();
-      response.once("close", () => {
+      response.on("close", () => {
         const milliseconds = Math.round((performance.now() - start) * 100) / 100;
         // A stream of HTTP/2 that the client cancelled counts as finished, though nothing was sent.
         const finished = response.headersSent && response.writableFinished;

@@ -43,6 +43,7 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
   const opening = openPort({
     ...config,
     handler: app.handler,
+    plain: app.plain,
     limits,
     onRefusal({ reason, address }) {
       metrics.refusedConnection(reason);

@@ -14,7 +14,7 @@ import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { createClientAddress } from "./net/client-address.ts";
 import { withCors } from "./net/cors.ts";
-import type { Handler } from "./net/exchange.ts";
+import type { Handler, HandlerOf, PlainHandler, Request, Response } from "./net/exchange.ts";
 import { createHealthStatus, type HealthStatus } from "./net/health.ts";
 import { createLane } from "./net/lane.ts";
 import type { LaneOptions } from "./net/lane-wire.ts";
@@ -68,6 +68,8 @@ export interface App {
   routerOptions: ConnectRouterOptions;
   /** Answers HTTP requests. */
   handler: Handler;
+  /** Answers those of them that are plain, over HTTP/2. */
+  plain: PlainHandler;
   health: HealthStatus;
   /** Resolves once every change that committed before is applied everywhere, whoever made it. */
   settled(): Promise<unknown>;
@@ -200,11 +202,14 @@ export function createApp({
     keptBytes: entries * keptBytesPerEntry,
   };
   const hot = hotMethods(hotDeps, validate, verification(tokenDeps));
-  const answerer = lane ? createLane(hot, laneOptions, adapter) : adapter;
+  const { handler, plain } = createLane(lane ? hot : [], laneOptions, adapter);
+  const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
+    calls.observe(withCors(config.corsOrigins, inner));
   return {
     routes,
     routerOptions,
-    handler: calls.observe(withCors(config.corsOrigins, answerer)),
+    handler: outer(handler),
+    plain: { takes: plain.takes, handler: outer(plain.handler) },
     health,
     settled: memory.coherence.barrier,
     ready: () => memory.coherence.ready(readyMs),

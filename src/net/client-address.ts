@@ -1,9 +1,8 @@
-import type { IncomingMessage } from "node:http";
-import type { Http2ServerRequest } from "node:http2";
 import { BlockList, isIP } from "node:net";
+import type { Request } from "./exchange.ts";
 
 /** Tells where a request came from. */
-export type ClientAddress = (request: IncomingMessage | Http2ServerRequest) => string;
+export type ClientAddress = (request: Request) => string;
 
 /** The peer's address or, behind trusted proxies, the last hop in `X-Forwarded-For` that is not one of them. */
 export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {

@@ -1,5 +1,5 @@
 import { cors } from "@connectrpc/connect";
-import type { Handler, Request, Response } from "./exchange.ts";
+import type { HandlerOf, Request, Response } from "./exchange.ts";
 
 // Beside Connect's GET and POST, our HTTP/JSON routes.
 const methods = [...cors.allowedMethods, "PATCH", "DELETE"].join(", ");
@@ -15,7 +15,10 @@ const maxAgeSeconds = 7200;
  * Lets web pages of these origins (or of all, `*`) call the handler from a browser. Credentials are never
  * allowed: a bearer is a header, so cookies have no business here. Without origins nothing is added.
  */
-export function withCors(origins: readonly string[], handler: Handler): Handler {
+export function withCors<Q extends Request, S extends Response>(
+  origins: readonly string[],
+  handler: HandlerOf<Q, S>,
+): HandlerOf<Q, S> {
   if (origins.length === 0) return handler;
   const any = origins.includes("*");
   const allowed = new Set(origins);

@@ -3,13 +3,26 @@ import { constants, type Http2ServerRequest, type Http2ServerResponse } from "no
 import type { Socket } from "node:net";
 import type { Limits } from "./limits.ts";
 import type { RefusalReason } from "./refusal.ts";
+import type { StreamRequest, StreamResponse } from "./stream-exchange.ts";
 
 /** A request of either HTTP version. */
-export type Request = IncomingMessage | Http2ServerRequest;
+export type Request = NodeRequest | StreamRequest;
 /** The response to a request of either HTTP version. */
-export type Response = ServerResponse | Http2ServerResponse;
-/** Answers requests of either HTTP version. */
-export type Handler = (request: Request, response: Response) => void;
+export type Response = NodeResponse | StreamResponse;
+/** Answers requests of some kinds. */
+export type HandlerOf<Q extends Request, S extends Response> = (request: Q, response: S) => void;
+/** A request as node makes it. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+/** The response to it. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+/** Answers requests as node makes them. */
+export type Handler = HandlerOf<NodeRequest, NodeResponse>;
+
+/** Answers those requests of HTTP/2 that it takes as they come, without node's own request and response. */
+export type PlainHandler = {
+  takes(request: StreamRequest): boolean;
+  handler: HandlerOf<StreamRequest, StreamResponse>;
+};
 
 /** What an exchange asks of the port that it runs on. */
 export type ExchangeHooks = {
@@ -22,82 +35,121 @@ export type ExchangeHooks = {
 /** The requests under way on a port. */
 export type Exchanges = ReturnType<typeof createExchanges>;
 
-/** Runs a handler so that no request can crash the process or stay for ever, and all can be asked to be the last. */
-export function createExchanges(handler: Handler, limits: Limits, hooks: ExchangeHooks) {
-  const open = new Map<Socket, ServerResponse>();
+interface Exchange {
+  request: Request;
+  response: Response;
+  /** The first sweep that it is old enough for. */
+  dueAt: number;
+  wasEnded: boolean;
+}
+
+// How often within the patience that a request gets it is looked whether that is over.
+const sweeps = 5;
+
+/** Runs handlers so that no request can crash the process or stay for ever, and all can be asked to be the last. */
+export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
+  const open = createRoster<Exchange>();
   const isAddressed = createAddressCheck();
   let draining = false;
+  // One timer for all: one for each was a measurable part of an answer.
+  let sweep = 0;
+  const timer = setInterval(() => {
+    sweep += 1;
+    for (const exchange of open.all()) if (exchange.dueAt <= sweep) inspect(exchange);
+  }, limits.requestTimeoutMs / sweeps);
+  timer.unref();
+
   return {
-    handler(request: Request, response: Response): void {
-      watch(request, response, limits, hooks.tooSlow);
-      // Node tells a request that its connection broke only if somebody listens, but looks for listeners a moment
-      // before it tells. Handlers that are done in between would leave the error to crash the process.
-      request.on("error", () => {});
-      if (isHttp2(response)) endAfterAnswer(response, limits.lingerMs);
-      else if (request.socket) trackHttp1(request.socket, response);
-      try {
-        // Handlers build a URL of these two, and throw where there is none.
-        if (isAddressed(request)) handler(request, response);
-        else end(response, 400);
-      } catch (error) {
-        end(response, 500);
-        hooks.failed(error);
-      }
+    /** A handler within these bounds. */
+    guard<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S> {
+      return (request, response) => {
+        begin(request, response);
+        try {
+          // Handlers build a URL of these two, and throw where there is none.
+          if (isAddressed(request)) handler(request, response);
+          else end(response, 400);
+        } catch (error) {
+          end(response, 500);
+          hooks.failed(error);
+        }
+      };
     },
     /** Says whether an HTTP/1 connection is in the middle of an answer, where nothing else may be written. */
     isAnswering(socket: Socket): boolean {
-      return open.get(socket)?.headersSent ?? false;
+      return open.all().some(({ request, response }) => request.socket === socket && response.headersSent);
     },
     /** Makes every answer under way, and any that still begins, the last of its HTTP/1 connection. */
     drain(): void {
       draining = true;
-      for (const response of open.values()) endConnectionWith(response);
+      for (const { response } of open.all()) if (!isHttp2(response)) endConnectionWith(response);
+    },
+    /** Once nothing is under way. */
+    close(): void {
+      clearInterval(timer);
     },
   };
 
-  function trackHttp1(socket: Socket, response: ServerResponse): void {
-    open.set(socket, response);
-    if (draining) endConnectionWith(response);
-    response.once("close", () => {
-      if (open.get(socket) === response) open.delete(socket);
-      if (draining) socket.destroySoon();
+  function begin(request: Request, response: Response): void {
+    const exchange = { request, response, dueAt: sweep + sweeps + 1, wasEnded: false };
+    const http1 = "stream" in request ? undefined : request.socket;
+    const leave = open.enter(exchange);
+    // HTTP/2 streams outlive their response while the client still sends.
+    const lifetime = isHttp2(response) ? response.stream : response;
+    lifetime.on("close", () => {
+      leave();
+      if (draining) http1?.destroySoon();
     });
+    // Node tells a request that its connection broke only if somebody listens, but looks for listeners a moment
+    // before it tells. Handlers that are done in between would leave the error to crash the process.
+    request.on("error", () => {});
+    if (isHttp2(response)) endAfterAnswer(response, limits.lingerMs);
+    else if (draining) endConnectionWith(response);
   }
-}
 
-function watch(
-  request: Request,
-  response: Response,
-  limits: Limits,
-  tooSlow: ExchangeHooks["tooSlow"],
-): void {
-  let wasEnded = false;
-  const timer = setInterval(() => {
+  function inspect(exchange: Exchange): void {
+    const { response, wasEnded } = exchange;
+    exchange.dueAt = sweep + sweeps;
+    exchange.wasEnded = response.writableEnded;
     // A request that is being answered may stay open: so do the streams that go both ways. Of HTTP/1, node takes care.
     const isAnswering = response.headersSent && !response.writableEnded;
     const isLate = isHttp2(response) && response.stream.state.remoteClose !== 1;
-    if (isLate && !isAnswering) stop("slow_request");
+    if (isLate && !isAnswering) stop(exchange, "slow_request");
     // Twice, so that an answer given just now has its time as well.
-    else if (response.writableEnded && wasEnded) stop("slow_reader");
-    wasEnded = response.writableEnded;
-  }, limits.requestTimeoutMs);
-  timer.unref();
-  // HTTP/2 streams outlive their response while the client still sends.
-  const lifetime = isHttp2(response) ? response.stream : response;
-  lifetime.once("close", () => clearInterval(timer));
+    else if (response.writableEnded && wasEnded) stop(exchange, "slow_reader");
+  }
 
-  function stop(reason: RefusalReason): void {
-    clearInterval(timer);
-    tooSlow(request, reason);
-    if (isHttp2(response)) response.stream.close(constants.NGHTTP2_CANCEL);
+  function stop(exchange: Exchange, reason: RefusalReason): void {
+    const { request } = exchange;
+    exchange.dueAt = Number.POSITIVE_INFINITY;
+    hooks.tooSlow(request, reason);
+    if ("stream" in request) request.stream.close(constants.NGHTTP2_CANCEL);
     else request.socket.destroy();
   }
 }
 
+// A set of what comes and goes so often keeps much of it from being collected: V8 makes it anew again and again, and what
+// the old one held lives on with it until a full collection.
+function createRoster<T>() {
+  const places: (T | undefined)[] = [];
+  const free: number[] = [];
+  return {
+    /** Enters something, and returns how it leaves. */
+    enter(item: T): () => void {
+      const place = free.pop() ?? places.length;
+      places[place] = item;
+      return () => {
+        places[place] = undefined;
+        free.push(place);
+      };
+    },
+    all: (): T[] => places.filter((item) => item !== undefined),
+  };
+}
+
 // RFC 9113, 8.1: whoever was answered before having sent everything may stop. Clients do, but leave the stream open, and
 // would be taken for slow ones. They are given a moment to read the answer: not all read it once the stream is closed.
-function endAfterAnswer({ stream }: Http2ServerResponse, lingerMs: number): void {
-  stream.once("finish", () => {
+function endAfterAnswer({ stream }: Http2ServerResponse | StreamResponse, lingerMs: number): void {
+  stream.on("finish", () => {
     if (stream.readableEnded) return;
     const timer = setTimeout(() => {
       stream.close(constants.NGHTTP2_NO_ERROR);
@@ -109,7 +161,7 @@ function endAfterAnswer({ stream }: Http2ServerResponse, lingerMs: number): void
 }
 
 /** Tells the two kinds of response apart. */
-export function isHttp2(response: Response): response is Http2ServerResponse {
+export function isHttp2(response: Response): response is Http2ServerResponse | StreamResponse {
   return "stream" in response;
 }
 

@@ -26,6 +26,8 @@ export function admit({ method, headers, httpVersionMajor }: Request): Form | un
   const form = forms[type];
   const { "transfer-encoding": transfer, "content-length": length } = headers;
   if (headers["content-encoding"] !== undefined) return undefined;
+  // Node answers it, over HTTP/1 before anybody else.
+  if (headers.expect !== undefined && httpVersionMajor === 2) return undefined;
   if (transfer !== undefined && transfer !== "chunked") return undefined;
   if (length !== undefined && !(Number(length) <= maxAnnouncedBytes)) return undefined;
   if (form !== "grpc") return hasWeights(headers["accept-encoding"]) ? undefined : form;

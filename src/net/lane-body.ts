@@ -1,43 +1,43 @@
 import type { Readable } from "node:stream";
+import type { Wire } from "./lane-wire.ts";
+
+const nothing = Buffer.alloc(0);
 
 /**
- * Reads a request's body to its end, or until `isEnough` of what came so far: no more is read then.
- * Undefined where the client left, or was cut off by the port, which watches the time.
+ * Reads a request's body to its end, or until so much came that `wire` has enough: no more is read then. Never calls back
+ * where the client left, or was cut off by the port, which watches the time.
  */
 export function readBody(
   stream: Readable,
-  isEnough: (size: number, first: Buffer) => boolean,
-): Promise<Buffer | undefined> {
+  wire: Pick<Wire, "isEnough">,
+  maxBytes: number,
+  done: (body: Buffer) => void,
+): void {
   // A stream of HTTP/2 without a body ends by itself, before anybody reads it.
-  if (stream.readableEnded) return Promise.resolve(Buffer.alloc(0));
-  if (stream.destroyed) return Promise.resolve(undefined);
-  return new Promise((resolve) => {
-    let first: Buffer | undefined;
-    let more: Buffer[] | undefined;
-    let size = 0;
-    stream.on("data", onData);
-    stream.once("end", onEnd);
-    stream.once("close", onClose);
+  if (stream.readableEnded) {
+    done(nothing);
+    return;
+  }
+  if (stream.destroyed) return;
+  let first: Buffer | undefined;
+  let more: Buffer[] | undefined;
+  let size = 0;
+  stream.on("data", onData);
+  stream.on("end", onEnd);
 
-    function onData(chunk: Buffer): void {
-      size += chunk.length;
-      if (!first) first = chunk;
-      else if (more) more.push(chunk);
-      else more = [chunk];
-      if (!isEnough(size, first)) return;
-      stream.off("data", onData);
-      stream.pause();
-      onEnd();
-    }
+  function onData(chunk: Buffer): void {
+    size += chunk.length;
+    if (!first) first = chunk;
+    else if (more) more.push(chunk);
+    else more = [chunk];
+    if (!wire.isEnough(size, first, maxBytes)) return;
+    stream.off("data", onData);
+    stream.off("end", onEnd);
+    stream.pause();
+    onEnd();
+  }
 
-    function onEnd(): void {
-      stream.off("end", onEnd);
-      stream.off("close", onClose);
-      resolve(more && first ? Buffer.concat([first, ...more], size) : (first ?? Buffer.alloc(0)));
-    }
-
-    function onClose(): void {
-      resolve(undefined);
-    }
-  });
+  function onEnd(): void {
+    done(more && first ? Buffer.concat([first, ...more], size) : (first ?? nothing));
+  }
 }

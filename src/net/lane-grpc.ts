@@ -19,6 +19,8 @@ import {
 } from "@connectrpc/connect/protocol-grpc";
 import type { Answer, Wire } from "./lane-wire.ts";
 
+const ok = { [headerGrpcStatus]: grpcStatusOk };
+
 // A flag byte and the length of the message.
 const prefixBytes = 5;
 
@@ -44,9 +46,8 @@ export const grpcWire: Wire = {
 
   send(response, headers, payload) {
     begin(response, headers);
-    response.write(payload);
-    response.addTrailers({ [headerGrpcStatus]: grpcStatusOk });
-    response.end();
+    response.addTrailers(ok);
+    response.end(payload);
   },
 
   fail(response, headers, error) {

@@ -41,10 +41,9 @@ export interface LaneOptions {
   onBug(error: unknown): void;
 }
 
-/** What responses of both HTTP versions can do. */
+/** What the responses of all kinds can do. */
 export interface Answer {
   writeHead(status: number, headers: Record<string, string | number>): unknown;
-  write(chunk: string | Uint8Array): boolean;
   addTrailers(trailers: Record<string, string>): void;
   end(chunk?: string | Uint8Array, encoding?: BufferEncoding): unknown;
 }

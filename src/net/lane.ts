@@ -1,42 +1,54 @@
 import type { Readable } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
-import { type Handler, isHttp2, type Request, type Response } from "./exchange.ts";
+import { type Handler, isHttp2, type PlainHandler, type Request, type Response } from "./exchange.ts";
 import { admit, type Form, headerReader } from "./lane-admission.ts";
 import { readBody } from "./lane-body.ts";
 import { connectWire } from "./lane-connect.ts";
 import { grpcWire } from "./lane-grpc.ts";
-import type { LaneMethod, LaneOptions, Wire } from "./lane-wire.ts";
+import type { LaneMethod, LaneOptions, Payload, Wire } from "./lane-wire.ts";
 
 const wires: Record<Form, Wire> = { json: connectWire(true), proto: connectWire(false), grpc: grpcWire };
+
+/** A lane, and the handler behind it. */
+export interface Lane {
+  /** Answers what the lane takes in the lane, and everything else by the ordinary handler. */
+  handler: Handler;
+  /** The lane alone. */
+  plain: PlainHandler;
+}
 
 /**
  * Answers the plain calls of a few methods on node's own streams, and leaves every other request to `next` before a
  * byte of its body is read. Clients cannot tell which of the two answered, save that the lane never compresses.
  */
-export function createLane(methods: readonly LaneMethod[], options: LaneOptions, next: Handler): Handler {
+export function createLane(methods: readonly LaneMethod[], options: LaneOptions, next: Handler): Lane {
   const paths = new Map(methods.map((entry) => [createMethodUrl("/", entry.method), entry]));
-  return (request, response) => {
+
+  function tryAnswer(request: Request, response: Response): boolean {
     const method = paths.get(request.url ?? "");
     const form = method && admit(request);
-    if (!method || !form) {
-      next(request, response);
-      return;
-    }
-    run(method, form, options, request, response).catch((error: unknown) => {
-      options.onBug(error);
-      response.destroy();
-    });
+    if (form) answer(method, form, options, request, response);
+    return form !== undefined;
+  }
+
+  return {
+    handler: (request, response) => tryAnswer(request, response) || next(request, response),
+    plain: {
+      takes: (request) => paths.has(request.url ?? "") && admit(request) !== undefined,
+      handler: tryAnswer,
+    },
   };
 }
 
-async function run(
+// No promises where none is needed: an answer from memory is given in the turn in which its question arrives.
+function answer(
   method: LaneMethod,
   form: Form,
   options: LaneOptions,
   request: Request,
   response: Response,
-): Promise<void> {
+): void {
   const wire = wires[form];
   const headers: Record<string, string> = {};
   const values = options.contextValues(request);
@@ -49,34 +61,62 @@ async function run(
       headers[name] = value;
     },
   };
-  try {
+  attempt(() => {
     const desc = method.method;
     const arrival = { service: desc.parent, method: desc, values, requestHeader, responseHeader, timeoutMs };
     const passing = method.gate(arrival);
-    if (passing) await passing;
+    if (passing) passing.then(read).catch(fail);
+    else read();
+  });
+
+  function read(): void {
     if (timeout.error) throw timeout.error;
-    const body = await readBody(streamOf(request, response), (size, first) =>
-      wire.isEnough(size, first, options.maxMessageBytes),
+    readBody(streamOf(request, response), wire, options.maxMessageBytes, (body) =>
+      attempt(() => reply(body)),
     );
-    if (!body) return;
-    let payload = method.recall(form, body, values);
-    if (payload === undefined) {
-      const message = await wire.parse(method, body, options);
-      payload = wire.encode(method, await method.invoke(message, { values, timeoutMs }), options);
-      method.keep(form, body, values, payload);
-    }
+  }
+
+  function reply(body: Buffer): void {
+    const known = method.recall(form, body, values);
+    if (known === undefined) compute(body).then(send).catch(fail);
+    else send(known);
+  }
+
+  async function compute(body: Buffer): Promise<Payload> {
+    const message = await wire.parse(method, body, options);
+    const payload = wire.encode(method, await method.invoke(message, { values, timeoutMs }), options);
+    method.keep(form, body, values, payload);
+    return payload;
+  }
+
+  function send(payload: Payload): void {
     if (isOpen(response)) wire.send(response, headers, payload);
-  } catch (error) {
+  }
+
+  function attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function fail(error: unknown): void {
     if (!(error instanceof ConnectError)) options.onBug(error);
     const failure = error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
-    method.failed(failure, values);
-    if (isOpen(response)) wire.fail(response, headers, failure, options);
+    try {
+      method.failed(failure, values);
+      if (isOpen(response)) wire.fail(response, headers, failure, options);
+    } catch (bug) {
+      options.onBug(bug);
+      response.destroy();
+    }
   }
 }
 
 // Of HTTP/2 the stream itself: node's request is a second one on top of it.
 function streamOf(request: Request, response: Response): Readable {
-  return "stream" in request && isHttp2(response) ? response.stream : (request as Readable);
+  return isHttp2(response) ? response.stream : (request as Readable);
 }
 
 function isOpen(response: Response): boolean {

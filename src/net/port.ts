@@ -1,11 +1,19 @@
-import type { ServerHttp2Session } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { createExchanges, type Handler, type Request, type Response } from "./exchange.ts";
+import {
+  createExchanges,
+  type Handler,
+  type NodeRequest,
+  type NodeResponse,
+  type PlainHandler,
+  type Request,
+} from "./exchange.ts";
 import type { Limits } from "./limits.ts";
 import { hostPort, listen } from "./listen.ts";
 import { createRefusals, type Refusal, type RefusalReason, reasonOf } from "./refusal.ts";
 import { createPlainServers, createTlsServers, type Tls } from "./servers.ts";
 import { createSessions, destroyIn } from "./sessions.ts";
+import { StreamRequest, StreamResponse } from "./stream-exchange.ts";
 
 /** What a port needs. */
 export type PortOptions = {
@@ -15,6 +23,8 @@ export type PortOptions = {
   /** Absent: plain text. */
   tls?: Tls | undefined;
   handler: Handler;
+  /** Beside the handler. */
+  plain?: PlainHandler;
   limits: Limits;
   /** Told once of every connection that was refused or cut off. */
   onRefusal?: (refusal: Refusal) => void;
@@ -43,10 +53,14 @@ export async function openPort(options: PortOptions): Promise<Port> {
     : createPlainServers(limits, refusals);
   const sockets = new Set<Socket>();
   const sessions = createSessions(http2, limits, refusals);
-  const exchanges = createExchanges(options.handler, limits, {
+  const exchanges = createExchanges(limits, {
     tooSlow,
     failed: options.onError ?? (() => {}),
   });
+
+  const handle = exchanges.guard(options.handler);
+  const { takes, handler: answerPlain } = options.plain ?? { takes: () => false, handler: () => {} };
+  const handlePlain = exchanges.guard(answerPlain);
 
   front.maxConnections = limits.maxConnections;
   front.on("drop", (client) => refusals.refuseUnseen("too_many_connections", client?.remoteAddress));
@@ -60,9 +74,12 @@ export async function openPort(options: PortOptions): Promise<Port> {
   front.prependListener("secureConnection", refusals.note);
   front.on("clientError", onClientError);
   for (const server of new Set([front, http2])) {
-    server.on("request", exchanges.handler);
+    server.on("request", handle);
     server.on("checkContinue", onCheckContinue);
   }
+  const makeRequest = http2.listeners("stream");
+  http2.removeAllListeners("stream");
+  http2.on("stream", onStream);
 
   const address = await listen(front, options);
   let drained: Promise<void> | undefined;
@@ -75,9 +92,18 @@ export async function openPort(options: PortOptions): Promise<Port> {
     },
   };
 
+  function onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]): void {
+    const request = new StreamRequest(stream, headers);
+    if (takes(request)) {
+      handlePlain(request, new StreamResponse(stream));
+      // Streams stay in memory until a full collection, and so would all that listened to them.
+      stream.on("close", () => stream.removeAllListeners());
+    } else for (const listener of makeRequest) listener.call(http2, stream, headers, ...more);
+  }
+
   // Node's own way throws, past every handler, where a client of HTTP/2 has left in the same breath; and in a pipeline
   // of HTTP/1 it writes the words into the middle of an answer. There, such a request begins when its turn comes.
-  function onCheckContinue(request: Request, response: Response): void {
+  function onCheckContinue(request: NodeRequest, response: NodeResponse): void {
     request.on("error", () => {});
     if ("stream" in request && request.stream.destroyed) return;
     if ("stream" in request || response.socket) goOn();
@@ -85,7 +111,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
 
     function goOn(): void {
       response.writeContinue();
-      exchanges.handler(request, response);
+      handle(request, response);
     }
   }
 
@@ -125,6 +151,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     }, limits.drainGraceMs);
     await closed;
     clearTimeout(timer);
+    exchanges.close();
   }
 }
 

@@ -21,7 +21,7 @@ export interface Sent {
 
 /** Serves the app on a loopback port until the test ends. */
 export async function serve(app: TestApp) {
-  const port = await openTestPort({ handler: app.app.handler });
+  const port = await openTestPort({ handler: app.app.handler, plain: app.app.plain });
 
   async function get(path: string, sent: Omit<Sent, "body"> = {}): Promise<Answer> {
     return answerOf(await fetch(`${port.url}${path}`, { headers: headersOf(sent) }));

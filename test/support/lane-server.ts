@@ -39,7 +39,7 @@ export async function openLaneServer(database: string | Db, lane: boolean, limit
     metrics,
     lane,
   });
-  const port = await openTestPort({ handler: app.handler, limits });
+  const port = await openTestPort({ handler: app.handler, plain: app.plain, limits });
   if (opened) await app.ready();
   onTestFinished(async () => {
     await app.close();

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { onTestFinished } from "vitest";
+import type { Handler } from "../../src/net/exchange.ts";
 import { defaultLimits, type Limits } from "../../src/net/limits.ts";
 import { openPort, type PortOptions } from "../../src/net/port.ts";
 import type { Refusal } from "../../src/net/refusal.ts";
@@ -45,7 +46,10 @@ export async function openTestPort(options: Partial<PortOptions> & Pick<PortOpti
 }
 
 /** Makes a handler of a router. */
-export function handlerOf(routes: (router: ConnectRouter) => void, options: ConnectRouterOptions = {}) {
+export function handlerOf(
+  routes: (router: ConnectRouter) => void,
+  options: ConnectRouterOptions = {},
+): Handler {
   return connectNodeAdapter({ routes, ...options });
 }
 
