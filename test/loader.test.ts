@@ -169,8 +169,22 @@ test("unknown ids are not kept, and take one statement of 256 at a time, beside 
   const before = cache.size();
   for (let at = 0; at < sent.length; at++) await sent[at]?.answer();
   await Promise.all(flood);
-  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 1, 256, 88]);
+  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 1, 256, 44, 22, 16, 6]);
   expect(cache.size()).toBe(before);
+});
+
+test("half of a few dozen that wait are looked up while those before them are answered", async () => {
+  const { fetch, sent } = world();
+  const first = fetch("un-first");
+  await turn();
+  const waiting = Array.from({ length: 40 }, (_, index) => fetch(`un${index}`));
+  await turn();
+  const asked = first.then(() => sent.length);
+  await sent[0]?.answer();
+  expect(await asked).toBe(2);
+  expect(sent[1]?.ids).toHaveLength(20);
+  for (let at = 1; at < sent.length; at++) await sent[at]?.answer();
+  await Promise.all(waiting);
 });
 
 test("who asks little is served beside who asks much", async () => {

@@ -43,6 +43,7 @@ interface Lane {
 }
 
 const maxPerStatement = 256;
+const fewPerStatement = 16;
 const maxWaiting = 5_000;
 // Ids that were never seen, as a flood of invented ones is, share one statement at a time; the others have these.
 const knownStatements = 3;
@@ -85,17 +86,17 @@ export function createLoader(
       // What is asked within one turn of the loop shares a statement. Nobody joins one that was sent.
       if (!scheduled) {
         scheduled = true;
-        setImmediate(send);
+        setImmediate(() => {
+          scheduled = false;
+          for (const lane of [known, strange]) send(lane, maxPerStatement);
+        });
       }
     });
   }
 
-  function send(): void {
-    scheduled = false;
-    for (const lane of [known, strange]) {
-      while (lane.queue.size() > 0 && lane.underWay < lane.most) {
-        void run(lane, lane.queue.take(maxPerStatement));
-      }
+  function send(lane: Lane, most: number): void {
+    while (lane.queue.size() > 0 && lane.underWay < lane.most) {
+      void run(lane, lane.queue.take(Math.min(most, maxPerStatement)));
     }
   }
 
@@ -105,28 +106,34 @@ export function createLoader(
     lane.underWay += 1;
     const { time, server } = coherence();
     const origin = time() === undefined ? undefined : server();
+    let settle = () => {};
     try {
       const { asks, places } = distinct(batch);
       const rows = await load(asks);
       awayUntil = Number.NEGATIVE_INFINITY;
       for (const row of rows) if (origin !== undefined && row.server === origin) keep(row, statement.seen);
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const row = rows[places[index] ?? -1];
-        if (row) resolve(row);
-        else reject(new Error("a load answered fewer rows than it was asked for"));
-      }
+      settle = () => {
+        for (const [index, { resolve, reject }] of batch.entries()) {
+          const row = rows[places[index] ?? -1];
+          if (row) resolve(row);
+          else reject(new Error("a load answered fewer rows than it was asked for"));
+        }
+      };
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      settle = () => {
+        for (const { reject } of batch) reject(error);
+      };
       if (isUnavailable(error)) {
         awayUntil = performance.now() + awayMs;
         // What waits behind it would wait as long as it did.
         lane.queue.refuseAll(error);
       }
-    } finally {
-      statements.delete(statement);
-      lane.underWay -= 1;
-      send();
     }
+    statements.delete(statement);
+    lane.underWay -= 1;
+    // The database looks up the next ones while these are answered.
+    send(lane, share(lane.queue.size()));
+    setImmediate(settle);
   }
 
   function keep({ credential, workspace }: Loaded, seen: Set<string>): void {
@@ -181,6 +188,13 @@ export function createLoader(
       },
     },
   };
+}
+
+// Of a few dozen that wait not all: if one statement had everybody, nobody would be left to be answered meanwhile, and the
+// database and this process would wait for each other in turns.
+function share(waiting: number): number {
+  if (waiting > maxPerStatement / 2) return maxPerStatement;
+  return Math.max(fewPerStatement, Math.ceil(waiting / 2));
 }
 
 // Each thing is asked once, whoever asks, and `places` says where the answer to each of the batch stands.
