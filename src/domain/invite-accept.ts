@@ -6,6 +6,7 @@ import { DomainError, invalidField } from "./error.ts";
 import { endGuest } from "./guest.ts";
 import { newId } from "./id.ts";
 import { alreadyUsed, type Invite } from "./invite.ts";
+import { insertInvited, loginRequired, requireInvited } from "./invite-person.ts";
 import { mutateAs } from "./mutation.ts";
 import { requireSpeaksFor } from "./outside-user.ts";
 import { checkPassword } from "./password-strength.ts";
@@ -55,8 +56,8 @@ export async function acceptInvite(
     const workspaceIds = await liveWorkspaces(tx, invite.account_id, invite.workspace_ids, "skip");
     const role = await judgeInvite(tx, invite, workspaceIds, user);
     const person = user
-      ? await requireSameEmail(tx, user.userId, invite)
-      : await insertUser(tx, invite, newcomer);
+      ? await requireInvited(tx, user.userId, invite)
+      : await insertInvited(tx, invite, newcomer);
     const profile = await join(tx, invite, { roleId: role.id, workspaceIds }, person);
     await tx
       .updateTable("invite")
@@ -132,74 +133,6 @@ async function judgeInvite(
   return role;
 }
 
-async function requireSameEmail(
-  tx: Tx,
-  userId: string,
-  { email, mailed }: Pick<StoredInvite, "email" | "mailed">,
-) {
-  // Locked, so that nobody joins while they are erased.
-  const user = await tx
-    .selectFrom("user")
-    .selectAll()
-    .where("id", "=", userId)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
-  if (user.deleted_at) throw loginRequired();
-  if (user.email === null) return takeEmail(tx, user, { email, mailed });
-  if (user.email !== email) {
-    throw new DomainError("LOGIN_REQUIRED", "sign in as the user of the invited e-mail address");
-  }
-  // The token came by mail to this very address.
-  if (mailed && !user.email_proven_at) {
-    await tx
-      .updateTable("user")
-      .set({ email_proven_at: sql<Date>`clock_timestamp()` })
-      .where("id", "=", userId)
-      .execute();
-  }
-  return { id: user.id, name: user.name, email };
-}
-
-// Somebody of an outside issuer has no address yet: like a newcomer, they get the one that the invite was sent to, if
-// nobody has it.
-async function takeEmail(
-  tx: Tx,
-  user: { id: string; name: string },
-  { email, mailed }: Pick<StoredInvite, "email" | "mailed">,
-) {
-  const taken = await tx.selectFrom("user").select("id").where("email", "=", email).executeTakeFirst();
-  if (taken) throw loginRequired();
-  await tx
-    .updateTable("user")
-    .set({ email, ...(mailed && { email_proven_at: sql<Date>`clock_timestamp()` }) })
-    .where("id", "=", user.id)
-    .execute();
-  return { id: user.id, name: user.name, email };
-}
-
-async function insertUser(
-  tx: Tx,
-  invite: StoredInvite,
-  newcomer: { name: string; passwordHash: string } | undefined,
-) {
-  if (!newcomer) throw loginRequired();
-  const id = newId("user");
-  const made = await tx
-    .insertInto("user")
-    .values({
-      id,
-      email: invite.email,
-      name: newcomer.name,
-      password_hash: newcomer.passwordHash,
-      // Proven only by a token that was mailed to it.
-      ...(invite.mailed && { email_proven_at: sql<Date>`clock_timestamp()` }),
-    })
-    .onConflict((conflict) => conflict.column("email").doNothing())
-    .executeTakeFirst();
-  if (made.numInsertedOrUpdatedRows === 0n) throw loginRequired();
-  return { id, name: newcomer.name, email: invite.email };
-}
-
 async function join(
   tx: Tx,
   invite: StoredInvite,
@@ -245,11 +178,4 @@ function accepted(invite: StoredInvite, profile: ProfileRef, workspaceIds: strin
 
 function unknownInvite(): DomainError {
   return new DomainError("NOT_FOUND", "invite not found, or its token is wrong");
-}
-
-function loginRequired(): DomainError {
-  return new DomainError(
-    "LOGIN_REQUIRED",
-    "the invited e-mail address has a user: sign in, and accept again",
-  );
 }
