@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { startEmbedded } from "../src/db/embedded.ts";
 import { fill } from "./fill.ts";
-import { runToEnd } from "./processes.ts";
+import { pinOther, runToEnd } from "./processes.ts";
 import { type Stack, startInto } from "./stack.ts";
 
 /** A filled database, and who may ask about everything in it. */
@@ -33,7 +33,9 @@ export async function openBenchDatabase(stack: Stack, keys: number, spares: numb
   const { url, pid } = postgres;
   const platformToken = runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });
   const { accountId, version } = await describe(url);
+  pinOther(pid(), [0, 1]);
   await fill(url, { keys, spares, spareAccountId: accountId });
+  pinOther(pid(), [1]);
   return { url, pid, version, platformToken };
 }
 

@@ -20,23 +20,40 @@ const keysPerAccount = 100;
  */
 export async function fill(url: string, { keys, spares, spareAccountId }: Fill): Promise<void> {
   const accounts = Math.max(1, Math.floor(keys / keysPerAccount));
+  const clients = [await connect(url), await connect(url)];
+  const [client, other] = clients as [pg.Client, pg.Client];
+  try {
+    // Else it would stop for a checkpoint every few seconds.
+    await client.query("alter system set max_wal_size = '8GB'");
+    await client.query("select pg_reload_conf()");
+    await client.query(accountRows(accounts));
+    const half = Math.floor(keys / 2);
+    const account = `'acct_' || pg_temp.ulid('acct', i % ${accounts})`;
+    // In two halves, each on a core of its own.
+    await Promise.all([
+      client.query(keyRows(0, half, account, accounts)),
+      other.query(keyRows(half, keys, account, accounts)),
+    ]);
+    await client.query(keyRows(keys, keys + spares, client.escapeLiteral(spareAccountId), 0));
+    await client.query("vacuum (analyze)");
+    await client.query("alter system reset max_wal_size");
+    await client.query("select pg_reload_conf()");
+    await client.query("checkpoint");
+    await check(client, [0, keys - 1, keys + spares - 1]);
+  } finally {
+    for (const one of clients) await one.end();
+  }
+}
+
+async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, application_name: "bench fill" });
   // Where the run is interrupted, the query says so too.
   client.on("error", () => undefined);
   await client.connect();
-  try {
-    // References hold by construction: checking each would take longer than everything else.
-    await client.query("set session_replication_role = replica; set synchronous_commit = off");
-    await client.query(functions);
-    await client.query(accountRows(accounts));
-    await client.query(keyRows(0, keys, `'acct_' || pg_temp.ulid('acct', i % ${accounts})`, accounts));
-    await client.query(keyRows(keys, keys + spares, client.escapeLiteral(spareAccountId), 0));
-    await client.query("vacuum (analyze)");
-    await client.query("checkpoint");
-    await check(client, [0, keys - 1, keys + spares - 1]);
-  } finally {
-    await client.end();
-  }
+  // References hold by construction: checking each would take longer than everything else.
+  await client.query("set session_replication_role = replica; set synchronous_commit = off");
+  await client.query(functions);
+  return client;
 }
 
 // As in keys.ts, and the check of src/domain/token.ts. `i::text`, since `text || bigint` is not immutable and would keep

@@ -27,7 +27,12 @@ export interface Generator extends AsyncDisposable {
 
 /** Binds this process, and what it starts from now on, to a core. */
 export function pinSelf(core: Core): void {
-  if (pinned) spawnSync("taskset", ["-a", "-c", "-p", String(core), String(process.pid)]);
+  pinOther(process.pid, [core]);
+}
+
+/** Lets a process, and what it starts from now on, run on some cores. */
+export function pinOther(pid: number, cores: Core[]): void {
+  if (pinned) spawnSync("taskset", ["-a", "-c", "-p", cores.join(","), String(pid)]);
 }
 
 /** Starts a server, on a core of its own or on all of them, and waits for the line that it prints once it listens. */
