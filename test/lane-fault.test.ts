@@ -4,7 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { TokenService } from "../gen/latchkey/v1/token_service_pb.ts";
 import type { Db } from "../src/db/connect.ts";
 import type { Database } from "../src/db/schema.ts";
@@ -144,5 +144,39 @@ describe.each([true, false])("with the lane: %s", (lane) => {
     const drained = performance.now();
     expect(await server.refusals()).toEqual([]);
     expect(performance.now() - drained).toBeLessThan(400);
+  });
+
+  test("clients that reset at any moment crash nothing, and each call is logged once", async () => {
+    const uncaught: unknown[] = [];
+    const onUncaught = (error: unknown) => void uncaught.push(error);
+    process.on("uncaughtException", onUncaught);
+    onTestFinished(() => void process.off("uncaughtException", onUncaught));
+    const server = await openLaneServer(app.databaseUrl, lane);
+    const session = connectHttp2(server.url);
+    session.on("error", () => {});
+    await once(session, "connect");
+    const body = Buffer.concat([
+      Buffer.from([0, 0, 0, 0, 2 + stranger.length, 10, stranger.length]),
+      Buffer.from(stranger),
+    ]);
+    const calls = Array.from({ length: 90 }, async (_, n) => {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": path,
+        "content-type": "application/grpc",
+        authorization: `Bearer ${app.platformToken}`,
+      });
+      stream.on("error", () => {});
+      stream.resume();
+      stream.end(body);
+      const moments = [once(stream, "response"), once(stream, "data"), wait(n / 10)];
+      await Promise.race([moments[n % 3], once(stream, "close")]);
+      stream.close(8);
+      if (!stream.closed || !stream.destroyed) await once(stream, "close");
+    });
+    await Promise.all(calls);
+    await expect.poll(() => server.lines.length).toBe(calls.length);
+    expect(uncaught).toEqual([]);
+    session.destroy();
   });
 });
