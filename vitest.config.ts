@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
-// "slow" starts processes, browsers or whole clusters; "fast" is everything else.
+// "processes" starts servers, browsers and databases of its own. "slow" does so too, and minds the time, so that nothing
+// else may run beside it. "fast" is everything else.
+const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
 
 export default defineConfig({
@@ -10,8 +12,29 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "fast", include: ["test/**/*.test.ts"], exclude: slow } },
-      { extends: true, test: { name: "slow", include: slow, testTimeout: 180_000, fileParallelism: false } },
+      {
+        extends: true,
+        test: { name: "fast", include: ["test/**/*.test.ts"], exclude: [...processes, ...slow] },
+      },
+      {
+        extends: true,
+        test: {
+          name: "processes",
+          include: processes,
+          testTimeout: 180_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "slow",
+          include: slow,
+          testTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
   },
 });
