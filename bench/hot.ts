@@ -111,8 +111,8 @@ export const hot: Part = async (stack, options, progress) => {
   return [
     `### Hot: ${whole(tokens)} different tokens, ${inFlight} in flight\n`,
     comparisonTable(rows),
-    `p99 of Connect JSON is ${median(tail).toPrecision(2)} × the bare echo's (to reach: at most 2). Statements on the path of a`,
-    `verification: 0; transactions of any kind meanwhile, beats and last use: ${transactions.toPrecision(2)} per 1,000 verifications.\n`,
+    `p99 of Connect JSON is ${median(tail).toPrecision(2)} × the bare echo's (to reach: at most 2). Meanwhile the database committed`,
+    `${transactions.toPrecision(2)} transactions per 1,000 verifications: beats, and last use, which is written behind them.\n`,
   ].join("\n");
 };
 
