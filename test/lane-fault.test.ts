@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
+import type { ClientHttp2Session } from "node:http2";
 import { setTimeout as wait } from "node:timers/promises";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
@@ -12,6 +12,7 @@ import { newId } from "../src/domain/id.ts";
 import { mintToken } from "../src/domain/token.ts";
 import { useApp } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
+import { openSession } from "./support/hostile.ts";
 import { pathOf } from "./support/http.ts";
 import { openLaneServer } from "./support/lane-server.ts";
 import { connectRaw, shortLimits } from "./support/net.ts";
@@ -35,6 +36,18 @@ function databaseThat(connect: () => Promise<never>): Db {
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   });
+}
+
+/** Begins a call over gRPC; its body is yet to come. */
+function openCall(session: ClientHttp2Session, bearer: string) {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": path,
+    "content-type": "application/grpc",
+    authorization: `Bearer ${bearer}`,
+  });
+  stream.on("error", () => {});
+  return stream;
 }
 
 function transports(baseUrl: string): Record<string, Transport> {
@@ -87,15 +100,8 @@ describe.each([true, false])("with the lane: %s", (lane) => {
     const head = `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nauthorization: Bearer ${app.platformToken}\r\n`;
     const raw = await connectRaw(server.port, `${head}content-length: 100\r\n\r\n{`);
     expect(await raw.closed).toMatch(/^(HTTP\/1.1 408|$)/);
-    const session = connectHttp2(server.url);
-    session.on("error", () => {});
-    const stream = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      authorization: `Bearer ${app.platformToken}`,
-    });
-    stream.on("error", () => {});
+    const session = openSession(server.url);
+    const stream = openCall(session, app.platformToken);
     stream.write(Buffer.from([0, 0, 0]));
     await once(stream, "close");
     expect(stream.rstCode).toBe(8);
@@ -124,15 +130,8 @@ describe.each([true, false])("with the lane: %s", (lane) => {
       expect(line).toMatchObject({ method: path.slice(1), code: "canceled" });
       expect(more).toEqual([]);
     }
-    const session = connectHttp2(server.url);
-    session.on("error", () => {});
-    const stream = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      authorization: `Bearer ${stranger}`,
-    });
-    stream.on("error", () => {});
+    const session = openSession(server.url);
+    const stream = openCall(session, stranger);
     stream.end(Buffer.alloc(5));
     await expect.poll(() => waiting.length).toBe(1);
     stream.close(8);
@@ -152,21 +151,14 @@ describe.each([true, false])("with the lane: %s", (lane) => {
     process.on("uncaughtException", onUncaught);
     onTestFinished(() => void process.off("uncaughtException", onUncaught));
     const server = await openLaneServer(app.databaseUrl, lane);
-    const session = connectHttp2(server.url);
-    session.on("error", () => {});
+    const session = openSession(server.url);
     await once(session, "connect");
     const body = Buffer.concat([
       Buffer.from([0, 0, 0, 0, 2 + stranger.length, 10, stranger.length]),
       Buffer.from(stranger),
     ]);
     const calls = Array.from({ length: 90 }, async (_, n) => {
-      const stream = session.request({
-        ":method": "POST",
-        ":path": path,
-        "content-type": "application/grpc",
-        authorization: `Bearer ${app.platformToken}`,
-      });
-      stream.on("error", () => {});
+      const stream = openCall(session, app.platformToken);
       stream.resume();
       stream.end(body);
       const moments = [once(stream, "response"), once(stream, "data"), wait(n / 10)];

@@ -179,8 +179,13 @@ test("half of a few dozen that wait are looked up while those before them are an
   await turn();
   const waiting = Array.from({ length: 40 }, (_, index) => fetch(`un${index}`));
   await turn();
-  const asked = first.then(() => sent.length);
+  let answered = false;
+  const asked = first.then(() => {
+    answered = true;
+    return sent.length;
+  });
   await sent[0]?.answer();
+  expect({ answered, sent: sent.length }).toEqual({ answered: false, sent: 2 });
   expect(await asked).toBe(2);
   expect(sent[1]?.ids).toHaveLength(20);
   for (let at = 1; at < sent.length; at++) await sent[at]?.answer();
