@@ -1,5 +1,5 @@
 import cluster from "node:cluster";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import { openDatabase } from "./database.ts";
 import { bootstrap, rotatePlatformToken } from "./domain/bootstrap.ts";
 import { mintToken } from "./domain/token.ts";

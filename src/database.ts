@@ -1,4 +1,4 @@
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import { connect, type Db, type PoolStats } from "./db/connect.ts";
 import { startEmbedded } from "./db/embedded.ts";
 import { explainOpening } from "./db/errors.ts";

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
 import { bootstrapCommand, migrateCommand, serveCommand } from "./commands.ts";
-import { ConfigError, readConfig } from "./config.ts";
+import { ConfigError, readConfig } from "./config/config.ts";
 import { createLog, scrub } from "./log.ts";
 import { exitOnSignal } from "./signals.ts";
 

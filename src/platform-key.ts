@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import type { Db } from "./db/connect.ts";
 import type { Mint } from "./domain/api-key-create.ts";
 import { bootstrap, hasPlatform } from "./domain/bootstrap.ts";

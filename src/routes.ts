@@ -13,7 +13,7 @@ import { TokenService } from "../gen/latchkey/v1/token_service_pb.ts";
 import { WorkspaceAdminService } from "../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
 import type { Background } from "./background.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import type { Db } from "./db/connect.ts";
 import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";

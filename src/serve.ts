@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import type { OpenDatabase } from "./database.ts";
 import { watchDatabase } from "./database-health.ts";
 import { createPasswords } from "./domain/password.ts";

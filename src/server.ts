@@ -2,7 +2,7 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
 import { createBackground } from "./background.ts";
 import { createCalls } from "./calls.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import { type Db, followChanges } from "./db/connect.ts";
 import { isUnavailable } from "./db/errors.ts";
 import { purgeOneAccount } from "./domain/account-delete.ts";

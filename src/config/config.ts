@@ -1,10 +1,23 @@
-import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
-import { availableParallelism } from "node:os";
-import { createSecureContext } from "node:tls";
-import { createVocabulary, type Vocabulary } from "./domain/permission-vocabulary.ts";
+import { createVocabulary, type Vocabulary } from "../domain/permission-vocabulary.ts";
+import type { OidcIssuer } from "../verify/oidc.ts";
 import { parseOidcSetting } from "./oidc-setting.ts";
-import type { OidcIssuer } from "./verify/oidc.ts";
+import {
+  day,
+  isPair,
+  matching,
+  parseCount,
+  parseDatabaseUrl,
+  parseDuration,
+  parseNetworks,
+  parseOrigins,
+  parsePort,
+  parseSmtpUrl,
+  parseStaleness,
+  parseWorkers,
+  readFile,
+  splitList,
+} from "./parse.ts";
+import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
 export interface Config {
@@ -45,28 +58,13 @@ export interface Config {
 /** What is wrong with the environment: every wrong setting, a line each. */
 export class ConfigError extends Error {}
 
-type Env = Record<string, string | undefined>;
-
-const maxWorkers = 64;
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 // Settings of the whole design that this version does not have: refused, because ignoring them would be a lie.
 const notYet = ["LATCHKEY_REDIS_URL", "LATCHKEY_USAGE_RETENTION"];
-const day = 24 * 60 * 60 * 1000;
 
 /** Reads the settings once. Throws one `ConfigError` that names every wrong value and every unknown name. */
 export function readConfig(env: Env): Config {
-  const problems: string[] = [];
-  const known = new Set<string>(notYet);
-
-  function read<T>(name: string, fallback: T, parse: (text: string) => T | undefined, expected: string): T {
-    known.add(name);
-    const text = env[name];
-    if (text === undefined || text === "") return fallback;
-    const value = parse(text);
-    if (value === undefined) problems.push(`${name}: expected ${expected}`);
-    return value ?? fallback;
-  }
-
+  const { read, problems, checkNames } = createReader(env);
   const cert = read("LATCHKEY_TLS_CERT", undefined, readFile, "the path of a readable PEM file");
   const key = read("LATCHKEY_TLS_KEY", undefined, readFile, "the path of a readable PEM file");
   const config: Config = {
@@ -147,91 +145,7 @@ export function readConfig(env: Env): Config {
   if (config.tls && !isPair(config.tls)) {
     problems.push("LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY: expected a certificate and its own key, in PEM");
   }
-  for (const name of Object.keys(env).filter((one) => one.startsWith("LATCHKEY_") && env[one] !== "")) {
-    if (!known.has(name)) problems.push(`${name}: unknown setting`);
-    else if (notYet.includes(name)) problems.push(`${name}: not supported by this version`);
-  }
+  checkNames(notYet);
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;
-}
-
-function parsePort(text: string): number | undefined {
-  const port = Number(text);
-  return /^\d{1,5}$/.test(text) && port <= 65_535 ? port : undefined;
-}
-
-function parseCount(text: string): number | undefined {
-  return /^[1-9]\d{0,8}$/.test(text) && Number(text) <= 100_000_000 ? Number(text) : undefined;
-}
-
-function parseDatabaseUrl(text: string): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.protocol === "postgres:" || url?.protocol === "postgresql:" ? text : undefined;
-}
-
-function parseSmtpUrl(text: string): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.protocol === "smtp:" || url?.protocol === "smtps:" ? text : undefined;
-}
-
-function parseOrigins(text: string): string[] | undefined {
-  const origins = splitList(text);
-  return origins.every(
-    (origin) => origin === "*" || (URL.canParse(origin) && new URL(origin).origin === origin),
-  )
-    ? origins
-    : undefined;
-}
-
-function parseNetworks(text: string): string[] | undefined {
-  const networks = splitList(text);
-  return networks.every(isNetwork) ? networks : undefined;
-}
-
-function isNetwork(text: string): boolean {
-  const [address = "", bits, ...more] = text.split("/");
-  const family = isIP(address);
-  if (family === 0 || more.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-}
-
-function parseWorkers(text: string): number | undefined {
-  if (text === "auto") return Math.min(availableParallelism(), maxWorkers);
-  return /^[1-9]\d?$/.test(text) && Number(text) <= maxWorkers ? Number(text) : undefined;
-}
-
-function parseStaleness(text: string): number | undefined {
-  const [, seconds] = /^(\d{1,2})s?$/.exec(text) ?? [];
-  return seconds === undefined || Number(seconds) > 60 ? undefined : Number(seconds) * 1000;
-}
-
-function parseDuration(text: string): number | undefined {
-  const [, count, unit] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? [];
-  const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: day };
-  return count === undefined || unit === undefined ? undefined : Number(count) * (units[unit] ?? 0);
-}
-
-function readFile(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function isPair(tls: { cert: Buffer; key: Buffer }): boolean {
-  try {
-    createSecureContext(tls);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function matching(pattern: RegExp): (text: string) => string | undefined {
-  return (text) => (pattern.test(text) ? text : undefined);
-}
-
-function splitList(text: string): string[] {
-  return text.split(",").map((part) => part.trim());
 }

@@ -1,0 +1,38 @@
+/** Environment variables. */
+export type Env = Record<string, string | undefined>;
+
+/**
+ * Reads one setting: the parsed value, or the fallback if the setting is unset or wrong. `parse` returns undefined for a
+ * wrong value; `expected` completes the sentence "NAME: expected …".
+ */
+export type Read = <T>(
+  name: string,
+  fallback: T,
+  parse: (text: string) => T | undefined,
+  expected: string,
+) => T;
+
+/** Collects every wrong setting, so that one error can name all of them. */
+export function createReader(env: Env) {
+  const problems: string[] = [];
+  const known = new Set<string>();
+
+  const read: Read = (name, fallback, parse, expected) => {
+    known.add(name);
+    const text = env[name];
+    if (text === undefined || text === "") return fallback;
+    const value = parse(text);
+    if (value === undefined) problems.push(`${name}: expected ${expected}`);
+    return value ?? fallback;
+  };
+
+  /** Reports each `LATCHKEY_` name that no setting has, and each name in `notYet`, which this version lacks. */
+  function checkNames(notYet: readonly string[]): void {
+    for (const name of Object.keys(env).filter((one) => one.startsWith("LATCHKEY_") && env[one] !== "")) {
+      if (notYet.includes(name)) problems.push(`${name}: not supported by this version`);
+      else if (!known.has(name)) problems.push(`${name}: unknown setting`);
+    }
+  }
+
+  return { read, problems, checkNames };
+}
