@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { ContextValues } from "@connectrpc/connect";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import { addressKey } from "./net/address-key.ts";
 import type { ClientAddress } from "./net/client-address.ts";
 import type { HandlerOf, Request, Response } from "./net/exchange.ts";
 import { type CallRecord, withRecord } from "./rpc/context.ts";
@@ -42,9 +43,11 @@ export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAdd
     observe: (handler) => (request, response) => {
       const named = request.headers["x-request-id"];
       const requestId = typeof named === "string" && harmlessId.test(named) ? named : randomUUID();
+      const address = clientAddress(request);
       const record: CallRecord = {
         requestId,
-        clientAddress: clientAddress(request),
+        clientAddress: address,
+        addressKey: addressKey(address),
         bearer: { type: "nobody" },
       };
       (request as Observed)[recordKey] = record;

@@ -22,7 +22,7 @@ export interface BootstrapOptions {
   onMinted(tokens: PlatformTokens): void;
 }
 
-const call = { method: "bootstrap", requestId: "bootstrap", clientAddress: "local" };
+const call = { method: "bootstrap", requestId: "bootstrap", clientAddress: "local", addressKey: "local" };
 
 /** Whether there is a platform account. */
 export async function hasPlatform(db: Db): Promise<boolean> {

@@ -9,6 +9,8 @@ export interface Call {
   method: string;
   requestId: string;
   clientAddress: string;
+  /** By what limits count the client's address: see `net/address-key.ts`. */
+  addressKey: string;
   /** How long the caller will wait for the answer, from now, in milliseconds. Unset: as long as it takes. */
   timeLeftMs?(): number | undefined;
 }

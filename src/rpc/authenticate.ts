@@ -38,7 +38,7 @@ export async function authenticate(deps: AuthenticateDeps, context: Arrival, cal
   const accountId = context.requestHeader.get(accountHeader) ?? "";
   const inquiry: Inquiry = {
     token,
-    caller: call.clientAddress,
+    caller: call.addressKey,
     fresh: false,
     accountId: rule.case === "user" ? "" : accountId,
     workspaceId: "",

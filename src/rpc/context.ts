@@ -19,6 +19,8 @@ export type Bearer =
 export interface CallRecord {
   requestId: string;
   clientAddress: string;
+  /** By what limits count the client's address. */
+  addressKey: string;
   /** Set once the call reached a method. */
   method?: string;
   bearer: Bearer;
@@ -57,15 +59,20 @@ export function withRecord(record: CallRecord): ContextValues {
 export function recordOf(values: ContextValues): CallRecord {
   const known = values.get(recordKey);
   if (known) return known;
-  const record: CallRecord = { requestId: "in-memory", clientAddress: "", bearer: { type: "nobody" } };
+  const record: CallRecord = {
+    requestId: "in-memory",
+    clientAddress: "",
+    addressKey: "",
+    bearer: { type: "nobody" },
+  };
   values.set(recordKey, record);
   return record;
 }
 
 /** What an audit event says of this call, and how long its caller waits. */
 export function callOf({ values, timeoutMs }: Pick<HandlerContext, "values" | "timeoutMs">): Call {
-  const { requestId, clientAddress, method = "" } = recordOf(values);
-  return { requestId, clientAddress, method, timeLeftMs: timeoutMs };
+  const { requestId, clientAddress, addressKey, method = "" } = recordOf(values);
+  return { requestId, clientAddress, addressKey, method, timeLeftMs: timeoutMs };
 }
 
 /** The principal that makes this call. */

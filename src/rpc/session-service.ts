@@ -50,7 +50,7 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
     async logIn(request, context) {
       const call = callOf(context);
       const keys: [PublicLimit, string][] = [
-        [deps.guessesPerAddress, call.clientAddress],
+        [deps.guessesPerAddress, call.addressKey],
         [deps.guessesPerEmail, normaliseEmail(request.email)],
       ];
       const { token, accounts } = await guess(keys, () => logIn(db, call, deps, request));
@@ -85,16 +85,14 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
     },
     async requestPasswordReset({ email }, context) {
       const call = callOf(context);
-      await deps.mailsPerAddress.spend(call.clientAddress);
+      await deps.mailsPerAddress.spend(call.addressKey);
       await deps.mailsPerEmail.spend(normaliseEmail(email));
       deps.background(() => requestPasswordReset(db, call, deps, email));
       return {};
     },
     async resetPassword(request, context) {
       const call = callOf(context);
-      await guess([[deps.guessesPerAddress, call.clientAddress]], () =>
-        resetPassword(db, call, deps, request),
-      );
+      await guess([[deps.guessesPerAddress, call.addressKey]], () => resetPassword(db, call, deps, request));
       return {};
     },
     async changeEmail(request, context) {
@@ -105,7 +103,7 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
     },
     async proveEmail({ token }, context) {
       const call = callOf(context);
-      await guess([[deps.guessesPerAddress, call.clientAddress]], () => proveEmail(db, call, deps, token));
+      await guess([[deps.guessesPerAddress, call.addressKey]], () => proveEmail(db, call, deps, token));
       return {};
     },
     async deleteUser({ password }, context) {

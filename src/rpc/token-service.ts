@@ -45,7 +45,7 @@ export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenS
     ...verification(deps),
     async revokeToken({ token }, context) {
       const call = callOf(context);
-      await deps.revocations.spend(call.clientAddress);
+      await deps.revocations.spend(call.addressKey);
       const outside = await deps.oidc.verify(token);
       if (outside) throw endsByItself(outside.endsAt);
       await revokeToken(db, call, deps.tokenPrefix, token);

@@ -8,7 +8,7 @@ import type { OidcVerifier, OutsideToken } from "./oidc.ts";
 /** A token and what is asked of it. */
 export interface Inquiry extends Question {
   token: string;
-  /** Who asks: the database is shared fairly between them. A profile, or an address before anybody is known. */
+  /** Who asks: the database is shared fairly between them. A profile, or the key of an address before anybody is known. */
   caller: string;
   /** Answered by a statement that is sent after the inquiry was made. */
   fresh: boolean;
