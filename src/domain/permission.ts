@@ -1,59 +1,32 @@
 import type { Violation } from "./error.ts";
+import {
+  expected,
+  implies,
+  parsePermission,
+  rankByWildcard,
+  rankedVerbs,
+  rankOf,
+  splitPermission,
+} from "./permission-grammar.ts";
+import { indexOf, intersection, storedForm } from "./permission-index.ts";
+import { atOnce, type Slices } from "./slices.ts";
 
-// `read` ⊂ `write` ⊂ `manage`. Other verbs imply nothing.
-const ranks: Record<string, number> = { read: 1, write: 2, manage: 3 };
-const shortNames: Record<string, string> = {
-  read: "*:read",
-  write: "*:write",
-  admin: "*",
-  webhook: "webhooks:manage",
-};
+export { expected, implies, ownResources, parsePermission } from "./permission-grammar.ts";
 
-/** Latchkey's own resources: `*:write` and `*:manage` do not reach them, so that a leaked key mints no successor. */
-export const ownResources = [
-  "account",
-  "accounts",
-  "api_keys",
-  "audit",
-  "invites",
-  "profiles",
-  "roles",
-  "service_accounts",
-  "teams",
-  "tokens",
-  "usage",
-  "workspaces",
-];
-const own = new Set(ownResources);
-const name = /^[a-z][a-z0-9_]{0,62}$/;
-
-/** The canonical form of a permission (`*`, `resource:verb`, `resource:*`, `*:verb`), or undefined if it is none. */
-export function parsePermission(text: string): string | undefined {
-  const permission = Object.hasOwn(shortNames, text) ? shortNames[text] : text;
-  if (permission === undefined || permission === "*") return permission;
-  const [resource = "", verb = "", ...more] = permission.split(":");
-  if (more.length > 0) return undefined;
-  const resourceFits = resource === "*" ? isRanked(verb) : name.test(resource) && !isRanked(resource);
-  const verbFits = verb === "*" ? resource !== "*" : name.test(verb);
-  return resourceFits && verbFits ? permission : undefined;
+/** A set of permissions, built once: whether it includes a permission costs the same however many it has. */
+export interface PermissionSet {
+  /** The set in its stored form: canonical, without what others imply, sorted. */
+  readonly permissions: readonly string[];
+  /** The same, to look up. Left out where the list is short: then looking through it is as quick, and takes no room. */
+  readonly entries?: ReadonlySet<string>;
 }
 
-/** Whether holding one permission means holding another. Both in canonical form. */
-export function implies(held: string, wanted: string): boolean {
-  if (held === "*" || held === wanted) return true;
-  if (wanted === "*") return false;
-  const [heldResource = "", heldVerb = ""] = held.split(":");
-  const [resource = "", verb = ""] = wanted.split(":");
-  if (heldResource === "*") {
-    if (!atLeast(heldVerb, verb)) return false;
-    return !own.has(resource) || verb === "read";
-  }
-  return heldResource === resource && (heldVerb === "*" || atLeast(heldVerb, verb));
-}
+const shortLength = 16;
 
-/** Whether a set of permissions includes this one. */
-export function holds(held: readonly string[], wanted: string): boolean {
-  return held.some((permission) => implies(permission, wanted));
+/** Whether a set of permissions includes this one: at once for a `PermissionSet`, else by looking through the list. */
+export function holds(held: PermissionSet | readonly string[], wanted: string): boolean {
+  if (!("permissions" in held)) return held.some((permission) => implies(permission, wanted));
+  return held.entries ? includes(held.entries, wanted) : holds(held.permissions, wanted);
 }
 
 /** The set in its stored form: canonical, without what others imply, sorted. Violations name what is no permission. */
@@ -62,46 +35,47 @@ export function normalisePermissions(
   field: string,
 ): { permissions: string[]; violations: Violation[] } {
   const violations: Violation[] = [];
-  const parsed = new Set<string>();
   for (const [index, text] of permissions.entries()) {
-    const permission = parsePermission(text);
-    if (permission === undefined) violations.push({ field: `${field}[${index}]`, description: expected });
-    else parsed.add(permission);
+    if (parsePermission(text) === undefined) {
+      violations.push({ field: `${field}[${index}]`, description: expected });
+    }
   }
-  const all = [...parsed];
-  const kept = all.filter((one) => !all.some((other) => other !== one && implies(other, one)));
-  return { permissions: kept.sort(), violations };
+  return { permissions: atOnce(storedForm(atOnce(indexOf(permissions)))), violations };
 }
 
 /** What both sets allow, in stored form: an own list narrows what its owner may do, and never adds to it. */
 export function narrow(own: readonly string[], owner: readonly string[]): string[] {
-  const both = own.flatMap((a) => owner.flatMap((b) => meet(a, b)));
-  return normalisePermissions(both, "").permissions;
+  return [...atOnce(effectiveSet(own, owner)).permissions];
 }
 
-// What two permissions have in common: one of them, or where each is wider in its own way, the crossing.
-function meet(a: string, b: string): string[] {
-  if (implies(a, b)) return [b];
-  if (implies(b, a)) return [a];
-  const [resourceA = "", verbA = ""] = a.split(":");
-  const [resourceB = "", verbB = ""] = b.split(":");
-  if (resourceA !== resourceB && resourceA !== "*" && resourceB !== "*") return [];
-  const resource = resourceA === "*" ? resourceB : resourceA;
-  return ["read", "write", "manage", verbA, verbB]
-    .map((verb) => `${resource}:${verb}`)
-    .filter((one) => parsePermission(one) === one && implies(a, one) && implies(b, one));
+/** The set of a list. What is no permission gives none. */
+export function permissionSet(permissions: readonly string[]): PermissionSet {
+  return atOnce(effectiveSet(permissions, null));
 }
 
-/** What a permission must look like, for messages. */
-export const expected =
-  "expected a permission: `resource:verb`, `resource:*`, `*:read`, `*:write`, `*:manage`, `*`, or one of `read`, `write`, `admin`, `webhook`";
-
-function isRanked(verb: string): boolean {
-  return Object.hasOwn(ranks, verb);
+/**
+ * The set of a list, narrowed by what an owner may do; null: by nothing. The work grows with the length of both lists
+ * together, and so does the set: it never has more permissions than they have.
+ */
+export function* effectiveSet(
+  permissions: readonly string[],
+  owner: readonly string[] | null,
+): Slices<PermissionSet> {
+  const own = yield* indexOf(permissions);
+  const index = owner === null ? own : yield* intersection(own, yield* indexOf(owner));
+  const stored = yield* storedForm(index);
+  return { permissions: stored, ...(stored.length > shortLength && { entries: new Set(stored) }) };
 }
 
-function atLeast(held: string, wanted: string): boolean {
-  const rank = isRanked(held) ? ranks[held] : undefined;
-  const needed = isRanked(wanted) ? ranks[wanted] : undefined;
-  return held === wanted || (rank !== undefined && needed !== undefined && rank >= needed);
+// Looks up each of the few permissions that imply the wanted one.
+function includes(entries: ReadonlySet<string>, wanted: string): boolean {
+  if (entries.has(wanted) || entries.has("*")) return true;
+  const [resource, verb] = splitPermission(wanted);
+  if (resource !== "*" && entries.has(`${resource}:*`)) return true;
+  const needed = rankOf(verb);
+  if (needed === 0) return false;
+  const reached = rankByWildcard(needed, resource) === needed;
+  return rankedVerbs
+    .slice(needed - 1)
+    .some((one) => entries.has(`${resource}:${one}`) || (reached && entries.has(`*:${one}`)));
 }
