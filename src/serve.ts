@@ -8,6 +8,7 @@ import { createMailer } from "./mail.ts";
 import type { Metrics } from "./metrics.ts";
 import { defaultLimits } from "./net/limits.ts";
 import { openPort } from "./net/port.ts";
+import { createEstimator } from "./password-estimator.ts";
 import { createApp } from "./server.ts";
 import { nextSignal } from "./signals.ts";
 
@@ -26,7 +27,10 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
   const { db, lookups, listenUrl } = database;
   const shutdown = new AbortController();
   const limits = defaultLimits;
-  const passwords = await createPasswords();
+  const estimator = createEstimator({
+    onFailure: (error) => log.error({ error: error.message }, "passwords cannot be evaluated for a moment"),
+  });
+  const passwords = await createPasswords(estimator, config.passwordThreads);
   const mailer = createMailer(config.smtpUrl, config.mailFrom, config.dataDir, log);
   const app = createApp({
     db,
@@ -71,4 +75,5 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
   shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
   await port.drain();
   await app.close();
+  await estimator.close();
 }

@@ -12,9 +12,9 @@ function problemsOf(env: Record<string, string>): string[] {
 }
 
 test("nothing set is the documented default", () => {
-  const { dataDir, host, port, tokenPrefix, signup, sessionIdleMs, sessionLifetimeMs, ...rest } = readConfig(
-    {},
-  );
+  const { passwordThreads, ...config } = readConfig({});
+  expect(passwordThreads).toEqual({ make: 1, check: expect.any(Number) });
+  const { dataDir, host, port, tokenPrefix, signup, sessionIdleMs, sessionLifetimeMs, ...rest } = config;
   expect({ dataDir, host, port, tokenPrefix, signup }).toEqual({
     dataDir: ".latchkey",
     host: "127.0.0.1",
@@ -98,6 +98,15 @@ test("staleness is at most a minute, and workers are counted or as many as cores
   for (const wrong of ["0", "65", "many"]) {
     expect(problemsOf({ LATCHKEY_WORKERS: wrong })).toEqual([
       "LATCHKEY_WORKERS: expected a number, 1 to 64, or auto",
+    ]);
+  }
+});
+
+test("node's pool of threads is at least 3, of which passwords leave one", () => {
+  expect(readConfig({ UV_THREADPOOL_SIZE: "3" }).passwordThreads).toEqual({ make: 1, check: 1 });
+  for (const wrong of ["2", "0", "1025", "many"]) {
+    expect(problemsOf({ UV_THREADPOOL_SIZE: wrong })).toEqual([
+      "UV_THREADPOOL_SIZE: expected a number, 3 to 1024",
     ]);
   }
 });

@@ -61,8 +61,7 @@ const layers: Record<string, Layer> = {
   },
   domain: {
     ours: ["domain", "db"],
-    packages:
-      /^(kysely|node:(crypto|util|zlib)|ulid|p-limit|@node-rs\/argon2|@zxcvbn-ts\/.*|fastest-levenshtein)$/,
+    packages: /^(kysely|node:(crypto|util|zlib)|ulid|@node-rs\/argon2|@zxcvbn-ts\/.*|fastest-levenshtein)$/,
   },
   verify: {
     ours: ["verify", "db", "domain"],

@@ -140,6 +140,14 @@ describe("ResetPassword", () => {
     await owner.profiles.whoAmI({});
   });
 
+  test("judges no password for a token that cannot be used", async () => {
+    const { email } = await app.newAccount();
+    const token = await requested(email);
+    await reset(token);
+    expect(await refusal(reset("garbage", "password123"))).toMatchObject(unknown);
+    expect(await refusal(reset(token, "password123"))).toMatchObject(used);
+  });
+
   test("refuses a weak password and leaves the token as it was", async () => {
     const { email } = await app.newAccount();
     const token = await requested(email);

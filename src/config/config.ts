@@ -1,3 +1,4 @@
+import type { PasswordThreads } from "../domain/password.ts";
 import { createVocabulary, type Vocabulary } from "../domain/permission-vocabulary.ts";
 import type { OidcIssuer } from "../verify/oidc.ts";
 import { parseOidcSetting } from "./oidc-setting.ts";
@@ -17,6 +18,7 @@ import {
   readFile,
   splitList,
 } from "./parse.ts";
+import { readPasswordThreads } from "./password-threads.ts";
 import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
@@ -48,6 +50,8 @@ export interface Config {
   /** Unset: mail is kept in files. */
   smtpUrl: string | undefined;
   mailFrom: string;
+  /** Threads of node's pool that hash passwords. */
+  passwordThreads: PasswordThreads;
   sessionIdleMs: number;
   sessionLifetimeMs: number;
   logLevel: string;
@@ -67,6 +71,7 @@ export function readConfig(env: Env): Config {
   const { read, problems, checkNames } = createReader(env);
   const cert = read("LATCHKEY_TLS_CERT", undefined, readFile, "the path of a readable PEM file");
   const key = read("LATCHKEY_TLS_KEY", undefined, readFile, "the path of a readable PEM file");
+  const workers = read("LATCHKEY_WORKERS", 1, parseWorkers, "a number, 1 to 64, or auto");
   const config: Config = {
     host: read("LATCHKEY_HOST", "127.0.0.1", (text) => text, ""),
     port: read("LATCHKEY_PORT", 8080, parsePort, "a port, 0 to 65535"),
@@ -74,7 +79,7 @@ export function readConfig(env: Env): Config {
     listenUrl: read("LATCHKEY_DATABASE_LISTEN_URL", undefined, parseDatabaseUrl, "a postgres:// URL"),
     cacheEntries: read("LATCHKEY_CACHE_ENTRIES", 100_000, parseCount, "a number, 1 to 100000000"),
     maxStalenessMs: read("LATCHKEY_MAX_STALENESS", 0, parseStaleness, "seconds, 0 to 60"),
-    workers: read("LATCHKEY_WORKERS", 1, parseWorkers, "a number, 1 to 64, or auto"),
+    workers,
     dataDir: read("LATCHKEY_DATA_DIR", ".latchkey", (text) => text, ""),
     tokenPrefix: read(
       "LATCHKEY_TOKEN_PREFIX",
@@ -124,6 +129,7 @@ export function readConfig(env: Env): Config {
       matching(/^[^\s<>]+@[^\s<>]+$/),
       "an e-mail address",
     ),
+    passwordThreads: readPasswordThreads(read, workers),
     sessionIdleMs: read("LATCHKEY_SESSION_IDLE", 7 * day, parseDuration, "a duration such as 30m, 12h or 7d"),
     sessionLifetimeMs: read(
       "LATCHKEY_SESSION_LIFETIME",

@@ -9,7 +9,6 @@ import { alreadyUsed, type Invite } from "./invite.ts";
 import { insertInvited, loginRequired, requireInvited } from "./invite-person.ts";
 import { mutateAs } from "./mutation.ts";
 import { requireSpeaksFor } from "./outside-user.ts";
-import { checkPassword } from "./password-strength.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
 import { assertStillHeld, rightsOfProfile } from "./rights.ts";
 import { roleHandover } from "./role-reference.ts";
@@ -49,7 +48,7 @@ export async function acceptInvite(
   if (parsed?.kind !== "inv" || parsed.id !== input.id) throw unknownInvite();
   const hash = hashToken(input.token);
   await refuseUnknown(db, input.id, hash, user);
-  const newcomer = user ? undefined : await makeNewcomer(deps, input);
+  const newcomer = user ? undefined : await makeNewcomer(call, deps, input);
   return mutateAs(db, call, async (tx) => {
     const invite = await lockInvite(tx, input.id, hash);
     // A workspace that was archived since is not given.
@@ -80,11 +79,11 @@ async function refuseUnknown(db: Db, id: string, hash: Buffer, user: UserCaller 
   if (known) throw loginRequired();
 }
 
-async function makeNewcomer(deps: SessionDeps, input: Acceptance) {
+async function makeNewcomer(call: Call, deps: SessionDeps, input: Acceptance) {
   const name = requireName(input.name, "name");
   if (input.password === "") throw invalidField("password", "expected 10 to 128 characters");
-  checkPassword(input.password, "password", [name]);
-  return { name, passwordHash: await deps.passwords.hash(input.password) };
+  const wanted = { password: input.password, field: "password", personal: [name] };
+  return { name, passwordHash: await deps.passwords.make(call, wanted) };
 }
 
 async function lockInvite(tx: Tx, id: string, hash: Buffer) {

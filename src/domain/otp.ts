@@ -79,25 +79,45 @@ export async function useOtp(
   token: string,
   purpose: OtpPurpose,
 ): Promise<{ userId: string; email: string }> {
+  const { id, user_id, email } = requireUsable(
+    await selectOtp(tx, deps, token, purpose).forUpdate().executeTakeFirst(),
+  );
+  await tx.updateTable("otp").set({ used_at: sql<Date>`clock_timestamp()` }).where("id", "=", id).execute();
+  return { userId: user_id, email };
+}
+
+/** Refuses a mailed token that cannot be used, without using it. */
+export async function requireOtp(
+  db: Db,
+  deps: Pick<OtpDeps, "tokenPrefix">,
+  token: string,
+  purpose: OtpPurpose,
+): Promise<{ email: string }> {
+  return requireUsable(await selectOtp(db, deps, token, purpose).executeTakeFirst());
+}
+
+function selectOtp(db: Db, deps: Pick<OtpDeps, "tokenPrefix">, token: string, purpose: OtpPurpose) {
   const parsed = parseToken(deps.tokenPrefix, token);
   if (parsed?.kind !== "otp") throw unknownToken();
-  const otp = await tx
+  return db
     .selectFrom("otp")
-    .select(["user_id", "email", "used_at", sql<boolean>`expires_at <= clock_timestamp()`.as("expired")])
+    .select([
+      "id",
+      "user_id",
+      "email",
+      "used_at",
+      sql<boolean>`expires_at <= clock_timestamp()`.as("expired"),
+    ])
     .where("id", "=", parsed.id)
     .where("hash", "=", hashToken(token))
-    .where("purpose", "=", purpose)
-    .forUpdate()
-    .executeTakeFirst();
+    .where("purpose", "=", purpose);
+}
+
+function requireUsable<T extends { used_at: Date | null; expired: boolean }>(otp: T | undefined): T {
   if (!otp) throw unknownToken();
   if (otp.used_at) throw alreadyUsed("the token was used");
   if (otp.expired) throw alreadyUsed("the token has expired: ask for another one");
-  await tx
-    .updateTable("otp")
-    .set({ used_at: sql<Date>`clock_timestamp()` })
-    .where("id", "=", parsed.id)
-    .execute();
-  return { userId: otp.user_id, email: otp.email };
+  return otp;
 }
 
 function unknownToken(): DomainError {

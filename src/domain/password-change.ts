@@ -2,9 +2,8 @@ import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import { DomainError } from "./error.ts";
 import { mutateAs } from "./mutation.ts";
-import { endOtps, mailOtp, type OtpDeps, useOtp } from "./otp.ts";
+import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
 import type { Passwords } from "./password.ts";
-import { checkPassword } from "./password-strength.ts";
 import type { Call, UserCaller } from "./principal.ts";
 import { inEveryAccount } from "./session.ts";
 import { endSessions } from "./session-list.ts";
@@ -18,8 +17,11 @@ export async function changePassword(
   input: { oldPassword: string; newPassword: string },
 ): Promise<void> {
   const stored = await requirePassword(db, user, passwords, input.oldPassword);
-  checkPassword(input.newPassword, "new_password", [stored.name, stored.email ?? ""]);
-  const hash = await passwords.hash(input.newPassword);
+  const hash = await passwords.make(user.call, {
+    password: input.newPassword,
+    field: "new_password",
+    personal: [stored.name, stored.email ?? ""],
+  });
   await mutateAs(db, user.call, async (tx) => {
     // Whoever changed it in the meantime knew the old one too: only one of them wins.
     const changed = await tx
@@ -51,8 +53,10 @@ export async function resetPassword(
   deps: OtpDeps & { passwords: Passwords },
   input: { token: string; password: string },
 ): Promise<void> {
-  checkPassword(input.password, "password", []);
-  const hash = await deps.passwords.hash(input.password);
+  // Hashing a password is dear: only for who holds a token that can still be used.
+  const known = await requireOtp(db, deps, input.token, "reset_password");
+  const wanted = { password: input.password, field: "password", personal: [known.email] };
+  const hash = await deps.passwords.make(call, wanted);
   await mutateAs(db, call, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, input.token, "reset_password");
     await tx
@@ -78,7 +82,7 @@ export async function requirePassword(db: Db, user: UserCaller, passwords: Passw
     .select(["name", "email", "password_hash"])
     .where("id", "=", user.userId)
     .executeTakeFirstOrThrow();
-  const right = await passwords.check(stored.password_hash ?? undefined, password);
+  const right = await passwords.check(user.call, stored.password_hash ?? undefined, password);
   if (!right) throw wrongPassword();
   return stored;
 }

@@ -1,17 +1,24 @@
-import { type TranslationKeys, ZxcvbnFactory } from "@zxcvbn-ts/core";
-import { adjacencyGraphs, dictionary } from "@zxcvbn-ts/language-common";
-import { invalidField } from "./error.ts";
+import type { TranslationKeys } from "@zxcvbn-ts/core";
+import { type DomainError, invalidField } from "./error.ts";
+import type { Estimate } from "./password-estimate.ts";
+
+/** Estimates passwords without holding up the event loop. */
+export interface Estimator {
+  /**
+   * Estimates a password. `personal`: words about the user that make it easier. Callers take turns. Fails with
+   * `UNAVAILABLE` where there is no estimate: too much waits, it takes too long, or the estimator fails.
+   */
+  estimate(caller: string, password: string, personal: readonly string[]): Promise<Estimate>;
+}
 
 // Fewer guesses than this, and an attacker who has the hash finds it in an afternoon.
 const minScore = 2;
-const estimator = new ZxcvbnFactory({ dictionary, graphs: adjacencyGraphs });
 
-/** Refuses a password that is easily guessed, with a reason. `personal`: words about the user that make it easier. */
-export function checkPassword(password: string, field: string, personal: string[]): void {
-  const { score, feedback } = estimator.check(password, personal);
-  if (score >= minScore) return;
-  const why = reasons[feedback.warning as keyof typeof reasons] ?? "a few unrelated words are better";
-  throw invalidField(field, `expected a password that is harder to guess: ${why}`);
+/** The refusal of a password that is easily guessed, with a reason; undefined for any other. */
+export function weakness({ score, warning }: Estimate, field: string): DomainError | undefined {
+  if (score >= minScore) return undefined;
+  const why = reasons[warning as keyof typeof reasons] ?? "a few unrelated words are better";
+  return invalidField(field, `expected a password that is harder to guess: ${why}`);
 }
 
 // The estimator names its reasons by keys.

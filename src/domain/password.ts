@@ -1,39 +1,55 @@
 import { hash, verify } from "@node-rs/argon2";
-import pLimit from "p-limit";
 import { DomainError } from "./error.ts";
+import { type Estimator, weakness } from "./password-strength.ts";
+import type { Call } from "./principal.ts";
+import { createWorkQueue } from "./work-queue.ts";
 
-/** Hashes and checks passwords, a bounded number at once. */
+/** Makes and checks passwords. Each has a queue of its own, so that sign-ups do not delay log-ins. */
 export interface Passwords {
-  /** Argon2id (RFC 9106) in PHC string format. */
-  hash(password: string): Promise<string>;
+  /** Refuses a password that is easily guessed. Returns the hash of another: Argon2id (RFC 9106) in PHC string format. */
+  make(call: Call, password: NewPassword): Promise<string>;
   /** Whether the password is right. Without a stored hash the answer is no, after the same work. */
-  check(stored: string | undefined, password: string): Promise<boolean>;
+  check(call: Call, stored: string | undefined, password: string): Promise<boolean>;
+}
+
+/** A password that somebody wants to have. */
+export interface NewPassword {
+  password: string;
+  /** The field of the request that has it. */
+  field: string;
+  /** Words about the user, which make it easier to guess. */
+  personal: string[];
+}
+
+/** How many threads hash at once. Node has four for all of its work, unless UV_THREADPOOL_SIZE says otherwise. */
+export interface PasswordThreads {
+  /** For new passwords. */
+  make: number;
+  /** For passwords that are checked. */
+  check: number;
 }
 
 // OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
 const argon2id = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-// One call keeps a core busy for some 50 ms: more at once than cores only makes all of them late.
-const maxAtOnce = 2;
+// Of each kind. One takes some 50 ms, so the last one waits for some 5 s.
 const maxWaiting = 100;
 
 /** Creates the one place where passwords are hashed. */
-export async function createPasswords(): Promise<Passwords> {
-  const limit = pLimit(maxAtOnce);
+export async function createPasswords(estimator: Estimator, threads: PasswordThreads): Promise<Passwords> {
+  const overflow = () =>
+    new DomainError("UNAVAILABLE", "too many people are signing in: try again in a moment");
+  const making = createWorkQueue({ atOnce: threads.make, maxWaiting, overflow });
+  const checking = createWorkQueue({ atOnce: threads.check, maxWaiting, overflow });
   const nobody = await hash("nobody has this password", argon2id);
 
-  function bounded<T>(work: () => Promise<T>): Promise<T> {
-    if (limit.pendingCount >= maxWaiting) {
-      throw new DomainError("UNAVAILABLE", "too many people are signing in: try again in a moment");
-    }
-    return limit(work);
-  }
-
   return {
-    async hash(password) {
-      return bounded(() => hash(password, argon2id));
+    async make({ addressKey }, { password, field, personal }) {
+      const weak = weakness(await estimator.estimate(addressKey, password, personal), field);
+      if (weak) throw weak;
+      return making.run(addressKey, () => hash(password, argon2id));
     },
-    async check(stored, password) {
-      const right = await bounded(() => verify(stored ?? nobody, password));
+    async check({ addressKey }, stored, password) {
+      const right = await checking.run(addressKey, () => verify(stored ?? nobody, password));
       return right && stored !== undefined;
     },
   };

@@ -8,7 +8,6 @@ import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
 import { mutateAs } from "./mutation.ts";
 import type { Passwords } from "./password.ts";
-import { checkPassword } from "./password-strength.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
 import { normaliseEmail, requireName } from "./text.ts";
 import type { MintedToken } from "./token.ts";
@@ -41,8 +40,13 @@ export async function signUp(
   const email = normaliseEmail(input.email);
   const name = requireName(input.name, "name");
   const accountName = requireName(input.accountName, "account_name");
-  checkPassword(input.password, "password", [name, email, accountName]);
-  const user = { id: newId("user"), email, name, password_hash: await deps.passwords.hash(input.password) };
+  const { password } = input;
+  const hash = await deps.passwords.make(call, {
+    password,
+    field: "password",
+    personal: [name, email, accountName],
+  });
+  const user = { id: newId("user"), email, name, password_hash: hash };
   return mutateAs(db, call, async (tx) => {
     const inserted = await tx
       .insertInto("user")
@@ -73,7 +77,7 @@ export async function logIn(
     .select(["id", "password_hash"])
     .where("email", "=", normaliseEmail(input.email))
     .executeTakeFirst();
-  const right = await deps.passwords.check(user?.password_hash ?? undefined, input.password);
+  const right = await deps.passwords.check(call, user?.password_hash ?? undefined, input.password);
   if (!user || !right) throw wrongCredentials();
   return mutateAs(db, call, async (tx) => {
     // Checking takes a while. Locked: a change of the password either comes first, or ends this session too.

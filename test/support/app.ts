@@ -26,6 +26,7 @@ import { mintToken } from "../../src/domain/token.ts";
 import { createLog } from "../../src/log.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
+import { createEstimator } from "../../src/password-estimator.ts";
 import { type App, type AppDeps, createApp } from "../../src/server.ts";
 import { awaitingChanges, createTestDatabase, openTestDatabase, type TestDatabase } from "./database.ts";
 import { watchStatements } from "./statements.ts";
@@ -79,6 +80,13 @@ export interface TestApp {
   /** The statements that a call costs, without those that remember in the background when something was used. */
   statementsOf(call: () => Promise<unknown>): Promise<string[]>;
 }
+
+// One for all apps of a test file: its thread takes a moment to start.
+const estimator = createEstimator({
+  onFailure: (error) => {
+    throw error;
+  },
+});
 
 export const password = "correct horse battery staple";
 
@@ -175,7 +183,7 @@ async function openApp(
   const config = readConfig(env);
   const logLines: string[] = [];
   const log = createLog("trace", { write: (line) => void logLines.push(line) });
-  const passwords = await createPasswords();
+  const passwords = await createPasswords(estimator, config.passwordThreads);
   const mails: Mail[] = [];
   const mailer: Mailer = {
     delivers: config.smtpUrl !== undefined,

@@ -9,6 +9,9 @@ import { createApp } from "../../src/server.ts";
 import { openTestDatabase } from "./database.ts";
 import { openTestPort } from "./net.ts";
 
+// The lane makes no password.
+const noEstimator = { estimate: () => Promise.reject(new Error("no password is expected")) };
+
 /** A line of the log about a call. */
 export type Line = Record<string, unknown>;
 
@@ -32,7 +35,7 @@ export async function openLaneServer(database: string | Db, lane: boolean, limit
     lookups: db,
     listenUrl,
     config: readConfig({ LATCHKEY_CORS_ORIGINS: "https://console.example" }),
-    passwords: await createPasswords(),
+    passwords: await createPasswords(noEstimator, { make: 1, check: 1 }),
     mailer: { delivers: false, async send() {} },
     limits,
     log,

@@ -212,7 +212,7 @@ export type AcceptInviteRequest = Message<"latchkey.v1.AcceptInviteRequest"> & {
   name: string;
 
   /**
-   * Optional. The new user's password, 10 to 128 characters; required where a user is made.
+   * Optional. The new user's password, 10 to 128 characters, of which the first 64 are not easily guessed; required where a user is made.
    *
    * @generated from field: string password = 4;
    */

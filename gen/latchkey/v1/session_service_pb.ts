@@ -35,7 +35,7 @@ export type SignUpRequest = Message<"latchkey.v1.SignUpRequest"> & {
   email: string;
 
   /**
-   * Required. 10 to 128 characters.
+   * Required. 10 to 128 characters, of which the first 64 are not easily guessed.
    *
    * @generated from field: string password = 2;
    */
@@ -284,7 +284,7 @@ export type ChangePasswordRequest = Message<"latchkey.v1.ChangePasswordRequest">
   oldPassword: string;
 
   /**
-   * Required. The password as it shall be: 10 to 128 characters, not easily guessed.
+   * Required. The password as it shall be: 10 to 128 characters, of which the first 64 are not easily guessed.
    *
    * @generated from field: string new_password = 2;
    */
@@ -355,7 +355,7 @@ export type ResetPasswordRequest = Message<"latchkey.v1.ResetPasswordRequest"> &
   token: string;
 
   /**
-   * Required. The new password: 10 to 128 characters, not easily guessed.
+   * Required. The new password: 10 to 128 characters, of which the first 64 are not easily guessed.
    *
    * @generated from field: string password = 2;
    */

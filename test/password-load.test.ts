@@ -1,0 +1,93 @@
+import { stat } from "node:fs/promises";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { shareThreads } from "../src/config/password-threads.ts";
+import { createPasswords } from "../src/domain/password.ts";
+import { issueKey, password, useApp } from "./support/app.ts";
+import { refusal } from "./support/errors.ts";
+import { logIn } from "./support/people.ts";
+
+const app = useApp();
+const signUp = (email: string, secret = password) =>
+  app.clientAs("").sessions.signUp({ email, password: secret, name: "Somebody", accountName: "Acme" });
+
+test("200 concurrent sign-ups do not delay a log-in, and those beyond the queue may retry", async () => {
+  const owner = await app.newAccount();
+  const made: string[] = [];
+  const signUps = Array.from({ length: 200 }, async (_, index) => {
+    const { token } = await signUp(`crowd${index}@example.com`);
+    made.push(token);
+  });
+  const settled = Promise.allSettled(signUps);
+  await logIn(app, owner.email);
+  // A log-in shares the processor with at most one sign-up at a time.
+  expect(made.length).toBeLessThan(10);
+  const refused = (await settled).filter((one) => one.status === "rejected");
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused.length + made.length).toBe(200);
+  for (const { reason } of refused) {
+    expect(await refusal(Promise.reject(reason))).toMatchObject({ reason: "UNAVAILABLE", retry: true });
+  }
+}, 60_000);
+
+test("verifications complete while slow passwords are scored", async () => {
+  const owner = await app.newAccount();
+  const { token } = await issueKey(owner);
+  // Weak, so that no hash follows, and slow: zxcvbn tries every way to read it as numbers and dates.
+  const slow = "2".repeat(128);
+  let scored = 0;
+  const signUps = Array.from({ length: 20 }, async (_, index) => {
+    const refused = await refusal(signUp(`slow${index}@example.com`, slow));
+    expect(refused.violations).toMatchObject([{ field: "password" }]);
+    scored += 1;
+  });
+  for (let i = 0; i < 10; i++) {
+    const { valid } = await app.clientAs(app.platformToken).tokens.verifyToken({ token });
+    expect(valid).toBe(true);
+  }
+  expect(scored).toBeLessThan(20);
+  await Promise.all(signUps);
+});
+
+test("log-ins of others have their turn while one address sends many", async () => {
+  const { passwords, call } = await fewThreads();
+  const order: string[] = [];
+  const work = async (name: string, address: string) => {
+    await passwords.check(call(address), undefined, password);
+    order.push(name);
+  };
+  const flood = Array.from({ length: 20 }, () => work("flood", "192.0.2.1"));
+  await Promise.all([...flood, work("victim", "192.0.2.2")]);
+  expect(order.indexOf("victim")).toBeLessThan(3);
+});
+
+test("hashing leaves a thread of node's pool for files and name look-ups", async () => {
+  const { passwords, call } = await fewThreads(64);
+  const order: string[] = [];
+  const crowd = Array.from({ length: 4 }, () => [
+    passwords.make(call(""), { password, field: "password", personal: [] }).then(() => order.push("hash")),
+    passwords.check(call(""), undefined, password).then(() => order.push("hash")),
+  ]).flat();
+  await new Promise((resolve) => setImmediate(resolve));
+  await stat(".").then(() => order.push("file"));
+  expect(order).toEqual(["file"]);
+  await Promise.all(crowd);
+});
+
+test("passwords never have all threads of node's pool, whatever its size and the number of cores", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 3, max: 1024 }), fc.integer({ min: 1, max: 1024 }), (pool, cores) => {
+      const { make, check } = shareThreads(pool, cores);
+      expect(make).toBeGreaterThan(0);
+      expect(check).toBeGreaterThan(0);
+      expect(make + check).toBeLessThan(pool);
+    }),
+  );
+});
+
+/** What hashes passwords with node's usual pool of four threads. */
+async function fewThreads(cores = 1) {
+  const strong = { estimate: async () => ({ score: 4, warning: "" }) };
+  const call = (addressKey: string) => ({ addressKey, clientAddress: "", method: "", requestId: "" });
+  return { passwords: await createPasswords(strong, shareThreads(4, cores)), call };
+}

@@ -1,0 +1,38 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Runs a program that estimates a password, with this file of ours, and ends. Returns what it printed. */
+async function estimateWith(file: string): Promise<string> {
+  const program = `
+    const { createEstimator } = await import(${JSON.stringify(file)});
+    const estimator = createEstimator({ onFailure: (error) => console.log(error.message) });
+    console.log((await estimator.estimate("somebody", "correct horse battery staple", [])).score);`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: root,
+    timeout: 30_000,
+  });
+  return stdout;
+}
+
+test("the thread does not keep the process alive", async () => {
+  expect(await estimateWith(`${root}src/password-estimator.ts`)).toBe("4\n");
+});
+
+test("the thread also starts from compiled code", async () => {
+  // In the repository, so that the packages are found.
+  const out = await mkdtemp(`${root}node_modules/.compiled-`);
+  onTestFinished(() => rm(out, { recursive: true }));
+  const files = ["src/password-estimator.ts", "src/password-worker.ts"];
+  const options = "--ignoreConfig --target es2024 --module nodenext --types node --skipLibCheck".split(" ");
+  const emit = ["--rewriteRelativeImportExtensions", "--rootDir", "src", "--outDir", out];
+  await run(process.execPath, ["node_modules/typescript/bin/tsc", ...options, ...emit, ...files], {
+    cwd: root,
+  });
+  expect(await estimateWith(`${out}/password-estimator.js`)).toBe("4\n");
+});
