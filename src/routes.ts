@@ -28,6 +28,7 @@ import { auditService } from "./rpc/audit-service.ts";
 import { inviteService } from "./rpc/invite-service.ts";
 import { noteOutcomes } from "./rpc/outcome.ts";
 import { explainParseErrors } from "./rpc/parse-errors.ts";
+import { createPeopleLimits, type PeopleLimitSettings } from "./rpc/people-limits.ts";
 import { profileService } from "./rpc/profile-service.ts";
 import { roleService } from "./rpc/role-service.ts";
 import { serviceAccountService } from "./rpc/service-account-service.ts";
@@ -36,12 +37,15 @@ import { teamService } from "./rpc/team-service.ts";
 import { type TokenDeps, tokenService } from "./rpc/token-service.ts";
 import { workspaceAdminService } from "./rpc/workspace-admin-service.ts";
 import { workspaceService } from "./rpc/workspace-service.ts";
-import { createPublicLimit } from "./verify/public-limit.ts";
 
 /** What the services depend on. */
 export interface RouteDeps {
   db: Db;
-  config: Pick<Config, "tokenPrefix" | "signup" | "sessionIdleMs" | "sessionLifetimeMs" | "permissions">;
+  config: PeopleLimitSettings &
+    Pick<
+      Config,
+      "tokenPrefix" | "signup" | "sessionIdleMs" | "sessionLifetimeMs" | "permissions" | "accountsPerUser"
+    >;
   passwords: Passwords;
   mailer: Mailer;
   refusals: Refusals;
@@ -49,14 +53,6 @@ export interface RouteDeps {
   health: HealthStatus;
   background: Background["run"];
 }
-
-// Wrong passwords in five minutes: enough for a person with many of them, too few for a guesser.
-const guessSeconds = 300;
-const guessesPerEmail = 10;
-const guessesPerAddress = 100;
-const mailSeconds = 3_600;
-const mailsPerEmail = 5;
-const mailsPerAddress = 100;
 
 /** Every service of ours, in the order of the documentation. */
 export const services = [
@@ -82,25 +78,23 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const parsePermissions = createPermissionParser(config.permissions);
   const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
   const mails = { mint, mailer, tokenPrefix };
-  const limits = {
-    guessesPerEmail: createPublicLimit("guessesPerEmail", guessesPerEmail, guessSeconds),
-    guessesPerAddress: createPublicLimit("guessesPerAddress", guessesPerAddress, guessSeconds),
-    mailsPerEmail: createPublicLimit("mailsPerEmail", mailsPerEmail, mailSeconds),
-    mailsPerAddress: createPublicLimit("mailsPerAddress", mailsPerAddress, mailSeconds),
-  };
+  const limits = createPeopleLimits(config);
   return (router) => {
     router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions }));
-    router.service(AccountService, accountService(db, mails));
+    router.service(
+      AccountService,
+      accountService(db, { ...mails, limits, accountsPerUser: config.accountsPerUser }),
+    );
     router.service(WorkspaceService, workspaceService(db));
     router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
     router.service(ProfileService, profileService(db));
-    router.service(InviteService, inviteService(db, { ...sessions, ...mails }));
+    router.service(InviteService, inviteService(db, { ...sessions, ...mails, limits }));
     router.service(TeamService, teamService(db));
     router.service(RoleService, roleService(db, parsePermissions));
     router.service(ServiceAccountService, serviceAccountService(db));
     router.service(
       SessionService,
-      sessionService(db, { ...sessions, ...mails, sessionIdleMs, ...limits, background }),
+      sessionService(db, { ...sessions, ...mails, sessionIdleMs, limits, background }),
     );
     router.service(TokenService, tokenService(db, tokens));
     router.service(AuditService, auditService(db, refusals));

@@ -19,7 +19,7 @@ import { createHealthStatus, type HealthStatus } from "./net/health.ts";
 import { createLane } from "./net/lane.ts";
 import type { LaneOptions } from "./net/lane-wire.ts";
 import type { Limits } from "./net/limits.ts";
-import { createRoutes, services } from "./routes.ts";
+import { createRoutes, type RouteDeps, services } from "./routes.ts";
 import { createErrorInterceptor, createGate, type GateDeps } from "./rpc/gate.ts";
 import { hotMethods } from "./rpc/lane.ts";
 import { type TokenDeps, verification } from "./rpc/token-service.ts";
@@ -37,19 +37,8 @@ export interface AppDeps {
   lookups: Db;
   /** Where changes are told: the database itself, without a pooler between. */
   listenUrl: string;
-  config: Pick<
-    Config,
-    | "tokenPrefix"
-    | "signup"
-    | "sessionIdleMs"
-    | "sessionLifetimeMs"
-    | "corsOrigins"
-    | "trustedProxies"
-    | "permissions"
-    | "oidcIssuers"
-    | "cacheEntries"
-    | "maxStalenessMs"
-  >;
+  config: RouteDeps["config"] &
+    Pick<Config, "corsOrigins" | "trustedProxies" | "oidcIssuers" | "cacheEntries" | "maxStalenessMs">;
   passwords: Passwords;
   mailer: Mailer;
   limits: Limits;

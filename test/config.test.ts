@@ -38,6 +38,10 @@ test("nothing set is the documented default", () => {
     cacheEntries: 100_000,
     maxStalenessMs: 0,
     workers: 1,
+    signUpsPerHour: 60,
+    passwordChangesPerHour: 60,
+    mailsPerHour: 100,
+    accountsPerUser: 20,
   });
 });
 
@@ -108,6 +112,18 @@ test("node's pool of threads is at least 3, of which passwords leave one", () =>
     expect(problemsOf({ UV_THREADPOOL_SIZE: wrong })).toEqual([
       "UV_THREADPOOL_SIZE: expected a number, 3 to 1024",
     ]);
+  }
+});
+
+test.each([
+  "LATCHKEY_SIGNUPS_PER_HOUR",
+  "LATCHKEY_PASSWORD_CHANGES_PER_HOUR",
+  "LATCHKEY_MAILS_PER_HOUR",
+  "LATCHKEY_ACCOUNTS_PER_USER",
+])("%s is a number", (name) => {
+  expect(Object.values(readConfig({ [name]: "4711" }))).toContain(4711);
+  for (const wrong of ["0", "-1", "1.5", "many"]) {
+    expect(problemsOf({ [name]: wrong })).toEqual([`${name}: expected a number, 1 to 100000000`]);
   }
 });
 

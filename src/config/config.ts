@@ -19,10 +19,11 @@ import {
   splitList,
 } from "./parse.ts";
 import { readPasswordThreads } from "./password-threads.ts";
+import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
 import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
-export interface Config {
+export interface Config extends PeopleSettings {
   host: string;
   /** 0: any free one. */
   port: number;
@@ -130,6 +131,7 @@ export function readConfig(env: Env): Config {
       "an e-mail address",
     ),
     passwordThreads: readPasswordThreads(read, workers),
+    ...readPeopleSettings(read),
     sessionIdleMs: read("LATCHKEY_SESSION_IDLE", 7 * day, parseDuration, "a duration such as 30m, 12h or 7d"),
     sessionLifetimeMs: read(
       "LATCHKEY_SESSION_LIFETIME",

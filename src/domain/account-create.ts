@@ -32,10 +32,11 @@ const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: 
   viewer: { permissions: ["*:read"], allWorkspaces: false },
 };
 
-/** Makes another account, which the signed-in user owns. */
+/** Makes another account, which the signed-in user owns. Refused where they own as many as `accountsPerUser`. */
 export async function createAccount(
   db: Db,
   user: UserCaller,
+  { accountsPerUser }: { accountsPerUser: number },
   input: NewAccount & { requestId: string },
 ): Promise<{ account: Account; profile: ProfileRef }> {
   requireSpeaksForNewAccount(user);
@@ -51,16 +52,37 @@ export async function createAccount(
         .select(["id", "email", "name"])
         .where("id", "=", user.userId)
         .where("deleted_at", "is", null)
-        // Locked, so that nobody gets an account while they are erased.
-        .forShare()
+        // Locked, so that nobody gets an account while they are erased, and two at once do not exceed the bound.
+        .forNoKeyUpdate()
         .executeTakeFirst();
       if (!found) throw new DomainError("LOGIN_REQUIRED", "this user was erased");
+      await requireRoom(tx, user.userId, accountsPerUser);
       const owner = { userId: found.id, email: found.email ?? "", name: found.name };
       const made = await makeAccount(tx, accountId, { ...input, name }, owner);
       return { result: made, events: [accountMade(made)] };
     },
     once,
   );
+}
+
+// Deleted accounts do not count: their data is on its way out.
+async function requireRoom(tx: Tx, userId: string, accountsPerUser: number): Promise<void> {
+  const owned = await tx
+    .selectFrom("membership")
+    .innerJoin("role", "role.id", "membership.role_id")
+    .innerJoin("account", "account.id", "membership.account_id")
+    .select("account.id")
+    .where("membership.user_id", "=", userId)
+    .where("role.builtin", "=", "owner")
+    .where("account.deleted_at", "is", null)
+    .limit(accountsPerUser)
+    .execute();
+  if (owned.length < accountsPerUser) return;
+  const limit = String(accountsPerUser);
+  throw new DomainError("QUOTA_EXCEEDED", `a user owns at most ${limit} accounts (accounts_per_user)`, {
+    limit,
+    bound: "accounts_per_user",
+  });
 }
 
 /** Makes an account with its built-in roles, its system profile and key, and its owner, in one transaction. */

@@ -21,11 +21,19 @@ import { callerOf, userOf } from "./context.ts";
 import { holdsAtTheLatest } from "./effective.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
+import { type PeopleLimits, spendAsUser } from "./people-limits.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
+/** What accounts depend on. */
+export interface AccountServiceDeps extends InviteDeps {
+  limits: PeopleLimits;
+  /** How many accounts a user may own. */
+  accountsPerUser: number;
+}
+
 /** `AccountService`: the caller's account, the accounts of a user, and for the platform all of them. */
-export function accountService(db: Db, deps: InviteDeps): ServiceImpl<typeof AccountService> {
+export function accountService(db: Db, deps: AccountServiceDeps): ServiceImpl<typeof AccountService> {
   return {
     async getAccount(_request, context) {
       return { account: accountMessage(await getAccount(db, callerOf(context)), holdsAtTheLatest(db)) };
@@ -38,7 +46,9 @@ export function accountService(db: Db, deps: InviteDeps): ServiceImpl<typeof Acc
       return { items: items.map((account) => accountMessage(account)), pagination: { nextCursor } };
     },
     async createAccount(request, context) {
-      const { account, profile } = await createAccount(db, userOf(context), commonFields(request));
+      const user = userOf(context);
+      await spendAsUser(deps.limits, deps.limits.signUpsPerAddress, user);
+      const { account, profile } = await createAccount(db, user, deps, commonFields(request));
       return { account: accountMessage(account), profile: profileMessage(account.id, profile) };
     },
     async deleteAccount({ name }, context) {

@@ -93,5 +93,7 @@ function fromDomain(error: DomainError): ConnectError {
 function retryAfterMs({ reason, metadata }: DomainError): number | undefined {
   if (reason === "UNAVAILABLE") return retryUnavailableMs;
   if (reason !== "RATE_LIMITED" && reason !== "QUOTA_EXCEEDED") return undefined;
+  // A quota without a period stays exceeded.
+  if (reason === "QUOTA_EXCEEDED" && metadata.reset_at === undefined) return undefined;
   return Math.max(0, Date.parse(metadata.reset_at ?? "") - Date.now()) || retryUnavailableMs;
 }

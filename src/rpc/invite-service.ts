@@ -8,11 +8,12 @@ import { accountMessage } from "./account-message.ts";
 import { callerOf, callOf, optionalUserOf } from "./context.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
+import type { PeopleLimits } from "./people-limits.ts";
 
 /** `InviteService`: brings people into an account. */
 export function inviteService(
   db: Db,
-  deps: InviteDeps & SessionDeps & { tokenPrefix: string },
+  deps: InviteDeps & SessionDeps & { tokenPrefix: string; limits: PeopleLimits },
 ): ServiceImpl<typeof InviteService> {
   return {
     async createInvite(request, context) {
@@ -26,8 +27,10 @@ export function inviteService(
       return { invite: inviteMessage(await revokeInvite(db, callerOf(context), id)) };
     },
     async acceptInvite(request, context) {
-      const user = optionalUserOf(context);
-      const { account, profile, token } = await acceptInvite(db, callOf(context), user, deps, request);
+      const [call, user] = [callOf(context), optionalUserOf(context)];
+      // Without a bearer it is a sign-up, which hashes a password.
+      if (!user) await deps.limits.signUpsPerAddress.spend(call.addressKey);
+      const { account, profile, token } = await acceptInvite(db, call, user, deps, request);
       return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
     },
   };

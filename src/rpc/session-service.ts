@@ -13,22 +13,19 @@ import type { PublicLimit } from "../verify/public-limit.ts";
 import { accountMessage } from "./account-message.ts";
 import { callOf, userOf } from "./context.ts";
 import { profileMessage, timestamp } from "./messages.ts";
+import { type PeopleLimits, spendAsUser } from "./people-limits.ts";
 
 /** What signing people in depends on. */
 export interface SessionServiceDeps extends SessionDeps, OtpDeps {
   sessionIdleMs: number;
-  /** How often passwords and mailed tokens may be guessed, per e-mail address and per client address. */
-  guessesPerEmail: PublicLimit;
-  guessesPerAddress: PublicLimit;
-  /** How often mail may be asked for, per e-mail address and per client address. */
-  mailsPerEmail: PublicLimit;
-  mailsPerAddress: PublicLimit;
+  limits: PeopleLimits;
   /** Does something after the answer, so that its time tells nothing. */
   background(work: () => Promise<void>): void;
 }
 
 /** `SessionService`: signs people up, in and out. */
 export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<typeof SessionService> {
+  const { limits } = deps;
   // A guess is paid for before it is judged, so that many at once are no way round, and taken back if it was not wrong.
   async function guess<T>(keys: [PublicLimit, string][], attempt: () => Promise<T>): Promise<T> {
     for (const [limit, key] of keys) await limit.spend(key);
@@ -44,14 +41,16 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
   }
   return {
     async signUp(request, context) {
-      const { account, profile, token } = await signUp(db, callOf(context), deps, request);
+      const call = callOf(context);
+      await limits.signUpsPerAddress.spend(call.addressKey);
+      const { account, profile, token } = await signUp(db, call, deps, request);
       return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
     },
     async logIn(request, context) {
       const call = callOf(context);
       const keys: [PublicLimit, string][] = [
-        [deps.guessesPerAddress, call.addressKey],
-        [deps.guessesPerEmail, normaliseEmail(request.email)],
+        [limits.guessesPerAddress, call.addressKey],
+        [limits.guessesPerEmail, normaliseEmail(request.email)],
       ];
       const { token, accounts } = await guess(keys, () => logIn(db, call, deps, request));
       return { token, accounts: accounts.map((account) => accountMessage(account)) };
@@ -78,37 +77,42 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
     },
     async changePassword(request, context) {
       const user = userOf(context);
-      await guess([[deps.guessesPerEmail, user.userId]], () =>
+      await spendAsUser(limits, limits.passwordChangesPerAddress, user);
+      await guess([[limits.guessesPerEmail, user.userId]], () =>
         changePassword(db, user, deps.passwords, request),
       );
       return {};
     },
     async requestPasswordReset({ email }, context) {
       const call = callOf(context);
-      await deps.mailsPerAddress.spend(call.addressKey);
-      await deps.mailsPerEmail.spend(normaliseEmail(email));
+      await limits.mailsPerAddress.spend(call.addressKey);
+      await limits.mailsPerEmail.spend(normaliseEmail(email));
       deps.background(() => requestPasswordReset(db, call, deps, email));
       return {};
     },
     async resetPassword(request, context) {
       const call = callOf(context);
-      await guess([[deps.guessesPerAddress, call.addressKey]], () => resetPassword(db, call, deps, request));
+      await limits.passwordChangesPerAddress.spend(call.addressKey);
+      await guess([[limits.guessesPerAddress, call.addressKey]], () =>
+        resetPassword(db, call, deps, request),
+      );
       return {};
     },
     async changeEmail(request, context) {
       const user = userOf(context);
-      await deps.mailsPerEmail.spend(normaliseEmail(request.email));
-      await guess([[deps.guessesPerEmail, user.userId]], () => changeEmail(db, user, deps, request));
+      await spendAsUser(limits, limits.mailsPerAddress, user);
+      await limits.mailsPerEmail.spend(normaliseEmail(request.email));
+      await guess([[limits.guessesPerEmail, user.userId]], () => changeEmail(db, user, deps, request));
       return {};
     },
     async proveEmail({ token }, context) {
       const call = callOf(context);
-      await guess([[deps.guessesPerAddress, call.addressKey]], () => proveEmail(db, call, deps, token));
+      await guess([[limits.guessesPerAddress, call.addressKey]], () => proveEmail(db, call, deps, token));
       return {};
     },
     async deleteUser({ password }, context) {
       const user = userOf(context);
-      await guess([[deps.guessesPerEmail, user.userId]], () =>
+      await guess([[limits.guessesPerEmail, user.userId]], () =>
         deleteUser(db, user, deps.passwords, password),
       );
       return {};

@@ -1,0 +1,26 @@
+import { parseCount } from "./parse.ts";
+import type { Read } from "./reader.ts";
+
+/** How much one client address, and one user, may ask for. */
+export interface PeopleSettings {
+  /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per address. */
+  signUpsPerHour: number;
+  /** `ChangePassword` and `ResetPassword`, per address. */
+  passwordChangesPerHour: number;
+  /** `RequestPasswordReset` and `ChangeEmail`, per address. */
+  mailsPerHour: number;
+  /** Accounts that a user may own before `CreateAccount` refuses another. */
+  accountsPerUser: number;
+}
+
+const expected = "a number, 1 to 100000000";
+
+/** Reads the settings about people. */
+export function readPeopleSettings(read: Read): PeopleSettings {
+  return {
+    signUpsPerHour: read("LATCHKEY_SIGNUPS_PER_HOUR", 60, parseCount, expected),
+    passwordChangesPerHour: read("LATCHKEY_PASSWORD_CHANGES_PER_HOUR", 60, parseCount, expected),
+    mailsPerHour: read("LATCHKEY_MAILS_PER_HOUR", 100, parseCount, expected),
+    accountsPerUser: read("LATCHKEY_ACCOUNTS_PER_USER", 20, parseCount, expected),
+  };
+}

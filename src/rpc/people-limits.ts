@@ -1,0 +1,59 @@
+import type { UserCaller } from "../domain/principal.ts";
+import { createPublicLimit, type PublicLimit } from "../verify/public-limit.ts";
+
+/** How often one client address, one e-mail address and one user may make calls that are dear or can be guessed. */
+export interface PeopleLimits {
+  /** Wrong passwords and mailed tokens, per client address. */
+  guessesPerAddress: PublicLimit;
+  /** Wrong passwords, per e-mail address, or per user where one is signed in. */
+  guessesPerEmail: PublicLimit;
+  /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per client address. */
+  signUpsPerAddress: PublicLimit;
+  /** `ChangePassword` and `ResetPassword`, per client address. */
+  passwordChangesPerAddress: PublicLimit;
+  /** `RequestPasswordReset` and `ChangeEmail`, per client address. */
+  mailsPerAddress: PublicLimit;
+  /** `RequestPasswordReset` and `ChangeEmail`, per e-mail address that gets the mail. */
+  mailsPerEmail: PublicLimit;
+  /** `CreateAccount`, `ChangePassword` and `ChangeEmail`, each per user, whatever their sessions. */
+  callsPerUser: PublicLimit;
+}
+
+/** The limits that are settings, per client address and hour. */
+export interface PeopleLimitSettings {
+  signUpsPerHour: number;
+  passwordChangesPerHour: number;
+  mailsPerHour: number;
+}
+
+// Wrong passwords in five minutes: enough for a person with many of them, too few for a guesser.
+const guessSeconds = 300;
+const guessesPerEmail = 10;
+const guessesPerAddress = 100;
+const hourSeconds = 3_600;
+const mailsPerEmail = 5;
+const callsPerUser = 20;
+
+/** Creates the limits. All of them count from the first call of an hour, or of five minutes. */
+export function createPeopleLimits(settings: PeopleLimitSettings): PeopleLimits {
+  const perHour = (name: string, points: number) => createPublicLimit(name, points, hourSeconds);
+  return {
+    guessesPerAddress: createPublicLimit("guessesPerAddress", guessesPerAddress, guessSeconds),
+    guessesPerEmail: createPublicLimit("guessesPerEmail", guessesPerEmail, guessSeconds),
+    signUpsPerAddress: perHour("signUpsPerAddress", settings.signUpsPerHour),
+    passwordChangesPerAddress: perHour("passwordChangesPerAddress", settings.passwordChangesPerHour),
+    mailsPerAddress: perHour("mailsPerAddress", settings.mailsPerHour),
+    mailsPerEmail: perHour("mailsPerEmail", mailsPerEmail),
+    callsPerUser: perHour("callsPerUser", callsPerUser),
+  };
+}
+
+/** Counts a call of a user by its client address and by the user, or refuses it as `RATE_LIMITED`. */
+export async function spendAsUser(
+  limits: PeopleLimits,
+  perAddress: PublicLimit,
+  { userId, call }: UserCaller,
+): Promise<void> {
+  await perAddress.spend(call.addressKey);
+  await limits.callsPerUser.spend(`${call.method} ${userId}`);
+}
