@@ -98,17 +98,16 @@ test("a user cannot go round the limits with more addresses or sessions", async 
   const owner = await app.newAccount();
   const { changePassword, changeEmail } = SessionService.method;
   const { createAccount } = AccountService.method;
-  const calls: [DescMethod, (index: number) => Record<string, unknown>][] = [
-    [createAccount, () => ({ metadata: { name: "  " } })],
-    [changePassword, () => ({ oldPassword: password, newPassword: "password123" })],
-    [changeEmail, (index) => ({ email: `moved${index}@example.com`, password })],
+  const calls: [method: DescMethod, limit: number, body: (index: number) => Record<string, unknown>][] = [
+    [createAccount, 12, () => ({ metadata: { name: "  " } })],
+    [changePassword, 3, () => ({ oldPassword: password, newPassword: "password123" })],
+    [changeEmail, 3, (index) => ({ email: `moved${index}@example.com`, password })],
   ];
-  for (const [method, body] of calls) {
-    for (let i = 0; i < 20; i++) {
-      const { token } = i % 10 === 9 ? await logIn(app, owner.email) : owner;
-      expect([200, 400]).toContain((await (await newClient())(method, body(i), token)).status);
+  for (const [method, limit, body] of calls) {
+    for (let i = 0; i < limit; i++) {
+      expect([200, 400]).toContain((await (await newClient())(method, body(i), owner.token)).status);
     }
     const { token } = await logIn(app, owner.email);
-    expectLimited(await (await newClient())(method, body(20), token), "20");
+    expectLimited(await (await newClient())(method, body(limit), token), String(limit));
   }
 });

@@ -28,7 +28,16 @@ function heldQueue(atOnce: number, maxWaiting: number) {
       await settle();
     }
   }
-  return { add, started, refused, finishAll, settle, running: () => ends.length, done: () => done };
+  return {
+    add,
+    hasRoom: queue.hasRoom,
+    started,
+    refused,
+    finishAll,
+    settle,
+    running: () => ends.length,
+    done: () => done,
+  };
 }
 
 test("no more than the bound runs or waits, and all that was not refused is done", async () => {
@@ -36,9 +45,15 @@ test("no more than the bound runs or waits, and all that was not refused is done
   const bound = fc.integer({ min: 1, max: 5 });
   await fc.assert(
     fc.asyncProperty(callers, bound, bound, async (added, atOnce, maxWaiting) => {
-      const { add, refused, finishAll, settle, running, done } = heldQueue(atOnce, maxWaiting);
-      for (const caller of added) add(caller);
-      await settle();
+      const { add, hasRoom, refused, finishAll, settle, running, done } = heldQueue(atOnce, maxWaiting);
+      for (const caller of added) {
+        const [room, before] = [hasRoom(caller), refused.length];
+        add(caller);
+        await settle();
+        const lost = refused.slice(before);
+        // Without room it is the newcomer that loses; with room, nobody does, or a greedier one.
+        expect(lost).toEqual(room ? lost.filter((one) => one !== caller) : [caller]);
+      }
       expect(running()).toBe(Math.min(atOnce, added.length));
       expect(refused).toHaveLength(Math.max(0, added.length - atOnce - maxWaiting));
       await finishAll();

@@ -1,13 +1,13 @@
 import { parseCount } from "./parse.ts";
 import type { Read } from "./reader.ts";
 
-/** How much one client address, and one user, may ask for. */
+/** How much one client address and one user may ask for. */
 export interface PeopleSettings {
-  /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per address. */
+  /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per client address and per user. */
   signUpsPerHour: number;
-  /** `ChangePassword` and `ResetPassword`, per address. */
+  /** `ChangePassword` and `ResetPassword`, per client address and per user. */
   passwordChangesPerHour: number;
-  /** `RequestPasswordReset` and `ChangeEmail`, per address. */
+  /** `RequestPasswordReset` and `ChangeEmail`, per client address and per user. */
   mailsPerHour: number;
   /** Accounts that a user may own before `CreateAccount` refuses another. */
   accountsPerUser: number;

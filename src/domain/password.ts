@@ -10,6 +10,8 @@ export interface Passwords {
   make(call: Call, password: NewPassword): Promise<string>;
   /** Whether the password is right. Without a stored hash the answer is no, after the same work. */
   check(call: Call, stored: string | undefined, password: string): Promise<boolean>;
+  /** Refuses a call whose password could not be checked now, as `UNAVAILABLE`. */
+  requireRoomToCheck(call: Call): void;
 }
 
 /** A password that somebody wants to have. */
@@ -51,6 +53,9 @@ export async function createPasswords(estimator: Estimator, threads: PasswordThr
     async check({ addressKey }, stored, password) {
       const right = await checking.run(addressKey, () => verify(stored ?? nobody, password));
       return right && stored !== undefined;
+    },
+    requireRoomToCheck({ addressKey }) {
+      if (!checking.hasRoom(addressKey)) throw overflow();
     },
   };
 }

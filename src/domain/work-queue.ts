@@ -2,6 +2,8 @@
 export interface WorkQueue {
   /** Runs `work` when the caller has its turn. Callers take turns, however much each of them has waiting. */
   run<T>(caller: string, work: () => Promise<T>): Promise<T>;
+  /** Whether the queue would take more work of this caller now. */
+  hasRoom(caller: string): boolean;
 }
 
 /** What bounds a queue. */
@@ -47,9 +49,10 @@ export function createWorkQueue({ atOnce, maxWaiting, overflow }: WorkQueueOptio
     }
   }
 
-  // Of callers with equally much, the newcomer loses: the others waited longer.
   function refuseTheGreediest(newcomer: string): void {
-    let [greediest, most] = [newcomer, waiting.get(newcomer) ?? []];
+    let greediest = newcomer;
+    let most = waiting.get(newcomer) ?? [];
+    // Of callers with equally much, the newcomer loses: the others waited longer.
     for (const [caller, works] of waiting)
       if (works.length > most.length) [greediest, most] = [caller, works];
     const lost = most.pop();
@@ -78,6 +81,11 @@ export function createWorkQueue({ atOnce, maxWaiting, overflow }: WorkQueueOptio
         startWhatFits();
         if (size > maxWaiting) refuseTheGreediest(caller);
       });
+    },
+    hasRoom(caller) {
+      if (running < atOnce || size < maxWaiting) return true;
+      const more = (waiting.get(caller)?.length ?? 0) + 1;
+      return [...waiting.values()].some((works) => works.length > more);
     },
   };
 }

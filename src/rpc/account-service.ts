@@ -47,7 +47,7 @@ export function accountService(db: Db, deps: AccountServiceDeps): ServiceImpl<ty
     },
     async createAccount(request, context) {
       const user = userOf(context);
-      await spendAsUser(deps.limits, deps.limits.signUpsPerAddress, user);
+      await spendAsUser(deps.limits.signUps, user);
       const { account, profile } = await createAccount(db, user, deps, commonFields(request));
       return { account: accountMessage(account), profile: profileMessage(account.id, profile) };
     },

@@ -29,7 +29,7 @@ export function inviteService(
     async acceptInvite(request, context) {
       const [call, user] = [callOf(context), optionalUserOf(context)];
       // Without a bearer it is a sign-up, which hashes a password.
-      if (!user) await deps.limits.signUpsPerAddress.spend(call.addressKey);
+      if (!user) await deps.limits.signUps.spend(call.addressKey);
       const { account, profile, token } = await acceptInvite(db, call, user, deps, request);
       return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
     },

@@ -7,19 +7,17 @@ export interface PeopleLimits {
   guessesPerAddress: PublicLimit;
   /** Wrong passwords, per e-mail address, or per user where one is signed in. */
   guessesPerEmail: PublicLimit;
-  /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per client address. */
-  signUpsPerAddress: PublicLimit;
-  /** `ChangePassword` and `ResetPassword`, per client address. */
-  passwordChangesPerAddress: PublicLimit;
-  /** `RequestPasswordReset` and `ChangeEmail`, per client address. */
-  mailsPerAddress: PublicLimit;
-  /** `RequestPasswordReset` and `ChangeEmail`, per e-mail address that gets the mail. */
+  /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per client address and per user. */
+  signUps: PublicLimit;
+  /** `ChangePassword` and `ResetPassword`, per client address and per user. */
+  passwordChanges: PublicLimit;
+  /** `RequestPasswordReset` and `ChangeEmail`, per client address and per user. */
+  mails: PublicLimit;
+  /** The same, per e-mail address that gets the mail. */
   mailsPerEmail: PublicLimit;
-  /** `CreateAccount`, `ChangePassword` and `ChangeEmail`, each per user, whatever their sessions. */
-  callsPerUser: PublicLimit;
 }
 
-/** The limits that are settings, per client address and hour. */
+/** The limits that are settings. */
 export interface PeopleLimitSettings {
   signUpsPerHour: number;
   passwordChangesPerHour: number;
@@ -32,7 +30,6 @@ const guessesPerEmail = 10;
 const guessesPerAddress = 100;
 const hourSeconds = 3_600;
 const mailsPerEmail = 5;
-const callsPerUser = 20;
 
 /** Creates the limits. All of them count from the first call of an hour, or of five minutes. */
 export function createPeopleLimits(settings: PeopleLimitSettings): PeopleLimits {
@@ -40,20 +37,15 @@ export function createPeopleLimits(settings: PeopleLimitSettings): PeopleLimits 
   return {
     guessesPerAddress: createPublicLimit("guessesPerAddress", guessesPerAddress, guessSeconds),
     guessesPerEmail: createPublicLimit("guessesPerEmail", guessesPerEmail, guessSeconds),
-    signUpsPerAddress: perHour("signUpsPerAddress", settings.signUpsPerHour),
-    passwordChangesPerAddress: perHour("passwordChangesPerAddress", settings.passwordChangesPerHour),
-    mailsPerAddress: perHour("mailsPerAddress", settings.mailsPerHour),
+    signUps: perHour("signUps", settings.signUpsPerHour),
+    passwordChanges: perHour("passwordChanges", settings.passwordChangesPerHour),
+    mails: perHour("mails", settings.mailsPerHour),
     mailsPerEmail: perHour("mailsPerEmail", mailsPerEmail),
-    callsPerUser: perHour("callsPerUser", callsPerUser),
   };
 }
 
-/** Counts a call of a user by its client address and by the user, or refuses it as `RATE_LIMITED`. */
-export async function spendAsUser(
-  limits: PeopleLimits,
-  perAddress: PublicLimit,
-  { userId, call }: UserCaller,
-): Promise<void> {
-  await perAddress.spend(call.addressKey);
-  await limits.callsPerUser.spend(`${call.method} ${userId}`);
+/** Counts a call by its client address and by its user, whatever their sessions, or refuses it as `RATE_LIMITED`. */
+export async function spendAsUser(limit: PublicLimit, { userId, call }: UserCaller): Promise<void> {
+  await limit.spend(call.addressKey);
+  await limit.spend(userId);
 }

@@ -42,12 +42,14 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
   return {
     async signUp(request, context) {
       const call = callOf(context);
-      await limits.signUpsPerAddress.spend(call.addressKey);
+      await limits.signUps.spend(call.addressKey);
       const { account, profile, token } = await signUp(db, call, deps, request);
       return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
     },
     async logIn(request, context) {
       const call = callOf(context);
+      // Before anything is counted: limits remember each e-mail address for minutes, and a flood invents many.
+      deps.passwords.requireRoomToCheck(call);
       const keys: [PublicLimit, string][] = [
         [limits.guessesPerAddress, call.addressKey],
         [limits.guessesPerEmail, normaliseEmail(request.email)],
@@ -77,7 +79,7 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
     },
     async changePassword(request, context) {
       const user = userOf(context);
-      await spendAsUser(limits, limits.passwordChangesPerAddress, user);
+      await spendAsUser(limits.passwordChanges, user);
       await guess([[limits.guessesPerEmail, user.userId]], () =>
         changePassword(db, user, deps.passwords, request),
       );
@@ -85,14 +87,14 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
     },
     async requestPasswordReset({ email }, context) {
       const call = callOf(context);
-      await limits.mailsPerAddress.spend(call.addressKey);
+      await limits.mails.spend(call.addressKey);
       await limits.mailsPerEmail.spend(normaliseEmail(email));
       deps.background(() => requestPasswordReset(db, call, deps, email));
       return {};
     },
     async resetPassword(request, context) {
       const call = callOf(context);
-      await limits.passwordChangesPerAddress.spend(call.addressKey);
+      await limits.passwordChanges.spend(call.addressKey);
       await guess([[limits.guessesPerAddress, call.addressKey]], () =>
         resetPassword(db, call, deps, request),
       );
@@ -100,7 +102,7 @@ export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<ty
     },
     async changeEmail(request, context) {
       const user = userOf(context);
-      await spendAsUser(limits, limits.mailsPerAddress, user);
+      await spendAsUser(limits.mails, user);
       await limits.mailsPerEmail.spend(normaliseEmail(request.email));
       await guess([[limits.guessesPerEmail, user.userId]], () => changeEmail(db, user, deps, request));
       return {};
