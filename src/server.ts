@@ -5,6 +5,7 @@ import { createCalls } from "./calls.ts";
 import type { Config } from "./config/config.ts";
 import { type Db, followChanges } from "./db/connect.ts";
 import { isUnavailable } from "./db/errors.ts";
+import { withStatements } from "./db/statement-scope.ts";
 import { purgeOneAccount } from "./domain/account-delete.ts";
 import { welcome } from "./domain/identity.ts";
 import type { Mailer } from "./domain/mail.ts";
@@ -126,6 +127,7 @@ export function createApp({
     tokenPrefix: config.tokenPrefix,
     welcome: (call, newcomer) => welcome(db, call, newcomer),
     errors: { isUnavailable, onBug },
+    operate: (signal, operation) => withStatements({ signal }, operation),
   };
   const health = createHealthStatus();
   const background = createBackground((error) =>
@@ -168,7 +170,8 @@ export function createApp({
     refusals,
     tokens: tokenDeps,
     health,
-    background: background.run,
+    // It goes on when its call has ended.
+    background: (work) => withStatements({}, () => background.run(work)),
   });
   const calls = createCalls(log, metrics, createClientAddress(config.trustedProxies));
   const adapter = connectNodeAdapter({

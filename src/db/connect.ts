@@ -1,7 +1,8 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import type { Changes } from "./changes.ts";
-import { guardPool, type OnQuery } from "./guarded-pool.ts";
+import type { OnQuery } from "./guarded-client.ts";
+import { guardPool } from "./guarded-pool.ts";
 import type { Log } from "./log.ts";
 import type { Database } from "./schema.ts";
 import { createStatementNames } from "./statement-names.ts";

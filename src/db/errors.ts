@@ -44,6 +44,32 @@ export function isUnavailable(error: unknown): boolean {
   return error.cause !== undefined && isUnavailable(error.cause);
 }
 
+/**
+ * True where the server ended a statement because it ran for too long, or because it was cancelled. The database is there:
+ * other statements may well succeed.
+ */
+export function isCancelled(error: unknown): boolean {
+  return codeOf(error) === "57014";
+}
+
+/** True where no answer came in time: the statement may still run, or nothing may be there any more. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof Error && error.message === "Query read timeout";
+}
+
+/**
+ * For a COMMIT, or a statement that was its own transaction, whose wait for the synchronous standby was cut short: it holds
+ * on this server alone, which may be the primary no longer. SQLSTATE 08007: transaction resolution unknown.
+ */
+export function unconfirmedCommit(): Error {
+  return Object.assign(new Error("the synchronous standby did not confirm the commit"), { code: "08007" });
+}
+
+/** For a transaction that may not begin, because too many commits before it were never answered. SQLSTATE class 53. */
+export function tooManyStuckCommits(): Error {
+  return Object.assign(new Error("the database does not answer commits"), { code: "53000" });
+}
+
 /** What to tell a person of a database that could not be opened: where it is and why, but never how to log in there. */
 export function explainOpening(error: unknown, url: string): unknown {
   const { host } = new URL(url);

@@ -1,17 +1,11 @@
-import type { PostgresPool, PostgresPoolClient } from "kysely";
+import type { PostgresPool } from "kysely";
 import pg from "pg";
-import { isStalePlan } from "./errors.ts";
+import { type GuardDeps, type GuardedClient, guardClient, type OnQuery } from "./guarded-client.ts";
 import type { StatementNames } from "./statement-names.ts";
+import { statementScope } from "./statement-scope.ts";
+import { createStuckCommits } from "./stuck-commits.ts";
 
 const goodbyeMs = 1_000;
-
-/** Told of each statement, and of each time that no connection could be had: duration in milliseconds, success. */
-export type OnQuery = (ms: number, ok: boolean) => void;
-
-/** A connection that knows when it last showed that its server is there. */
-interface GuardedClient extends PostgresPoolClient {
-  answeredAt(): number;
-}
 
 /**
  * Returns the pool as Kysely sees it. pg-pool alone would hand a connection out again whose last query timed out
@@ -20,38 +14,51 @@ interface GuardedClient extends PostgresPoolClient {
 export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery): PostgresPool {
   const guarded = new WeakMap<pg.PoolClient, GuardedClient>();
   const open = new Set<pg.PoolClient>();
+  const stuckCommits = createStuckCommits(pool.options, Math.ceil(pool.options.max / 2));
   let suspectBefore = 0;
+  const deps: GuardDeps = {
+    names,
+    stuckCommits,
+    onSuspicion(since) {
+      suspectBefore = Math.max(suspectBefore, since);
+    },
+    onQuery,
+  };
 
   pool.on("connect", (client) => {
     // Borrowed connections have no listener of the pool's; whoever waits on one is told by the query itself.
     client.on("error", () => undefined);
     open.add(client);
-    const onSilence = (sentAt: number) => {
-      suspectBefore = Math.max(suspectBefore, sentAt);
-    };
-    guarded.set(client, guardClient(client, names, onSilence, onQuery));
+    guarded.set(client, guardClient(client, deps));
   });
   pool.on("remove", (client) => open.delete(client));
+
+  async function checkOut(): Promise<GuardedClient> {
+    for (;;) {
+      const client = guarded.get(await pool.connect());
+      if (!client) throw new Error("pg-pool handed out a connection that it never announced");
+      // One connection went silent: those that have not answered since may lead to the same hole.
+      if (client.answeredAt() >= suspectBefore) return client;
+      client.release(true);
+    }
+  }
 
   return {
     Client: pg.Client,
     options: pool.options,
     async connect() {
+      const { signal } = statementScope();
+      signal?.throwIfAborted();
       const startedAt = performance.now();
       try {
-        for (;;) {
-          const client = guarded.get(await pool.connect());
-          if (!client) throw new Error("pg-pool handed out a connection that it never announced");
-          // One connection went silent: those that have not answered since may lead to the same hole.
-          if (client.answeredAt() >= suspectBefore) return client;
-          client.release(true);
-        }
+        return await unlessAborted(checkOut(), signal);
       } catch (error) {
         onQuery(performance.now() - startedAt, false);
         throw error;
       }
     },
     async end() {
+      stuckCommits.stop();
       await pool.end();
       // The pool has only begun to say goodbye. A peer that is gone never does, and its sockets would keep the process
       // alive.
@@ -66,59 +73,21 @@ export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery
   };
 }
 
-function guardClient(
-  client: pg.PoolClient,
-  names: StatementNames,
-  onSilence: (sentAt: number) => void,
-  onQuery: OnQuery,
-): GuardedClient {
-  let answeredAt = performance.now();
-  let abandoned = false;
-  let generation = 0;
-
-  async function send(text: string, parameters: readonly unknown[]) {
-    const name = names(text, parameters);
-    const values = [...parameters];
-    return await client.query(
-      name === undefined ? { text, values } : { name: `${name}_${generation}`, text, values },
-    );
+// A caller that gives up waits no longer. Its place in the line stays, and gives back what it gets.
+async function unlessAborted(
+  checkedOut: Promise<GuardedClient>,
+  signal: AbortSignal | undefined,
+): Promise<GuardedClient> {
+  if (!signal) return await checkedOut;
+  const givenUp = Promise.withResolvers<never>();
+  const onAbort = () => givenUp.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([checkedOut, givenUp.promise]);
+  } catch (error) {
+    checkedOut.then((client) => client.release()).catch(() => undefined);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
-
-  async function query(text: string, parameters: readonly unknown[]) {
-    if (abandoned) throw new Error("Connection was abandoned after a query timed out");
-    const sentAt = performance.now();
-    const inTransaction = client.getTransactionStatus() !== "I";
-    try {
-      const result = await send(text, parameters).catch((error: unknown) => {
-        if (!isStalePlan(error)) throw error;
-        // A migration changed the table under prepared statements. Nothing ran yet: prepare them all afresh.
-        generation += 1;
-        if (inTransaction) throw error;
-        return send(text, parameters);
-      });
-      answeredAt = performance.now();
-      onQuery(answeredAt - sentAt, true);
-      return result;
-    } catch (error) {
-      if (error instanceof Error && error.message === "Query read timeout") {
-        abandoned = true;
-        onSilence(sentAt);
-      } else {
-        answeredAt = performance.now();
-      }
-      onQuery(performance.now() - sentAt, false);
-      throw error;
-    }
-  }
-
-  return {
-    // Kysely's type also has cursors, which it only sends where a cursor class was configured.
-    query: query as unknown as PostgresPoolClient["query"],
-    get processID() {
-      const id: unknown = Reflect.get(client, "processID");
-      return typeof id === "number" ? id : undefined;
-    },
-    release: (destroy) => client.release(destroy === true || abandoned),
-    answeredAt: () => answeredAt,
-  };
 }

@@ -1,6 +1,7 @@
 import { Code, type ContextValues, type Interceptor } from "@connectrpc/connect";
 import { DomainError } from "../domain/error.ts";
 import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
+import { callerSignal } from "./caller-signal.ts";
 import { type Arrival, callOf, recordOf } from "./context.ts";
 import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
 import { codeName } from "./outcome.ts";
@@ -9,6 +10,8 @@ import type { Validate } from "./validate.ts";
 /** What every call passes. */
 export interface GateDeps extends AuthenticateDeps {
   errors: ErrorPolicy;
+  /** Runs the operation of a call. What it asks of the database is cancelled when the signal is aborted. */
+  operate<T>(signal: AbortSignal, operation: () => Promise<T>): Promise<T>;
 }
 
 /** The gate: runs on the headers, before the body is read. Resolves the bearer, holds it against the access rule. */
@@ -30,7 +33,7 @@ export function createErrorInterceptor(deps: GateDeps, validate: Validate): Inte
   return (next) => (request) =>
     answer(deps, request.contextValues, async () => {
       if (!request.stream) validate(request.method.input, request.message);
-      const response = await next(request);
+      const response = await deps.operate(callerSignal(request.signal), () => next(request));
       if (response.stream)
         return { ...response, message: follow(deps, request.contextValues, response.message) };
       recordOf(request.contextValues).code = "ok";
