@@ -1,5 +1,5 @@
 import type { Config } from "./config/config.ts";
-import { connect, type Db, type PoolStats } from "./db/connect.ts";
+import { type ConnectOptions, connect, type Db, type PoolStats } from "./db/connect.ts";
 import { startEmbedded } from "./db/embedded.ts";
 import { explainOpening } from "./db/errors.ts";
 import { checkCompatible, migrate, migrationTimeoutMs } from "./db/migrate.ts";
@@ -41,9 +41,10 @@ export async function openDatabase(
   const server = config.databaseUrl ? undefined : await startEmbedded({ dataDir: config.dataDir, log });
   const url = config.databaseUrl ?? server?.url ?? "";
   try {
-    const applied = asItIs ? [] : await bringForward(url, log);
-    const db = connect({ url, poolSize: config.workers > 1 ? workerPoolSize : poolSize, log, onQuery });
-    const lookups = connect({ url, poolSize: lookupPoolSize, log, onQuery });
+    const options = { url, statementNames: config.statementNames, log, onQuery };
+    const applied = asItIs ? [] : await bringForward({ ...options, onQuery: () => {} });
+    const db = connect({ ...options, poolSize: config.workers > 1 ? workerPoolSize : poolSize });
+    const lookups = connect({ ...options, poolSize: lookupPoolSize });
     return {
       db,
       lookups,
@@ -62,8 +63,8 @@ export async function openDatabase(
   }
 }
 
-async function bringForward(url: string, log: Log): Promise<string[]> {
-  const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log });
+async function bringForward(options: Omit<ConnectOptions, "poolSize">): Promise<string[]> {
+  const db = connect({ ...options, poolSize: 1, queryTimeoutMs: migrationTimeoutMs });
   try {
     await checkCompatible(db);
     return await migrate(db);

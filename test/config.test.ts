@@ -42,6 +42,7 @@ test("nothing set is the documented default", () => {
     passwordChangesPerHour: 60,
     mailsPerHour: 100,
     accountsPerUser: 20,
+    statementNames: true,
   });
 });
 
@@ -68,6 +69,7 @@ test("everything that is wrong is told at once, a line each, without the values"
     LATCHKEY_DATABASE_LISTEN_URL: "http://secret-value",
     LATCHKEY_MAX_STALENESS: "soon",
     LATCHKEY_WORKERS: "all",
+    LATCHKEY_STATEMENT_NAMES: "maybe",
     LATCHKEY_REDIS_URL: "redis://secret-value",
     LATCHKEY_PROT: "8080",
   };
@@ -170,6 +172,7 @@ test.each<[name: string, good: Record<string, unknown>, bad: string[]]>([
     { "30m": 1_800_000, "1s": 1000, "12h": 43_200_000, "7d": 604_800_000 },
     ["0m", "1.5h", "-1d", "30", "1w", "1 h"],
   ],
+  ["LATCHKEY_STATEMENT_NAMES", { on: true, off: false }, ["yes", "false", "ON"]],
   ["LATCHKEY_LOG_LEVEL", { silent: "silent", trace: "trace" }, ["INFO", "verbose"]],
 ])("%s takes what it says, and nothing else", (name, good, bad) => {
   const fields: Record<string, string> = { LATCHKEY_SESSION_IDLE: "sessionIdleMs" };

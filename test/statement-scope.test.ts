@@ -133,7 +133,8 @@ test("a statement that the server does not end in time is cancelled: its backend
 
 test("commits that are not answered do not pile up, and refuse further changes until they are", async () => {
   const db = open({ poolSize: 4, queryTimeoutMs: 550 });
-  const change = () => db.transaction().execute((tx) => sql`insert into slow_commit values (1.5)`.execute(tx));
+  const change = () =>
+    db.transaction().execute((tx) => sql`insert into slow_commit values (1.5)`.execute(tx));
   for (let wave = 0; wave < 3; wave++) {
     const outcomes = await Promise.allSettled(Array.from({ length: 4 }, change));
     for (const outcome of outcomes) {

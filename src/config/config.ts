@@ -1,6 +1,7 @@
 import type { PasswordThreads } from "../domain/password.ts";
 import { createVocabulary, type Vocabulary } from "../domain/permission-vocabulary.ts";
 import type { OidcIssuer } from "../verify/oidc.ts";
+import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";
 import { parseOidcSetting } from "./oidc-setting.ts";
 import {
   day,
@@ -23,7 +24,7 @@ import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
 import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
-export interface Config extends PeopleSettings {
+export interface Config extends DatabaseSettings, PeopleSettings {
   host: string;
   /** 0: any free one. */
   port: number;
@@ -74,6 +75,7 @@ export function readConfig(env: Env): Config {
   const key = read("LATCHKEY_TLS_KEY", undefined, readFile, "the path of a readable PEM file");
   const workers = read("LATCHKEY_WORKERS", 1, parseWorkers, "a number, 1 to 64, or auto");
   const config: Config = {
+    ...readDatabaseSettings(read),
     host: read("LATCHKEY_HOST", "127.0.0.1", (text) => text, ""),
     port: read("LATCHKEY_PORT", 8080, parsePort, "a port, 0 to 65535"),
     databaseUrl: read("LATCHKEY_DATABASE_URL", undefined, parseDatabaseUrl, "a postgres:// URL"),

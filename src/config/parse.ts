@@ -65,6 +65,11 @@ export function parseStaleness(text: string): number | undefined {
   return seconds === undefined || Number(seconds) > 60 ? undefined : Number(seconds) * 1000;
 }
 
+/** `on` or `off`. */
+export function parseSwitch(text: string): boolean | undefined {
+  return text === "on" || text === "off" ? text === "on" : undefined;
+}
+
 /** A duration such as `30m`, `12h` or `7d`, as milliseconds. */
 export function parseDuration(text: string): number | undefined {
   const [, count, unit] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? [];

@@ -9,8 +9,9 @@ interface ClientInternals {
   port: number;
   ssl: pg.ConnectionConfig["ssl"];
   sslNegotiation: string;
-  processID: number;
-  secretKey: number;
+  /** Both null if the server named no key by which to cancel. */
+  processID: number | null;
+  secretKey: number | null;
 }
 
 /** The same of pg's connections. */
@@ -29,7 +30,15 @@ interface ConnectionInternals {
  * with false if that is not known within a second. Never rejects.
  */
 export function cancelStatement(client: pg.ClientBase): Promise<boolean> {
-  const { host, port, ssl, sslNegotiation, processID, secretKey } = client as unknown as ClientInternals;
+  const {
+    host,
+    port,
+    ssl,
+    sslNegotiation,
+    processID: id,
+    secretKey: key,
+  } = client as unknown as ClientInternals;
+  if (id === null || key === null) return Promise.resolve(false);
   return new Promise((resolve) => {
     const config = { ssl, sslNegotiation };
     const connection = new pg.Connection(config) as unknown as ConnectionInternals;
@@ -40,10 +49,10 @@ export function cancelStatement(client: pg.ClientBase): Promise<boolean> {
       connection.stream.destroy();
       resolve(passedOn);
     }
-    function send(): void {
-      connection.cancel(processID, secretKey);
+    const send = () => {
+      connection.cancel(id, key);
       sent = true;
-    }
+    };
     connection.on("error", () => end(false));
     // The server answers nothing. It closes the connection when it has signalled the other process.
     connection.once("end", () => end(sent));
