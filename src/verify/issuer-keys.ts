@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import { DomainError } from "../domain/error.ts";
+import { createBoundedRefresh } from "./bounded-refresh.ts";
 
 /** What fetching keys depends on. */
 export interface IssuerKeysDeps {
@@ -7,6 +8,8 @@ export interface IssuerKeysDeps {
   onFailure(issuer: string, error: unknown): void;
   /** Milliseconds of a monotonic clock. */
   clock?: () => number;
+  /** Resolves after so many milliseconds. */
+  pause?: (ms: number) => Promise<void>;
 }
 
 // Keys older than this are fetched again before they are used.
@@ -15,32 +18,25 @@ const freshMs = 10 * 60_000;
 const usableMs = 60 * 60_000;
 const timeoutMs = 3_000;
 const maxBytes = 256 * 1024;
-// A token that names an unknown key makes us look again. Whoever makes up key ids makes us look only so often.
+// A token that names an unknown key makes us look again. Whoever makes up key ids makes us look only so often: five times
+// in a row, and then once in five seconds.
 const maxBurst = 5;
-const refillMs = 10_000;
+const refillMs = 5_000;
+// So many tokens with an unknown key wait for the next look. The others are to be sent again.
+const maxWaiting = 64;
 
 /**
  * The keys of an issuer, found through its discovery document (OpenID Connect Discovery 1.0, RFC 7517), kept, and looked
- * up again where a token names an unknown one. Throws `UNAVAILABLE` where they cannot be had, and jose's
- * `JWKSNoMatchingKey` where there is no such key.
+ * up again where a token names an unknown one. A key is unknown only if a look that began after its token arrived did not
+ * find it, so no flood of made-up key ids makes us miss a new key. Throws `UNAVAILABLE` where keys cannot be had now, and
+ * jose's `JWKSNoMatchingKey` where there is no such key.
  */
 export function createIssuerKeys(issuer: string, deps: IssuerKeysDeps): JWTVerifyGetKey {
-  const clock = deps.clock ?? (() => performance.now());
+  const { clock = () => performance.now(), pause = sleep } = deps;
   let keys: { find: JWTVerifyGetKey; at: number } | undefined;
   let failed = false;
-  let refreshing: Promise<void> | undefined;
-  let budget = maxBurst;
-  let refilledAt = clock();
-
-  // Whether we may ask the issuer now.
-  function spend(): boolean {
-    const refills = Math.floor((clock() - refilledAt) / refillMs);
-    budget = Math.min(maxBurst, budget + refills);
-    refilledAt += refills * refillMs;
-    if (budget === 0) return false;
-    budget -= 1;
-    return true;
-  }
+  let waiting = 0;
+  const fetches = createBoundedRefresh(fetchKeys, { burst: maxBurst, refillMs, clock, pause });
 
   async function fetchKeys(): Promise<void> {
     try {
@@ -51,14 +47,15 @@ export function createIssuerKeys(issuer: string, deps: IssuerKeysDeps): JWTVerif
     } catch (error) {
       failed = true;
       deps.onFailure(issuer, error);
-    } finally {
-      refreshing = undefined;
     }
   }
 
-  async function refresh(): Promise<void> {
-    if (!refreshing && spend()) refreshing = fetchKeys();
-    await refreshing;
+  async function nextFetch(): Promise<void> {
+    const begins = fetches.now();
+    if (begins) return begins;
+    if (waiting >= maxWaiting) throw unreachable();
+    waiting += 1;
+    await fetches.soon().finally(() => (waiting -= 1));
   }
 
   function usable(ageMs: number) {
@@ -66,18 +63,20 @@ export function createIssuerKeys(issuer: string, deps: IssuerKeysDeps): JWTVerif
   }
 
   return async (header, token) => {
-    if (!usable(freshMs)) await refresh();
-    const known = usable(usableMs);
-    if (!known) throw unreachable();
-    try {
-      return await known.find(header, token);
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    const { begun } = fetches.counts();
+    if (!usable(freshMs)) await fetches.now();
+    for (;;) {
+      const known = usable(usableMs);
+      if (!known) throw unreachable();
+      try {
+        return await known.find(header, token);
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+        // It may be a new key that we could not learn of.
+        if (fetches.counts().ended > begun) throw failed ? unreachable() : error;
+      }
+      await nextFetch();
     }
-    await refresh();
-    // It may be a new key that we could not learn of.
-    if (failed || !keys) throw unreachable();
-    return keys.find(header, token);
   };
 }
 
@@ -112,6 +111,10 @@ async function fetchJson(url: string, signal: AbortSignal): Promise<Record<strin
   const value: unknown = JSON.parse(Buffer.concat(chunks).toString());
   if (typeof value !== "object" || value === null) throw new Error(`${url} answered no JSON object`);
   return value as Record<string, unknown>;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
 function unreachable(): DomainError {

@@ -16,6 +16,8 @@ export interface TestIssuer {
   key(): { privateKey: CryptoKey; publicJwk: JWK };
   /** How often the keys were fetched. */
   fetches(): number;
+  /** Holds the answer to the next request for keys, as they are then, until `go`. */
+  holdNext(): { arrived: Promise<void>; go(): void };
   /** Answers every request in another way, such as with a status of 500. Undefined: as it should. */
   breakWith(answer: { status?: number; body?: string } | undefined): void;
   close(): Promise<void>;
@@ -25,13 +27,16 @@ export interface TestIssuer {
 export async function startIssuer(): Promise<TestIssuer> {
   let key = await newKey();
   let fetches = 0;
+  let hold: ((answer: () => void) => void) | undefined;
   let broken: { status?: number; body?: string } | undefined;
   const server = createServer((request, response) => {
     const discovery = request.url === "/.well-known/openid-configuration";
     if (!discovery) fetches += 1;
     const good = discovery ? { issuer: url, jwks_uri: `${url}/jwks` } : { keys: [key.publicJwk] };
     response.writeHead(broken?.status ?? 200, { "content-type": "application/json" });
-    response.end(broken?.body ?? JSON.stringify(good));
+    const body = broken?.body ?? JSON.stringify(good);
+    if (discovery || !hold) response.end(body);
+    else hold(() => response.end(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
@@ -55,6 +60,17 @@ export async function startIssuer(): Promise<TestIssuer> {
     },
     key: () => key,
     fetches: () => fetches,
+    holdNext() {
+      const go = Promise.withResolvers<void>();
+      const arrived = new Promise<void>((resolve) => {
+        hold = (answer) => {
+          hold = undefined;
+          resolve();
+          void go.promise.then(answer);
+        };
+      });
+      return { arrived, go: go.resolve };
+    },
     breakWith(answer) {
       broken = answer;
     },
