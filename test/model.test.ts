@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { accountHeader } from "../src/rpc/authenticate.ts";
+import { accountHeader } from "../src/rpc/context.ts";
 import { type Clients, newWorkspace, type Owner, startBeside, type TestApp, useApp } from "./support/app.ts";
 import { outcome } from "./support/errors.ts";
 import { fromMemory, inTurns } from "./support/instances.ts";

@@ -4,9 +4,10 @@ import { type Account, getAccountById } from "./account.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateAsUser } from "./mutation.ts";
 import { requireSpeaksForNewAccount } from "./outside-user.ts";
 import type { ProfileRef, UserCaller } from "./principal.ts";
+import { userLock } from "./row-lock.ts";
 import { requireName } from "./text.ts";
 
 /** What an account is made from. */
@@ -42,18 +43,18 @@ export async function createAccount(
   requireSpeaksForNewAccount(user);
   const name = requireName(input.name);
   const accountId = newId("acct");
-  const once = { requestId: input.requestId, resourceId: accountId, callerId: user.userId };
-  return mutateAs(
+  const once = { requestId: input.requestId, resourceId: accountId };
+  // Locked, so that nobody gets an account while they are erased, and two at once do not exceed the bound.
+  const locks = [userLock(user.userId, "no key update")];
+  return mutateAsUser(
     db,
-    user.call,
+    { by: user, locks },
     async (tx) => {
       const found = await tx
         .selectFrom("user")
         .select(["id", "email", "name"])
         .where("id", "=", user.userId)
         .where("deleted_at", "is", null)
-        // Locked, so that nobody gets an account while they are erased, and two at once do not exceed the bound.
-        .forNoKeyUpdate()
         .executeTakeFirst();
       if (!found) throw new DomainError("LOGIN_REQUIRED", "this user was erased");
       await requireRoom(tx, user.userId, accountsPerUser);
@@ -122,7 +123,7 @@ export function accountMade({ account, profile }: { account: Account; profile: P
 export async function insertAccount(
   tx: Tx,
   id: string,
-  input: NewAccount,
+  input: NewAccount & { entitlements?: string[] },
   createdBy: string,
   platform = false,
 ): Promise<void> {
@@ -134,6 +135,7 @@ export async function insertAccount(
       description: input.description,
       external_id: input.externalId,
       labels: input.labels,
+      entitlements: input.entitlements ?? [],
       platform,
       created_by: createdBy,
     })

@@ -5,6 +5,7 @@ import { entitledNumber } from "./entitlement.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { mutate } from "./mutation.ts";
 import { type Caller, requireOwner } from "./principal.ts";
+import { accountLock } from "./row-lock.ts";
 import { nameKey } from "./text.ts";
 
 const defaultDays = 30;
@@ -21,12 +22,13 @@ export function deleteAccount(db: Db, caller: Caller, name: string): Promise<Acc
       account_id: caller.accountId,
     });
   }
-  return mutate(db, caller, async (tx) => {
+  const locks = [accountLock(caller.accountId, "update")];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    requireOwner(caller);
     const account = await tx
       .selectFrom("account")
       .selectAll()
       .where("id", "=", caller.accountId)
-      .forUpdate()
       .executeTakeFirstOrThrow();
     if (nameKey(name) !== nameKey(account.name))
       throw invalidField("name", "expected the name of the account");

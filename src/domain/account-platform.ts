@@ -8,8 +8,9 @@ import { DomainError, notFound } from "./error.ts";
 import { newId } from "./id.ts";
 import { type Invite, type InviteDeps, insertInvite, mailInvite } from "./invite.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutate, mutateUnchecked } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
+import { accountLock, type LockMode } from "./row-lock.ts";
 import { normaliseEmail, requireName } from "./text.ts";
 
 /** Lists accounts of the whole platform. */
@@ -27,20 +28,15 @@ export async function openAccount(
 ): Promise<{ account: Account; invite: Invite }> {
   const name = requireName(input.name);
   const accountId = newId("acct");
-  const once = { requestId: input.requestId, resourceId: accountId, callerId: caller.profile.id };
-  const made = await mutateAs(
+  const once = { requestId: input.requestId, resourceId: accountId };
+  const made = await mutate(
     db,
-    caller.call,
+    caller,
     async (tx) => {
       const system = newId("prof");
       await insertAccount(tx, accountId, { ...input, name }, system);
       await insertSystemKey(tx, accountId, { system });
       const roles = await insertRoles(tx, accountId, system);
-      await tx
-        .updateTable("account")
-        .set({ entitlements: input.entitlements })
-        .where("id", "=", accountId)
-        .execute();
       const maker = { accountId, profileId: system };
       const { invite, token, event } = await insertInvite(tx, deps, maker, {
         id: newId("inv"),
@@ -68,7 +64,8 @@ export async function openAccount(
 
 // An account whose owner never got their invite is nobody's, and nobody could invite them again.
 function takeBack(db: Db, caller: Caller, accountId: string, requestId: string): Promise<void> {
-  return mutateAs(db, caller.call, async (tx) => {
+  const locks = [accountLock(accountId, "update")];
+  return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {
     await tx
       .deleteFrom("request")
       .where("caller_id", "=", caller.profile.id)
@@ -94,7 +91,7 @@ export function setEntitlements(
 
 /** Stops every credential of an account at once. The platform account goes on. */
 export function suspendAccount(db: Db, caller: Caller, id: string): Promise<Account> {
-  return change(db, caller, id, (account, now) => {
+  const decide = (account: Account, now: Date) => {
     if (account.platform) {
       throw new DomainError("WRONG_STATE", "the platform account cannot be suspended", {
         account_id: account.id,
@@ -103,7 +100,8 @@ export function suspendAccount(db: Db, caller: Caller, id: string): Promise<Acco
     return account.suspended_at
       ? undefined
       : { before: { suspended_at: null }, after: { suspended_at: now } };
-  });
+  };
+  return change(db, caller, id, decide, "update");
 }
 
 /** Undoes a suspension, or a deletion that has not come to its end. */
@@ -130,9 +128,11 @@ function change(
   caller: Caller,
   id: string,
   decide: (account: Account, now: Date) => Decision,
+  mode: LockMode = "no key update",
 ): Promise<Account> {
-  return mutateAs(db, caller.call, async (tx) => {
-    const { account, now } = await lockAccount(tx, id);
+  const locks = [accountLock(id, mode)];
+  return mutate(db, { by: caller, locks }, async (tx) => {
+    const { account, now } = await readAccount(tx, id);
     const decision = decide(account, now);
     if (!decision) return { result: account, events: [] };
     await tx
@@ -146,13 +146,12 @@ function change(
   });
 }
 
-async function lockAccount(tx: Tx, id: string): Promise<{ account: Account; now: Date }> {
+async function readAccount(tx: Tx, id: string): Promise<{ account: Account; now: Date }> {
   const row = await tx
     .selectFrom("account")
     .selectAll()
     .select(sql<Date>`clock_timestamp()`.as("now"))
     .where("id", "=", id)
-    .forUpdate()
     .executeTakeFirst();
   if (!row) throw notFound("account");
   const { now, ...account } = row;

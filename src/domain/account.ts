@@ -7,6 +7,7 @@ import { notFound } from "./error.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller, UserCaller } from "./principal.ts";
+import { accountLock } from "./row-lock.ts";
 import { requireName } from "./text.ts";
 
 /** An account; its system key where the caller may see it. */
@@ -42,12 +43,12 @@ export async function getAccount(db: Db, caller: Caller): Promise<Account> {
 export async function updateAccount(db: Db, caller: Caller, input: AccountUpdate): Promise<Account> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   if (input.id !== "" && input.id !== caller.accountId) throw notFound("account");
-  await mutate(db, caller, async (tx) => {
+  const locks = [accountLock(caller.accountId, "no key update")];
+  await mutate(db, { by: caller, locks }, async (tx) => {
     const before = await tx
       .selectFrom("account")
       .selectAll()
       .where("id", "=", caller.accountId)
-      .forUpdate()
       .executeTakeFirstOrThrow();
     checkEtag(input.etag, before.version);
     const after = {

@@ -4,13 +4,14 @@ import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
 import { draft, judgeDraft } from "./api-key-draft.ts";
 import { pick } from "./audit-event.ts";
 import { requireRoom } from "./entitlement.ts";
-import { DomainError, invalidField } from "./error.ts";
+import { invalidField } from "./error.ts";
 import { newId } from "./id.ts";
 import { databaseTime, mutate } from "./mutation.ts";
 import type { ParsePermissions } from "./permission-vocabulary.ts";
 import type { Caller } from "./principal.ts";
+import { rowLock } from "./row-lock.ts";
 import type { MintedToken, TokenKind } from "./token.ts";
-import { insertGrants } from "./workspace-grant.ts";
+import { insertGrants, workspaceLocks } from "./workspace-grant.ts";
 
 /** Mints tokens of this deployment. */
 export type Mint = (kind: TokenKind, id: string) => MintedToken;
@@ -49,12 +50,15 @@ export async function createApiKey(
   const key = draft(caller, deps.parsePermissions, { ...input, name });
   const id = newId("key");
   const minted = deps.mint(key.tokenKind, id);
+  const locks = [
+    rowLock("service_account", caller.accountId, input.serviceAccountId, "share"),
+    ...workspaceLocks(caller.accountId, input.workspaceIds),
+  ];
   return mutate(
     db,
-    caller,
-    async (tx) => {
+    { by: caller, locks },
+    async (tx, caller) => {
       const owner = await judgeDraft(tx, caller, key, input);
-      const mintedBy = await lockMinter(tx, caller);
       if (key.expiresAt) await requireFuture(tx, key.expiresAt);
       await requireRoom(tx, caller, "max_api_keys");
       const profileId = newId("prof");
@@ -79,7 +83,8 @@ export async function createApiKey(
           workspace_scope: key.workspaceScope,
           permissions: key.permissions,
           created_by: caller.profile.id,
-          minted_by_key_id: mintedBy,
+          // Locked until the key is there: whoever revokes the caller finds everything that it ever made.
+          minted_by_key_id: caller.keyId ?? null,
           expires_at: key.expiresAt,
         })
         .execute();
@@ -96,24 +101,6 @@ export async function createApiKey(
     },
     { requestId: input.requestId, resourceId: id },
   );
-}
-
-/**
- * The key that mints, which nobody revokes before what it mints is there. Refused if it was revoked since its token was
- * judged: so whoever revoked a key finds everything that it ever made.
- */
-async function lockMinter(tx: Tx, caller: Caller): Promise<string | null> {
-  if (caller.keyId === undefined) return null;
-  const { id, revoked_at } = await tx
-    .selectFrom("api_key")
-    .select(["id", "revoked_at"])
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", caller.keyId)
-    .forShare()
-    .executeTakeFirstOrThrow();
-  if (!revoked_at) return id;
-  const metadata = { key_id: id, revoked_at: revoked_at.toISOString() };
-  throw new DomainError("REVOKED_API_KEY", "the bearer was revoked", metadata);
 }
 
 /** Stores a minted token as the current one of a key. */

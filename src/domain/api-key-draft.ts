@@ -29,7 +29,7 @@ export interface Draft {
 export function draft(caller: Caller, parsePermissions: ParsePermissions, input: NewApiKey): Draft {
   if (input.rateLimits > 0) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
   const kind = input.kind ?? "application";
-  requirePermissionOrOwn(caller, "api_keys:write", kind === "developer" && caller.kind === "user");
+  requireMayCreate(caller, kind);
   if (kind !== "application" && input.environment) {
     throw invalidField("spec.environment", "expected none: only application keys have an environment");
   }
@@ -55,6 +55,10 @@ export function draft(caller: Caller, parsePermissions: ParsePermissions, input:
   return { kind, tokenKind, environment, workspaceScope, permissions, expiresAt };
 }
 
+function requireMayCreate(caller: Caller, kind: ApiKeyKind): void {
+  requirePermissionOrOwn(caller, "api_keys:write", kind === "developer" && caller.kind === "user");
+}
+
 /** Refuses a draft that would hand the caller more than they hold. Returns who will own the key, where somebody does. */
 export async function judgeDraft(
   tx: Tx,
@@ -64,6 +68,7 @@ export async function judgeDraft(
 ): Promise<KeyOwner | undefined> {
   const { environment, expiresAt, permissions, workspaceScope } = key;
   const { workspaceIds } = input;
+  requireMayCreate(caller, key.kind);
   if (key.kind === "application") {
     assertHolds(caller, { permissions, workspaceScope, workspaceIds, environment, expiresAt });
     return undefined;

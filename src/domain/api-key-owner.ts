@@ -19,9 +19,8 @@ export async function serviceOwner(db: Db, caller: Caller, serviceAccountId: str
     .selectFrom("service_account")
     .select("profile_id")
     .where("account_id", "=", caller.accountId)
+    // Locked by the creation: it is not deleted between this and the key.
     .where("id", "=", serviceAccountId)
-    // It is not deleted between this and the key.
-    .forShare()
     .executeTakeFirst();
   if (!account) {
     throw invalidField("spec.service_account_id", "expected the id of a service account of this account");
@@ -37,12 +36,11 @@ export async function developerOwner(db: Db, caller: Caller): Promise<KeyOwner> 
       permission: "api_keys:write",
     });
   }
-  // Whoever leaves at the same moment gets no key.
+  // Locked with the caller: whoever leaves at the same moment gets no key.
   const member = await db
     .selectFrom("membership")
     .select("profile_id")
     .where("profile_id", "=", caller.profile.id)
-    .forShare()
     .executeTakeFirst();
   if (!member) throw await refuseStranger(db, caller);
   return {

@@ -1,7 +1,7 @@
 import { type Expression, type SqlBool, sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import type { ApiKeyKind } from "../db/schema.ts";
-import { lockApiKeys } from "./api-key.ts";
+import { apiKeyLock, readApiKeys } from "./api-key.ts";
 import { revokeLocked } from "./api-key-state.ts";
 import { invalidField, notFound } from "./error.ts";
 import { parseLabelSelector } from "./list.ts";
@@ -67,8 +67,9 @@ export async function revokeApiKeys(
   // One batch at least, though nothing fits: what somebody else has just revoked is waited for likewise.
   for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(patience, start))); at += batchSize) {
     const batch = ids.slice(at, at + batchSize);
-    revokedCount += await mutate(db, caller, async (tx) => {
-      const events = await revokeLocked(tx, caller, await lockApiKeys(tx, caller, batch, fitting));
+    const locks = batch.map((id) => apiKeyLock(caller, id));
+    revokedCount += await mutate(db, { by: caller, locks }, async (tx, caller) => {
+      const events = await revokeLocked(tx, caller, await readApiKeys(tx, caller, batch, fitting));
       return { result: events.length, events };
     });
   }

@@ -3,9 +3,10 @@ import type { Db, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
+  apiKeyLock,
   findApiKey,
   isOwnDeveloperKey,
-  lockApiKeyOrOwn,
+  readApiKeyOrOwn,
   refuseRevoked,
   systemKey,
   touchApiKey,
@@ -34,8 +35,9 @@ export async function rotateApiKey(
   mint: Mint,
   input: { id: string; graceMs: number },
 ): Promise<ApiKey> {
-  return mutate(db, caller, async (tx) => {
-    const key = await lockApiKeyOrOwn(tx, caller, input.id, "api_keys:write", (one) => isOwn(caller, one));
+  const locks = [apiKeyLock(caller, input.id)];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const key = await readApiKeyOrOwn(tx, caller, input.id, "api_keys:write", (one) => isOwn(caller, one));
     const itself = caller.keyId === key.id;
     judgeRotation(caller, key, itself);
     refuseRevoked(key);

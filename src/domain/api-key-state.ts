@@ -3,10 +3,11 @@ import type { Db, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
+  apiKeyLock,
   findApiKey,
   isOwnDeveloperKey,
-  lockApiKey,
-  lockApiKeyOrOwn,
+  readApiKey,
+  readApiKeyOrOwn,
   refuseRevoked,
   systemKey,
 } from "./api-key.ts";
@@ -19,8 +20,9 @@ const now = sql<Date>`clock_timestamp()`;
 
 /** Ends a key for good. A revoked key stays as it is; a system key is never revoked. */
 export function revokeApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
-  return mutate(db, caller, async (tx) => {
-    const key = await lockApiKeyOrOwn(tx, caller, id, "api_keys:manage", (one) =>
+  const locks = [apiKeyLock(caller, id)];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const key = await readApiKeyOrOwn(tx, caller, id, "api_keys:manage", (one) =>
       isOwnDeveloperKey(caller, one),
     );
     const events = await revokeLocked(tx, caller, [key]);
@@ -47,8 +49,9 @@ export function enableApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey
 }
 
 function setDisabled(db: Db, caller: Caller, id: string, disabled: boolean): Promise<ApiKey> {
-  return mutate(db, caller, async (tx) => {
-    const key = await lockApiKey(tx, caller, id);
+  const locks = [apiKeyLock(caller, id)];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const key = await readApiKey(tx, caller, id);
     judgeSystemKey(caller, key, disabled ? "disabled" : "enabled");
     refuseRevoked(key);
     const changes = changeOf(key, { disabled, revoked: false });

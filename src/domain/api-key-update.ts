@@ -3,9 +3,10 @@ import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../db/sche
 import {
   type ApiKey,
   type ApiKeyRow,
+  apiKeyLock,
   auditedFields,
   findApiKey,
-  lockApiKey,
+  readApiKey,
   refuseRevoked,
   systemKey,
 } from "./api-key.ts";
@@ -51,8 +52,9 @@ export async function updateApiKey(
   if (name !== undefined) violations.unshift(...nameViolations(name));
   if (violations.length > 0) throw invalidFields(violations);
   if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
-  return mutate(db, caller, async (tx) => {
-    const key = await lockApiKey(tx, caller, input.id);
+  const locks = [apiKeyLock(caller, input.id)];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const key = await readApiKey(tx, caller, input.id);
     checkEtag(input.etag, key.version);
     refuseRevoked(key);
     refuseImmutable(key, input);

@@ -2,8 +2,9 @@ import type { Db, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
+  apiKeyLock,
   findApiKey,
-  lockApiKey,
+  readApiKey,
   refuseRevoked,
   systemKey,
   touchApiKey,
@@ -14,7 +15,7 @@ import { type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 import type { Workspace } from "./workspace.ts";
-import { deleteGrant, insertGrants } from "./workspace-grant.ts";
+import { deleteGrant, insertGrants, workspaceLocks } from "./workspace-grant.ts";
 
 /** Which key, and which workspace. */
 export interface ApiKeyWorkspace {
@@ -24,8 +25,9 @@ export interface ApiKeyWorkspace {
 
 /** Grants a workspace to a key. The caller must be able to enter it. */
 export function addApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
-  return mutate(db, caller, async (tx) => {
-    const key = await lockApiKey(tx, caller, input.id);
+  const locks = [apiKeyLock(caller, input.id), ...workspaceLocks(caller.accountId, [input.workspaceId])];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const key = await readApiKey(tx, caller, input.id);
     const events = await grantToKey(tx, caller, key, input.workspaceId);
     return { result: await findApiKey(tx, caller, key.id), events };
   });
@@ -45,8 +47,9 @@ export async function grantToKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspa
 
 /** Takes a workspace from a key. */
 export function removeApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
-  return mutate(db, caller, async (tx) => {
-    const key = await lockApiKey(tx, caller, input.id);
+  const locks = [apiKeyLock(caller, input.id)];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const key = await readApiKey(tx, caller, input.id);
     const events = await takeFromKey(tx, caller, key, input.workspaceId);
     return { result: await findApiKey(tx, caller, key.id), events };
   });

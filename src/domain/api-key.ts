@@ -6,6 +6,7 @@ import { DomainError, notFound } from "./error.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
 import { holds } from "./permission.ts";
 import { type Caller, requirePermissionOrOwn } from "./principal.ts";
+import { type RowLock, rowLock } from "./row-lock.ts";
 
 /** A key as it is stored, and whether it has expired by the database's clock. */
 export interface ApiKeyRow extends Selectable<Database["api_key"]> {
@@ -80,43 +81,43 @@ export function isOwnDeveloperKey(caller: Caller, key: ApiKeyRow): boolean {
   return caller.kind === "user" && key.kind === "developer" && key.owner_profile_id === caller.profile.id;
 }
 
+/** The lock under which a key is changed. */
+export function apiKeyLock({ accountId }: Caller, id: string): RowLock {
+  return rowLock("api_key", accountId, id, "no key update");
+}
+
 /**
- * Reads and locks a key for who holds a permission, or to whom the key is their own. To anybody else a missing key and
+ * Reads a locked key for who holds a permission, or to whom the key is their own. To anybody else a missing key and
  * one that is not theirs look alike.
  */
-export async function lockApiKeyOrOwn(
+export async function readApiKeyOrOwn(
   tx: Tx,
   caller: Caller,
   id: string,
   permission: string,
   isOwn: (key: ApiKeyRow) => boolean,
 ): Promise<ApiKeyRow> {
-  if (holds(caller.permissions, permission)) return lockApiKey(tx, caller, id);
+  if (holds(caller.permissions, permission)) return readApiKey(tx, caller, id);
   const row = await selectKeys(tx)
     .where("account_id", "=", caller.accountId)
     .where("id", "=", id)
-    .forUpdate()
     .executeTakeFirst();
   requirePermissionOrOwn(caller, permission, row !== undefined && isOwn(row));
-  return lockApiKey(tx, caller, id);
+  return readApiKey(tx, caller, id);
 }
 
-/** Reads a key for a change and locks it, so that changes of one key happen one after the other. */
-export async function lockApiKey(tx: Tx, caller: Caller, id: string): Promise<ApiKeyRow> {
+/** Reads a key for a change, which has locked it: changes of one key happen one after the other. */
+export async function readApiKey(tx: Tx, caller: Caller, id: string): Promise<ApiKeyRow> {
   const row = await selectKeys(tx)
     .where("account_id", "=", caller.accountId)
     .where("id", "=", id)
-    .forUpdate()
     .executeTakeFirst();
   if (!row) throw notFound("API key");
   return row;
 }
 
-/**
- * Reads those of some keys for a change that still fit a condition and locks them, in the order of their ids: however
- * many do that at once, none waits for one who waits for them.
- */
-export function lockApiKeys(
+/** Reads those of some keys that still fit a condition, for a change, which has locked them. */
+export function readApiKeys(
   tx: Tx,
   caller: Caller,
   ids: readonly string[],
@@ -127,7 +128,6 @@ export function lockApiKeys(
     .where(sql<boolean>`id = any (${ids})`)
     .where(condition)
     .orderBy("id")
-    .forUpdate()
     .execute();
 }
 

@@ -5,7 +5,7 @@ import { insertToken, type Mint } from "./api-key-create.ts";
 import { endTokens } from "./api-key-rotate.ts";
 import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateUnchecked } from "./mutation.ts";
 
 /** The tokens of a fresh platform account, shown once. */
 export interface PlatformTokens {
@@ -31,7 +31,7 @@ export async function hasPlatform(db: Db): Promise<boolean> {
 
 /** Makes the platform account with its system key. Refuses where there is one. */
 export async function bootstrap(db: Db, mint: Mint, options: BootstrapOptions): Promise<void> {
-  return mutateAs(db, call, async (tx) => {
+  return mutateUnchecked(db, "Bootstrap", call, async (tx) => {
     await lockBootstrap(tx);
     if (await platformKey(tx)) {
       throw new DomainError(
@@ -62,7 +62,7 @@ export async function bootstrap(db: Db, mint: Mint, options: BootstrapOptions): 
 
 /** Ends every token of the platform account's system key at once, and mints a new one. */
 export async function rotatePlatformToken(db: Db, mint: Mint): Promise<string> {
-  return mutateAs(db, call, async (tx) => {
+  return mutateUnchecked(db, "RotatePlatformToken", call, async (tx) => {
     await lockBootstrap(tx);
     const key = await platformKey(tx);
     if (!key)

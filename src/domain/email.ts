@@ -2,11 +2,12 @@ import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import { isUniqueViolation } from "../db/errors.ts";
 import { DomainError } from "./error.ts";
-import { mutateAs } from "./mutation.ts";
-import { endOtps, mailOtp, type OtpDeps, useOtp } from "./otp.ts";
+import { mutateAsUser, mutateUnchecked } from "./mutation.ts";
+import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
 import type { Passwords } from "./password.ts";
 import { requirePassword } from "./password-change.ts";
 import type { Call, UserCaller } from "./principal.ts";
+import { userLock } from "./row-lock.ts";
 import { inEveryAccount } from "./session.ts";
 import { normaliseEmail } from "./text.ts";
 
@@ -22,12 +23,15 @@ export async function changeEmail(
 ): Promise<void> {
   await requirePassword(db, user, deps.passwords, input.password);
   const email = normaliseEmail(input.email);
-  await mailOtp(db, user.call, deps, { userId: user.userId, purpose: "prove_email", email });
+  const otp = { userId: user.userId, purpose: "prove_email", email } as const;
+  await mailOtp(deps, otp, (locks, run) => mutateAsUser(db, { by: user, locks }, run));
 }
 
 /** Gives a user the address that a mailed token proves, once. */
 export async function proveEmail(db: Db, call: Call, deps: OtpDeps, token: string): Promise<void> {
-  await mutateAs(db, call, async (tx) => {
+  const known = await requireOtp(db, deps, token, "prove_email");
+  const locks = [userLock(known.userId, "no key update")];
+  await mutateUnchecked(db, "ProveEmail", { by: call, locks }, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, token, "prove_email");
     // Tokens that were mailed to the address as it was are no good at the new one.
     await endOtps(tx, userId);

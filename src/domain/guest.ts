@@ -1,4 +1,4 @@
-import type { Tx } from "../db/connect.ts";
+import type { Db, Tx } from "../db/connect.ts";
 import { endMembership } from "./membership-end.ts";
 
 /** A profile under which an outside identity acts in an account that its user is no member of. */
@@ -9,8 +9,8 @@ export interface Guest {
   removed_at: Date | null;
 }
 
-/** The user behind a live guest of an account, locked against becoming anything else meanwhile. */
-export async function lockGuest(
+/** The user behind a live guest of an account. */
+export async function findGuest(
   tx: Tx,
   accountId: string,
   profileId: string,
@@ -23,20 +23,18 @@ export async function lockGuest(
     .where("guest.account_id", "=", accountId)
     .where("guest.profile_id", "=", profileId)
     .where("profile.removed_at", "is", null)
-    .forUpdate("guest")
     .executeTakeFirst();
 }
 
 /** Every guest that a user is or was, in one account or in all. */
-export function guestsOf(tx: Tx, userId: string, accountId?: string): Promise<Guest[]> {
-  const query = tx
+export function guestsOf(db: Db, userId: string, accountId?: string): Promise<Guest[]> {
+  const query = db
     .selectFrom("guest")
     .innerJoin("identity", "identity.id", "guest.identity_id")
     .innerJoin("profile", "profile.id", "guest.profile_id")
     .select(["guest.account_id", "guest.profile_id", "profile.removed_at"])
     .where("identity.user_id", "=", userId)
-    .orderBy("guest.account_id")
-    .forUpdate("guest");
+    .orderBy("guest.account_id");
   return (accountId === undefined ? query : query.where("guest.account_id", "=", accountId)).execute();
 }
 

@@ -2,16 +2,20 @@ import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { newId } from "./id.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateUnchecked } from "./mutation.ts";
 import { claimedRights, type Identity, type Newcomer, speaksFor } from "./outside-issuer.ts";
 import type { Call } from "./principal.ts";
+import { accountLock, identityLock } from "./row-lock.ts";
 
 /**
  * Makes the user of an outside identity, once however many calls come at a time; and where its token claims a role that
- * counts in an account, a guest's profile there, under which what they do is recorded. What is made gives no right.
+ * counts in an account, a guest's profile there, under which what they do is recorded. What is made gives no right. One
+ * call at a time for each identity, which so becomes no two guests; the account is not purged meanwhile.
  */
 export function welcome(db: Db, call: Call, newcomer: Newcomer): Promise<void> {
-  return mutateAs(db, call, async (tx) => {
+  const { identity, accountId } = newcomer;
+  const locks = [identityLock(identity.id, "no key update"), accountLock(accountId, "key share")];
+  return mutateUnchecked(db, "ProvisionUser", { by: call, locks }, async (tx) => {
     const user = await ensureUser(tx, newcomer.identity);
     const events = await makeGuest(tx, newcomer, user);
     return { result: undefined, events };
@@ -25,7 +29,7 @@ interface IdentityUser {
 }
 
 async function ensureUser(tx: Tx, identity: Identity): Promise<IdentityUser> {
-  const known = await lockUser(tx, identity.id);
+  const known = await findUser(tx, identity.id);
   if (known) return known;
   const user = { id: newId("user"), name: identity.name, email: null };
   await tx.insertInto("user").values(user).execute();
@@ -38,19 +42,17 @@ async function ensureUser(tx: Tx, identity: Identity): Promise<IdentityUser> {
     .executeTakeFirst();
   if (made.numInsertedOrUpdatedRows === 1n) return user;
   await tx.deleteFrom("user").where("id", "=", user.id).execute();
-  const theirs = await lockUser(tx, identity.id);
+  const theirs = await findUser(tx, identity.id);
   if (!theirs) throw new Error("an identity came and went");
   return theirs;
 }
 
-// One at a time for each identity: it becomes no two guests.
-function lockUser(tx: Tx, identityId: string): Promise<IdentityUser | undefined> {
+function findUser(tx: Tx, identityId: string): Promise<IdentityUser | undefined> {
   return tx
     .selectFrom("identity")
     .innerJoin("user", "user.id", "identity.user_id")
     .select(["user.id", "user.name", "user.email"])
     .where("identity.id", "=", identityId)
-    .forUpdate("identity")
     .executeTakeFirst();
 }
 
@@ -66,8 +68,6 @@ async function makeGuest(
     .where("id", "=", accountId)
     .where("suspended_at", "is", null)
     .where("deleted_at", "is", null)
-    // It is not purged meanwhile.
-    .forShare()
     .executeTakeFirst();
   if (!account || !speaksFor(scope, account)) return [];
   const roles = await tx.selectFrom("role").selectAll().where("account_id", "=", accountId).execute();

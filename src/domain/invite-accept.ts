@@ -3,19 +3,20 @@ import type { Db, Tx } from "../db/connect.ts";
 import { type Account, getAccountById } from "./account.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { DomainError, invalidField } from "./error.ts";
-import { endGuest } from "./guest.ts";
+import { endGuest, guestsOf } from "./guest.ts";
 import { newId } from "./id.ts";
 import { alreadyUsed, type Invite } from "./invite.ts";
 import { insertInvited, loginRequired, requireInvited } from "./invite-person.ts";
-import { mutateAs } from "./mutation.ts";
+import { type Made, mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import { requireSpeaksFor } from "./outside-user.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
 import { assertStillHeld, rightsOfProfile } from "./rights.ts";
 import { roleHandover } from "./role-reference.ts";
+import { accountLock, type RowLock, rowLock, userLock } from "./row-lock.ts";
 import { insertSession, type SessionDeps } from "./session.ts";
 import { requireName } from "./text.ts";
 import { hashToken, parseToken, sameHash } from "./token.ts";
-import { liveWorkspaces } from "./workspace-grant.ts";
+import { liveWorkspaces, workspaceLocks } from "./workspace-grant.ts";
 
 /** Who accepts: somebody signed in, or nobody yet, with what makes them a user. */
 export interface Acceptance {
@@ -47,10 +48,11 @@ export async function acceptInvite(
   const parsed = parseToken(deps.tokenPrefix, input.token);
   if (parsed?.kind !== "inv" || parsed.id !== input.id) throw unknownInvite();
   const hash = hashToken(input.token);
-  await refuseUnknown(db, input.id, hash, user);
+  const known = await refuseUnknown(db, input.id, hash, user);
   const newcomer = user ? undefined : await makeNewcomer(call, deps, input);
-  return mutateAs(db, call, async (tx) => {
-    const invite = await lockInvite(tx, input.id, hash);
+  const locks = await locksOf(db, known, user);
+  const accept = async (tx: Tx): Promise<Made<Accepted>> => {
+    const invite = requirePending(await selectInvite(tx, input.id).executeTakeFirst(), hash);
     // A workspace that was archived since is not given.
     const workspaceIds = await liveWorkspaces(tx, invite.account_id, invite.workspace_ids, "skip");
     const role = await judgeInvite(tx, invite, workspaceIds, user);
@@ -66,17 +68,42 @@ export async function acceptInvite(
     const token = user ? "" : (await insertSession(tx, deps, person.id)).token;
     const account = await getAccountById(tx, invite.account_id);
     return { result: { account, profile, token }, events: [accepted(invite, profile, workspaceIds)] };
-  });
+  };
+  return user
+    ? mutateAsUser(db, { by: user, locks }, accept)
+    : mutateUnchecked(db, "AcceptInvite", { by: call, locks }, accept);
+}
+
+async function locksOf(db: Db, invite: StoredInvite, user: UserCaller | undefined): Promise<RowLock[]> {
+  const { account_id: accountId, workspace_ids: workspaceIds } = invite;
+  const ofInvite = [
+    accountLock(accountId, "key share"),
+    rowLock("invite", accountId, invite.id, "no key update"),
+    ...workspaceLocks(accountId, workspaceIds),
+  ];
+  if (!user) return ofInvite;
+  const guests = await guestsOf(db, user.userId, accountId);
+  return [
+    ...ofInvite,
+    userLock(user.userId, "no key update"),
+    ...guests.map((guest) => rowLock("guest", accountId, guest.profile_id, "update")),
+  ];
 }
 
 type StoredInvite = Omit<Invite, "maker" | "token">;
 
 // Hashing a password is dear: only for who holds a token that can still be used.
-async function refuseUnknown(db: Db, id: string, hash: Buffer, user: UserCaller | undefined): Promise<void> {
+async function refuseUnknown(
+  db: Db,
+  id: string,
+  hash: Buffer,
+  user: UserCaller | undefined,
+): Promise<StoredInvite> {
   const invite = requirePending(await selectInvite(db, id).executeTakeFirst(), hash);
-  if (user) return;
+  if (user) return invite;
   const known = await db.selectFrom("user").select("id").where("email", "=", invite.email).executeTakeFirst();
   if (known) throw loginRequired();
+  return invite;
 }
 
 async function makeNewcomer(call: Call, deps: SessionDeps, input: Acceptance) {
@@ -84,10 +111,6 @@ async function makeNewcomer(call: Call, deps: SessionDeps, input: Acceptance) {
   if (input.password === "") throw invalidField("password", "expected 10 to 128 characters");
   const wanted = { password: input.password, field: "password", personal: [name] };
   return { name, passwordHash: await deps.passwords.make(call, wanted) };
-}
-
-async function lockInvite(tx: Tx, id: string, hash: Buffer) {
-  return requirePending(await selectInvite(tx, id).forUpdate().executeTakeFirst(), hash);
 }
 
 function selectInvite(db: Db, id: string) {

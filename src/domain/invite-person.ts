@@ -9,13 +9,8 @@ type Invited = Pick<Invite, "email" | "mailed">;
 
 /** The signed-in user who accepts an invite: the one of its address, or one that has none yet and gets it. */
 export async function requireInvited(tx: Tx, userId: string, { email, mailed }: Invited) {
-  // Locked, so that nobody joins while they are erased.
-  const user = await tx
-    .selectFrom("user")
-    .selectAll()
-    .where("id", "=", userId)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
+  // Locked by the acceptance, so that nobody joins while they are erased.
+  const user = await tx.selectFrom("user").selectAll().where("id", "=", userId).executeTakeFirstOrThrow();
   if (user.deleted_at) throw loginRequired();
   if (user.email === null) return takeEmail(tx, user, { email, mailed });
   if (user.email !== email) {

@@ -9,10 +9,11 @@ import { newId } from "./id.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import type { Mailer } from "./mail.ts";
 import { mutate } from "./mutation.ts";
-import { type Caller, type ProfileRef, requireOwner } from "./principal.ts";
+import { type Caller, type ProfileRef, requireOwner, requirePermission } from "./principal.ts";
 import { findRole, roleHandover } from "./role-reference.ts";
+import { rowLock } from "./row-lock.ts";
 import { normaliseEmail } from "./text.ts";
-import { liveWorkspaces } from "./workspace-grant.ts";
+import { liveWorkspaces, workspaceLocks } from "./workspace-grant.ts";
 
 /** An invite as it is stored, who made it, whether its time is over, and its token in the one answer that shows it. */
 export interface Invite extends Selectable<Database["invite"]> {
@@ -49,10 +50,11 @@ export async function createInvite(
   input: NewInvite,
 ): Promise<Invite> {
   const id = newId("inv");
+  const locks = workspaceLocks(caller.accountId, input.workspaceIds);
   const { invite, token } = await mutate(
     db,
-    caller,
-    async (tx) => {
+    { by: caller, locks },
+    async (tx, caller) => {
       const made = await inviteInto(tx, caller, deps, id, input);
       return { result: made, events: [made.event] };
     },
@@ -79,6 +81,7 @@ export async function inviteInto(
   id: string,
   input: Omit<NewInvite, "requestId">,
 ) {
+  requirePermission(caller, "invites:write");
   const role = await findRole(tx, caller.accountId, input.role, "role");
   if (role.builtin === "owner") requireOwner(caller);
   assertHolds(caller, { ...roleHandover(role), workspaceIds: input.workspaceIds });
@@ -143,13 +146,13 @@ export function listInvites(
 
 /** Takes an invite back. */
 export function revokeInvite(db: Db, caller: Caller, id: string): Promise<Invite> {
-  return mutate(db, caller, async (tx) => {
+  const locks = [rowLock("invite", caller.accountId, id, "no key update")];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const locked = await tx
       .selectFrom("invite")
       .select(["id", "accepted_at", "revoked_at"])
       .where("account_id", "=", caller.accountId)
       .where("id", "=", id)
-      .forUpdate()
       .executeTakeFirst();
     if (!locked) throw notFound("invite");
     if (locked.accepted_at) throw alreadyUsed("the invite was accepted", { invite_id: id });

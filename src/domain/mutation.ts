@@ -2,44 +2,96 @@ import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import { isOvertaken, isRetryable } from "../db/errors.ts";
 import { type Actor, type Change, recordEvents } from "./audit-event.ts";
+import { lockAndSee } from "./authority.ts";
+import { callerLocks, userLocks } from "./caller-lock.ts";
 import { DomainError } from "./error.ts";
-import type { Call, Caller } from "./principal.ts";
+import type { Call, Caller, UserCaller } from "./principal.ts";
+import type { RowLock } from "./row-lock.ts";
+import type { UncheckedMutation } from "./unchecked-mutation.ts";
 
-/** What a change returns, and what it did. No events: nothing changed. */
+/** What a change by a principal returns, and what it did, under that principal unless an event names another actor. */
 export interface Done<T> {
   result: T;
   events: (Change & Partial<Actor>)[];
 }
 
-/** Makes a creation safe to repeat: who asks, by what id, and what will have been made. */
+/** What any other change returns, and what it did, each event with its actor. No events: nothing changed. */
+export interface Made<T> {
+  result: T;
+  events: (Change & Actor)[];
+}
+
+/** Makes a creation safe to repeat: by what id the caller asks, and what will have been made. */
 export interface Once {
   requestId: string;
   resourceId: string;
 }
 
+/** Who makes a change, and which rows it locks besides theirs. */
+export interface Locking<B> {
+  by: B;
+  locks: readonly RowLock[];
+}
+
 const tries = 3;
 
-/** Runs a change by a principal: in one transaction with its audit events, recorded under the principal. */
+/**
+ * Runs a change by a principal: in one transaction with its audit events, recorded under the principal. The transaction
+ * first locks the rows of the caller and of `locks`, and evaluates the caller again. It fails with what the gate would say
+ * if the caller may no longer make the call. `run` gets the caller as it is now, and must decide by that one.
+ */
 export function mutate<T>(
   db: Db,
-  caller: Caller,
-  run: (tx: Tx) => Promise<Done<T>>,
+  by: Caller | Locking<Caller>,
+  run: (tx: Tx, caller: Caller) => Promise<Done<T>>,
   once?: Once,
 ): Promise<T> {
-  const actor: Actor = {
-    accountId: caller.accountId,
-    profileId: caller.profile.id,
-    keyId: caller.keyId ?? "",
-  };
-  return mutateAs(
+  const { by: caller, locks } = lockingOf(by);
+  const { accountId, profile, keyId = "", call, authority } = caller;
+  const actor: Actor = { accountId, profileId: profile.id, keyId };
+  return change(
     db,
-    caller.call,
+    call,
     async (tx) => {
-      const { result, events } = await run(tx);
+      const seen = await lockAndSee(tx, authority.credentialId, [...callerLocks(caller), ...locks]);
+      return { ...(await authority.evaluate(seen)), call, authority };
+    },
+    async (tx, now) => {
+      const { result, events } = await run(tx, now);
       return { result, events: events.map((event) => ({ ...actor, ...event })) };
     },
     once && { ...once, callerId: actor.profileId },
   );
+}
+
+/** The same for a change by a signed-in user, with no account resolved. */
+export function mutateAsUser<T>(
+  db: Db,
+  by: UserCaller | Locking<UserCaller>,
+  run: (tx: Tx) => Promise<Made<T>>,
+  once?: Once,
+): Promise<T> {
+  const { by: user, locks } = lockingOf(by);
+  const { call, authority } = user;
+  const begin = async (tx: Tx) =>
+    authority.evaluate(await lockAndSee(tx, authority.credentialId, [...userLocks(user), ...locks]));
+  return change(db, call, begin, run, once && { ...once, callerId: user.userId });
+}
+
+/** The same for a change that no bearer makes: one of the reviewed list. */
+export function mutateUnchecked<T>(
+  db: Db,
+  _name: UncheckedMutation,
+  by: Call | Locking<Call>,
+  run: (tx: Tx) => Promise<Made<T>>,
+): Promise<T> {
+  const { by: call, locks } = lockingOf(by);
+  const begin = async (tx: Tx) => void (locks.length > 0 && (await lockAndSee(tx, null, locks)));
+  return change(db, call, begin, run);
+}
+
+function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
+  return "locks" in by ? by : { by, locks: [] };
 }
 
 /**
@@ -48,21 +100,27 @@ export function mutate<T>(
  * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
  * refused by the check then.
  */
-export async function mutateAs<T>(
+async function change<B, T>(
   db: Db,
   call: Call,
-  run: (tx: Tx) => Promise<{ result: T; events: (Change & Actor)[] }>,
-  once?: Once & { callerId: string },
+  begin: (tx: Tx) => Promise<B>,
+  run: (tx: Tx, bearer: B) => Promise<Made<T>>,
+  once?: Claim,
 ): Promise<T> {
   const effect = await commit(db, async (tx, mark) => {
+    const bearer = await begin(tx);
     if (once?.requestId) await claim(tx, call, once);
-    const { result, events } = await run(tx);
+    const { result, events } = await run(tx, bearer);
     await recordEvents(tx, call, events);
     return { result, told: mark !== undefined && (await tell(tx, mark, events.length === 0)) };
   });
   // Outside the transaction: nothing is held while others apply it.
   await effect.settle(call.timeLeftMs?.());
   return effect.result;
+}
+
+interface Claim extends Once {
+  callerId: string;
 }
 
 interface Committed<T> {
@@ -110,7 +168,7 @@ export async function databaseTime(db: Db): Promise<Date> {
 }
 
 // The insert waits for a concurrent one with the same id: exactly one of them makes something.
-async function claim(tx: Tx, call: Call, once: Once & { callerId: string }): Promise<void> {
+async function claim(tx: Tx, call: Call, once: Claim): Promise<void> {
   const day = sql`interval '24 hours'`;
   await sql`
     delete from request where caller_id = ${once.callerId} and created_at < clock_timestamp() - ${day}`.execute(

@@ -5,8 +5,8 @@ import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
 import { alreadyUsed } from "./invite.ts";
 import type { Mailer } from "./mail.ts";
-import { mutateAs } from "./mutation.ts";
-import type { Call } from "./principal.ts";
+import type { Made } from "./mutation.ts";
+import { type RowLock, userLock } from "./row-lock.ts";
 import { inEveryAccount } from "./session.ts";
 import { hashToken, parseToken } from "./token.ts";
 
@@ -26,23 +26,19 @@ const subjects: Record<OtpPurpose, string> = {
   prove_email: "Prove your e-mail address",
 };
 
+/** Runs a change under locks: in the name of whoever asks for a token. */
+export type ChangeUnder = (locks: readonly RowLock[], run: (tx: Tx) => Promise<Made<void>>) => Promise<void>;
+
 /** Mails a token that works once, within an hour. Earlier ones for the same purpose end. */
 export async function mailOtp(
-  db: Db,
-  call: Call,
   deps: OtpDeps,
   input: { userId: string; purpose: OtpPurpose; email: string },
+  change: ChangeUnder,
 ): Promise<void> {
   const id = newId("otp");
   const minted = deps.mint("otp", id);
-  await mutateAs(db, call, async (tx) => {
-    // Locked, so that of two that are asked for at once the second ends the first.
-    await tx
-      .selectFrom("user")
-      .select("id")
-      .where("id", "=", input.userId)
-      .forNoKeyUpdate()
-      .executeTakeFirstOrThrow();
+  // Locked, so that of two that are asked for at once the second ends the first.
+  await change([userLock(input.userId, "no key update")], async (tx) => {
     await endOtps(tx, input.userId, input.purpose);
     await tx
       .insertInto("otp")
@@ -55,8 +51,8 @@ export async function mailOtp(
         expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
       })
       .execute();
-    const change = { resourceType: "user", resourceId: input.userId, after: { requested: input.purpose } };
-    return { result: undefined, events: await inEveryAccount(tx, input.userId, change) };
+    const requested = { resourceType: "user", resourceId: input.userId, after: { requested: input.purpose } };
+    return { result: undefined, events: await inEveryAccount(tx, input.userId, requested) };
   });
   await deps.mailer.send({
     to: input.email,
@@ -86,14 +82,18 @@ export async function useOtp(
   return { userId: user_id, email };
 }
 
-/** Refuses a mailed token that cannot be used, without using it. */
+/**
+ * Refuses a mailed token that cannot be used, without using it. Says whose it is: every change of both locks their user
+ * before the token.
+ */
 export async function requireOtp(
   db: Db,
   deps: Pick<OtpDeps, "tokenPrefix">,
   token: string,
   purpose: OtpPurpose,
-): Promise<{ email: string }> {
-  return requireUsable(await selectOtp(db, deps, token, purpose).executeTakeFirst());
+): Promise<{ userId: string; email: string }> {
+  const otp = requireUsable(await selectOtp(db, deps, token, purpose).executeTakeFirst());
+  return { userId: otp.user_id, email: otp.email };
 }
 
 function selectOtp(db: Db, deps: Pick<OtpDeps, "tokenPrefix">, token: string, purpose: OtpPurpose) {

@@ -1,12 +1,13 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import { DomainError } from "./error.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
 import type { Passwords } from "./password.ts";
 import type { Call, UserCaller } from "./principal.ts";
+import { userLock } from "./row-lock.ts";
 import { inEveryAccount } from "./session.ts";
-import { endSessions } from "./session-list.ts";
+import { endSessions, sessionLocks } from "./session-list.ts";
 import { normaliseEmail } from "./text.ts";
 
 /** Changes the password of the signed-in user and ends all their other sessions, and every token that was mailed. */
@@ -22,7 +23,8 @@ export async function changePassword(
     field: "new_password",
     personal: [stored.name, stored.email ?? ""],
   });
-  await mutateAs(db, user.call, async (tx) => {
+  const locks = [userLock(user.userId, "no key update"), ...(await sessionLocks(db, user.userId))];
+  await mutateAsUser(db, { by: user, locks }, async (tx) => {
     // Whoever changed it in the meantime knew the old one too: only one of them wins.
     const changed = await tx
       .updateTable("user")
@@ -43,7 +45,11 @@ export async function changePassword(
 export async function requestPasswordReset(db: Db, call: Call, deps: OtpDeps, email: string): Promise<void> {
   const address = normaliseEmail(email);
   const user = await db.selectFrom("user").select("id").where("email", "=", address).executeTakeFirst();
-  if (user) await mailOtp(db, call, deps, { userId: user.id, purpose: "reset_password", email: address });
+  if (!user) return;
+  const otp = { userId: user.id, purpose: "reset_password", email: address } as const;
+  await mailOtp(deps, otp, (locks, run) =>
+    mutateUnchecked(db, "RequestPasswordReset", { by: call, locks }, run),
+  );
 }
 
 /** Sets a password by a mailed token, once, and ends all sessions of the user. */
@@ -57,7 +63,8 @@ export async function resetPassword(
   const known = await requireOtp(db, deps, input.token, "reset_password");
   const wanted = { password: input.password, field: "password", personal: [known.email] };
   const hash = await deps.passwords.make(call, wanted);
-  await mutateAs(db, call, async (tx) => {
+  const locks = [userLock(known.userId, "no key update"), ...(await sessionLocks(db, known.userId))];
+  await mutateUnchecked(db, "ResetPassword", { by: call, locks }, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, input.token, "reset_password");
     await tx
       .updateTable("user")

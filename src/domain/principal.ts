@@ -1,4 +1,5 @@
 import type { Environment, ProfileType, WorkspaceScope } from "../db/schema.ts";
+import type { Authority } from "./authority.ts";
 import { DomainError } from "./error.ts";
 import type { Scope } from "./outside-issuer.ts";
 import { holds } from "./permission.ts";
@@ -55,6 +56,8 @@ export interface Principal {
 /** A principal within a request: what an operation is given. */
 export interface Caller extends Principal {
   call: Call;
+  /** How a change evaluates it again. */
+  authority: Authority<Principal>;
 }
 
 /** A signed-in user, no account resolved, within a request. */
@@ -65,6 +68,8 @@ export interface UserCaller {
   /** For a token of an outside issuer: what it speaks for, and when it ends. */
   outside?: { scope: Scope; endsAt: Date };
   call: Call;
+  /** How a change evaluates it again. */
+  authority: Authority<void>;
 }
 
 /** Refuses a principal that lacks a permission, naming it. */

@@ -3,12 +3,13 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { BuiltinRole, ProfileType } from "../db/schema.ts";
 import { DomainError, notFound } from "./error.ts";
 import { assertHolds } from "./escalation.ts";
-import { forgetGuest, lockGuest } from "./guest.ts";
+import { findGuest, forgetGuest } from "./guest.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { endMembership } from "./membership-end.ts";
 import { mutate } from "./mutation.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "./principal.ts";
 import { findRole, roleHandover } from "./role-reference.ts";
+import { type LockMode, ownershipLock, type RowLock, rowLock } from "./row-lock.ts";
 
 /** A profile with what its account says of it. */
 export interface AccountProfile extends ProfileRef {
@@ -48,11 +49,12 @@ export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Pro
 
 /** Takes a person out of the account, member or guest, for good. People may take themselves out. */
 export function removeProfile(db: Db, caller: Caller, id: string): Promise<void> {
-  const own = caller.kind === "user" && caller.profile.id === id;
-  requirePermissionOrOwn(caller, "profiles:manage", own);
-  return mutate(db, caller, async (tx) => {
-    const owners = await lockOwners(tx, [caller.accountId]);
-    const member = await lockPerson(tx, caller, id);
+  requireMayRemove(caller, id);
+  const locks = personLocks(caller, id, "update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    requireMayRemove(caller, id);
+    const owners = await ownersOf(tx, [caller.accountId]);
+    const member = await findPerson(tx, caller, id);
     if (member.builtin === "owner") {
       requireOwner(caller);
       refuseLastOwner(owners, caller.accountId, member.profile_id);
@@ -62,15 +64,30 @@ export function removeProfile(db: Db, caller: Caller, id: string): Promise<void>
   });
 }
 
+function requireMayRemove(caller: Caller, id: string): void {
+  const own = caller.kind === "user" && caller.profile.id === id;
+  requirePermissionOrOwn(caller, "profiles:manage", own);
+}
+
+// Whoever owns the account is locked by whatever may take an owner away: of the last two, one stays.
+function personLocks({ accountId }: Caller, profileId: string, mode: LockMode): RowLock[] {
+  return [
+    ownershipLock(accountId),
+    rowLock("membership", accountId, profileId, mode),
+    rowLock("guest", accountId, profileId, "update"),
+  ];
+}
+
 /** Gives a person another role; a guest becomes a member by it. Nobody gives more than they hold; only owners make and change owners. */
 export function setProfileRole(
   db: Db,
   caller: Caller,
   input: { id: string; role: string },
 ): Promise<AccountProfile> {
-  return mutate(db, caller, async (tx) => {
-    const owners = await lockOwners(tx, [caller.accountId]);
-    const member = await lockPerson(tx, caller, input.id);
+  const locks = personLocks(caller, input.id, "no key update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const owners = await ownersOf(tx, [caller.accountId]);
+    const member = await findPerson(tx, caller, input.id);
     const role = await findRole(tx, caller.accountId, input.role, "role");
     const unchanged = role.id === member.role_id;
     if (unchanged) return { result: await getProfile(tx, caller, input.id), events: [] };
@@ -106,20 +123,14 @@ export interface Owner {
   profile_id: string;
 }
 
-/**
- * Locks all owners of some accounts. Done first by whatever may take an owner away, and in one order: of the last two, one
- * stays, and however many go at once, none waits for one who waits for them.
- */
-export function lockOwners(tx: Tx, accountIds: string[]): Promise<Owner[]> {
+/** The owners of some accounts. They stay as they are while the ownership of these accounts is locked. */
+export function ownersOf(tx: Tx, accountIds: string[]): Promise<Owner[]> {
   return tx
     .selectFrom("membership")
     .innerJoin("role", "role.id", "membership.role_id")
     .select(["membership.account_id", "membership.profile_id"])
     .where(sql<boolean>`membership.account_id = any (${accountIds})`)
     .where("role.builtin", "=", "owner")
-    .orderBy("membership.account_id")
-    .orderBy("membership.profile_id")
-    .forUpdate("membership")
     .execute();
 }
 
@@ -131,10 +142,10 @@ export function refuseLastOwner(owners: Owner[], accountId: string, profileId: s
 }
 
 // A member, or a guest of an outside issuer, who has no role of their own.
-async function lockPerson(tx: Tx, caller: Caller, profileId: string): Promise<Person> {
+async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<Person> {
   const person = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
-  const member = await lockMember(tx, caller, profileId);
-  const guest = member ?? (await lockGuest(tx, caller.accountId, profileId));
+  const member = await findMember(tx, caller, profileId);
+  const guest = member ?? (await findGuest(tx, caller.accountId, profileId));
   if (!guest) throw notFound("profile");
   return { ...person, ...guest };
 }
@@ -155,14 +166,13 @@ async function makeMember(tx: Tx, accountId: string, person: Person, roleId: str
     .execute();
 }
 
-function lockMember(tx: Tx, caller: Caller, profileId: string): Promise<Person | undefined> {
+function findMember(tx: Tx, caller: Caller, profileId: string): Promise<Person | undefined> {
   return tx
     .selectFrom("membership")
     .innerJoin("role", "role.id", "membership.role_id")
     .select(["membership.profile_id", "membership.user_id", "membership.role_id", "role.builtin"])
     .where("membership.account_id", "=", caller.accountId)
     .where("membership.profile_id", "=", profileId)
-    .forUpdate("membership")
     .executeTakeFirst();
 }
 

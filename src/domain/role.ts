@@ -12,6 +12,7 @@ import { holds } from "./permission.ts";
 import type { ParsePermissions } from "./permission-vocabulary.ts";
 import type { Caller } from "./principal.ts";
 import { findRole, roleHandover } from "./role-reference.ts";
+import { accountLock, type LockMode, type RowLock, rowLock } from "./row-lock.ts";
 import { nameKey, requireName } from "./text.ts";
 
 /** A role as it is stored. */
@@ -49,12 +50,12 @@ export async function createRole(
 ): Promise<Role> {
   const name = requireName(input.name);
   const permissions = requireValid(parse(input.permissions, "spec.permissions"));
-  assertHolds(caller, { permissions });
   const id = newId("role");
   return mutate(
     db,
     caller,
-    async (tx) => {
+    async (tx, caller) => {
+      assertHolds(caller, { permissions });
       const insert = tx
         .insertInto("role")
         .values({
@@ -101,8 +102,9 @@ export async function updateRole(
 ): Promise<Role> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   const permissions = input.permissions && requireValid(parse(input.permissions, "spec.permissions"));
-  return mutate(db, caller, async (tx) => {
-    const role = await lockCustomRole(tx, caller, input.id);
+  const locks = roleLocks(caller, input.id, "no key update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const role = await findCustomRole(tx, caller, input.id);
     checkEtag(input.etag, role.version);
     const after = {
       name: name ?? role.name,
@@ -131,8 +133,9 @@ export async function deleteRole(
   caller: Caller,
   input: { id: string; replacement: string },
 ): Promise<void> {
-  return mutate(db, caller, async (tx) => {
-    const role = await lockCustomRole(tx, caller, input.id);
+  const locks = roleLocks(caller, input.id, "update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const role = await findCustomRole(tx, caller, input.id);
     if (input.replacement === "") await refuseHeld(tx, role);
     else await replaceRole(tx, caller, role, input.replacement);
     await tx
@@ -194,8 +197,13 @@ async function refuseHeld(tx: Tx, role: Role): Promise<void> {
   }
 }
 
-async function lockCustomRole(tx: Tx, caller: Caller, id: string): Promise<Role> {
-  const role = await selectRoles(tx, caller).where("id", "=", id).forUpdate().executeTakeFirst();
+// What a role allows changes for all who hold it: while no other change of the account relies on it.
+function roleLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
+  return [accountLock(accountId, "no key update"), rowLock("role", accountId, id, mode)];
+}
+
+async function findCustomRole(tx: Tx, caller: Caller, id: string): Promise<Role> {
+  const role = await selectRoles(tx, caller).where("id", "=", id).executeTakeFirst();
   if (!role) throw notFound("role");
   if (role.builtin) throw new DomainError("IN_USE", "built-in roles are fixed", { role: role.builtin });
   return role;

@@ -10,6 +10,7 @@ import { mutate } from "./mutation.ts";
 import { giveName } from "./name.ts";
 import { type Caller, refuseItself } from "./principal.ts";
 import { rightsOfTeam } from "./rights.ts";
+import { rowLock } from "./row-lock.ts";
 import { nameKey, requireName } from "./text.ts";
 
 /** A service account, and how many live keys it has. */
@@ -49,10 +50,11 @@ export async function createServiceAccount(
 ): Promise<ServiceAccount> {
   const name = requireName(input.name);
   const id = newId("sa");
+  const locks = [rowLock("team", caller.accountId, input.teamId, "share")];
   return mutate(
     db,
-    caller,
-    async (tx) => {
+    { by: caller, locks },
+    async (tx, caller) => {
       await judgeTeam(tx, caller, input.teamId);
       const profileId = newId("prof");
       await tx
@@ -102,8 +104,12 @@ export async function updateServiceAccount(
   input: ServiceAccountUpdate,
 ): Promise<ServiceAccount> {
   const name = input.name === undefined ? undefined : requireName(input.name);
-  return mutate(db, caller, async (tx) => {
-    const before = await lockServiceAccount(tx, caller, input.id);
+  const locks = [
+    rowLock("service_account", caller.accountId, input.id, "no key update"),
+    rowLock("team", caller.accountId, input.teamId ?? "", "share"),
+  ];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const before = await getServiceAccount(tx, caller, input.id);
     checkEtag(input.etag, before.version);
     const after = {
       name: name ?? before.name,
@@ -131,8 +137,9 @@ export async function updateServiceAccount(
 
 /** Deletes a service account and revokes its keys, for good. */
 export async function deleteServiceAccount(db: Db, caller: Caller, id: string): Promise<void> {
-  return mutate(db, caller, async (tx) => {
-    const found = await lockServiceAccount(tx, caller, id);
+  const locks = [rowLock("service_account", caller.accountId, id, "update")];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const found = await getServiceAccount(tx, caller, id);
     refuseItself(caller, found);
     const now = sql<Date>`clock_timestamp()`;
     const keys = await tx
@@ -150,25 +157,12 @@ export async function deleteServiceAccount(db: Db, caller: Caller, id: string): 
   });
 }
 
-/** Reads a service account for a change and locks it. */
-export async function lockServiceAccount(tx: Tx, caller: Caller, id: string): Promise<ServiceAccount> {
-  await tx
-    .selectFrom("service_account")
-    .select("id")
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", id)
-    .forUpdate()
-    .execute();
-  return getServiceAccount(tx, caller, id);
-}
-
 async function judgeTeam(tx: Tx, caller: Caller, teamId: string): Promise<void> {
   const team = await tx
     .selectFrom("team")
     .select("id")
     .where("account_id", "=", caller.accountId)
     .where("id", "=", teamId)
-    .forShare()
     .executeTakeFirst();
   if (!team) throw invalidField("spec.team_id", "expected the id of a team of this account");
   assertHolds(caller, { permissions: await rightsOfTeam(tx, caller.accountId, team.id) });

@@ -3,9 +3,10 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { invalidField, notFound } from "./error.ts";
 import { type Page, type PageInput, page } from "./list.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateAsUser } from "./mutation.ts";
 import { requireWholeUser } from "./outside-user.ts";
 import type { UserCaller } from "./principal.ts";
+import { type RowLock, sessionLock, userLock } from "./row-lock.ts";
 import { endSession } from "./session.ts";
 
 /** A live session of a user. */
@@ -44,8 +45,12 @@ export async function revokeSession(
   input: { id: string; allOthers: boolean },
 ): Promise<void> {
   if (input.allOthers === (input.id !== "")) throw invalidField("id", "expected either an id or all_others");
-  await requireWholeUser(db, user);
-  return mutateAs(db, user.call, async (tx) => {
+  const ended = input.allOthers
+    ? await sessionLocks(db, user.userId)
+    : [sessionLock(user.userId, input.id, "no key update")];
+  const locks = [userLock(user.userId, "no key update"), ...ended];
+  return mutateAsUser(db, { by: user, locks }, async (tx) => {
+    await requireWholeUser(tx, user);
     if (input.allOthers) {
       return { result: undefined, events: await endSessions(tx, user.userId, user.sessionId) };
     }
@@ -60,18 +65,27 @@ export async function revokeSession(
   });
 }
 
-/** Ends all sessions of a user, except one where it is named. Says what that changed. */
+/** The locks under which the sessions end that a user has now. One that begins meanwhile needs the user. */
+export async function sessionLocks(db: Db, userId: string): Promise<RowLock[]> {
+  const sessions = await liveSessions(db, userId);
+  return sessions.map(({ id }) => sessionLock(userId, id, "no key update"));
+}
+
+/** Ends all sessions of a locked user, except one where it is named. Says what that changed. */
 export async function endSessions(tx: Tx, userId: string, except = ""): Promise<(Change & Actor)[]> {
-  const sessions = await tx
+  const events: (Change & Actor)[] = [];
+  for (const { id } of await liveSessions(tx, userId)) {
+    if (id !== except) events.push(...(await endSession(tx, id, userId)));
+  }
+  return events;
+}
+
+function liveSessions(db: Db, userId: string): Promise<{ id: string }[]> {
+  return db
     .selectFrom("session")
     .select("id")
     .where("user_id", "=", userId)
-    .where("id", "!=", except)
     .where("ended_at", "is", null)
     .orderBy("id")
-    .forUpdate()
     .execute();
-  const events: (Change & Actor)[] = [];
-  for (const session of sessions) events.push(...(await endSession(tx, session.id, userId)));
-  return events;
 }

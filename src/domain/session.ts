@@ -6,9 +6,10 @@ import type { Mint } from "./api-key-create.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import type { Passwords } from "./password.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
+import { sessionLock, userLock } from "./row-lock.ts";
 import { normaliseEmail, requireName } from "./text.ts";
 import type { MintedToken } from "./token.ts";
 
@@ -47,7 +48,7 @@ export async function signUp(
     personal: [name, email, accountName],
   });
   const user = { id: newId("user"), email, name, password_hash: hash };
-  return mutateAs(db, call, async (tx) => {
+  return mutateUnchecked(db, "SignUp", call, async (tx) => {
     const inserted = await tx
       .insertInto("user")
       .values(user)
@@ -79,14 +80,14 @@ export async function logIn(
     .executeTakeFirst();
   const right = await deps.passwords.check(call, user?.password_hash ?? undefined, input.password);
   if (!user || !right) throw wrongCredentials();
-  return mutateAs(db, call, async (tx) => {
+  const locks = [userLock(user.id, "share")];
+  return mutateUnchecked(db, "LogIn", { by: call, locks }, async (tx) => {
     // Checking takes a while. Locked: a change of the password either comes first, or ends this session too.
     const unchanged = await tx
       .selectFrom("user")
       .select("id")
       .where("id", "=", user.id)
       .where("password_hash", "=", user.password_hash)
-      .forShare()
       .executeTakeFirst();
     if (!unchanged) throw wrongCredentials();
     const minted = await insertSession(tx, deps, user.id);
@@ -103,7 +104,8 @@ export async function logIn(
 export async function logOut(db: Db, user: UserCaller): Promise<void> {
   const { sessionId } = user;
   if (sessionId === undefined) throw endsByItself(user.outside?.endsAt);
-  return mutateAs(db, user.call, async (tx) => {
+  const locks = [sessionLock(user.userId, sessionId, "no key update")];
+  return mutateAsUser(db, { by: user, locks }, async (tx) => {
     const events = await endSession(tx, sessionId, user.userId);
     return { result: undefined, events };
   });

@@ -5,7 +5,8 @@ import { type Page, type PageInput, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller, ProfileRef } from "./principal.ts";
 import { rightsOfTeam } from "./rights.ts";
-import { getTeam, lockTeam } from "./team.ts";
+import { type RowLock, rowLock } from "./row-lock.ts";
+import { getTeam } from "./team.ts";
 
 /** Which team, and who. */
 export interface TeamMembership {
@@ -32,8 +33,9 @@ export async function listTeamMembers(
 
 /** Puts a person into a team. The caller must hold what the team may do. */
 export function addTeamMember(db: Db, caller: Caller, input: TeamMembership): Promise<ProfileRef> {
-  return mutate(db, caller, async (tx) => {
-    const team = await lockTeam(tx, caller, input.id);
+  const locks = memberLocks(caller, input);
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const team = await getTeam(tx, caller, input.id);
     const profile = await findPerson(tx, caller, input.profileId);
     assertHolds(caller, { permissions: await rightsOfTeam(tx, caller.accountId, team.id) });
     const added = await tx
@@ -53,8 +55,9 @@ export function addTeamMember(db: Db, caller: Caller, input: TeamMembership): Pr
 
 /** Takes a person out of a team. */
 export function removeTeamMember(db: Db, caller: Caller, input: TeamMembership): Promise<void> {
-  return mutate(db, caller, async (tx) => {
-    const team = await lockTeam(tx, caller, input.id);
+  const locks = memberLocks(caller, input);
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const team = await getTeam(tx, caller, input.id);
     const profile = await findPerson(tx, caller, input.profileId);
     const removed = await tx
       .deleteFrom("team_member")
@@ -67,6 +70,14 @@ export function removeTeamMember(db: Db, caller: Caller, input: TeamMembership):
   });
 }
 
+// What the person may do changes: while no change of theirs relies on it.
+function memberLocks({ accountId }: Caller, { id, profileId }: TeamMembership): RowLock[] {
+  return [
+    rowLock("team", accountId, id, "no key update"),
+    rowLock("membership", accountId, profileId, "no key update"),
+  ];
+}
+
 async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<ProfileRef> {
   const profile = await tx
     .selectFrom("profile")
@@ -74,8 +85,6 @@ async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<Pr
     .select(["profile.id", "profile.type", "profile.name", "profile.email"])
     .where("profile.account_id", "=", caller.accountId)
     .where("profile.id", "=", profileId)
-    // A person who leaves at the same moment is not put into a team.
-    .forShare()
     .executeTakeFirst();
   if (!profile) throw notFound("profile");
   return profile;

@@ -11,6 +11,7 @@ import { giveName } from "./name.ts";
 import { type Caller, refuseItself } from "./principal.ts";
 import { rightsOfTeam } from "./rights.ts";
 import { findRole } from "./role-reference.ts";
+import { accountLock, type LockMode, type RowLock, rowLock } from "./row-lock.ts";
 import { nameKey, requireName } from "./text.ts";
 
 /** A team with the ids of its roles, and how many belong to it. */
@@ -48,7 +49,7 @@ export async function createTeam(db: Db, caller: Caller, input: NewTeam): Promis
   return mutate(
     db,
     caller,
-    async (tx) => {
+    async (tx, caller) => {
       const roles = await findRoles(tx, caller, input.roles);
       const insert = tx.insertInto("team").values({
         id,
@@ -84,8 +85,9 @@ export function listTeams(db: Db, caller: Caller, input: ListInput): Promise<Pag
 /** Changes a team, and with its roles what its members and service accounts may do now. */
 export async function updateTeam(db: Db, caller: Caller, input: TeamUpdate): Promise<Team> {
   const name = input.name === undefined ? undefined : requireName(input.name);
-  return mutate(db, caller, async (tx) => {
-    const team = await lockTeam(tx, caller, input.id);
+  const locks = teamLocks(caller, input.id, "no key update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const team = await getTeam(tx, caller, input.id);
     checkEtag(input.etag, team.version);
     const roles = input.roles ? await findRoles(tx, caller, input.roles) : undefined;
     const after = {
@@ -117,8 +119,9 @@ export async function deleteTeam(
   caller: Caller,
   input: { id: string; replacement: string },
 ): Promise<void> {
-  return mutate(db, caller, async (tx) => {
-    const team = await lockTeam(tx, caller, input.id);
+  const locks = teamLocks(caller, input.id, "update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const team = await getTeam(tx, caller, input.id);
     const moved: Change[] = [];
     if (team.serviceAccounts > 0) {
       if (input.replacement === "") throw await inUse(tx, team);
@@ -130,16 +133,9 @@ export async function deleteTeam(
   });
 }
 
-/** Reads a team for a change and locks it. */
-export async function lockTeam(tx: Tx, caller: Caller, id: string): Promise<Team> {
-  await tx
-    .selectFrom("team")
-    .select("id")
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", id)
-    .forUpdate()
-    .execute();
-  return getTeam(tx, caller, id);
+// What a team allows changes for all who belong to it: while no other change of the account relies on it.
+function teamLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
+  return [accountLock(accountId, "no key update"), rowLock("team", accountId, id, mode)];
 }
 
 async function inUse(tx: Tx, team: Team): Promise<DomainError> {

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateUnchecked } from "./mutation.ts";
 import type { Call } from "./principal.ts";
+import { accountLock, type RowLock, rowLock, sessionLock, userLock } from "./row-lock.ts";
 import { endSession } from "./session.ts";
-import { hashToken, parseToken } from "./token.ts";
+import { hashToken, type ParsedToken, parseToken } from "./token.ts";
 
 /**
  * Ends the token that is shown (RFC 7009): holding it is the right to end it. A key left without a live token is
@@ -15,7 +16,8 @@ export async function revokeToken(db: Db, call: Call, prefix: string, token: str
   if (!parsed) return;
   const hash = hashToken(token);
   if (parsed.kind === "inv" || parsed.kind === "otp") return;
-  await mutateAs(db, call, async (tx) => {
+  const locks = await locksOf(db, parsed, hash);
+  await mutateUnchecked(db, "RevokeToken", { by: call, locks }, async (tx) => {
     const events =
       parsed.kind === "ses"
         ? await revokeSession(tx, parsed.id, hash)
@@ -24,14 +26,38 @@ export async function revokeToken(db: Db, call: Call, prefix: string, token: str
   });
 }
 
+// Whoever does not hold the token locks nothing.
+async function locksOf(db: Db, { kind, id }: ParsedToken, hash: Buffer): Promise<RowLock[]> {
+  if (kind === "ses") {
+    const session = await findSession(db, id, hash);
+    if (!session) return [];
+    return [userLock(session.user_id, "share"), sessionLock(session.user_id, id, "no key update")];
+  }
+  const token = await db
+    .selectFrom("api_key_token")
+    .select("account_id")
+    .where("api_key_id", "=", id)
+    .where("hash", "=", hash)
+    .executeTakeFirst();
+  if (!token) return [];
+  return [
+    accountLock(token.account_id, "key share"),
+    rowLock("api_key", token.account_id, id, "no key update"),
+  ];
+}
+
 async function revokeSession(tx: Tx, id: string, hash: Buffer) {
-  const session = await tx
+  const session = await findSession(tx, id, hash);
+  return session ? endSession(tx, session.id, session.user_id) : [];
+}
+
+function findSession(db: Db, id: string, hash: Buffer) {
+  return db
     .selectFrom("session")
     .select(["id", "user_id"])
     .where("id", "=", id)
     .where("hash", "=", hash)
     .executeTakeFirst();
-  return session ? endSession(tx, session.id, session.user_id) : [];
 }
 
 async function revokeKeyToken(tx: Tx, keyId: string, hash: Buffer): Promise<(Change & Actor)[]> {
@@ -39,7 +65,6 @@ async function revokeKeyToken(tx: Tx, keyId: string, hash: Buffer): Promise<(Cha
     .selectFrom("api_key")
     .select(["id", "account_id", "profile_id", "owner_profile_id", "system", "version"])
     .where("id", "=", keyId)
-    .forUpdate()
     .executeTakeFirst();
   if (!key) return [];
   const now = sql<Date>`clock_timestamp()`;

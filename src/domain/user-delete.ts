@@ -1,15 +1,17 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
+import { DomainError } from "./error.ts";
 import { guestsOf } from "./guest.ts";
 import { endMembership } from "./membership-end.ts";
-import { mutateAs } from "./mutation.ts";
+import { mutateAsUser } from "./mutation.ts";
 import { requireWholeUser } from "./outside-user.ts";
 import type { Passwords } from "./password.ts";
 import { requirePassword } from "./password-change.ts";
 import type { UserCaller } from "./principal.ts";
-import { lockOwners, refuseLastOwner } from "./profile.ts";
-import { endSessions } from "./session-list.ts";
+import { ownersOf, refuseLastOwner } from "./profile.ts";
+import { accountLock, ownershipLock, type RowLock, rowLock, userLock } from "./row-lock.ts";
+import { endSessions, sessionLocks } from "./session-list.ts";
 
 const erasedName = "former member";
 
@@ -29,26 +31,22 @@ export async function deleteUser(
     .where("id", "=", user.userId)
     .executeTakeFirstOrThrow();
   if (stored.password_hash !== null) await requirePassword(db, user, passwords, password);
-  await requireWholeUser(db, user);
-  await mutateAs(db, user.call, async (tx) => {
-    // Locked, so that nothing is begun as this user in the meantime.
+  // The user is locked, so that nothing is begun in their name meanwhile.
+  const known = await membershipsOf(db, user.userId);
+  const locks = [userLock(user.userId, "update"), ...(await locksOf(db, user.userId, known))];
+  await mutateAsUser(db, { by: user, locks }, async (tx) => {
+    await requireWholeUser(tx, user);
     const { email } = await tx
       .selectFrom("user")
       .select("email")
       .where("id", "=", user.userId)
-      .forUpdate()
       .executeTakeFirstOrThrow();
     const sessions = await endSessions(tx, user.userId);
     const guests = await guestsOf(tx, user.userId);
-    const owners = await lockOwners(tx, await accountsOf(tx, user.userId));
-    const memberships = await tx
-      .selectFrom("membership")
-      .innerJoin("role", "role.id", "membership.role_id")
-      .select(["membership.account_id", "membership.profile_id", "role.builtin"])
-      .where("membership.user_id", "=", user.userId)
-      .orderBy("membership.account_id")
-      .forUpdate("membership")
-      .execute();
+    const memberships = await membershipsOf(tx, user.userId);
+    refuseUnlocked(known, memberships);
+    const accountIds = memberships.map((membership) => membership.account_id);
+    const owners = await ownersOf(tx, accountIds);
     const events: (Change & Actor)[] = [];
     for (const { account_id: accountId, profile_id: profileId, builtin } of memberships) {
       if (builtin === "owner") refuseLastOwner(owners, accountId, profileId);
@@ -65,9 +63,37 @@ export async function deleteUser(
   });
 }
 
-async function accountsOf(tx: Tx, userId: string): Promise<string[]> {
-  const rows = await tx.selectFrom("membership").select("account_id").where("user_id", "=", userId).execute();
-  return rows.map((row) => row.account_id);
+function membershipsOf(db: Db, userId: string) {
+  return db
+    .selectFrom("membership")
+    .innerJoin("role", "role.id", "membership.role_id")
+    .select(["membership.account_id", "membership.profile_id", "role.builtin"])
+    .where("membership.user_id", "=", userId)
+    .orderBy("membership.account_id")
+    .execute();
+}
+
+type Memberships = Awaited<ReturnType<typeof membershipsOf>>;
+
+async function locksOf(db: Db, userId: string, memberships: Memberships): Promise<RowLock[]> {
+  const places = [...memberships, ...(await guestsOf(db, userId))];
+  return [
+    ...(await sessionLocks(db, userId)),
+    ...places.flatMap(({ account_id: accountId, profile_id: profileId }) => [
+      accountLock(accountId, "key share"),
+      ownershipLock(accountId),
+      rowLock("membership", accountId, profileId, "update"),
+      rowLock("guest", accountId, profileId, "update"),
+    ]),
+  ];
+}
+
+// Whoever joined another account at the same moment tries again.
+function refuseUnlocked(known: Memberships, memberships: Memberships): void {
+  const isKnown = (one: Memberships[number]) => known.some((other) => other.profile_id === one.profile_id);
+  if (!memberships.every(isKnown)) {
+    throw new DomainError("CONFLICT", "you are joining an account right now: try again");
+  }
 }
 
 async function erase(tx: Tx, userId: string, email: string | null): Promise<void> {

@@ -2,6 +2,12 @@ import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import { DomainError, notFound } from "./error.ts";
 import type { Caller } from "./principal.ts";
+import { type RowLock, rowLock } from "./row-lock.ts";
+
+/** The locks under which workspaces are granted: none is archived meanwhile. */
+export function workspaceLocks(accountId: string, workspaceIds: readonly string[]): RowLock[] {
+  return workspaceIds.map((id) => rowLock("workspace", accountId, id, "share"));
+}
 
 /**
  * Grants workspaces to a profile and returns those that it did not have yet. The workspaces are the account's own and
@@ -33,7 +39,7 @@ export async function insertGrants(
 
 /**
  * The ids of some workspaces that are the account's own and live. One that is missing or archived is refused, or with
- * `skip` left out.
+ * `skip` left out. They stay live under `workspaceLocks`.
  */
 export async function liveWorkspaces(
   tx: Tx,
@@ -42,14 +48,11 @@ export async function liveWorkspaces(
   otherwise: "refuse" | "skip" = "refuse",
 ): Promise<string[]> {
   if (workspaceIds.length === 0) return [];
-  // Locked against archiving, in one order, so that two such changes never wait for each other.
   const found = await tx
     .selectFrom("workspace")
     .select(["id", "archived_at"])
     .where("account_id", "=", accountId)
     .where("id", "in", workspaceIds)
-    .orderBy("id")
-    .forShare()
     .execute();
   const live = found.filter((workspace) => workspace.archived_at === null);
   if (otherwise === "refuse" && live.length < new Set(workspaceIds).size) {

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
-import { lockApiKey } from "./api-key.ts";
+import { apiKeyLock, readApiKey } from "./api-key.ts";
 import { grantToKey, takeFromKey } from "./api-key-workspace.ts";
 import type { Change } from "./audit-event.ts";
 import { DomainError, invalidField, notFound } from "./error.ts";
@@ -9,9 +9,10 @@ import { createInvite, type Invite, type InviteDeps } from "./invite.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import { type Caller, type ProfileRef, requirePermission } from "./principal.ts";
+import { type RowLock, rowLock } from "./row-lock.ts";
 import { normaliseEmail } from "./text.ts";
 import { findWorkspace } from "./workspace.ts";
-import { deleteGrant, insertGrants } from "./workspace-grant.ts";
+import { deleteGrant, insertGrants, workspaceLocks } from "./workspace-grant.ts";
 
 /** A profile that a workspace is granted to. */
 export interface WorkspaceMember extends ProfileRef {
@@ -64,6 +65,7 @@ export async function addWorkspaceMember(
   if (input.email === "") return { member: await addProfile(db, caller, input) };
   const profileId = await memberByEmail(db, caller, deps, input.email);
   if (profileId !== undefined) return { member: await addProfile(db, caller, { ...input, profileId }) };
+  // The invite requires it again, of the caller as it is then.
   requirePermission(caller, "invites:write");
   await findWorkspace(db, caller, input.workspaceId);
   const { email, role, workspaceId } = input;
@@ -88,8 +90,12 @@ async function memberByEmail(
   return member && (member.email_proven_at || !deps.mailer.delivers) ? member.profile_id : undefined;
 }
 
-function addProfile(db: Db, caller: Caller, input: WorkspaceMembership): Promise<WorkspaceMember> {
-  return mutate(db, caller, async (tx) => {
+async function addProfile(db: Db, caller: Caller, input: WorkspaceMembership): Promise<WorkspaceMember> {
+  const locks = [
+    ...memberLocks(caller, await findMember(db, caller, input)),
+    ...workspaceLocks(caller.accountId, [input.workspaceId]),
+  ];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const profile = await findMember(tx, caller, input);
     const events = await grant(tx, caller, profile, input.workspaceId);
     const member = await selectMembers(tx)
@@ -102,11 +108,16 @@ function addProfile(db: Db, caller: Caller, input: WorkspaceMembership): Promise
 }
 
 /** Takes a workspace from a profile. */
-export function removeWorkspaceMember(db: Db, caller: Caller, input: WorkspaceMembership): Promise<void> {
-  return mutate(db, caller, async (tx) => {
+export async function removeWorkspaceMember(
+  db: Db,
+  caller: Caller,
+  input: WorkspaceMembership,
+): Promise<void> {
+  const locks = memberLocks(caller, await findMember(db, caller, input));
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const profile = await findMember(tx, caller, input);
     if (profile.key_id !== null) {
-      const key = await lockApiKey(tx, caller, profile.key_id);
+      const key = await readApiKey(tx, caller, profile.key_id);
       return { result: undefined, events: await takeFromKey(tx, caller, key, input.workspaceId) };
     }
     const removed = await deleteGrant(tx, caller, profile.id, input.workspaceId);
@@ -119,11 +130,18 @@ export function removeWorkspaceMember(db: Db, caller: Caller, input: WorkspaceMe
   });
 }
 
+// Which workspaces the profile enters changes: while no change of its relies on it.
+function memberLocks(caller: Caller, profile: MemberProfile): RowLock[] {
+  if (profile.key_id !== null) return [apiKeyLock(caller, profile.key_id)];
+  const tables = ["membership", "guest"] as const;
+  return tables.map((table) => rowLock(table, caller.accountId, profile.id, "no key update"));
+}
+
 type MemberProfile = { id: string; type: string; key_id: string | null };
 
 async function grant(tx: Tx, caller: Caller, profile: MemberProfile, workspaceId: string): Promise<Change[]> {
   if (profile.key_id !== null) {
-    return grantToKey(tx, caller, await lockApiKey(tx, caller, profile.key_id), workspaceId);
+    return grantToKey(tx, caller, await readApiKey(tx, caller, profile.key_id), workspaceId);
   }
   if (profile.type === "system") {
     throw new DomainError("WRONG_STATE", "the account's system profile enters every workspace", {
@@ -139,9 +157,9 @@ async function grant(tx: Tx, caller: Caller, profile: MemberProfile, workspaceId
   }));
 }
 
-async function findMember(tx: Tx, caller: Caller, input: WorkspaceMembership): Promise<MemberProfile> {
-  await findWorkspace(tx, caller, input.workspaceId);
-  const profile = await tx
+async function findMember(db: Db, caller: Caller, input: WorkspaceMembership): Promise<MemberProfile> {
+  await findWorkspace(db, caller, input.workspaceId);
+  const profile = await db
     .selectFrom("profile")
     .leftJoin("api_key", "api_key.profile_id", "profile.id")
     .select(["profile.id", "profile.type", "api_key.id as key_id"])

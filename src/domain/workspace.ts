@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
 import { requireRoom } from "./entitlement.ts";
@@ -8,6 +8,7 @@ import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller, ProfileRef } from "./principal.ts";
+import { accountLock, rowLock } from "./row-lock.ts";
 import { requireName } from "./text.ts";
 
 /** A workspace; `info` where it was asked for. */
@@ -55,7 +56,7 @@ export async function createWorkspace(db: Db, caller: Caller, input: NewWorkspac
   return mutate(
     db,
     caller,
-    async (tx) => {
+    async (tx, caller) => {
       await requireRoom(tx, caller, "max_workspaces");
       const row = await tx
         .insertInto("workspace")
@@ -120,8 +121,9 @@ export async function listWorkspaces(
 /** Changes a workspace. */
 export async function updateWorkspace(db: Db, caller: Caller, input: WorkspaceUpdate): Promise<Workspace> {
   const name = input.name === undefined ? undefined : requireName(input.name);
-  return mutate(db, caller, async (tx) => {
-    const row = await lockWorkspace(tx, caller, input.id);
+  const locks = [rowLock("workspace", caller.accountId, input.id, "no key update")];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const row = await findWorkspace(tx, caller, input.id);
     checkEtag(input.etag, row.version);
     const after = {
       name: name ?? row.name,
@@ -146,15 +148,18 @@ export async function updateWorkspace(db: Db, caller: Caller, input: WorkspaceUp
 
 /** Closes a workspace, for good. The last live one of an account stays. */
 export async function archiveWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace> {
-  return mutate(db, caller, async (tx) => {
-    // All live ones, in one order: of two archivals of the last two, the second sees the first.
+  // Of two archivals of the last two, the second sees the first.
+  const locks = [
+    accountLock(caller.accountId, "no key update"),
+    rowLock("workspace", caller.accountId, id, "no key update"),
+  ];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const live = await tx
       .selectFrom("workspace")
       .select("id")
       .where("account_id", "=", caller.accountId)
       .where("archived_at", "is", null)
-      .orderBy("id")
-      .forUpdate()
+      .limit(2)
       .execute();
     const row = await findWorkspace(tx, caller, id);
     if (row.archived_at) return { result: await withInfo(tx, row), events: [] };
@@ -190,18 +195,6 @@ export async function findWorkspace(db: Db, caller: Caller, id: string): Promise
     .selectAll()
     .where("account_id", "=", caller.accountId)
     .where("id", "=", id)
-    .executeTakeFirst();
-  if (!row) throw notFound("workspace");
-  return row;
-}
-
-async function lockWorkspace(tx: Tx, caller: Caller, id: string): Promise<Workspace> {
-  const row = await tx
-    .selectFrom("workspace")
-    .selectAll()
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", id)
-    .forUpdate()
     .executeTakeFirst();
   if (!row) throw notFound("workspace");
   return row;

@@ -9,6 +9,9 @@ import { DomainError } from "../domain/error.ts";
 import type { Call, Caller, Principal, UserCaller } from "../domain/principal.ts";
 import type { Judgement } from "../verify/judge.ts";
 
+/** The header in which a user names the account. */
+export const accountHeader = "latchkey-account";
+
 /** Who makes a call, as the gate resolved it: nobody, a signed-in user, or a principal of an account. */
 export type Bearer =
   | { type: "nobody" }

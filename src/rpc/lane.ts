@@ -8,11 +8,12 @@ import {
 } from "@bufbuild/protobuf";
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import type { Authority } from "../domain/authority.ts";
+import type { Principal } from "../domain/principal.ts";
 import type { Judgement } from "../verify/judge.ts";
 import type { Loader } from "../verify/loader.ts";
 import { createReplies, digest } from "../verify/replies.ts";
-import { accountHeader } from "./authenticate.ts";
-import { type Arrival, callOf, recordOf } from "./context.ts";
+import { type Arrival, accountHeader, callOf, recordOf } from "./context.ts";
 import { answer, createGate, type GateDeps } from "./gate.ts";
 import { codeName } from "./outcome.ts";
 import { parseError } from "./parse-errors.ts";
@@ -48,6 +49,12 @@ type Used = Pick<Judgement, "tokenId" | "sessionId">;
 type Payload = string | Uint8Array;
 
 const passBytes = 1_024;
+// What is kept for other calls holds no token, and so nothing that could be evaluated again.
+const noChange: Authority<Principal> = {
+  credentialId: "",
+  kind: "application",
+  evaluate: () => Promise.reject(new Error("a call of the fast path changes nothing")),
+};
 
 /** The methods that other services call on every request of theirs: same gate, rules, operations and errors as ever. */
 export function hotMethods(
@@ -81,7 +88,10 @@ export function hotMethods(
         const record = recordOf(arrival.values);
         record.method = name;
         record.passed = passed;
-        record.bearer = { type: "principal", caller: { ...passed.principal, call: callOf(arrival) } };
+        record.bearer = {
+          type: "principal",
+          caller: { ...passed.principal, call: callOf(arrival), authority: noChange },
+        };
         arrival.responseHeader.set("x-request-id", record.requestId);
         deps.uses.record(passed);
         return undefined;

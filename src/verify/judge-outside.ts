@@ -38,7 +38,14 @@ export function judgeOutside(
     if (own && accountId !== "" && !mayNameAccount(scope, accountId)) return refused([mismatch(accountId)]);
     return { ...refused([{ verdict: "INVALID", metadata: {} }]), ...(own && { newcomer }) };
   }
-  const base: Judgement = { ...refused(failures), userId: credential.user_id ?? undefined, endsAt, scope };
+  const base: Judgement = {
+    ...refused(failures),
+    userId: credential.user_id ?? undefined,
+    endsAt,
+    basis: loaded,
+    scope,
+    outside: token,
+  };
   const opening = choose(credential.openings, token, accountId);
   if ("verdict" in opening) {
     const known = credential.openings.some((one) => one.account_id === accountId);

@@ -5,6 +5,7 @@ import type { Principal } from "../domain/principal.ts";
 import { sameDigest } from "../domain/token.ts";
 import type { Credential, Opening } from "./credential.ts";
 import type { Loaded } from "./load.ts";
+import type { OutsideToken } from "./oidc.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 
 /** The answer about a token: one for each row of the table of errors. */
@@ -54,8 +55,9 @@ export interface Judgement {
   endsAt: Date | undefined;
   /** What it was judged by, where that is a record of ours. */
   basis?: Loaded;
-  /** For a token of an outside issuer: the accounts that it speaks for. */
+  /** For a token of an outside issuer: the accounts that it speaks for, and what it says itself. */
   scope?: Scope;
+  outside?: OutsideToken;
   /** For one that calls us: whom we have yet to meet, in which account if any. */
   newcomer?: Newcomer;
 }

@@ -1,4 +1,6 @@
+import type { Seen } from "../domain/authority.ts";
 import { digestToken, parseToken } from "../domain/token.ts";
+import { toCredential } from "./credential.ts";
 import { type Judgement, type JudgeSettings, judge, type Question, refused } from "./judge.ts";
 import { judgeOutside, type OwnCall } from "./judge-outside.ts";
 import type { Ask } from "./load.ts";
@@ -23,6 +25,8 @@ export interface Resolver {
    * the database, with one statement for all of them. Garbage costs none.
    */
   resolve(inquiries: readonly Inquiry[]): Judgement[] | Promise<Judgement[]>;
+  /** Evaluates a token again that was evaluated before, by what a transaction sees. */
+  evaluateSeen(before: Judgement, inquiry: Inquiry, seen: Seen): Judgement;
 }
 
 /** What the resolver depends on. */
@@ -63,6 +67,12 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
       const known = inquiries.map(fromMemory);
       if (known.every((judgement) => judgement !== undefined)) return known;
       return Promise.all(inquiries.map((inquiry, index) => known[index] ?? lookUp(inquiry)));
+    },
+    evaluateSeen({ outside }, inquiry, { credential, now }) {
+      const loaded = { credential: credential && toCredential(credential), workspace: undefined, now };
+      return outside
+        ? judgeOutside(loaded, outside, inquiry, inquiry.own)
+        : judge(loaded, digestToken(inquiry.token), inquiry, settings);
     },
   };
 }
