@@ -45,6 +45,17 @@ export async function fill(url: string, { keys, spares, spareAccountId }: Fill):
   }
 }
 
+/** Adds the valid keys numbered `from` to `to - 1` to one account of a database that was filled without them. */
+export async function addKeys(url: string, accountId: string, from: number, to: number): Promise<void> {
+  const client = await connect(url);
+  try {
+    await client.query(keyRows(from, to, client.escapeLiteral(accountId), 0));
+    await check(client, [from, to - 1]);
+  } finally {
+    await client.end();
+  }
+}
+
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, application_name: "bench fill" });
   // Where the run is interrupted, the query says so too.

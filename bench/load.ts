@@ -1,4 +1,5 @@
 import { closedLoop, type Load, type Sample, type Watched } from "./closed-loop.ts";
+import { serveJobs } from "./jobs.ts";
 import { grpcLanes, http1Lanes, type Lanes, lookupLanes, type Target } from "./lanes.ts";
 
 /** What the generator is told to do. */
@@ -9,9 +10,6 @@ export interface Job {
     | ({ protocol: "http1" | "grpc" } & Target)
     | { protocol: "lookup"; databaseUrl: string; ids: readonly string[] };
 }
-
-/** What it answers. */
-export type JobResult = { sample: Sample } | { error: string };
 
 async function run({ calls, load, watched }: Job): Promise<Sample> {
   const { lanes, close } = await open(calls, load.inFlight);
@@ -27,11 +25,4 @@ function open(calls: Job["calls"], inFlight: number): Promise<Lanes> {
   return calls.protocol === "grpc" ? grpcLanes(calls, inFlight) : http1Lanes(calls, inFlight);
 }
 
-// The generator is a process of its own, which ends with the one that started it.
-process.on("disconnect", () => process.exit(0));
-process.on("message", (job: Job) => {
-  run(job).then(
-    (sample) => process.send?.({ sample } satisfies JobResult),
-    (error: unknown) => process.send?.({ error: String(error) } satisfies JobResult),
-  );
-});
+serveJobs(run);

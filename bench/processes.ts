@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sample } from "./closed-loop.ts";
-import type { Job, JobResult } from "./load.ts";
+import type { JobAnswer } from "./jobs.ts";
+import type { Job } from "./load.ts";
 
 /** Where a process runs: servers have a core to themselves, everything else shares the next one. */
 export type Core = 0 | 1;
@@ -20,9 +21,18 @@ export interface Server extends AsyncDisposable {
   announced: RegExpExecArray;
 }
 
-/** A load generator: one job at a time. */
-export interface Generator extends AsyncDisposable {
-  run(job: Job): Promise<Sample>;
+/** A process that does one job at a time. */
+export interface Worker<J, R> extends AsyncDisposable {
+  run(job: J): Promise<R>;
+}
+
+/** A load generator. */
+export type Generator = Worker<Job, Sample>;
+
+/** Where a process runs: on a core or, without one, on all of them. A niceness above 0 lets others go first. */
+export interface Placement {
+  core?: Core;
+  niceness?: number;
 }
 
 /** Binds this process, and what it starts from now on, to a core. */
@@ -42,7 +52,7 @@ export async function startServer(
   listening: RegExp,
   bound = true,
 ): Promise<Server> {
-  const { file, argv } = onCore(bound ? 0 : undefined, args);
+  const { file, argv } = place(bound ? { core: 0 } : {}, args);
   const child = spawn(file, argv, { env: cleanEnv(env), stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let failure = "";
@@ -76,9 +86,14 @@ export function runToEnd(args: readonly string[], env: Record<string, string>): 
 
 /** Starts `load.ts` as a process of its own. */
 export function startGenerator(core: Core): Generator {
-  const { file, argv } = onCore(core, []);
-  const child = fork(new URL("load.ts", import.meta.url), {
-    ...(pinned && { execPath: file, execArgv: argv }),
+  return startWorker<Job, Sample>(new URL("load.ts", import.meta.url), { core });
+}
+
+/** Starts a module that calls `serveJobs` as a process of its own. */
+export function startWorker<J extends object, R>(module: URL, placement: Placement = {}): Worker<J, R> {
+  const { file, argv } = place(placement, []);
+  const child = fork(module, {
+    ...(file !== process.execPath && { execPath: file, execArgv: argv }),
     serialization: "advanced",
     env: cleanEnv({}),
   });
@@ -88,12 +103,12 @@ export function startGenerator(core: Core): Generator {
       const { signal } = ended;
       child.send(job);
       try {
-        const [result] = (await Promise.race([
+        const [answer] = (await Promise.race([
           once(child, "message", { signal }),
-          once(child, "exit", { signal }).then(() => [{ error: "the generator ended" }]),
-        ])) as [JobResult];
-        if ("error" in result) throw new Error(result.error);
-        return result.sample;
+          once(child, "exit", { signal }).then(() => [{ error: "the process ended" }]),
+        ])) as [JobAnswer<R>];
+        if ("error" in answer) throw new Error(answer.error);
+        return answer.result;
       } finally {
         ended.abort();
       }
@@ -102,10 +117,15 @@ export function startGenerator(core: Core): Generator {
   };
 }
 
-// Without a core: on all of them, whatever this process is bound to.
-function onCore(core: Core | undefined, args: readonly string[]): { file: string; argv: string[] } {
-  if (!pinned) return { file: process.execPath, argv: [...args] };
-  return { file: "taskset", argv: ["-c", String(core ?? "0,1"), process.execPath, ...args] };
+// Without a core, the process may use every core, whatever this process is bound to.
+function place({ core, niceness = 0 }: Placement, args: readonly string[]): { file: string; argv: string[] } {
+  const [file = process.execPath, ...argv] = [
+    ...(niceness > 0 ? ["nice", "-n", String(niceness)] : []),
+    ...(pinned ? ["taskset", "-c", String(core ?? "0,1")] : []),
+    process.execPath,
+    ...args,
+  ];
+  return { file, argv };
 }
 
 async function end(child: ChildProcess): Promise<void> {

