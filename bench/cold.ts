@@ -18,8 +18,16 @@ const warmSeconds = 8;
 const env = { LATCHKEY_CACHE_ENTRIES: "100" };
 // The same lane, with a statement for every look-up, as many at a time as the pool has connections for them.
 const oneByOne = [
-  { file: "src/verify/loader.ts", from: "const maxPerStatement = 256;", to: "const maxPerStatement = 1;" },
-  { file: "src/verify/loader.ts", from: "const strangeStatements = 1;", to: "const strangeStatements = 4;" },
+  {
+    file: "src/verify/lookup-lanes.ts",
+    from: "const maxPerStatement = 256;",
+    to: "const maxPerStatement = 1;",
+  },
+  {
+    file: "src/verify/lookup-lanes.ts",
+    from: "const strangeStatements = 2;",
+    to: "const strangeStatements = 4;",
+  },
 ];
 
 /** Verification of tokens of which none is remembered, at every size of the database. */

@@ -29,8 +29,8 @@ export interface OpenOptions {
 // Of one process, and of each of many.
 const poolSize = 10;
 const workerPoolSize = 4;
-// One for each statement of the loader, one for beats and answers.
-const lookupPoolSize = 5;
+// One for each statement of the loader, one for beats and answers. Most are opened only while something is slow.
+const lookupPoolSize = 9;
 
 /** Opens the database of the settings, starting an embedded one where none is named, and brings it forward. */
 export async function openDatabase(

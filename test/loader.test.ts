@@ -1,90 +1,10 @@
 import { expect, test } from "vitest";
-import { createCache } from "../src/verify/cache.ts";
-import type { Ask, Loaded } from "../src/verify/load.ts";
-import { createLoader } from "../src/verify/loader.ts";
-
-/** A statement that was sent and not yet answered. */
-interface Sent {
-  ids: string[];
-  answer(server?: string): Promise<void>;
-  fail(error: unknown): Promise<void>;
-}
-
-/** A loader whose statements are answered by hand; ids that begin with `un` are unknown to the database. */
-function world(entries = 1_000) {
-  const cache = createCache(entries);
-  const sent: Sent[] = [];
-  const feed = { coherent: true, staleness: false };
-  const { loader, fence } = createLoader(
-    (asks) => new Promise((resolve, reject) => sent.push(statement(asks, resolve, reject))),
-    cache,
-    () => ({
-      time: () => (feed.coherent ? 0 : undefined),
-      staleTime: () => (feed.staleness ? 0 : undefined),
-      server: () => "this one",
-    }),
-    { hit() {}, miss() {} },
-  );
-  const forget = (...tags: string[]) => {
-    fence.forget(tags);
-    cache.forget(tags);
-  };
-  const fetch = (id: string, caller = "somebody", fresh = false) =>
-    loader.fetch({ id, workspaceId: "" }, { caller, fresh });
-  const remembers = (id: string) => loader.recall({ id, workspaceId: "" }) !== undefined;
-  /** Has an id known: asked, answered and kept. */
-  async function learn(...ids: string[]): Promise<void> {
-    const all = ids.map((id) => fetch(id));
-    await turn();
-    for (const statement of sent.splice(0)) await statement.answer();
-    await Promise.all(all);
-  }
-  return { cache, sent, feed, loader, forget, fetch, remembers, learn };
-}
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-function statement(
-  asks: readonly Ask[],
-  resolve: (rows: Loaded[]) => void,
-  reject: (error: unknown) => void,
-) {
-  return {
-    ids: asks.map((ask) => ask.id),
-    async answer(server = "this one") {
-      resolve(asks.map((ask) => rowOf(ask.id, server)));
-      await turn();
-    },
-    async fail(error: unknown) {
-      reject(error);
-      await turn();
-    },
-  };
-}
-
-function rowOf(id: string, server: string): Loaded {
-  const base = { workspace: undefined, now: new Date(0), server };
-  if (id.startsWith("un")) return { ...base, credential: undefined };
-  const credential = {
-    id,
-    kind: "application" as const,
-    system: false,
-    environment: null,
-    expires_at: null,
-    disabled_at: null,
-    revoked_at: null,
-    user_id: "user_1",
-    last_used_at: null,
-    tokens: [],
-    openings: [],
-  };
-  return { ...base, credential };
-}
+import { handDriven, turn } from "./support/loader.ts";
 
 const away = Object.assign(new Error("the database cannot be reached"), { code: "ECONNREFUSED" });
 
 test("what is asked in one turn shares a statement, each id once", async () => {
-  const { fetch, sent } = world();
+  const { fetch, sent } = handDriven();
   const all = ["a", "b", "a", "c"].map((id) => fetch(id));
   expect(sent).toEqual([]);
   await turn();
@@ -94,7 +14,7 @@ test("what is asked in one turn shares a statement, each id once", async () => {
 });
 
 test("nobody joins a statement that was sent", async () => {
-  const { fetch, sent, learn, forget } = world();
+  const { fetch, sent, learn, forget } = handDriven();
   await learn("a");
   forget("a");
   const first = fetch("a");
@@ -109,7 +29,7 @@ test("nobody joins a statement that was sent", async () => {
 test.each([["a"], ["user_1"], ["*"]])(
   "what is forgotten as %s while its load runs is not kept by it",
   async (tag) => {
-    const { fetch, sent, remembers, forget } = world();
+    const { fetch, sent, remembers, forget } = handDriven();
     const asked = fetch("a");
     await turn();
     forget(tag);
@@ -120,7 +40,7 @@ test.each([["a"], ["user_1"], ["*"]])(
 );
 
 test("what others are forgotten for is kept", async () => {
-  const { fetch, sent, remembers, forget } = world();
+  const { fetch, sent, remembers, forget } = handDriven();
   const asked = fetch("a");
   await turn();
   forget("b", "user_2");
@@ -130,7 +50,7 @@ test("what others are forgotten for is kept", async () => {
 });
 
 test("what another server answered, or came while there was no lease, is answered and not kept", async () => {
-  const { fetch, sent, feed, remembers } = world();
+  const { fetch, sent, feed, remembers } = handDriven();
   const elsewhere = fetch("a");
   await turn();
   await sent[0]?.answer("another one");
@@ -145,37 +65,39 @@ test("what another server answered, or came while there was no lease, is answere
 });
 
 test("nothing is recalled without a lease", async () => {
-  const { learn, feed, remembers } = world();
+  const { learn, feed, remembers } = handDriven();
   await learn("a");
   expect(remembers("a")).toBe(true);
   feed.coherent = false;
   expect(remembers("a")).toBe(false);
 });
 
-test("unknown ids are not kept, and take one statement of 256 at a time, beside those that are known", async () => {
-  const { fetch, sent, learn, forget, cache } = world();
+test("unknown ids are not kept, and take two statements of 256 at a time, beside those that are known", async () => {
+  const { fetch, sent, learn, forget, cache } = handDriven();
   await learn("a", "b");
   forget("*");
   await learn("a");
   forget("a");
   const flood = Array.from({ length: 600 }, (_, index) => fetch(`un${index}`, "flood"));
   await turn();
-  expect(sent.map(({ ids }) => ids.length)).toEqual([256]);
+  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 256]);
   const known = fetch("a");
   await turn();
-  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 1]);
-  await sent[1]?.answer();
+  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 256, 1]);
+  await sent[2]?.answer();
   await known;
   const before = cache.size();
   for (let at = 0; at < sent.length; at++) await sent[at]?.answer();
   await Promise.all(flood);
-  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 1, 256, 44, 22, 16, 6]);
+  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 256, 1, 44, 22, 16, 6]);
   expect(cache.size()).toBe(before);
 });
 
 test("half of a few dozen that wait are looked up while those before them are answered", async () => {
-  const { fetch, sent } = world();
+  const { fetch, sent } = handDriven();
   const first = fetch("un-first");
+  await turn();
+  const beside = fetch("un-beside");
   await turn();
   const waiting = Array.from({ length: 40 }, (_, index) => fetch(`un${index}`));
   await turn();
@@ -185,15 +107,15 @@ test("half of a few dozen that wait are looked up while those before them are an
     return sent.length;
   });
   await sent[0]?.answer();
-  expect({ answered, sent: sent.length }).toEqual({ answered: false, sent: 2 });
-  expect(await asked).toBe(2);
-  expect(sent[1]?.ids).toHaveLength(20);
+  expect({ answered, sent: sent.length }).toEqual({ answered: false, sent: 3 });
+  expect(await asked).toBe(3);
+  expect(sent[2]?.ids).toHaveLength(20);
   for (let at = 1; at < sent.length; at++) await sent[at]?.answer();
-  await Promise.all(waiting);
+  await Promise.all([beside, ...waiting]);
 });
 
 test("who asks little is served beside who asks much", async () => {
-  const { fetch, sent } = world();
+  const { fetch, sent } = handDriven();
   const much = Array.from({ length: 1_000 }, (_, index) => fetch(`un${index}`, "greedy"));
   const little = fetch("un-mine", "modest");
   await turn();
@@ -203,7 +125,7 @@ test("who asks little is served beside who asks much", async () => {
 });
 
 test("beyond the bound the greediest is refused, with a hint when to try again", async () => {
-  const { fetch, sent } = world();
+  const { fetch, sent } = handDriven();
   const greedy = Array.from({ length: 5_000 }, (_, index) => fetch(`un${index}`, "greedy"));
   const modest = fetch("un-mine", "modest");
   await expect(greedy.at(-1)).rejects.toMatchObject({ reason: "UNAVAILABLE" });
@@ -213,7 +135,7 @@ test("beyond the bound the greediest is refused, with a hint when to try again",
 });
 
 test("while the database is away, what may be stale is served, and never where that must be fresh", async () => {
-  const { learn, fetch, feed, sent } = world();
+  const { learn, fetch, feed, sent } = handDriven();
   await learn("a");
   Object.assign(feed, { coherent: false, staleness: true });
   const first = fetch("a");
@@ -228,12 +150,13 @@ test("while the database is away, what may be stale is served, and never where t
   await refused;
 });
 
-test("what waits behind a statement that the database did not answer is refused with it", async () => {
-  const { fetch, sent } = world();
+test("what waits behind a database that cannot be reached is refused with the statement that found out", async () => {
+  const { fetch, sent } = handDriven();
   const all = Array.from({ length: 600 }, (_, index) => fetch(`un${index}`));
   const ended = Promise.allSettled(all);
   await turn();
   await sent[0]?.fail(away);
+  await sent[1]?.fail(away);
   expect((await ended).every(({ status }) => status === "rejected")).toBe(true);
-  expect(sent).toHaveLength(1);
+  expect(sent).toHaveLength(2);
 });

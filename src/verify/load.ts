@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
+import { withStatements } from "../db/statement-scope.ts";
 import { type Credential, type CredentialRow, toCredential } from "./credential.ts";
 
 /** What to load: a credential, and the workspace that its bearer wants to enter, if any. */
@@ -27,8 +28,18 @@ interface Row extends CredentialRow {
   server: string;
 }
 
+/** How to load it. */
+export interface LoadHow {
+  /** After so many milliseconds the statement is cancelled. */
+  limitMs: number;
+}
+
 /** Loads what some verdicts need: one statement, in autocommit, through the one view. Answers in the order asked. */
-export async function load(db: Db, asks: readonly Ask[]): Promise<Loaded[]> {
+export function load(db: Db, asks: readonly Ask[], { limitMs }: LoadHow): Promise<Loaded[]> {
+  return withStatements({ limitMs }, () => loadRows(db, asks));
+}
+
+async function loadRows(db: Db, asks: readonly Ask[]): Promise<Loaded[]> {
   // `limit 1` has each id looked up by itself: joined outright, Postgres would build the whole view first. `(select …)`
   // hides how many ids there are, so that the general plan never looks dearer than one made afresh for every call.
   const { rows } = await sql<Row>`

@@ -13,6 +13,10 @@ export interface LookupQueue<T> {
   push(lookup: Lookup<T>): void;
   /** Takes up to so many, in turns. */
   take(most: number): T[];
+  /** Takes up to so many of the one whose turn it is. */
+  takeOfOne(most: number): T[];
+  /** Takes all that fit. */
+  takeFitting(fits: (item: T) => boolean): T[];
   /** Refuses everything that waits. */
   refuseAll(error: unknown): void;
   size(): number;
@@ -55,6 +59,30 @@ export function createLookupQueue<T>(most: number, overflow: () => unknown): Loo
           if (taken.length === count) break;
         }
       }
+      return taken;
+    },
+    takeOfOne(count) {
+      const [next] = waiting;
+      if (!next) return [];
+      const [caller, lookups] = next;
+      const taken = lookups.splice(0, count);
+      size -= taken.length;
+      waiting.delete(caller);
+      if (lookups.length > 0) waiting.set(caller, lookups);
+      return taken.map(({ item }) => item);
+    },
+    takeFitting(fits) {
+      const taken: T[] = [];
+      for (const [caller, lookups] of waiting) {
+        const rest: Lookup<T>[] = [];
+        for (const lookup of lookups) {
+          if (fits(lookup.item)) taken.push(lookup.item);
+          else rest.push(lookup);
+        }
+        if (rest.length === 0) waiting.delete(caller);
+        else waiting.set(caller, rest);
+      }
+      size -= taken.length;
       return taken;
     },
     refuseAll(error) {

@@ -32,7 +32,7 @@ export function createMemory(deps: MemoryDeps): Memory {
   const { db, entries, observer } = deps;
   const cache = createCache(entries);
   const { loader, fence } = createLoader(
-    (asks) => load(db, asks),
+    (asks, how) => load(db, asks, how),
     cache,
     () => coherence,
     observer,
