@@ -1,78 +1,63 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
+import { type CountBuffer, type Counted, createCountBuffer, currentMinute } from "./count-buffer.ts";
 import type { Reason } from "./error.ts";
 import { newId } from "./id.ts";
 import type { Call, Principal } from "./principal.ts";
 
-/** Records refusals, off the path of the call: one event per principal, method and minute, with a count. */
-export interface Refusals {
+/**
+ * Records refusals, off the path of the call: one event per principal, method and minute, with a count. Of a principal that
+ * is refused by more than ten methods within a minute, the rest is one event, whose method is `*`.
+ */
+export interface Refusals extends Pick<CountBuffer<Refusal>, "flush" | "close"> {
   record(principal: Principal, call: Call, reason: Reason): void;
-  /** Writes what is buffered. Called on a timer, before a list of events, and at the end. */
-  flush(): Promise<void>;
-  /** Stops the timer and writes the rest. */
-  close(): Promise<void>;
 }
 
 interface Refusal {
   principal: Principal;
   call: Call;
   reason: Reason;
-  minute: Date;
-  count: number;
 }
 
-// Different refusals within one interval; a flood of them from one principal is one entry.
-const maxBuffered = 10_000;
+const maxMethods = 10;
+const furtherMethods = "*";
+// Principals whose methods are told apart within a minute.
+const maxPrincipals = 10_000;
 
 /** Starts to record refusals, written every `intervalMs`; a failed write is reported and tried again. */
 export function createRefusals(db: Db, intervalMs: number, onError: (error: unknown) => void): Refusals {
-  let buffered = new Map<string, Refusal>();
-  let writing: Promise<void> = Promise.resolve();
-
-  async function write(): Promise<void> {
-    const batch = buffered;
-    if (batch.size === 0) return;
-    buffered = new Map();
-    try {
-      await upsert(db, [...batch.values()]);
-    } catch (error) {
-      for (const refusal of batch.values()) add(refusal);
-      throw error;
-    }
-  }
-
-  function add(refusal: Refusal): void {
-    const { principal, call, minute } = refusal;
-    const key = [principal.profile.id, principal.keyId, call.method, minute.getTime()].join(" ");
-    const known = buffered.get(key);
-    if (known) known.count += refusal.count;
-    else if (buffered.size < maxBuffered) buffered.set(key, refusal);
-    else onError(new Error(`refusals not recorded: ${maxBuffered} are waiting`));
-  }
-
-  function flush(): Promise<void> {
-    writing = writing.catch(() => {}).then(write);
-    return writing;
-  }
-
-  const timer = setInterval(() => flush().catch(onError), intervalMs);
-  timer.unref();
-
+  const write = (refusals: Counted<Refusal>[]) => upsert(db, refusals);
+  const buffer = createCountBuffer<Refusal>({ name: "refusals", intervalMs, write, onError });
+  const methodOf = createMethodBound();
   return {
     record(principal, call, reason) {
-      const minute = new Date(Math.floor(Date.now() / 60_000) * 60_000);
-      add({ principal, call, reason, minute, count: 1 });
+      const key = `${principal.profile.id} ${principal.keyId ?? ""}`;
+      const method = methodOf(key, call.method);
+      buffer.add(`${key} ${method}`, { principal, call: { ...call, method }, reason });
     },
-    flush,
-    async close() {
-      clearInterval(timer);
-      await flush().catch(onError);
-    },
+    flush: buffer.flush,
+    close: buffer.close,
   };
 }
 
-async function upsert(db: Db, refusals: Refusal[]): Promise<void> {
-  const rows = refusals.map(({ principal, call, reason, minute, count }) => ({
+// The method under which a principal's refusal is recorded: its own, or that of all further ones.
+function createMethodBound(): (principal: string, method: string) => string {
+  let minute = 0;
+  const seen = new Map<string, Set<string>>();
+  return (principal, method) => {
+    const now = currentMinute();
+    if (now !== minute) seen.clear();
+    minute = now;
+    const methods = seen.get(principal) ?? new Set();
+    if (methods.has(method)) return method;
+    if (methods.size >= maxMethods || seen.size >= maxPrincipals) return furtherMethods;
+    seen.set(principal, methods.add(method));
+    return method;
+  };
+}
+
+async function upsert(db: Db, refusals: Counted<Refusal>[]): Promise<void> {
+  const rows = refusals.map(({ first: { principal, call, reason }, minute, count }) => ({
     id: newId("evt"),
     account_id: principal.accountId,
     profile_id: principal.profile.id,
