@@ -6,11 +6,11 @@ import type { Config } from "./config/config.ts";
 import { type Db, followChanges } from "./db/connect.ts";
 import { isUnavailable } from "./db/errors.ts";
 import { withStatements } from "./db/statement-scope.ts";
-import { purgeOneAccount } from "./domain/account-delete.ts";
 import { welcome } from "./domain/identity.ts";
 import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";
 import { createRefusals } from "./domain/refusal.ts";
+import { startHousekeeping } from "./housekeeping.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { createClientAddress } from "./net/client-address.ts";
@@ -39,7 +39,15 @@ export interface AppDeps {
   /** Where changes are told: the database itself, without a pooler between. */
   listenUrl: string;
   config: RouteDeps["config"] &
-    Pick<Config, "corsOrigins" | "trustedProxies" | "oidcIssuers" | "cacheEntries" | "maxStalenessMs">;
+    Pick<
+      Config,
+      | "auditRetentionMs"
+      | "corsOrigins"
+      | "trustedProxies"
+      | "oidcIssuers"
+      | "cacheEntries"
+      | "maxStalenessMs"
+    >;
   passwords: Passwords;
   mailer: Mailer;
   limits: Limits;
@@ -80,7 +88,6 @@ const revocationsPerMinute = 600;
 const readyMs = 2_000;
 // Of memory, for answers that are given again as they are.
 const keptBytesPerEntry = 512;
-const purgeIntervalMs = 3_600_000;
 
 /** Assembles the service: routes, the order of interceptors, limits. */
 export function createApp({
@@ -133,14 +140,7 @@ export function createApp({
   const background = createBackground((error) =>
     log.error({ error: describe(error) }, "work in the background failed"),
   );
-  const purge = setInterval(() => background.run(purgeAccounts), purgeIntervalMs);
-  purge.unref();
-
-  async function purgeAccounts(): Promise<void> {
-    for (let id = await purgeOneAccount(db); id !== undefined; id = await purgeOneAccount(db)) {
-      log.info({ accountId: id }, "the data of a deleted account is gone");
-    }
-  }
+  const housekeeping = startHousekeeping(db, config, background, log);
 
   const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
   const routerOptions: ConnectRouterOptions = {
@@ -210,7 +210,7 @@ export function createApp({
       await Promise.all([refusals.flush(), uses.flush()]);
     },
     async close() {
-      clearInterval(purge);
+      housekeeping.stop();
       await background.settle();
       await Promise.all([refusals.close(), uses.close()]);
       await memory.coherence.stop();

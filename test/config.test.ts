@@ -42,6 +42,7 @@ test("nothing set is the documented default", () => {
     passwordChangesPerHour: 60,
     mailsPerHour: 100,
     accountsPerUser: 20,
+    auditRetentionMs: 400 * 86_400_000,
     statementNames: true,
   });
 });
@@ -113,6 +114,18 @@ test("node's pool of threads is at least 3, of which passwords leave one", () =>
   for (const wrong of ["2", "0", "1025", "many"]) {
     expect(problemsOf({ UV_THREADPOOL_SIZE: wrong })).toEqual([
       "UV_THREADPOOL_SIZE: expected a number, 3 to 1024",
+    ]);
+  }
+});
+
+test("audit events are kept for days, or for ever", () => {
+  const retention = (text: string) => readConfig({ LATCHKEY_AUDIT_RETENTION: text }).auditRetentionMs;
+  expect([retention("1d"), retention("36500d")]).toEqual([86_400_000, 36_500 * 86_400_000]);
+  expect(retention("24h")).toBe(86_400_000);
+  expect(retention("forever")).toBeUndefined();
+  for (const wrong of ["23h", "36501d", "0", "never", "400"]) {
+    expect(problemsOf({ LATCHKEY_AUDIT_RETENTION: wrong })).toEqual([
+      "LATCHKEY_AUDIT_RETENTION: expected 1d to 36500d, or forever",
     ]);
   }
 });

@@ -1,6 +1,7 @@
 import type { PasswordThreads } from "../domain/password.ts";
 import { createVocabulary, type Vocabulary } from "../domain/permission-vocabulary.ts";
 import type { OidcIssuer } from "../verify/oidc.ts";
+import { type AuditSettings, readAuditSettings } from "./audit-settings.ts";
 import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";
 import { parseOidcSetting } from "./oidc-setting.ts";
 import {
@@ -24,7 +25,7 @@ import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
 import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
-export interface Config extends DatabaseSettings, PeopleSettings {
+export interface Config extends DatabaseSettings, PeopleSettings, AuditSettings {
   host: string;
   /** 0: any free one. */
   port: number;
@@ -134,6 +135,7 @@ export function readConfig(env: Env): Config {
     ),
     passwordThreads: readPasswordThreads(read, workers),
     ...readPeopleSettings(read),
+    ...readAuditSettings(read),
     sessionIdleMs: read("LATCHKEY_SESSION_IDLE", 7 * day, parseDuration, "a duration such as 30m, 12h or 7d"),
     sessionLifetimeMs: read(
       "LATCHKEY_SESSION_LIFETIME",
