@@ -15,6 +15,7 @@ import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
 import type { Background } from "./background.ts";
 import type { Config } from "./config/config.ts";
 import type { Db } from "./db/connect.ts";
+import type { FailedLogIns } from "./domain/failed-log-in.ts";
 import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";
 import { createPermissionParser } from "./domain/permission-vocabulary.ts";
@@ -49,6 +50,7 @@ export interface RouteDeps {
   passwords: Passwords;
   mailer: Mailer;
   refusals: Refusals;
+  failedLogIns: FailedLogIns;
   tokens: TokenDeps;
   health: HealthStatus;
   background: Background["run"];
@@ -72,7 +74,7 @@ export const services = [
 
 /** Prepares every service. The result registers them on a router; they count together, however many routers there are. */
 export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
-  const { db, config, passwords, mailer, refusals, tokens, health, background } = deps;
+  const { db, config, passwords, mailer, refusals, failedLogIns, tokens, health, background } = deps;
   const { tokenPrefix, sessionIdleMs } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions);
@@ -94,10 +96,13 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
     router.service(ServiceAccountService, serviceAccountService(db));
     router.service(
       SessionService,
-      sessionService(db, { ...sessions, ...mails, sessionIdleMs, limits, background }),
+      sessionService(db, { ...sessions, ...mails, sessionIdleMs, limits, failedLogIns, background }),
     );
     router.service(TokenService, tokenService(db, tokens));
-    router.service(AuditService, auditService(db, refusals));
+    router.service(
+      AuditService,
+      auditService(db, () => Promise.all([refusals.flush(), failedLogIns.flush()])),
+    );
     registerHealth(router, health);
     registerReflection(router, schemaFiles);
     explainParseErrors(router);

@@ -6,6 +6,7 @@ import type { Config } from "./config/config.ts";
 import { type Db, followChanges } from "./db/connect.ts";
 import { isUnavailable } from "./db/errors.ts";
 import { withStatements } from "./db/statement-scope.ts";
+import { createFailedLogIns } from "./domain/failed-log-in.ts";
 import { welcome } from "./domain/identity.ts";
 import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";
@@ -120,6 +121,7 @@ export function createApp({
   });
   const db = followChanges(unfollowed, memory.coherence);
   const refusals = createRefusals(db, refusalsIntervalMs, onError);
+  const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, onError);
   const uses = createUses(db, usesIntervalMs, onError);
   const oidc = createOidcVerifier(config.oidcIssuers, {
     onFailure: (issuer, error) =>
@@ -168,6 +170,7 @@ export function createApp({
     passwords,
     mailer,
     refusals,
+    failedLogIns,
     tokens: tokenDeps,
     health,
     // It goes on when its call has ended.
@@ -207,12 +210,12 @@ export function createApp({
     ready: () => memory.coherence.ready(readyMs),
     async flush() {
       await background.settle();
-      await Promise.all([refusals.flush(), uses.flush()]);
+      await Promise.all([refusals.flush(), failedLogIns.flush(), uses.flush()]);
     },
     async close() {
       housekeeping.stop();
       await background.settle();
-      await Promise.all([refusals.close(), uses.close()]);
+      await Promise.all([refusals.close(), failedLogIns.close(), uses.close()]);
       await memory.coherence.stop();
     },
   };

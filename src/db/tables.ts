@@ -200,7 +200,8 @@ export interface AuditEventTable {
   profile_id: string;
   key_id: Generated<string>;
   method: string;
-  outcome: "done" | "refused";
+  /** `failed`: a log-in. */
+  outcome: "done" | "refused" | "failed";
   reason: Generated<string>;
   resource_type: Generated<string>;
   resource_id: Generated<string>;

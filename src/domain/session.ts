@@ -5,6 +5,7 @@ import { accountMade, makeAccount } from "./account-create.ts";
 import type { Mint } from "./api-key-create.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
+import type { FailedLogIns } from "./failed-log-in.ts";
 import { newId } from "./id.ts";
 import { mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import type { Passwords } from "./password.ts";
@@ -66,20 +67,29 @@ export async function signUp(
   });
 }
 
-/** Signs a user in. An unknown address and a wrong password cannot be told apart. */
+/**
+ * Signs a user in. An unknown address and a wrong password cannot be told apart. The accounts of a known user have an
+ * event of each failure.
+ */
 export async function logIn(
   db: Db,
   call: Call,
-  deps: SessionDeps,
+  deps: SessionDeps & { failedLogIns: Pick<FailedLogIns, "record"> },
   input: { email: string; password: string },
 ): Promise<{ token: string; accounts: Account[] }> {
+  // It only adds to a buffer: what that takes is nothing beside the hash, and tells nobody whether there is a user.
+  function fail(userId: string): DomainError {
+    deps.failedLogIns.record(userId, call);
+    return wrongCredentials();
+  }
   const user = await db
     .selectFrom("user")
     .select(["id", "password_hash"])
     .where("email", "=", normaliseEmail(input.email))
     .executeTakeFirst();
   const right = await deps.passwords.check(call, user?.password_hash ?? undefined, input.password);
-  if (!user || !right) throw wrongCredentials();
+  if (!user) throw wrongCredentials();
+  if (!right) throw fail(user.id);
   const locks = [userLock(user.id, "share")];
   return mutateUnchecked(db, "LogIn", { by: call, locks }, async (tx) => {
     // Checking takes a while. Locked: a change of the password either comes first, or ends this session too.
@@ -89,7 +99,7 @@ export async function logIn(
       .where("id", "=", user.id)
       .where("password_hash", "=", user.password_hash)
       .executeTakeFirst();
-    if (!unchanged) throw wrongCredentials();
+    if (!unchanged) throw fail(user.id);
     const minted = await insertSession(tx, deps, user.id);
     const events = await inEveryAccount(tx, user.id, {
       resourceType: "session",

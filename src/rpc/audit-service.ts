@@ -4,12 +4,14 @@ import { type AuditEventSchema, AuditOutcome } from "../../gen/latchkey/v1/audit
 import type { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
 import type { Db } from "../db/connect.ts";
 import { type AuditEvent, listAuditEvents } from "../domain/audit-event.ts";
-import type { Refusals } from "../domain/refusal.ts";
 import { callerOf } from "./context.ts";
 import { date, timestamp } from "./messages.ts";
 
-/** `AuditService`: what was done in an account, by whom. Refusals recorded here until now are in the list. */
-export function auditService(db: Db, refusals: Refusals): ServiceImpl<typeof AuditService> {
+/**
+ * `AuditService`: what was done in an account, by whom. `flush` writes the refusals and failed log-ins that were recorded
+ * here until now, so that they are in the list.
+ */
+export function auditService(db: Db, flush: () => Promise<unknown>): ServiceImpl<typeof AuditService> {
   return {
     async listAuditEvents(request, context) {
       const filter = {
@@ -17,7 +19,7 @@ export function auditService(db: Db, refusals: Refusals): ServiceImpl<typeof Aud
         startTime: date(request.startTime, "start_time"),
         endTime: date(request.endTime, "end_time"),
       };
-      await refusals.flush();
+      await flush();
       const { items, nextCursor } = await listAuditEvents(db, callerOf(context), filter);
       return { items: items.map(eventMessage), pagination: { nextCursor } };
     },

@@ -3,6 +3,7 @@ import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts
 import type { Db } from "../db/connect.ts";
 import { changeEmail, proveEmail } from "../domain/email.ts";
 import { DomainError } from "../domain/error.ts";
+import type { FailedLogIns } from "../domain/failed-log-in.ts";
 import type { OtpDeps } from "../domain/otp.ts";
 import { changePassword, requestPasswordReset, resetPassword } from "../domain/password-change.ts";
 import { logIn, logOut, type SessionDeps, signUp } from "../domain/session.ts";
@@ -19,6 +20,7 @@ import { type PeopleLimits, spendAsUser } from "./people-limits.ts";
 export interface SessionServiceDeps extends SessionDeps, OtpDeps {
   sessionIdleMs: number;
   limits: PeopleLimits;
+  failedLogIns: Pick<FailedLogIns, "record">;
   /** Does something after the answer, so that its time tells nothing. */
   background(work: () => Promise<void>): void;
 }

@@ -42,7 +42,7 @@ export type AuditEvent = Message<"latchkey.v1.AuditEvent"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * Output only. The profile that acted.
+   * Output only. The profile that acted; of a failed log-in, the profile of its user.
    *
    * @generated from field: string profile_id = 4;
    */
@@ -56,7 +56,7 @@ export type AuditEvent = Message<"latchkey.v1.AuditEvent"> & {
   keyId: string;
 
   /**
-   * Output only. The RPC, such as `latchkey.v1.ApiKeyService/RevokeApiKey`.
+   * Output only. The RPC, such as `latchkey.v1.ApiKeyService/RevokeApiKey`. `*`: refusals by more methods than are told apart within a minute.
    *
    * @generated from field: string method = 6;
    */
@@ -112,7 +112,7 @@ export type AuditEvent = Message<"latchkey.v1.AuditEvent"> & {
   clientAddress: string;
 
   /**
-   * Output only. How many times: more than one only for refusals, counted per principal, method and minute.
+   * Output only. How many times: more than one only for refusals, counted per principal, method and minute, and for failed log-ins, counted per user, client address and minute.
    *
    * @generated from field: int32 count = 14;
    */

@@ -129,7 +129,7 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
  */
 export const AuditService: GenService<{
   /**
-   * Lists what was done and refused in the account.
+   * Lists what was done and refused in the account, with the failed log-ins of its members.
    *
    * @generated from rpc latchkey.v1.AuditService.ListAuditEvents
    */

@@ -12,6 +12,7 @@ import * as outsideIdentity from "./0010_outside_identity.ts";
 import * as mintedBy from "./0011_minted_by.ts";
 import * as changeFeed from "./0012_change_feed.ts";
 import * as authority from "./0013_authority.ts";
+import * as audit from "./0014_audit.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   { name: "0011_minted_by", ...mintedBy },
   { name: "0012_change_feed", ...changeFeed },
   { name: "0013_authority", ...authority },
+  { name: "0014_audit", ...audit },
 ];
