@@ -129,6 +129,7 @@ export function createApp({
   });
   const resolver = createResolver(memory.loader, oidc, config);
   const onBug = (error: unknown) => log.error({ error: describe(error) }, "a call failed: this is a bug");
+  const onCanceled = (error: unknown) => log.debug({ error: describe(error) }, "a client canceled its call");
   const gateDeps: GateDeps = {
     resolver,
     uses,
@@ -136,6 +137,8 @@ export function createApp({
     tokenPrefix: config.tokenPrefix,
     welcome: (call, newcomer) => welcome(db, call, newcomer),
     errors: { isUnavailable, onBug },
+    onCanceled,
+    loader: memory.loader,
     operate: (signal, operation) => withStatements({ signal }, operation),
   };
   const health = createHealthStatus();

@@ -8,6 +8,8 @@ export interface LaneMethod {
   readonly method: DescMethodUnary;
   /** Lets a call pass by its headers, before its body is read. */
   gate(arrival: LaneArrival): Promise<void> | undefined;
+  /** Lets a call pass once more, when its body is there: at once, or not at all, or later. */
+  recheck(values: ContextValues): Promise<void> | undefined;
   /** The answer that this body was given before in this form, where it would be given again. */
   recall(form: Form, body: Uint8Array, values: ContextValues): Payload | undefined;
   /** Answers a message. */

@@ -72,7 +72,11 @@ function answer(
   function read(): void {
     if (timeout.error) throw timeout.error;
     readBody(streamOf(request, response), wire, options.maxMessageBytes, (body) =>
-      attempt(() => reply(body)),
+      attempt(() => {
+        const passing = method.recheck(values);
+        if (passing) passing.then(() => reply(body)).catch(fail);
+        else reply(body);
+      }),
     );
   }
 

@@ -48,7 +48,7 @@ export async function authenticate(
   }
   // Also of a call that is refused, the log says whose it was. It admits nobody: only the bearer does.
   const record = recordOf(context.values);
-  record.shown = judgement.principal;
+  record.shown = judgement.principal ?? record.shown;
   try {
     const bearer = bearerOf(deps, rule, asked, judgement, call);
     deps.uses.record(judgement);

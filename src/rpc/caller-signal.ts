@@ -16,6 +16,28 @@ export function callerSignal(request: AbortSignal): AbortSignal {
   return controller.signal;
 }
 
-function canceled(): ConnectError {
+/** What a call ends with whose caller has gone. */
+export function canceled(): ConnectError {
   return new ConnectError("the caller canceled the call", Code.Canceled);
 }
+
+/**
+ * Whether an error only says that the caller has gone: it is what the request's signal was aborted with, or what reading
+ * from a closed request throws.
+ */
+export function isCallerGone(error: unknown, request: AbortSignal): boolean {
+  if (!request.aborted || error instanceof ConnectError || !(error instanceof Error)) return false;
+  const code: unknown = Reflect.get(error, "code");
+  return error === request.reason || error.name === "AbortError" || goneCodes.has(String(code));
+}
+
+// Of node's streams, and of sockets.
+const goneCodes = new Set([
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
+  "ERR_HTTP2_INVALID_STREAM",
+  "ERR_HTTP2_STREAM_ERROR",
+  "ECONNRESET",
+  "EPIPE",
+]);

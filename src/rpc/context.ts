@@ -29,8 +29,9 @@ export interface CallRecord {
   bearer: Bearer;
   /** Whose bearer was shown, refused or not: for the log alone. */
   shown?: Principal | undefined;
-  /** The judgement that its bearer passed by. */
+  /** The judgement that its bearer passed by, and what was known of the call then: to evaluate the bearer again. */
   passed?: Judgement;
+  arrival?: Arrival;
   /** The judgement that is all of its answer. */
   answered?: Judgement;
   /** Set once its message was read and parsed. */

@@ -14,7 +14,7 @@ import type { Judgement } from "../verify/judge.ts";
 import type { Loader } from "../verify/loader.ts";
 import { createReplies, digest } from "../verify/replies.ts";
 import { type Arrival, accountHeader, callOf, recordOf } from "./context.ts";
-import { answer, createGate, type GateDeps } from "./gate.ts";
+import { answer, createGate, type GateDeps, recheck } from "./gate.ts";
 import { codeName } from "./outcome.ts";
 import { parseError } from "./parse-errors.ts";
 import type { TokenDeps, verification } from "./token-service.ts";
@@ -25,6 +25,8 @@ export interface HotMethod {
   method: DescMethodUnary;
   /** Lets a call pass by its headers: at once, where its bearer passed before and nothing has changed since. */
   gate(arrival: Arrival): Promise<void> | undefined;
+  /** Evaluates the bearer again, once the body is there: at once, where nothing has changed since it passed. */
+  recheck(values: ContextValues): Promise<void> | undefined;
   /** The answer that this body was given before in this form, where it would be given again. */
   recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined;
   /** Answers a message. Throws what the client is to see. */
@@ -87,6 +89,7 @@ export function hotMethods(
         if (!passed?.principal) return gateAndKeep(arrival, key);
         const record = recordOf(arrival.values);
         record.method = name;
+        record.arrival = arrival;
         record.passed = passed;
         record.bearer = {
           type: "principal",
@@ -96,6 +99,7 @@ export function hotMethods(
         deps.uses.record(passed);
         return undefined;
       },
+      recheck: (values) => recheck(deps, values),
       recall(form, body, values) {
         const record = recordOf(values);
         if (!record.passed) return undefined;

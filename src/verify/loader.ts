@@ -10,6 +10,8 @@ export interface Loader {
   recall(ask: Ask): Loaded | undefined;
   /** Whether memory may be served at this moment and would say of something what it said, before a time. */
   holds(loaded: Loaded, until: Date | undefined): boolean;
+  /** The same, of what this call was answered before: no look-up of its own. */
+  stillHolds(loaded: Loaded, until: Date | undefined): boolean;
   /**
    * The answer of the database, by a statement that is sent after this call. While the database is away, what may be stale
    * instead, unless that must be `fresh`.
@@ -82,6 +84,13 @@ export function createLoader(
     if (workspace && !seen.has(workspace.accountId)) cache.keepWorkspace(workspace);
   }
 
+  function stillHolds({ credential, workspace }: Loaded, until: Date | undefined): boolean {
+    const time = coherence().time();
+    if (time === undefined || !credential || (until && until.getTime() <= time)) return false;
+    if (cache.credential(credential.id) !== credential) return false;
+    return !workspace || cache.workspace(workspace.id) === workspace;
+  }
+
   function stale(ask: Ask): Loaded | undefined {
     const time = coherence().staleTime();
     return time === undefined ? undefined : remembered(ask, time);
@@ -108,14 +117,12 @@ export function createLoader(
         if (loaded) observer.hit(1);
         return loaded;
       },
-      holds({ credential, workspace }, until) {
-        const time = coherence().time();
-        if (time === undefined || !credential || (until && until.getTime() <= time)) return false;
-        if (cache.credential(credential.id) !== credential) return false;
-        if (workspace && cache.workspace(workspace.id) !== workspace) return false;
-        observer.hit(1);
-        return true;
+      holds(loaded, until) {
+        const holds = stillHolds(loaded, until);
+        if (holds) observer.hit(1);
+        return holds;
       },
+      stillHolds,
       fetch(ask, { caller, fresh }) {
         observer.miss(1);
         return fresh ? lookUp(ask, caller) : fetchOrStale(ask, caller);
