@@ -1,5 +1,6 @@
+import { atOnce } from "../src/domain/slices.ts";
 import { createCache } from "../src/verify/cache.ts";
-import { type Credential, toCredential } from "../src/verify/credential.ts";
+import { type Credential, toCredentials } from "../src/verify/credential.ts";
 import { createReplies } from "../src/verify/replies.ts";
 
 // Prints the bytes that a remembered key takes, and those of an answer that is kept for it. Run with --expose-gc.
@@ -36,13 +37,16 @@ function credential(n: number): Credential {
     tokens: [{ id: String(n), hash: n.toString(16).padStart(64, "0"), ends_at: null }],
     openings: [opening],
   });
-  return toCredential({
+  const row = {
     ...JSON.parse(text),
     expires_at: new Date(2e12 + n),
     disabled_at: null,
     revoked_at: null,
     last_used_at: null,
-  });
+  };
+  const [credential] = atOnce(toCredentials([row]));
+  if (!credential) throw new Error("a row made no credential");
+  return credential;
 }
 
 function used(): number {

@@ -3,7 +3,7 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { newId } from "./id.ts";
 import { mutateUnchecked } from "./mutation.ts";
-import { claimedRights, type Identity, type Newcomer, speaksFor } from "./outside-issuer.ts";
+import { claimedRoles, type Identity, type Newcomer, speaksFor } from "./outside-issuer.ts";
 import type { Call } from "./principal.ts";
 import { accountLock, identityLock } from "./row-lock.ts";
 
@@ -71,7 +71,7 @@ async function makeGuest(
     .executeTakeFirst();
   if (!account || !speaksFor(scope, account)) return [];
   const roles = await tx.selectFrom("role").selectAll().where("account_id", "=", accountId).execute();
-  if (!claimedRights(claimed, roles)) return [];
+  if (!claimedRoles(claimed)(roles)) return [];
   const { rows } = await sql`
     select from membership where user_id = ${user.id} and account_id = ${accountId}
     union all

@@ -1,5 +1,4 @@
-import type { RoleJson, WorkspaceScope } from "../db/schema.ts";
-import { narrow, normalisePermissions } from "./permission.ts";
+import type { RoleJson } from "../db/schema.ts";
 import { nameKey } from "./text.ts";
 
 /** The accounts that a token of an outside issuer speaks for. */
@@ -44,32 +43,44 @@ export function mayNameAccount({ accounts }: Scope, accountId: string): boolean 
   return accounts === "*" || accounts.includes(accountId);
 }
 
+/** What a role is found by. */
+export type NamedRole = Pick<RoleJson, "id" | "name_key" | "builtin">;
+
+/** The roles of an account that a token's claim is good for. */
+export interface CountingRoles<R> {
+  roles: R[];
+  /** They give no more than this one does. */
+  most: R;
+}
+
 /**
- * What claimed roles give in an account that has these roles: never more than the highest role that the settings allow,
- * and never the rank of an owner. Undefined: nothing.
+ * Finds what a claim is good for: by the result, in an account that has these roles. Never the rank of an owner.
+ * Undefined: nothing.
  */
-export function claimedRights(
-  { roles: claimed, maxRole }: ClaimedRoles,
-  roles: readonly RoleJson[],
-): { permissions: string[]; workspaceScope: WorkspaceScope } | undefined {
-  const most = findRole(roles, maxRole);
-  if (!most || most.builtin === "owner") return undefined;
-  const found = claimed.flatMap((reference) => findRole(roles, reference) ?? []);
-  if (found.length === 0) return undefined;
-  const all = most.all_workspaces && found.some((role) => role.all_workspaces);
-  const { permissions } = normalisePermissions(
-    found.flatMap((role) => role.permissions),
-    "",
-  );
-  return {
-    permissions: narrow(permissions, most.permissions),
-    workspaceScope: all ? "all" : "selected",
+export function claimedRoles({
+  roles: claimed,
+  maxRole,
+}: ClaimedRoles): <R extends NamedRole>(roles: readonly R[]) => CountingRoles<R> | undefined {
+  const wanted = claimed.map(referenceOf);
+  const highest = referenceOf(maxRole);
+  return (roles) => {
+    const most = findRole(roles, highest);
+    if (!most || most.builtin === "owner") return undefined;
+    const found = wanted.flatMap((reference) => findRole(roles, reference) ?? []);
+    return found.length > 0 ? { roles: [...new Set(found)], most } : undefined;
   };
 }
 
+interface RoleReference {
+  id: string;
+  nameKey: string;
+}
+
+function referenceOf(text: string): RoleReference {
+  return { id: text, nameKey: nameKey(text) };
+}
+
 // Somebody may have named a role like another's id: the id is meant.
-function findRole(roles: readonly RoleJson[], reference: string): RoleJson | undefined {
-  return (
-    roles.find((role) => role.id === reference) ?? roles.find((role) => role.name_key === nameKey(reference))
-  );
+function findRole<R extends NamedRole>(roles: readonly R[], { id, nameKey }: RoleReference): R | undefined {
+  return roles.find((role) => role.id === id) ?? roles.find((role) => role.name_key === nameKey);
 }

@@ -55,16 +55,19 @@ export function permissionSet(permissions: readonly string[]): PermissionSet {
 
 /**
  * The set of a list, narrowed by what an owner may do; null: by nothing. The work grows with the length of both lists
- * together, and so does the set: it never has more permissions than they have.
+ * together, and so does the set: it never has more permissions than they have. `keep` may exchange a text for its equal.
  */
 export function* effectiveSet(
   permissions: readonly string[],
   owner: readonly string[] | null,
+  keep: (text: string) => string = (text) => text,
 ): Slices<PermissionSet> {
   const own = yield* indexOf(permissions);
   const index = owner === null ? own : yield* intersection(own, yield* indexOf(owner));
-  const stored = yield* storedForm(index);
-  return { permissions: stored, ...(stored.length > shortLength && { entries: new Set(stored) }) };
+  const stored = (yield* storedForm(index)).map(keep);
+  return stored.length > shortLength
+    ? { permissions: stored, entries: new Set(stored) }
+    : { permissions: stored };
 }
 
 // Looks up each of the few permissions that imply the wanted one.

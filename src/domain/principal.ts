@@ -40,11 +40,11 @@ export interface Principal {
   environment?: Environment;
   /** For a key with an end: it mints only keys that end no later. */
   expiresAt?: Date;
-  permissions: string[];
+  permissions: readonly string[];
   workspaceScope: WorkspaceScope;
   /** The live workspaces granted to it. */
-  workspaceIds: string[];
-  entitlements: string[];
+  workspaceIds: readonly string[];
+  entitlements: readonly string[];
   /** Whether this is an owner's session. */
   owner: boolean;
   /** Whether its account is the platform account. */

@@ -1,8 +1,10 @@
-/** Work that pauses every millisecond or so: whoever runs it may let other work have its turn then. */
+/** Work in short slices: whoever runs it may let other work have its turn between two of them. */
 export type Slices<T> = Generator<void, T>;
 
-/** How many items make a slice: well under a millisecond of work. */
-export const sliceLength = 1_000;
+/** How many items make a slice: a fraction of a millisecond. */
+export const sliceLength = 500;
+// How long the event loop is kept before it turns.
+const turnMs = 1;
 
 /** Does all of the work in one go. */
 export function atOnce<T>(slices: Slices<T>): T {
@@ -11,11 +13,15 @@ export function atOnce<T>(slices: Slices<T>): T {
   return step.value;
 }
 
-/** Does the work, and lets the event loop turn after each slice. */
+/** Does the work, and lets the event loop turn every millisecond. */
 export async function inTurns<T>(slices: Slices<T>): Promise<T> {
+  let began = performance.now();
   let step = slices.next();
   while (!step.done) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (performance.now() - began >= turnMs) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      began = performance.now();
+    }
     step = slices.next();
   }
   return step.value;

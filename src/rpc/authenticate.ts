@@ -95,7 +95,7 @@ function bearerOf(
     const credential = judgement.basis?.credential;
     if (!credential) throw new Error("a bearer without a credential");
     const asked = inSameAccount(inquiry, judgement);
-    const evaluate = async (seen: Seen) => admitted(resolver.evaluateSeen(judgement, asked, seen));
+    const evaluate = async (seen: Seen) => admitted(await resolver.evaluateSeen(judgement, asked, seen));
     return { credentialId: credential.id, kind: credential.kind, evaluate };
   }
   if (rule.case === "user") {

@@ -20,9 +20,9 @@ export function principalMessage(principal: Principal): MessageInitShape<typeof 
     kind: kinds[principal.kind],
     keyId: principal.keyId ?? "",
     environment: environmentMessage(principal.environment),
-    permissions: principal.permissions,
+    permissions: [...principal.permissions],
     workspaceScope: scopeMessage(principal.workspaceScope),
-    workspaceIds: principal.workspaceScope === "all" ? [] : principal.workspaceIds,
-    entitlements: principal.entitlements,
+    workspaceIds: principal.workspaceScope === "all" ? [] : [...principal.workspaceIds],
+    entitlements: [...principal.entitlements],
   };
 }

@@ -101,15 +101,8 @@ export function tagsOf(credential: Credential): string[] {
 
 function itemsOf({ tokens, openings }: Credential): number {
   let items = tokens.length;
-  for (const {
-    permissions,
-    owner_permissions,
-    liveWorkspaces,
-    archivedWorkspaces,
-    entitlements,
-    roles,
-  } of openings) {
-    items += permissions.length + (owner_permissions?.length ?? 0) + entitlements.length;
+  for (const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles } of openings) {
+    items += held.permissions.length * (held.entries ? 2 : 1) + entitlements.length;
     items += liveWorkspaces.length + archivedWorkspaces.length;
     for (const role of roles ?? []) items += role.permissions.length + 4;
   }

@@ -1,5 +1,6 @@
-import { claimedRights, mayNameAccount, speaksFor } from "../domain/outside-issuer.ts";
-import { normalisePermissions } from "../domain/permission.ts";
+import type { RoleJson } from "../db/schema.ts";
+import { type CountingRoles, claimedRoles, mayNameAccount, speaksFor } from "../domain/outside-issuer.ts";
+import { narrow, permissionSet } from "../domain/permission.ts";
 import type { Opening } from "./credential.ts";
 import {
   type Failure,
@@ -59,27 +60,43 @@ export function judgeOutside(
 
 // The account that is named, or the only one that is open.
 function choose(openings: Opening[], token: OutsideToken, accountId: string): Opening | Failure {
-  const open = openings.flatMap((opening) => openedBy(opening, token) ?? []);
-  if (accountId !== "") {
-    return open.find((opening) => opening.account_id === accountId) ?? mismatch(accountId);
-  }
+  const countingIn = claimedRoles(token.claimed);
+  const open = openings.flatMap((opening) => {
+    if (accountId !== "" && opening.account_id !== accountId) return [];
+    if (opening.standing === "removed") return [];
+    if (!speaksFor(token.scope, { id: opening.account_id, platform: opening.platform })) return [];
+    const claim = countingIn(opening.roles ?? []);
+    return claim || opening.standing === "member" ? [{ opening, claim }] : [];
+  });
   const [only, ...more] = open;
-  if (only && more.length === 0) return only;
-  const account_ids = open.map((opening) => opening.account_id).join(",");
+  if (only && more.length === 0) return openedBy(only.opening, only.claim);
+  if (accountId !== "") return mismatch(accountId);
+  const account_ids = open.map(({ opening }) => opening.account_id).join(",");
   return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
 }
 
-// What this token opens of what its identity may open: undefined for nothing.
-function openedBy(opening: Opening, { scope, claimed }: OutsideToken): Opening | undefined {
-  if (!speaksFor(scope, { id: opening.account_id, platform: opening.platform })) return undefined;
-  if (opening.standing === "removed") return undefined;
-  const rights = claimedRights(claimed, opening.roles ?? []);
-  if (!rights) return opening.standing === "member" ? opening : undefined;
-  const permissions = [...opening.permissions, ...rights.permissions];
+// How many different claims an identity is remembered with.
+const maxClaims = 4;
+
+// What an identity opens with the roles that its token claims. Tokens claim the same ones again and again.
+function openedBy(opening: Opening, claim: CountingRoles<RoleJson> | undefined): Opening {
+  if (!claim) return opening;
+  const key = [claim.most, ...claim.roles].map((role) => role.id).join();
+  const known = opening.claimed?.get(key);
+  if (known) return known;
+  const opened = withRoles(opening, claim);
+  if (opening.claimed && opening.claimed.size >= maxClaims) opening.claimed.clear();
+  opening.claimed?.set(key, opened);
+  return opened;
+}
+
+function withRoles(opening: Opening, { roles, most }: CountingRoles<RoleJson>): Opening {
+  const claimed = roles.flatMap((role) => role.permissions);
+  const all = most.all_workspaces && roles.some((role) => role.all_workspaces);
   return {
     ...opening,
-    permissions: normalisePermissions(permissions, "").permissions,
-    workspace_scope: rights.workspaceScope === "all" ? "all" : opening.workspace_scope,
+    held: permissionSet([...opening.held.permissions, ...narrow(claimed, most.permissions)]),
+    workspace_scope: all ? "all" : opening.workspace_scope,
   };
 }
 

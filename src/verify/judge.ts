@@ -1,6 +1,5 @@
 import type { ApiKeyKind, Environment } from "../db/schema.ts";
 import type { Newcomer, Scope } from "../domain/outside-issuer.ts";
-import { narrow, normalisePermissions } from "../domain/permission.ts";
 import type { Principal } from "../domain/principal.ts";
 import { sameDigest } from "../domain/token.ts";
 import type { Credential, Opening } from "./credential.ts";
@@ -110,7 +109,7 @@ export function openingFailures(
     ...(opening.suspended ? [suspended] : []),
     ...environmentFailure(principal, question.environment),
     ...workspaceFailure(opening, workspace, question.workspaceId),
-    ...permissionFailures(principal, question),
+    ...permissionFailures(opening, question),
   ];
 }
 
@@ -181,9 +180,9 @@ export function toPrincipal(credential: Credential, opening: Opening, superseded
     ...(isKey(kind) && { keyId: credential.id }),
     ...(environment !== null && { environment }),
     ...(isKey(kind) && expires_at !== null && { expiresAt: expires_at }),
-    permissions: effectivePermissions(opening),
+    permissions: opening.held.permissions,
     workspaceScope: opening.workspace_scope,
-    workspaceIds: [...opening.liveWorkspaces],
+    workspaceIds: opening.liveWorkspaces,
     entitlements: opening.entitlements,
     owner: opening.owner,
     platform: opening.platform,
@@ -193,10 +192,4 @@ export function toPrincipal(credential: Credential, opening: Opening, superseded
 
 function isKey(kind: Credential["kind"]): kind is ApiKeyKind {
   return kind !== "session" && kind !== "outside";
-}
-
-// Computed when it is used, from what the owner may do now: an own list only narrows.
-function effectivePermissions(opening: Opening): string[] {
-  const { permissions, owner_permissions: owner } = opening;
-  return owner === null ? normalisePermissions(permissions, "").permissions : narrow(permissions, owner);
 }

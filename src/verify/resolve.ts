@@ -1,6 +1,7 @@
 import type { Seen } from "../domain/authority.ts";
+import { inTurns } from "../domain/slices.ts";
 import { digestToken, parseToken } from "../domain/token.ts";
-import { toCredential } from "./credential.ts";
+import { toCredentials } from "./credential.ts";
 import { type Judgement, type JudgeSettings, judge, type Question, refused } from "./judge.ts";
 import { judgeOutside, type OwnCall } from "./judge-outside.ts";
 import type { Ask } from "./load.ts";
@@ -26,7 +27,7 @@ export interface Resolver {
    */
   resolve(inquiries: readonly Inquiry[]): Judgement[] | Promise<Judgement[]>;
   /** Evaluates a token again that was evaluated before, by what a transaction sees. */
-  evaluateSeen(before: Judgement, inquiry: Inquiry, seen: Seen): Judgement;
+  evaluateSeen(before: Judgement, inquiry: Inquiry, seen: Seen): Promise<Judgement>;
 }
 
 /** What the resolver depends on. */
@@ -68,8 +69,9 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
       if (known.every((judgement) => judgement !== undefined)) return known;
       return Promise.all(inquiries.map((inquiry, index) => known[index] ?? lookUp(inquiry)));
     },
-    evaluateSeen({ outside }, inquiry, { credential, now }) {
-      const loaded = { credential: credential && toCredential(credential), workspace: undefined, now };
+    async evaluateSeen({ outside }, inquiry, { credential: row, now }) {
+      const [credential] = await inTurns(toCredentials(row ? [row] : []));
+      const loaded = { credential, workspace: undefined, now };
       return outside
         ? judgeOutside(loaded, outside, inquiry, inquiry.own)
         : judge(loaded, digestToken(inquiry.token), inquiry, settings);

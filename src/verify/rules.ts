@@ -30,9 +30,9 @@ export function workspaceFailure(
 }
 
 /** Every permission and entitlement that is missing. */
-export function permissionFailures(principal: Principal, question: Question): Failure[] {
-  const permissions = question.permissions.filter((permission) => !holds(principal.permissions, permission));
-  const entitlements = question.entitlements.filter((name) => !isEntitled(principal.entitlements, name));
+export function permissionFailures({ held, entitled }: Opening, question: Question): Failure[] {
+  const permissions = question.permissions.filter((permission) => !holds(held, permission));
+  const entitlements = question.entitlements.filter((name) => !entitled.includes(name));
   return [
     ...permissions.map((permission) => ({ verdict: "PERMISSION_DENIED" as const, metadata: { permission } })),
     ...entitlements.map((entitlement) => ({
@@ -40,12 +40,4 @@ export function permissionFailures(principal: Principal, question: Question): Fa
       metadata: { entitlement },
     })),
   ];
-}
-
-/** Whether a plan, as `name` or `name=number`, includes an entitlement: a number does when it is greater than 0. */
-export function isEntitled(plan: readonly string[], wanted: string): boolean {
-  return plan.some((entry) => {
-    const [name, value] = entry.split("=");
-    return name === wanted && (value === undefined || Number(value) > 0);
-  });
 }

@@ -13,6 +13,7 @@ import * as mintedBy from "./0011_minted_by.ts";
 import * as changeFeed from "./0012_change_feed.ts";
 import * as authority from "./0013_authority.ts";
 import * as audit from "./0014_audit.ts";
+import * as rights from "./0015_rights.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   { name: "0012_change_feed", ...changeFeed },
   { name: "0013_authority", ...authority },
   { name: "0014_audit", ...audit },
+  { name: "0015_rights", ...rights },
 ];
