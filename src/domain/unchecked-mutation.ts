@@ -14,8 +14,18 @@ export const uncheckedMutations = {
   TakeBackAccount: "Undoes an account that the same call opened and whose invite could not be mailed.",
   Bootstrap: "The operator runs it on the command line.",
   RotatePlatformToken: "The operator runs it on the command line.",
-  PurgeAccount: "A background job, after the waiting period of a deleted account.",
 } as const satisfies Record<string, string>;
 
 /** The name of a change that no bearer makes. */
 export type UncheckedMutation = keyof typeof uncheckedMutations;
+
+/** The files that write outside of a mutation, and why each may. The same test compares this list with the source. */
+export const backgroundWrites = {
+  "db/migrate.ts": "Migrations run before anything is served.",
+  "domain/account-delete.ts": "A background job purges a deleted account after its waiting period.",
+  "domain/audit-retention.ts": "A background job deletes audit events that are too old.",
+  "domain/failed-log-in.ts": "A background job writes how often log-ins failed. It changes no resource.",
+  "domain/refusal.ts": "A background job writes how often calls were refused. It changes no resource.",
+  "verify/use.ts": "A background job writes when tokens and sessions were last used.",
+  "verify/longest-lease.ts": "An instance registers its lease. It changes no resource.",
+} as const satisfies Record<string, string>;
