@@ -26,6 +26,7 @@ import { createErrorInterceptor, createGate, type GateDeps } from "./rpc/gate.ts
 import { hotMethods } from "./rpc/lane.ts";
 import { type TokenDeps, verification } from "./rpc/token-service.ts";
 import { createValidate } from "./rpc/validate.ts";
+import { leaseMs as productionLeaseMs } from "./verify/lease.ts";
 import { createMemory } from "./verify/memory.ts";
 import { createOidcVerifier } from "./verify/oidc.ts";
 import { createPublicLimit } from "./verify/public-limit.ts";
@@ -58,6 +59,8 @@ export interface AppDeps {
   shutdownSignal?: AbortSignal;
   /** False: no call takes the fast lane. */
   lane?: boolean;
+  /** How long a heartbeat lets memory be served; the same for all instances of a database. */
+  leaseMs?: number;
 }
 
 /** The assembled service. It listens to nothing. */
@@ -103,6 +106,7 @@ export function createApp({
   metrics,
   shutdownSignal,
   lane = true,
+  leaseMs = productionLeaseMs,
 }: AppDeps): App {
   const onError = (error: unknown) =>
     log.error({ error: describe(error) }, "could not write in the background");
@@ -115,6 +119,7 @@ export function createApp({
     db: lookups,
     listenUrl,
     entries,
+    leaseMs,
     maxStalenessMs,
     observer: metrics,
     onError,

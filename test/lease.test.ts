@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLease, leaseMs } from "../src/verify/lease.ts";
 
-function world(maxStalenessMs = 0) {
+function world(maxStalenessMs = 0, length = leaseMs) {
   const clock = { now: 1_000, day: 1_000_000, monotonic: () => clock.now, wall: () => clock.day };
   let emptied = 0;
-  const lease = createLease(clock, maxStalenessMs, () => (emptied += 1));
+  const lease = createLease(clock, { leaseMs: length, maxStalenessMs }, () => (emptied += 1));
   const pass = (ms: number) => {
     clock.now += ms;
     clock.day += ms;
@@ -13,8 +13,12 @@ function world(maxStalenessMs = 0) {
   return { clock, lease, pass, emptied: () => emptied };
 }
 
-test("nothing is served before the first beat, nor a second after the last one was sent", () => {
-  const { clock, lease, pass } = world();
+test.each([
+  ["in production", 1_000, leaseMs],
+  ["where it is shorter", 500, 500],
+])("a lease begins with the first beat and ends when it is over: %s", (_, ends, leaseMs) => {
+  expect(leaseMs).toBe(ends);
+  const { clock, lease, pass } = world(0, leaseMs);
   expect(lease.time()).toBeUndefined();
   const sentAt = clock.now;
   pass(300);

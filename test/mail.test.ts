@@ -28,7 +28,7 @@ async function withMailer(smtpUrl?: string) {
   const { lines, log } = newLog();
   const dataDir = newDirectory();
   const mailer = createMailer(smtpUrl, from, dataDir, log);
-  const { app, end } = await startApp({}, mailer);
+  const { app, end } = await startApp({}, { mailer });
   onTestFinished(end);
   return { app, lines, mailer, outbox: join(dataDir, "outbox") };
 }

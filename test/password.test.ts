@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { argon2id } from "../src/domain/password.ts";
 import { password, useApp } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
 import { logIn, untilBlocked } from "./support/people.ts";
 
-const app = useApp();
+const app = useApp({}, { passwordCost: argon2id });
 const newPassword = "staple battery horse correct";
 const sessions = () => app.clientAs("").sessions;
 const wrong = { code: "Unauthenticated", reason: "INVALID_CREDENTIALS", metadata: {} };

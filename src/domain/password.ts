@@ -31,24 +31,35 @@ export interface PasswordThreads {
   check: number;
 }
 
-// OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
-const argon2id = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+/** What hashing one password costs: KiB of memory, passes over it, lanes. */
+export interface PasswordCost {
+  memoryCost: number;
+  timeCost: number;
+  parallelism: number;
+}
+
+/** OWASP's parameters for argon2id: 19 MiB, two passes, one lane. */
+export const argon2id: PasswordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 // Of each kind. One takes some 50 ms, so the last one waits for some 5 s.
 const maxWaiting = 100;
 
 /** Creates the one place where passwords are hashed. */
-export async function createPasswords(estimator: Estimator, threads: PasswordThreads): Promise<Passwords> {
+export async function createPasswords(
+  estimator: Estimator,
+  threads: PasswordThreads,
+  cost = argon2id,
+): Promise<Passwords> {
   const overflow = () =>
     new DomainError("UNAVAILABLE", "too many people are signing in: try again in a moment");
   const making = createWorkQueue({ atOnce: threads.make, maxWaiting, overflow });
   const checking = createWorkQueue({ atOnce: threads.check, maxWaiting, overflow });
-  const nobody = await hash("nobody has this password", argon2id);
+  const nobody = await hash("nobody has this password", cost);
 
   return {
     async make({ addressKey }, { password, field, personal }) {
       const weak = weakness(await estimator.estimate(addressKey, password, personal), field);
       if (weak) throw weak;
-      return making.run(addressKey, () => hash(password, argon2id));
+      return making.run(addressKey, () => hash(password, cost));
     },
     async check({ addressKey }, stored, password) {
       const right = await checking.run(addressKey, () => verify(stored ?? nobody, password));

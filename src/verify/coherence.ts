@@ -8,7 +8,7 @@ import { createAcknowledgements, type Settled } from "./acknowledge.ts";
 import { answerChannel, createAnswers } from "./answers.ts";
 import { createBeats } from "./beats.ts";
 import type { Clock } from "./clock.ts";
-import { createLease, type Lease, leaseMs, marginMs } from "./lease.ts";
+import { createLease, type Lease, type LeaseLength, marginMs } from "./lease.ts";
 import { createLongLease, longestLease } from "./longest-lease.ts";
 
 /** What keeps a memory of this process coherent with the database. */
@@ -24,13 +24,11 @@ export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
 }
 
 /** What coherence depends on. */
-export interface CoherenceDeps {
+export interface CoherenceDeps extends LeaseLength {
   /** The pool that loads use: a beat through it proves that what loads see is what the feed tells of. */
   db: Db;
   listenUrl: string;
   clock: Clock;
-  /** For how long an operator allows memory to be served while the database is away. */
-  maxStalenessMs: number;
   /** Called synchronously, in the order of the feed: forget everything with one of these tags. `*` is everything. */
   forget(tags: readonly string[]): void;
   /** The feed was lost: keep nothing of what is being loaded. */
@@ -42,7 +40,7 @@ export interface CoherenceDeps {
 }
 
 const channel = "latchkey";
-const beatMs = 250;
+const beatsPerLease = 4;
 const reconnectMs = 100;
 const everything = ["*"];
 // What instances say, by the random name of each: a mark `m`, an answer to marks `a`, a beat `b` with its lease, goodbye `x`.
@@ -56,7 +54,7 @@ const answerMs = 25;
 
 /** Starts to follow the change feed. The protocol and why it holds: docs/verification.md. */
 export function startCoherence(deps: CoherenceDeps): Coherence {
-  const { db, listenUrl, clock, maxStalenessMs, forget, onLost, onSettled } = deps;
+  const { db, listenUrl, clock, leaseMs, maxStalenessMs, forget, onLost, onSettled } = deps;
   let stopped = false;
   // What fails while all ends is no news.
   const onError = (error: unknown) => {
@@ -65,8 +63,8 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   const self = randomBytes(9).toString("hex");
   const ownLeaseMs = leaseMs + maxStalenessMs;
   const acknowledgements = createAcknowledgements(self, ownLeaseMs, clock);
-  const lease = createLease(clock, maxStalenessMs, () => forget(everything));
-  const longLease = createLongLease(db, ownLeaseMs, clock.monotonic);
+  const lease = createLease(clock, deps, () => forget(everything));
+  const longLease = createLongLease(db, ownLeaseMs, leaseMs, clock.monotonic);
   const answers = createAnswers(db, self, onError);
   const waitingForBeat = new Set<() => void>();
   let listener: Listener | undefined;
@@ -102,7 +100,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
         onLost: () => mine === epoch && lost(),
       });
       // Whoever declares a long lease after this is heard beating.
-      const longest = await longestLease(db);
+      const longest = await longestLease(db, leaseMs);
       if (mine !== epoch || stopped) return opened.close();
       // What was loaded before LISTEN stood may have changed unheard.
       forget(everything);
@@ -149,7 +147,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     // A listener that lags is cut off, not believed.
     if (listener && clock.monotonic() - lastBeatAt > 2 * leaseMs) listener.close();
     else if (listener) beat();
-  }, beatMs);
+  }, leaseMs / beatsPerLease);
 
   async function settle(change: number, timeLeftMs?: number): Promise<void> {
     if (timeLeftMs === undefined) return settleInTime(change);
@@ -163,7 +161,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     const others = acknowledgements.others();
     let how: Settled | undefined;
     // Whoever has a longer lease than we heard of declared it before this change was made.
-    const longest = sleep(unusualMs).then(() => (how === undefined ? longestLease(db) : leaseMs));
+    const longest = sleep(unusualMs).then(() => (how === undefined ? longestLease(db, leaseMs) : leaseMs));
     longest.catch(() => undefined);
     how = await acknowledgements.settle(change);
     if (how === "timed out") {

@@ -1,6 +1,9 @@
 import type { Clock } from "./clock.ts";
 
-/** How long a beat lets memory be served, from the moment it was sent, where no staleness is allowed. */
+/**
+ * How long a heartbeat lets memory be served, from the moment it was sent, if no staleness is allowed. All instances of
+ * a database must have the same lease, because an instance that joins relies on it before it has heard the others.
+ */
 export const leaseMs = 1_000;
 /** Two clocks of one rate differ by less than this within one lease. */
 export const marginMs = 50;
@@ -24,11 +27,22 @@ export interface Lease {
   end(): void;
 }
 
+/** How long memory may be served after a heartbeat was sent. */
+export interface LeaseLength {
+  leaseMs: number;
+  /** How much longer while the database cannot be reached. */
+  maxStalenessMs: number;
+}
+
 /**
  * Creates a lease that is not held. `onSuspended` is called when the wall clock and the monotonic clock have drifted
  * apart: the machine was suspended or its clock was set, and what was measured before says nothing any more.
  */
-export function createLease(clock: Clock, maxStalenessMs: number, onSuspended: () => void): Lease {
+export function createLease(
+  clock: Clock,
+  { leaseMs, maxStalenessMs }: LeaseLength,
+  onSuspended: () => void,
+): Lease {
   const never = Number.NEGATIVE_INFINITY;
   let until = never;
   let staleUntil = never;

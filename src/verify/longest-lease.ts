@@ -13,12 +13,12 @@ export interface LongLease {
 }
 
 /** Creates the declarations of an instance whose lease is `ms` long. The ordinary lease needs none. */
-export function createLongLease(db: Db, ms: number, now: () => number): LongLease {
+export function createLongLease(db: Db, ms: number, ordinaryMs: number, now: () => number): LongLease {
   let declaredAt = Number.NEGATIVE_INFINITY;
   return {
     async declare() {
       const sentAt = now();
-      if (ms <= leaseMs || sentAt < declaredAt + refreshMs) return;
+      if (ms <= ordinaryMs || sentAt < declaredAt + refreshMs) return;
       await sql`
         insert into long_lease (ms, until)
         values (${ms}, clock_timestamp() + ${validMs} * interval '1 millisecond')
@@ -29,14 +29,14 @@ export function createLongLease(db: Db, ms: number, now: () => number): LongLeas
 }
 
 /** The longest lease, in milliseconds, that any instance may hold now or may have begun before now. */
-export async function longestLease(db: Db): Promise<number> {
+export async function longestLease(db: Db, ordinaryMs: number): Promise<number> {
   const { rows } = await sql<{ ms: number }>`
     select coalesce(max(ms), 0) as ms from long_lease where until > clock_timestamp()`.execute(db);
-  return Math.max(leaseMs, rows[0]?.ms ?? 0);
+  return Math.max(ordinaryMs, rows[0]?.ms ?? 0);
 }
 
 /** Waits until what was committed before is effective at every instance. For a process that has no feed of its own. */
 export async function outlastLeases(db: Db): Promise<void> {
-  const ms = (await longestLease(db)) + marginMs;
+  const ms = (await longestLease(db, leaseMs)) + marginMs;
   await new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -3,6 +3,7 @@ import type { Settled } from "./acknowledge.ts";
 import { createCache } from "./cache.ts";
 import { machineClock } from "./clock.ts";
 import { type Coherence, startCoherence } from "./coherence.ts";
+import type { LeaseLength } from "./lease.ts";
 import { load } from "./load.ts";
 import { createLoader, type Loader, type LoaderObserver } from "./loader.ts";
 
@@ -15,14 +16,12 @@ export interface Memory {
 }
 
 /** What a memory depends on. */
-export interface MemoryDeps {
+export interface MemoryDeps extends LeaseLength {
   /** The pool that loads and beats use. */
   db: Db;
   /** Where to listen: the database itself, without a pooler between. */
   listenUrl: string;
   entries: number;
-  /** For how long memory may be served while the database cannot be reached. */
-  maxStalenessMs: number;
   observer: LoaderObserver & { settled(how: Settled, milliseconds: number, others: number): void };
   onError(error: unknown): void;
 }

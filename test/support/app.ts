@@ -1,53 +1,28 @@
 import { randomBytes } from "node:crypto";
-import type { DescService, MessageInitShape } from "@bufbuild/protobuf";
-import { type Client, createClient, createRouterTransport, type Transport } from "@connectrpc/connect";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createRouterTransport, type Transport } from "@connectrpc/connect";
 import { afterAll, beforeAll } from "vitest";
 import type { Account } from "../../gen/latchkey/v1/account_pb.ts";
-import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
 import type { ApiKey } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { ApiKeyService, type CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
-import { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
-import { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
+import type { CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Profile } from "../../gen/latchkey/v1/profile_pb.ts";
-import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
-import { RoleService } from "../../gen/latchkey/v1/role_service_pb.ts";
-import { ServiceAccountService } from "../../gen/latchkey/v1/service_account_service_pb.ts";
-import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
-import { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
-import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
-import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
-import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
 import { readConfig } from "../../src/config/config.ts";
 import type { Db } from "../../src/db/connect.ts";
 import { bootstrap } from "../../src/domain/bootstrap.ts";
 import type { Mail, Mailer } from "../../src/domain/mail.ts";
-import { createPasswords } from "../../src/domain/password.ts";
+import { createPasswords, type PasswordCost } from "../../src/domain/password.ts";
 import { mintToken } from "../../src/domain/token.ts";
 import { createLog } from "../../src/log.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { createEstimator } from "../../src/password-estimator.ts";
 import { type App, type AppDeps, createApp } from "../../src/server.ts";
+import { cheapPasswords, testLeaseMs } from "./cheap.ts";
+import { type Clients, clients } from "./clients.ts";
 import { awaitingChanges, createTestDatabase, openTestDatabase, type TestDatabase } from "./database.ts";
 import { watchStatements } from "./statements.ts";
 
-/** Every service of ours, as one bearer sees it. */
-export interface Clients {
-  apiKeys: Client<typeof ApiKeyService>;
-  accounts: Client<typeof AccountService>;
-  workspaces: Client<typeof WorkspaceService>;
-  workspaceAdmin: Client<typeof WorkspaceAdminService>;
-  profiles: Client<typeof ProfileService>;
-  sessions: Client<typeof SessionService>;
-  tokens: Client<typeof TokenService>;
-  audit: Client<typeof AuditService>;
-  invites: Client<typeof InviteService>;
-  teams: Client<typeof TeamService>;
-  roles: Client<typeof RoleService>;
-  serviceAccounts: Client<typeof ServiceAccountService>;
-  token: string;
-  as<S extends DescService>(service: S): Client<S>;
-}
+export { type Clients, clients };
 
 /** A fresh account, as its owner. */
 export interface Owner extends Clients {
@@ -94,15 +69,22 @@ const estimator = createEstimator({
     throw error;
   },
 });
+/** What a test wants instead of what is cheap. */
+export interface AppOptions {
+  /** Sends the mails, which are kept in `mails` otherwise. */
+  mailer?: Mailer;
+  leaseMs?: number;
+  passwordCost?: PasswordCost;
+}
 
 export const password = "correct horse battery staple";
 
 /** Starts the service for a test file, and ends it after its last test. Read it only inside tests. */
-export function useApp(env: Record<string, string> = {}): TestApp {
+export function useApp(env: Record<string, string> = {}, options: AppOptions = {}): TestApp {
   let app: TestApp | undefined;
   let end: (() => Promise<void>) | undefined;
   beforeAll(async () => {
-    ({ app, end } = await startApp(env));
+    ({ app, end } = await startApp(env, options));
   });
   afterAll(() => end?.());
   return new Proxy({} as TestApp, {
@@ -113,8 +95,8 @@ export function useApp(env: Record<string, string> = {}): TestApp {
   });
 }
 
-/** Starts the service on a database of its own. Its mails are kept in `mails`, or sent by the mailer that is given. */
-export async function startApp(env: Record<string, string> = {}, sender?: Mailer) {
+/** Starts the service on a database of its own. */
+export async function startApp(env: Record<string, string> = {}, options: AppOptions = {}) {
   const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
   const database = await createTestDatabase("migrated", { onQuery: metrics.query });
   let platformToken = "";
@@ -124,14 +106,14 @@ export async function startApp(env: Record<string, string> = {}, sender?: Mailer
       platformToken = platform;
     },
   });
-  return serveTest(database, platformToken, env, metrics, sender);
+  return serveTest(database, platformToken, env, metrics, options);
 }
 
 /** Starts another instance of the service beside one that runs already, with a pool and a feed of its own. */
-export function startBeside(one: TestApp, env: Record<string, string> = {}) {
+export function startBeside(one: TestApp, env: Record<string, string> = {}, options: AppOptions = {}) {
   const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
   const database = openTestDatabase(one.databaseUrl, { onQuery: metrics.query });
-  return serveTest(database, one.platformToken, env, metrics);
+  return serveTest(database, one.platformToken, env, metrics, options);
 }
 
 async function serveTest(
@@ -139,12 +121,12 @@ async function serveTest(
   platformToken: string,
   env: Record<string, string>,
   metrics: Metrics,
-  sender?: Mailer,
+  options: AppOptions,
 ) {
   const lookups = openTestDatabase(database.url, { onQuery: metrics.query });
   const { watch, statementsOf } = watchStatements();
   const pools = { db: watch(database.db), lookups: watch(lookups.db), listenUrl: database.url };
-  const { app, mails, logLines, transportAs } = await openApp(pools, env, metrics, sender);
+  const { app, mails, logLines, transportAs } = await openApp(pools, env, metrics, options);
   const clientAs: TestApp["clientAs"] = (token, headers) => clients(transportAs(token, headers), token);
   let people = 0;
   // No two instances of one database sign up the same person.
@@ -185,12 +167,12 @@ async function openApp(
   pools: Pick<AppDeps, "db" | "lookups" | "listenUrl">,
   env: Record<string, string>,
   metrics: Metrics,
-  sender?: Mailer,
+  { mailer: sender, leaseMs = testLeaseMs, passwordCost = cheapPasswords }: AppOptions,
 ) {
   const config = readConfig({ ...unlimited, ...env });
   const logLines: string[] = [];
   const log = createLog("trace", { write: (line) => void logLines.push(line) });
-  const passwords = await createPasswords(estimator, config.passwordThreads);
+  const passwords = await createPasswords(estimator, config.passwordThreads, passwordCost);
   const mails: Mail[] = [];
   const mailer: Mailer = {
     delivers: config.smtpUrl !== undefined,
@@ -206,6 +188,7 @@ async function openApp(
     limits: defaultLimits,
     log,
     metrics,
+    leaseMs,
   });
   await app.ready();
   const transportAs = (token: string, headers: Record<string, string> = {}) => inMemory(app, token, headers);
@@ -227,26 +210,6 @@ export async function newWorkspace(caller: Clients, name = "a workspace"): Promi
   const { workspace } = await caller.workspaceAdmin.createWorkspace({ metadata: { name } });
   if (!workspace?.metadata) throw new Error("CreateWorkspace answered without a workspace");
   return workspace.metadata.id;
-}
-
-/** The clients of a bearer over any transport that sends its token. */
-export function clients(transport: Transport, token: string): Clients {
-  return {
-    apiKeys: createClient(ApiKeyService, transport),
-    accounts: createClient(AccountService, transport),
-    workspaces: createClient(WorkspaceService, transport),
-    workspaceAdmin: createClient(WorkspaceAdminService, transport),
-    profiles: createClient(ProfileService, transport),
-    sessions: createClient(SessionService, transport),
-    tokens: createClient(TokenService, transport),
-    audit: createClient(AuditService, transport),
-    invites: createClient(InviteService, transport),
-    teams: createClient(TeamService, transport),
-    roles: createClient(RoleService, transport),
-    serviceAccounts: createClient(ServiceAccountService, transport),
-    token,
-    as: (service) => createClient(service, transport),
-  };
 }
 
 function inMemory(app: App, token: string, headers: Record<string, string>): Transport {

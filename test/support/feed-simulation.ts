@@ -32,7 +32,7 @@ export function instance(name: string, ownLeaseMs = leaseMs): Instance {
   const made: Instance = {
     name,
     leaseMs: ownLeaseMs,
-    lease: createLease(clock, ownLeaseMs - leaseMs, () => {
+    lease: createLease(clock, { leaseMs, maxStalenessMs: ownLeaseMs - leaseMs }, () => {
       made.memory = undefined;
     }),
     acknowledgements: createAcknowledgements(name, ownLeaseMs, clock),

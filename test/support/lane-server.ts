@@ -6,6 +6,7 @@ import { createPasswords } from "../../src/domain/password.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { defaultLimits, type Limits } from "../../src/net/limits.ts";
 import { createApp } from "../../src/server.ts";
+import { cheapPasswords, testLeaseMs } from "./cheap.ts";
 import { openTestDatabase } from "./database.ts";
 import { openTestPort } from "./net.ts";
 
@@ -35,12 +36,13 @@ export async function openLaneServer(database: string | Db, lane: boolean, limit
     lookups: db,
     listenUrl,
     config: readConfig({ LATCHKEY_CORS_ORIGINS: "https://console.example" }),
-    passwords: await createPasswords(noEstimator, { make: 1, check: 1 }),
+    passwords: await createPasswords(noEstimator, { make: 1, check: 1 }, cheapPasswords),
     mailer: { delivers: false, async send() {} },
     limits,
     log,
     metrics,
     lane,
+    leaseMs: testLeaseMs,
   });
   const port = await openTestPort({ handler: app.handler, plain: app.plain, limits });
   if (opened) await app.ready();
