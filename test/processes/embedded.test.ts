@@ -2,16 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { test as base, describe, expect, vi } from "vitest";
 import { birthOf } from "../../src/db/process.ts";
-import {
-  createGround,
-  type Ground,
-  gone,
-  postmasterOf,
-  query,
-  reportOf,
-} from "../support/embedded-process.ts";
+import { createGround, gone, postmasterOf, query, reportOf } from "../support/embedded-process.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
@@ -19,15 +12,19 @@ const write = "create table kept as select 42 as answer";
 const kept = "select answer from kept";
 const answer = [{ answer: 42 }];
 
-// As root everything runs twice; otherwise only as the ordinary user that we are, since nobody else can become root.
-describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as %s", (name) => {
-  let ground: Ground;
-  beforeEach(() => {
-    ground = createGround(isRoot && name !== "root" ? nobody : undefined);
-  });
-  afterEach(() => ground.clear());
+// What a busy machine may need to start a process, or to end one.
+const patient = { timeout: 20_000 };
 
-  test("what was committed is there after a stop and a start", async () => {
+// As root everything runs twice; otherwise only as the ordinary user that we are, since nobody else can become root.
+const users = isRoot ? ["root", "an ordinary user"] : ["an ordinary user"];
+describe.concurrent.each(users)("as %s", (name) => {
+  const test = base.extend("ground", ({ task: _ }, { onCleanup }) => {
+    const ground = createGround(isRoot && name !== "root" ? nobody : undefined);
+    onCleanup(ground.clear);
+    return ground;
+  });
+
+  test("what was committed is there after a stop and a start", async ({ ground }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.order("stop");
@@ -36,13 +33,13 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     expect(await query(second.url, kept)).toEqual(answer);
   });
 
-  test("a server that exits without stopping takes Postgres with it", async () => {
+  test("a server that exits without stopping takes Postgres with it", async ({ ground }) => {
     const server = await ground.start();
     await server.order("exit");
     await gone(server.postgres);
   });
 
-  test("kill -9 of the server: the next one takes over the Postgres that it left", async () => {
+  test("kill -9 of the server: the next one takes over the Postgres that it left", async ({ ground }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.kill();
@@ -52,32 +49,34 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     expect(await query(second.url, kept)).toEqual(answer);
   });
 
-  test("kill -9 of Postgres: it is back at the same address with everything committed", async () => {
+  test("kill -9 of Postgres: it is back at the same address with everything committed", async ({
+    ground,
+  }) => {
     const server = await ground.start();
     await query(server.url, write);
     process.kill(server.postgres, "SIGKILL");
     await gone(server.postgres);
-    await vi.waitFor(async () => expect(await query(server.url, kept)).toEqual(answer), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await query(server.url, kept)).toEqual(answer), patient);
     await server.order("stop");
     expect(postmasterOf(ground.dataDir)).toBeUndefined();
   });
 
-  test("kill -9 of Postgres while a statement runs: it is back nevertheless", async () => {
+  test("kill -9 of Postgres while a statement runs: it is back nevertheless", async ({ ground }) => {
     const server = await ground.start();
     const running = query(server.url, "select pg_sleep(5)").catch(() => undefined);
-    await vi.waitFor(async () =>
-      expect(
-        await query(server.url, "select from pg_stat_activity where wait_event = 'PgSleep'"),
-      ).toHaveLength(1),
+    await vi.waitFor(
+      async () =>
+        expect(
+          await query(server.url, "select from pg_stat_activity where wait_event = 'PgSleep'"),
+        ).toHaveLength(1),
+      patient,
     );
     process.kill(server.postgres, "SIGKILL");
-    await vi.waitFor(async () => expect(await query(server.url, "select 1 as one")).toHaveLength(1), {
-      timeout: 20_000,
-    });
+    await vi.waitFor(async () => expect(await query(server.url, "select 1 as one")).toHaveLength(1), patient);
     await running;
   });
 
-  test("kill -9 of both: the stale postmaster.pid blocks nobody", async () => {
+  test("kill -9 of both: the stale postmaster.pid blocks nobody", async ({ ground }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.kill();
@@ -87,14 +86,16 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     expect(await query((await ground.start()).url, kept)).toEqual(answer);
   });
 
-  test("kill -9 of both while a statement is busy: the next server waits for the last process that holds the data", async () => {
+  test("kill -9 of both while a statement is busy: the next server waits for the last process that holds the data", async ({
+    ground,
+  }) => {
     const first = await ground.start();
     await query(first.url, write);
     const endless = "select count(*) from generate_series(1, 1000000000000)";
     const busy = query(`${first.url}?statement_timeout=2000`, endless).catch(() => undefined);
     const running =
       "select from pg_stat_activity where query like '%1000000000000)' and statement_timestamp() > query_start";
-    await vi.waitFor(async () => expect(await query(first.url, running)).toHaveLength(1));
+    await vi.waitFor(async () => expect(await query(first.url, running)).toHaveLength(1), patient);
     await first.kill();
     process.kill(first.postgres, "SIGKILL");
     await gone(first.postgres);
@@ -102,7 +103,9 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     await busy;
   });
 
-  test("a stale postmaster.pid that names somebody else's process blocks nobody and harms no one", async () => {
+  test("a stale postmaster.pid that names somebody else's process blocks nobody and harms no one", async ({
+    ground,
+  }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.kill();
@@ -125,12 +128,12 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     }
   });
 
-  test("kill -9 while the database is being made: the next start makes it", async () => {
+  test("kill -9 while the database is being made: the next start makes it", async ({ ground }) => {
     const entries = () => (existsSync(ground.dataDir) ? readdirSync(ground.dataDir) : []);
     const server = ground.launch();
     await vi.waitFor(() => expect(entries().some((entry) => entry.startsWith("postgres.new-"))).toBe(true), {
       interval: 5,
-      timeout: 10_000,
+      ...patient,
     });
     server.kill("SIGKILL");
     await once(server, "exit");
@@ -139,14 +142,16 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     expect(entries().filter((entry) => entry.startsWith("postgres.new-"))).toEqual([]);
   });
 
-  test("a second server on the same data directory is refused in one line with directory and pid", async () => {
+  test("a second server on the same data directory is refused in one line with directory and pid", async ({
+    ground,
+  }) => {
     const first = await ground.start();
     const line = `the data directory ${ground.dataDir} is in use by process ${first.process.pid}`;
     expect(await ground.refusal()).toBe(line);
     expect(await query(first.url, "select 1 as one")).toHaveLength(1);
   });
 
-  test("of many servers that find a killed one's lock, exactly one starts", async () => {
+  test("of many servers that find a killed one's lock, exactly one starts", async ({ ground }) => {
     const dead = await ground.start();
     await dead.kill();
     const reports = await Promise.all(Array.from({ length: 6 }, () => reportOf(ground.launch())));
@@ -157,7 +162,7 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     expect(readdirSync(ground.dataDir).filter((entry) => entry.startsWith("lock"))).toEqual(["lock"]);
   });
 
-  test("a lock whose pid belongs to another process by now blocks nobody", async () => {
+  test("a lock whose pid belongs to another process by now blocks nobody", async ({ ground }) => {
     const first = await ground.start();
     await first.order("stop");
     expect(existsSync(join(ground.dataDir, "lock"))).toBe(false);
@@ -165,7 +170,7 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     await ground.start();
   });
 
-  test("the password is in no argument, and in no file that others can read", async () => {
+  test("the password is in no argument, and in no file that others can read", async ({ ground }) => {
     const server = await ground.start();
     const { password } = new URL(server.url);
     expect(password).toHaveLength(32);
@@ -178,13 +183,13 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     }
   });
 
-  test("a wrong password is refused", async () => {
+  test("a wrong password is refused", async ({ ground }) => {
     const url = new URL((await ground.start()).url);
     url.password = "wrong";
     await expect(query(url.href, "select 1")).rejects.toMatchObject({ code: "28P01" });
   });
 
-  test("Postgres does not run as root", async () => {
+  test("Postgres does not run as root", async ({ ground }) => {
     const status = readFileSync(`/proc/${(await ground.start()).postgres}/status`, "utf8");
     expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe("0");
   });

@@ -16,7 +16,7 @@ const seconds = 15_000;
 describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as %s", (name) => {
   let site: Site;
   beforeEach(() => {
-    site = createSite({}, isRoot && name !== "root" ? nobody : undefined);
+    site = createSite({}, { user: isRoot && name !== "root" ? nobody : undefined, empty: true });
   });
   afterEach(() => site.clear());
 

@@ -1,10 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { inject } from "vitest";
+import type { User } from "../../src/db/postgres-user.ts";
 import { birthOf, isPostgresOn } from "../../src/db/process.ts";
+import { copyCluster } from "./data-directory.ts";
 import type { Order, Report } from "./embedded-server.ts";
+import { scratchDirectory } from "./scratch.ts";
 import { withServer } from "./server.ts";
 
 /** A server process with its embedded Postgres. */
@@ -20,8 +23,9 @@ export interface EmbeddedProcess {
 /** A temporary data directory, and servers on it that run as one user. */
 export interface Ground {
   dataDir: string;
-  /** Begins a server without waiting for it. */
+  /** Begins a server without waiting for it. The first one runs `initdb`. */
   launch(): ChildProcess;
+  /** Starts a server; the first one on a directory where `initdb` has run. */
   start(): Promise<EmbeddedProcess>;
   /** Starts a server that must not start, and returns the error that it ends with. */
   refusal(): Promise<string>;
@@ -30,8 +34,8 @@ export interface Ground {
 }
 
 /** Makes a ground to start servers on, as that user or as ourselves. */
-export function createGround(user?: { uid: number; gid: number }): Ground {
-  const root = mkdtempSync(join(tmpdir(), "latchkey-embedded-"));
+export function createGround(user?: User): Ground {
+  const root = scratchDirectory("embedded");
   if (user) chownSync(root, user.uid, user.gid);
   // Its parent is closed (0700), as a checkout in a home directory is.
   const dataDir = join(root, "data");
@@ -42,6 +46,7 @@ export function createGround(user?: { uid: number; gid: number }): Ground {
     const child = fork(script, [dataDir], {
       ...user,
       cwd: "/",
+      env: { ...process.env, NODE_COMPILE_CACHE: inject("compileCache") },
       execArgv: [],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
@@ -50,6 +55,7 @@ export function createGround(user?: { uid: number; gid: number }): Ground {
   }
 
   async function start(): Promise<EmbeddedProcess> {
+    if (!existsSync(dataDir)) copyCluster(dataDir, user);
     const child = launch();
     const report = await reportOf(child);
     if ("error" in report) throw new Error(report.error);

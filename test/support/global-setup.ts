@@ -1,34 +1,45 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { initCluster, openDataDir } from "../../src/db/cluster.ts";
 import { connect } from "../../src/db/connect.ts";
 import { startEmbedded } from "../../src/db/embedded.ts";
 import { migrate, migrationTimeoutMs } from "../../src/db/migrate.ts";
+import { unprivilegedUser } from "../../src/db/postgres-user.ts";
+import { scratchDirectory } from "./scratch.ts";
 import { createDatabase, dropDatabase, quietLog, withServer } from "./server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
     /** A migrated database that nobody is connected to; tests clone it. */
     templateUrl: string;
+    /** A directory of this run: what is made once and copied. Every user may pass through it. */
+    runDirectory: string;
+    /** An initialised data directory that no Postgres has ever run on; tests copy it. */
+    clusterTemplate: string;
+    /** Where node keeps the compiled sources of the processes that tests start. Every user may write there. */
+    compileCache: string;
   }
 }
 
 /** One Postgres and one migrated template for the whole run: LATCHKEY_TEST_DATABASE_URL, or an embedded one. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const server = await startServer(process.env.LATCHKEY_TEST_DATABASE_URL);
+  const directory = scratchDirectory("run");
+  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  // Where the run is cut short before its teardown.
+  process.once("exit", remove);
+  chmodSync(directory, 0o711);
+  project.provide("runDirectory", directory);
+  project.provide("compileCache", makeCompileCache(directory));
+  const clusterTemplate = await makeCluster(join(directory, "cluster"));
+  project.provide("clusterTemplate", clusterTemplate);
+
+  const server = await startServer(join(directory, "server"), clusterTemplate);
   const run = `latchkey_test_${randomBytes(6).toString("hex")}`;
   try {
-    const templateUrl = await createDatabase(server.url, run);
-    const db = connect({ url: templateUrl, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
-    try {
-      await migrate(db);
-    } finally {
-      await db.destroy();
-    }
-    project.provide("templateUrl", templateUrl);
+    project.provide("templateUrl", await makeTemplate(server.url, run));
   } catch (error) {
     await server.stop();
     throw error;
@@ -38,23 +49,46 @@ export default async function setup(project: TestProject): Promise<() => Promise
       await dropRun(server.url, run);
     } finally {
       await server.stop();
+      remove();
+      process.off("exit", remove);
     }
   };
 }
 
-async function startServer(url: string | undefined): Promise<{ url: string; stop(): Promise<void> }> {
+function makeCompileCache(directory: string): string {
+  const path = join(directory, "compiled");
+  mkdirSync(path);
+  // Not by mkdir's mode, of which the umask takes away.
+  chmodSync(path, 0o1777);
+  return path;
+}
+
+/** Runs `initdb`, as an embedded Postgres does at its first start. */
+async function makeCluster(path: string): Promise<string> {
+  mkdirSync(path, { mode: 0o700 });
+  await initCluster(openDataDir(path, unprivilegedUser()), false);
+  return path;
+}
+
+async function makeTemplate(serverUrl: string, name: string): Promise<string> {
+  const url = await createDatabase(serverUrl, name);
+  const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
+  try {
+    await migrate(db);
+  } finally {
+    await db.destroy();
+  }
+  return url;
+}
+
+async function startServer(
+  dataDir: string,
+  clusterTemplate: string,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const url = process.env.LATCHKEY_TEST_DATABASE_URL;
   if (url) return { url, stop: async () => undefined };
-  const dataDir = await mkdtemp(join(tmpdir(), "latchkey-test-"));
-  const remove = () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
-  // Where the run is cut short before its teardown.
-  process.once("exit", remove);
-  const embedded = await startEmbedded({ dataDir, log: quietLog, settings: unsafeButFast });
-  const stop = async () => {
-    await embedded.stop();
-    remove();
-    process.off("exit", remove);
-  };
-  return { url: embedded.url, stop };
+  execFileSync("cp", ["-a", clusterTemplate, dataDir]);
+  return startEmbedded({ dataDir, log: quietLog, settings: unsafeButFast });
 }
 
 const unsafeButFast = {

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { inject } from "vitest";
+import type { User } from "../../src/db/postgres-user.ts";
 import { isPostgresOn } from "../../src/db/process.ts";
+import { copySite } from "./data-directory.ts";
 import { gone, postmasterOf } from "./embedded-process.ts";
+import { scratchDirectory } from "./scratch.ts";
 
 type Env = Record<string, string>;
 
@@ -62,13 +65,22 @@ export interface Site {
 
 const main = join(import.meta.dirname, "..", "..", "src", "main.ts");
 
-/** Makes a place to run the real thing, as that user or as ourselves. Settings in `base` hold for all its processes. */
-export function createSite(base: Env = {}, user?: { uid: number; gid: number }): Site {
-  const root = mkdtempSync(join(tmpdir(), "latchkey-site-"));
+/** How to make a site. */
+export interface SiteOptions {
+  /** Who runs its processes; ourselves, unless it says so. */
+  user?: User | undefined;
+  /** Its first server starts from nothing, not from what an earlier server has left. */
+  empty?: boolean;
+}
+
+/** Makes a place to run the real thing. Settings in `base` hold for all its processes. */
+export function createSite(base: Env = {}, { user, empty = false }: SiteOptions = {}): Site {
+  const root = scratchDirectory("site");
   if (user) chownSync(root, user.uid, user.gid);
   // A path as people have them.
   const dataDir = join(root, "it's data");
   const started: Started[] = [];
+  const begunBefore = !empty && base.LATCHKEY_DATABASE_URL === undefined;
 
   function start(args: string[], env: Env = {}): Started {
     const settings = { LATCHKEY_PORT: "0", LATCHKEY_DATA_DIR: dataDir, ...base, ...env };
@@ -76,7 +88,7 @@ export function createSite(base: Env = {}, user?: { uid: number; gid: number }):
       ...user,
       cwd: root,
       // Nothing of the environment that the tests run in.
-      env: { PATH: process.env.PATH, HOME: root, ...settings },
+      env: { PATH: process.env.PATH, HOME: root, NODE_COMPILE_CACHE: inject("compileCache"), ...settings },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const one = follow(child);
@@ -87,6 +99,7 @@ export function createSite(base: Env = {}, user?: { uid: number; gid: number }):
   return {
     dataDir,
     async serve(env) {
+      if (begunBefore && !existsSync(dataDir)) await copySite(dataDir, user);
       const one = start(["serve"], env);
       const url = await Promise.race([one.listening, one.ended.then((end) => fail(end))]);
       return { ...one, url };

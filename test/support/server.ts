@@ -17,13 +17,18 @@ export async function withServer<T>(url: string, use: (client: pg.Client) => Pro
   }
 }
 
-/** Makes a database on that server, as a copy of `template` where one is named, and returns its URL. */
+/**
+ * Makes a database on that server, as a copy of `template` where one is named, and returns its URL. The server copies
+ * the files of the template, because to write the copy into its log takes ten times as long.
+ */
 export async function createDatabase(
   serverUrl: string,
   name: string,
   template = "template1",
 ): Promise<string> {
-  await withServer(serverUrl, (client) => client.query(`create database "${name}" template "${template}"`));
+  await withServer(serverUrl, (client) =>
+    client.query(`create database "${name}" template "${template}" strategy file_copy`),
+  );
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return url.href;
