@@ -17,12 +17,12 @@ import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { createEstimator } from "../../src/password-estimator.ts";
 import { type App, type AppDeps, createApp } from "../../src/server.ts";
-import { cheapPasswords, testLeaseMs } from "./cheap.ts";
+import { cheapPasswords, knowingPassword, password, testLeaseMs } from "./cheap.ts";
 import { type Clients, clients } from "./clients.ts";
 import { awaitingChanges, createTestDatabase, openTestDatabase, type TestDatabase } from "./database.ts";
 import { watchStatements } from "./statements.ts";
 
-export { type Clients, clients };
+export { type Clients, clients, password };
 
 /** A fresh account, as its owner. */
 export interface Owner extends Clients {
@@ -63,12 +63,15 @@ const unlimited = {
   LATCHKEY_PASSWORD_CHANGES_PER_HOUR: many,
   LATCHKEY_ACCOUNTS_PER_USER: many,
 };
-// One for all apps of a test file: its thread takes a moment to start.
-const estimator = createEstimator({
-  onFailure: (error) => {
-    throw error;
-  },
-});
+// One for all apps of a worker: its thread takes a moment to start.
+const estimator = knowingPassword(
+  createEstimator({
+    onFailure: (error) => {
+      throw error;
+    },
+  }),
+);
+
 /** What a test wants instead of what is cheap. */
 export interface AppOptions {
   /** Sends the mails, which are kept in `mails` otherwise. */
@@ -76,8 +79,6 @@ export interface AppOptions {
   leaseMs?: number;
   passwordCost?: PasswordCost;
 }
-
-export const password = "correct horse battery staple";
 
 /** Starts the service for a test file, and ends it after its last test. Read it only inside tests. */
 export function useApp(env: Record<string, string> = {}, options: AppOptions = {}): TestApp {
