@@ -45,7 +45,13 @@ export interface RouteDeps {
   config: PeopleLimitSettings &
     Pick<
       Config,
-      "tokenPrefix" | "signup" | "sessionIdleMs" | "sessionLifetimeMs" | "permissions" | "accountsPerUser"
+      | "tokenPrefix"
+      | "signup"
+      | "sessionIdleMs"
+      | "sessionLifetimeMs"
+      | "permissions"
+      | "oidcIssuers"
+      | "accountsPerUser"
     >;
   passwords: Passwords;
   mailer: Mailer;
@@ -78,6 +84,7 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const { tokenPrefix, sessionIdleMs } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions);
+  const claimed = config.oidcIssuers.some((issuer) => issuer.roleClaim !== undefined);
   const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
   const mails = { mint, mailer, tokenPrefix };
   const limits = createPeopleLimits(config);
@@ -92,7 +99,7 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
     router.service(ProfileService, profileService(db));
     router.service(InviteService, inviteService(db, { ...sessions, ...mails, limits }));
     router.service(TeamService, teamService(db));
-    router.service(RoleService, roleService(db, parsePermissions));
+    router.service(RoleService, roleService(db, { parsePermissions, claimed }));
     router.service(ServiceAccountService, serviceAccountService(db));
     router.service(
       SessionService,

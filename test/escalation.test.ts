@@ -103,15 +103,6 @@ const workspaces: Attempt[] = [
       lesser.workspaceAdmin.addWorkspaceMember({ workspaceId: other, profileId }),
     metadata: otherWorkspace,
   },
-  {
-    what: "makes a person a member of another workspace",
-    call: ({ lesser, owner, other }) =>
-      lesser.workspaceAdmin.addWorkspaceMember({
-        workspaceId: other,
-        profileId: owner.profile.metadata?.id ?? "",
-      }),
-    metadata: otherWorkspace,
-  },
 ];
 
 test.each(permissions)("a key with fewer permissions is refused when it $what", (attempt) =>

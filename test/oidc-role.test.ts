@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../gen/latchkey/v1/api_key_pb.ts";
 import { issueKey, newWorkspace, type Owner } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
+import { newMember, newRole } from "./support/organisation.ts";
 import { type IssuerSetting, join, newSubject, useOutside } from "./support/outside.ts";
 
 const outside = useOutside({ role_claim: "role" });
@@ -139,4 +140,29 @@ test("what a claimed role lent leaves no credential behind", async () => {
   const key = await issueKey(member, developer);
   const { principal } = await outside.app.clientAs(key.token).profiles.whoAmI({});
   expect(principal?.permissions).toEqual(["*:read"]);
+});
+
+test("where tokens claim roles, a role counts as everybody who may claim it", async () => {
+  const owner = await outside.app.newAccount();
+  const [a, b] = [await newWorkspace(owner, "a"), await newWorkspace(owner, "b")];
+  const writer = await newRole(owner, "writer", "agents:write");
+  const runner = await newRole(owner, "runner", "agents:read");
+  await newRole(owner, "manager", "roles:manage", "agents:read", "runs:start");
+  const manager = await newMember(outside.app, owner, "manager", [a]);
+  const claims = { sub: newSubject(), role: "viewer" };
+  const guest = await outside.asWith({ max_role: "admin" }, claims, header(owner));
+  const profileId = (await guest.profiles.whoAmI({})).profile?.metadata?.id ?? "";
+  const make = { metadata: { name: "on call" }, spec: { permissions: ["runs:start"] } };
+  const update = { id: runner, spec: { permissions: ["agents:read", "runs:start"] } };
+  await owner.workspaceAdmin.addWorkspaceMember({ workspaceId: b, profileId });
+  for (const call of [() => manager.roles.createRole(make), () => manager.roles.updateRole(update)]) {
+    const forbidden = { reason: "WORKSPACE_FORBIDDEN", metadata: { workspace_id: b } };
+    expect(await refusal(call())).toMatchObject(forbidden);
+  }
+  await owner.profiles.removeProfile({ id: profileId });
+  // Whoever claims "on call" would be a writer from now on.
+  const rename = manager.roles.updateRole({ id: writer, metadata: { name: "on call" } });
+  expect(await refusal(rename)).toMatchObject({ metadata: { permission: "agents:write" } });
+  await manager.roles.createRole(make);
+  await manager.roles.updateRole(update);
 });

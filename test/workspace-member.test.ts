@@ -5,6 +5,7 @@ import { ProfileType } from "../gen/latchkey/v1/profile_pb.ts";
 import { newId } from "../src/domain/id.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
+import { newMember, newRole } from "./support/organisation.ts";
 
 const app = useApp();
 const profileOf = (owner: Owner) => owner.profile.metadata?.id ?? "";
@@ -64,11 +65,9 @@ test("adding again and taking again change nothing, and leave no event", async (
 test("nobody hands over a workspace that they may not enter", async () => {
   const owner = await app.newAccount();
   const [mine, other] = [await newWorkspace(owner), await newWorkspace(owner)];
-  const key = await issueKey(owner, {
-    spec: { permissions: ["workspaces:write"] },
-    initialWorkspaceIds: [mine],
-  });
-  const { workspaceAdmin } = app.clientAs(key.token);
+  const role = await newRole(owner, "manager", "workspaces:write");
+  const { workspaceAdmin } = await newMember(app, owner, role, [mine]);
+  const key = await issueKey(owner);
   for (const profileId of [profileOf(owner), key.info?.profileId ?? ""]) {
     const refused = await refusal(workspaceAdmin.addWorkspaceMember({ workspaceId: other, profileId }));
     expect(refused).toMatchObject({

@@ -1,15 +1,8 @@
 import type { Tx } from "../db/connect.ts";
 import type { ApiKeyKind, Environment, WorkspaceScope } from "../db/schema.ts";
 import type { NewApiKey } from "./api-key-create.ts";
-import {
-  assertWithinOwnList,
-  developerOwner,
-  type KeyOwner,
-  ownedHandover,
-  serviceOwner,
-} from "./api-key-owner.ts";
+import { developerOwner, judgeKey, type KeyOwner, serviceOwner } from "./api-key-owner.ts";
 import { DomainError, invalidField, invalidFields } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import type { ParsePermissions } from "./permission-vocabulary.ts";
 import { type Caller, requirePermissionOrOwn } from "./principal.ts";
 import { nameViolations } from "./text.ts";
@@ -59,28 +52,28 @@ function requireMayCreate(caller: Caller, kind: ApiKeyKind): void {
   requirePermissionOrOwn(caller, "api_keys:write", kind === "developer" && caller.kind === "user");
 }
 
-/** Refuses a draft that would hand the caller more than they hold. Returns who will own the key, where somebody does. */
+/** Refuses a draft that would reach more than the caller. Returns who will own the key, where somebody does. */
 export async function judgeDraft(
   tx: Tx,
   caller: Caller,
   key: Draft,
   input: Pick<NewApiKey, "serviceAccountId" | "workspaceIds">,
 ): Promise<KeyOwner | undefined> {
-  const { environment, expiresAt, permissions, workspaceScope } = key;
-  const { workspaceIds } = input;
   requireMayCreate(caller, key.kind);
-  if (key.kind === "application") {
-    assertHolds(caller, { permissions, workspaceScope, workspaceIds, environment, expiresAt });
-    return undefined;
-  }
-  const owner =
-    key.kind === "service"
-      ? await serviceOwner(tx, caller, input.serviceAccountId)
-      : await developerOwner(tx, caller);
-  const handover = ownedHandover(owner.rights, permissions, workspaceScope, workspaceIds);
-  assertHolds(caller, { ...handover, environment, expiresAt });
-  await assertWithinOwnList(tx, caller, owner.profileId, permissions);
+  const owner = await ownerOf(tx, caller, key, input.serviceAccountId);
+  const { kind, environment, permissions } = key;
+  const state = { kind, environment, permissions, system: false, granted: input.workspaceIds };
+  await judgeKey(tx, caller, {
+    owner: owner?.rights,
+    after: { ...state, workspace_scope: key.workspaceScope, expires_at: key.expiresAt },
+    grants: input.workspaceIds,
+  });
   return owner;
+}
+
+function ownerOf(tx: Tx, caller: Caller, { kind }: Draft, serviceAccountId: string) {
+  if (kind === "application") return undefined;
+  return kind === "service" ? serviceOwner(tx, caller, serviceAccountId) : developerOwner(tx, caller);
 }
 
 /** The refusal of grants to a key that enters every workspace anyway. */

@@ -1,9 +1,9 @@
 import type { Db } from "../db/connect.ts";
 import type { ApiKeyRow } from "./api-key.ts";
 import { DomainError, invalidField } from "./error.ts";
-import type { Handover } from "./escalation.ts";
-import { holds, narrow } from "./permission.ts";
-import { type Caller, permissionDenied } from "./principal.ts";
+import { type Holder, type Reach, refuseEscalation } from "./escalation.ts";
+import { narrow } from "./permission.ts";
+import type { Caller } from "./principal.ts";
 import { type Rights, rightsOfMember, rightsOfServiceAccount } from "./rights.ts";
 import { liveGrantsTo } from "./workspace-grant.ts";
 
@@ -67,49 +67,97 @@ async function refuseStranger(db: Db, caller: Caller): Promise<DomainError> {
   });
 }
 
-/** What whoever holds the token of this key could do with it now: its own list, narrowed by what its owner may. */
-export async function keyHandover(db: Db, key: ApiKeyRow): Promise<Handover> {
-  const { permissions, environment, expires_at: expiresAt } = key;
-  const granted = await liveGrantsTo(db, key.account_id, key.profile_id);
-  const rest = { environment, expiresAt };
-  if (key.owner_profile_id === null || key.system) {
-    return { ...rest, permissions, workspaceScope: key.workspace_scope, workspaceIds: granted };
-  }
+/** Those settings of a key that its reach depends on. */
+export type KeySettings = Pick<
+  ApiKeyRow,
+  "kind" | "system" | "permissions" | "workspace_scope" | "environment" | "expires_at"
+>;
+
+/** A key before and after a change. No `before`: the change makes it, revives it or hands out its token. */
+export interface KeyChange {
+  /** What its owner may do now; undefined if nothing narrows the key's own list. */
+  owner: Rights | undefined;
+  before?: KeyState;
+  after: KeyState;
+  /** Workspaces that the change grants: also where the key's owner may not enter them yet. */
+  grants?: readonly string[];
+}
+
+/** The settings of a key, and the live workspaces granted to it. */
+export type KeyState = KeySettings & { granted: readonly string[] };
+
+/** What the owner of a key may do now; undefined for an application key or a system key. */
+export async function ownerRights(db: Db, key: ApiKeyRow): Promise<Rights | undefined> {
+  if (key.owner_profile_id === null || key.system) return undefined;
   const rightsOf = key.kind === "service" ? rightsOfServiceAccount : rightsOfMember;
-  const rights = await rightsOf(db, key.account_id, key.owner_profile_id);
-  return { ...rest, ...ownedHandover(rights, permissions, key.workspace_scope, granted) };
+  return rightsOf(db, key.account_id, key.owner_profile_id);
+}
+
+/** A stored key with the live workspaces granted to it, and what its owner may do now. */
+export async function loadKeyState(db: Db, key: ApiKeyRow) {
+  const granted = await liveGrantsTo(db, key.account_id, key.profile_id);
+  return { owner: await ownerRights(db, key), state: { ...key, granted } };
 }
 
 /**
- * Refuses a key that would hand to a key of its own owner what its own list leaves out: its owner may not do that yet,
- * but once it may, a narrowed key would have made itself a wider one.
+ * Refuses a change of a key by which the key reaches more than the caller. A service or developer key as caller passes
+ * on no more than its own list and scope name, either: what its owner gains one day must not reach it by another key.
  */
-export async function assertWithinOwnList(
-  db: Db,
-  caller: Caller,
-  ownerProfileId: string | null,
-  permissions: readonly string[],
-): Promise<void> {
-  if (caller.keyId === undefined || caller.profile.id !== ownerProfileId) return;
-  const own = await db
-    .selectFrom("api_key")
-    .select("permissions")
-    .where("id", "=", caller.keyId)
-    .executeTakeFirstOrThrow();
-  const missing = permissions.find((permission) => !holds(own.permissions, permission));
-  if (missing !== undefined) throw permissionDenied(missing);
+export async function judgeKey(db: Db, caller: Caller, change: KeyChange): Promise<void> {
+  const { owner, before, after, grants = [] } = change;
+  const reaches = (reach: (key: KeyState) => Reach) => ({
+    ...(before && { before: reach(before) }),
+    after: reach(after),
+  });
+  const granted = { ...listedReach(after), permissions: [], workspaces: grants };
+  refuseEscalation(caller, [
+    reaches((key) => keyReach(key, owner)),
+    ...(grants.length > 0 ? [{ after: granted }] : []),
+  ]);
+  const own = owner && (await listedHolder(db, caller));
+  if (own) refuseEscalation(own, [reaches(listedReach)]);
 }
 
-/** What an owned key opens: never more than its owner, and of that what it names. */
-export function ownedHandover(
-  rights: Rights,
-  permissions: readonly string[],
-  scope: "all" | "selected",
-  granted: readonly string[],
-): Handover {
-  const workspaces =
-    scope === "all" && rights.allWorkspaces
-      ? { workspaceScope: "all" as const }
-      : { workspaceIds: scope === "all" ? rights.workspaceIds : granted };
-  return { permissions: narrow(permissions, rights.permissions), ...workspaces };
+/** What a key reaches now. A service or developer key: never more than its owner, and of that what it names. */
+export function keyReach(key: KeyState, owner: Rights | undefined): Reach {
+  const listed = listedReach(key);
+  if (!owner) return listed;
+  const entered = owner.allWorkspaces ? "all" : owner.workspaceIds;
+  return {
+    ...listed,
+    permissions: narrow(key.permissions, owner.permissions),
+    workspaces: bothWorkspaces(listed.workspaces, entered),
+  };
+}
+
+// What a key names, whatever its owner may do.
+function listedReach({ permissions, workspace_scope, granted, environment, expires_at }: KeyState): Reach {
+  return {
+    permissions,
+    workspaces: workspace_scope === "all" ? "all" : granted,
+    environment: environment ?? "every",
+    end: expires_at,
+  };
+}
+
+function bothWorkspaces(a: Reach["workspaces"], b: Reach["workspaces"]): Reach["workspaces"] {
+  if (a === "all") return b;
+  return b === "all" ? a : a.filter((id) => b.includes(id));
+}
+
+// The caller, with what its own list and scope name in place of what it holds by them now.
+async function listedHolder(db: Db, caller: Caller): Promise<Holder | undefined> {
+  if (caller.keyId === undefined || caller.kind === "application") return undefined;
+  const key = await db
+    .selectFrom("api_key")
+    .select(["profile_id", "permissions", "workspace_scope"])
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", caller.keyId)
+    .executeTakeFirstOrThrow();
+  return {
+    ...caller,
+    permissions: key.permissions,
+    workspaceScope: key.workspace_scope,
+    workspaceIds: await liveGrantsTo(db, caller.accountId, key.profile_id),
+  };
 }

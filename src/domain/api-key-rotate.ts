@@ -12,9 +12,8 @@ import {
   touchApiKey,
 } from "./api-key.ts";
 import { insertToken, type Mint } from "./api-key-create.ts";
-import { assertWithinOwnList, keyHandover } from "./api-key-owner.ts";
+import { judgeKey, loadKeyState } from "./api-key-owner.ts";
 import { DomainError, invalidField } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 import type { TokenKind } from "./token.ts";
@@ -47,8 +46,8 @@ export async function rotateApiKey(
         state: "expired",
       });
     }
-    assertHolds(caller, await keyHandover(tx, key));
-    await assertWithinOwnList(tx, caller, key.owner_profile_id, key.permissions);
+    const { owner, state } = await loadKeyState(tx, key);
+    await judgeKey(tx, caller, { owner, after: state });
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
     }

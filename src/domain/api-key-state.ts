@@ -11,6 +11,7 @@ import {
   refuseRevoked,
   systemKey,
 } from "./api-key.ts";
+import { judgeKey, loadKeyState } from "./api-key-owner.ts";
 import { type Change, difference } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import { mutate } from "./mutation.ts";
@@ -55,6 +56,7 @@ function setDisabled(db: Db, caller: Caller, id: string, disabled: boolean): Pro
     judgeSystemKey(caller, key, disabled ? "disabled" : "enabled");
     refuseRevoked(key);
     const changes = changeOf(key, { disabled, revoked: false });
+    if (!disabled && changes.length > 0) await judgeRevival(tx, caller, key);
     await write(tx, changes, { disabled_at: disabled ? now : null });
     return { result: await findApiKey(tx, caller, id), events: changes };
   });
@@ -73,6 +75,13 @@ function judgeSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enab
   if (key.system && !caller.owner && caller.keyId !== key.id) {
     throw systemKey(key, `a system key is ${what} by an owner's session or by itself`);
   }
+}
+
+// A disabled key reaches nothing: to enable it is to make it anew. Who enables a system key is decided above.
+async function judgeRevival(tx: Tx, caller: Caller, key: ApiKeyRow): Promise<void> {
+  if (key.system) return;
+  const { owner, state } = await loadKeyState(tx, key);
+  await judgeKey(tx, caller, { owner, after: state });
 }
 
 interface State {

@@ -11,13 +11,11 @@ import {
   systemKey,
 } from "./api-key.ts";
 import { requireFuture } from "./api-key-create.ts";
-import { assertWithinOwnList, keyHandover } from "./api-key-owner.ts";
+import { judgeKey, loadKeyState } from "./api-key-owner.ts";
 import { difference, pick } from "./audit-event.ts";
 import { DomainError, invalidField, invalidFields } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { checkEtag } from "./list.ts";
 import { mutate } from "./mutation.ts";
-import { holds } from "./permission.ts";
 import type { ParsePermissions } from "./permission-vocabulary.ts";
 import type { Caller } from "./principal.ts";
 import { nameViolations } from "./text.ts";
@@ -93,22 +91,8 @@ async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settin
   const end = after.expires_at;
   const moved = end?.getTime() !== key.expires_at?.getTime();
   if (moved && end) await requireFuture(tx, end);
-  const listed = after.permissions.filter((permission) => !holds(key.permissions, permission));
-  await assertWithinOwnList(tx, caller, key.owner_profile_id, listed);
-  // What the token could do with it, before and after: an owner's rights narrow both.
-  const before = await keyHandover(tx, key);
-  const now = await keyHandover(tx, { ...key, ...after });
-  const added = now.permissions?.filter((permission) => !holds(before.permissions ?? [], permission)) ?? [];
-  const widened = after.workspace_scope === "all" && key.workspace_scope !== "all";
-  const prolonged = moved && (end === null || (key.expires_at !== null && end > key.expires_at));
-  if (added.length === 0 && !widened && !prolonged) return;
-  assertHolds(caller, {
-    // Whoever prolongs a key gives it all that it may do, once more; one that had expired comes back to life.
-    permissions: prolonged ? now.permissions : added,
-    ...((widened || prolonged) && { workspaceScope: now.workspaceScope, workspaceIds: now.workspaceIds }),
-    environment: key.environment,
-    expiresAt: end,
-  });
+  const { owner, state } = await loadKeyState(tx, key);
+  await judgeKey(tx, caller, { owner, before: state, after: { ...state, ...after } });
 }
 
 const specFields = ["permissions", "workspace_scope", "expires_at", "description"] as const;

@@ -10,7 +10,7 @@ import {
   touchApiKey,
 } from "./api-key.ts";
 import { takesNoGrants } from "./api-key-draft.ts";
-import { assertHolds } from "./escalation.ts";
+import { judgeKey, loadKeyState } from "./api-key-owner.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
@@ -38,8 +38,10 @@ export async function grantToKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspa
   if (key.system) throw systemKey(key, "the spec of a system key is fixed: it enters every workspace");
   refuseRevoked(key);
   if (key.workspace_scope === "all") throw takesNoGrants();
-  const { environment, expires_at: expiresAt } = key;
-  assertHolds(caller, { workspaceIds: [workspaceId], environment, expiresAt });
+  const { owner, state: before } = await loadKeyState(tx, key);
+  if (before.granted.includes(workspaceId)) return [];
+  const after = { ...before, granted: [...before.granted, workspaceId] };
+  await judgeKey(tx, caller, { owner, before, after, grants: [workspaceId] });
   const added = await insertGrants(tx, caller, key.profile_id, [workspaceId]);
   if (added.length > 0) await touchApiKey(tx, key);
   return added.map((id) => ({ resourceType: "api_key", resourceId: key.id, after: { workspace_id: id } }));

@@ -5,13 +5,12 @@ import type { Actor, Change } from "./audit-event.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { endGuest, guestsOf } from "./guest.ts";
 import { newId } from "./id.ts";
-import { alreadyUsed, type Invite } from "./invite.ts";
+import { alreadyUsed, type Invite, invitedReach } from "./invite.ts";
 import { insertInvited, loginRequired, requireInvited } from "./invite-person.ts";
 import { type Made, mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import { requireSpeaksFor } from "./outside-user.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
 import { assertStillHeld, rightsOfProfile } from "./rights.ts";
-import { roleHandover } from "./role-reference.ts";
 import { accountLock, type RowLock, rowLock, userLock } from "./row-lock.ts";
 import { insertSession, type SessionDeps } from "./session.ts";
 import { requireName } from "./text.ts";
@@ -150,8 +149,7 @@ async function judgeInvite(
     .where("id", "=", invite.role_id)
     .executeTakeFirstOrThrow();
   const rights = await rightsOfProfile(tx, invite.account_id, invite.created_by);
-  const handover = { ...roleHandover(role), workspaceIds };
-  assertStillHeld(rights, handover, role.builtin === "owner");
+  assertStillHeld(rights, invitedReach(role, workspaceIds), role.builtin === "owner");
   return role;
 }
 

@@ -4,13 +4,14 @@ import type { Database } from "../db/schema.ts";
 import type { Mint } from "./api-key-create.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
 import { DomainError, notFound } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
+import { type Reach, refuseEscalation } from "./escalation.ts";
 import { newId } from "./id.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import type { Mailer } from "./mail.ts";
 import { mutate } from "./mutation.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermission } from "./principal.ts";
-import { findRole, roleHandover } from "./role-reference.ts";
+import { lastingReach } from "./role-holder.ts";
+import { findRole } from "./role-reference.ts";
 import { rowLock } from "./row-lock.ts";
 import { normaliseEmail } from "./text.ts";
 import { liveWorkspaces, workspaceLocks } from "./workspace-grant.ts";
@@ -84,12 +85,20 @@ export async function inviteInto(
   requirePermission(caller, "invites:write");
   const role = await findRole(tx, caller.accountId, input.role, "role");
   if (role.builtin === "owner") requireOwner(caller);
-  assertHolds(caller, { ...roleHandover(role), workspaceIds: input.workspaceIds });
+  refuseEscalation(caller, [{ after: invitedReach(role, input.workspaceIds) }]);
   await liveWorkspaces(tx, caller.accountId, input.workspaceIds);
   const email = normaliseEmail(input.email);
   await refuseMember(tx, caller.accountId, email);
   const maker = { accountId: caller.accountId, profileId: caller.profile.id };
   return insertInvite(tx, deps, maker, { id, email, roleId: role.id, workspaceIds: input.workspaceIds });
+}
+
+/** What somebody reaches who accepts an invite. */
+export function invitedReach(
+  role: { permissions: readonly string[]; all_workspaces: boolean },
+  workspaceIds: readonly string[],
+): Reach {
+  return lastingReach(role.permissions, role.all_workspaces ? "all" : workspaceIds);
 }
 
 /** Stores an invite with a fresh token. */

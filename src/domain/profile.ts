@@ -2,14 +2,15 @@ import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { BuiltinRole, ProfileType } from "../db/schema.ts";
 import { DomainError, notFound } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { findGuest, forgetGuest } from "./guest.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { endMembership } from "./membership-end.ts";
 import { mutate } from "./mutation.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "./principal.ts";
-import { findRole, roleHandover } from "./role-reference.ts";
+import { judgePersonRole } from "./role-change.ts";
+import { findRole } from "./role-reference.ts";
 import { type LockMode, ownershipLock, type RowLock, rowLock } from "./row-lock.ts";
+import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** A profile with what its account says of it. */
 export interface AccountProfile extends ProfileRef {
@@ -93,7 +94,8 @@ export function setProfileRole(
     if (unchanged) return { result: await getProfile(tx, caller, input.id), events: [] };
     if (role.builtin === "owner" || member.builtin === "owner") requireOwner(caller);
     if (member.builtin === "owner") refuseLastOwner(owners, caller.accountId, member.profile_id);
-    assertHolds(caller, roleHandover(role));
+    const workspaces = await liveGrantsTo(tx, caller.accountId, input.id);
+    await judgePersonRole(tx, caller, { profileId: input.id, roleId: member.role_id, workspaces }, role.id);
     if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);
     else {
       await tx

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import { DomainError } from "./error.ts";
-import type { Handover } from "./escalation.ts";
+import { isWithin, type Reach } from "./escalation.ts";
 import { holds } from "./permission.ts";
 import { liveGrantsTo } from "./workspace-grant.ts";
 
@@ -73,20 +73,16 @@ export async function rightsOfProfile(db: Db, accountId: string, profileId: stri
   return profile ? rightsOfKey(db, accountId, profileId) : nothing;
 }
 
-/** Refuses to give, in somebody's name, more than they hold now. */
-export function assertStillHeld(rights: Rights, handover: Handover, ownerRole: boolean): void {
-  const workspaces = rights.allWorkspaces || handover.workspaceScope !== "all";
-  const granted = handover.workspaceIds?.every(
-    (id) => rights.allWorkspaces || rights.workspaceIds.includes(id),
-  );
-  const missing = handover.permissions?.find((permission) => !holds(rights.permissions, permission));
-  if (missing === undefined && workspaces && granted !== false && (!ownerRole || rights.owner)) return;
+/** Refuses to give, in somebody's name, more than they reach now. */
+export function assertStillHeld(rights: Rights, given: Reach, ownerRole: boolean): void {
+  const workspaces = rights.allWorkspaces ? "all" : rights.workspaceIds;
+  const held: Reach = { permissions: rights.permissions, workspaces, environment: "every", end: null };
+  if (isWithin(given, held) && (!ownerRole || rights.owner)) return;
+  const missing = given.permissions.find((permission) => !holds(rights.permissions, permission));
   throw new DomainError(
     "PERMISSION_DENIED",
     "whoever made this invite does not hold what it gives any more",
-    {
-      permission: missing ?? "*",
-    },
+    { permission: missing ?? "*" },
   );
 }
 

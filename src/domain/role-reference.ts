@@ -2,7 +2,6 @@ import type { Selectable } from "kysely";
 import type { Db } from "../db/connect.ts";
 import type { Database } from "../db/schema.ts";
 import { invalidField } from "./error.ts";
-import type { Handover } from "./escalation.ts";
 import { nameKey } from "./text.ts";
 
 /** Finds a role of an account by its id or its name. Refuses the field that named none. */
@@ -23,9 +22,4 @@ export async function findRole(
     .executeTakeFirst();
   if (!role) throw invalidField(field, "expected the id or the name of a role of this account");
   return role;
-}
-
-/** What whoever gets this role holds then. */
-export function roleHandover(role: { permissions: string[]; all_workspaces: boolean }): Handover {
-  return { permissions: role.permissions, ...(role.all_workspaces && { workspaceScope: "all" }) };
 }

@@ -3,15 +3,14 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
 import { DomainError, invalidFields, notFound } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import { giveName } from "./name.ts";
-import { holds } from "./permission.ts";
 import type { ParsePermissions } from "./permission-vocabulary.ts";
 import type { Caller } from "./principal.ts";
-import { findRole, roleHandover } from "./role-reference.ts";
+import { judgeNamedRole, judgeReplacement, judgeRole, type RoleClaims } from "./role-change.ts";
+import { findRole } from "./role-reference.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "./row-lock.ts";
 import { nameKey, requireName } from "./text.ts";
 
@@ -39,23 +38,23 @@ export interface RoleUpdate {
   permissions?: string[];
 }
 
+/** What making and changing roles depends on. */
+export interface RoleDeps extends RoleClaims {
+  parsePermissions: ParsePermissions;
+}
+
 const auditedFields = ["name", "description", "external_id", "labels", "permissions"] as const;
 
 /** Makes a role. Nobody puts into it what they do not hold. */
-export async function createRole(
-  db: Db,
-  caller: Caller,
-  parse: ParsePermissions,
-  input: NewRole,
-): Promise<Role> {
+export async function createRole(db: Db, caller: Caller, deps: RoleDeps, input: NewRole): Promise<Role> {
   const name = requireName(input.name);
-  const permissions = requireValid(parse(input.permissions, "spec.permissions"));
+  const permissions = requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
   const id = newId("role");
   return mutate(
     db,
     caller,
     async (tx, caller) => {
-      assertHolds(caller, { permissions });
+      await judgeNamedRole(tx, caller, permissions, deps);
       const insert = tx
         .insertInto("role")
         .values({
@@ -94,14 +93,10 @@ export function listRoles(db: Db, caller: Caller, input: ListInput): Promise<Pag
 }
 
 /** Changes a role for everybody who holds it. Nobody adds what they do not hold; built-in roles are fixed. */
-export async function updateRole(
-  db: Db,
-  caller: Caller,
-  parse: ParsePermissions,
-  input: RoleUpdate,
-): Promise<Role> {
+export async function updateRole(db: Db, caller: Caller, deps: RoleDeps, input: RoleUpdate): Promise<Role> {
   const name = input.name === undefined ? undefined : requireName(input.name);
-  const permissions = input.permissions && requireValid(parse(input.permissions, "spec.permissions"));
+  const permissions =
+    input.permissions && requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
   const locks = roleLocks(caller, input.id, "no key update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const role = await findCustomRole(tx, caller, input.id);
@@ -113,10 +108,12 @@ export async function updateRole(
       labels: input.labels ?? role.labels,
       permissions: permissions ?? role.permissions,
     };
-    const added = after.permissions.filter((one) => !holds(role.permissions, one));
-    if (added.length > 0) assertHolds(caller, { permissions: added });
     const changes = difference(pick(role, auditedFields), after);
     if (!changes) return { result: role, events: [] };
+    if (deps.claimed && nameKey(after.name) !== role.name_key) {
+      await judgeNamedRole(tx, caller, after.permissions, deps);
+    }
+    if (permissions) await judgeRole(tx, caller, role, permissions, deps);
     const update = tx
       .updateTable("role")
       .set({ ...after, name_key: nameKey(after.name), version: role.version + 1 })
@@ -159,7 +156,7 @@ async function replaceRole(tx: Tx, caller: Caller, role: Role, reference: string
   if (replacement.id === role.id || replacement.builtin === "owner") {
     throw invalidFields([{ field: "replacement", description: "expected another role, and not owner" }]);
   }
-  assertHolds(caller, roleHandover(replacement));
+  await judgeReplacement(tx, caller, role, replacement);
   const held = { account_id: role.account_id, role_id: role.id };
   for (const table of ["membership", "invite"] as const) {
     await tx

@@ -3,13 +3,12 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
 import { invalidField, notFound } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import { giveName } from "./name.ts";
 import { type Caller, refuseItself } from "./principal.ts";
-import { rightsOfTeam } from "./rights.ts";
+import { judgeServiceTeam } from "./role-change.ts";
 import { rowLock } from "./row-lock.ts";
 import { nameKey, requireName } from "./text.ts";
 
@@ -121,7 +120,9 @@ export async function updateServiceAccount(
     const changes = difference(pick(before, auditedFields), after);
     if (!changes) return { result: before, events: [] };
     refuseItself(caller, before);
-    if (after.team_id !== before.team_id) await judgeTeam(tx, caller, after.team_id);
+    if (after.team_id !== before.team_id) {
+      await judgeTeam(tx, caller, after.team_id, before.team_id);
+    }
     const update = tx
       .updateTable("service_account")
       .set({ ...after, name_key: nameKey(after.name), version: before.version + 1 })
@@ -157,7 +158,7 @@ export async function deleteServiceAccount(db: Db, caller: Caller, id: string): 
   });
 }
 
-async function judgeTeam(tx: Tx, caller: Caller, teamId: string): Promise<void> {
+async function judgeTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
   const team = await tx
     .selectFrom("team")
     .select("id")
@@ -165,7 +166,7 @@ async function judgeTeam(tx: Tx, caller: Caller, teamId: string): Promise<void> 
     .where("id", "=", teamId)
     .executeTakeFirst();
   if (!team) throw invalidField("spec.team_id", "expected the id of a team of this account");
-  assertHolds(caller, { permissions: await rightsOfTeam(tx, caller.accountId, team.id) });
+  await judgeServiceTeam(tx, caller, team.id, from);
 }
 
 function selectServiceAccounts(db: Db, caller: Caller) {

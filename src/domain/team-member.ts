@@ -1,10 +1,9 @@
 import type { Db, Tx } from "../db/connect.ts";
 import { notFound } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller, ProfileRef } from "./principal.ts";
-import { rightsOfTeam } from "./rights.ts";
+import { judgeTeamMember } from "./role-change.ts";
 import { type RowLock, rowLock } from "./row-lock.ts";
 import { getTeam } from "./team.ts";
 
@@ -37,8 +36,9 @@ export function addTeamMember(db: Db, caller: Caller, input: TeamMembership): Pr
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const team = await getTeam(tx, caller, input.id);
     const profile = await findPerson(tx, caller, input.profileId);
-    assertHolds(caller, { permissions: await rightsOfTeam(tx, caller.accountId, team.id) });
-    const added = await tx
+    if (await isMember(tx, team.id, profile)) return { result: profile, events: [] };
+    await judgeTeamMember(tx, caller, team.id, profile.id);
+    await tx
       .insertInto("team_member")
       .values({
         account_id: caller.accountId,
@@ -46,10 +46,9 @@ export function addTeamMember(db: Db, caller: Caller, input: TeamMembership): Pr
         profile_id: profile.id,
         created_by: caller.profile.id,
       })
-      .onConflict((conflict) => conflict.doNothing())
-      .executeTakeFirst();
+      .execute();
     const change = { resourceType: "team", resourceId: team.id, after: { profile_id: profile.id } };
-    return { result: profile, events: added.numInsertedOrUpdatedRows === 0n ? [] : [change] };
+    return { result: profile, events: [change] };
   });
 }
 
@@ -76,6 +75,16 @@ function memberLocks({ accountId }: Caller, { id, profileId }: TeamMembership): 
     rowLock("team", accountId, id, "no key update"),
     rowLock("membership", accountId, profileId, "no key update"),
   ];
+}
+
+async function isMember(tx: Tx, teamId: string, profile: ProfileRef): Promise<boolean> {
+  const member = await tx
+    .selectFrom("team_member")
+    .select("profile_id")
+    .where("team_id", "=", teamId)
+    .where("profile_id", "=", profile.id)
+    .executeTakeFirst();
+  return member !== undefined;
 }
 
 async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<ProfileRef> {

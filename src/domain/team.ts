@@ -3,13 +3,12 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { type Change, difference } from "./audit-event.ts";
 import { DomainError, invalidField, notFound } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import { giveName } from "./name.ts";
 import { type Caller, refuseItself } from "./principal.ts";
-import { rightsOfTeam } from "./rights.ts";
+import { judgeServiceTeam, judgeTeamRoles } from "./role-change.ts";
 import { findRole } from "./role-reference.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "./row-lock.ts";
 import { nameKey, requireName } from "./text.ts";
@@ -62,7 +61,7 @@ export async function createTeam(db: Db, caller: Caller, input: NewTeam): Promis
         created_by: caller.profile.id,
       });
       await giveName("team", insert.execute());
-      await setRoles(tx, caller, id, [], roles);
+      await setRoles(tx, caller, id, roles);
       const team = await getTeam(tx, caller, id);
       return { result: team, events: [{ resourceType: "team", resourceId: id, after: audited(team) }] };
     },
@@ -99,7 +98,7 @@ export async function updateTeam(db: Db, caller: Caller, input: TeamUpdate): Pro
     };
     const changes = difference(audited(team), after);
     if (!changes) return { result: team, events: [] };
-    if (roles) await setRoles(tx, caller, team.id, team.roles, roles);
+    if (roles) await setRoles(tx, caller, team.id, roles);
     const { roles: _, ...columns } = after;
     const update = tx
       .updateTable("team")
@@ -160,7 +159,7 @@ async function moveServiceAccounts(
 ): Promise<Change[]> {
   if (replacement === team.id) throw invalidField("replacement", "expected another team");
   const target = await getTeam(tx, caller, replacement);
-  assertHolds(caller, { permissions: await rightsOfTeam(tx, caller.accountId, target.id) });
+  await judgeServiceTeam(tx, caller, target.id, team.id);
   const moved = await tx
     .updateTable("service_account")
     .set((eb) => ({ team_id: target.id, version: eb("version", "+", 1) }))
@@ -192,16 +191,13 @@ async function findRoles(tx: Tx, caller: Caller, references: string[]) {
   return [...roles.values()];
 }
 
-// What is added is handed over, to members and service accounts alike; what is taken away needs nothing.
 async function setRoles(
   tx: Tx,
   caller: Caller,
   teamId: string,
-  before: readonly string[],
   roles: Awaited<ReturnType<typeof findRoles>>,
 ): Promise<void> {
-  const added = roles.filter((role) => !before.includes(role.id));
-  assertHolds(caller, { permissions: added.flatMap((role) => role.permissions) });
+  await judgeTeamRoles(tx, caller, teamId, roles);
   await tx
     .deleteFrom("team_role")
     .where("account_id", "=", caller.accountId)

@@ -11,7 +11,7 @@ export function workspaceLocks(accountId: string, workspaceIds: readonly string[
 
 /**
  * Grants workspaces to a profile and returns those that it did not have yet. The workspaces are the account's own and
- * live. Whether the caller may hand them over is decided before, by `assertHolds`.
+ * live. Whether the caller may grant them is decided before, by `refuseEscalation`.
  */
 export async function insertGrants(
   tx: Tx,

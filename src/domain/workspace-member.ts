@@ -4,15 +4,15 @@ import { apiKeyLock, readApiKey } from "./api-key.ts";
 import { grantToKey, takeFromKey } from "./api-key-workspace.ts";
 import type { Change } from "./audit-event.ts";
 import { DomainError, invalidField, notFound } from "./error.ts";
-import { assertHolds } from "./escalation.ts";
 import { createInvite, type Invite, type InviteDeps } from "./invite.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import { type Caller, type ProfileRef, requirePermission } from "./principal.ts";
+import { judgeWorkspaceMember } from "./role-change.ts";
 import { type RowLock, rowLock } from "./row-lock.ts";
 import { normaliseEmail } from "./text.ts";
 import { findWorkspace } from "./workspace.ts";
-import { deleteGrant, insertGrants, workspaceLocks } from "./workspace-grant.ts";
+import { deleteGrant, insertGrants, liveGrantsTo, workspaceLocks } from "./workspace-grant.ts";
 
 /** A profile that a workspace is granted to. */
 export interface WorkspaceMember extends ProfileRef {
@@ -148,7 +148,9 @@ async function grant(tx: Tx, caller: Caller, profile: MemberProfile, workspaceId
       profile_id: profile.id,
     });
   }
-  assertHolds(caller, { workspaceIds: [workspaceId] });
+  const granted = await liveGrantsTo(tx, caller.accountId, profile.id);
+  if (granted.includes(workspaceId)) return [];
+  await judgeWorkspaceMember(tx, caller, profile.id, workspaceId);
   const added = await insertGrants(tx, caller, profile.id, [workspaceId]);
   return added.map((id) => ({
     resourceType: "workspace",

@@ -8,13 +8,13 @@ import {
 } from "../../gen/latchkey/v1/role_service_pb.ts";
 import type { Db } from "../db/connect.ts";
 import { etagOf } from "../domain/list.ts";
-import type { ParsePermissions } from "../domain/permission-vocabulary.ts";
 import {
   createRole,
   deleteRole,
   getRole,
   listRoles,
   type Role,
+  type RoleDeps,
   type RoleUpdate,
   updateRole,
 } from "../domain/role.ts";
@@ -24,13 +24,13 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `RoleService`: named sets of permissions. */
-export function roleService(db: Db, parse: ParsePermissions): ServiceImpl<typeof RoleService> {
+export function roleService(db: Db, deps: RoleDeps): ServiceImpl<typeof RoleService> {
   return {
     async createRole(request, context) {
       const permissions = request.spec?.permissions ?? [];
       return {
         role: message(
-          await createRole(db, callerOf(context), parse, { ...commonFields(request), permissions }),
+          await createRole(db, callerOf(context), deps, { ...commonFields(request), permissions }),
         ),
       };
     },
@@ -42,7 +42,7 @@ export function roleService(db: Db, parse: ParsePermissions): ServiceImpl<typeof
       return { role: message(await getRole(db, callerOf(context), id)) };
     },
     async updateRole(request, context) {
-      return { role: message(await updateRole(db, callerOf(context), parse, update(request))) };
+      return { role: message(await updateRole(db, callerOf(context), deps, update(request))) };
     },
     async deleteRole(request, context) {
       await deleteRole(db, callerOf(context), request);

@@ -25,7 +25,14 @@ export interface Company {
   roles: { weak: string; strong: string };
   teams: { weak: string; strong: string };
   robots: { weak: string; strong: string };
-  keys: { strong: string; narrow: string; ending: string; application: string; selected: string };
+  keys: {
+    strong: string;
+    narrow: string;
+    ending: string;
+    application: string;
+    selected: string;
+    disabled: string;
+  };
   viewer: string;
   colleague: string;
 }
@@ -64,7 +71,9 @@ export async function newCompany(app: TestApp): Promise<Company> {
     ending: await keyOf(newServiceKey(app, owner, robots.strong, { ...selected, expiresAt })),
     application: await keyOf(issueKey(owner)),
     selected: await keyOf(newServiceKey(app, owner, robots.weak, selected)),
+    disabled: await keyOf(issueKey(owner, { spec: { permissions: ["agents:write"] } })),
   };
+  await owner.apiKeys.disableApiKey({ id: keys.disabled });
   const lesser = await newMember(app, owner, manager, [mine]);
   const office = await newServiceAccount(owner, "office", await newTeam(owner, "office", manager));
   const application = await issueKey(owner, { spec: { permissions }, initialWorkspaceIds: [mine] });

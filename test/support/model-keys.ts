@@ -1,18 +1,17 @@
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { rotate } from "./api-key.ts";
 import { issueKey } from "./app.ts";
-import {
-  type Actor,
-  closure,
-  handOf,
-  type Key,
-  keyRights,
-  mayHand,
-  teamRights,
-  withinOwnList,
-  without,
-} from "./model.ts";
+import { type Actor, type Key, teamRights } from "./model.ts";
 import { type Command, can, lists, members, type Numbers, type Plan, pick } from "./model-people.ts";
+import {
+  assign,
+  type Effect,
+  effectsOf,
+  keyReach,
+  mayResult,
+  reachOf,
+  withinOwnList,
+} from "./model-reach.ts";
 import { newServiceAccount } from "./organisation.ts";
 
 const kinds = {
@@ -28,7 +27,9 @@ export const keyCommands: Record<string, Command> = {
     const team = pick(world.teams, a);
     if (!team) return undefined;
     return {
-      allowed: can(actor, "service_accounts:write") && mayHand(actor, { permissions: teamRights(team) }),
+      allowed:
+        can(actor, "service_accounts:write") &&
+        mayResult(actor, [{ after: reachOf(teamRights(team), true) }]),
       async run() {
         const made = await newServiceAccount(actor.by, `r${Math.random()}`, team.id);
         world.robots.push({ ...made, team });
@@ -38,7 +39,8 @@ export const keyCommands: Record<string, Command> = {
   moveRobot(world, actor, { a, b }) {
     const [robot, team] = [pick(world.robots, a), pick(world.teams, b)];
     if (!robot || !team) return undefined;
-    const judged = actor.key?.robot !== robot && mayHand(actor, { permissions: teamRights(team) });
+    const effects = effectsOf(world, () => assign(robot, { team }));
+    const judged = actor.key?.robot !== robot && mayResult(actor, effects);
     return {
       allowed: can(actor, "service_accounts:write") && (team === robot.team || judged),
       async run() {
@@ -81,7 +83,11 @@ export const keyCommands: Record<string, Command> = {
     const may = can(actor, "api_keys:write") || (kind === "developer" && actor.person !== undefined);
     const owned = kind !== "developer" || person !== undefined;
     return {
-      allowed: may && owned && mayHand(actor, handOf(draft)) && withinOwnList(actor, profileId, list),
+      allowed:
+        may &&
+        owned &&
+        mayResult(actor, [{ after: keyReach(draft) }, ...granting(draft, grants)]) &&
+        withinOwnList(actor, draft),
       async run() {
         const workspaceScope = all ? WorkspaceScope.ALL : WorkspaceScope.SELECTED;
         const spec = {
@@ -99,12 +105,8 @@ export const keyCommands: Record<string, Command> = {
   },
   listKey: withKey((key, actor, { b }) => {
     const list = pick(lists, b) ?? [];
-    const added = list.filter((one) => !closure(key.list).has(one));
-    const more = without(keyRights({ ...key, list }).permissions, keyRights(key).permissions);
-    const judged = more.size === 0 || mayHand(actor, { permissions: more, keyOf: key.kind });
     return {
-      allowed:
-        can(actor, "api_keys:write") && !key.revoked && judged && withinOwnList(actor, key.profileId, added),
+      allowed: can(actor, "api_keys:write") && !key.revoked && mayChange(actor, key, { ...key, list }),
       async run() {
         const [spec, updateMask] = [{ permissions: list }, { paths: ["spec.permissions"] }];
         await actor.by.apiKeys.updateApiKey({ id: key.id, spec, updateMask });
@@ -114,10 +116,8 @@ export const keyCommands: Record<string, Command> = {
   }),
   scopeKey: withKey((key, actor, { b }) => {
     const all = b % 2 === 0;
-    const { all: reach, workspaces } = handOf({ ...key, all });
-    const judged = !all || key.all || mayHand(actor, { all: reach, workspaces, keyOf: key.kind });
     return {
-      allowed: can(actor, "api_keys:write") && !key.revoked && judged,
+      allowed: can(actor, "api_keys:write") && !key.revoked && mayChange(actor, key, { ...key, all }),
       async run() {
         const workspaceScope = all ? WorkspaceScope.ALL : WorkspaceScope.SELECTED;
         await actor.by.apiKeys.updateApiKey({ id: key.id, spec: { workspaceScope } });
@@ -130,7 +130,7 @@ export const keyCommands: Record<string, Command> = {
     const itself = actor.key === key;
     const own = (key.person && actor.person === key.person) || (itself && key.kind === "service");
     const theirs = key.kind !== "developer" || (actor.person ?? actor.key?.person) === key.person;
-    const judged = mayHand(actor, handOf(key)) && withinOwnList(actor, key.profileId, key.list);
+    const judged = mayRevive(actor, key);
     return {
       allowed:
         (can(actor, "api_keys:write") || own === true) &&
@@ -146,7 +146,7 @@ export const keyCommands: Record<string, Command> = {
     };
   }),
   switchKey: withKey((key, actor) => ({
-    allowed: can(actor, "api_keys:manage") && !key.revoked,
+    allowed: can(actor, "api_keys:manage") && !key.revoked && (!key.disabled || mayRevive(actor, key)),
     async run() {
       if (key.disabled) await actor.by.apiKeys.enableApiKey({ id: key.id });
       else await actor.by.apiKeys.disableApiKey({ id: key.id });
@@ -169,7 +169,9 @@ export const keyCommands: Record<string, Command> = {
       can(actor, b % 2 ? "api_keys:write" : "workspaces:write") &&
       !key.revoked &&
       !key.all &&
-      mayHand(actor, { workspaces: [workspaceId], keyOf: key.kind }),
+      (key.grants.has(workspaceId) ||
+        (mayResult(actor, granting(key, [workspaceId])) &&
+          mayChange(actor, key, { ...key, grants: new Set([...key.grants, workspaceId]) }))),
     async run() {
       // Two ways, of which one goes by the key's profile.
       const { apiKey } = b % 2 ? await actor.by.apiKeys.addApiKeyWorkspace({ id: key.id, workspaceId }) : {};
@@ -185,8 +187,14 @@ export const keyCommands: Record<string, Command> = {
       key.grants.delete(workspaceId);
     },
   })),
-  grantPerson: grantPerson((person, workspaceId, actor) => ({
-    allowed: can(actor, "workspaces:write") && mayHand(actor, { workspaces: [workspaceId] }),
+  grantPerson: grantPerson((person, workspaceId, actor, world) => ({
+    allowed:
+      can(actor, "workspaces:write") &&
+      (person.grants.has(workspaceId) ||
+        mayResult(actor, [
+          { after: reachOf([], false, [workspaceId]) },
+          ...effectsOf(world, () => assign(person, { grants: new Set([...person.grants, workspaceId]) })),
+        ])),
     async run() {
       await actor.by.workspaceAdmin.addWorkspaceMember({ workspaceId, profileId: person.profileId });
       person.grants.add(workspaceId);
@@ -201,6 +209,22 @@ export const keyCommands: Record<string, Command> = {
   })),
 };
 
+function mayChange(actor: Actor, before: Key, after: Key): boolean {
+  const effect = { before: keyReach(before), after: keyReach(after) };
+  return mayResult(actor, [effect]) && withinOwnList(actor, after, before);
+}
+
+// Whoever rotates or enables a key makes it anew.
+function mayRevive(actor: Actor, key: Key): boolean {
+  return mayResult(actor, [{ after: keyReach(key) }]) && withinOwnList(actor, key);
+}
+
+// Workspaces are granted by those who enter them, also where the owner of the key does not.
+function granting({ kind }: Key, workspaceIds: readonly string[]): Effect[] {
+  const after = { ...reachOf([], false, workspaceIds), everywhere: kind !== "application" };
+  return workspaceIds.length > 0 ? [{ after }] : [];
+}
+
 function withKey(plan: (key: Key, actor: Actor, numbers: Numbers, workspaceId: string) => Plan): Command {
   return (world, actor, numbers) => {
     // Now and then itself.
@@ -211,10 +235,15 @@ function withKey(plan: (key: Key, actor: Actor, numbers: Numbers, workspaceId: s
 }
 
 function grantPerson(
-  plan: (person: ReturnType<typeof members>[number], workspaceId: string, actor: Actor) => Plan,
+  plan: (
+    person: ReturnType<typeof members>[number],
+    workspaceId: string,
+    actor: Actor,
+    world: Parameters<Command>[0],
+  ) => Plan,
 ): Command {
   return (world, actor, { a, b }) => {
     const [person, workspaceId] = [pick(members(world), a), pick(world.workspaces, b)];
-    return person && workspaceId ? plan(person, workspaceId, actor) : undefined;
+    return person && workspaceId ? plan(person, workspaceId, actor, world) : undefined;
   };
 }

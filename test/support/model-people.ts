@@ -1,13 +1,16 @@
+import { type Actor, opensAll, type Person, type Role, type Team, teamRights, type World } from "./model.ts";
 import {
-  type Actor,
-  closure,
-  mayHand,
-  opensAll,
-  type Person,
-  type Team,
-  teamRights,
-  type World,
-} from "./model.ts";
+  assign,
+  effectsOf,
+  enteredBy,
+  holdersOf,
+  mayResult,
+  membersOf,
+  reachOf,
+  replacementOf,
+  same,
+  someone,
+} from "./model-reach.ts";
 import { join } from "./organisation.ts";
 
 /** Numbers that say what a step is about: each picks one of whatever there is. */
@@ -50,7 +53,7 @@ export const peopleCommands: Record<string, Command> = {
   createRole(world, actor, { a }) {
     const permissions = pick(lists, a) ?? [];
     return {
-      allowed: can(actor, "roles:write") && mayHand(actor, { permissions }),
+      allowed: can(actor, "roles:write") && mayResult(actor, someone(permissions)),
       async run() {
         const { role } = await actor.by.roles.createRole({ metadata: named(), spec: { permissions } });
         world.roles.push({ id: role?.metadata?.id ?? "", permissions, builtin: "" });
@@ -60,9 +63,11 @@ export const peopleCommands: Record<string, Command> = {
   updateRole(world, actor, { a, b }) {
     const [role, permissions = []] = [pick(world.roles, a), pick(lists, b)];
     if (!role) return undefined;
-    const added = permissions.filter((one) => !closure(role.permissions).has(one));
+    const entered = enteredBy(...holdersOf(world, role));
+    const group = { before: reachOf(role.permissions, ...entered), after: reachOf(permissions, ...entered) };
+    const effects = effectsOf(world, () => assign(role, { permissions }));
     return {
-      allowed: can(actor, "roles:manage") && !role.builtin && mayHand(actor, { permissions: added }),
+      allowed: can(actor, "roles:manage") && !role.builtin && mayResult(actor, [group, ...effects]),
       async run() {
         const updateMask = { paths: ["spec.permissions"] };
         await actor.by.roles.updateRole({ id: role.id, spec: { permissions }, updateMask });
@@ -76,8 +81,19 @@ export const peopleCommands: Record<string, Command> = {
     if (!role) return undefined;
     const people = world.people.filter((person) => person.role === role);
     const teams = world.teams.filter((team) => team.roles.has(role));
+    const replace = (by: Role) => {
+      const undo = [
+        ...people.map((person) => assign(person, { role: by })),
+        ...teams.map((team) =>
+          assign(team, { roles: new Set([...team.roles, by].filter((one) => one !== role)) }),
+        ),
+      ];
+      return () => undo.forEach((one) => void one());
+    };
     const instead = replacement
-      ? replacement !== role && replacement.builtin !== "owner" && mayHand(actor, hand(replacement))
+      ? replacement !== role &&
+        replacement.builtin !== "owner" &&
+        mayResult(actor, replacementOf(world, role, replacement, replace))
       : people.length + teams.length === 0;
     return {
       allowed: can(actor, "roles:manage") && !role.builtin && instead,
@@ -95,9 +111,9 @@ export const peopleCommands: Record<string, Command> = {
   createTeam(world, actor, { a }) {
     const role = pick(world.roles, a);
     if (!role) return undefined;
-    const permissions = role.permissions;
+    const made = someone(role.permissions);
     return {
-      allowed: can(actor, "teams:write") && role.builtin !== "owner" && mayHand(actor, { permissions }),
+      allowed: can(actor, "teams:write") && role.builtin !== "owner" && mayResult(actor, made),
       async run() {
         const { team } = await actor.by.teams.createTeam({ metadata: named(), spec: { roles: [role.id] } });
         world.teams.push({ id: team?.metadata?.id ?? "", roles: new Set([role]) });
@@ -108,11 +124,14 @@ export const peopleCommands: Record<string, Command> = {
     const [team, one, two] = [pick(world.teams, a), pick(world.roles, b), pick(world.roles, c)];
     if (!team || !one || !two) return undefined;
     const roles = new Set(c % 3 === 0 ? [] : [one, two]);
-    const added = [...roles].filter((role) => !team.roles.has(role));
     const owner = [...roles].some((role) => role.builtin === "owner");
-    const permissions = added.flatMap((role) => role.permissions);
+    const entered = enteredBy(...membersOf(world, team));
+    const [before, after] = [teamRights(team), teamRights({ ...team, roles })];
+    const group = { before: reachOf(before, ...entered), after: reachOf(after, ...entered) };
+    const effects = effectsOf(world, () => assign(team, { roles }));
+    const judged = mayResult(actor, [...(after.length > 0 ? [group] : []), ...effects]);
     return {
-      allowed: can(actor, "teams:manage") && !owner && mayHand(actor, { permissions }),
+      allowed: can(actor, "teams:manage") && !owner && (same(roles, team.roles) || judged),
       async run() {
         const spec = { roles: [...roles].map((role) => role.id) };
         await actor.by.teams.updateTeam({ id: team.id, spec, updateMask: { paths: ["spec.roles"] } });
@@ -125,7 +144,11 @@ export const peopleCommands: Record<string, Command> = {
     if (!team) return undefined;
     const robots = world.robots.filter((robot) => robot.team === team);
     const itself = robots.some((robot) => robot === actor.key?.robot);
-    const moved = other && other !== team && mayHand(actor, { permissions: teamRights(other) }) && !itself;
+    const move = () => {
+      const undo = robots.map((robot) => assign(robot, { team: other ?? team }));
+      return () => undo.forEach((one) => void one());
+    };
+    const moved = other && other !== team && mayResult(actor, effectsOf(world, move)) && !itself;
     return {
       allowed: can(actor, "teams:manage") && (robots.length === 0 || moved === true),
       async run() {
@@ -136,8 +159,14 @@ export const peopleCommands: Record<string, Command> = {
       },
     };
   },
-  addTeamMember: inTeam((team, person, actor) => ({
-    allowed: can(actor, "teams:write") && mayHand(actor, { permissions: teamRights(team) }),
+  addTeamMember: inTeam((team, person, actor, world) => ({
+    allowed:
+      can(actor, "teams:write") &&
+      (person.teams.has(team) ||
+        mayResult(actor, [
+          { after: reachOf(teamRights(team), ...enteredBy([person], [])) },
+          ...effectsOf(world, () => assign(person, { teams: new Set([...person.teams, team]) })),
+        ])),
     async run() {
       await actor.by.teams.addTeamMember({ id: team.id, profileId: person.profileId });
       person.teams.add(team);
@@ -154,7 +183,12 @@ export const peopleCommands: Record<string, Command> = {
     const [person, role] = [pick(members(world), a), pick(world.roles, b)];
     if (!person || !role) return undefined;
     const owners = [role.builtin, person.role?.builtin].includes("owner");
-    const judged = (!owners || isOwner(actor)) && !isLast(world, person) && mayHand(actor, hand(role));
+    const held = (one: Role | undefined) => reachOf(one?.permissions ?? [], opensAll(one), person.grants);
+    const effects = effectsOf(world, () => assign(person, { role }));
+    const judged =
+      (!owners || isOwner(actor)) &&
+      !isLast(world, person) &&
+      mayResult(actor, [{ before: held(person.role), after: held(role) }, ...effects]);
     return {
       allowed: can(actor, "profiles:manage") && (role === person.role || judged),
       async run() {
@@ -172,7 +206,10 @@ export const peopleCommands: Record<string, Command> = {
     if (!person || !role) return undefined;
     const ranked = role.builtin !== "owner" || isOwner(actor);
     return {
-      allowed: can(actor, "invites:write") && ranked && mayHand(actor, hand(role)),
+      allowed:
+        can(actor, "invites:write") &&
+        ranked &&
+        mayResult(actor, [{ after: reachOf(role.permissions, opensAll(role)) }]),
       async run() {
         person.profileId = await join(actor.by, person.user, person.email, role.id);
         person.role = role;
@@ -206,15 +243,11 @@ export function members({ people }: World): Person[] {
   return people.filter((person) => person.role);
 }
 
-function inTeam(plan: (team: Team, person: Person, actor: Actor) => Plan): Command {
+function inTeam(plan: (team: Team, person: Person, actor: Actor, world: World) => Plan): Command {
   return (world, actor, { a, b }) => {
     const [team, person] = [pick(world.teams, a), pick(members(world), b)];
-    return team && person && plan(team, person, actor);
+    return team && person && plan(team, person, actor, world);
   };
-}
-
-function hand(role: World["roles"][number]) {
-  return { permissions: role.permissions, all: opensAll(role) };
 }
 
 function isOwner({ person }: Actor): boolean {

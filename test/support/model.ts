@@ -180,28 +180,3 @@ export function actors(world: World, clientAs: (token: string) => Clients): Acto
   });
   return [...sessions, ...keys];
 }
-
-/** Nobody hands over more than they hold: permissions, workspaces, environment. */
-export function mayHand(
-  { rights, key }: Actor,
-  what: { permissions?: Iterable<string>; all?: boolean; workspaces?: Iterable<string>; keyOf?: Key["kind"] },
-): boolean {
-  // The model's application keys are all live ones; the other kinds have no environment.
-  if (key?.kind === "application" && what.keyOf && what.keyOf !== "application") return false;
-  if (what.all && !rights.all) return false;
-  if (!rights.all && [...(what.workspaces ?? [])].some((id) => !rights.workspaces.has(id))) return false;
-  return [...(what.permissions ?? [])].every((one) => rights.permissions.has(one));
-}
-
-/** What a key's holder has in hand: its permissions, and the workspaces that it names or its owner enters. */
-export function handOf(key: Key): Parameters<typeof mayHand>[1] {
-  const { permissions, all, workspaces } = keyRights(key);
-  const inHand = key.all ? workspaces : key.grants;
-  return { permissions, all, workspaces: all ? [] : inHand, keyOf: key.kind };
-}
-
-/** A key gives keys of its own owner nothing that its own list leaves out. */
-export function withinOwnList({ key }: Actor, profileId: string, list: string[]): boolean {
-  const theirs = key && key.kind !== "application" && key.profileId === profileId;
-  return !theirs || list.every((one) => closure(key.list).has(one));
-}

@@ -1,10 +1,6 @@
-import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { inSeconds, rotate } from "./api-key.ts";
 import type { Clients } from "./app.ts";
 import type { Company } from "./company.ts";
-
-const { SERVICE, APPLICATION } = ApiKeyKind;
-const { ALL, SELECTED } = WorkspaceScope;
+import { keyWays } from "./ways-up-keys.ts";
 
 /** A way up: who calls what, which method the audit log then names, and what the refusal says is missing. */
 export interface Way {
@@ -13,85 +9,27 @@ export interface Way {
   call(by: Clients, at: Company): Promise<unknown>;
   missing?: string;
   workspace?: (at: Company) => string;
-  /** What it is about has no environment: a key that has one is told that first. */
+  /** What results is valid in every environment, as people and service accounts are: a key that has one is told that first. */
   environment?: "none";
 }
 
-const key = (spec: object) => ({ metadata: { name: "x" }, spec });
 const stronger = "agents:write";
 const other = ({ other }: Company) => other;
 const every = () => "*";
 
 /** Every path by which somebody could be given more than the giver holds. */
 export const ways: Way[] = [
-  {
-    what: "mints an application key with more",
-    method: "CreateApiKey",
-    call: ({ apiKeys }) => apiKeys.createApiKey(key({ kind: APPLICATION, permissions: [stronger] })),
-    missing: stronger,
-  },
-  {
-    what: "mints a service key of a stronger team",
-    environment: "none",
-    method: "CreateApiKey",
-    call: ({ apiKeys }, { robots }) =>
-      apiKeys.createApiKey(key({ kind: SERVICE, serviceAccountId: robots.strong, workspaceScope: SELECTED })),
-    missing: stronger,
-  },
-  {
-    what: "mints a service key for every workspace",
-    environment: "none",
-    method: "CreateApiKey",
-    call: ({ apiKeys }, { robots }) =>
-      apiKeys.createApiKey(key({ kind: SERVICE, serviceAccountId: robots.weak })),
-    workspace: every,
-  },
-  {
-    what: "updates an application key to more",
-    method: "UpdateApiKey",
-    call: ({ apiKeys }, { keys }) =>
-      apiKeys.updateApiKey({ id: keys.application, spec: { permissions: [stronger] } }),
-    missing: stronger,
-  },
-  {
-    what: "updates a service key to more of what its team may",
-    environment: "none",
-    method: "UpdateApiKey",
-    call: ({ apiKeys }, { keys }) =>
-      apiKeys.updateApiKey({ id: keys.narrow, spec: { permissions: [stronger] } }),
-    missing: stronger,
-  },
-  {
-    what: "updates a service key to every workspace",
-    environment: "none",
-    method: "UpdateApiKey",
-    call: ({ apiKeys }, { keys }) =>
-      apiKeys.updateApiKey({ id: keys.selected, spec: { workspaceScope: ALL } }),
-    workspace: every,
-  },
-  {
-    what: "prolongs a stronger service key",
-    environment: "none",
-    method: "UpdateApiKey",
-    call: ({ apiKeys }, { keys }) =>
-      apiKeys.updateApiKey({ id: keys.ending, spec: { expiresAt: inSeconds(7200) } }),
-    missing: stronger,
-  },
-  {
-    what: "rotates a stronger service key",
-    environment: "none",
-    method: "RotateApiKey",
-    call: (by, { keys }) => rotate(by, keys.strong, 60),
-    missing: stronger,
-  },
+  ...keyWays,
   {
     what: "invites to a stronger role",
+    environment: "none",
     method: "CreateInvite",
     call: ({ invites }) => invites.createInvite({ email: "up@example.com", role: "strong" }),
     missing: stronger,
   },
   {
     what: "invites an admin",
+    environment: "none",
     method: "CreateInvite",
     call: ({ invites }) => invites.createInvite({ email: "up@example.com", role: "admin" }),
     workspace: every,
@@ -104,6 +42,7 @@ export const ways: Way[] = [
   },
   {
     what: "invites into another workspace",
+    environment: "none",
     method: "CreateInvite",
     call: ({ invites }, { mine, other }) =>
       invites.createInvite({ email: "up@example.com", role: "weak", workspaceIds: [mine, other] }),
@@ -111,6 +50,7 @@ export const ways: Way[] = [
   },
   {
     what: "invites into another workspace by adding a member there",
+    environment: "none",
     method: "AddWorkspaceMember",
     call: ({ workspaceAdmin }, { other }) =>
       workspaceAdmin.addWorkspaceMember({ workspaceId: other, email: "up@example.com", role: "weak" }),
@@ -118,75 +58,87 @@ export const ways: Way[] = [
   },
   {
     what: "makes a stronger role",
+    environment: "none",
     method: "CreateRole",
     call: ({ roles }) => roles.createRole({ metadata: { name: "x" }, spec: { permissions: [stronger] } }),
     missing: stronger,
   },
   {
     what: "edits a role to allow more",
+    environment: "none",
     method: "UpdateRole",
     call: ({ roles }, at) =>
       roles.updateRole({ id: at.roles.weak, spec: { permissions: ["agents:read", stronger] } }),
-    missing: stronger,
+    workspace: every,
   },
   {
     what: "replaces a deleted role with a stronger one",
+    environment: "none",
     method: "DeleteRole",
     call: ({ roles }, at) => roles.deleteRole({ id: at.roles.weak, replacement: "strong" }),
-    missing: stronger,
+    workspace: every,
   },
   {
     what: "replaces a deleted role with admin",
+    environment: "none",
     method: "DeleteRole",
     call: ({ roles }, at) => roles.deleteRole({ id: at.roles.weak, replacement: "admin" }),
     workspace: every,
   },
   {
     what: "makes a team with a stronger role",
+    environment: "none",
     method: "CreateTeam",
     call: ({ teams }) => teams.createTeam({ metadata: { name: "x" }, spec: { roles: ["strong"] } }),
     missing: stronger,
   },
   {
     what: "gives a team a stronger role",
+    environment: "none",
     method: "UpdateTeam",
     call: ({ teams }, at) => teams.updateTeam({ id: at.teams.weak, spec: { roles: ["weak", "strong"] } }),
-    missing: stronger,
+    workspace: every,
   },
   {
     what: "replaces a deleted team with a stronger one",
+    environment: "none",
     method: "DeleteTeam",
     call: ({ teams }, at) => teams.deleteTeam({ id: at.teams.weak, replacement: at.teams.strong }),
-    missing: stronger,
+    workspace: every,
   },
   {
     what: "moves oneself into a stronger team",
+    environment: "none",
     method: "AddTeamMember",
     call: ({ teams }, at) => teams.addTeamMember({ id: at.teams.strong, profileId: at.lesser.profileId }),
     missing: stronger,
   },
   {
     what: "moves somebody else into a stronger team",
+    environment: "none",
     method: "AddTeamMember",
     call: ({ teams }, at) => teams.addTeamMember({ id: at.teams.strong, profileId: at.colleague }),
     missing: stronger,
   },
   {
     what: "makes a service account in a stronger team",
+    environment: "none",
     method: "CreateServiceAccount",
     call: ({ serviceAccounts }, { teams }) =>
       serviceAccounts.createServiceAccount({ metadata: { name: "x" }, spec: { teamId: teams.strong } }),
-    missing: stronger,
+    workspace: every,
   },
   {
     what: "moves a service account to a stronger team",
+    environment: "none",
     method: "UpdateServiceAccount",
     call: ({ serviceAccounts }, { robots, teams }) =>
       serviceAccounts.updateServiceAccount({ id: robots.weak, spec: { teamId: teams.strong } }),
-    missing: stronger,
+    workspace: every,
   },
   {
     what: "grants oneself another workspace",
+    environment: "none",
     method: "AddWorkspaceMember",
     call: ({ workspaceAdmin }, { other, lesser: { profileId } }) =>
       workspaceAdmin.addWorkspaceMember({ workspaceId: other, profileId }),
@@ -194,33 +146,29 @@ export const ways: Way[] = [
   },
   {
     what: "grants somebody another workspace by e-mail",
+    environment: "none",
     method: "AddWorkspaceMember",
     call: ({ workspaceAdmin }, { other, lesser: { email } }) =>
       workspaceAdmin.addWorkspaceMember({ workspaceId: other, email }),
     workspace: other,
   },
   {
-    what: "grants a service key another workspace",
-    environment: "none",
-    method: "AddApiKeyWorkspace",
-    call: ({ apiKeys }, { keys, other }) =>
-      apiKeys.addApiKeyWorkspace({ id: keys.selected, workspaceId: other }),
-    workspace: other,
-  },
-  {
     what: "sets one's own role to a stronger one",
+    environment: "none",
     method: "SetProfileRole",
     call: ({ profiles }, { lesser }) => profiles.setProfileRole({ id: lesser.profileId, role: "strong" }),
     missing: stronger,
   },
   {
     what: "sets somebody's role to a stronger one",
+    environment: "none",
     method: "SetProfileRole",
     call: ({ profiles }, at) => profiles.setProfileRole({ id: at.colleague, role: at.roles.strong }),
     missing: stronger,
   },
   {
     what: "sets one's own role to admin",
+    environment: "none",
     method: "SetProfileRole",
     call: ({ profiles }, { lesser }) => profiles.setProfileRole({ id: lesser.profileId, role: "admin" }),
     workspace: every,
