@@ -52,6 +52,7 @@ export interface RouteDeps {
       | "permissions"
       | "oidcIssuers"
       | "accountsPerUser"
+      | "bounds"
     >;
   passwords: Passwords;
   mailer: Mailer;
@@ -81,26 +82,26 @@ export const services = [
 /** Prepares every service. The result registers them on a router; they count together, however many routers there are. */
 export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const { db, config, passwords, mailer, refusals, failedLogIns, tokens, health, background } = deps;
-  const { tokenPrefix, sessionIdleMs } = config;
+  const { tokenPrefix, sessionIdleMs, bounds } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions);
   const claimed = config.oidcIssuers.some((issuer) => issuer.roleClaim !== undefined);
   const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
-  const mails = { mint, mailer, tokenPrefix };
+  const mails = { mint, mailer, tokenPrefix, bounds };
   const limits = createPeopleLimits(config);
   return (router) => {
-    router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions }));
+    router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
     router.service(
       AccountService,
       accountService(db, { ...mails, limits, accountsPerUser: config.accountsPerUser }),
     );
     router.service(WorkspaceService, workspaceService(db));
     router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
-    router.service(ProfileService, profileService(db));
+    router.service(ProfileService, profileService(db, bounds));
     router.service(InviteService, inviteService(db, { ...sessions, ...mails, limits }));
-    router.service(TeamService, teamService(db));
-    router.service(RoleService, roleService(db, { parsePermissions, claimed }));
-    router.service(ServiceAccountService, serviceAccountService(db));
+    router.service(TeamService, teamService(db, bounds));
+    router.service(RoleService, roleService(db, { parsePermissions, claimed, bounds }));
+    router.service(ServiceAccountService, serviceAccountService(db, bounds));
     router.service(
       SessionService,
       sessionService(db, { ...sessions, ...mails, sessionIdleMs, limits, failedLogIns, background }),

@@ -140,7 +140,7 @@ export function createApp({
     uses,
     refusals,
     tokenPrefix: config.tokenPrefix,
-    welcome: (call, newcomer) => welcome(db, call, newcomer),
+    welcome: (call, newcomer) => welcome(db, call, config.bounds, newcomer),
     errors: { isUnavailable, onBug },
     onCanceled,
     loader: memory.loader,

@@ -43,6 +43,17 @@ test("nothing set is the documented default", () => {
     mailsPerHour: 100,
     accountsPerUser: 20,
     auditRetentionMs: 400 * 86_400_000,
+    bounds: {
+      permissionsPerKey: 256,
+      permissionsPerRole: 256,
+      rolesPerTeam: 32,
+      rolesPerAccount: 100,
+      teamsPerProfile: 32,
+      permissionsPerPrincipal: 2_000,
+      workspacesPerProfile: 1_000,
+      membershipsPerUser: 100,
+      tokensPerKey: 100,
+    },
     statementNames: true,
   });
 });
@@ -139,6 +150,25 @@ test.each([
   expect(Object.values(readConfig({ [name]: "4711" }))).toContain(4711);
   for (const wrong of ["0", "-1", "1.5", "many"]) {
     expect(problemsOf({ [name]: wrong })).toEqual([`${name}: expected a number, 1 to 100000000`]);
+  }
+});
+
+test.each([
+  ["LATCHKEY_MAX_PERMISSIONS_PER_KEY", 1, 1_024],
+  ["LATCHKEY_MAX_PERMISSIONS_PER_ROLE", 1, 1_024],
+  ["LATCHKEY_MAX_ROLES_PER_TEAM", 1, 256],
+  ["LATCHKEY_MAX_ROLES_PER_ACCOUNT", 4, 1_000],
+  ["LATCHKEY_MAX_TEAMS_PER_PROFILE", 1, 1_000],
+  ["LATCHKEY_MAX_PERMISSIONS_PER_PRINCIPAL", 1, 10_000],
+  ["LATCHKEY_MAX_WORKSPACES_PER_PROFILE", 1, 10_000],
+  ["LATCHKEY_MAX_MEMBERSHIPS_PER_USER", 1, 1_000],
+  ["LATCHKEY_MAX_TOKENS_PER_KEY", 2, 1_000],
+])("%s is a number from %i to %i", (name, least, most) => {
+  for (const fits of [least, most]) {
+    expect(Object.values(readConfig({ [name]: String(fits) }).bounds)).toContain(fits);
+  }
+  for (const wrong of [String(least - 1), String(most + 1), "-1", "1.5", "many", "0x10"]) {
+    expect(problemsOf({ [name]: wrong })).toEqual([`${name}: expected a number, ${least} to ${most}`]);
   }
 });
 

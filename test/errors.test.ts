@@ -33,6 +33,7 @@ const table: Record<Reason, [code: Code, http: number]> = {
   ALREADY_USED: [Code.FailedPrecondition, 400],
   IN_USE: [Code.FailedPrecondition, 400],
   WRONG_STATE: [Code.FailedPrecondition, 400],
+  BOUND_EXCEEDED: [Code.FailedPrecondition, 400],
   NOT_FOUND: [Code.NotFound, 404],
   ALREADY_EXISTS: [Code.AlreadyExists, 409],
   ETAG_MISMATCH: [Code.Aborted, 409],

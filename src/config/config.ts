@@ -2,6 +2,7 @@ import type { PasswordThreads } from "../domain/password.ts";
 import { createVocabulary, type Vocabulary } from "../domain/permission-vocabulary.ts";
 import type { OidcIssuer } from "../verify/oidc.ts";
 import { type AuditSettings, readAuditSettings } from "./audit-settings.ts";
+import { type BoundSettings, readBounds } from "./bounds.ts";
 import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";
 import { parseOidcSetting } from "./oidc-setting.ts";
 import {
@@ -25,7 +26,7 @@ import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
 import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
-export interface Config extends DatabaseSettings, PeopleSettings, AuditSettings {
+export interface Config extends DatabaseSettings, PeopleSettings, AuditSettings, BoundSettings {
   host: string;
   /** 0: any free one. */
   port: number;
@@ -136,6 +137,7 @@ export function readConfig(env: Env): Config {
     passwordThreads: readPasswordThreads(read, workers),
     ...readPeopleSettings(read),
     ...readAuditSettings(read),
+    ...readBounds(read),
     sessionIdleMs: read("LATCHKEY_SESSION_IDLE", 7 * day, parseDuration, "a duration such as 30m, 12h or 7d"),
     sessionLifetimeMs: read(
       "LATCHKEY_SESSION_LIFETIME",

@@ -2,8 +2,10 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { BuiltinRole, Labels } from "../db/schema.ts";
 import { type Account, getAccountById } from "./account.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
+import type { Bounds } from "./bounds.ts";
 import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
+import { requireMembershipsWithin } from "./membership-bound.ts";
 import { mutateAsUser } from "./mutation.ts";
 import { requireSpeaksForNewAccount } from "./outside-user.ts";
 import type { ProfileRef, UserCaller } from "./principal.ts";
@@ -37,7 +39,7 @@ const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: 
 export async function createAccount(
   db: Db,
   user: UserCaller,
-  { accountsPerUser }: { accountsPerUser: number },
+  { accountsPerUser, bounds }: { accountsPerUser: number; bounds: Bounds },
   input: NewAccount & { requestId: string },
 ): Promise<{ account: Account; profile: ProfileRef }> {
   requireSpeaksForNewAccount(user);
@@ -60,6 +62,7 @@ export async function createAccount(
       await requireRoom(tx, user.userId, accountsPerUser);
       const owner = { userId: found.id, email: found.email ?? "", name: found.name };
       const made = await makeAccount(tx, accountId, { ...input, name }, owner);
+      await requireMembershipsWithin(tx, bounds, user.userId);
       return { result: made, events: [accountMade(made)] };
     },
     once,

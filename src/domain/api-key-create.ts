@@ -3,6 +3,7 @@ import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../db/sche
 import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
 import { draft, judgeDraft } from "./api-key-draft.ts";
 import { pick } from "./audit-event.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { requireRoom } from "./entitlement.ts";
 import { invalidField } from "./error.ts";
 import { newId } from "./id.ts";
@@ -20,6 +21,7 @@ export type Mint = (kind: TokenKind, id: string) => MintedToken;
 export interface MintDeps {
   mint: Mint;
   parsePermissions: ParsePermissions;
+  bounds: Bounds;
 }
 
 /** What a key is made from. What is left out has its default. */
@@ -59,6 +61,7 @@ export async function createApiKey(
     { by: caller, locks },
     async (tx, caller) => {
       const owner = await judgeDraft(tx, caller, key, input);
+      requireWithin(deps.bounds, "permissionsPerKey", key.permissions.length);
       if (key.expiresAt) await requireFuture(tx, key.expiresAt);
       await requireRoom(tx, caller, "max_api_keys");
       const profileId = newId("prof");
@@ -89,7 +92,7 @@ export async function createApiKey(
         })
         .execute();
       await insertToken(tx, caller.accountId, id, minted);
-      await insertGrants(tx, caller, profileId, input.workspaceIds);
+      await insertGrants(tx, caller, deps.bounds, profileId, input.workspaceIds);
       const made = await findApiKey(tx, caller, id);
       const granted = input.workspaceIds.length > 0 && { workspace_ids: input.workspaceIds };
       return {

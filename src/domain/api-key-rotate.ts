@@ -11,8 +11,9 @@ import {
   systemKey,
   touchApiKey,
 } from "./api-key.ts";
-import { insertToken, type Mint } from "./api-key-create.ts";
+import { insertToken, type MintDeps } from "./api-key-create.ts";
 import { judgeKey, loadKeyState } from "./api-key-owner.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
@@ -20,7 +21,6 @@ import type { TokenKind } from "./token.ts";
 
 /** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
 export const minSelfGraceMs = 60_000;
-const maxLiveTokens = 100;
 // Ended tokens are kept so long, so that their holders are told that they ended.
 const keepEndedTokens = sql`interval '30 days'`;
 
@@ -31,7 +31,7 @@ const keepEndedTokens = sql`interval '30 days'`;
 export async function rotateApiKey(
   db: Db,
   caller: Caller,
-  mint: Mint,
+  { mint, bounds }: Pick<MintDeps, "mint" | "bounds">,
   input: { id: string; graceMs: number },
 ): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, input.id)];
@@ -52,6 +52,7 @@ export async function rotateApiKey(
       throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
     }
     await endTokens(tx, key.id, input.graceMs);
+    await makeRoom(tx, bounds, key.id);
     const minted = mint(tokenKind(key), key.id);
     await insertToken(tx, caller.accountId, key.id, minted);
     await touchApiKey(tx, key);
@@ -90,20 +91,27 @@ export async function endTokens(tx: Tx, keyId: string, graceMs: number): Promise
   await sql`
     delete from api_key_token
     where api_key_id = ${keyId} and ends_at < clock_timestamp() - ${keepEndedTokens}`.execute(tx);
-  const { numUpdatedRows } = await tx
+  await tx
     .updateTable("api_key_token")
     .set({ ends_at: sql`least(ends_at, clock_timestamp() + ${graceMs} * interval '1 millisecond')` })
     .where("api_key_id", "=", keyId)
     .where(sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`)
-    .executeTakeFirst();
-  // Without grace none of them is live any more.
-  if (graceMs > 0 && numUpdatedRows >= BigInt(maxLiveTokens)) {
-    throw new DomainError(
-      "WRONG_STATE",
-      `${maxLiveTokens} tokens of this key are still in their grace period`,
-      {
-        key_id: keyId,
-      },
-    );
-  }
+    .execute();
+}
+
+// Verification reads every token of a key. Those that ended first make room; their holders are no longer told so.
+async function makeRoom(tx: Tx, bounds: Bounds, keyId: string): Promise<void> {
+  const { live } = await tx
+    .selectFrom("api_key_token")
+    .select(sql<number>`count(*) filter (where ends_at > clock_timestamp())::int`.as("live"))
+    .where("api_key_id", "=", keyId)
+    .executeTakeFirstOrThrow();
+  requireWithin(bounds, "tokensPerKey", live + 1);
+  await sql`
+    delete from api_key_token where id in (
+      select id from api_key_token
+      where api_key_id = ${keyId} and ends_at <= clock_timestamp()
+      order by ends_at desc, id desc
+      offset ${bounds.tokensPerKey - live - 1}
+    )`.execute(tx);
 }

@@ -10,13 +10,13 @@ import {
   refuseRevoked,
   systemKey,
 } from "./api-key.ts";
-import { requireFuture } from "./api-key-create.ts";
+import { type MintDeps, requireFuture } from "./api-key-create.ts";
 import { judgeKey, loadKeyState } from "./api-key-owner.ts";
 import { difference, pick } from "./audit-event.ts";
+import { requireWithin } from "./bounds.ts";
 import { DomainError, invalidField, invalidFields } from "./error.ts";
 import { checkEtag } from "./list.ts";
 import { mutate } from "./mutation.ts";
-import type { ParsePermissions } from "./permission-vocabulary.ts";
 import type { Caller } from "./principal.ts";
 import { nameViolations } from "./text.ts";
 
@@ -42,7 +42,7 @@ export interface ApiKeyUpdate {
 export async function updateApiKey(
   db: Db,
   caller: Caller,
-  parsePermissions: ParsePermissions,
+  { parsePermissions, bounds }: Pick<MintDeps, "parsePermissions" | "bounds">,
   input: ApiKeyUpdate,
 ): Promise<ApiKey> {
   const name = input.name?.trim();
@@ -69,6 +69,7 @@ export async function updateApiKey(
     const changes = difference(before, after);
     if (!changes) return { result: await findApiKey(tx, caller, key.id), events: [] };
     await judgeChange(tx, caller, key, after);
+    requireWithin(bounds, "permissionsPerKey", after.permissions.length, key.permissions.length);
     await tx
       .updateTable("api_key")
       .set((eb) => ({ ...after, version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))

@@ -11,6 +11,7 @@ import {
 } from "./api-key.ts";
 import { takesNoGrants } from "./api-key-draft.ts";
 import { judgeKey, loadKeyState } from "./api-key-owner.ts";
+import type { Bounds } from "./bounds.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
@@ -24,17 +25,28 @@ export interface ApiKeyWorkspace {
 }
 
 /** Grants a workspace to a key. The caller must be able to enter it. */
-export function addApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
+export function addApiKeyWorkspace(
+  db: Db,
+  caller: Caller,
+  bounds: Bounds,
+  input: ApiKeyWorkspace,
+): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, input.id), ...workspaceLocks(caller.accountId, [input.workspaceId])];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const key = await readApiKey(tx, caller, input.id);
-    const events = await grantToKey(tx, caller, key, input.workspaceId);
+    const events = await grantToKey(tx, caller, bounds, key, input.workspaceId);
     return { result: await findApiKey(tx, caller, key.id), events };
   });
 }
 
 /** Grants a workspace to a locked key, and says what that changed. */
-export async function grantToKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspaceId: string) {
+export async function grantToKey(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  key: ApiKeyRow,
+  workspaceId: string,
+) {
   if (key.system) throw systemKey(key, "the spec of a system key is fixed: it enters every workspace");
   refuseRevoked(key);
   if (key.workspace_scope === "all") throw takesNoGrants();
@@ -42,7 +54,7 @@ export async function grantToKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspa
   if (before.granted.includes(workspaceId)) return [];
   const after = { ...before, granted: [...before.granted, workspaceId] };
   await judgeKey(tx, caller, { owner, before, after, grants: [workspaceId] });
-  const added = await insertGrants(tx, caller, key.profile_id, [workspaceId]);
+  const added = await insertGrants(tx, caller, bounds, key.profile_id, [workspaceId]);
   if (added.length > 0) await touchApiKey(tx, key);
   return added.map((id) => ({ resourceType: "api_key", resourceId: key.id, after: { workspace_id: id } }));
 }

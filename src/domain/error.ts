@@ -25,6 +25,7 @@ export type Reason =
   | "IN_USE"
   | "ALREADY_USED"
   | "WRONG_STATE"
+  | "BOUND_EXCEEDED"
   | "NOT_FOUND"
   | "ALREADY_EXISTS"
   | "ETAG_MISMATCH"

@@ -1,23 +1,30 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
+import type { Bounds } from "./bounds.ts";
 import { newId } from "./id.ts";
+import { requireMembershipsWithin } from "./membership-bound.ts";
 import { mutateUnchecked } from "./mutation.ts";
 import { claimedRoles, type Identity, type Newcomer, speaksFor } from "./outside-issuer.ts";
 import type { Call } from "./principal.ts";
-import { accountLock, identityLock } from "./row-lock.ts";
+import { accountLock, identityLock, userLock } from "./row-lock.ts";
 
 /**
  * Makes the user of an outside identity, once however many calls come at a time; and where its token claims a role that
  * counts in an account, a guest's profile there, under which what they do is recorded. What is made gives no right. One
  * call at a time for each identity, which so becomes no two guests; the account is not purged meanwhile.
  */
-export function welcome(db: Db, call: Call, newcomer: Newcomer): Promise<void> {
+export async function welcome(db: Db, call: Call, bounds: Bounds, newcomer: Newcomer): Promise<void> {
   const { identity, accountId } = newcomer;
-  const locks = [identityLock(identity.id, "no key update"), accountLock(accountId, "key share")];
+  const user = await findUser(db, identity.id);
+  const locks = [
+    identityLock(identity.id, "no key update"),
+    accountLock(accountId, "key share"),
+    ...(user ? [userLock(user.id, "no key update")] : []),
+  ];
   return mutateUnchecked(db, "ProvisionUser", { by: call, locks }, async (tx) => {
     const user = await ensureUser(tx, newcomer.identity);
-    const events = await makeGuest(tx, newcomer, user);
+    const events = await makeGuest(tx, bounds, newcomer, user);
     return { result: undefined, events };
   });
 }
@@ -47,7 +54,7 @@ async function ensureUser(tx: Tx, identity: Identity): Promise<IdentityUser> {
   return theirs;
 }
 
-function findUser(tx: Tx, identityId: string): Promise<IdentityUser | undefined> {
+function findUser(tx: Db, identityId: string): Promise<IdentityUser | undefined> {
   return tx
     .selectFrom("identity")
     .innerJoin("user", "user.id", "identity.user_id")
@@ -58,6 +65,7 @@ function findUser(tx: Tx, identityId: string): Promise<IdentityUser | undefined>
 
 async function makeGuest(
   tx: Tx,
+  bounds: Bounds,
   { identity, scope, accountId, claimed }: Newcomer,
   user: IdentityUser,
 ): Promise<(Change & Actor)[]> {
@@ -92,6 +100,7 @@ async function makeGuest(
     .insertInto("guest")
     .values({ account_id: accountId, identity_id: identity.id, profile_id: profile.id })
     .execute();
+  await requireMembershipsWithin(tx, bounds, user.id);
   return [
     {
       accountId,

@@ -2,11 +2,13 @@ import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import { type Account, getAccountById } from "./account.ts";
 import type { Actor, Change } from "./audit-event.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { endGuest, guestsOf } from "./guest.ts";
 import { newId } from "./id.ts";
 import { alreadyUsed, type Invite, invitedReach } from "./invite.ts";
 import { insertInvited, loginRequired, requireInvited } from "./invite-person.ts";
+import { requireMembershipsWithin } from "./membership-bound.ts";
 import { type Made, mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import { requireSpeaksFor } from "./outside-user.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
@@ -41,7 +43,7 @@ export async function acceptInvite(
   db: Db,
   call: Call,
   user: UserCaller | undefined,
-  deps: SessionDeps & { tokenPrefix: string },
+  deps: SessionDeps & { tokenPrefix: string; bounds: Bounds },
   input: Acceptance,
 ): Promise<Accepted> {
   const parsed = parseToken(deps.tokenPrefix, input.token);
@@ -58,7 +60,10 @@ export async function acceptInvite(
     const person = user
       ? await requireInvited(tx, user.userId, invite)
       : await insertInvited(tx, invite, newcomer);
+    requireWithin(deps.bounds, "permissionsPerPrincipal", role.permissions.length);
+    requireWithin(deps.bounds, "workspacesPerProfile", workspaceIds.length);
     const profile = await join(tx, invite, { roleId: role.id, workspaceIds }, person);
+    await requireMembershipsWithin(tx, deps.bounds, person.id);
     await tx
       .updateTable("invite")
       .set({ accepted_at: sql<Date>`clock_timestamp()`, accepted_by: profile.id })

@@ -3,6 +3,7 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { Database } from "../db/schema.ts";
 import type { Mint } from "./api-key-create.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, notFound } from "./error.ts";
 import { type Reach, refuseEscalation } from "./escalation.ts";
 import { newId } from "./id.ts";
@@ -35,6 +36,7 @@ export interface NewInvite {
 export interface InviteDeps {
   mint: Mint;
   mailer: Mailer;
+  bounds: Bounds;
 }
 
 const lifetime = sql`interval '7 days'`;
@@ -86,6 +88,7 @@ export async function inviteInto(
   const role = await findRole(tx, caller.accountId, input.role, "role");
   if (role.builtin === "owner") requireOwner(caller);
   refuseEscalation(caller, [{ after: invitedReach(role, input.workspaceIds) }]);
+  requireWithin(deps.bounds, "workspacesPerProfile", input.workspaceIds.length);
   await liveWorkspaces(tx, caller.accountId, input.workspaceIds);
   const email = normaliseEmail(input.email);
   await refuseMember(tx, caller.accountId, email);

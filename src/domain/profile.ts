@@ -1,8 +1,10 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { BuiltinRole, ProfileType } from "../db/schema.ts";
+import type { Bounds } from "./bounds.ts";
 import { DomainError, notFound } from "./error.ts";
 import { findGuest, forgetGuest } from "./guest.ts";
+import { watchHolders } from "./holder-bounds.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { endMembership } from "./membership-end.ts";
 import { mutate } from "./mutation.ts";
@@ -83,6 +85,7 @@ function personLocks({ accountId }: Caller, profileId: string, mode: LockMode): 
 export function setProfileRole(
   db: Db,
   caller: Caller,
+  bounds: Bounds,
   input: { id: string; role: string },
 ): Promise<AccountProfile> {
   const locks = personLocks(caller, input.id, "no key update");
@@ -96,6 +99,8 @@ export function setProfileRole(
     if (member.builtin === "owner") refuseLastOwner(owners, caller.accountId, member.profile_id);
     const workspaces = await liveGrantsTo(tx, caller.accountId, input.id);
     await judgePersonRole(tx, caller, { profileId: input.id, roleId: member.role_id, workspaces }, role.id);
+    const affected = { profiles: [input.id] };
+    const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
     if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);
     else {
       await tx
@@ -105,6 +110,7 @@ export function setProfileRole(
         .where("profile_id", "=", input.id)
         .execute();
     }
+    await requireHoldersWithin();
     return {
       result: await getProfile(tx, caller, input.id),
       events: [

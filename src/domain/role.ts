@@ -2,7 +2,9 @@ import { type Selectable, sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, invalidFields, notFound } from "./error.ts";
+import { watchHolders } from "./holder-bounds.ts";
 import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
@@ -41,6 +43,7 @@ export interface RoleUpdate {
 /** What making and changing roles depends on. */
 export interface RoleDeps extends RoleClaims {
   parsePermissions: ParsePermissions;
+  bounds: Bounds;
 }
 
 const auditedFields = ["name", "description", "external_id", "labels", "permissions"] as const;
@@ -52,9 +55,12 @@ export async function createRole(db: Db, caller: Caller, deps: RoleDeps, input: 
   const id = newId("role");
   return mutate(
     db,
-    caller,
+    // Of two roles that are made at once, the second counts the first.
+    { by: caller, locks: [accountLock(caller.accountId, "no key update")] },
     async (tx, caller) => {
       await judgeNamedRole(tx, caller, permissions, deps);
+      requireWithin(deps.bounds, "permissionsPerRole", permissions.length);
+      requireWithin(deps.bounds, "rolesPerAccount", 1 + (await countRoles(tx, caller)));
       const insert = tx
         .insertInto("role")
         .values({
@@ -114,12 +120,16 @@ export async function updateRole(db: Db, caller: Caller, deps: RoleDeps, input: 
       await judgeNamedRole(tx, caller, after.permissions, deps);
     }
     if (permissions) await judgeRole(tx, caller, role, permissions, deps);
+    requireWithin(deps.bounds, "permissionsPerRole", after.permissions.length, role.permissions.length);
+    const affected = after.permissions.length > role.permissions.length ? { roles: [role.id] } : {};
+    const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
     const update = tx
       .updateTable("role")
       .set({ ...after, name_key: nameKey(after.name), version: role.version + 1 })
       .where("id", "=", role.id)
       .returningAll();
     const changed = await giveName("role", update.executeTakeFirstOrThrow());
+    await requireHoldersWithin();
     return { result: changed, events: [{ resourceType: "role", resourceId: role.id, ...changes }] };
   });
 }
@@ -128,13 +138,14 @@ export async function updateRole(db: Db, caller: Caller, deps: RoleDeps, input: 
 export async function deleteRole(
   db: Db,
   caller: Caller,
+  bounds: Bounds,
   input: { id: string; replacement: string },
 ): Promise<void> {
   const locks = roleLocks(caller, input.id, "update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const role = await findCustomRole(tx, caller, input.id);
     if (input.replacement === "") await refuseHeld(tx, role);
-    else await replaceRole(tx, caller, role, input.replacement);
+    else await replaceRole(tx, caller, bounds, role, input.replacement);
     await tx
       .updateTable("invite")
       // One whose time is over is over for good.
@@ -151,12 +162,20 @@ export async function deleteRole(
   });
 }
 
-async function replaceRole(tx: Tx, caller: Caller, role: Role, reference: string): Promise<void> {
+async function replaceRole(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  role: Role,
+  reference: string,
+): Promise<void> {
   const replacement = await findRole(tx, caller.accountId, reference, "replacement");
   if (replacement.id === role.id || replacement.builtin === "owner") {
     throw invalidFields([{ field: "replacement", description: "expected another role, and not owner" }]);
   }
   await judgeReplacement(tx, caller, role, replacement);
+  const affected = { roles: [role.id, replacement.id] };
+  const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
   const held = { account_id: role.account_id, role_id: role.id };
   for (const table of ["membership", "invite"] as const) {
     await tx
@@ -176,6 +195,16 @@ async function replaceRole(tx: Tx, caller: Caller, role: Role, reference: string
     .where("account_id", "=", held.account_id)
     .where("role_id", "=", held.role_id)
     .execute();
+  await requireHoldersWithin();
+}
+
+async function countRoles(tx: Tx, caller: Caller): Promise<number> {
+  const { total } = await tx
+    .selectFrom("role")
+    .select(sql<number>`count(*)::int`.as("total"))
+    .where("account_id", "=", caller.accountId)
+    .executeTakeFirstOrThrow();
+  return total;
 }
 
 async function refuseHeld(tx: Tx, role: Role): Promise<void> {

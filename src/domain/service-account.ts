@@ -2,7 +2,9 @@ import { type Selectable, sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
+import type { Bounds } from "./bounds.ts";
 import { invalidField, notFound } from "./error.ts";
+import { requireTeamWithin } from "./holder-bounds.ts";
 import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
@@ -45,6 +47,7 @@ const auditedFields = ["name", "description", "external_id", "labels", "team_id"
 export async function createServiceAccount(
   db: Db,
   caller: Caller,
+  bounds: Bounds,
   input: NewServiceAccount,
 ): Promise<ServiceAccount> {
   const name = requireName(input.name);
@@ -55,6 +58,7 @@ export async function createServiceAccount(
     { by: caller, locks },
     async (tx, caller) => {
       await judgeTeam(tx, caller, input.teamId);
+      await requireTeamWithin(tx, caller.accountId, bounds, input.teamId);
       const profileId = newId("prof");
       await tx
         .insertInto("profile")
@@ -100,6 +104,7 @@ export function listServiceAccounts(db: Db, caller: Caller, input: ListInput): P
 export async function updateServiceAccount(
   db: Db,
   caller: Caller,
+  bounds: Bounds,
   input: ServiceAccountUpdate,
 ): Promise<ServiceAccount> {
   const name = input.name === undefined ? undefined : requireName(input.name);
@@ -122,6 +127,7 @@ export async function updateServiceAccount(
     refuseItself(caller, before);
     if (after.team_id !== before.team_id) {
       await judgeTeam(tx, caller, after.team_id, before.team_id);
+      await requireTeamWithin(tx, caller.accountId, bounds, after.team_id, before.team_id);
     }
     const update = tx
       .updateTable("service_account")

@@ -1,5 +1,8 @@
+import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { notFound } from "./error.ts";
+import { watchHolders } from "./holder-bounds.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller, ProfileRef } from "./principal.ts";
@@ -31,13 +34,20 @@ export async function listTeamMembers(
 }
 
 /** Puts a person into a team. The caller must hold what the team may do. */
-export function addTeamMember(db: Db, caller: Caller, input: TeamMembership): Promise<ProfileRef> {
+export function addTeamMember(
+  db: Db,
+  caller: Caller,
+  bounds: Bounds,
+  input: TeamMembership,
+): Promise<ProfileRef> {
   const locks = memberLocks(caller, input);
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const team = await getTeam(tx, caller, input.id);
     const profile = await findPerson(tx, caller, input.profileId);
     if (await isMember(tx, team.id, profile)) return { result: profile, events: [] };
     await judgeTeamMember(tx, caller, team.id, profile.id);
+    const affected = { profiles: [profile.id] };
+    const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
     await tx
       .insertInto("team_member")
       .values({
@@ -47,6 +57,8 @@ export function addTeamMember(db: Db, caller: Caller, input: TeamMembership): Pr
         created_by: caller.profile.id,
       })
       .execute();
+    requireWithin(bounds, "teamsPerProfile", await countTeams(tx, caller, profile.id));
+    await requireHoldersWithin();
     const change = { resourceType: "team", resourceId: team.id, after: { profile_id: profile.id } };
     return { result: profile, events: [change] };
   });
@@ -85,6 +97,16 @@ async function isMember(tx: Tx, teamId: string, profile: ProfileRef): Promise<bo
     .where("profile_id", "=", profile.id)
     .executeTakeFirst();
   return member !== undefined;
+}
+
+async function countTeams(tx: Tx, caller: Caller, profileId: string): Promise<number> {
+  const { total } = await tx
+    .selectFrom("team_member")
+    .select(sql<number>`count(*)::int`.as("total"))
+    .where("account_id", "=", caller.accountId)
+    .where("profile_id", "=", profileId)
+    .executeTakeFirstOrThrow();
+  return total;
 }
 
 async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<ProfileRef> {

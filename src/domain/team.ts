@@ -2,7 +2,9 @@ import { type Selectable, sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { type Change, difference } from "./audit-event.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, invalidField, notFound } from "./error.ts";
+import { requireTeamWithin, watchHolders } from "./holder-bounds.ts";
 import { newId } from "./id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "./list.ts";
 import { mutate } from "./mutation.ts";
@@ -42,7 +44,7 @@ export interface TeamUpdate {
 }
 
 /** Makes a team. Nobody gives it roles that allow more than they hold. */
-export async function createTeam(db: Db, caller: Caller, input: NewTeam): Promise<Team> {
+export async function createTeam(db: Db, caller: Caller, bounds: Bounds, input: NewTeam): Promise<Team> {
   const name = requireName(input.name);
   const id = newId("team");
   return mutate(
@@ -61,7 +63,7 @@ export async function createTeam(db: Db, caller: Caller, input: NewTeam): Promis
         created_by: caller.profile.id,
       });
       await giveName("team", insert.execute());
-      await setRoles(tx, caller, id, roles);
+      await setRoles(tx, caller, bounds, id, [], roles);
       const team = await getTeam(tx, caller, id);
       return { result: team, events: [{ resourceType: "team", resourceId: id, after: audited(team) }] };
     },
@@ -82,7 +84,7 @@ export function listTeams(db: Db, caller: Caller, input: ListInput): Promise<Pag
 }
 
 /** Changes a team, and with its roles what its members and service accounts may do now. */
-export async function updateTeam(db: Db, caller: Caller, input: TeamUpdate): Promise<Team> {
+export async function updateTeam(db: Db, caller: Caller, bounds: Bounds, input: TeamUpdate): Promise<Team> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   const locks = teamLocks(caller, input.id, "no key update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
@@ -98,7 +100,7 @@ export async function updateTeam(db: Db, caller: Caller, input: TeamUpdate): Pro
     };
     const changes = difference(audited(team), after);
     if (!changes) return { result: team, events: [] };
-    if (roles) await setRoles(tx, caller, team.id, roles);
+    if (roles) await setRoles(tx, caller, bounds, team.id, team.roles, roles);
     const { roles: _, ...columns } = after;
     const update = tx
       .updateTable("team")
@@ -116,6 +118,7 @@ export async function updateTeam(db: Db, caller: Caller, input: TeamUpdate): Pro
 export async function deleteTeam(
   db: Db,
   caller: Caller,
+  bounds: Bounds,
   input: { id: string; replacement: string },
 ): Promise<void> {
   const locks = teamLocks(caller, input.id, "update");
@@ -124,7 +127,7 @@ export async function deleteTeam(
     const moved: Change[] = [];
     if (team.serviceAccounts > 0) {
       if (input.replacement === "") throw await inUse(tx, team);
-      moved.push(...(await moveServiceAccounts(tx, caller, team, input.replacement)));
+      moved.push(...(await moveServiceAccounts(tx, caller, bounds, team, input.replacement)));
     }
     await tx.deleteFrom("team").where("id", "=", team.id).execute();
     const deleted = { resourceType: "team", resourceId: team.id, before: audited(team) };
@@ -154,12 +157,14 @@ async function inUse(tx: Tx, team: Team): Promise<DomainError> {
 async function moveServiceAccounts(
   tx: Tx,
   caller: Caller,
+  bounds: Bounds,
   team: Team,
   replacement: string,
 ): Promise<Change[]> {
   if (replacement === team.id) throw invalidField("replacement", "expected another team");
   const target = await getTeam(tx, caller, replacement);
   await judgeServiceTeam(tx, caller, target.id, team.id);
+  await requireTeamWithin(tx, caller.accountId, bounds, target.id, team.id);
   const moved = await tx
     .updateTable("service_account")
     .set((eb) => ({ team_id: target.id, version: eb("version", "+", 1) }))
@@ -194,10 +199,15 @@ async function findRoles(tx: Tx, caller: Caller, references: string[]) {
 async function setRoles(
   tx: Tx,
   caller: Caller,
+  bounds: Bounds,
   teamId: string,
+  before: readonly string[],
   roles: Awaited<ReturnType<typeof findRoles>>,
 ): Promise<void> {
   await judgeTeamRoles(tx, caller, teamId, roles);
+  requireWithin(bounds, "rolesPerTeam", roles.length, before.length);
+  const affected = roles.some((role) => !before.includes(role.id)) ? { teams: [teamId] } : {};
+  const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
   await tx
     .deleteFrom("team_role")
     .where("account_id", "=", caller.accountId)
@@ -208,6 +218,7 @@ async function setRoles(
     .insertInto("team_role")
     .values(roles.map((role) => ({ account_id: caller.accountId, team_id: teamId, role_id: role.id })))
     .execute();
+  await requireHoldersWithin();
 }
 
 function audited({ name, description, external_id, labels, roles }: Team) {

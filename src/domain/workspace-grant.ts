@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../db/connect.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, notFound } from "./error.ts";
 import type { Caller } from "./principal.ts";
 import { type RowLock, rowLock } from "./row-lock.ts";
@@ -16,6 +17,7 @@ export function workspaceLocks(accountId: string, workspaceIds: readonly string[
 export async function insertGrants(
   tx: Tx,
   caller: Caller,
+  bounds: Bounds,
   profileId: string,
   workspaceIds: readonly string[],
 ): Promise<string[]> {
@@ -34,7 +36,24 @@ export async function insertGrants(
     .onConflict((conflict) => conflict.doNothing())
     .returning("workspace_id")
     .execute();
+  if (inserted.length > 0) await requireGrantsWithin(tx, bounds, caller.accountId, profileId);
   return inserted.map((row) => row.workspace_id);
+}
+
+/** Refuses grants that were too many for a profile: after they were made, under a lock of the profile. */
+export async function requireGrantsWithin(
+  tx: Tx,
+  bounds: Bounds,
+  accountId: string,
+  profileId: string,
+): Promise<void> {
+  const { total } = await tx
+    .selectFrom("workspace_grant")
+    .select(sql<number>`count(*)::int`.as("total"))
+    .where("account_id", "=", accountId)
+    .where("profile_id", "=", profileId)
+    .executeTakeFirstOrThrow();
+  requireWithin(bounds, "workspacesPerProfile", total);
 }
 
 /**

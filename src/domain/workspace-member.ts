@@ -3,6 +3,7 @@ import type { Db, Tx } from "../db/connect.ts";
 import { apiKeyLock, readApiKey } from "./api-key.ts";
 import { grantToKey, takeFromKey } from "./api-key-workspace.ts";
 import type { Change } from "./audit-event.ts";
+import type { Bounds } from "./bounds.ts";
 import { DomainError, invalidField, notFound } from "./error.ts";
 import { createInvite, type Invite, type InviteDeps } from "./invite.ts";
 import { type Page, type PageInput, page } from "./list.ts";
@@ -62,9 +63,10 @@ export async function addWorkspaceMember(
   if ((input.profileId === "") === (input.email === "")) {
     throw invalidField("profile_id", "expected either a profile_id or an email");
   }
-  if (input.email === "") return { member: await addProfile(db, caller, input) };
+  if (input.email === "") return { member: await addProfile(db, caller, deps.bounds, input) };
   const profileId = await memberByEmail(db, caller, deps, input.email);
-  if (profileId !== undefined) return { member: await addProfile(db, caller, { ...input, profileId }) };
+  if (profileId !== undefined)
+    return { member: await addProfile(db, caller, deps.bounds, { ...input, profileId }) };
   // The invite requires it again, of the caller as it is then.
   requirePermission(caller, "invites:write");
   await findWorkspace(db, caller, input.workspaceId);
@@ -90,14 +92,19 @@ async function memberByEmail(
   return member && (member.email_proven_at || !deps.mailer.delivers) ? member.profile_id : undefined;
 }
 
-async function addProfile(db: Db, caller: Caller, input: WorkspaceMembership): Promise<WorkspaceMember> {
+async function addProfile(
+  db: Db,
+  caller: Caller,
+  bounds: Bounds,
+  input: WorkspaceMembership,
+): Promise<WorkspaceMember> {
   const locks = [
     ...memberLocks(caller, await findMember(db, caller, input)),
     ...workspaceLocks(caller.accountId, [input.workspaceId]),
   ];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const profile = await findMember(tx, caller, input);
-    const events = await grant(tx, caller, profile, input.workspaceId);
+    const events = await grant(tx, caller, bounds, profile, input.workspaceId);
     const member = await selectMembers(tx)
       .where("g.account_id", "=", caller.accountId)
       .where("g.workspace_id", "=", input.workspaceId)
@@ -139,9 +146,15 @@ function memberLocks(caller: Caller, profile: MemberProfile): RowLock[] {
 
 type MemberProfile = { id: string; type: string; key_id: string | null };
 
-async function grant(tx: Tx, caller: Caller, profile: MemberProfile, workspaceId: string): Promise<Change[]> {
+async function grant(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  profile: MemberProfile,
+  workspaceId: string,
+): Promise<Change[]> {
   if (profile.key_id !== null) {
-    return grantToKey(tx, caller, await readApiKey(tx, caller, profile.key_id), workspaceId);
+    return grantToKey(tx, caller, bounds, await readApiKey(tx, caller, profile.key_id), workspaceId);
   }
   if (profile.type === "system") {
     throw new DomainError("WRONG_STATE", "the account's system profile enters every workspace", {
@@ -151,7 +164,7 @@ async function grant(tx: Tx, caller: Caller, profile: MemberProfile, workspaceId
   const granted = await liveGrantsTo(tx, caller.accountId, profile.id);
   if (granted.includes(workspaceId)) return [];
   await judgeWorkspaceMember(tx, caller, profile.id, workspaceId);
-  const added = await insertGrants(tx, caller, profile.id, [workspaceId]);
+  const added = await insertGrants(tx, caller, bounds, profile.id, [workspaceId]);
   return added.map((id) => ({
     resourceType: "workspace",
     resourceId: id,

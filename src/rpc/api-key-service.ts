@@ -42,9 +42,7 @@ export function apiKeyService(db: Db, deps: MintDeps): ServiceImpl<typeof ApiKey
     },
     async updateApiKey(request, context) {
       return {
-        apiKey: changed(
-          await updateApiKey(db, callerOf(context), deps.parsePermissions, apiKeyUpdate(request)),
-        ),
+        apiKey: changed(await updateApiKey(db, callerOf(context), deps, apiKeyUpdate(request))),
       };
     },
     async revokeApiKey(request, context) {
@@ -55,7 +53,7 @@ export function apiKeyService(db: Db, deps: MintDeps): ServiceImpl<typeof ApiKey
     },
     async rotateApiKey({ id, gracePeriod }, context) {
       const graceMs = gracePeriod ? durationMs(gracePeriod) : 0;
-      return { apiKey: changed(await rotateApiKey(db, callerOf(context), deps.mint, { id, graceMs })) };
+      return { apiKey: changed(await rotateApiKey(db, callerOf(context), deps, { id, graceMs })) };
     },
     async disableApiKey(request, context) {
       return { apiKey: changed(await disableApiKey(db, callerOf(context), request.id)) };
@@ -64,7 +62,7 @@ export function apiKeyService(db: Db, deps: MintDeps): ServiceImpl<typeof ApiKey
       return { apiKey: changed(await enableApiKey(db, callerOf(context), request.id)) };
     },
     async addApiKeyWorkspace(request, context) {
-      return { apiKey: changed(await addApiKeyWorkspace(db, callerOf(context), request)) };
+      return { apiKey: changed(await addApiKeyWorkspace(db, callerOf(context), deps.bounds, request)) };
     },
     async removeApiKeyWorkspace(request, context) {
       return { apiKey: changed(await removeApiKeyWorkspace(db, callerOf(context), request)) };

@@ -31,6 +31,7 @@ export const codes: Record<Reason, Code> = {
   IN_USE: Code.FailedPrecondition,
   ALREADY_USED: Code.FailedPrecondition,
   WRONG_STATE: Code.FailedPrecondition,
+  BOUND_EXCEEDED: Code.FailedPrecondition,
   NOT_FOUND: Code.NotFound,
   ALREADY_EXISTS: Code.AlreadyExists,
   ETAG_MISMATCH: Code.Aborted,

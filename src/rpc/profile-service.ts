@@ -3,6 +3,7 @@ import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import type { Db } from "../db/connect.ts";
 import type { ProfileType as StoredType } from "../db/schema.ts";
+import type { Bounds } from "../domain/bounds.ts";
 import {
   type AccountProfile,
   getProfile,
@@ -15,7 +16,7 @@ import { profileMessage, timestamp } from "./messages.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** `ProfileService`: who is who in an account. */
-export function profileService(db: Db): ServiceImpl<typeof ProfileService> {
+export function profileService(db: Db, bounds: Bounds): ServiceImpl<typeof ProfileService> {
   return {
     async whoAmI(_request, context) {
       const caller = callerOf(context);
@@ -37,7 +38,7 @@ export function profileService(db: Db): ServiceImpl<typeof ProfileService> {
       return {};
     },
     async setProfileRole(request, context) {
-      return { profile: message(await setProfileRole(db, callerOf(context), request)) };
+      return { profile: message(await setProfileRole(db, callerOf(context), bounds, request)) };
     },
   };
 }

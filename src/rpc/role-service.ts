@@ -45,7 +45,7 @@ export function roleService(db: Db, deps: RoleDeps): ServiceImpl<typeof RoleServ
       return { role: message(await updateRole(db, callerOf(context), deps, update(request))) };
     },
     async deleteRole(request, context) {
-      await deleteRole(db, callerOf(context), request);
+      await deleteRole(db, callerOf(context), deps.bounds, request);
       return {};
     },
   };

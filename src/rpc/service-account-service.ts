@@ -7,6 +7,7 @@ import {
   UpdateServiceAccountRequestSchema,
 } from "../../gen/latchkey/v1/service_account_service_pb.ts";
 import type { Db } from "../db/connect.ts";
+import type { Bounds } from "../domain/bounds.ts";
 import { etagOf } from "../domain/list.ts";
 import {
   createServiceAccount,
@@ -23,12 +24,12 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ServiceAccountService`: identities for machines. */
-export function serviceAccountService(db: Db): ServiceImpl<typeof ServiceAccountService> {
+export function serviceAccountService(db: Db, bounds: Bounds): ServiceImpl<typeof ServiceAccountService> {
   return {
     async createServiceAccount(request, context) {
       const teamId = request.spec?.teamId ?? "";
       const input = { ...commonFields(request), teamId };
-      return { serviceAccount: message(await createServiceAccount(db, callerOf(context), input)) };
+      return { serviceAccount: message(await createServiceAccount(db, callerOf(context), bounds, input)) };
     },
     async listServiceAccounts(request, context) {
       const { items, nextCursor } = await listServiceAccounts(db, callerOf(context), request);
@@ -38,7 +39,8 @@ export function serviceAccountService(db: Db): ServiceImpl<typeof ServiceAccount
       return { serviceAccount: message(await getServiceAccount(db, callerOf(context), id)) };
     },
     async updateServiceAccount(request, context) {
-      return { serviceAccount: message(await updateServiceAccount(db, callerOf(context), update(request))) };
+      const changed = await updateServiceAccount(db, callerOf(context), bounds, update(request));
+      return { serviceAccount: message(changed) };
     },
     async deleteServiceAccount({ id }, context) {
       await deleteServiceAccount(db, callerOf(context), id);

@@ -7,6 +7,7 @@ import {
   UpdateTeamRequestSchema,
 } from "../../gen/latchkey/v1/team_service_pb.ts";
 import type { Db } from "../db/connect.ts";
+import type { Bounds } from "../domain/bounds.ts";
 import { etagOf } from "../domain/list.ts";
 import {
   createTeam,
@@ -24,11 +25,13 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `TeamService`: groups of people and service accounts, with roles. */
-export function teamService(db: Db): ServiceImpl<typeof TeamService> {
+export function teamService(db: Db, bounds: Bounds): ServiceImpl<typeof TeamService> {
   return {
     async createTeam(request, context) {
       const roles = request.spec?.roles ?? [];
-      return { team: message(await createTeam(db, callerOf(context), { ...commonFields(request), roles })) };
+      return {
+        team: message(await createTeam(db, callerOf(context), bounds, { ...commonFields(request), roles })),
+      };
     },
     async listTeams(request, context) {
       const { items, nextCursor } = await listTeams(db, callerOf(context), request);
@@ -38,10 +41,10 @@ export function teamService(db: Db): ServiceImpl<typeof TeamService> {
       return { team: message(await getTeam(db, callerOf(context), id)) };
     },
     async updateTeam(request, context) {
-      return { team: message(await updateTeam(db, callerOf(context), update(request))) };
+      return { team: message(await updateTeam(db, callerOf(context), bounds, update(request))) };
     },
     async deleteTeam(request, context) {
-      await deleteTeam(db, callerOf(context), request);
+      await deleteTeam(db, callerOf(context), bounds, request);
       return {};
     },
     async listTeamMembers(request, context) {
@@ -51,7 +54,7 @@ export function teamService(db: Db): ServiceImpl<typeof TeamService> {
     },
     async addTeamMember(request, context) {
       const caller = callerOf(context);
-      return { profile: profileMessage(caller.accountId, await addTeamMember(db, caller, request)) };
+      return { profile: profileMessage(caller.accountId, await addTeamMember(db, caller, bounds, request)) };
     },
     async removeTeamMember(request, context) {
       await removeTeamMember(db, callerOf(context), request);

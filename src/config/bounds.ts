@@ -1,0 +1,33 @@
+import type { Bounds } from "../domain/bounds.ts";
+import type { Read } from "./reader.ts";
+
+/** How many there may be of what a verdict is made from. */
+export interface BoundSettings {
+  bounds: Bounds;
+}
+
+/** Reads the bounds. The most that each setting takes is what the schema of the requests allows, or what was measured. */
+export function readBounds(read: Read): BoundSettings {
+  const bound = (name: string, fallback: number, most: number, least = 1) =>
+    read(`LATCHKEY_MAX_${name}`, fallback, upTo(least, most), `a number, ${least} to ${most}`);
+  return {
+    bounds: {
+      permissionsPerKey: bound("PERMISSIONS_PER_KEY", 256, 1_024),
+      permissionsPerRole: bound("PERMISSIONS_PER_ROLE", 256, 1_024),
+      rolesPerTeam: bound("ROLES_PER_TEAM", 32, 256),
+      rolesPerAccount: bound("ROLES_PER_ACCOUNT", 100, 1_000, 4),
+      teamsPerProfile: bound("TEAMS_PER_PROFILE", 32, 1_000),
+      permissionsPerPrincipal: bound("PERMISSIONS_PER_PRINCIPAL", 2_000, 10_000),
+      workspacesPerProfile: bound("WORKSPACES_PER_PROFILE", 1_000, 10_000),
+      membershipsPerUser: bound("MEMBERSHIPS_PER_USER", 100, 1_000),
+      tokensPerKey: bound("TOKENS_PER_KEY", 100, 1_000, 2),
+    },
+  };
+}
+
+function upTo(least: number, most: number): (text: string) => number | undefined {
+  return (text) => {
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+    return value >= least && value <= most ? value : undefined;
+  };
+}
