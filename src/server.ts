@@ -21,6 +21,7 @@ import { createHealthStatus, type HealthStatus } from "./net/health.ts";
 import { createLane } from "./net/lane.ts";
 import type { LaneOptions } from "./net/lane-wire.ts";
 import type { Limits } from "./net/limits.ts";
+import { inTurns } from "./net/turns.ts";
 import { createRoutes, type RouteDeps, services } from "./routes.ts";
 import { createErrorInterceptor, createGate, type GateDeps } from "./rpc/gate.ts";
 import { hotMethods } from "./rpc/lane.ts";
@@ -205,7 +206,7 @@ export function createApp({
     keptBytes: entries * keptBytesPerEntry,
   };
   const hot = hotMethods(hotDeps, validate, verification(tokenDeps));
-  const { handler, plain } = createLane(lane ? hot : [], laneOptions, adapter);
+  const { handler, plain } = createLane(lane ? hot : [], laneOptions, inTurns(adapter, onBug));
   const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
     calls.observe(withCors(config.corsOrigins, inner));
   return {
