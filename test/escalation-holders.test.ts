@@ -72,6 +72,17 @@ describe("a role or team counts as all of its holders", () => {
     expect(await refusal(update)).toMatchObject(denied("logs:write"));
   });
 
+  test("a role or team that nobody holds gets no permission that the caller lacks", async () => {
+    const roleId = await newRole(at.owner, at.name(), "agents:read");
+    const writer = await newRole(at.owner, at.name(), "agents:write");
+    const team = await newTeam(at.owner, at.name(), roleId);
+    const caller = await at.member(["roles:manage", "teams:manage", "agents:read"], [at.a]);
+    const update = { id: roleId, spec: { permissions: ["agents:write"] } };
+    expect(await refusal(caller.roles.updateRole(update))).toMatchObject(denied("agents:write"));
+    const roles = { id: team, spec: { roles: [writer] } };
+    expect(await refusal(caller.teams.updateTeam(roles))).toMatchObject(denied("agents:write"));
+  });
+
   test("a team is joined only by people whose workspaces the caller enters, who may do no more than the caller", async () => {
     const team = await newTeam(at.owner, at.name(), await newRole(at.owner, at.name(), "runs:start"));
     const caller = await at.member(["teams:write", "runs:start", "agents:read"], [at.a]);

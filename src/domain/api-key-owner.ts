@@ -1,7 +1,7 @@
 import type { Db } from "../db/connect.ts";
 import type { ApiKeyRow } from "./api-key.ts";
 import { DomainError, invalidField } from "./error.ts";
-import { type Holder, type Reach, refuseEscalation } from "./escalation.ts";
+import { type Holder, type PrincipalChange, type Reach, refuseEscalation } from "./escalation.ts";
 import { narrow } from "./permission.ts";
 import type { Caller } from "./principal.ts";
 import { type Rights, rightsOfMember, rightsOfServiceAccount } from "./rights.ts";
@@ -104,18 +104,21 @@ export async function loadKeyState(db: Db, key: ApiKeyRow) {
  * on no more than its own list and scope name, either: what its owner gains one day must not reach it by another key.
  */
 export async function judgeKey(db: Db, caller: Caller, change: KeyChange): Promise<void> {
-  const { owner, before, after, grants = [] } = change;
-  const reaches = (reach: (key: KeyState) => Reach) => ({
-    ...(before && { before: reach(before) }),
-    after: reach(after),
-  });
+  refuseEscalation(caller, keyChanges(change));
+  const own = change.owner && (await listedHolder(db, caller));
+  if (own) refuseEscalation(own, listedChanges(change));
+}
+
+/** What a change of a key results in: the key, and the right to enter what is granted. Pure. */
+export function keyChanges({ owner, before, after, grants = [] }: KeyChange): PrincipalChange[] {
+  const key = { ...(before && { before: keyReach(before, owner) }), after: keyReach(after, owner) };
   const granted = { ...listedReach(after), permissions: [], workspaces: grants };
-  refuseEscalation(caller, [
-    reaches((key) => keyReach(key, owner)),
-    ...(grants.length > 0 ? [{ after: granted }] : []),
-  ]);
-  const own = owner && (await listedHolder(db, caller));
-  if (own) refuseEscalation(own, [reaches(listedReach)]);
+  return [key, ...(grants.length > 0 ? [{ after: granted }] : [])];
+}
+
+/** The same by what the key names, whatever its owner may do. Pure. */
+export function listedChanges({ before, after }: KeyChange): PrincipalChange[] {
+  return [{ ...(before && { before: listedReach(before) }), after: listedReach(after) }];
 }
 
 /** What a key reaches now. A service or developer key: never more than its owner, and of that what it names. */

@@ -1,0 +1,105 @@
+import type { Random } from "./random.ts";
+
+export const workspaces = ["A", "B", "C"];
+
+/** Sets of permissions that roles and keys get: those that let a caller go on, and those that it wants. */
+export const lists = [
+  ["agents:read"],
+  ["agents:write"],
+  ["runs:start"],
+  ["agents:read", "runs:start"],
+  ["*:read"],
+  ["*:write"],
+  ["api_keys:write"],
+  ["api_keys:manage", "agents:read"],
+  ["api_keys:write", "runs:start", "agents:read"],
+  ["roles:manage", "teams:manage"],
+  ["profiles:manage", "invites:write", "workspaces:manage"],
+  ["service_accounts:manage", "api_keys:manage"],
+  ["*"],
+  [],
+];
+
+export type Role = { permissions: readonly string[]; allWorkspaces: boolean };
+export type Person = { roleId: string; teamIds: string[]; workspaces: string[] };
+export type Environment = "test" | "live" | null;
+
+/** A key. `owner`: the id of a person or of a service account. */
+export interface Key {
+  kind: "application" | "service" | "developer";
+  owner: string | null;
+  list: readonly string[];
+  all: boolean;
+  grants: string[];
+  environment: Environment;
+  /** In hours; null: never. */
+  end: number | null;
+  disabled: boolean;
+}
+
+export type Invite = { roleId: string; workspaces: string[]; by: string };
+
+/** An account as plain sets. Everything has an id. */
+export interface Organisation {
+  roles: Map<string, Role>;
+  teams: Map<string, string[]>;
+  people: Map<string, Person>;
+  /** Service accounts, each with its team. */
+  robots: Map<string, string>;
+  keys: Map<string, Key>;
+  invites: Map<string, Invite>;
+  made: number;
+}
+
+/** An id that nothing has yet. */
+export function newId(organisation: Organisation, kind: string): string {
+  organisation.made += 1;
+  return `${kind}${organisation.made}`;
+}
+
+/** A random organisation: every kind of thing, a few of each. */
+export function newOrganisation(random: Random): Organisation {
+  const made: Organisation = {
+    roles: new Map([["admin", { permissions: ["*"], allWorkspaces: true }]]),
+    teams: new Map(),
+    people: new Map(),
+    robots: new Map(),
+    keys: new Map(),
+    invites: new Map(),
+    made: 0,
+  };
+  for (let n = 0; n < 5; n++) {
+    made.roles.set(newId(made, "role"), { permissions: random.pick(lists), allWorkspaces: false });
+  }
+  const roles = () => [...made.roles.keys()];
+  for (let n = 0; n < 3; n++) made.teams.set(newId(made, "team"), random.some(roles(), 0.25));
+  const teams = [...made.teams.keys()];
+  for (let n = 0; n < 4; n++) {
+    const teamIds = random.some(teams, 0.3);
+    made.people.set(newId(made, "person"), {
+      roleId: random.pick(roles()),
+      teamIds,
+      workspaces: random.some(workspaces),
+    });
+  }
+  for (let n = 0; n < 2; n++) made.robots.set(newId(made, "robot"), random.pick(teams));
+  for (let n = 0; n < 8; n++) made.keys.set(newId(made, "key"), newKey(made, random));
+  return made;
+}
+
+/** A random key of somebody or of the account. */
+export function newKey({ people, robots }: Organisation, random: Random): Key {
+  const kind = random.pick(["application", "application", "service", "developer"] as const);
+  const owners = { application: [null], service: [...robots.keys()], developer: [...people.keys()] };
+  const all = random.chance(kind === "application" ? 0.2 : 0.6);
+  return {
+    kind,
+    owner: random.pick<string | null>(owners[kind]),
+    list: kind === "application" || random.chance(0.5) ? random.pick(lists) : ["*"],
+    all,
+    grants: all ? [] : random.some(workspaces),
+    environment: kind === "application" ? random.pick(["test", "live"]) : null,
+    end: random.chance(0.6) ? null : random.pick([1, 2, 3]),
+    disabled: random.chance(0.15),
+  };
+}

@@ -1,0 +1,120 @@
+import { closure } from "../model.ts";
+import type { Key, Organisation } from "./organisation.ts";
+
+// What somebody reaches, from plain sets and without the functions under test: bits for permissions, places and
+// environments. The bits of a permission list are those of all that it implies by `closure`, the slow model of design 5.
+
+/** What a principal reaches: all combinations of its bits, until its end in hours. */
+export interface Bits {
+  permissions: number;
+  places: number;
+  environments: number;
+  end: number;
+}
+
+const probes = [
+  ...["*", "*:read", "*:write", "agents:read", "agents:write", "agents:manage", "agents:*", "runs:start"],
+  ...["runs:*", "api_keys:read", "api_keys:write", "api_keys:manage", "roles:manage", "teams:manage"],
+  ...["profiles:manage", "invites:write", "workspaces:manage", "service_accounts:manage"],
+];
+// The first place is none: what needs no workspace. The last one is every workspace that is made later.
+const place: Record<string, number> = { A: 2, B: 4, C: 8 };
+const everyPlace = 31;
+const bothEnvironments = 3;
+const known = new Map<string, number>();
+
+/** The bits of a list of permissions. */
+export function permissionBits(list: readonly string[]): number {
+  const name = list.join();
+  const cached = known.get(name);
+  if (cached !== undefined) return cached;
+  const implied = closure(list);
+  const bits = probes.reduce((sum, one, index) => (implied.has(one) ? sum | (1 << index) : sum), 0);
+  known.set(name, bits);
+  return bits;
+}
+
+/** The bits of some workspaces, and of none at all. */
+export function placeBits(all: boolean, workspaces: readonly string[]): number {
+  return all ? everyPlace : workspaces.reduce((sum, one) => sum | (place[one] ?? 0), 1);
+}
+
+/** What everybody reaches now: people, service accounts and keys by their ids. A disabled key reaches nothing. */
+export function reachOfAll(at: Organisation): Map<string, Bits> {
+  const reached = new Map<string, Bits>();
+  for (const [id, { roleId, teamIds, workspaces }] of at.people) {
+    const role = at.roles.get(roleId);
+    const permissions = teamIds.reduce(
+      (sum, one) => sum | teamBits(at, one),
+      permissionBits(role?.permissions ?? []),
+    );
+    reached.set(id, lasting(permissions, placeBits(role?.allWorkspaces ?? false, workspaces)));
+  }
+  for (const [id, teamId] of at.robots) reached.set(id, lasting(teamBits(at, teamId), everyPlace));
+  for (const [id, key] of at.keys) {
+    if (!key.disabled) reached.set(id, keyBits(key, key.owner === null ? undefined : reached.get(key.owner)));
+  }
+  return reached;
+}
+
+/** What a key names, narrowed by what its owner reaches. */
+export function keyBits(key: Key, owner: Bits | undefined): Bits {
+  return {
+    permissions: permissionBits(key.list) & (owner?.permissions ?? ~0),
+    places: placeBits(key.all, key.grants) & (owner?.places ?? ~0),
+    environments: key.environment === null ? bothEnvironments : key.environment === "test" ? 1 : 2,
+    end: key.end ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Whether everything of the first is in the second. To be let in without a permission counts, too. */
+export function isInside(inner: Bits, outer: Bits): boolean {
+  return (
+    (inner.permissions & ~outer.permissions) === 0 &&
+    (inner.places & ~outer.places) === 0 &&
+    (inner.environments & ~outer.environments) === 0 &&
+    inner.end <= outer.end
+  );
+}
+
+/** Whether all that a principal gained, each combination by itself, is in what somebody else reaches. */
+export function gainIsInside(before: Bits | undefined, after: Bits, held: Bits): boolean {
+  if (before && isInside(after, before)) return true;
+  for (const [permission, aPlace, environment] of combinations(after)) {
+    const kept =
+      before !== undefined && has(before, permission, aPlace, environment) && after.end <= before.end;
+    if (!kept && !(has(held, permission, aPlace, environment) && after.end <= held.end)) return false;
+  }
+  return true;
+}
+
+function* combinations({ permissions, places, environments }: Bits): Generator<[number, number, number]> {
+  const all = [0, ...bits(permissions)];
+  for (const permission of all) {
+    for (const aPlace of bits(places)) {
+      for (const environment of bits(environments)) yield [permission, aPlace, environment];
+    }
+  }
+}
+
+function has(bits: Bits, permission: number, aPlace: number, environment: number): boolean {
+  const permitted = permission === 0 || (bits.permissions & permission) !== 0;
+  return permitted && (bits.places & aPlace) !== 0 && (bits.environments & environment) !== 0;
+}
+
+function bits(mask: number): number[] {
+  const found: number[] = [];
+  for (let one = 1; one <= mask && one > 0; one <<= 1) if (mask & one) found.push(one);
+  return found;
+}
+
+function teamBits({ teams, roles }: Organisation, teamId: string): number {
+  return (teams.get(teamId) ?? []).reduce(
+    (sum, id) => sum | permissionBits(roles.get(id)?.permissions ?? []),
+    0,
+  );
+}
+
+function lasting(permissions: number, places: number): Bits {
+  return { permissions, places, environments: bothEnvironments, end: Number.POSITIVE_INFINITY };
+}

@@ -1,0 +1,185 @@
+import { ApiKeyKind, Environment, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { inSeconds } from "../api-key.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { newRole, newServiceAccount, newTeam } from "../organisation.ts";
+import type { Random } from "./random.ts";
+
+/** The server to search: what a test app has. */
+export type SearchedApp = Pick<TestApp, "clientAs" | "newAccount" | "platformToken">;
+
+/** Somebody who can be invited. A member while there is a profile. */
+export interface Candidate {
+  user: Owner;
+  member: Clients;
+  profileId: string;
+}
+
+/** A key that the search knows, with its newest token. */
+export interface KnownKey {
+  id: string;
+  token: string;
+  profileId: string;
+}
+
+/** An account to search in, and what is in it now. Ids, but for people and keys. */
+export interface World {
+  app: SearchedApp;
+  owner: Owner;
+  accountId: string;
+  workspaces: string[];
+  roles: string[];
+  teams: string[];
+  robots: { id: string; profileId: string }[];
+  people: Candidate[];
+  keys: KnownKey[];
+  /** What the weak principal reaches. Only to choose steps of which enough are let through. */
+  within: { permissions: string[]; workspaces: string[] };
+}
+
+const workspaceCount = 3;
+const peopleCount = 5;
+const managing = ["api_keys", "invites", "profiles", "roles", "service_accounts", "teams", "workspaces"];
+const platform = ["agents:read", "agents:write", "runs:start", "logs:read"];
+
+/** Makes an account with workspaces, and people elsewhere who can be invited. */
+export async function newWorld(app: SearchedApp): Promise<World> {
+  const owner = await app.newAccount();
+  const accountId = owner.account.metadata?.id ?? "";
+  const people: Candidate[] = [];
+  for (let n = 0; n < peopleCount; n++) {
+    const user = await app.newAccount();
+    people.push({ user, member: app.clientAs(user.token, { "latchkey-account": accountId }), profileId: "" });
+  }
+  const workspaces: string[] = [];
+  for (let n = 0; n < workspaceCount; n++) workspaces.push(await newWorkspace(owner));
+  return {
+    app,
+    owner,
+    accountId,
+    workspaces,
+    roles: [],
+    teams: [],
+    robots: [],
+    people,
+    keys: [],
+    within: { permissions: [], workspaces: [] },
+  };
+}
+
+/** Sets of permissions: nearly all that a caller needs to go on, and some of what it wants. */
+export function somePermissions(random: Random): string[] {
+  const own = managing.map((one) => `${one}:${random.pick(["write", "manage"])}`);
+  return [...random.some(own, 0.85), ...random.some(platform, 0.4)];
+}
+
+// For the weak principal: all that lets it go on, and some of what it wants.
+function managingPermissions(random: Random): string[] {
+  return [...managing.map((one) => `${one}:manage`), ...random.some(platform, 0.6)];
+}
+
+/** The same for a step: mostly some of what the weak principal has, which may be let through. */
+export function chosenPermissions({ within }: World, random: Random): string[] {
+  return random.chance(0.7) ? random.some(within.permissions, 0.7) : somePermissions(random);
+}
+
+/** Workspaces for a step, alike. */
+export function chosenWorkspaces({ within, workspaces }: World, random: Random): string[] {
+  return random.some(random.chance(0.7) ? within.workspaces : workspaces);
+}
+
+/** Fills the account anew, as its owner. Returns the id of the weak principal that begins: a person or a key. */
+export async function fill(world: World, random: Random): Promise<string> {
+  const { owner } = world;
+  for (const person of world.people) {
+    if (person.profileId !== "") await owner.profiles.removeProfile({ id: person.profileId });
+    person.profileId = "";
+  }
+  Object.assign(world, { roles: [], teams: [], robots: [], keys: [] });
+  for (let n = 0; n < 4; n++) {
+    const permissions = n === 0 ? managingPermissions(random) : random.some(platform);
+    world.roles.push(await newRole(owner, unique(), ...permissions));
+  }
+  for (let n = 0; n < 3; n++) {
+    const roles = n === 0 ? world.roles.slice(0, 1) : random.some(world.roles, 0.4);
+    world.teams.push(await newTeam(owner, unique(), ...roles));
+  }
+  for (let n = 0; n < 2; n++) {
+    const team = n === 0 ? world.teams[0] : undefined;
+    const robot = await newServiceAccount(owner, unique(), team ?? random.pick(world.teams));
+    world.robots.push(robot);
+    // By such a key it shows what a service account reaches.
+    const spec = { kind: ApiKeyKind.SERVICE, serviceAccountId: robot.id };
+    world.keys.push(known(await issueKey(owner, { spec })));
+  }
+  for (const [index, person] of world.people.slice(0, 3).entries()) {
+    const role = index === 0 ? world.roles[0] : undefined;
+    await join(owner, person, role ?? random.pick(world.roles), random.some(world.workspaces));
+  }
+  for (let n = 0; n < 4; n++) {
+    const permissions = random.chance(0.5) ? somePermissions(random) : random.some(platform);
+    world.keys.push(
+      known(await issueKey(owner, randomKey(world, random, ApiKeyKind.APPLICATION, permissions))),
+    );
+  }
+  return firstOf(world, random);
+}
+
+async function firstOf(world: World, random: Random): Promise<string> {
+  const { APPLICATION, SERVICE, DEVELOPER } = ApiKeyKind;
+  const kind = random.pick([undefined, APPLICATION, SERVICE, SERVICE, DEVELOPER]);
+  const [person, robot] = [world.people[0], world.robots[0]];
+  if (!person || !robot) throw new Error("nobody is there");
+  if (kind === undefined) return person.profileId;
+  const minter = kind === DEVELOPER ? person.member : world.owner;
+  const permissions = kind === APPLICATION || random.chance(0.5) ? managingPermissions(random) : [];
+  const made = randomKey(world, random, kind, permissions, kind === DEVELOPER ? person : undefined);
+  const spec = { ...made.spec, ...(kind === SERVICE && { serviceAccountId: robot.id }) };
+  const key = known(await issueKey(minter, { ...made, spec }));
+  world.keys.push(key);
+  return key.id;
+}
+
+/** A random key of a kind. A developer key of `person` gets no workspace that the person does not enter. */
+export function randomKey(
+  world: World,
+  random: Random,
+  kind: ApiKeyKind,
+  permissions: string[],
+  person?: Candidate,
+) {
+  const application = kind === ApiKeyKind.APPLICATION;
+  const all = random.chance(application ? 0.2 : 0.5);
+  const environment = random.pick([Environment.TEST, Environment.LIVE]);
+  const spec = {
+    kind,
+    permissions,
+    workspaceScope: all ? WorkspaceScope.ALL : WorkspaceScope.SELECTED,
+    ...(application && { environment }),
+    ...(kind === ApiKeyKind.SERVICE && { serviceAccountId: random.pick(world.robots).id }),
+    ...(random.chance(0.4) && { expiresAt: inSeconds(3600 * (1 + random.below(3))) }),
+  };
+  return { spec, initialWorkspaceIds: all || person ? [] : chosenWorkspaces(world, random) };
+}
+
+/** Invites somebody as this caller, who accepts. */
+export async function join(
+  by: Clients,
+  person: Candidate,
+  role: string,
+  workspaceIds: string[],
+): Promise<void> {
+  const { invite } = await by.invites.createInvite({ email: person.user.email, role, workspaceIds });
+  const accept = { id: invite?.metadata?.id ?? "", token: invite?.spec?.token ?? "" };
+  const { profile } = await person.user.invites.acceptInvite(accept);
+  person.profileId = profile?.metadata?.id ?? "";
+}
+
+/** A key as the search knows it. */
+export function known(key: Awaited<ReturnType<typeof issueKey>>): KnownKey {
+  return { id: key.id, token: key.token, profileId: key.info?.profileId ?? "" };
+}
+
+/** A name that nothing has. */
+export function unique(): string {
+  return crypto.randomUUID();
+}

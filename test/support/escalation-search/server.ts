@@ -1,0 +1,111 @@
+import { outcome } from "../errors.ts";
+import { createRandom, type Random } from "./random.ts";
+import { serverSteps } from "./server-steps.ts";
+import { fill, newWorld, type SearchedApp, type World } from "./server-world.ts";
+import type { SearchSummary } from "./summary.ts";
+import { beyond, type Cells, reachByVerdict, type Witness, withinCells } from "./verdict-reach.ts";
+
+/** What to search. Over the network, the server must allow ten sign-ups from one address. */
+export interface SearchOptions {
+  steps: number;
+  seed: number;
+  app: SearchedApp;
+}
+
+const stepsPerOrganisation = 60;
+const maxViolations = 10;
+
+/**
+ * Makes random organisations in an account of a running service, and random changes by one weak principal and everything
+ * that it creates: keys that it mints or rotates, people whom it invites. After each change that was let through it asks
+ * `VerifyToken` what every token of the account is good for, and reports:
+ * - a token that gained something which the actor did not reach;
+ * - a token that the first principal controls by now and that is good for more than the first one was at the beginning.
+ */
+export async function searchEscalation({ steps, seed, app }: SearchOptions): Promise<SearchSummary> {
+  const random = createRandom(seed);
+  const summary: SearchSummary = { steps: 0, seed, organisations: 0, allowed: 0, refused: 0, violations: [] };
+  const world = await newWorld(app);
+  while (summary.steps < steps && summary.violations.length < maxViolations) {
+    summary.organisations += 1;
+    await searchOrganisation(world, random, Math.min(stepsPerOrganisation, steps - summary.steps), summary);
+  }
+  return summary;
+}
+
+async function searchOrganisation(
+  world: World,
+  random: Random,
+  count: number,
+  summary: SearchSummary,
+): Promise<void> {
+  const first = await fill(world, random);
+  let reached = await reachOf(world);
+  const held = known(reached, first);
+  world.within = withinCells(held);
+  const controlled = new Set([first]);
+  for (let step = 0; step < count; step++) {
+    summary.steps += 1;
+    const live = [...controlled].filter((id) => (reached.get(id)?.size ?? 0) > 0);
+    if (live.length === 0) return;
+    const actor = random.pick(live);
+    const name = random.pick(Object.keys(serverSteps));
+    const joined = await tryOut(world, random, actor, name);
+    if (joined === "refused") {
+      summary.refused += 1;
+      continue;
+    }
+    summary.allowed += 1;
+    if (joined !== undefined) controlled.add(joined);
+    const after = await reachOf(world);
+    const report = (what: string, cells: string[]) => {
+      const more = cells.slice(0, 3).join("; ");
+      summary.violations.push(
+        `seed ${summary.seed}, step ${summary.steps}: ${name} by ${actor}: ${what}: ${more}`,
+      );
+    };
+    for (const [id, cells] of after) {
+      const gained = new Map([...cells].filter(([cell, end]) => end > (reached.get(id)?.get(cell) ?? -1)));
+      const more = beyond(gained, known(reached, actor));
+      if (more.length > 0) report(`${id} gained`, more);
+      const over = controlled.has(id) ? beyond(cells, held) : [];
+      if (over.length > 0) report(`${id} exceeds ${first}`, over);
+    }
+    if (summary.violations.length > 0) return;
+    reached = after;
+  }
+}
+
+async function tryOut(world: World, random: Random, actor: string, name: string) {
+  let joined: string | undefined;
+  const step = serverSteps[name];
+  const ended = await outcome(
+    (async () => {
+      joined = await step?.(world, random, clientsOf(world, actor));
+    })(),
+  );
+  if (ended === "ok") return joined;
+  if (ended === "Internal" || ended === "Unknown") throw new Error(`${name} by ${actor} failed: ${ended}`);
+  return "refused";
+}
+
+function clientsOf({ app, people, keys }: World, id: string) {
+  const person = people.find(({ profileId }) => profileId === id);
+  if (person) return person.member;
+  return app.clientAs(keys.find((key) => key.id === id)?.token ?? "");
+}
+
+function reachOf({ app, accountId, workspaces, people, keys }: World): Promise<Map<string, Cells>> {
+  const members = people.filter(({ profileId }) => profileId !== "");
+  const witnesses: Witness[] = [
+    ...members.map(({ profileId, user }) => ({ id: profileId, token: user.token, session: true })),
+    ...keys.map(({ id, token }) => ({ id, token, session: false })),
+  ];
+  return reachByVerdict(app.clientAs(app.platformToken), accountId, workspaces, witnesses);
+}
+
+function known(reached: Map<string, Cells>, id: string): Cells {
+  const cells = reached.get(id);
+  if (!cells) throw new Error(`${id} has no token`);
+  return cells;
+}

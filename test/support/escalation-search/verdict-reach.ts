@@ -1,0 +1,77 @@
+import { Environment } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import type { VerifyTokenResponse } from "../../../gen/latchkey/v1/token_service_pb.ts";
+import { Verdict } from "../../../gen/latchkey/v1/verdict_pb.ts";
+import type { Clients } from "../app.ts";
+
+/** What a token is good for, as `VerifyToken` says: each combination that is accepted, and until when (seconds). */
+export type Cells = Map<string, number>;
+
+/** A token, and whether its end counts: a session ends by itself, but its user signs in again. */
+export interface Witness {
+  id: string;
+  token: string;
+  session: boolean;
+}
+
+const probes = ["*", "*:read", "*:write", "agents:read", "agents:write", "runs:start", "logs:read"];
+const own = ["api_keys", "roles", "teams", "profiles", "invites", "service_accounts", "workspaces"];
+const wanted = [...probes, ...own.flatMap((one) => [`${one}:write`, `${one}:manage`])];
+const environments = [Environment.TEST, Environment.LIVE];
+const batchSize = 100;
+
+/** Asks what each token is good for: every permission, in no workspace and in each of these, in each environment. */
+export async function reachByVerdict(
+  { tokens }: Pick<Clients, "tokens">,
+  accountId: string,
+  workspaces: readonly string[],
+  witnesses: readonly Witness[],
+): Promise<Map<string, Cells>> {
+  const asked = witnesses.flatMap((witness) =>
+    ["", ...workspaces].flatMap((workspaceId) =>
+      environments.map((environment) => ({ witness, workspaceId, environment })),
+    ),
+  );
+  const reached = new Map<string, Cells>(witnesses.map(({ id }) => [id, new Map()]));
+  for (let from = 0; from < asked.length; from += batchSize) {
+    const some = asked.slice(from, from + batchSize);
+    const requests = some.map(({ witness: { token }, workspaceId, environment }) => ({
+      ...{ token, accountId, workspaceId, environment, requiredPermissions: wanted, dryRun: true },
+    }));
+    const { responses } = await tokens.batchVerifyTokens({ requests });
+    for (const [index, response] of responses.entries()) {
+      const one = some[index];
+      const cells = one && reached.get(one.witness.id);
+      if (!one || !cells) throw new Error("more answers than questions");
+      const end = one.witness.session ? Number.POSITIVE_INFINITY : endOf(response);
+      for (const permission of granted(response)) {
+        cells.set([permission, one.workspaceId, one.environment].join(" "), end);
+      }
+    }
+  }
+  return reached;
+}
+
+/** What is in the first and not, or not so long, in the second. */
+export function beyond(cells: Cells, held: Cells | undefined): string[] {
+  return [...cells].flatMap(([cell, end]) => (end <= (held?.get(cell) ?? -1) ? [] : [cell]));
+}
+
+/** The permissions and workspaces that occur. */
+export function withinCells(cells: Cells): { permissions: string[]; workspaces: string[] } {
+  const parts = [...cells.keys()].map((cell) => cell.split(" "));
+  const all = (index: number) =>
+    [...new Set(parts.map((part) => part[index] ?? ""))].filter((one) => one !== "");
+  return { permissions: all(0), workspaces: all(1) };
+}
+
+// To be let in without a permission counts, too. No rule may fail but those about permissions.
+function granted({ valid, failedRules }: VerifyTokenResponse): string[] {
+  if (valid) return ["", ...wanted];
+  if (failedRules.some(({ verdict }) => verdict !== Verdict.PERMISSION_DENIED)) return [];
+  const missing = new Set(failedRules.map(({ metadata }) => metadata.permission));
+  return ["", ...wanted.filter((one) => !missing.has(one))];
+}
+
+function endOf({ endsAt }: VerifyTokenResponse): number {
+  return endsAt ? Number(endsAt.seconds) : Number.POSITIVE_INFINITY;
+}
