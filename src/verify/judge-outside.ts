@@ -37,7 +37,7 @@ export function judgeOutside(
   if (!credential) {
     if (own && expired) return { ...refused(failures), scope };
     if (own && accountId !== "" && !mayNameAccount(scope, accountId)) return refused([mismatch(accountId)]);
-    return { ...refused([{ verdict: "INVALID", metadata: {} }]), ...(own && { newcomer }) };
+    return { ...refused([{ verdict: "INVALID", metadata: {} }]), scope, ...(own && { newcomer }) };
   }
   const base: Judgement = {
     ...refused(failures),

@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import type { Handler, HandlerOf, Request, Response } from "../../../src/net/exchange.ts";
+import { defaultLimits } from "../../../src/net/limits.ts";
+import { openPort } from "../../../src/net/port.ts";
+import type { CallRecord } from "../../../src/rpc/context.ts";
+import type { App } from "../../../src/server.ts";
+import type { Protocol, WireResponse } from "./protocol.ts";
+
+/** What is sent to the service: the body in two parts. */
+export interface StalledRequest {
+  protocol: Protocol;
+  path: string;
+  headers: Record<string, string>;
+  body: Uint8Array;
+}
+
+/** A request whose headers, and part of whose body, have arrived, and whose bearer has passed the gate. */
+export interface Stalled {
+  /** Sends the rest, and reads the response. */
+  finish(): Promise<WireResponse>;
+}
+
+/** The service on a port of its own, and a client that stalls. */
+export interface StallingClient {
+  begin(request: StalledRequest): Promise<Stalled>;
+  close(): Promise<void>;
+}
+
+/** Serves an app on loopback, and connects to it once by each HTTP version. */
+export async function openStallingClient(app: App): Promise<StallingClient> {
+  const gates = watchGates();
+  const port = await openPort({
+    host: "127.0.0.1",
+    port: 0,
+    handler: gates.watch(app.handler) as Handler,
+    plain: { takes: app.plain.takes, handler: gates.watch(app.plain.handler) },
+    limits: { ...defaultLimits, drainGraceMs: 100 },
+  });
+  const agent = new Agent({ keepAlive: true });
+  const session = connect(port.url);
+  session.on("error", () => {});
+  let count = 0;
+  return {
+    async begin({ protocol, path, headers, body }) {
+      count += 1;
+      const id = `stalled-${count}`;
+      const all = { ...protocol.headers, ...headers, "x-request-id": id };
+      const half = Math.floor(body.length / 2);
+      const [first, rest] = [body.subarray(0, half), body.subarray(half)];
+      const begin = protocol.httpVersion === 1 ? overHttp1(agent, port.port) : overHttp2(session);
+      const finish = begin(path, { ...all, "content-length": String(body.length) }, first, rest);
+      await gates.passed(id);
+      return { finish };
+    },
+    async close() {
+      agent.destroy();
+      session.destroy();
+      await port.drain();
+    },
+  };
+}
+
+type Begin = (
+  path: string,
+  headers: Record<string, string>,
+  first: Uint8Array,
+  rest: Uint8Array,
+) => () => Promise<WireResponse>;
+
+function overHttp1(agent: Agent, port: number): Begin {
+  return (path, headers, first, rest) => {
+    const sent = request({ port, host: "127.0.0.1", method: "POST", path, headers, agent });
+    const response = once(sent, "response").then(async ([message]: IncomingMessage[]) => {
+      if (!message) throw new Error("no response");
+      const body = await bytesOf(message);
+      const { statusCode = 0, trailers } = message;
+      return { status: statusCode, headers: toHeaders(message.headers), body, trailers: toHeaders(trailers) };
+    });
+    response.catch(() => {});
+    sent.flushHeaders();
+    sent.write(first);
+    return () => {
+      sent.end(rest);
+      return response;
+    };
+  };
+}
+
+function overHttp2(session: ClientHttp2Session): Begin {
+  return (path, headers, first, rest) => {
+    const stream = session.request({ ":method": "POST", ":path": path, ...headers });
+    let trailers: IncomingHttpHeaders = {};
+    stream.on("trailers", (received: IncomingHttpHeaders) => {
+      trailers = received;
+    });
+    const response = once(stream, "response").then(async ([received]: IncomingHttpHeaders[]) => {
+      const body = await bytesOf(stream);
+      const status = Number(received?.[":status"] ?? 0);
+      return { status, headers: toHeaders(received ?? {}), body, trailers: toHeaders(trailers) };
+    });
+    response.catch(() => {});
+    stream.write(first);
+    return () => {
+      stream.end(rest);
+      return response;
+    };
+  };
+}
+
+async function bytesOf(stream: Readable): Promise<Buffer> {
+  stream.setEncoding("latin1");
+  return Buffer.from(await text(stream), "latin1");
+}
+
+function toHeaders(received: IncomingHttpHeaders | NodeJS.Dict<string>): Headers {
+  const entries = Object.entries(received).filter(([name]) => !name.startsWith(":"));
+  return new Headers(entries.map(([name, value]) => [name, String(value)]));
+}
+
+/** Sees when the bearer of a request has passed the gate, by the record that the service keeps of each call. */
+function watchGates() {
+  const arrived = new Map<string, (record: CallRecord) => void>();
+  return {
+    watch<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S> {
+      return (incoming, response) => {
+        handler(incoming, response);
+        const record = recordOf(incoming);
+        if (record) arrived.get(record.requestId)?.(record);
+      };
+    },
+    async passed(id: string): Promise<void> {
+      const record = await new Promise<CallRecord>((resolve) => arrived.set(id, resolve));
+      arrived.delete(id);
+      while (!record.passed && record.code === undefined) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
+
+function recordOf(incoming: Request): CallRecord | undefined {
+  const key = Object.getOwnPropertySymbols(incoming).find((symbol) => symbol.description === "record");
+  return key && (Reflect.get(incoming, key) as CallRecord);
+}

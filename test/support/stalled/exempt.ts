@@ -1,0 +1,72 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { optionalUser, type Rule, ruleOf } from "../../../src/rpc/access.ts";
+import { nameOf } from "../requests.ts";
+
+/** The ways of losing authority. */
+export const losses = [
+  "key revoked",
+  "key disabled",
+  "key rotated",
+  "member removed",
+  "member demoted",
+  "account suspended",
+  "logged out",
+] as const;
+
+/** A way of losing authority. */
+export type Loss = (typeof losses)[number];
+
+/** The reason with which the gate refuses a bearer after each of them. */
+export const reasons: Record<Loss, string> = {
+  "key revoked": "REVOKED_API_KEY",
+  "key disabled": "DISABLED_API_KEY",
+  "key rotated": "REVOKED_API_KEY",
+  "member removed": "ACCOUNT_MISMATCH",
+  "member demoted": "PERMISSION_DENIED",
+  "account suspended": "ACCOUNT_SUSPENDED",
+  "logged out": "REVOKED_SESSION",
+};
+
+const keyLosses: Loss[] = ["key revoked", "key disabled", "key rotated"];
+const each = (ways: readonly Loss[], reason: string) =>
+  Object.fromEntries(ways.map((loss) => [loss, reason])) as Partial<Record<Loss, string>>;
+
+// The reviewed list: which cases do not apply to RPCs of a rule, and why.
+const byRule: Record<NonNullable<Rule["case"]>, Partial<Record<Loss, string>>> = {
+  public: each(losses, "Makes no difference between bearers."),
+  user: {
+    ...each(keyLosses, "A key cannot make the call."),
+    ...each(["member removed", "member demoted", "account suspended"], "The call resolves no account."),
+  },
+  principal: each(["member demoted"], "Any member may make the call, whatever their role."),
+  permission: {},
+  platformPermission: {
+    ...each(["member removed", "member demoted", "logged out"], "Only a key can make the call."),
+    ...each(["account suspended"], "The platform account cannot be suspended."),
+  },
+};
+
+// And to single RPCs.
+const byName: Record<string, Partial<Record<Loss, string>>> = {
+  "AccountService/DeleteAccount": each(keyLosses, "Only an owner's session can make the call."),
+  "ApiKeyService/ListApiKeys": each(
+    ["member demoted"],
+    "Without the permission, a person lists their own developer keys.",
+  ),
+};
+
+const optionalUsers = each(
+  losses.filter((loss) => loss !== "logged out"),
+  "Its bearer, if any, is a session, and the call resolves no account.",
+);
+
+/** Why a case does not apply; undefined where it does. */
+export function exemption(method: DescMethod, loss: Loss): string | undefined {
+  const rule = ruleOf(method).case;
+  if (rule === undefined) return "The method is closed.";
+  if (rule === "public" && optionalUser(method)) return optionalUsers[loss];
+  return byName[nameOf(method)]?.[loss] ?? byRule[rule][loss];
+}
+
+/** The RPCs that the list names. */
+export const namedRpcs = Object.keys(byName);

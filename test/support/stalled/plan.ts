@@ -1,0 +1,73 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { methods, nameOf } from "../requests.ts";
+import { exemption, type Loss, losses } from "./exempt.ts";
+import { type ProtocolName, protocols } from "./protocol.ts";
+
+/** An RPC that is stalled by a protocol, while its bearer loses its authority in some way. */
+export interface StalledCase {
+  method: DescMethod;
+  protocol: ProtocolName;
+  loss: Loss;
+}
+
+/** A case that does not apply, and why. */
+export interface Exempt {
+  rpc: string;
+  loss: Loss;
+  reason: string;
+}
+
+/** Which cases to run. */
+export interface Choice {
+  /** RPCs whose names fit; all by default. */
+  rpcs?: RegExp;
+  protocols?: readonly ProtocolName[];
+  losses?: readonly Loss[];
+  /**
+   * `each`: every RPC that may be stalled at least once, and every protocol with every loss at least once (default).
+   * `all`: every RPC with every protocol and every loss.
+   */
+  cover?: "each" | "all";
+  /** Rotates which pairs an `each` run takes. */
+  seed?: number;
+}
+
+/** Every protocol. */
+export const protocolNames = Object.keys(protocols) as ProtocolName[];
+
+/** The cases of a choice, and those that do not apply. */
+export function planCases(choice: Choice): { cases: StalledCase[]; exempt: Exempt[] } {
+  const { rpcs = /./, protocols: wires = protocolNames, losses: ways = losses } = choice;
+  const cases: StalledCase[] = [];
+  const exempt: Exempt[] = [];
+  for (const method of methods.filter((one) => rpcs.test(nameOf(one)))) {
+    for (const loss of ways) {
+      const reason = exemption(method, loss);
+      if (reason !== undefined) exempt.push({ rpc: nameOf(method), loss, reason });
+      else cases.push(...wires.map((protocol) => ({ method, protocol, loss })));
+    }
+  }
+  return { cases: choice.cover === "all" ? cases : oneOfEach(cases, choice.seed ?? 0), exempt };
+}
+
+// For each RPC a pair that no earlier one had, if there is one; then one case for each pair that is left.
+function oneOfEach(all: StalledCase[], seed: number): StalledCase[] {
+  const covered = new Set<string>();
+  const chosen: StalledCase[] = [];
+  const pairOf = ({ protocol, loss }: StalledCase) => `${protocol} ${loss}`;
+  function choose(from: StalledCase[], at: number): void {
+    const rotated = [...from.slice(at % from.length), ...from.slice(0, at % from.length)];
+    const one = rotated.find((candidate) => !covered.has(pairOf(candidate))) ?? rotated[0];
+    if (!one) return;
+    covered.add(pairOf(one));
+    chosen.push(one);
+  }
+  const byMethod = [...Map.groupBy(all, ({ method }) => method).values()];
+  // Those with the fewest choices first.
+  byMethod.sort((a, b) => a.length - b.length);
+  for (const [index, ofMethod] of byMethod.entries()) choose(ofMethod, seed + index * 7);
+  for (const [pair, candidates] of Map.groupBy(all, pairOf)) {
+    if (!covered.has(pair)) choose(candidates, seed + chosen.length);
+  }
+  return chosen;
+}

@@ -1,0 +1,134 @@
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import type { TestApp } from "../app.ts";
+import { pathOf } from "../http.ts";
+import { nameOf, validRequest } from "../requests.ts";
+import { openStallingClient, type StallingClient } from "./client.ts";
+import { type Loss, reasons } from "./exempt.ts";
+import { type Choice, type Exempt, planCases, type StalledCase } from "./plan.ts";
+import { type ProtocolName, protocols, reasonOf } from "./protocol.ts";
+import { type Bearer, createStage, type Scene, type Stage } from "./scene.ts";
+import { changedTables, tableDigests } from "./tables.ts";
+
+/** Which service to stall, and how. */
+export interface StalledOptions extends Choice {
+  app: TestApp;
+  /** Called with each case that was run. */
+  onCase?(result: StalledResult): void;
+}
+
+/** What became of a case. */
+export interface StalledResult {
+  rpc: string;
+  protocol: ProtocolName;
+  loss: Loss;
+  /** How the same call ends while the bearer keeps its authority. */
+  control: string;
+  /** How the call ended whose bearer lost it while the body was on its way. */
+  outcome: string;
+  /** How the gate refuses another such call of that bearer. */
+  gate: string;
+  expected: string;
+  /** The tables whose contents the call changed. */
+  changed: string[];
+  held: boolean;
+}
+
+/** What became of all of them. */
+export interface StalledSummary {
+  results: StalledResult[];
+  failed: StalledResult[];
+  exempt: Exempt[];
+  /** A line for each protocol and a column for each loss: how many cases ran, and how many of them did not hold. */
+  table: string;
+}
+
+/**
+ * Stalls RPCs: sends the headers and a part of the body, takes the authority of the bearer away by another call, waits for
+ * its response, and sends the rest. Each must then be refused with the reason that the gate gives, and change nothing. Each
+ * also runs without the loss, and must succeed. Needs no test runner.
+ */
+export async function runStalledBodies(options: StalledOptions): Promise<StalledSummary> {
+  const { app, onCase } = options;
+  const { cases, exempt } = planCases(options);
+  const client = await openStallingClient(app.app);
+  const results: StalledResult[] = [];
+  try {
+    const stage = await createStage(app);
+    for (const one of cases) {
+      const result = await runCase(app, client, stage, one);
+      results.push(result);
+      onCase?.(result);
+    }
+  } finally {
+    await client.close();
+  }
+  return { results, failed: results.filter(({ held }) => !held), exempt, table: tableOf(results) };
+}
+
+// Those whose success leaves no bearer or nothing to do for another call.
+const ends = /\/(DeleteAccount|SuspendAccount|LogOut|ChangePassword|DeleteUser)$/;
+// Those that may be asked again, and so get a kept response where the fast path has one.
+const reads = /\/(Get|List|Search|WhoAmI|VerifyToken|BatchVerifyTokens)/;
+
+async function runCase(
+  app: TestApp,
+  client: StallingClient,
+  stage: Stage,
+  one: StalledCase,
+): Promise<StalledResult> {
+  const { method, protocol, loss } = one;
+  const rpc = nameOf(method);
+  const begin = (bearer: Bearer, message: Message) => beginCall(client, protocol, bearer, method, message);
+  const ask = (scene: Scene) => validRequest(app, scene.owner, method);
+
+  const kept = await stage.scene(method, loss);
+  const first = await ask(kept);
+  const control = await (await begin(kept.bearer, first))();
+
+  const scene = ends.test(rpc) ? await stage.scene(method, loss) : kept;
+  const message = reads.test(rpc) ? first : await ask(scene);
+  const stalled = await begin(scene.bearer, message);
+  await scene.bearer.lose();
+  const before = await tableDigests(app.pool);
+  const outcome = await stalled();
+  const changed = changedTables(before, await tableDigests(app.pool));
+  const gate = await (await begin(scene.bearer, message))();
+  const expected = reasons[loss];
+  const held = control === "ok" && outcome === expected && gate === expected && changed.length === 0;
+  return { rpc, protocol, loss, control, outcome, gate, expected, changed, held };
+}
+
+/**
+ * Sends the headers of a call and half of its body. Resolves once its bearer has passed the gate, with what sends the rest
+ * and says how the call ended.
+ */
+export async function beginCall(
+  client: StallingClient,
+  protocol: ProtocolName,
+  { token, headers }: Pick<Bearer, "token" | "headers">,
+  method: DescMethod,
+  message: Message,
+): Promise<() => Promise<string>> {
+  const wire = protocols[protocol];
+  const stalled = await client.begin({
+    protocol: wire,
+    path: pathOf(method),
+    headers: { ...headers, authorization: `Bearer ${token}` },
+    body: wire.encode(method, message),
+  });
+  return async () => reasonOf(wire.decode(await stalled.finish()));
+}
+
+function tableOf(results: StalledResult[]): string {
+  const ways = [...new Set(results.map(({ loss }) => loss))];
+  const lines = [...Map.groupBy(results, ({ protocol }) => protocol)].map(([protocol, ofProtocol]) => {
+    const cells = ways.map((way) => {
+      const ofWay = ofProtocol.filter(({ loss }) => loss === way);
+      const failed = ofWay.filter(({ held }) => !held).length;
+      return failed > 0 ? `${ofWay.length}, ${failed} failed` : `${ofWay.length}`;
+    });
+    return `| ${[protocol, ...cells].join(" | ")} |`;
+  });
+  const head = `| protocol | ${ways.join(" | ")} |`;
+  return [head, head.replaceAll(/[^|]+/g, " --- "), ...lines].join("\n");
+}

@@ -1,0 +1,128 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { insertSession } from "../../../src/domain/session.ts";
+import { mintToken } from "../../../src/domain/token.ts";
+import { ruleOf } from "../../../src/rpc/access.ts";
+import { rotate } from "../api-key.ts";
+import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
+import { invite, newRole } from "../member.ts";
+import { nameOf } from "../requests.ts";
+import type { Loss } from "./exempt.ts";
+
+/** Who makes a call, and what takes their authority away. */
+export interface Bearer {
+  token: string;
+  headers: Record<string, string>;
+  lose(): Promise<unknown>;
+}
+
+/** An account with a bearer in it. */
+export interface Scene {
+  owner: Owner;
+  bearer: Bearer;
+}
+
+/** Makes scenes of a few people: signing up is dear. */
+export interface Stage {
+  scene(method: DescMethod, loss: Loss): Promise<Scene>;
+}
+
+const accountHeader = "latchkey-account";
+const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
+
+// What a session opens is read for every change, so that one of many accounts would be slow.
+const scenesPerCast = 20;
+
+/** Creates a stage on an app. */
+export async function createStage(app: TestApp): Promise<Stage> {
+  const cast = async () => ({
+    founder: await app.newAccount("Founder"),
+    guest: await app.newAccount("Guest"),
+    scenes: 0,
+  });
+  let { founder, guest, scenes } = await cast();
+  const platform = app.clientAs(app.platformToken);
+
+  // An account of the founder's. What is about a user needs a user of its own, whom nothing else has to do with.
+  async function newTenant(method: DescMethod): Promise<Owner> {
+    if (ruleOf(method).case === "user") return app.newAccount();
+    const { account, profile } = await founder.accounts.createAccount({ metadata: { name: "Stalled" } });
+    if (!account || !profile) throw new Error("CreateAccount answered without an account or a profile");
+    const headers = { [accountHeader]: account.metadata?.id ?? "" };
+    return { ...app.clientAs(founder.token, headers), account, profile, email: founder.email };
+  }
+
+  async function keyOf(issuer: Clients, lose: (id: string) => Promise<unknown>): Promise<Bearer> {
+    const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
+    const { id, token } = await issueKey(issuer, { spec });
+    return { token, headers: {}, lose: () => lose(id) };
+  }
+
+  async function memberOf(
+    owner: Owner,
+    role: string,
+    lose: (profileId: string, token: string) => Promise<unknown>,
+  ): Promise<Bearer> {
+    const { profile } = await guest.invites.acceptInvite(await invite(owner, guest.email, role));
+    const token = await newSession(app, guest.email);
+    const headers = { [accountHeader]: idOf(owner) };
+    return { token, headers, lose: () => lose(profile?.metadata?.id ?? "", token) };
+  }
+
+  async function sessionOf(owner: Owner): Promise<Bearer> {
+    const token = await newSession(app, owner.email);
+    return { token, headers: {}, lose: () => logOut(token) };
+  }
+
+  const logOut = (token: string) => app.clientAs(token).sessions.logOut({});
+  const suspend = (owner: Owner) => platform.accounts.suspendAccount({ accountId: idOf(owner) });
+
+  async function bearerOf(owner: Owner, method: DescMethod, loss: Loss): Promise<Bearer> {
+    const rule = ruleOf(method).case;
+    const issuer = rule === "platformPermission" ? platform : owner;
+    const role = nameOf(method) === "AccountService/DeleteAccount" ? "owner" : "admin";
+    switch (loss) {
+      case "key revoked":
+        return keyOf(issuer, (id) => issuer.apiKeys.revokeApiKey({ id }));
+      case "key disabled":
+        return keyOf(issuer, (id) => issuer.apiKeys.disableApiKey({ id }));
+      case "key rotated":
+        return keyOf(issuer, (id) => rotate(issuer, id));
+      case "member removed":
+        return memberOf(owner, role, (id) => owner.profiles.removeProfile({ id }));
+      case "member demoted": {
+        const bare = await newRole(owner);
+        return memberOf(owner, role, (id) => owner.profiles.setProfileRole({ id, role: bare }));
+      }
+      case "account suspended":
+        return role === "owner"
+          ? memberOf(owner, role, () => suspend(owner))
+          : keyOf(owner, () => suspend(owner));
+      case "logged out":
+        return rule === "user" || rule === "public"
+          ? sessionOf(owner)
+          : memberOf(owner, role, (_id, token) => logOut(token));
+    }
+  }
+
+  return {
+    async scene(method, loss) {
+      if (scenes >= scenesPerCast) ({ founder, guest, scenes } = await cast());
+      scenes += 1;
+      const owner = await newTenant(method);
+      return { owner, bearer: await bearerOf(owner, method, loss) };
+    },
+  };
+}
+
+// Logging in for every case would be dear, and limited.
+async function newSession(app: TestApp, email: string): Promise<string> {
+  const user = await app.pool
+    .selectFrom("user")
+    .select("id")
+    .where("email", "=", email)
+    .executeTakeFirstOrThrow();
+  const mint = mintToken.bind(undefined, "lk");
+  const deps = { mint, lifetimeMs: 3_600_000 } as Parameters<typeof insertSession>[1];
+  return app.pool.transaction().execute(async (tx) => (await insertSession(tx, deps, user.id)).token);
+}
