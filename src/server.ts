@@ -3,9 +3,11 @@ import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
 import { createBackground } from "./background.ts";
 import { createCalls } from "./calls.ts";
 import type { Config } from "./config/config.ts";
+import { createCallerQueue } from "./db/caller-queue.ts";
 import { type Db, followChanges } from "./db/connect.ts";
 import { isUnavailable } from "./db/errors.ts";
 import { withStatements } from "./db/statement-scope.ts";
+import { DomainError } from "./domain/error.ts";
 import { createFailedLogIns } from "./domain/failed-log-in.ts";
 import { welcome } from "./domain/identity.ts";
 import type { Mailer } from "./domain/mail.ts";
@@ -89,6 +91,8 @@ const refusalsIntervalMs = 1_000;
 const usesIntervalMs = 5_000;
 // Of ending tokens with nothing but the token: more than anybody has tokens, less than a guesser would like.
 const revocationsPerMinute = 600;
+// Changes of one bearer, so that it never holds all connections of a pool, and others may end its authority at once.
+const changesPerBearer = { running: 3, waiting: 1_000 };
 // How long a start waits to be warm.
 const readyMs = 2_000;
 // Of memory, for answers that are given again as they are.
@@ -125,7 +129,8 @@ export function createApp({
     observer: metrics,
     onError,
   });
-  const db = followChanges(unfollowed, memory.coherence);
+  const callerQueue = createCallerQueue({ ...changesPerBearer, overflow: tooManyChanges });
+  const db = followChanges(unfollowed, memory.coherence, callerQueue);
   const refusals = createRefusals(db, refusalsIntervalMs, onError);
   const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, onError);
   const uses = createUses(db, usesIntervalMs, onError);
@@ -228,6 +233,10 @@ export function createApp({
       await memory.coherence.stop();
     },
   };
+}
+
+function tooManyChanges(): DomainError {
+  return new DomainError("UNAVAILABLE", "too many changes by this caller are under way: try again");
 }
 
 // The cause is for the log alone; what looks like a secret is taken out there.

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
+import type { CallerQueue } from "./caller-queue.ts";
 import type { Changes } from "./changes.ts";
 import type { OnQuery } from "./guarded-client.ts";
 import { guardPool } from "./guarded-pool.ts";
@@ -7,8 +8,11 @@ import type { Log } from "./log.ts";
 import type { Database } from "./schema.ts";
 import { createStatementNames } from "./statement-names.ts";
 
-/** The database. `changes`, where it is set, follows every change until it is effective everywhere. */
-export type Db = Kysely<Database> & { changes?: Changes };
+/**
+ * The database. `changes`, where it is set, follows every change until it is effective everywhere. `callerQueue`, where it is
+ * set, bounds how many connections the changes of one caller hold at a time.
+ */
+export type Db = Kysely<Database> & { changes?: Changes; callerQueue?: CallerQueue };
 export type Tx = Transaction<Database>;
 
 // A caller waits at most 3 s for a dead database: for a connection, or for an answer on one that was alive just before.
@@ -60,9 +64,9 @@ export function connect(options: ConnectOptions): Db & { poolStats(): PoolStats 
   });
 }
 
-/** The same database, with its changes followed. */
-export function followChanges(db: Db, changes: Changes): Db {
-  return Object.assign(db.withTables<Record<never, never>>(), { changes });
+/** The same database, with its changes followed, and queued by caller. */
+export function followChanges(db: Db, changes: Changes, callerQueue: CallerQueue): Db {
+  return Object.assign(db.withTables<Record<never, never>>(), { changes, callerQueue });
 }
 
 function poolConfig({

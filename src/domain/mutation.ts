@@ -49,19 +49,19 @@ export function mutate<T>(
   const { by: caller, locks } = lockingOf(by);
   const { accountId, profile, keyId = "", call, authority } = caller;
   const actor: Actor = { accountId, profileId: profile.id, keyId };
-  return change(
-    db,
+  return change(db, {
     call,
-    async (tx) => {
+    credentialId: authority.credentialId,
+    async begin(tx) {
       const seen = await lockAndSee(tx, authority.credentialId, [...callerLocks(caller), ...locks]);
       return { ...(await authority.evaluate(seen)), call, authority };
     },
-    async (tx, now) => {
+    async run(tx, now) {
       const { result, events } = await run(tx, now);
       return { result, events: events.map((event) => ({ ...actor, ...event })) };
     },
-    once && { ...once, callerId: actor.profileId },
-  );
+    once: once && { ...once, callerId: actor.profileId },
+  });
 }
 
 /** The same for a change by a signed-in user, with no account resolved. */
@@ -73,9 +73,15 @@ export function mutateAsUser<T>(
 ): Promise<T> {
   const { by: user, locks } = lockingOf(by);
   const { call, authority } = user;
-  const begin = async (tx: Tx) =>
-    authority.evaluate(await lockAndSee(tx, authority.credentialId, [...userLocks(user), ...locks]));
-  return change(db, call, begin, run, once && { ...once, callerId: user.userId });
+  const { credentialId } = authority;
+  return change(db, {
+    call,
+    credentialId,
+    begin: async (tx) =>
+      authority.evaluate(await lockAndSee(tx, credentialId, [...userLocks(user), ...locks])),
+    run,
+    once: once && { ...once, callerId: user.userId },
+  });
 }
 
 /** The same for a change that no bearer makes: one of the reviewed list. */
@@ -86,8 +92,13 @@ export function mutateUnchecked<T>(
   run: (tx: Tx) => Promise<Made<T>>,
 ): Promise<T> {
   const { by: call, locks } = lockingOf(by);
-  const begin = async (tx: Tx) => void (locks.length > 0 && (await lockAndSee(tx, null, locks)));
-  return change(db, call, begin, run);
+  return change(db, {
+    call,
+    credentialId: undefined,
+    begin: async (tx) => void (locks.length > 0 && (await lockAndSee(tx, null, locks))),
+    run,
+    once: undefined,
+  });
 }
 
 function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
@@ -100,23 +111,32 @@ function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
  * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
  * refused by the check then.
  */
-async function change<B, T>(
-  db: Db,
-  call: Call,
-  begin: (tx: Tx) => Promise<B>,
-  run: (tx: Tx, bearer: B) => Promise<Made<T>>,
-  once?: Claim,
-): Promise<T> {
-  const effect = await commit(db, async (tx, mark) => {
-    const bearer = await begin(tx);
-    if (once?.requestId) await claim(tx, call, once);
-    const { result, events } = await run(tx, bearer);
-    await recordEvents(tx, call, events);
-    return { result, told: mark !== undefined && (await tell(tx, mark, events.length === 0)) };
-  });
+async function change<B, T>(db: Db, { call, credentialId, begin, run, once }: Plan<B, T>): Promise<T> {
+  const make = () =>
+    commit(db, async (tx, mark) => {
+      const bearer = await begin(tx);
+      if (once?.requestId) await claim(tx, call, once);
+      const { result, events } = await run(tx, bearer);
+      await recordEvents(tx, call, events);
+      return { result, told: mark !== undefined && (await tell(tx, mark, events.length === 0)) };
+    });
+  // Before it has a connection: what one bearer changes at once keeps the others' changes waiting no longer.
+  const { callerQueue } = db;
+  const effect = await (callerQueue && credentialId !== undefined
+    ? callerQueue.run(credentialId, make)
+    : make());
   // Outside the transaction: nothing is held while others apply it.
   await effect.settle(call.timeLeftMs?.());
   return effect.result;
+}
+
+interface Plan<B, T> {
+  call: Call;
+  /** By which the bearer was recognised, if there is one. */
+  credentialId: string | undefined;
+  begin(tx: Tx): Promise<B>;
+  run(tx: Tx, bearer: B): Promise<Made<T>>;
+  once: Claim | undefined;
 }
 
 interface Claim extends Once {

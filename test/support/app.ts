@@ -100,15 +100,15 @@ export function useApp(env: Record<string, string> = {}, options: AppOptions = {
 export async function startApp(env: Record<string, string> = {}, options: AppOptions = {}) {
   const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
   const database = await createTestDatabase("migrated", { onQuery: metrics.query });
-  return startAppOn(database, env, metrics, sender);
+  return startAppOn(database, env, options, metrics);
 }
 
 /** Starts the service on a migrated database that has no platform account yet. Works without a test runner. */
 export async function startAppOn(
   database: TestDatabase,
   env: Record<string, string> = {},
+  options: AppOptions = {},
   metrics: Metrics = createMetrics(() => ({ calls: database.db.poolStats() })),
-  sender?: Mailer,
 ) {
   let platformToken = "";
   await bootstrap(database.db, mintToken.bind(undefined, readConfig(env).tokenPrefix), {

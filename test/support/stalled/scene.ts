@@ -1,11 +1,11 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { insertSession } from "../../../src/domain/session.ts";
 import { mintToken } from "../../../src/domain/token.ts";
 import { ruleOf } from "../../../src/rpc/access.ts";
 import { rotate } from "../api-key.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
-import { invite, newRole } from "../member.ts";
+import { invite, newRole, newServiceAccount, newTeam } from "../member.ts";
 import { nameOf } from "../requests.ts";
 import type { Loss } from "./exempt.ts";
 
@@ -52,10 +52,17 @@ export async function createStage(app: TestApp): Promise<Stage> {
     return { ...app.clientAs(founder.token, headers), account, profile, email: founder.email };
   }
 
+  // An account's key is a service key: a key with an environment may not make people or teams.
   async function keyOf(issuer: Clients, lose: (id: string) => Promise<unknown>): Promise<Bearer> {
-    const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
-    const { id, token } = await issueKey(issuer, { spec });
+    const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
+    const owned = issuer === platform ? {} : await serviceKeyOf(issuer);
+    const { id, token } = await issueKey(issuer, { spec: { ...all, ...owned } });
     return { token, headers: {}, lose: () => lose(id) };
+  }
+
+  async function serviceKeyOf(issuer: Clients) {
+    const serviceAccountId = await newServiceAccount(issuer, await newTeam(issuer, ["admin"]));
+    return { kind: ApiKeyKind.SERVICE, serviceAccountId };
   }
 
   async function memberOf(
