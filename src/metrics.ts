@@ -6,6 +6,7 @@ export interface Metrics {
   verdict(verdict: string): void;
   query(milliseconds: number, ok: boolean): void;
   refusedConnection(reason: string): void;
+  evictedConnection(reason: string): void;
   /** Look-ups answered from memory, and by the database. */
   hit(count: number): void;
   miss(count: number): void;
@@ -95,6 +96,12 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     labelNames: ["reason"],
     registers,
   });
+  const evicted = new Counter({
+    name: "latchkey_evicted_connections_total",
+    help: "Idle connections that were closed to make room for another one, by the limit that was reached.",
+    labelNames: ["reason"],
+    registers,
+  });
   const settled = new Histogram({
     name: "latchkey_acknowledged_seconds",
     help: "How long changes waited to be effective everywhere. Many that timed out: an instance is slow or gone.",
@@ -141,6 +148,7 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     hit: (count) => lookups.count("memory", count),
     miss: (count) => lookups.count("database", count),
     refusedConnection: (reason) => refused.inc({ reason }),
+    evictedConnection: (reason) => evicted.inc({ reason }),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }

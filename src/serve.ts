@@ -1,11 +1,13 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Config } from "./config/config.ts";
+import { reportClosed } from "./connection-log.ts";
 import type { OpenDatabase } from "./database.ts";
 import { watchDatabase } from "./database-health.ts";
 import { createPasswords } from "./domain/password.ts";
 import type { Log } from "./log.ts";
 import { createMailer } from "./mail.ts";
 import type { Metrics } from "./metrics.ts";
+import { createTrust } from "./net/client-address.ts";
 import { defaultLimits } from "./net/limits.ts";
 import { openPort } from "./net/port.ts";
 import { createEstimator } from "./password-estimator.ts";
@@ -26,7 +28,8 @@ export interface ServeDeps {
 export async function serve({ config, database, log, metrics, onReady }: ServeDeps): Promise<void> {
   const { db, lookups, listenUrl } = database;
   const shutdown = new AbortController();
-  const limits = defaultLimits;
+  const { maxConnections, maxConnectionsPerAddress } = config;
+  const limits = { ...defaultLimits, maxConnections, maxConnectionsPerAddress };
   const estimator = createEstimator({
     onFailure: (error) => log.error({ error: error.message }, "passwords cannot be evaluated for a moment"),
   });
@@ -44,15 +47,15 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
     metrics,
     shutdownSignal: shutdown.signal,
   });
+  const closed = reportClosed(log, metrics);
   const opening = openPort({
     ...config,
     handler: app.handler,
     plain: app.plain,
     limits,
-    onRefusal({ reason, address }) {
-      metrics.refusedConnection(reason);
-      log.warn({ reason, address }, "a connection was refused");
-    },
+    isExempt: createTrust(config.trustedProxies),
+    onRefusal: closed.refused,
+    onEviction: closed.evicted,
     onError: (error) => log.error({ error: String(error) }, "a request failed: this is a bug"),
   });
   const port = await opening.catch(async (error: unknown) => {
@@ -74,6 +77,7 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
   app.health.set("", false);
   shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
   await port.drain();
+  closed.stop();
   await app.close();
   await estimator.close();
 }

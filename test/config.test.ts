@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError, readConfig } from "../src/config/config.ts";
+import { defaultLimits } from "../src/net/limits.ts";
 
 function problemsOf(env: Record<string, string>): string[] {
   try {
@@ -55,7 +56,14 @@ test("nothing set is the documented default", () => {
       tokensPerKey: 100,
     },
     statementNames: true,
+    maxConnections: 10_000,
+    maxConnectionsPerAddress: 256,
   });
+});
+
+test("the limits of the port have the same defaults as settings and in tests", () => {
+  const { maxConnections, maxConnectionsPerAddress } = defaultLimits;
+  expect(readConfig({})).toMatchObject({ maxConnections, maxConnectionsPerAddress });
 });
 
 test("an empty value is no value, and other programs' variables are none of ours", () => {
@@ -146,6 +154,8 @@ test.each([
   "LATCHKEY_PASSWORD_CHANGES_PER_HOUR",
   "LATCHKEY_MAILS_PER_HOUR",
   "LATCHKEY_ACCOUNTS_PER_USER",
+  "LATCHKEY_MAX_CONNECTIONS",
+  "LATCHKEY_MAX_CONNECTIONS_PER_ADDRESS",
 ])("%s is a number", (name) => {
   expect(Object.values(readConfig({ [name]: "4711" }))).toContain(4711);
   for (const wrong of ["0", "-1", "1.5", "many"]) {

@@ -23,10 +23,16 @@ import {
 } from "./parse.ts";
 import { readPasswordThreads } from "./password-threads.ts";
 import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
+import { type PortSettings, readPortSettings } from "./port-settings.ts";
 import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
-export interface Config extends DatabaseSettings, PeopleSettings, AuditSettings, BoundSettings {
+export interface Config
+  extends DatabaseSettings,
+    PeopleSettings,
+    AuditSettings,
+    BoundSettings,
+    PortSettings {
   host: string;
   /** 0: any free one. */
   port: number;
@@ -78,6 +84,7 @@ export function readConfig(env: Env): Config {
   const workers = read("LATCHKEY_WORKERS", 1, parseWorkers, "a number, 1 to 64, or auto");
   const config: Config = {
     ...readDatabaseSettings(read),
+    ...readPortSettings(read),
     host: read("LATCHKEY_HOST", "127.0.0.1", (text) => text, ""),
     port: read("LATCHKEY_PORT", 8080, parsePort, "a port, 0 to 65535"),
     databaseUrl: read("LATCHKEY_DATABASE_URL", undefined, parseDatabaseUrl, "a postgres:// URL"),

@@ -4,17 +4,24 @@ import type { Request } from "./exchange.ts";
 /** Tells where a request came from. */
 export type ClientAddress = (request: Request) => string;
 
-/** The peer's address or, behind trusted proxies, the last hop in `X-Forwarded-For` that is not one of them. */
-export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {
+/** Returns whether an address is one of these addresses or in one of these networks (CIDR). */
+export function createTrust(networks: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
-  for (const network of trustedProxies) {
+  for (const network of networks) {
     const [address = "", bits] = network.split("/");
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
     if (bits === undefined) trusted.addAddress(address, family);
     else trusted.addSubnet(address, Number(bits), family);
   }
-  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+  return (text) => {
+    const address = plain(text);
+    return trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+  };
+}
 
+/** The peer's address or, behind trusted proxies, the last hop in `X-Forwarded-For` that is not one of them. */
+export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {
+  const isTrusted = createTrust(trustedProxies);
   return (request) => {
     const peer = plain(request.socket.remoteAddress ?? "");
     if (trustedProxies.length === 0 || !isTrusted(peer)) return peer;

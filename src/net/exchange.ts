@@ -26,6 +26,10 @@ export type PlainHandler = {
 
 /** What an exchange asks of the port that it runs on. */
 export type ExchangeHooks = {
+  /** A request of HTTP/1 began on this connection. */
+  began: (socket: Socket) => void;
+  /** That request ended, whether or not it was answered. */
+  ended: (socket: Socket) => void;
   /** A client is too slow; whatever else happens to its connection is up to the port. */
   tooSlow: (request: Request, reason: RefusalReason) => void;
   /** The handler threw: a bug. */
@@ -93,10 +97,12 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     const exchange = { request, response, dueAt: sweep + sweeps + 1, wasEnded: false };
     const http1 = "stream" in request ? undefined : request.socket;
     const leave = open.enter(exchange);
+    if (http1) hooks.began(http1);
     // HTTP/2 streams outlive their response while the client still sends.
     const lifetime = isHttp2(response) ? response.stream : response;
     lifetime.on("close", () => {
       leave();
+      if (http1) hooks.ended(http1);
       if (draining) http1?.destroySoon();
     });
     // Node tells a request that its connection broke only if somebody listens, but looks for listeners a moment

@@ -9,8 +9,12 @@ export type Limits = {
   /** Milliseconds the longest deadline that a caller may ask for. */
   readonly maxRpcTimeoutMs: number;
 
-  /** Connections at a time, over all clients; what comes on top is closed unread. */
+  /** Connections at a time, over all clients. One more replaces an idle one, or is refused. */
   readonly maxConnections: number;
+  /** Connections at a time from one address (IPv6: one /64 network). One more replaces an idle one, or is refused. */
+  readonly maxConnectionsPerAddress: number;
+  /** Milliseconds after which a new connection without a complete request header counts as idle. */
+  readonly newConnectionGraceMs: number;
   /** Milliseconds in which a new connection must show what it speaks (or finish its TLS handshake). */
   readonly prefaceTimeoutMs: number;
   /** Milliseconds in which the headers of a request must be complete; on HTTP/2, of the connection's first one. */
@@ -44,7 +48,13 @@ export type Limits = {
   readonly maxOutstandingPings: number;
 };
 
-/** The limits in production. Idle connections outlive the 60 s of the common load balancers, so that those close first. */
+/**
+ * The limits in production. Idle connections outlive the 60 s of the common load balancers, so that those close first.
+ *
+ * Connections per address: 256 carry 256 requests at a time over HTTP/1.1, and 25,600 over HTTP/2. Many browsers behind one
+ * NAT share them without harm, because idle connections make room. A back-end with more HTTP/1.1 requests at a time needs a
+ * higher setting. 40 addresses fill the table, so one attacker does not.
+ */
 export const defaultLimits: Limits = {
   maxMessageBytes: 1024 * 1024,
   maxHeaderBytes: 16 * 1024,
@@ -52,6 +62,8 @@ export const defaultLimits: Limits = {
   maxRpcTimeoutMs: 600_000,
 
   maxConnections: 10_000,
+  maxConnectionsPerAddress: 256,
+  newConnectionGraceMs: 1_000,
   prefaceTimeoutMs: 5_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,

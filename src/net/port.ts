@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { createAdmission, type Eviction } from "./admission.ts";
 import {
   createExchanges,
   type Handler,
@@ -9,10 +10,11 @@ import {
   type Request,
 } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
+import { createLinger } from "./linger.ts";
 import { hostPort, listen } from "./listen.ts";
 import { createRefusals, type Refusal, type RefusalReason, reasonOf } from "./refusal.ts";
 import { createPlainServers, createTlsServers, type Tls } from "./servers.ts";
-import { createSessions, destroyIn } from "./sessions.ts";
+import { createSessions } from "./sessions.ts";
 import { StreamRequest, StreamResponse } from "./stream-exchange.ts";
 
 /** What a port needs. */
@@ -26,8 +28,12 @@ export type PortOptions = {
   /** Beside the handler. */
   plain?: PlainHandler;
   limits: Limits;
+  /** Whether connections of an address do not count against `maxConnectionsPerAddress`. Absent: all count. */
+  isExempt?: (address: string) => boolean;
   /** Told once of every connection that was refused or cut off. */
   onRefusal?: (refusal: Refusal) => void;
+  /** Called for every idle connection that was closed to make room for another one. */
+  onEviction?: (eviction: Eviction) => void;
   /** Told of what the handler threw; the client was answered 500. */
   onError?: (error: unknown) => void;
 };
@@ -52,8 +58,17 @@ export async function openPort(options: PortOptions): Promise<Port> {
     ? createTlsServers(tls, limits)
     : createPlainServers(limits, refusals);
   const sockets = new Set<Socket>();
-  const sessions = createSessions(http2, limits, refusals);
+  const activity = createAdmission(front, {
+    limits,
+    refusals,
+    isExempt: options.isExempt ?? (() => false),
+    onEviction: options.onEviction ?? (() => {}),
+  });
+  const linger = createLinger(limits.lingerMs);
+  const sessions = createSessions(http2, { limits, refusals, activity, linger });
   const exchanges = createExchanges(limits, {
+    began: activity.begin,
+    ended: activity.end,
     tooSlow,
     failed: options.onError ?? (() => {}),
   });
@@ -62,13 +77,8 @@ export async function openPort(options: PortOptions): Promise<Port> {
   const { takes, handler: answerPlain } = options.plain ?? { takes: () => false, handler: () => {} };
   const handlePlain = exchanges.guard(answerPlain);
 
-  front.maxConnections = limits.maxConnections;
-  front.on("drop", (client) => refusals.refuseUnseen("too_many_connections", client?.remoteAddress));
   front.prependListener("connection", (socket: Socket) => {
     sockets.add(socket);
-    refusals.note(socket);
-    // Errors of a connection are told by whoever speaks on it; this one is for the moments between two of them.
-    socket.on("error", () => {});
     socket.once("close", () => sockets.delete(socket));
   });
   front.prependListener("secureConnection", refusals.note);
@@ -126,7 +136,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     refusals.refuse(socket, reason);
     // Others may share the connection, so their streams may finish; one that reads nothing cannot even be told.
     sessions.end(session);
-    if (reason === "slow_reader") destroyIn(socket, limits.lingerMs);
+    if (reason === "slow_reader") linger(socket);
   }
 
   function onClientError(error: Error, socket: Socket): void {
@@ -138,7 +148,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
       return;
     }
     socket.end(`HTTP/1.1 ${answer}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    destroyIn(socket, limits.lingerMs);
+    linger(socket);
   }
 
   async function drain(): Promise<void> {

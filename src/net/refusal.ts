@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
+import type { FullReason } from "./connection-table.ts";
 
 /** Why a connection was refused or cut off. */
 export type RefusalReason =
-  | "too_many_connections"
+  | FullReason
   | "silent"
   | "slow_request"
   | "slow_reader"

@@ -1,15 +1,26 @@
 import { constants, type Http2SecureServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import type { Activity } from "./admission.ts";
 import type { Limits } from "./limits.ts";
+import type { Linger } from "./linger.ts";
 import { type Refusals, reasonOf } from "./refusal.ts";
 
 /** The HTTP/2 connections of a port. */
 export type Sessions = ReturnType<typeof createSessions>;
 
+/** What following HTTP/2 connections needs. */
+export type SessionsOptions = {
+  limits: Limits;
+  refusals: Refusals;
+  activity: Activity;
+  linger: Linger;
+};
+
 type Tracked = { socket: Socket; end: () => void };
 
 /** Follows the HTTP/2 connections of a server and ends those that do nothing, or nothing good. */
-export function createSessions(server: Http2Server | Http2SecureServer, limits: Limits, refusals: Refusals) {
+export function createSessions(server: Http2Server | Http2SecureServer, options: SessionsOptions) {
+  const { limits, refusals, activity, linger } = options;
   const tracked = new Map<ServerHttp2Session, Tracked>();
   let latest: Socket | undefined;
 
@@ -26,7 +37,7 @@ export function createSessions(server: Http2Server | Http2SecureServer, limits: 
     if (!socket) return;
     const reason = reasonOf(error);
     if (reason) refusals.refuse(socket, reason);
-    destroyIn(socket, limits.lingerMs);
+    linger(socket);
   });
 
   return {
@@ -53,13 +64,17 @@ export function createSessions(server: Http2Server | Http2SecureServer, limits: 
       clearTimeout(timer);
       used = true;
       streams += 1;
+      if (streams === 1) activity.begin(socket);
       stream.once("close", () => {
         streams -= 1;
         if (stream.rstCode === constants.NGHTTP2_CANCEL && !spendReset()) calm();
-        if (streams === 0) wait();
+        if (streams > 0) return;
+        activity.end(socket);
+        wait();
       });
     });
     socket.once("close", () => clearTimeout(timer));
+    activity.onEvict(socket, () => close(constants.NGHTTP2_NO_ERROR));
     return { socket, end };
 
     function wait(): void {
@@ -79,8 +94,12 @@ export function createSessions(server: Http2Server | Http2SecureServer, limits: 
 
     function calm(): void {
       refusals.refuse(socket, "http2_error");
-      session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      destroyIn(socket, limits.lingerMs);
+      close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+
+    function close(code: number): void {
+      session.destroy(undefined, code);
+      linger(socket);
     }
 
     function end(): void {
@@ -88,12 +107,6 @@ export function createSessions(server: Http2Server | Http2SecureServer, limits: 
       if (streams === 0) wait();
     }
   }
-}
-
-/** Gives a connection that is over a last moment to read why. */
-export function destroyIn(socket: Socket, delayMs: number): void {
-  const timer = setTimeout(() => socket.destroy(), delayMs);
-  socket.once("close", () => clearTimeout(timer));
 }
 
 // Node has the same bound, but closes without a word to us: its own is the second line, at twice the burst.

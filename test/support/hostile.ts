@@ -28,8 +28,8 @@ export function refused(reason: string) {
 }
 
 /** Opens an HTTP/2 connection that ends with the test. */
-export function openSession(url: string): ClientHttp2Session {
-  const session = connectHttp2(url);
+export function openSession(url: string, ca?: Buffer): ClientHttp2Session {
+  const session = connectHttp2(url, { ca });
   session.on("error", () => {});
   onTestFinished(() => session.destroy());
   return session;

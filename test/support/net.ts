@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { onTestFinished } from "vitest";
+import type { Eviction } from "../../src/net/admission.ts";
 import type { Handler } from "../../src/net/exchange.ts";
 import { defaultLimits, type Limits } from "../../src/net/limits.ts";
 import { openPort, type PortOptions } from "../../src/net/port.ts";
@@ -27,16 +28,20 @@ export const shortLimits: Limits = {
 /** Opens a port on loopback that ends with the test, and collects its refusals. */
 export async function openTestPort(options: Partial<PortOptions> & Pick<PortOptions, "handler">) {
   const refusals: Refusal[] = [];
+  const evictions: Eviction[] = [];
   const port = await openPort({
     host: "127.0.0.1",
     port: 0,
     limits: { ...defaultLimits, drainGraceMs: 500 },
     onRefusal: (refusal) => refusals.push(refusal),
+    onEviction: (eviction) => evictions.push(eviction),
     ...options,
   });
   onTestFinished(() => port.drain());
   return {
     ...port,
+    /** The evictions so far. */
+    evictions,
     /** The refusals, once none can follow. */
     async refusals(): Promise<Refusal[]> {
       await port.drain();
@@ -61,11 +66,11 @@ export type Raw = {
   closed: Promise<string>;
 };
 
-/** Connects and sends something. */
+/** Connects and sends something. `localAddress`: where from; all of 127.0.0.0/8 is ours. */
 export async function connectRaw(
   port: number,
   first?: string | Uint8Array,
-  options: { allowHalfOpen?: boolean } = {},
+  options: { allowHalfOpen?: boolean; localAddress?: string } = {},
 ): Promise<Raw> {
   const socket = connect({ port, host: "127.0.0.1", ...options });
   let received = "";
@@ -75,7 +80,10 @@ export async function connectRaw(
   socket.on("error", () => {});
   const closed = new Promise<string>((resolve) => socket.once("close", () => resolve(received)));
   onTestFinished(() => void socket.destroy());
-  await once(socket, "connect");
+  await once(socket, "connect").catch((error: NodeJS.ErrnoException) => {
+    // A connection may be refused before its client notices that it was open.
+    if (error.code !== "ECONNRESET") throw error;
+  });
   if (first !== undefined) socket.write(first);
   return { socket, write: (bytes) => void (socket.writable && socket.write(bytes)), closed };
 }
