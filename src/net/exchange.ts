@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import type { Limits } from "./limits.ts";
+import { createPipelines, type PipelineHooks } from "./pipelines.ts";
 import type { RefusalReason } from "./refusal.ts";
 import type { StreamRequest, StreamResponse } from "./stream-exchange.ts";
 
@@ -25,11 +26,9 @@ export type PlainHandler = {
 };
 
 /** What an exchange asks of the port that it runs on. */
-export type ExchangeHooks = {
-  /** A request of HTTP/1 began on this connection. */
-  began: (socket: Socket) => void;
-  /** That request ended, whether or not it was answered. */
-  ended: (socket: Socket) => void;
+export type ExchangeHooks = Pick<PipelineHooks, "began" | "ended"> & {
+  /** A client is refused; the exchange ends its connection. */
+  refused: (socket: Socket, reason: RefusalReason) => void;
   /** A client is too slow; whatever else happens to its connection is up to the port. */
   tooSlow: (request: Request, reason: RefusalReason) => void;
   /** The handler threw: a bug. */
@@ -54,6 +53,14 @@ const sweeps = 5;
 export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
   const open = createRoster<Exchange>();
   const isAddressed = createAddressCheck();
+  const pipelines = createPipelines(limits.maxPipelinedRequests, {
+    began: hooks.began,
+    ended: hooks.ended,
+    tooMany(socket) {
+      hooks.refused(socket, "pipeline_too_long");
+      socket.destroy();
+    },
+  });
   let draining = false;
   // One timer for all: one for each was a measurable part of an answer.
   let sweep = 0;
@@ -67,14 +74,11 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     /** A handler within these bounds. */
     guard<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S> {
       return (request, response) => {
-        begin(request, response);
-        try {
-          // Handlers build a URL of these two, and throw where there is none.
-          if (isAddressed(request)) handler(request, response);
-          else end(response, 400);
-        } catch (error) {
-          end(response, 500);
-          hooks.failed(error);
+        if (isHttp2(response)) run(handler, request, response);
+        else {
+          // Also for the time before it starts: node tells of a broken connection.
+          request.on("error", () => {});
+          pipelines.enter(request as IncomingMessage, response, () => run(handler, request, response));
         }
       };
     },
@@ -93,16 +97,30 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     },
   };
 
+  function run<Q extends Request, S extends Response>(
+    handler: HandlerOf<Q, S>,
+    request: Q,
+    response: S,
+  ): void {
+    begin(request, response);
+    try {
+      // Handlers build a URL of these two, and throw where there is none.
+      if (isAddressed(request)) handler(request, response);
+      else end(response, 400);
+    } catch (error) {
+      end(response, 500);
+      hooks.failed(error);
+    }
+  }
+
   function begin(request: Request, response: Response): void {
     const exchange = { request, response, dueAt: sweep + sweeps + 1, wasEnded: false };
     const http1 = "stream" in request ? undefined : request.socket;
     const leave = open.enter(exchange);
-    if (http1) hooks.began(http1);
     // HTTP/2 streams outlive their response while the client still sends.
     const lifetime = isHttp2(response) ? response.stream : response;
     lifetime.on("close", () => {
       leave();
-      if (http1) hooks.ended(http1);
       if (draining) http1?.destroySoon();
     });
     // Node tells a request that its connection broke only if somebody listens, but looks for listeners a moment

@@ -21,6 +21,8 @@ export type Limits = {
   readonly headersTimeoutMs: number;
   /** Milliseconds in which a request must be complete or being answered, and a finished answer be taken. */
   readonly requestTimeoutMs: number;
+  /** Requests of one HTTP/1 connection that have arrived and are not answered. They start one after the other. */
+  readonly maxPipelinedRequests: number;
   /** Milliseconds a connection may stay open with no request under way. */
   readonly idleTimeoutMs: number;
   /** Milliseconds between two looks for HTTP/1 requests that are late: the error of their timeouts. */
@@ -67,6 +69,7 @@ export const defaultLimits: Limits = {
   prefaceTimeoutMs: 5_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  maxPipelinedRequests: 100,
   idleTimeoutMs: 75_000,
   checkIntervalMs: 1_000,
   lingerMs: 1_000,

@@ -69,11 +69,16 @@ export async function openPort(options: PortOptions): Promise<Port> {
   const exchanges = createExchanges(limits, {
     began: activity.begin,
     ended: activity.end,
+    refused: refusals.refuse,
     tooSlow,
     failed: options.onError ?? (() => {}),
   });
 
   const handle = exchanges.guard(options.handler);
+  const handleContinue = exchanges.guard((request: NodeRequest, response: NodeResponse) => {
+    response.writeContinue();
+    options.handler(request, response);
+  });
   const { takes, handler: answerPlain } = options.plain ?? { takes: () => false, handler: () => {} };
   const handlePlain = exchanges.guard(answerPlain);
 
@@ -112,17 +117,11 @@ export async function openPort(options: PortOptions): Promise<Port> {
   }
 
   // Node's own way throws, past every handler, where a client of HTTP/2 has left in the same breath; and in a pipeline
-  // of HTTP/1 it writes the words into the middle of an answer. There, such a request begins when its turn comes.
+  // of HTTP/1 it writes the words into the middle of an answer. A request starts when its turn has come.
   function onCheckContinue(request: NodeRequest, response: NodeResponse): void {
     request.on("error", () => {});
     if ("stream" in request && request.stream.destroyed) return;
-    if ("stream" in request || response.socket) goOn();
-    else response.once("socket", goOn);
-
-    function goOn(): void {
-      response.writeContinue();
-      handle(request, response);
-    }
+    handleContinue(request, response);
   }
 
   function tooSlow(request: Request, reason: RefusalReason): void {

@@ -9,6 +9,7 @@ export type RefusalReason =
   | "slow_reader"
   | "headers_too_large"
   | "not_http"
+  | "pipeline_too_long"
   | "http2_error"
   | "tls_error";
 
