@@ -27,12 +27,7 @@ import { type PortSettings, readPortSettings } from "./port-settings.ts";
 import { createReader, type Env } from "./reader.ts";
 
 /** The settings of one process, checked and complete. */
-export interface Config
-  extends DatabaseSettings,
-    PeopleSettings,
-    AuditSettings,
-    BoundSettings,
-    PortSettings {
+export interface Config extends DatabaseSettings, PeopleSettings, AuditSettings, BoundSettings, PortSettings {
   host: string;
   /** 0: any free one. */
   port: number;

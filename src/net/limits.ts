@@ -36,10 +36,17 @@ export type Limits = {
   readonly maxStreams: number;
   /** Megabytes that one HTTP/2 connection may hold before it is refused further streams. */
   readonly maxSessionMegabytes: number;
-  /** Streams that one HTTP/2 connection may cancel at once. */
+  /** A stream that closes unanswered within this many milliseconds counts as a rapid reset. */
+  readonly rapidResetMs: number;
+  /**
+   * Rapid resets that one HTTP/2 connection may have in a burst. Each stream that is answered allows one more, and so
+   * does the passing of time. One reset too many closes the connection.
+   */
   readonly maxResetBurst: number;
-  /** Streams that one HTTP/2 connection may cancel per second for long. */
+  /** Rapid resets per second that one HTTP/2 connection may have for long, if none of its streams is answered. */
   readonly maxResetsPerSecond: number;
+  /** Rapid resets after which the streams of an HTTP/2 connection start only once its pending input has been read. */
+  readonly maxTrustedResets: number;
   /** Streams above `maxStreams` that one HTTP/2 connection may try to open before it is closed. */
   readonly maxRejectedStreams: number;
   /** Invalid HTTP/2 frames before the connection is closed. */
@@ -56,6 +63,11 @@ export type Limits = {
  * Connections per address: 256 carry 256 requests at a time over HTTP/1.1, and 25,600 over HTTP/2. Many browsers behind one
  * NAT share them without harm, because idle connections make room. A back-end with more HTTP/1.1 requests at a time needs a
  * higher setting. 40 addresses fill the table, so one attacker does not.
+ *
+ * Rapid resets: an honest client cancels because its deadline passed or because another server was faster. With 100 streams
+ * at a time, cancelled after 250 ms or later, it never has a rapid reset. If it cancels sooner, it may cancel every second
+ * stream for ever, or all its 100 streams at once. An attacker gets at most 101 streams for each connection, and only the
+ * first 11 of them can start any work.
  */
 export const defaultLimits: Limits = {
   maxMessageBytes: 1024 * 1024,
@@ -77,8 +89,10 @@ export const defaultLimits: Limits = {
 
   maxStreams: 100,
   maxSessionMegabytes: 10,
-  maxResetBurst: 1_000,
+  rapidResetMs: 250,
+  maxResetBurst: 100,
   maxResetsPerSecond: 33,
+  maxTrustedResets: 10,
   maxRejectedStreams: 100,
   maxInvalidFrames: 100,
   maxSettings: 32,

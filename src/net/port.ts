@@ -65,7 +65,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     onEviction: options.onEviction ?? (() => {}),
   });
   const linger = createLinger(limits.lingerMs);
-  const sessions = createSessions(http2, { limits, refusals, activity, linger });
+  const sessions = createSessions(http2, { limits, refusals, activity, linger, answer });
   const exchanges = createExchanges(limits, {
     began: activity.begin,
     ended: activity.end,
@@ -94,7 +94,6 @@ export async function openPort(options: PortOptions): Promise<Port> {
   }
   const makeRequest = http2.listeners("stream");
   http2.removeAllListeners("stream");
-  http2.on("stream", onStream);
 
   const address = await listen(front, options);
   let drained: Promise<void> | undefined;
@@ -107,7 +106,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     },
   };
 
-  function onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]): void {
+  function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, more: unknown[]): void {
     const request = new StreamRequest(stream, headers);
     if (takes(request)) {
       handlePlain(request, new StreamResponse(stream));

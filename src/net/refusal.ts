@@ -10,6 +10,7 @@ export type RefusalReason =
   | "headers_too_large"
   | "not_http"
   | "pipeline_too_long"
+  | "rapid_reset"
   | "http2_error"
   | "tls_error";
 

@@ -6,6 +6,7 @@ import {
   type Http2Server,
 } from "node:http2";
 import type { Socket } from "node:net";
+import { countResets } from "./frames.ts";
 import type { Limits } from "./limits.ts";
 import type { Refusals } from "./refusal.ts";
 import { sniff } from "./sniff.ts";
@@ -54,8 +55,14 @@ export function createPlainServers(limits: Limits, refusals: Refusals): Servers 
         unknown.delete(socket);
         for (const listener of speakHttp1) listener.call(front, socket);
       },
-      http2() {
+      http2(_, frames) {
         unknown.delete(socket);
+        // Node reads all of this before we see a stream of it, so the budget of the connection would be too late.
+        if (countResets(frames) > limits.maxResetBurst) {
+          refusals.refuse(socket, "rapid_reset");
+          socket.destroy();
+          return;
+        }
         // HTTP/1 servers keep half a connection open, which HTTP/2 would never close.
         socket.allowHalfOpen = false;
         http2.emit("connection", socket);
@@ -75,6 +82,8 @@ export function createPlainServers(limits: Limits, refusals: Refusals): Servers 
   };
 }
 
+const nodeResetFactor = 10;
+
 function http1Options(limits: Limits) {
   return {
     maxHeaderSize: limits.maxHeaderBytes,
@@ -93,8 +102,10 @@ function http2Options(limits: Limits) {
     maxOutstandingPings: limits.maxOutstandingPings,
     maxSessionInvalidFrames: limits.maxInvalidFrames,
     maxSessionRejectedStreams: limits.maxRejectedStreams,
-    streamResetBurst: 2 * limits.maxResetBurst,
-    streamResetRate: limits.maxResetsPerSecond,
+    // Node counts every reset, also those of answered and of long streams, and looks only after it has handled all that
+    // it read. Both make it a second line: what it allows is far more than our own budget.
+    streamResetBurst: nodeResetFactor * limits.maxResetBurst,
+    streamResetRate: nodeResetFactor * limits.maxResetBurst,
     settings: {
       maxConcurrentStreams: limits.maxStreams,
       maxHeaderListSize: limits.maxHeaderBytes,

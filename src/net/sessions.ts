@@ -1,12 +1,24 @@
-import { constants, type Http2SecureServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { Activity } from "./admission.ts";
 import type { Limits } from "./limits.ts";
 import type { Linger } from "./linger.ts";
 import { type Refusals, reasonOf } from "./refusal.ts";
+import { createResetBudget } from "./reset-budget.ts";
+import { createTurns } from "./turn-counter.ts";
 
 /** The HTTP/2 connections of a port. */
 export type Sessions = ReturnType<typeof createSessions>;
+
+/** Answers a stream, given what node's event says about it: the headers, and more. */
+export type AnswerStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, more: unknown[]) => void;
 
 /** What following HTTP/2 connections needs. */
 export type SessionsOptions = {
@@ -14,14 +26,18 @@ export type SessionsOptions = {
   refusals: Refusals;
   activity: Activity;
   linger: Linger;
+  answer: AnswerStream;
 };
 
 type Tracked = { socket: Socket; end: () => void };
 
-/** Follows the HTTP/2 connections of a server and ends those that do nothing, or nothing good. */
+/** Follows the HTTP/2 connections of a server and ends those that do nothing, or nothing good. Answers their streams. */
 export function createSessions(server: Http2Server | Http2SecureServer, options: SessionsOptions) {
-  const { limits, refusals, activity, linger } = options;
+  const { limits, refusals, activity, linger, answer } = options;
   const tracked = new Map<ServerHttp2Session, Tracked>();
+  const turns = createTurns();
+  // A stream ends within the turn that it began in only if it is reset. A few turns of the client may fall into one of ours.
+  const maxOpened = 2 * limits.maxStreams;
   let latest: Socket | undefined;
 
   // A session hides its socket, and its end may wait on the client for ever. Both servers make it of the
@@ -58,24 +74,57 @@ export function createSessions(server: Http2Server | Http2SecureServer, options:
   function track(session: ServerHttp2Session, socket: Socket): Tracked {
     let streams = 0;
     let used = false;
-    const spendReset = createResetBudget(limits);
+    const resets = createResetBudget(limits, performance.now());
+    const opened = turns.counter();
     let timer = setTimeout(onIdle, limits.headersTimeoutMs);
-    session.on("stream", (stream) => {
+    socket.once("close", () => clearTimeout(timer));
+    activity.onEvict(socket, () => close(constants.NGHTTP2_NO_ERROR));
+    session.on("stream", onStream);
+    return { socket, end };
+
+    function onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]): void {
+      if (opened.add() > maxOpened) {
+        stream.on("error", () => {});
+        flood();
+        return;
+      }
       clearTimeout(timer);
       used = true;
       streams += 1;
       if (streams === 1) activity.begin(socket);
-      stream.once("close", () => {
-        streams -= 1;
-        if (stream.rstCode === constants.NGHTTP2_CANCEL && !spendReset()) calm();
-        if (streams > 0) return;
+      const openedAt = performance.now();
+      stream.once("close", () => leave(stream, openedAt));
+      if (!stream.destroyed && !resets.isLow()) {
+        answer(stream, headers, more);
+        return;
+      }
+      // A stream that fails before it is answered has no other listener.
+      stream.on("error", () => {});
+      // By then, node has read what the client sent with it: a reset, perhaps.
+      setImmediate(() => stream.destroyed || answer(stream, headers, more));
+    }
+
+    function leave(stream: ServerHttp2Stream, openedAt: number): void {
+      streams -= 1;
+      if (streams === 0) {
         activity.end(socket);
         wait();
-      });
-    });
-    socket.once("close", () => clearTimeout(timer));
-    activity.onEvict(socket, () => close(constants.NGHTTP2_NO_ERROR));
-    return { socket, end };
+      }
+      // Whichever side reset it: a client can provoke a reset of ours, by an invalid frame.
+      if (stream.headersSent && stream.rstCode === constants.NGHTTP2_NO_ERROR) resets.earn();
+      else spendReset(openedAt);
+    }
+
+    function spendReset(openedAt: number): void {
+      const now = performance.now();
+      if (now - openedAt < limits.rapidResetMs && !resets.spend(now)) flood();
+    }
+
+    function flood(): void {
+      if (session.destroyed) return;
+      refusals.refuse(socket, "rapid_reset");
+      close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
 
     function wait(): void {
       clearTimeout(timer);
@@ -92,11 +141,6 @@ export function createSessions(server: Http2Server | Http2SecureServer, options:
       end();
     }
 
-    function calm(): void {
-      refusals.refuse(socket, "http2_error");
-      close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    }
-
     function close(code: number): void {
       session.destroy(undefined, code);
       linger(socket);
@@ -107,16 +151,4 @@ export function createSessions(server: Http2Server | Http2SecureServer, options:
       if (streams === 0) wait();
     }
   }
-}
-
-// Node has the same bound, but closes without a word to us: its own is the second line, at twice the burst.
-function createResetBudget({ maxResetBurst, maxResetsPerSecond }: Limits): () => boolean {
-  let left = maxResetBurst;
-  let at = performance.now();
-  return () => {
-    const now = performance.now();
-    left = Math.min(maxResetBurst, left + ((now - at) / 1000) * maxResetsPerSecond) - 1;
-    at = now;
-    return left >= 0;
-  };
 }

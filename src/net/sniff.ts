@@ -6,7 +6,8 @@ const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 /** What to do with a connection once it is known what it speaks. Everything it sent is still to be read from it. */
 export type Speakers = {
   http1: (socket: Socket) => void;
-  http2: (socket: Socket) => void;
+  /** `frames`: what it sent after the preface. */
+  http2: (socket: Socket, frames: Buffer) => void;
   /** It said too little within the time. */
   silent: (socket: Socket) => void;
 };
@@ -26,7 +27,11 @@ export function sniff(socket: Socket, timeoutMs: number, speakers: Speakers): vo
     seen = Buffer.concat([seen, chunk]);
     const length = Math.min(seen.length, preface.length);
     if (seen.compare(preface, 0, length, 0, length) !== 0) settle(speakers.http1);
-    else if (length === preface.length) settle(speakers.http2);
+    else if (length === preface.length) settle(http2);
+  }
+
+  function http2(): void {
+    speakers.http2(socket, seen.subarray(preface.length));
   }
 
   function onEnd(): void {
