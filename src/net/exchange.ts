@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
+import { hasOneHost } from "./host.ts";
 import type { Limits } from "./limits.ts";
 import { createPipelines, type PipelineHooks } from "./pipelines.ts";
 import type { RefusalReason } from "./refusal.ts";
@@ -105,8 +106,9 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     begin(request, response);
     try {
       // Handlers build a URL of these two, and throw where there is none.
-      if (isAddressed(request)) handler(request, response);
-      else end(response, 400);
+      if (hasOneHost(request) && isAddressed(request)) {
+        handler(request, response);
+      } else refuse(response);
     } catch (error) {
       end(response, 500);
       hooks.failed(error);
@@ -211,6 +213,12 @@ const plainPath = /^\/[\w.-][\w./-]*$/;
 
 function authorityOf(request: Request): string {
   return "authority" in request ? request.authority : (request.headers.host ?? "");
+}
+
+// The connection ends, because a proxy before us may have read the request in another way.
+function refuse(response: Response): void {
+  if (!isHttp2(response)) endConnectionWith(response);
+  end(response, 400);
 }
 
 function end(response: Response, status: number): void {
