@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { hasOneHost } from "./host.ts";
 import type { Limits } from "./limits.ts";
 import { createPipelines, type PipelineHooks } from "./pipelines.ts";
+import { hideMalformed } from "./protocol-headers.ts";
 import type { RefusalReason } from "./refusal.ts";
 import type { StreamRequest, StreamResponse } from "./stream-exchange.ts";
 
@@ -107,6 +108,7 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     try {
       // Handlers build a URL of these two, and throw where there is none.
       if (hasOneHost(request) && isAddressed(request)) {
+        hideMalformed(request);
         handler(request, response);
       } else refuse(response);
     } catch (error) {

@@ -1,0 +1,50 @@
+import type { Request } from "./exchange.ts";
+
+// What connect quotes in its errors if it cannot use it, and `latchkey-account`, which an error of ours names.
+const grammars: [name: string, grammar: RegExp][] = [
+  ["connect-timeout-ms", /^\d{1,16}$/],
+  ["grpc-timeout", /^\d{1,16}[HMSmun]$/],
+  ["connect-protocol-version", /^\d{1,4}$/],
+  ["content-encoding", /^[a-z0-9-]{0,16}$/i],
+  ["connect-content-encoding", /^[a-z0-9-]{0,16}$/i],
+  ["grpc-encoding", /^[a-z0-9-]{0,16}$/i],
+  ["latchkey-account", /^\s*(acct_[a-z0-9]{0,26})?\s*$/],
+];
+const parameters: [name: string, grammar: RegExp][] = [
+  ["connect", /^v\d{1,4}$/],
+  ["compression", /^[a-z0-9-]{0,16}$/i],
+];
+
+// No value of any of them.
+const hidden = "(malformed)";
+
+/**
+ * Replaces protocol values that cannot be right, so that no error can quote them: a client may have sent a token in the
+ * wrong header. What remains is still wrong, and is refused in the same words.
+ */
+export function hideMalformed(request: Request): void {
+  const { headers, url = "" } = request;
+  for (const [name, grammar] of grammars) {
+    const value = headers[name];
+    if (value !== undefined && !(typeof value === "string" && grammar.test(value))) headers[name] = hidden;
+  }
+  if (url.includes("?")) hideInQuery(request, url);
+}
+
+function hideInQuery(request: Request, url: string): void {
+  const [path = "", query = ""] = split(url);
+  const values = new URLSearchParams(query);
+  const malformed = parameters.filter(([name, grammar]) =>
+    values.getAll(name).some((one) => !grammar.test(one)),
+  );
+  if (malformed.length === 0) return;
+  for (const [name] of malformed) values.set(name, hidden);
+  const changed = `${path}?${values}`;
+  if ("stream" in request) request.headers[":path"] = changed;
+  else request.url = changed;
+}
+
+function split(url: string): [path: string, query: string] {
+  const at = url.indexOf("?");
+  return [url.slice(0, at), url.slice(at + 1)];
+}
