@@ -7,6 +7,7 @@ export const partNames = [
   "flood",
   "workers",
   "memory",
+  "evaluate",
   "revocation",
   "changes",
   "logIn",

@@ -1,5 +1,6 @@
 import { changes } from "./changes.ts";
 import { cold } from "./cold.ts";
+import { evaluate } from "./evaluate.ts";
 import { flood } from "./flood.ts";
 import { haveQuickGenerators } from "./generators.ts";
 import { hot } from "./hot.ts";
@@ -13,7 +14,17 @@ import { revocation } from "./revocation.ts";
 import { machineText } from "./table.ts";
 import { workers } from "./workers.ts";
 
-const parts: Record<PartName, Part> = { hot, cold, flood, workers, memory, revocation, changes, logIn };
+const parts: Record<PartName, Part> = {
+  hot,
+  cold,
+  flood,
+  workers,
+  memory,
+  evaluate,
+  revocation,
+  changes,
+  logIn,
+};
 
 let running = new AsyncDisposableStack();
 let interrupted = false;

@@ -81,6 +81,17 @@ describe.each(Object.entries(places))("%s", (place, send) => {
   });
 });
 
+test("of thousands that are wrong the first are named, and the first of these with what is nearest", async () => {
+  const owner = await app.newAccount();
+  const requiredPermissions = Array.from({ length: 64 }, (_, n) => `thing_${n}:read`);
+  const requests = Array.from({ length: 100 }, () => ({ token: owner.token, requiredPermissions }));
+  const { violations } = await refusal(owner.tokens.batchVerifyTokens({ requests }));
+  expect(violations.map(({ field }) => field)).toEqual(
+    Array.from({ length: 32 }, (_, n) => `requests[0].required_permissions[${n}]`),
+  );
+  expect(violations.filter(({ description }) => description.includes("did you mean"))).toHaveLength(8);
+});
+
 test("a refused permission changes nothing", async () => {
   const owner = await app.newAccount();
   const { id } = await issueKey(owner, { spec: { permissions: ["agents:read"] } });

@@ -8,9 +8,9 @@ import type {
 } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import type { Db } from "../db/connect.ts";
-import { invalidFields, type Violation } from "../domain/error.ts";
-import { expected, parsePermission } from "../domain/permission.ts";
-import type { Vocabulary } from "../domain/permission-vocabulary.ts";
+import { DomainError, invalidFields } from "../domain/error.ts";
+import { parsePermission } from "../domain/permission.ts";
+import { permissionViolations, type Vocabulary } from "../domain/permission-vocabulary.ts";
 import type { Caller } from "../domain/principal.ts";
 import { endsByItself } from "../domain/session.ts";
 import { revokeToken } from "../domain/token-revocation.ts";
@@ -61,13 +61,12 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
     field: (index: number) => string,
     context: Context,
   ): Promise<MessageInitShape<typeof VerifyTokenResponseSchema>[]> {
-    const violations = requests.flatMap((request, index) =>
-      wrongPermissions(request, field(index), deps.vocabulary),
-    );
+    const violations = permissionViolations(namedPermissions(requests, field), deps.vocabulary);
     if (violations.length > 0) throw invalidFields(violations);
     const caller = callerOf(context);
     const inquiries = requests.map((request) => toInquiry(request, caller));
     const judgements = await verifyTokens(deps.resolver, caller, inquiries);
+    requireOneAnswer(judgements);
     const [only] = judgements;
     const [request] = requests;
     if (requests.length === 1 && !request?.dryRun && !request?.fresh && only) {
@@ -88,18 +87,33 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
 
 type Context = Pick<HandlerContext, "values">;
 
-function wrongPermissions(
-  { requiredPermissions }: VerifyTokenRequest,
-  path: string,
-  vocabulary: Vocabulary | undefined,
-): Violation[] {
-  return requiredPermissions.flatMap((text, index) => {
-    const permission = parsePermission(text);
-    const complaint = permission === undefined ? expected : vocabulary?.complaint(permission);
-    return complaint === undefined
-      ? []
-      : [{ field: `${path}required_permissions[${index}]`, description: complaint }];
-  });
+const maxBatchItems = 32_768;
+
+function* namedPermissions(requests: VerifyTokenRequest[], field: (index: number) => string) {
+  for (const [index, { requiredPermissions }] of requests.entries()) {
+    for (const [place, text] of requiredPermissions.entries()) {
+      yield [`${field(index)}required_permissions[${place}]`, text] as const;
+    }
+  }
+}
+
+/** Refuses a batch whose principals are too much for one answer: nobody else is answered while it is written. */
+function requireOneAnswer(judgements: readonly Judgement[]): void {
+  let items = 0;
+  for (const { failures, principal } of judgements) {
+    if (!principal || failures.length > 0) continue;
+    const { permissions, workspaceScope, workspaceIds, entitlements } = principal;
+    items += permissions.length + entitlements.length + (workspaceScope === "all" ? 0 : workspaceIds.length);
+  }
+  if (judgements.length === 1 || items <= maxBatchItems) return;
+  throw new DomainError(
+    "BOUND_EXCEEDED",
+    `the principals of a batch have at most ${maxBatchItems} permissions, workspaces and entitlements together: ask about fewer tokens at once`,
+    {
+      bound: "principal_items_per_batch",
+      limit: String(maxBatchItems),
+    },
+  );
 }
 
 function toInquiry(request: VerifyTokenRequest, caller: Caller): Inquiry {

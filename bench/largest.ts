@@ -1,0 +1,107 @@
+import { deepStrictEqual } from "node:assert";
+import type { Bounds } from "../src/domain/bounds.ts";
+import type { Principal } from "../src/domain/principal.ts";
+import { atOnce } from "../src/domain/slices.ts";
+import { digestOf } from "../src/domain/token.ts";
+import { type CredentialRow, toCredentials } from "../src/verify/credential.ts";
+import { type Judgement, judge, type Question } from "../src/verify/judge.ts";
+
+/** The largest principal that some bounds allow, asked as much as one request can ask. */
+export interface Largest {
+  /** What Postgres sends of it, in bytes. */
+  bytes: number;
+  principal: Principal;
+  /** Makes of its row what memory keeps. */
+  load(): void;
+  /** Evaluates it once: it has all that is asked for. */
+  evaluate(): Judgement;
+  /** Evaluates it once: it has nothing that is asked for. */
+  evaluateInVain(): Judgement;
+}
+
+// As many as the schema of the requests allows.
+const wanted = 64;
+export const entitlements = 256;
+
+/** Makes a service key whose owner holds as much as the bounds allow, with as many workspaces and tokens. */
+export function largest(bounds: Bounds): Largest {
+  const text = JSON.stringify(rowOf(bounds));
+  const load = () => atOnce(toCredentials([JSON.parse(text)]));
+  const [credential] = load();
+  const workspaceId = id("ws", bounds.workspacesPerProfile - 1);
+  const question: Question = {
+    accountId: "",
+    workspaceId,
+    permissions: list(wanted, (n) => permission(bounds.permissionsPerPrincipal - 1 - n)),
+    entitlements: list(wanted, (n) => `entitlement_${entitlements - n}`),
+    environment: undefined,
+  };
+  const nothing = {
+    ...question,
+    permissions: question.permissions.map((one) => `${one}ed`),
+    entitlements: question.entitlements.map((one) => `${one}0`),
+  };
+  const workspace = { id: workspaceId, accountId: id("acct", 0), live: true };
+  const loaded = { credential, workspace, now: new Date() };
+  const digest = digestOf(hash(bounds.tokensPerKey - 1));
+  const ask = (one: Question) => judge(loaded, digest, one, { sessionIdleMs: 1 });
+  const { principal, failures } = ask(question);
+  deepStrictEqual(failures, []);
+  if (!principal) throw new Error("the largest principal is nobody");
+  return {
+    bytes: text.length,
+    principal,
+    load,
+    evaluate: () => ask(question),
+    evaluateInVain: () => ask(nothing),
+  };
+}
+
+function rowOf(bounds: Bounds): CredentialRow {
+  return {
+    id: id("key", 0),
+    kind: "service",
+    system: false,
+    environment: null,
+    user_id: null,
+    expires_at: null,
+    disabled_at: null,
+    revoked_at: null,
+    last_used_at: null,
+    tokens: list(bounds.tokensPerKey, (n) => ({
+      id: String(n),
+      hash: hash(n),
+      ends_at: n + 1 < bounds.tokensPerKey ? 1 : null,
+    })),
+    openings: [
+      {
+        account_id: id("acct", 0),
+        platform: false,
+        suspended: false,
+        entitlements: list(entitlements, (n) => `entitlement_${n + 1}=${n + 1}`),
+        profile: { id: id("prof", 0), type: "service_account", name: "Robot", email: "" },
+        owner: false,
+        permissions: ["*"],
+        owner_permissions: list(bounds.permissionsPerPrincipal, permission),
+        workspace_scope: "selected",
+        workspaces: Object.fromEntries(list(bounds.workspacesPerProfile, (n) => [id("ws", n), true])),
+      },
+    ],
+  };
+}
+
+function id(kind: string, n: number): string {
+  return `${kind}_${n.toString(32).padStart(26, "0")}`;
+}
+
+function permission(n: number): string {
+  return `resource_${n}:start`;
+}
+
+function hash(n: number): string {
+  return n.toString(16).padStart(64, "0");
+}
+
+function list<T>(length: number, make: (n: number) => T): T[] {
+  return Array.from({ length }, (_, n) => make(n));
+}
