@@ -1,7 +1,8 @@
 import type { Environment } from "../db/schema.ts";
 import { DomainError } from "./error.ts";
-import { holds } from "./permission.ts";
+import { holds, type PermissionSet, permissionSet } from "./permission.ts";
 import { type Principal, permissionDenied } from "./principal.ts";
+import { atOnce, inTurns, type Slices } from "./slices.ts";
 
 /**
  * What a principal reaches: each of its permissions without a workspace and in each of its workspaces, in its
@@ -40,21 +41,43 @@ export type Holder = Pick<
  * A token that was superseded by a rotation widens nothing. If several rules fail, the error is the first of the table
  * of errors.
  */
-export function refuseEscalation(caller: Holder, changes: readonly PrincipalChange[]): void {
-  const widened = changes.flatMap(({ before, after }) => (before && isWithin(after, before) ? [] : [after]));
-  if (widened.length === 0) return;
-  const held = reachOf(caller);
-  for (const reach of widened) requireEnvironment(held, reach);
-  for (const reach of widened) requireWorkspaces(held, reach);
-  if (caller.superseded) {
-    throw new DomainError(
-      "PERMISSION_DENIED",
-      "a token superseded by a rotation mints nothing: use the newer one",
-      { permission: "api_keys:write" },
-    );
+export function refuseEscalation(caller: Holder, changes: Iterable<PrincipalChange>): void {
+  atOnce(compare(caller, changes));
+}
+
+/** The same for changes of many principals at once: the event loop turns between them. */
+export function refuseEscalationOfMany(caller: Holder, changes: Iterable<PrincipalChange>): Promise<void> {
+  return inTurns(compare(caller, changes));
+}
+
+function* compare(caller: Holder, changes: Iterable<PrincipalChange>): Slices<void> {
+  const held = measured(reachOf(caller));
+  let worst: Refusal | undefined;
+  for (const change of changes) {
+    yield;
+    const { before, after } = change;
+    if (before && isWithin(after, before)) continue;
+    const refusal = refusalOf(caller, held, after);
+    if (refusal && refusal.place < (worst?.place ?? Number.POSITIVE_INFINITY)) worst = refusal;
   }
-  for (const reach of widened) requirePermissions(held, reach);
-  for (const reach of widened) requireEnd(held, reach);
+  if (worst) throw worst.error();
+}
+
+/** Why a reach is refused, and the place of that in the table of errors. */
+interface Refusal {
+  place: number;
+  error(): DomainError;
+}
+
+// Each rule says what is wrong with a reach, or undefined. They are in the order of the table of errors.
+const rules = [environmentError, workspaceError, supersededError, permissionError, endError];
+
+function refusalOf(caller: Holder, held: MeasuredReach, reach: Reach): Refusal | undefined {
+  for (const [place, rule] of rules.entries()) {
+    const error = rule(held, reach, caller);
+    if (error) return { place, error: () => error };
+  }
+  return undefined;
 }
 
 /** What a caller reaches. People and their sessions have no environment and no end. */
@@ -76,18 +99,34 @@ export function reachesAll(caller: Holder): boolean {
 
 /** Whether everything that the first reaches, the second reaches too. */
 export function isWithin(inner: Reach, outer: Reach): boolean {
+  const held = measured(outer);
   return (
-    isEnvironmentWithin(inner, outer) &&
-    isEndWithin(inner, outer) &&
-    foreignWorkspace(inner, outer) === undefined &&
-    missingPermission(inner, outer) === undefined
+    isEnvironmentWithin(inner, held) &&
+    isEndWithin(inner, held) &&
+    foreignWorkspace(inner, held) === undefined &&
+    missingPermission(inner, held) === undefined
   );
 }
 
-function requireEnvironment(held: Reach, reach: Reach): void {
-  if (isEnvironmentWithin(reach, held)) return;
+/** A reach that others are compared with: whether it has something costs the same however much it has. */
+interface MeasuredReach extends Omit<Reach, "permissions" | "workspaces"> {
+  permissions: PermissionSet;
+  workspaces: "all" | ReadonlySet<string>;
+}
+
+function measured(reach: Reach): MeasuredReach {
+  const { permissions, workspaces } = reach;
+  return {
+    ...reach,
+    permissions: permissionSet(permissions),
+    workspaces: workspaces === "all" ? workspaces : new Set(workspaces),
+  };
+}
+
+function environmentError(held: MeasuredReach, reach: Reach): DomainError | undefined {
+  if (isEnvironmentWithin(reach, held)) return undefined;
   const { environment } = held;
-  throw new DomainError(
+  return new DomainError(
     "ENVIRONMENT_MISMATCH",
     reach.environment === "every"
       ? `your key mints and widens only keys of environment ${environment}: this is valid in every environment`
@@ -96,45 +135,59 @@ function requireEnvironment(held: Reach, reach: Reach): void {
   );
 }
 
-function requireWorkspaces(held: Reach, reach: Reach): void {
+function workspaceError(held: MeasuredReach, reach: Reach): DomainError | undefined {
   const forbidden = foreignWorkspace(reach, held);
-  if (forbidden === undefined) return;
+  if (forbidden === undefined) return undefined;
   const message =
     forbidden === "*"
       ? "you may not enter all workspaces of the account"
       : "you may not enter this workspace";
-  throw new DomainError("WORKSPACE_FORBIDDEN", message, { workspace_id: forbidden });
+  return new DomainError("WORKSPACE_FORBIDDEN", message, { workspace_id: forbidden });
 }
 
-function requirePermissions(held: Reach, reach: Reach): void {
+function supersededError(_held: MeasuredReach, _reach: Reach, caller: Holder): DomainError | undefined {
+  if (!caller.superseded) return undefined;
+  return new DomainError(
+    "PERMISSION_DENIED",
+    "a token superseded by a rotation mints nothing: use the newer one",
+    { permission: "api_keys:write" },
+  );
+}
+
+function permissionError(held: MeasuredReach, reach: Reach): DomainError | undefined {
   const missing = missingPermission(reach, held);
-  if (missing !== undefined) throw permissionDenied(missing);
+  return missing === undefined ? undefined : permissionDenied(missing);
 }
 
-function requireEnd(held: Reach, reach: Reach): void {
-  if (isEndWithin(reach, held)) return;
-  throw new DomainError("PERMISSION_DENIED", "a key that ends mints and widens only keys that end no later", {
-    permission: "api_keys:write",
-    expires_at: held.end?.toISOString() ?? "",
-  });
+function endError(held: MeasuredReach, reach: Reach): DomainError | undefined {
+  if (isEndWithin(reach, held)) return undefined;
+  return new DomainError(
+    "PERMISSION_DENIED",
+    "a key that ends mints and widens only keys that end no later",
+    {
+      permission: "api_keys:write",
+      expires_at: held.end?.toISOString() ?? "",
+    },
+  );
 }
 
-function isEnvironmentWithin(inner: Reach, outer: Reach): boolean {
+type Frame = Pick<Reach, "environment" | "end">;
+
+function isEnvironmentWithin(inner: Frame, outer: Frame): boolean {
   return outer.environment === "every" || inner.environment === outer.environment;
 }
 
-function isEndWithin(inner: Reach, outer: Reach): boolean {
+function isEndWithin(inner: Frame, outer: Frame): boolean {
   return outer.end === null || (inner.end !== null && inner.end <= outer.end);
 }
 
 // The first workspace that only the first reaches; `*` for all of them.
-function foreignWorkspace(inner: Reach, outer: Reach): string | undefined {
-  if (outer.workspaces === "all") return undefined;
+function foreignWorkspace(inner: Reach, { workspaces }: MeasuredReach): string | undefined {
+  if (workspaces === "all") return undefined;
   if (inner.workspaces === "all") return "*";
-  const entered = new Set(outer.workspaces);
-  return inner.workspaces.find((id) => !entered.has(id));
+  return inner.workspaces.find((id) => !workspaces.has(id));
 }
 
-function missingPermission(inner: Reach, outer: Reach): string | undefined {
+function missingPermission(inner: Reach, outer: MeasuredReach): string | undefined {
   return inner.permissions.find((permission) => !holds(outer.permissions, permission));
 }

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import { DomainError } from "./error.ts";
 import { isWithin, type Reach } from "./escalation.ts";
-import { holds } from "./permission.ts";
+import { holds, permissionSet } from "./permission.ts";
 import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** What somebody may do now: permissions, and which workspaces they enter. */
@@ -78,7 +78,8 @@ export function assertStillHeld(rights: Rights, given: Reach, ownerRole: boolean
   const workspaces = rights.allWorkspaces ? "all" : rights.workspaceIds;
   const held: Reach = { permissions: rights.permissions, workspaces, environment: "every", end: null };
   if (isWithin(given, held) && (!ownerRole || rights.owner)) return;
-  const missing = given.permissions.find((permission) => !holds(rights.permissions, permission));
+  const permissions = permissionSet(rights.permissions);
+  const missing = given.permissions.find((permission) => !holds(permissions, permission));
   throw new DomainError(
     "PERMISSION_DENIED",
     "whoever made this invite does not hold what it gives any more",

@@ -1,5 +1,5 @@
 import type { Tx } from "../db/connect.ts";
-import { reachesAll, refuseEscalation } from "./escalation.ts";
+import { reachesAll, refuseEscalation, refuseEscalationOfMany } from "./escalation.ts";
 import type { Caller } from "./principal.ts";
 import {
   memberChanges,
@@ -46,7 +46,7 @@ export async function judgeRole(
   const loaded = await loadHolding(tx, caller.accountId, { roleId: role.id }, { roleIds: [role.id] });
   const claiming = { roleId: null, teamIds: [], workspaces: await workspacesOfClaims(tx, caller, claimed) };
   const holding = { ...loaded, holders: [...loaded.holders, claiming] };
-  refuseEscalation(caller, roleChanges(holding, role, permissions));
+  await refuseEscalationOfMany(caller, roleChanges(holding, role, permissions));
 }
 
 /** Refuses a replacement of a role by which one of its holders reaches more than the caller. */
@@ -59,7 +59,7 @@ export async function judgeReplacement(
   if (reachesAll(caller)) return;
   const also = { roleIds: [role.id, replacement.id] };
   const holding = await loadHolding(tx, caller.accountId, { roleId: role.id }, also);
-  refuseEscalation(caller, replacementChanges(holding, role, replacement));
+  await refuseEscalationOfMany(caller, replacementChanges(holding, role, replacement));
 }
 
 /** Refuses other roles of a team by which the team or one of its holders reaches more than the caller. */
@@ -71,7 +71,7 @@ export async function judgeTeamRoles(
 ): Promise<void> {
   if (reachesAll(caller)) return;
   const holding = await loadHolding(tx, caller.accountId, { teamId }, { teamIds: [teamId] });
-  refuseEscalation(caller, teamRoleChanges(holding, teamId, roles));
+  await refuseEscalationOfMany(caller, teamRoleChanges(holding, teamId, roles));
 }
 
 /** Refuses to make somebody a member of a team by which the person reaches more than the caller. */

@@ -42,18 +42,31 @@ export function teamPermissions(teamId: string, { roles, teams }: RoleGrants): s
 
 /** What a role or a team reaches: its permissions in every workspace that one of its holders enters. */
 export function groupReach(permissions: readonly string[], { holders, grants }: Holding): Reach {
-  const reached = holders.map((holder) => holderReach(holder, grants).workspaces);
-  const all = reached.includes("all");
-  return lastingReach(permissions, all ? "all" : [...new Set(reached.flat())]);
+  const entered = new Set<string>();
+  for (const { roleId, workspaces } of holders) {
+    if (workspaces === "all" || (roleId !== null && grants.roles.get(roleId)?.allWorkspaces)) {
+      return lastingReach(permissions, "all");
+    }
+    for (const id of workspaces) entered.add(id);
+  }
+  return lastingReach(permissions, [...entered]);
 }
 
-/** Each holder before and after a change of what it holds. The holders are the same ones, in the same order. */
+/**
+ * Each holder before and after a change of what it holds. The holders are the same ones, in the same order. What each
+ * reaches is computed when it is looked at, since there may be many.
+ */
 export function holderChanges(before: Holding, after: Holding): PrincipalChange[] {
   return after.holders.map((holder, index) => {
     const earlier = before.holders[index];
+    if (!earlier) throw new Error("a change made another holder");
     return {
-      ...(earlier && { before: holderReach(earlier, before.grants) }),
-      after: holderReach(holder, after.grants),
+      get before() {
+        return holderReach(earlier, before.grants);
+      },
+      get after() {
+        return holderReach(holder, after.grants);
+      },
     };
   });
 }
