@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { expect, test } from "vitest";
 import { WorkspaceScope } from "../gen/latchkey/v1/api_key_pb.ts";
+import { newId } from "../src/domain/id.ts";
 import { type Clients, issueKey, newWorkspace, useApp } from "./support/app.ts";
 import { outcome } from "./support/errors.ts";
 import { newDeveloperKey, newMember, newRobot, newServiceKey } from "./support/organisation.ts";
@@ -143,6 +144,21 @@ async function keysOf(accountId: string): Promise<string[]> {
   const keys = app.db.selectFrom("api_key").select("id").where("account_id", "=", accountId);
   return (await keys.orderBy("id").execute()).map((key) => key.id);
 }
+
+test("a member who left and came back while their change waits is asked to try again", async () => {
+  const owner = await app.newAccount();
+  const member = await newMember(app, owner, "admin");
+  const bearer = app.clientAs(member.token, { "latchkey-account": idOf(owner) });
+  const profileId = newId("prof");
+  const comeBack = [
+    sql`insert into profile (id, account_id, type, name, user_id)
+      select ${profileId}, account_id, type, name, user_id from profile where id = ${member.profileId}`,
+    sql`update membership set profile_id = ${profileId} where profile_id = ${member.profileId}`,
+  ];
+  const mint = () => outcome(issueKey(bearer, { spec: all }));
+  expect(await whileHeld(app.db, idOf(owner), comeBack, mint)).toBe("CONFLICT");
+  expect(await mint()).toBe("ok");
+});
 
 test("a change uses the workspaces that its caller may enter when it happens", async () => {
   const owner = await app.newAccount();

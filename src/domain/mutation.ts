@@ -54,7 +54,10 @@ export function mutate<T>(
     credentialId: authority.credentialId,
     async begin(tx) {
       const seen = await lockAndSee(tx, authority.credentialId, [...callerLocks(caller), ...locks]);
-      return { ...(await authority.evaluate(seen)), call, authority };
+      const now = await authority.evaluate(seen);
+      // Whoever left and came back meanwhile acts by a membership that is not locked.
+      if (now.profile.id !== profile.id) throw new DomainError("CONFLICT", "you have just joined: try again");
+      return { ...now, call, authority };
     },
     async run(tx, now) {
       const { result, events } = await run(tx, now);
