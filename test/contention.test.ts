@@ -38,31 +38,41 @@ test("200 creations by one key at once all succeed, none by a retry", async () =
   expect(begun(statements)).toBe(creates);
 });
 
-test("a key is revoked within a second while it makes 200 creations, and none of them succeeds after that", async () => {
-  const owner = await app.newAccount();
-  const key = await newKey(owner);
-  let answered = 0;
-  let underWay = () => {};
-  const some = new Promise<void>((resolve) => {
-    underWay = resolve;
-  });
-  const outcomes = times(creates, async () => {
-    const ended = await outcome(issueKey(key));
-    answered += 1;
-    if (answered === 5) underWay();
-    return ended;
-  });
-  await some;
-  const sentAt = performance.now();
-  await owner.apiKeys.revokeApiKey({ id: key.id });
-  const took = performance.now() - sentAt;
-  const minted = await keysMintedBy(key.id);
-  const ended = await Promise.all(outcomes);
-  expect(took).toBeLessThan(1_000);
-  expect(new Set(ended)).toEqual(new Set(["ok", "REVOKED_API_KEY"]));
-  expect(ended.filter((one) => one === "ok")).toHaveLength(minted);
-  expect(await keysMintedBy(key.id)).toBe(minted);
-});
+const ends: [what: string, reason: string, end: (owner: Owner, keyId: string) => Promise<unknown>][] = [
+  ["key is revoked", "REVOKED_API_KEY", (owner, id) => owner.apiKeys.revokeApiKey({ id })],
+  [
+    "account is suspended",
+    "ACCOUNT_SUSPENDED",
+    ({ account }) =>
+      app.clientAs(app.platformToken).accounts.suspendAccount({ accountId: account.metadata?.id ?? "" }),
+  ],
+];
+
+test.each(ends)(
+  "the %s within a second while the key makes 200 creations, and what follows is %s",
+  async (_, reason, end) => {
+    const owner = await app.newAccount();
+    const key = await newKey(owner);
+    const underWay = Promise.withResolvers<void>();
+    let answered = 0;
+    const outcomes = times(creates, async () => {
+      const ended = await outcome(issueKey(key));
+      answered += 1;
+      if (answered === 5) underWay.resolve();
+      return ended;
+    });
+    await underWay.promise;
+    const sentAt = performance.now();
+    await end(owner, key.id);
+    const took = performance.now() - sentAt;
+    const minted = await keysMintedBy(key.id);
+    const ended = await Promise.all(outcomes);
+    expect(took).toBeLessThan(1_000);
+    expect(new Set(ended)).toEqual(new Set(["ok", reason]));
+    expect(ended.filter((one) => one === "ok")).toHaveLength(minted);
+    expect(await keysMintedBy(key.id)).toBe(minted);
+  },
+);
 
 const races: [what: string, loser: string, start: () => Promise<(() => Promise<unknown>)[]>][] = [
   [
