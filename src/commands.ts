@@ -1,4 +1,5 @@
 import cluster from "node:cluster";
+import { reportExceededBounds } from "./bounds-report.ts";
 import type { Config } from "./config/config.ts";
 import { openDatabase } from "./database.ts";
 import { bootstrap, rotatePlatformToken } from "./domain/bootstrap.ts";
@@ -21,6 +22,7 @@ export async function serveCommand(config: Config, log: Log): Promise<void> {
   const metrics = createMetrics(() => pools());
   const database = await openDatabase(config, log, { onQuery: metrics.query, asItIs: cluster.isWorker });
   pools = () => ({ calls: database.db.poolStats(), lookups: database.lookups.poolStats() });
+  let reported: Promise<void> | undefined;
   try {
     if (database.embedded) {
       await ensurePlatform(database.db, mintToken.bind(undefined, config.tokenPrefix), config);
@@ -28,6 +30,7 @@ export async function serveCommand(config: Config, log: Log): Promise<void> {
     const onReady = (url: string) => {
       process.stdout.write(`latchkey listening on ${url}\n`);
       if (database.embedded) process.stderr.write(welcome(url, keyFiles(config)));
+      reported = reportExceededBounds(database.db, config.bounds, log);
     };
     if (cluster.isWorker) {
       metrics.offer();
@@ -44,6 +47,7 @@ export async function serveCommand(config: Config, log: Log): Promise<void> {
       await metricsPort?.close();
     }
   } finally {
+    await reported;
     await database.close();
   }
   process.exit(0);

@@ -34,7 +34,12 @@ describe.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])("as 
     const tokens = keyFiles.map(site.token);
     expect(await first.stop()).toMatchObject({ code: 0, stdout: `latchkey listening on ${first.url}\n` });
 
-    const second = await site.serve();
+    // A built-in role has two permissions.
+    const second = await site.serve({ LATCHKEY_MAX_PERMISSIONS_PER_ROLE: "1" });
+    const above = await second.logged(
+      ({ msg }) => msg?.startsWith("records are above their bounds") === true,
+    );
+    expect(above.records).toEqual({ permissions_per_role: expect.any(Number) });
     expect(keyFiles.map(site.token)).toEqual(tokens);
     for (const token of tokens) {
       const verdict = await clientsAt(second.url, token).tokens.verifyToken({ token: key.token });
