@@ -51,7 +51,6 @@ export interface RouteDeps {
       | "sessionLifetimeMs"
       | "permissions"
       | "oidcIssuers"
-      | "accountsPerUser"
       | "bounds"
     >;
   passwords: Passwords;
@@ -91,10 +90,7 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const limits = createPeopleLimits(config);
   return (router) => {
     router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
-    router.service(
-      AccountService,
-      accountService(db, { ...mails, limits, accountsPerUser: config.accountsPerUser }),
-    );
+    router.service(AccountService, accountService(db, { ...mails, limits }));
     router.service(WorkspaceService, workspaceService(db));
     router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
     router.service(ProfileService, profileService(db, bounds));

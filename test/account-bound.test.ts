@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { useApp } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
 
-const app = useApp({ LATCHKEY_ACCOUNTS_PER_USER: "3" });
+const app = useApp({ LATCHKEY_MAX_ACCOUNTS_PER_USER: "3" });
 const exceeded = {
-  code: "ResourceExhausted",
-  reason: "QUOTA_EXCEEDED",
+  code: "FailedPrecondition",
+  reason: "BOUND_EXCEEDED",
   message: "a user owns at most 3 accounts (accounts_per_user)",
   metadata: { limit: "3", bound: "accounts_per_user" },
   retry: false,

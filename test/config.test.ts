@@ -42,7 +42,6 @@ test("nothing set is the documented default", () => {
     signUpsPerHour: 60,
     passwordChangesPerHour: 60,
     mailsPerHour: 100,
-    accountsPerUser: 20,
     auditRetentionMs: 400 * 86_400_000,
     bounds: {
       permissionsPerKey: 256,
@@ -53,6 +52,7 @@ test("nothing set is the documented default", () => {
       permissionsPerPrincipal: 2_000,
       workspacesPerProfile: 1_000,
       membershipsPerUser: 100,
+      accountsPerUser: 20,
       tokensPerKey: 100,
     },
     statementNames: true,
@@ -153,7 +153,6 @@ test.each([
   "LATCHKEY_SIGNUPS_PER_HOUR",
   "LATCHKEY_PASSWORD_CHANGES_PER_HOUR",
   "LATCHKEY_MAILS_PER_HOUR",
-  "LATCHKEY_ACCOUNTS_PER_USER",
   "LATCHKEY_MAX_CONNECTIONS",
   "LATCHKEY_MAX_CONNECTIONS_PER_ADDRESS",
 ])("%s is a number", (name) => {
@@ -172,6 +171,7 @@ test.each([
   ["LATCHKEY_MAX_PERMISSIONS_PER_PRINCIPAL", 1, 10_000],
   ["LATCHKEY_MAX_WORKSPACES_PER_PROFILE", 1, 10_000],
   ["LATCHKEY_MAX_MEMBERSHIPS_PER_USER", 1, 1_000],
+  ["LATCHKEY_MAX_ACCOUNTS_PER_USER", 1, 1_000],
   ["LATCHKEY_MAX_TOKENS_PER_KEY", 2, 1_000],
 ])("%s is a number from %i to %i", (name, least, most) => {
   for (const fits of [least, most]) {

@@ -30,6 +30,7 @@ test("records above a bound are counted, by the name of the bound, and those at 
   });
   await owner.apiKeys.rotateApiKey({ id });
   await join(await app.newAccount(), member, member.email, "viewer");
+  await owner.accounts.createAccount({ metadata: { name: "Second" } });
   const { bounds } = readConfig({});
   expect(await reported(bounds)).toEqual([]);
   const lower = {
@@ -42,6 +43,7 @@ test("records above a bound are counted, by the name of the bound, and those at 
     permissionsPerPrincipal: 3,
     workspacesPerProfile: 1,
     membershipsPerUser: 1,
+    accountsPerUser: 1,
     tokensPerKey: 1,
   };
   expect(await reported(lower)).toEqual([
@@ -55,7 +57,8 @@ test("records above a bound are counted, by the name of the bound, and those at 
         // The first team and the member: the role that the member has three times counts once.
         permissions_per_principal: 2,
         workspaces_per_profile: 1,
-        memberships_per_user: 1,
+        memberships_per_user: 2,
+        accounts_per_user: 1,
         tokens_per_key: 1,
       },
     },
@@ -69,6 +72,7 @@ test("records above a bound are counted, by the name of the bound, and those at 
     permissionsPerPrincipal: 4,
     workspacesPerProfile: 2,
     membershipsPerUser: 2,
+    accountsPerUser: 2,
     tokensPerKey: 2,
   };
   expect(await reported(fits)).toEqual([]);

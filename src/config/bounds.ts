@@ -20,6 +20,7 @@ export function readBounds(read: Read): BoundSettings {
       permissionsPerPrincipal: bound("PERMISSIONS_PER_PRINCIPAL", 2_000, 10_000),
       workspacesPerProfile: bound("WORKSPACES_PER_PROFILE", 1_000, 10_000),
       membershipsPerUser: bound("MEMBERSHIPS_PER_USER", 100, 1_000),
+      accountsPerUser: bound("ACCOUNTS_PER_USER", 20, 1_000),
       tokensPerKey: bound("TOKENS_PER_KEY", 100, 1_000, 2),
     },
   };

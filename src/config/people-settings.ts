@@ -9,8 +9,6 @@ export interface PeopleSettings {
   passwordChangesPerHour: number;
   /** `RequestPasswordReset` and `ChangeEmail`, per client address and per user. */
   mailsPerHour: number;
-  /** Accounts that a user may own before `CreateAccount` refuses another. */
-  accountsPerUser: number;
 }
 
 const expected = "a number, 1 to 100000000";
@@ -21,6 +19,5 @@ export function readPeopleSettings(read: Read): PeopleSettings {
     signUpsPerHour: read("LATCHKEY_SIGNUPS_PER_HOUR", 60, parseCount, expected),
     passwordChangesPerHour: read("LATCHKEY_PASSWORD_CHANGES_PER_HOUR", 60, parseCount, expected),
     mailsPerHour: read("LATCHKEY_MAILS_PER_HOUR", 100, parseCount, expected),
-    accountsPerUser: read("LATCHKEY_ACCOUNTS_PER_USER", 20, parseCount, expected),
   };
 }

@@ -2,7 +2,7 @@ import type { Db, Tx } from "../db/connect.ts";
 import type { BuiltinRole, Labels } from "../db/schema.ts";
 import { type Account, getAccountById } from "./account.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
-import type { Bounds } from "./bounds.ts";
+import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError } from "./error.ts";
 import { newId } from "./id.ts";
 import { requireMembershipsWithin } from "./membership-bound.ts";
@@ -35,11 +35,11 @@ const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: 
   viewer: { permissions: ["*:read"], allWorkspaces: false },
 };
 
-/** Makes another account, which the signed-in user owns. Refused where they own as many as `accountsPerUser`. */
+/** Makes another account, which the signed-in user owns. Refused where they own as many as the bound allows. */
 export async function createAccount(
   db: Db,
   user: UserCaller,
-  { accountsPerUser, bounds }: { accountsPerUser: number; bounds: Bounds },
+  { bounds }: { bounds: Bounds },
   input: NewAccount & { requestId: string },
 ): Promise<{ account: Account; profile: ProfileRef }> {
   requireSpeaksForNewAccount(user);
@@ -59,9 +59,9 @@ export async function createAccount(
         .where("deleted_at", "is", null)
         .executeTakeFirst();
       if (!found) throw new DomainError("LOGIN_REQUIRED", "this user was erased");
-      await requireRoom(tx, user.userId, accountsPerUser);
       const owner = { userId: found.id, email: found.email ?? "", name: found.name };
       const made = await makeAccount(tx, accountId, { ...input, name }, owner);
+      await requireOwnedWithin(tx, bounds, user.userId);
       await requireMembershipsWithin(tx, bounds, user.userId);
       return { result: made, events: [accountMade(made)] };
     },
@@ -70,7 +70,7 @@ export async function createAccount(
 }
 
 // Deleted accounts do not count: their data is on its way out.
-async function requireRoom(tx: Tx, userId: string, accountsPerUser: number): Promise<void> {
+async function requireOwnedWithin(tx: Tx, bounds: Bounds, userId: string): Promise<void> {
   const owned = await tx
     .selectFrom("membership")
     .innerJoin("role", "role.id", "membership.role_id")
@@ -79,14 +79,8 @@ async function requireRoom(tx: Tx, userId: string, accountsPerUser: number): Pro
     .where("membership.user_id", "=", userId)
     .where("role.builtin", "=", "owner")
     .where("account.deleted_at", "is", null)
-    .limit(accountsPerUser)
     .execute();
-  if (owned.length < accountsPerUser) return;
-  const limit = String(accountsPerUser);
-  throw new DomainError("QUOTA_EXCEEDED", `a user owns at most ${limit} accounts (accounts_per_user)`, {
-    limit,
-    bound: "accounts_per_user",
-  });
+  requireWithin(bounds, "accountsPerUser", owned.length);
 }
 
 /** Makes an account with its built-in roles, its system profile and key, and its owner, in one transaction. */

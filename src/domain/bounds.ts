@@ -2,7 +2,7 @@ import { DomainError } from "./error.ts";
 
 /**
  * How many there may be of what a verdict is made from. The rows that verification loads stay small by it, and so does the
- * work of one evaluation.
+ * work of one evaluation. `accountsPerUser` bounds what one user makes.
  */
 export interface Bounds {
   /** In a key's own list. */
@@ -19,6 +19,8 @@ export interface Bounds {
   workspacesPerProfile: number;
   /** Accounts that a user is in, as a member or as a guest. */
   membershipsPerUser: number;
+  /** Accounts that a user owns, deleted ones left out, before `CreateAccount` refuses another. */
+  accountsPerUser: number;
   /** Ended ones included, of which the oldest make room. */
   tokensPerKey: number;
 }
@@ -35,6 +37,7 @@ const meaning: Record<BoundName, (limit: number) => string> = {
     `the roles of a person or a team have at most ${limit} permissions together`,
   workspacesPerProfile: (limit) => `at most ${limit} workspaces are granted to one profile`,
   membershipsPerUser: (limit) => `a user is in at most ${limit} accounts`,
+  accountsPerUser: (limit) => `a user owns at most ${limit} accounts`,
   tokensPerKey: (limit) => `a key has at most ${limit} tokens that have not ended`,
 };
 

@@ -35,6 +35,12 @@ const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
       select i.user_id, g.account_id from guest g join identity i on i.id = g.identity_id
     ) accounts
     group by user_id having count(*) > ${limit}`,
+  accountsPerUser: (limit) => sql`
+    select from membership m
+    join role r on r.account_id = m.account_id and r.id = m.role_id
+    join account a on a.id = m.account_id
+    where r.builtin = 'owner' and a.deleted_at is null
+    group by m.user_id having count(*) > ${limit}`,
   tokensPerKey: (limit) => sql`select from api_key_token group by api_key_id having count(*) > ${limit}`,
 };
 

@@ -28,8 +28,6 @@ import { changedFields } from "./update-mask.ts";
 /** What accounts depend on. */
 export interface AccountServiceDeps extends InviteDeps {
   limits: PeopleLimits;
-  /** How many accounts a user may own. */
-  accountsPerUser: number;
 }
 
 /** `AccountService`: the caller's account, the accounts of a user, and for the platform all of them. */

@@ -61,7 +61,7 @@ const many = "1000000";
 const unlimited = {
   LATCHKEY_SIGNUPS_PER_HOUR: many,
   LATCHKEY_PASSWORD_CHANGES_PER_HOUR: many,
-  LATCHKEY_ACCOUNTS_PER_USER: many,
+  LATCHKEY_MAX_ACCOUNTS_PER_USER: "1000",
 };
 // One for all apps of a worker: its thread takes a moment to start.
 const estimator = knowingPassword(
