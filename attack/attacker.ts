@@ -14,9 +14,11 @@ export interface AttackJob {
   name: AttackName;
   port: number;
   seconds: number;
-  /** Whether each call comes from an address of its own, so that no limit per address holds it. */
-  spread?: boolean;
+  /** The loopback address that all calls come from. Without it, each comes from another, so that no limit per address helps. */
+  address?: string;
   heavy?: Heavy;
+  /** Idle sockets that are wanted. */
+  sockets?: number;
 }
 
-serveJobs((job: AttackJob): Promise<Counts> => attacks[job.name](job));
+serveJobs((jobs: AttackJob[]): Promise<Counts[]> => Promise.all(jobs.map((job) => attacks[job.name](job))));

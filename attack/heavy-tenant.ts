@@ -1,40 +1,58 @@
 import pg from "pg";
+import { readConfig } from "../src/config/config.ts";
 import { newId } from "../src/domain/id.ts";
 import type { Heavy } from "./heavy.ts";
 import { call } from "./http.ts";
+import type { Stage } from "./stage.ts";
 import { createKey, idOf, openTenant } from "./tenant.ts";
 
 /** How much a heavy principal holds. */
 export interface Weight {
-  /** Roles of the team. */
   roles: number;
   permissionsPerRole: number;
-  /** Permissions in the key's own list. */
+  /** In the own list of every second principal's keys. The others have `*`, which is all that the roles give. */
   permissionsPerKey: number;
+  /** Granted to each key. */
+  workspaces: number;
+  /** Larger data than the bounds allow can only come from before the bounds, so by SQL. */
+  roleSource: "api" | "sql";
+}
+
+/** The largest principal that the default bounds allow. */
+export function largestAllowed(): Weight {
+  const { permissionsPerPrincipal, permissionsPerRole, permissionsPerKey, workspacesPerProfile } = readConfig(
+    {},
+  ).bounds;
+  const roles = Math.ceil(permissionsPerPrincipal / permissionsPerRole);
+  return {
+    roles,
+    permissionsPerRole: Math.floor(permissionsPerPrincipal / roles),
+    permissionsPerKey,
+    workspaces: workspacesPerProfile,
+    roleSource: "api",
+  };
 }
 
 const principals = 6;
 const resourceLength = 63;
 
-/**
- * Signs up a tenant with six service accounts, each in a team that holds that much, and mints their keys. Roles go in by
- * SQL, since data from before the bounds may exceed them.
- */
+/** Signs up a tenant with six service accounts, each in a team of its own with that weight, and mints their keys. */
 export async function openHeavyTenant(
-  port: number,
-  databaseUrl: string,
+  stage: Pick<Stage, "port" | "databaseUrl">,
   name: string,
   weight: Weight,
   unseenKeys: number,
 ): Promise<Heavy> {
+  const port = stage.port();
   const { accountId, session, verifier } = await openTenant(port, name);
-  const client = new pg.Client({ connectionString: databaseUrl });
+  const client = new pg.Client({ connectionString: stage.databaseUrl });
   await client.connect();
   try {
     const tokens: string[][] = [];
     for (let n = 0; n < principals; n++) {
       const metadata = { name: `heavy ${n}` };
-      const { team } = await call(port, "TeamService/CreateTeam", { metadata }, session);
+      const roles = weight.roleSource === "api" ? await createRoles(port, session, n, weight) : [];
+      const { team } = await call(port, "TeamService/CreateTeam", { metadata, spec: { roles } }, session);
       const spec = { teamId: idOf(team) };
       const made = await call(
         port,
@@ -42,17 +60,25 @@ export async function openHeavyTenant(
         { metadata, spec },
         session,
       );
-      const serviceAccountId = idOf(made.serviceAccount);
+      if (weight.roleSource === "sql")
+        await client.query(insertRoles, [accountId, spec.teamId, JSON.stringify(roleRows(n, weight))]);
+      const permissions = n % 2 === 0 ? ["*"] : permissionsOf(n, 0, weight.permissionsPerKey);
       const minted: string[] = [];
       for (let key = 0; key <= unseenKeys / principals; key++) {
-        const kind = "API_KEY_KIND_SERVICE";
-        minted.push(await createKey(port, session, { kind, serviceAccountId, permissions: ["*"] }));
+        const key = {
+          kind: "API_KEY_KIND_SERVICE",
+          serviceAccountId: idOf(made.serviceAccount),
+          workspaceScope: "WORKSPACE_SCOPE_SELECTED",
+          permissions,
+        };
+        minted.push(await createKey(port, session, key));
       }
-      await client.query(giveRoles, [accountId, spec.teamId, roleRows(n, weight)]);
-      const own = permissionsOf(n, 0, weight.permissionsPerKey);
-      await client.query(narrow, [accountId, serviceAccountId, own]);
       tokens.push(minted);
     }
+    await client.query(insertWorkspaces, [accountId, weight.workspaces]);
+    await client.query(insertGrants, [accountId]);
+    // As autovacuum would before long.
+    await client.query("analyze workspace, workspace_grant, role, team_role, api_key");
     return {
       verifier,
       hot: tokens.flatMap(([first]) => first ?? []),
@@ -63,24 +89,38 @@ export async function openHeavyTenant(
   }
 }
 
+async function createRoles(
+  port: number,
+  session: string,
+  principal: number,
+  weight: Weight,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const { name, permissions } of roleRows(principal, weight)) {
+    const request = { metadata: { name }, spec: { permissions } };
+    const { role } = await call(port, "RoleService/CreateRole", request, session);
+    ids.push(idOf(role));
+  }
+  return ids;
+}
+
+function roleRows(principal: number, { roles, permissionsPerRole }: Weight) {
+  return Array.from({ length: roles }, (_, n) => ({
+    id: newId("role"),
+    name: `heavy ${principal} ${n}`,
+    permissions: permissionsOf(principal, n * permissionsPerRole, permissionsPerRole),
+  }));
+}
+
 /** Permissions of which none implies another, with the longest names that a resource can have. */
-export function permissionsOf(principal: number, from: number, count: number): string[] {
+function permissionsOf(principal: number, from: number, count: number): string[] {
   return Array.from({ length: count }, (_, n) => {
     const resource = `r${principal}_${from + n}_`;
     return `${resource.padEnd(resourceLength, "x")}:write`;
   });
 }
 
-function roleRows(principal: number, { roles, permissionsPerRole }: Weight): string {
-  const rows = Array.from({ length: roles }, (_, n) => ({
-    id: newId("role"),
-    name: `heavy ${principal} ${n}`,
-    permissions: permissionsOf(principal, n * permissionsPerRole, permissionsPerRole),
-  }));
-  return JSON.stringify(rows);
-}
-
-const giveRoles = `
+const insertRoles = `
 with given as (
   select * from jsonb_to_recordset($3::text::jsonb) as x(id text, name text, permissions text[])
 ), creator as (
@@ -93,6 +133,17 @@ with given as (
 insert into team_role (account_id, team_id, role_id)
 select $1, $2, id from roles`;
 
-const narrow = `
-update api_key set permissions = $3
-where account_id = $1 and owner_profile_id = (select profile_id from service_account where id = $2)`;
+// Ids are 26 characters of Crockford's base32, as any.
+const insertWorkspaces = `
+insert into workspace (id, account_id, name, created_by)
+select 'ws_' || lpad(to_hex(n), 10, '0') || substr(md5($1 || n), 1, 16), $1, 'Workspace ' || n, profile.id
+from generate_series(1, $2::int) n, profile
+where profile.account_id = $1 and profile.type = 'system'`;
+
+const insertGrants = `
+insert into workspace_grant (account_id, workspace_id, profile_id, created_by)
+select $1, workspace.id, api_key.profile_id, api_key.profile_id
+from workspace
+join api_key on api_key.account_id = workspace.account_id and api_key.kind = 'service' and not api_key.system
+where workspace.account_id = $1
+on conflict do nothing`;

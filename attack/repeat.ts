@@ -41,6 +41,3 @@ export function anyAddress(): string {
   const byte = () => 1 + Math.floor(Math.random() * 254);
   return `127.${byte()}.${byte()}.${byte()}`;
 }
-
-/** The address of an attacker that has only one. */
-export const oneAddress = "127.0.0.2";

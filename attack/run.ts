@@ -1,10 +1,13 @@
 import { machineLine } from "../bench/table.ts";
+import { escalation } from "./escalation.ts";
+import { evaluate } from "./evaluate.ts";
 import { hot } from "./hot.ts";
 import { isolation } from "./isolation.ts";
 import { help, type Options, type PartName, readOptions } from "./options.ts";
 import type { Part, Row } from "./part.ts";
+import { stalled } from "./stalled.ts";
 
-const parts: Record<PartName, Part> = { isolation, hot };
+const parts: Record<PartName, Part> = { isolation, stalled, evaluate, escalation, hot };
 
 let running = new AsyncDisposableStack();
 let interrupted = false;

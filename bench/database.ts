@@ -24,19 +24,23 @@ const log = {
 
 /** Makes a Postgres of its own in a temporary directory, durable as in production, and fills it. */
 export async function openBenchDatabase(stack: Stack, keys: number, spares: number): Promise<BenchDatabase> {
-  const directory = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
-  stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
-  const postgres = await startInto(stack, async () => {
-    const started = await startEmbedded({ dataDir: directory, log });
-    return { url: started.url, pid: () => started.pid, [Symbol.asyncDispose]: () => started.stop() };
-  });
-  const { url, pid } = postgres;
+  const { url, pid } = await openPostgres(stack);
   const platformToken = runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });
   const { accountId, version } = await describe(url);
   pinOther(pid(), [0, 1]);
   await fill(url, { keys, spares, spareAccountId: accountId });
   pinOther(pid(), [1]);
   return { url, pid, version, platformToken };
+}
+
+/** Makes a Postgres of its own in a temporary directory, durable as in production, and leaves it empty. */
+export async function openPostgres(stack: Stack): Promise<Pick<BenchDatabase, "url" | "pid">> {
+  const directory = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+  stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  return startInto(stack, async () => {
+    const started = await startEmbedded({ dataDir: directory, log });
+    return { url: started.url, pid: () => started.pid, [Symbol.asyncDispose]: () => started.stop() };
+  });
 }
 
 async function describe(url: string): Promise<{ accountId: string; version: string }> {

@@ -35,7 +35,8 @@ export const evaluate: Part = async (_stack, { quick }) => {
   ].join("\n");
 };
 
-function timeOf(run: () => unknown, samples: number): number {
+/** The median time of a function, in milliseconds. */
+export function timeOf(run: () => unknown, samples: number): number {
   return median(
     Array.from({ length: samples }, () => {
       const start = performance.now();

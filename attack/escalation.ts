@@ -1,0 +1,92 @@
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { whole } from "../bench/compare.ts";
+import { openBenchDatabase } from "../bench/database.ts";
+import { pinOther } from "../bench/processes.ts";
+import { startService } from "../bench/service.ts";
+import { bearer } from "../test/support/bearer.ts";
+import { clients } from "../test/support/clients.ts";
+import { searchEscalationPure } from "../test/support/escalation-search/pure.ts";
+import { searchEscalation } from "../test/support/escalation-search/server.ts";
+import type { SearchedApp } from "../test/support/escalation-search/server-world.ts";
+import type { SearchSummary } from "../test/support/escalation-search/summary.ts";
+import type { Part, Row } from "./part.ts";
+
+/** Random organisations, and a weak principal that tries to reach more with everything that it creates. */
+export const escalation: Part = async (stack, { quick }, progress) => {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const pure = searchEscalationPure({ steps: quick ? 2_000 : 100_000, seed });
+  const database = await openBenchDatabase(stack, 100, 1);
+  pinOther(database.pid(), [0, 1]);
+  const service = await startService(stack, database, { pinned: false });
+  const baseUrl = `http://127.0.0.1:${service.port}`;
+  // One connection for everybody, as a gateway has.
+  const connection = new Http2SessionManager(baseUrl);
+  stack.defer(() => connection.abort());
+  const app = searchedApp(baseUrl, connection, database.platformToken);
+  progress("escalation through the server");
+  const served = await searchEscalation({ steps: quick ? 180 : 3_000, seed, app });
+  return [
+    row("escalation: random organisations, the pure function", pure),
+    row("escalation: random organisations, through the server", served),
+  ];
+};
+
+function row(
+  attack: string,
+  { steps, seed, organisations, allowed, refused, violations }: SearchSummary,
+): Row {
+  const measured = [
+    `**${violations.length}** in ${whole(steps)} steps in ${whole(organisations)} organisations`,
+    `${whole(allowed)} changes let through, ${whole(refused)} refused`,
+    `seed ${seed}`,
+    ...violations.slice(0, 3),
+  ];
+  // Enough of both, or nothing was searched.
+  const searched = allowed > steps / 50 && refused > steps / 5;
+  return {
+    attack,
+    measured: measured.join("; "),
+    limit: "0 escalations",
+    held: violations.length === 0 && searched,
+  };
+}
+
+/** A real server as the search needs it: everybody comes over the network. */
+function searchedApp(
+  baseUrl: string,
+  sessionManager: Http2SessionManager,
+  platformToken: string,
+): SearchedApp {
+  const clientAs: SearchedApp["clientAs"] = (token, headers = {}) => {
+    const transport = createGrpcTransport({
+      baseUrl,
+      sessionManager,
+      interceptors: [
+        bearer(token),
+        (next) => (request) => {
+          for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
+          return next(request);
+        },
+      ],
+    });
+    return clients(transport, token);
+  };
+  let people = 0;
+  return {
+    platformToken,
+    clientAs,
+    async newAccount(name = "Acme") {
+      people += 1;
+      const email = `person${people}@example.com`;
+      const signUp = {
+        email,
+        password: "correct horse battery",
+        name: `Person ${people}`,
+        accountName: name,
+      };
+      const { account, profile, token } = await clientAs("").sessions.signUp(signUp);
+      if (!account || !profile) throw new Error("SignUp answered without an account or a profile");
+      return { ...clientAs(token), account, profile, email };
+    },
+  };
+}

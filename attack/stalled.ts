@@ -1,0 +1,46 @@
+import { whole } from "../bench/compare.ts";
+import { openPostgres } from "../bench/database.ts";
+import { connect } from "../src/db/connect.ts";
+import { migrate, migrationTimeoutMs } from "../src/db/migrate.ts";
+import { startAppOn } from "../test/support/app.ts";
+import { openTestDatabase } from "../test/support/database.ts";
+import { quietLog } from "../test/support/server.ts";
+import { runStalledBodies, type StalledResult } from "../test/support/stalled/run.ts";
+import type { Part } from "./part.ts";
+
+const casesPerLine = 100;
+
+/** Calls whose bearer loses its authority while the body is on its way: every RPC by every protocol and every loss. */
+export const stalled: Part = async (stack, { quick }, progress) => {
+  const { url } = await openPostgres(stack);
+  const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
+  await migrate(db);
+  await db.destroy();
+  const { app, end } = await startAppOn(openTestDatabase(url));
+  stack.defer(end);
+  let done = 0;
+  const onCase = () => {
+    done += 1;
+    if (done % casesPerLine === 0) progress(`stalled: ${done} cases`);
+  };
+  const { results, failed, exempt } = await runStalledBodies({ app, cover: quick ? "each" : "all", onCase });
+  const count = (of: (result: StalledResult) => string) => new Set(results.map(of)).size;
+  const measured = [
+    `**${failed.length}** of ${whole(results.length)} calls were not refused with the right reason, or changed something`,
+    `${count(({ rpc }) => rpc)} RPCs, ${count(({ protocol }) => protocol)} protocols, ${count(({ loss }) => loss)} ways of losing authority`,
+    `${whole(exempt.length)} pairs of RPC and loss do not apply, by a reviewed list`,
+    ...failed.slice(0, 3).map(describe),
+  ];
+  return [
+    {
+      attack: "stalled bodies: the caller loses its authority while the body is on its way",
+      measured: measured.join("; "),
+      limit: "0 succeed",
+      held: failed.length === 0 && results.length > 0,
+    },
+  ];
+};
+
+function describe({ rpc, protocol, loss, control, outcome, gate, changed }: StalledResult): string {
+  return `${rpc}, ${protocol}, ${loss}: ${outcome} (control ${control}, gate ${gate}, changed ${changed.join(", ") || "nothing"})`;
+}

@@ -1,0 +1,38 @@
+import { expect, onTestFinished, test } from "vitest";
+import { openHeavyTenant } from "../../attack/heavy-tenant.ts";
+import { beforeTheBounds } from "../../attack/isolation.ts";
+import { openStage } from "../../attack/stage.ts";
+
+const seconds = 2;
+const sockets = 2_000;
+const [crowd, people, resetter] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
+
+// What `npm run attack` does one after the other, all at once, and less of it. How long requests take is for that command
+// to say: here, other tests use the machine as well.
+test("while others attack, no request of a tenant is refused or answered wrongly, and the attackers are limited", async () => {
+  const stack = new AsyncDisposableStack();
+  onTestFinished(() => stack.disposeAsync());
+  const stage = await openStage(stack, 2 * seconds);
+  const heavy = await openHeavyTenant(stage, "heavy", { ...beforeTheBounds, workspaces: 100 }, 6);
+  const [[signUps, principals, idle, resets] = [], seen] = await Promise.all([
+    stage.attack([
+      { name: "signUps", seconds, address: people },
+      { name: "heavyPrincipals", seconds, heavy },
+      { name: "idleSockets", seconds, address: crowd, sockets },
+      { name: "rapidReset", seconds, address: resetter },
+      { name: "slowPasswords", seconds },
+      { name: "logIns", seconds },
+    ]),
+    stage.watch(seconds),
+  ]);
+
+  expect(await stage.revive()).toBe(false);
+  for (const series of seen.series) expect(series).toMatchObject({ failures: {} });
+  const sent = seen.series.map(({ latencies }) => latencies.length);
+  expect(sent).toEqual([100 * seconds, 10 * seconds, 10 * seconds]);
+
+  expect(signUps?.RATE_LIMITED).toBeGreaterThan(0);
+  expect(Object.keys(principals ?? {})).toEqual(["ok"]);
+  expect(idle?.["closed by the server"]).toBeGreaterThan(0);
+  expect(Object.keys(resets ?? {})).toEqual(["closed by the server"]);
+});
