@@ -4,9 +4,11 @@ import { expect, test } from "vitest";
 import { largest } from "../bench/largest.ts";
 import { Verdict } from "../gen/latchkey/v1/verdict_pb.ts";
 import { readConfig } from "../src/config/config.ts";
+import { lockAndSee } from "../src/domain/authority.ts";
+import { newId } from "../src/domain/id.ts";
 import { issueKey, useApp } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
-import { newRobot, newServiceKey, permissionsOf } from "./support/organisation.ts";
+import { join, newRobot, newServiceKey, permissionsOf } from "./support/organisation.ts";
 
 const app = useApp();
 const roles = 16;
@@ -59,6 +61,63 @@ test("a batch of principals that are too much for one answer is refused, and a s
   });
   const { responses } = await batch(7);
   expect(responses.map(({ verdict }) => verdict)).toEqual(Array(7).fill(Verdict.VALID));
+});
+
+test("a user of many accounts is loaded account by account, and acts in each by what they hold there", async () => {
+  const user = await app.newAccount();
+  const accountIds = [user.account.metadata?.id ?? ""];
+  for (let n = 0; n < 5; n++) {
+    const { account } = await user.accounts.createAccount({ metadata: { name: `Account ${n}` } });
+    accountIds.push(account?.metadata?.id ?? "");
+  }
+  const host = await app.newAccount();
+  const joined = await join(host, user, user.email, "viewer");
+  accountIds.push(host.account.metadata?.id ?? "");
+  const platform = app.clientAs(app.platformToken);
+  const ask = (accountId: string) =>
+    platform.tokens.verifyToken({ token: user.token, accountId, fresh: true });
+  for (const accountId of accountIds) {
+    const { verdict, principal } = await ask(accountId);
+    expect(verdict).toBe(Verdict.VALID);
+    expect(principal?.accountId).toBe(accountId);
+    const permissions = principal?.profile?.metadata?.id === joined ? ["*:read"] : ["*"];
+    expect(principal?.permissions).toEqual(permissions);
+  }
+  const unnamed = await ask("");
+  expect(unnamed.verdict).toBe(Verdict.ACCOUNT_REQUIRED);
+  expect(unnamed.metadata.account_ids?.split(",").sort()).toEqual(accountIds.sort());
+  const batch = await platform.tokens.batchVerifyTokens({
+    requests: [user.token, host.token, user.token].map((token) => ({
+      token,
+      accountId: host.account.metadata?.id ?? "",
+      fresh: true,
+    })),
+  });
+  expect(batch.responses.map(({ principal }) => principal?.profile?.metadata?.id)).toEqual([
+    joined,
+    host.profile.metadata?.id,
+    joined,
+  ]);
+});
+
+test("a change reads of its bearer only the account in which it acts", async () => {
+  const user = await app.newAccount();
+  await user.accounts.createAccount({ metadata: { name: "second" } });
+  const { account } = await user.accounts.createAccount({ metadata: { name: "third" } });
+  const { id } = await app.db
+    .selectFrom("session")
+    .innerJoin("membership", "membership.user_id", "session.user_id")
+    .select("session.id")
+    .where("membership.profile_id", "=", user.profile.metadata?.id ?? "")
+    .executeTakeFirstOrThrow();
+  const seen = (accountId: string | null) =>
+    app.pool.transaction().execute((tx) => lockAndSee(tx, { credentialId: id, accountId }, []));
+  const accountId = account?.metadata?.id ?? "";
+  const openings = async (accountId: string | null) =>
+    (await seen(accountId)).credential?.openings.map((opening) => opening.account_id);
+  expect(await openings(accountId)).toEqual([accountId]);
+  expect(await openings(null)).toEqual([]);
+  expect(await openings(newId("acct"))).toEqual([]);
 });
 
 test("a tenant with far more permissions than the bounds allow keeps no other tenant waiting", async () => {

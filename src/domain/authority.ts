@@ -19,24 +19,45 @@ export interface Authority<T> {
   evaluate(seen: Seen): Promise<T>;
 }
 
+/** By which record a change finds its bearer, and the one account in which the bearer acts; null: in none. */
+export interface BearerRecord {
+  credentialId: string | null;
+  accountId: string | null;
+}
+
 /**
  * Takes the locks of a change and then reads the credential of its bearer, in one statement. What it returns committed
- * before the last lock was granted. The locked rows stay as they are until the transaction ends.
+ * before the last lock was granted. The locked rows stay as they are until the transaction ends. Of what the credential
+ * opens, only the account in which the bearer acts is read: a user may belong to many.
  */
 export async function lockAndSee(
   tx: Tx,
-  credentialId: string | null,
+  { credentialId, accountId }: BearerRecord,
   locks: readonly RowLock[],
 ): Promise<Seen> {
   const { tables, scopes, ids, modes } = lockColumns(locks);
-  const { rows } = await sql<{ seen: { credential: CredentialRow | null; now: string } }>`
-    select latchkey_authority(
-      ${credentialId}::text, ${tables}::text[], ${scopes}::text[], ${ids}::text[], ${modes}::integer[]
-    ) as seen`.execute(tx);
+  const { rows } = await sql<SeenRow>`
+    with seen as materialized (
+      select latchkey_authority(
+        ${credentialId}::text, ${tables}::text[], ${scopes}::text[], ${ids}::text[], ${modes}::integer[]
+      ) as seen
+    )
+    select seen ->> 'now' as now, nullif(seen -> 'credential', 'null') - 'openings' as credential, (
+      select coalesce(jsonb_agg(opening), '[]'::jsonb)
+      from jsonb_array_elements(seen #> '{credential,openings}') as opening
+      where opening ->> 'account_id' = ${accountId}
+    ) as openings
+    from seen`.execute(tx);
   const [row] = rows;
   if (!row) throw new Error("the database did not answer about the bearer of a change");
-  const { credential, now } = row.seen;
-  return { credential: credential ? withDates(credential) : undefined, now: new Date(now) };
+  const { credential, openings, now } = row;
+  return { credential: credential ? withDates({ ...credential, openings }) : undefined, now: new Date(now) };
+}
+
+interface SeenRow {
+  credential: Omit<CredentialRow, "openings"> | null;
+  openings: CredentialRow["openings"];
+  now: string;
 }
 
 // JSON has no dates.

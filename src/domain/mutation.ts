@@ -34,6 +34,7 @@ export interface Locking<B> {
 }
 
 const tries = 3;
+const nobody = { credentialId: null, accountId: null };
 
 /**
  * Runs a change by a principal: in one transaction with its audit events, recorded under the principal. The transaction
@@ -53,7 +54,8 @@ export function mutate<T>(
     call,
     credentialId: authority.credentialId,
     async begin(tx) {
-      const seen = await lockAndSee(tx, authority.credentialId, [...callerLocks(caller), ...locks]);
+      const bearer = { credentialId: authority.credentialId, accountId };
+      const seen = await lockAndSee(tx, bearer, [...callerLocks(caller), ...locks]);
       const now = await authority.evaluate(seen);
       // Whoever left and came back meanwhile acts by a membership that is not locked.
       if (now.profile.id !== profile.id) throw new DomainError("CONFLICT", "you have just joined: try again");
@@ -81,7 +83,9 @@ export function mutateAsUser<T>(
     call,
     credentialId,
     begin: async (tx) =>
-      authority.evaluate(await lockAndSee(tx, credentialId, [...userLocks(user), ...locks])),
+      authority.evaluate(
+        await lockAndSee(tx, { credentialId, accountId: null }, [...userLocks(user), ...locks]),
+      ),
     run,
     once: once && { ...once, callerId: user.userId },
   });
@@ -98,7 +102,7 @@ export function mutateUnchecked<T>(
   return change(db, {
     call,
     credentialId: undefined,
-    begin: async (tx) => void (locks.length > 0 && (await lockAndSee(tx, null, locks))),
+    begin: async (tx) => void (locks.length > 0 && (await lockAndSee(tx, nobody, locks))),
     run,
     once: undefined,
   });
