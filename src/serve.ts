@@ -65,7 +65,7 @@ export async function serve({ config, database, log, metrics, onReady }: ServeDe
   await app.ready();
   app.health.set("latchkey.v1.Live", true);
   app.health.set("", false);
-  const watch = watchDatabase(db, (reachable) => {
+  const watch = watchDatabase(db, app.primary, (reachable) => {
     app.health.set("", reachable);
     log.info({ reachable }, "the database");
   });

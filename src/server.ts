@@ -13,6 +13,7 @@ import { welcome } from "./domain/identity.ts";
 import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";
 import { createRefusals } from "./domain/refusal.ts";
+import { reportFeed } from "./feed-report.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -76,6 +77,8 @@ export interface App {
   /** Answers those of them that are plain, over HTTP/2. */
   plain: PlainHandler;
   health: HealthStatus;
+  /** The server that is known to be the primary, if any is: when it started. */
+  primary(): string | undefined;
   /** Resolves once every change that committed before is applied everywhere, whoever made it. */
   settled(): Promise<unknown>;
   /** Resolves once verification runs from memory, or after a moment without. */
@@ -119,6 +122,7 @@ export function createApp({
   const validate = createValidate(
     services.flatMap((service) => service.methods.map((method) => method.input)),
   );
+  const health = createHealthStatus();
   const { cacheEntries: entries, maxStalenessMs } = config;
   const memory = createMemory({
     db: lookups,
@@ -128,6 +132,7 @@ export function createApp({
     maxStalenessMs,
     observer: metrics,
     onError,
+    onFeed: reportFeed(health, log),
   });
   const callerQueue = createCallerQueue({ ...changesPerBearer, overflow: tooManyChanges });
   const db = followChanges(unfollowed, memory.coherence, callerQueue);
@@ -150,9 +155,8 @@ export function createApp({
     errors: { isUnavailable, onBug },
     onCanceled,
     loader: memory.loader,
-    operate: (signal, operation) => withStatements({ signal }, operation),
+    operate: (signal, operation) => withStatements({ signal, primary: memory.coherence.primary }, operation),
   };
-  const health = createHealthStatus();
   const background = createBackground((error) =>
     log.error({ error: describe(error) }, "work in the background failed"),
   );
@@ -220,6 +224,7 @@ export function createApp({
     handler: outer(handler),
     plain: { takes: plain.takes, handler: outer(plain.handler) },
     health,
+    primary: memory.coherence.primary,
     settled: memory.coherence.barrier,
     ready: () => memory.coherence.ready(readyMs),
     async flush() {

@@ -65,6 +65,11 @@ export function unconfirmedCommit(): Error {
   return Object.assign(new Error("the synchronous standby did not confirm the commit"), { code: "08007" });
 }
 
+/** True where a connection leads to a standby, or to a server that takes no changes. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === "25006";
+}
+
 /** For a transaction that may not begin, because too many commits before it were never answered. SQLSTATE class 53. */
 export function tooManyStuckCommits(): Error {
   return Object.assign(new Error("the database does not answer commits"), { code: "53000" });

@@ -1,7 +1,8 @@
 import type { PostgresPoolClient } from "kysely";
 import type pg from "pg";
 import { cancelStatement } from "./cancel.ts";
-import { isSilence, isStalePlan, tooManyStuckCommits, unconfirmedCommit } from "./errors.ts";
+import { isReadOnly, isSilence, isStalePlan, tooManyStuckCommits, unconfirmedCommit } from "./errors.ts";
+import { createReadConfirmation, type ReadConfirmation } from "./read-confirmation.ts";
 import type { StatementNames } from "./statement-names.ts";
 import { type StatementScope, statementScope } from "./statement-scope.ts";
 import type { StuckCommits } from "./stuck-commits.ts";
@@ -12,6 +13,9 @@ export type OnQuery = (ms: number, ok: boolean) => void;
 /** A connection that knows when it last showed that its server is there. */
 export interface GuardedClient extends PostgresPoolClient {
   answeredAt(): number;
+  openedAt: number;
+  /** The server that it leads to: when that started. */
+  server(): Promise<string>;
 }
 
 /** What the connections of a pool share. */
@@ -29,7 +33,8 @@ type Send = (text: string, parameters: readonly unknown[]) => Promise<pg.QueryRe
 export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClient {
   const { stuckCommits, onSuspicion, onQuery } = deps;
   const send = createSend(client, deps.names);
-  let answeredAt = performance.now();
+  const openedAt = performance.now();
+  let answeredAt = openedAt;
   // Not answered: nothing more is sent.
   let abandoned = false;
   // A request to cancel may still be on its way: it must not hit a COMMIT, nor what another caller sends.
@@ -39,27 +44,61 @@ export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClie
     if (routine === "SyncRepWaitForLSN") unconfirmed = true;
   });
 
+  const confirmation = createReadConfirmation(run);
+
   async function query(text: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
-    if (abandoned) throw new Error("Connection was abandoned after a query timed out");
-    if (spent && text === "commit") throw new Error("Connection was abandoned after a cancellation");
-    // The server never cancels a COMMIT, and what was begun is always rolled back.
-    const scope = text === "commit" || text === "rollback" ? {} : statementScope();
+    const scope = statementScope();
+    if (text === "commit") return await run(text, parameters, "commit");
+    // What was begun is rolled back, whether its caller still waits or not.
+    if (text === "rollback") return await rollBack(scope);
     scope.signal?.throwIfAborted();
-    if (isBegin(text) && stuckCommits.tooMany()) throw tooManyStuckCommits();
-    const cancellation = createCancellation(client, scope);
+    if (isBegin(text)) {
+      if (stuckCommits.tooMany()) throw tooManyStuckCommits();
+      confirmation.begin();
+    }
+    const result = await run(text, parameters, scope);
+    if (client.getTransactionStatus() !== "I") confirmation.note(result);
+    else if (scope.primary) return await confirm({ text, parameters }, result, scope.primary);
+    return result;
+  }
+
+  async function confirm(...asked: Parameters<ReadConfirmation["confirm"]>): Promise<pg.QueryResult> {
+    try {
+      return await confirmation.confirm(...asked);
+    } catch (error) {
+      // Its transaction may still be open.
+      spent = true;
+      throw error;
+    }
+  }
+
+  async function rollBack({ primary }: StatementScope): Promise<pg.QueryResult> {
+    const isRefusal = client.getTransactionStatus() === "T" && primary && confirmation.isOpen(primary);
+    return isRefusal ? await confirmation.rollBack(primary) : await run("rollback", [], {});
+  }
+
+  /** Sends a statement within a scope. A COMMIT has none: it is never cancelled. */
+  async function run(text: string, parameters: readonly unknown[], scope: StatementScope | "commit") {
+    if (abandoned) throw new Error("Connection was abandoned after a query timed out");
+    if (spent && scope === "commit") throw new Error("Connection was abandoned after a cancellation");
+    const cancellation = scope === "commit" ? undefined : createCancellation(client, scope);
     try {
       return await observe(text, parameters, cancellation);
     } catch (error) {
-      scope.signal?.throwIfAborted();
+      if (scope !== "commit") scope.signal?.throwIfAborted();
       throw error;
     } finally {
-      const passedOn = cancellation.end();
+      const passedOn = cancellation?.end() ?? true;
       // A connection that was abandoned is not used again.
       if (!abandoned && !(await passedOn)) spent = true;
     }
   }
 
-  async function observe(text: string, parameters: readonly unknown[], cancellation: Cancellation) {
+  async function observe(
+    text: string,
+    parameters: readonly unknown[],
+    cancellation: Cancellation | undefined,
+  ): Promise<pg.QueryResult> {
     const sentAt = performance.now();
     unconfirmed = false;
     let ok = false;
@@ -71,11 +110,13 @@ export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClie
       return result;
     } catch (error) {
       if (!isSilence(error)) answeredAt = performance.now();
-      else if (text === "commit") stuckCommits.add(processIdOf(client) ?? 0);
-      else cancellation.request();
+      else if (cancellation) cancellation.request();
+      else stuckCommits.add(processIdOf(client) ?? 0);
       abandoned ||= isSilence(error);
-      spent ||= unconfirmed;
-      if (abandoned || unconfirmed) onSuspicion(abandoned ? sentAt : answeredAt);
+      // Whatever leads to that server leads to no primary.
+      const astray = unconfirmed || isReadOnly(error);
+      spent ||= astray;
+      if (abandoned || astray) onSuspicion(abandoned ? sentAt : answeredAt);
       throw error;
     } finally {
       onQuery(performance.now() - sentAt, ok);
@@ -89,7 +130,9 @@ export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClie
       return processIdOf(client);
     },
     release: (destroy) => client.release(destroy === true || abandoned || spent),
+    openedAt,
     answeredAt: () => answeredAt,
+    server: confirmation.server,
   };
 }
 

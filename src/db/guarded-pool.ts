@@ -34,11 +34,16 @@ export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery
   pool.on("remove", (client) => open.delete(client));
 
   async function checkOut(): Promise<GuardedClient> {
+    const { primary } = statementScope();
+    const startedAt = performance.now();
     for (;;) {
       const client = guarded.get(await pool.connect());
       if (!client) throw new Error("pg-pool handed out a connection that it never announced");
-      // One connection went silent: those that have not answered since may lead to the same hole.
-      if (client.answeredAt() >= suspectBefore) return client;
+      // One connection went silent: those that have not answered since may lead to the same hole. A new one is the best
+      // that there is, wherever it leads.
+      const isNew = client.openedAt >= startedAt;
+      if (client.answeredAt() >= suspectBefore && (isNew || (await leadsTo(client, primary?.()))))
+        return client;
       client.release(true);
     }
   }
@@ -71,6 +76,16 @@ export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery
       clearTimeout(timer);
     },
   };
+}
+
+// The primary may be another one by now, and the old one still run: sessions that a load balancer keeps lead there.
+async function leadsTo(client: GuardedClient, primary: string | undefined): Promise<boolean> {
+  try {
+    return primary === undefined || (await client.server()) === primary;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
 }
 
 // A caller that gives up waits no longer. Its place in the line stays, and gives back what it gets.

@@ -55,10 +55,15 @@ export async function openListener(
       "select pg_postmaster_start_time()::text as start, pg_is_in_recovery() as recovering",
     );
     const [row] = rows;
-    if (!row || row.recovering) throw new Error("this server is a standby: it tells of no changes");
+    if (!row || row.recovering) throw listensToStandby();
     return { serverStart: row.start, close: end };
   } catch (error) {
     end();
     throw error;
   }
+}
+
+// LISTEN fails on a standby with the same SQLSTATE.
+function listensToStandby(): Error {
+  return Object.assign(new Error("this server is a standby: it tells of no changes"), { code: "25006" });
 }

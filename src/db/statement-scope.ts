@@ -6,6 +6,11 @@ export interface StatementScope {
   signal?: AbortSignal;
   /** How long a statement may run before it is cancelled, in milliseconds. The limits of the pool hold as well. */
   limitMs?: number;
+  /**
+   * The server (when it started) that is known to be the primary, if any is. Where this is set, a result without rows comes
+   * from a server that is known to be the primary, or that has proved it.
+   */
+  primary?(): string | undefined;
 }
 
 // A key, as a context of connect has keys: it holds nothing between calls.

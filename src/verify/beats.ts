@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
+import { withStatements } from "../db/statement-scope.ts";
 import type { Clock } from "./clock.ts";
 
 /** The beats of one instance: each proves that the feed is alive, and that it is the feed of what loads see. */
@@ -29,6 +30,9 @@ export interface BeatsDeps {
   onError(error: unknown): void;
 }
 
+// A beat that takes longer gives no lease.
+const limitMs = 1_000;
+
 interface Sent {
   number: number;
   sentAt: number;
@@ -57,6 +61,13 @@ export function createBeats({
     onConfirmed(sentAt, databaseTime);
   }
 
+  // The message makes the commit write WAL: a primary that has lost its standby cannot confirm a beat either.
+  const emit = (payload: string) =>
+    sql<{ time: Date; start: string; recovering: boolean }>`
+      select clock_timestamp() as time, pg_postmaster_start_time()::text as start,
+        pg_is_in_recovery() as recovering, pg_notify(${channel}, ${payload}),
+        pg_logical_emit_message(true, 'latchkey', '')`.execute(db);
+
   return {
     async send() {
       const expected = server();
@@ -66,12 +77,7 @@ export function createBeats({
       const mine: Sent = { number: last, sentAt: clock.monotonic(), received: false };
       sent = mine;
       try {
-        // The message makes the commit write WAL: a primary that has lost its standby cannot confirm a beat either.
-        const { rows } = await sql<{ time: Date; start: string; recovering: boolean }>`
-          select clock_timestamp() as time, pg_postmaster_start_time()::text as start,
-            pg_is_in_recovery() as recovering,
-            pg_notify(${channel}, ${words(mine.number)}),
-            pg_logical_emit_message(true, 'latchkey', '')`.execute(db);
+        const { rows } = await withStatements({ limitMs }, () => emit(words(mine.number)));
         const [row] = rows;
         if (sent !== mine || !row) return;
         if (row.recovering || row.start !== expected) onWrongServer();

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import type { Change, Changes } from "../db/changes.ts";
 import type { Db } from "../db/connect.ts";
+import { isReadOnly } from "../db/errors.ts";
 import { type Listener, openListener } from "../db/listen.ts";
 import { DomainError } from "../domain/error.ts";
 import { createAcknowledgements, type Settled } from "./acknowledge.ts";
@@ -13,8 +14,11 @@ import { createLongLease, longestLease } from "./longest-lease.ts";
 
 /** What keeps a memory of this process coherent with the database. */
 export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
-  /** The server that the feed comes from; undefined while there is no feed. A load from any other is not to be kept. */
-  server(): string | undefined;
+  /**
+   * The server that is known to be the primary: that of the feed, under a lease. When it started; undefined: none is known. A
+   * load from any other server is not to be kept.
+   */
+  primary(): string | undefined;
   /** Waits until what has committed before is applied everywhere. */
   barrier(): Promise<unknown>;
   /** Resolves when the first beat came back, or after `timeoutMs`: to be warm before the first call. */
@@ -22,6 +26,9 @@ export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
   /** Says goodbye, so that nobody waits for this instance, and stops. */
   stop(): Promise<void>;
 }
+
+/** The change feed is open, was lost, or cannot be opened because its URL leads to a standby. */
+export type FeedState = "open" | "lost" | "standby";
 
 /** What coherence depends on. */
 export interface CoherenceDeps extends LeaseLength {
@@ -33,6 +40,8 @@ export interface CoherenceDeps extends LeaseLength {
   forget(tags: readonly string[]): void;
   /** The feed was lost: keep nothing of what is being loaded. */
   onLost(): void;
+  /** Called when the state of the feed changes. */
+  onFeed(state: FeedState): void;
   /** Called with how long a change waited for how many other instances, and how that ended. */
   onSettled(how: Settled, milliseconds: number, others: number): void;
   /** Called when a statement of ours failed, for the log. */
@@ -42,6 +51,8 @@ export interface CoherenceDeps extends LeaseLength {
 const channel = "latchkey";
 const beatsPerLease = 4;
 const reconnectMs = 100;
+// A standby stays one until it is promoted, or the URL leads elsewhere.
+const standbyReconnectMs = 1_000;
 const everything = ["*"];
 // What instances say, by the random name of each: a mark `m`, an answer to marks `a`, a beat `b` with its lease, goodbye `x`.
 const instanceWords = /^([mabx]) ([0-9a-f]{18})(?: (\d{1,15}))?(?: (\d{1,6}))?$/;
@@ -72,6 +83,12 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   let epoch = 0;
   let lastBeatAt = clock.monotonic();
   let reconnect: NodeJS.Timeout | undefined;
+  let feedState: FeedState = "lost";
+
+  function tellFeed(state: FeedState): void {
+    if (state !== feedState) deps.onFeed(state);
+    feedState = state;
+  }
 
   const beats = createBeats({
     db,
@@ -106,18 +123,29 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
       forget(everything);
       lease.end();
       listener = opened;
+      tellFeed("open");
       beats.forget();
       acknowledgements.opened(longest);
       lastBeatAt = clock.monotonic();
       beat();
     } catch (error) {
-      onError(error);
+      if (isReadOnly(error)) leadsToStandby();
+      else onError(error);
       opened?.close();
     }
   }
 
+  // Told once, and not at every try.
+  function leadsToStandby(): void {
+    if (stopped) return;
+    tellFeed("standby");
+    clearTimeout(reconnect);
+    reconnect = setTimeout(open, standbyReconnectMs);
+  }
+
   function lost(): void {
     epoch += 1;
+    if (feedState === "open") tellFeed("lost");
     listener = undefined;
     beats.forget();
     onLost();
@@ -185,7 +213,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   return {
     time: lease.time,
     staleTime: lease.staleTime,
-    server: () => listener?.serverStart,
+    primary: () => (lease.time() === undefined ? undefined : listener?.serverStart),
     begin,
     patienceMs: acknowledgements.patienceMs,
     async barrier() {

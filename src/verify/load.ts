@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
+import { type PrimaryProof, primaryProof } from "../db/primary-proof.ts";
 import type { OpeningJson } from "../db/schema.ts";
 import { withStatements } from "../db/statement-scope.ts";
 import { inTurns } from "../domain/slices.ts";
@@ -22,7 +23,7 @@ export interface Loaded {
   server?: string;
 }
 
-interface Row extends Omit<CredentialRow, "id" | "openings"> {
+interface Row extends Omit<CredentialRow, "id" | "openings">, PrimaryProof {
   position: string;
   id: string | null;
   /** All of them, where they are few. */
@@ -33,13 +34,14 @@ interface Row extends Omit<CredentialRow, "id" | "openings"> {
   workspace_account_id: string | null;
   workspace_live: boolean;
   now: Date;
-  server: string;
 }
 
 /** How to load it. */
 export interface LoadHow {
   /** After so many milliseconds the statement is cancelled. */
   limitMs: number;
+  /** The server that is known to be the primary, if any is. Any other has to prove it, by the statement itself. */
+  primary: string | undefined;
 }
 
 // A user who belongs to more accounts is loaded account by account.
@@ -49,8 +51,8 @@ const fewOpenings = 4;
  * Loads what some verdicts need: one statement, in autocommit, through the one view. Answers in the order asked. Long
  * lists take their time, in which the event loop turns.
  */
-export async function load(db: Db, asks: readonly Ask[], { limitMs }: LoadHow): Promise<Loaded[]> {
-  const answers = answersOf(await withStatements({ limitMs }, () => loadRows(db, asks)));
+export async function load(db: Db, asks: readonly Ask[], { limitMs, primary }: LoadHow): Promise<Loaded[]> {
+  const answers = answersOf(await withStatements({ limitMs }, () => loadRows(db, asks, primary ?? "")));
   const found = answers.flatMap(({ credential }) => credential ?? []);
   const credentials = (await inTurns(toCredentials(found))).values();
   return answers.map(({ row, credential }) => ({
@@ -64,16 +66,16 @@ export async function load(db: Db, asks: readonly Ask[], { limitMs }: LoadHow): 
   }));
 }
 
-async function loadRows(db: Db, asks: readonly Ask[]): Promise<Row[]> {
+async function loadRows(db: Db, asks: readonly Ask[], primary: string): Promise<Row[]> {
   // `limit 1` has each id looked up by itself: joined outright, Postgres would build the whole view first. `(select …)`
   // hides how many ids there are, so that the general plan never looks dearer than one made afresh for every call.
   const { rows } = await sql<Row>`
+    with here as materialized (${primaryProof(primary)})
     select ask.position, c.id, c.kind, c.system, c.environment, c.expires_at, c.disabled_at, c.revoked_at, c.user_id,
       c.last_used_at, c.tokens, case when o.opening is null then c.openings end as openings, o.opening,
       w.id as workspace_id, w.account_id as workspace_account_id, w.archived_at is null as workspace_live,
-      clock_timestamp() as now,
-      pg_postmaster_start_time()::text as server
-    from unnest((select ${asks.map((ask) => ask.id)}::text[]), (select ${asks.map((ask) => ask.workspaceId)}::text[]))
+      clock_timestamp() as now, here.server
+    from here cross join unnest((select ${asks.map((ask) => ask.id)}::text[]), (select ${asks.map((ask) => ask.workspaceId)}::text[]))
       with ordinality as ask (id, workspace_id, position)
     left join lateral (select * from credential where credential.id = ask.id limit 1) c on true
     left join lateral (

@@ -33,11 +33,14 @@ export interface Fence {
 // While the database is away, how often it is tried before what may be stale is served at once.
 const awayMs = 1_000;
 
+// A server that has to prove that it is the primary waits for its standby, which takes longer than a read.
+const unprovenFactor = 2;
+
 /** Creates a loader over a cache; `load` sends one statement. Feed every invalidation to `fence` before or after the cache, in the same turn. */
 export function createLoader(
   load: (asks: readonly Ask[], how: LoadHow) => Promise<Loaded[]>,
   cache: Cache,
-  coherence: () => Pick<Coherence, "time" | "staleTime" | "server">,
+  coherence: () => Pick<Coherence, "time" | "staleTime" | "primary">,
   observer: LoaderObserver,
 ): { loader: Loader; fence: Fence } {
   const statements = new Set<{ seen: Set<string> }>();
@@ -65,11 +68,10 @@ export function createLoader(
   async function loadAndKeep(asks: readonly Ask[], limitMs: number): Promise<Loaded[]> {
     const statement = { seen: new Set<string>() };
     statements.add(statement);
-    const { time, server } = coherence();
-    const origin = time() === undefined ? undefined : server();
+    const primary = coherence().primary();
     try {
-      const rows = await load(asks, { limitMs });
-      for (const row of rows) if (origin !== undefined && row.server === origin) keep(row, statement.seen);
+      const rows = await load(asks, primary === undefined ? unproven(limitMs) : { limitMs, primary });
+      for (const row of rows) if (primary !== undefined && row.server === primary) keep(row, statement.seen);
       return rows;
     } finally {
       statements.delete(statement);
@@ -134,4 +136,8 @@ export function createLoader(
       },
     },
   };
+}
+
+function unproven(limitMs: number): LoadHow {
+  return { limitMs: unprovenFactor * limitMs, primary: undefined };
 }

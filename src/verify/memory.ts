@@ -2,7 +2,7 @@ import type { Db } from "../db/connect.ts";
 import type { Settled } from "./acknowledge.ts";
 import { createCache } from "./cache.ts";
 import { machineClock } from "./clock.ts";
-import { type Coherence, startCoherence } from "./coherence.ts";
+import { type Coherence, type CoherenceDeps, startCoherence } from "./coherence.ts";
 import type { LeaseLength } from "./lease.ts";
 import { load } from "./load.ts";
 import { createLoader, type Loader, type LoaderObserver } from "./loader.ts";
@@ -16,7 +16,7 @@ export interface Memory {
 }
 
 /** What a memory depends on. */
-export interface MemoryDeps extends LeaseLength {
+export interface MemoryDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed"> {
   /** The pool that loads and beats use. */
   db: Db;
   /** Where to listen: the database itself, without a pooler between. */

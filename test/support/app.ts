@@ -77,6 +77,9 @@ export interface AppOptions {
   /** Sends the mails, which are kept in `mails` otherwise. */
   mailer?: Mailer;
   leaseMs?: number;
+  /** Other ways to the database: for what verification looks up, and for the change feed. */
+  lookupsUrl?: string;
+  listenUrl?: string;
   passwordCost?: PasswordCost;
 }
 
@@ -120,8 +123,12 @@ export async function startAppOn(
   return serveTest(database, platformToken, env, metrics, options);
 }
 
-/** Starts another instance of the service beside one that runs already, with a pool and a feed of its own. */
-export function startBeside(one: TestApp, env: Record<string, string> = {}, options: AppOptions = {}) {
+/** Starts another instance of the service beside one that runs already, with pools and a feed of its own. */
+export function startBeside(
+  one: Pick<TestApp, "databaseUrl" | "platformToken">,
+  env: Record<string, string> = {},
+  options: AppOptions = {},
+) {
   const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
   const database = openTestDatabase(one.databaseUrl, { onQuery: metrics.query });
   return serveTest(database, one.platformToken, env, metrics, options);
@@ -134,9 +141,10 @@ async function serveTest(
   metrics: Metrics,
   options: AppOptions,
 ) {
-  const lookups = openTestDatabase(database.url, { onQuery: metrics.query });
+  const { lookupsUrl = database.url, listenUrl = lookupsUrl } = options;
+  const lookups = openTestDatabase(lookupsUrl, { onQuery: metrics.query });
   const { watch, statementsOf } = watchStatements();
-  const pools = { db: watch(database.db), lookups: watch(lookups.db), listenUrl: database.url };
+  const pools = { db: watch(database.db), lookups: watch(lookups.db), listenUrl };
   const { app, mails, logLines, transportAs } = await openApp(pools, env, metrics, options);
   const clientAs: TestApp["clientAs"] = (token, headers) => clients(transportAs(token, headers), token);
   let people = 0;

@@ -20,7 +20,7 @@ export function handDriven(entries = 1_000) {
     () => ({
       time: () => (feed.coherent ? 0 : undefined),
       staleTime: () => (feed.staleness ? 0 : undefined),
-      server: () => "this one",
+      primary: () => (feed.coherent ? "this one" : undefined),
     }),
     { hit() {}, miss() {} },
   );

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { type Clients, issueKey, startBeside, type TestApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+import { type Pair, startPair } from "../support/orphan/pair.ts";
+import { runOrphanedPrimary } from "../support/orphan/run.ts";
+import { type Switch, startSwitch } from "../support/orphan/switch.ts";
+import { serverOf, writesToLoad } from "../support/orphan/writes.ts";
+
+const unavailable = { code: "Unavailable", reason: "UNAVAILABLE", retry: true };
+
+test("no verification that begins after a withdrawal returned accepts the key, at an instance that kept its sessions to the old primary", async () => {
+  const seen = await runOrphanedPrimary({ keys: 40, checks: 500, maxSeconds: 30 });
+  expect(seen).toMatchObject({ late: 0, withdrawn: 40, recovered: true });
+  expect(seen.checks).toBeGreaterThanOrEqual(500);
+  // The old primary was asked, and could not prove that it still is one.
+  expect(seen.answers).toHaveProperty("HTTP 503");
+});
+
+describe("an instance between two servers in synchronous replication", () => {
+  let pair: Pair;
+  let way: Switch;
+  let lookupsWay: Switch;
+  let app: TestApp;
+  let owner: Clients;
+  const ends: (() => Promise<void>)[] = [];
+
+  beforeAll(async () => {
+    pair = await startPair();
+    ends.unshift(async () => pair[Symbol.asyncDispose]());
+    [way, lookupsWay] = [await startSwitch(pair.primary.url), await startSwitch(pair.primary.url)];
+    for (const one of [way, lookupsWay]) ends.unshift(async () => one[Symbol.asyncDispose]());
+    const { platformToken } = pair;
+    const started = await startBeside(
+      { databaseUrl: way.url, platformToken },
+      {},
+      { lookupsUrl: lookupsWay.url },
+    );
+    app = started.app;
+    ends.unshift(started.end);
+    owner = await app.newAccount();
+  });
+  afterAll(async () => {
+    for (const end of ends) await end();
+  });
+
+  const verify = (token: string) => app.clientAs(app.platformToken).tokens.verifyToken({ token });
+
+  async function backends(condition = "true"): Promise<number[]> {
+    const rows = await pair.primary.query<{ pid: number }>(
+      `select pid from pg_stat_activity where application_name = 'latchkey' and ${condition}`,
+    );
+    return rows.map(({ pid }) => pid);
+  }
+
+  test("while the standby is frozen, verification and changes are unavailable, backends do not pile up, and a commit whose wait is cut short is not believed", async () => {
+    const keys = await Promise.all(Array.from({ length: 4 }, () => issueKey(owner)));
+    const [key] = keys;
+    if (!key) throw new Error("no key was issued");
+    expect(await verify(key.token)).toMatchObject({ valid: true });
+    pair.standby.signal("SIGSTOP");
+    try {
+      const refused = keys.map(({ id }) => refusal(owner.apiKeys.revokeApiKey({ id })));
+      const stuck = "query = 'commit' and wait_event = 'SyncRep'";
+      await vi.waitFor(async () => expect(await backends(stuck)).not.toEqual([]), { timeout: 2_000 });
+      // As an operator might.
+      for (const pid of await backends(stuck)) {
+        await pair.primary.query("select pg_cancel_backend($1)", [pid]);
+      }
+      for (const one of await Promise.all(refused)) expect(one).toMatchObject(unavailable);
+
+      await vi.waitFor(async () => expect(await refusal(verify(key.token))).toMatchObject(unavailable), {
+        timeout: 5_000,
+      });
+      for (let wave = 0; wave < 4; wave++) {
+        // Of all changes, those that need no bearer get as far as their commit.
+        const changes = Array.from({ length: 12 }, () => refusal(app.newAccount()));
+        for (const one of await Promise.all(changes)) {
+          expect(one).toMatchObject(unavailable);
+        }
+      }
+      // Half a pool's worth, and those that had begun by then.
+      expect((await backends(stuck)).length).toBeLessThan(5 + 10);
+    } finally {
+      pair.standby.signal("SIGCONT");
+    }
+    await vi.waitFor(() => issueKey(owner), { timeout: 10_000, interval: 100 });
+    for (const { id, token } of keys) {
+      await owner.apiKeys.revokeApiKey({ id });
+      expect(await verify(token)).toMatchObject({ valid: false });
+    }
+  });
+
+  test("a load proves that its server is the primary by what it writes, and under a lease it writes nothing", async () => {
+    expect(await writesToLoad(app.pool, undefined)).toBe(true);
+    expect(await writesToLoad(app.pool, "another one")).toBe(true);
+    expect(await writesToLoad(app.pool, await serverOf(app.pool))).toBe(false);
+  });
+
+  test("a listening URL that leads to a standby is reported once in log and health, with the remedy, and every verification asks the primary", async () => {
+    const { token } = await issueKey(owner);
+    const one = { databaseUrl: pair.primary.url, platformToken: pair.platformToken };
+    // Its start waits for the feed for 2 s, in which it tries to listen more than once.
+    const { app: deaf, end } = await startBeside(one, {}, { listenUrl: pair.standby.url });
+    try {
+      const clients = deaf.clientAs(deaf.platformToken);
+      expect(await clients.tokens.verifyToken({ token })).toMatchObject({ valid: true });
+      expect(await deaf.statementsOf(() => clients.tokens.verifyToken({ token }))).not.toEqual([]);
+      expect(deaf.app.health.get("latchkey.v1.ChangeFeed")).toBe(false);
+      const told = deaf.logLines.map((line) => JSON.parse(line)).filter(({ level }) => level >= 40);
+      expect(told.map(({ msg }) => msg)).toEqual([
+        expect.stringMatching(/^LATCHKEY_DATABASE_LISTEN_URL leads to a standby.*or unset it$/),
+      ]);
+      expect(app.app.health.get("latchkey.v1.ChangeFeed")).toBe(true);
+    } finally {
+      await end();
+    }
+  });
+
+  test("what was made at the new primary is not called missing by way of the old one", async () => {
+    await pair.promote();
+    lookupsWay.leadTo(pair.standby.url);
+    lookupsWay.cut();
+    const elsewhere = await startBeside({
+      ...app,
+      databaseUrl: pair.standby.url,
+      platformToken: pair.platformToken,
+    });
+    ends.unshift(elsewhere.end);
+    const { id } = await issueKey(elsewhere.app.clientAs(owner.token));
+    // What it looks up leads to the new primary again, and only what it reads to the old one.
+    await app.app.ready();
+    expect(await refusal(owner.apiKeys.getApiKey({ id }))).toMatchObject(unavailable);
+    expect(await refusal(owner.apiKeys.revokeApiKey({ id }))).toMatchObject(unavailable);
+    way.leadTo(pair.standby.url);
+    expect(await owner.apiKeys.getApiKey({ id })).toMatchObject({ apiKey: { metadata: { id } } });
+    await owner.apiKeys.revokeApiKey({ id });
+  });
+});

@@ -1,0 +1,193 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, chownSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import pg from "pg";
+import {
+  type Cluster,
+  clusterCommand,
+  clusterUrl,
+  initCluster,
+  openDataDir,
+} from "../../../src/db/cluster.ts";
+import { connect } from "../../../src/db/connect.ts";
+import { migrate, migrationTimeoutMs } from "../../../src/db/migrate.ts";
+import { unprivilegedUser } from "../../../src/db/postgres-user.ts";
+import { readPidFile } from "../../../src/db/postmaster.ts";
+import { bootstrap } from "../../../src/domain/bootstrap.ts";
+import { mintToken } from "../../../src/domain/token.ts";
+import { freePort } from "../free-port.ts";
+import { scratchDirectory } from "../scratch.ts";
+import { quietLog } from "../server.ts";
+
+/** A server of the pair. */
+export interface PairServer {
+  url: string;
+  /** Runs one statement on a connection of its own. */
+  query<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
+  /** Sends a signal to the server and to every process of it. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void;
+}
+
+/** Two Postgres servers in synchronous replication. */
+export interface Pair extends AsyncDisposable {
+  /** Waits with each commit for the standby. */
+  primary: PairServer;
+  standby: PairServer;
+  /** Of the platform account's system key. */
+  platformToken: string;
+  /** Makes the standby a primary. The old primary is not told: it is an orphan from then on. */
+  promote(): Promise<void>;
+}
+
+const pollMs = 20;
+const readyTimeoutMs = 30_000;
+// As the standby calls itself, and as the primary waits for it.
+const standbyName = "second";
+const settings = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  max_connections: "100",
+  shared_buffers: "32MB",
+  fsync: "off",
+  io_method: "sync",
+  jit: "off",
+  autovacuum: "off",
+  wal_receiver_status_interval: "1s",
+  wal_retrieve_retry_interval: "100ms",
+};
+
+/** Starts the pair, with a migrated database that has a platform account. */
+export async function startPair(): Promise<Pair> {
+  await using stack = new AsyncDisposableStack();
+  const root = scratchDirectory("pair");
+  stack.defer(() => rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
+  const user = unprivilegedUser();
+  if (user) chownSync(root, user.uid, user.gid);
+  const first = openDataDir(join(root, "first"), user);
+  await initCluster(first, false);
+  const port = await freePort();
+  const url = clusterUrl(first, port);
+  const filling = await start(first, port, {});
+  const platformToken = await prepare(url).finally(() => end(filling));
+
+  const second: Cluster = {
+    ...first,
+    dataDir: join(root, "second"),
+    directory: join(root, "second", "postgres"),
+  };
+  mkdirSync(second.dataDir);
+  execFileSync("cp", ["-a", first.directory, second.directory]);
+  const { hostname, username, password } = new URL(url);
+  const source = `host=${hostname} port=${port} user=${username} password=${password} application_name=${standbyName}`;
+  appendFileSync(join(second.directory, "postgresql.auto.conf"), `primary_conninfo = '${source}'\n`);
+  writeFileSync(join(second.directory, "standby.signal"), "");
+  const secondPort = await freePort();
+  const primary = await start(first, port, { synchronous_standby_names: standbyName });
+  stack.defer(() => end(primary));
+  const standby = await start(second, secondPort, {});
+  stack.defer(() => end(standby));
+  const secondUrl = new URL(url);
+  secondUrl.port = String(secondPort);
+
+  const pair = {
+    platformToken,
+    primary: serverAt(url, primary),
+    standby: serverAt(secondUrl.href, standby),
+    async promote() {
+      await pair.standby.query("select pg_promote(true, 30)");
+    },
+  };
+  await until(async () => {
+    const rows = await pair.primary.query("select from pg_stat_replication where sync_state = 'sync'");
+    return rows.length === 1;
+  });
+  const owned = stack.move();
+  return { ...pair, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function prepare(url: string): Promise<string> {
+  const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
+  let token = "";
+  try {
+    await migrate(db);
+    await bootstrap(db, mintToken.bind(undefined, "lk"), {
+      verifier: false,
+      onMinted({ platform }) {
+        token = platform;
+      },
+    });
+  } finally {
+    await db.destroy();
+  }
+  return token;
+}
+
+function serverAt(url: string, postgres: ChildProcess): PairServer {
+  return {
+    url,
+    async query(text, values) {
+      const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+      client.on("error", () => undefined);
+      await client.connect();
+      try {
+        return (await client.query(text, values)).rows;
+      } finally {
+        void client.end();
+      }
+    },
+    signal(signal) {
+      const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(postgres.pid)], {
+        encoding: "utf8",
+      });
+      const pids = [postgres.pid ?? 0, ...children.split(/\s+/).filter(Boolean).map(Number)];
+      // What ended meanwhile needs no signal.
+      for (const pid of pids) tryKill(pid, signal);
+    },
+  };
+}
+
+function tryKill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+async function start(cluster: Cluster, port: number, more: Record<string, string>): Promise<ChildProcess> {
+  const sets = Object.entries({ ...settings, ...more, port: String(port) });
+  const { file, args, options } = clusterCommand(cluster, "postgres", [
+    "-D",
+    cluster.directory,
+    ...sets.flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+  ]);
+  const log = openSync(join(cluster.dataDir, "postgres.log"), "a");
+  const child = spawn(file, args, { ...options, stdio: ["ignore", log, log] });
+  closeSync(log);
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`Postgres ended as it started: see ${cluster.dataDir}`);
+    const { pid, status } = readPidFile(cluster.directory);
+    return pid === child.pid && status === "ready";
+  });
+  return child;
+}
+
+/** Ends a server at once, also one that is stopped or waits for its standby. */
+async function end(postgres: ChildProcess): Promise<void> {
+  if (postgres.exitCode !== null || postgres.signalCode !== null) return;
+  const ended = once(postgres, "exit");
+  tryKill(postgres.pid ?? 0, "SIGCONT");
+  postgres.kill("SIGINT");
+  const timer = setTimeout(() => postgres.kill("SIGQUIT"), 3_000);
+  await ended;
+  clearTimeout(timer);
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + readyTimeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error("the servers were not ready in time");
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}

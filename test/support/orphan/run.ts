@@ -1,0 +1,180 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Instance, startInstance } from "../../../chaos/instance.ts";
+import { startPair } from "./pair.ts";
+import { startSwitch } from "./switch.ts";
+
+/** How to play the orphaned primary. */
+export interface OrphanOptions {
+  /** Keys that are withdrawn after the failover, through the instance on the new primary. */
+  keys: number;
+  /** Verifications of withdrawn keys, at the instance that kept its sessions to the old primary. */
+  checks: number;
+  maxSeconds: number;
+  /** Whether new sessions of that instance lead to the old primary as well, as with a stale name. */
+  stays?: boolean;
+  /** The sources that run. */
+  root?: string;
+  onProgress?(line: string): void;
+}
+
+/** What was seen. */
+export interface OrphanOutcome {
+  /** Keys whose withdrawal returned. */
+  withdrawn: number;
+  /** Verifications that began after the withdrawal of their key had returned, and how many of them accepted the key. */
+  checks: number;
+  late: number;
+  /** How late the latest of those began, in milliseconds. */
+  worstMs: number;
+  /** What the checks were answered. */
+  answers: Record<string, number>;
+  /** How many checks began while sessions to the old primary were open. */
+  onOrphan: number;
+  /** Whether a key that was not withdrawn is accepted at the end. */
+  recovered: boolean;
+}
+
+interface Key {
+  id: string;
+  token: string;
+  withdrawnAt: number;
+}
+
+const callTimeoutMs = 10_000;
+const revokers = 4;
+const checkers = 8;
+// Of the keys that were withdrawn last, checks choose among so many.
+const recent = 12;
+
+/**
+ * Plays the orphaned primary: a standby is promoted, and the old primary keeps running. One instance of the service keeps
+ * its sessions to the old primary. The other withdraws keys through the new one. No verification that begins after a
+ * withdrawal returned may accept the key.
+ */
+export async function runOrphanedPrimary(options: OrphanOptions): Promise<OrphanOutcome> {
+  await using stack = new AsyncDisposableStack();
+  const pair = stack.use(await startPair());
+  const [keptWay, newWay] = [
+    stack.use(await startSwitch(pair.primary.url)),
+    stack.use(await startSwitch(pair.primary.url)),
+  ];
+  const root = options.root ?? join(import.meta.dirname, "..", "..", "..");
+  const [orphaned, moved] = await Promise.all(
+    [keptWay, newWay].map(({ url }) => startInstance(root, url, pair.platformToken)),
+  );
+  if (!orphaned || !moved) throw new Error("an instance is missing");
+  stack.use(orphaned);
+  stack.use(moved);
+  const keys = await issueKeys(moved, orphaned, options.keys);
+  const [canary] = await issueKeys(moved, orphaned, 1);
+
+  const promoting = pair.promote();
+  await promoting;
+  newWay.leadTo(pair.standby.url);
+  newWay.cut();
+  if (!options.stays) keptWay.leadTo(pair.standby.url);
+  const outcome = await attack({ ...options, keys, moved, orphaned, kept: keptWay.kept });
+  const recovered = canary !== undefined && (await isAccepted(orphaned, canary));
+  return { ...outcome, recovered };
+}
+
+async function issueKeys(issuer: Instance, verifier: Instance, count: number): Promise<Key[]> {
+  const keys: Key[] = [];
+  async function issue(): Promise<void> {
+    while (keys.length < count) {
+      const key = { id: "", token: "", withdrawnAt: Number.POSITIVE_INFINITY };
+      keys.push(key);
+      const { apiKey } = await json(issuer, "ApiKeyService/CreateApiKey", {
+        metadata: { name: "to withdraw" },
+      });
+      Object.assign(key, { id: apiKey.metadata.id, token: apiKey.spec.token });
+      // From here on the other instance knows it.
+      await json(verifier, "TokenService/VerifyToken", { token: key.token });
+    }
+  }
+  await Promise.all(Array.from({ length: revokers }, issue));
+  return keys;
+}
+
+interface Attack extends Omit<OrphanOptions, "keys"> {
+  keys: Key[];
+  moved: Instance;
+  orphaned: Instance;
+  kept(): number;
+}
+
+async function attack({ keys, checks: enough, maxSeconds, moved, orphaned, kept, onProgress }: Attack) {
+  const until = performance.now() + maxSeconds * 1_000;
+  const withdrawn: Key[] = [];
+  const answers: Record<string, number> = {};
+  let [checks, late, worstMs, onOrphan, next] = [0, 0, 0, 0, 0];
+  const goesOn = () => performance.now() < until && (checks < enough || withdrawn.length < keys.length);
+
+  async function revoke(): Promise<void> {
+    for (let key = keys[next++]; key && performance.now() < until; key = keys[next++]) {
+      while (performance.now() < until) {
+        const { status } = await moved
+          .call("ApiKeyService/RevokeApiKey", { id: key.id }, callTimeoutMs)
+          .catch(lost);
+        if (status === 200) break;
+        await delay(20);
+      }
+      key.withdrawnAt = performance.now();
+      if (performance.now() < until) withdrawn.push(key);
+    }
+  }
+
+  async function check(index: number): Promise<void> {
+    for (let turn = index; goesOn(); turn++) {
+      const key =
+        withdrawn[withdrawn.length - 1 - Math.floor(Math.random() * Math.min(recent, withdrawn.length))];
+      if (!key) {
+        await delay(5);
+        continue;
+      }
+      const startedAt = performance.now();
+      const wasKept = kept() > 0;
+      const body = { token: key.token, ...(turn % 2 === 0 && { fresh: true }) };
+      const answer = await orphaned.call("TokenService/VerifyToken", body, callTimeoutMs).catch(lost);
+      const verdict = verdictOf(answer);
+      answers[verdict] = (answers[verdict] ?? 0) + 1;
+      checks += 1;
+      if (wasKept) onOrphan += 1;
+      if (verdict !== "VERDICT_VALID") continue;
+      late += 1;
+      worstMs = Math.max(worstMs, startedAt - key.withdrawnAt);
+    }
+  }
+
+  const progress = setInterval(() => {
+    onProgress?.(`${withdrawn.length} withdrawn, ${checks} checks, ${late} late, ${kept()} sessions kept`);
+  }, 1_000);
+  await Promise.all([
+    ...Array.from({ length: revokers }, revoke),
+    ...Array.from({ length: checkers }, (_, index) => check(index)),
+  ]);
+  clearInterval(progress);
+  return { withdrawn: withdrawn.length, checks, late, worstMs: Math.round(worstMs), answers, onOrphan };
+}
+
+async function isAccepted(instance: Instance, { token }: Key): Promise<boolean> {
+  const answer = await instance.call("TokenService/VerifyToken", { token }, callTimeoutMs).catch(lost);
+  return verdictOf(answer) === "VERDICT_VALID";
+}
+
+type Answer = Awaited<ReturnType<Instance["call"]>>;
+
+function lost(): Answer {
+  return { status: 0, text: "{}" };
+}
+
+function verdictOf({ status, text }: Answer): string {
+  return status === 200 ? JSON.parse(text).verdict : `HTTP ${status}`;
+}
+
+async function json(instance: Instance, method: string, body: object) {
+  const { status, text } = await instance.call(method, body, callTimeoutMs);
+  if (status !== 200) throw new Error(`${method} was answered ${status}: ${text}`);
+  return JSON.parse(text);
+}
