@@ -1,4 +1,5 @@
 import { hash, verify } from "@node-rs/argon2";
+import { statementScope } from "../db/statement-scope.ts";
 import { DomainError } from "./error.ts";
 import { type Estimator, weakness } from "./password-strength.ts";
 import type { Call } from "./principal.ts";
@@ -59,14 +60,29 @@ export async function createPasswords(
     async make({ addressKey }, { password, field, personal }) {
       const weak = weakness(await estimator.estimate(addressKey, password, personal), field);
       if (weak) throw weak;
-      return making.run(addressKey, () => hash(password, cost));
+      return making.run(
+        addressKey,
+        unlessGone(() => hash(password, cost)),
+      );
     },
     async check({ addressKey }, stored, password) {
-      const right = await checking.run(addressKey, () => verify(stored ?? nobody, password));
+      const right = await checking.run(
+        addressKey,
+        unlessGone(() => verify(stored ?? nobody, password)),
+      );
       return right && stored !== undefined;
     },
     requireRoomToCheck({ addressKey }) {
       if (!checking.hasRoom(addressKey)) throw overflow();
     },
+  };
+}
+
+// The work of a caller that gave up while it waited is not done. Its signal is that of the call which asks now.
+function unlessGone<T>(work: () => Promise<T>): () => Promise<T> {
+  const { signal } = statementScope();
+  return async () => {
+    signal?.throwIfAborted();
+    return work();
   };
 }
