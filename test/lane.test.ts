@@ -59,6 +59,7 @@ test("no client can tell by its answers, or an operator by the log, which lane a
     .map(([pipelined, requests]) => ({ pipelined: pipelined === 1, requests }));
   let count = 0;
   const seen = new Map<unknown, number>();
+  const broken = new Set<unknown>();
   await fc.assert(
     fc.asyncProperty(groups, async ({ pipelined, requests }) => {
       const named = requests.map((request) => {
@@ -69,9 +70,12 @@ test("no client can tell by its answers, or an operator by the log, which lane a
       const [ours, theirs] = await Promise.all(
         [fast, ordinary].map((server) => Promise.all(lots.map((lot) => server.send(lot)))),
       );
+      // A body that is not as long as announced breaks its connection, before a response on it or after.
+      const breaks = named.some(isBroken);
+      const mayBreak = (request?: WireRequest) => isTooLong(request) || (breaks && request?.version === 2);
+      for (const one of named) if (mayBreak(one)) broken.add(one.headers["x-request-id"]);
       for (const [index, lot] of lots.entries()) {
-        // Bytes that are too many break the connection before the answer or after it, whichever is first.
-        const certain = (answers: WireAnswer[] = []) => answers.filter((_, n) => !isTooLong(lot[n]));
+        const certain = (answers: WireAnswer[] = []) => answers.filter((_, n) => !mayBreak(lot[n]));
         expect(certain(ours?.[index]).map(comparable), describeLot(lot)).toEqual(
           certain(theirs?.[index]).map(comparable),
         );
@@ -93,7 +97,7 @@ test("no client can tell by its answers, or an operator by the log, which lane a
   expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 403, 404, 405, 415]));
   const whole = (lines: Line[]) => {
     const cutOff = [...fast.lines, ...ordinary.lines].filter(isCutOff).map(({ requestId }) => requestId);
-    return linesOf(lines.filter(({ requestId }) => !cutOff.includes(requestId)));
+    return linesOf(lines.filter(({ requestId }) => !cutOff.includes(requestId) && !broken.has(requestId)));
   };
   // A call is logged once its stream is closed, which may be after its answer was read.
   const differing = () => {
@@ -136,6 +140,11 @@ function lotsOf(requests: WireRequest[], pipelined: boolean): WireRequest[][] {
 
 function isTooLong(request: WireRequest | undefined): boolean {
   return request?.version === 1 && typeof request.length === "number" && request.length < 0;
+}
+
+// Requests of HTTP/2 share a connection, which node closes with every stream on it (RFC 9113, section 8.1.1).
+function isBroken(request: WireRequest): boolean {
+  return request.version === 2 && typeof request.length === "number";
 }
 
 function describeLot(lot: WireRequest[]): string {

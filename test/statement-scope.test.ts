@@ -57,7 +57,7 @@ test("a caller that gives up cancels its statement, and its connection serves th
   const reason = new Error("the deadline has passed");
   caller.abort(reason);
   await expect(call).rejects.toBe(reason);
-  expect(await running("select pg_sleep(10)")).toBe(0);
+  await until("select pg_sleep(10)", 0);
   expect(await pidOf(db)).toBe(pid);
 });
 
