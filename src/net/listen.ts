@@ -10,6 +10,11 @@ const explanations: Record<string, string> = {
   ENOTFOUND: "the host name is unknown",
 };
 
+// Connections that the kernel holds until the event loop accepts them. Node's default is 511: a flood of connections fills that
+// within milliseconds, and the kernel then drops those of other clients, who try again a second later. Linux allows 4,096
+// unless `net.core.somaxconn` says otherwise.
+const backlog = 4_096;
+
 /** Starts listening and returns the real address (port 0 is any free one); rejects with one line that names it. */
 export async function listen(server: Server, { host, port }: Address): Promise<Address> {
   await new Promise<void>((resolve, reject) => {
@@ -18,7 +23,7 @@ export async function listen(server: Server, { host, port }: Address): Promise<A
       reject(new Error(`cannot listen on ${hostPort({ host, port })}: ${why}`, { cause: error }));
     };
     server.once("error", onError);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog }, () => {
       server.off("error", onError);
       resolve();
     });
