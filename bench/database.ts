@@ -22,9 +22,14 @@ const log = {
   error: (_: object, message: string) => process.stderr.write(`${message}\n`),
 };
 
-/** Makes a Postgres of its own in a temporary directory, durable as in production, and fills it. */
-export async function openBenchDatabase(stack: Stack, keys: number, spares: number): Promise<BenchDatabase> {
-  const { url, pid } = await openPostgres(stack);
+/** Makes a Postgres of its own, as `openPostgres` does, and fills it. */
+export async function openBenchDatabase(
+  stack: Stack,
+  keys: number,
+  spares: number,
+  dataDir?: string,
+): Promise<BenchDatabase> {
+  const { url, pid } = await openPostgres(stack, dataDir);
   const platformToken = runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });
   const { accountId, version } = await describe(url);
   pinOther(pid(), [0, 1]);
@@ -33,9 +38,15 @@ export async function openBenchDatabase(stack: Stack, keys: number, spares: numb
   return { url, pid, version, platformToken };
 }
 
-/** Makes a Postgres of its own in a temporary directory, durable as in production, and leaves it empty. */
-export async function openPostgres(stack: Stack): Promise<Pick<BenchDatabase, "url" | "pid">> {
-  const directory = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+/**
+ * Makes a Postgres of its own, durable as in production, and leaves it empty. Its files are in a temporary directory, or in
+ * the data directory that is given. They are removed with the stack.
+ */
+export async function openPostgres(
+  stack: Stack,
+  dataDir?: string,
+): Promise<Pick<BenchDatabase, "url" | "pid">> {
+  const directory = dataDir ?? mkdtempSync(join(tmpdir(), "latchkey-bench-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   return startInto(stack, async () => {
     const started = await startEmbedded({ dataDir: directory, log });

@@ -46,6 +46,7 @@ export async function startInstance(root: string, databaseUrl: string, bearer: s
     child = spawn(process.execPath, [join(root, "src", "main.ts"), "serve"], {
       env: {
         PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         LATCHKEY_PORT: "0",
         LATCHKEY_DATABASE_URL: pool.url,
         LATCHKEY_DATABASE_LISTEN_URL: feed.url,

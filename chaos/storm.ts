@@ -17,6 +17,10 @@ export interface Storm {
   faults: readonly Fault[];
   /** How long, in milliseconds, something stays broken at most. */
   longestMs: number;
+  /** It ends as soon as something was accepted that should not have been. */
+  untilLate?: boolean;
+  /** Where Postgres keeps its files; unset: in a temporary directory. */
+  dataDir?: string;
   onProgress?(line: string): void;
 }
 
@@ -48,7 +52,7 @@ export async function weather(storm: Storm): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
   // Of some the answer gets lost, and they are not made again.
   const keys = 2 * storm.revocations;
-  const database = await openBenchDatabase(stack, 100, keys);
+  const database = await openBenchDatabase(stack, 100, keys, storm.dataDir);
   const { url, platformToken } = database;
   const instances = await Promise.all(
     Array.from({ length: storm.instances }, async () =>
@@ -67,6 +71,7 @@ export async function weather(storm: Storm): Promise<Outcome> {
     const now = performance.now();
     if (now - tickedAt > stallMs) upheavals += 2;
     tickedAt = now;
+    if (storm.untilLate && ledger.outcome().late > 0) over.abort();
   }, 20);
 
   const load = instances.map((instance) =>
@@ -109,7 +114,7 @@ export async function weather(storm: Storm): Promise<Outcome> {
   const progress = setInterval(() => storm.onProgress?.(ledger.line()), 5_000);
   await Promise.all(revokers);
   // What might be accepted later than it should has this long to be.
-  await wait(Math.min(storm.longestMs, 2_500));
+  if (!isOver()) await wait(Math.min(storm.longestMs, 2_500));
   over.abort();
   clearTimeout(deadline);
   clearInterval(progress);

@@ -8,7 +8,7 @@ import type { Log } from "./log.ts";
 import { createMetrics, createWorkerMetrics, type PoolStats, type Rendered } from "./metrics.ts";
 import { openMetricsPort } from "./net/metrics-port.ts";
 import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
-import { serve } from "./serve.ts";
+import { type ServeDeps, serve } from "./serve.ts";
 import { outlastLeases } from "./verify/longest-lease.ts";
 import { welcome } from "./welcome.ts";
 import { runWorkers, tellReady } from "./workers.ts";
@@ -17,7 +17,11 @@ import { runWorkers, tellReady } from "./workers.ts";
  * Runs the service until SIGTERM or SIGINT, then lets what is under way finish, and ends the process with code 0. With
  * more than one worker, in so many processes of its own.
  */
-export async function serveCommand(config: Config, log: Log): Promise<void> {
+export async function serveCommand(
+  config: Config,
+  log: Log,
+  { limits }: Pick<ServeDeps, "limits"> = {},
+): Promise<void> {
   let pools: () => Record<string, PoolStats> = () => ({});
   const metrics = createMetrics(() => pools());
   const database = await openDatabase(config, log, { onQuery: metrics.query, asItIs: cluster.isWorker });
@@ -34,7 +38,7 @@ export async function serveCommand(config: Config, log: Log): Promise<void> {
     };
     if (cluster.isWorker) {
       metrics.offer();
-      await serve({ config, database, log, metrics, onReady: tellReady });
+      await serve({ config, database, log, metrics, limits, onReady: tellReady });
     } else if (config.workers > 1) {
       const metricsPort = await openMetrics(config, createWorkerMetrics());
       // Not as an argument, which everybody on the machine may read.
@@ -43,7 +47,7 @@ export async function serveCommand(config: Config, log: Log): Promise<void> {
       await metricsPort?.close();
     } else {
       const metricsPort = await openMetrics(config, metrics.render);
-      await serve({ config, database, log, metrics, onReady });
+      await serve({ config, database, log, metrics, limits, onReady });
       await metricsPort?.close();
     }
   } finally {

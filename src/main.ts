@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
-import { bootstrapCommand, migrateCommand, serveCommand } from "./commands.ts";
 import { ConfigError, readConfig } from "./config/config.ts";
 import { createLog, scrub } from "./log.ts";
 import { exitOnSignal } from "./signals.ts";
@@ -24,7 +23,7 @@ Settings are environment variables, all optional:
 The README lists all of them.
 `;
 
-const commands = { serve: serveCommand, migrate: migrateCommand, bootstrap: bootstrapCommand };
+const commandNames = ["serve", "migrate", "bootstrap"] as const;
 
 async function main(args: string[]): Promise<void> {
   const { values, positionals } = parse(args);
@@ -33,13 +32,18 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(help);
     return;
   }
-  const command = Object.hasOwn(commands, name) ? commands[name as keyof typeof commands] : undefined;
+  const command = commandNames.find((one) => one === name);
   if (!command || more.length > 0 || (values.rotate && name !== "bootstrap")) {
     throw new Error(`expected one of serve, migrate, bootstrap: latchkey --help says more`);
   }
   exitOnSignal();
   const config = readConfig(process.env);
-  await command(config, createLog(config.logLevel, process.stderr), { rotate: values.rotate ?? false });
+  // Loading the service takes most of a start: what ends before it does so at once.
+  const { bootstrapCommand, migrateCommand, serveCommand } = await import("./commands.ts");
+  const commands = { serve: serveCommand, migrate: migrateCommand, bootstrap: bootstrapCommand };
+  await commands[command](config, createLog(config.logLevel, process.stderr), {
+    rotate: values.rotate ?? false,
+  });
 }
 
 function parse(args: string[]) {

@@ -8,7 +8,7 @@ import type { Log } from "./log.ts";
 import { createMailer } from "./mail.ts";
 import type { Metrics } from "./metrics.ts";
 import { createTrust } from "./net/client-address.ts";
-import { defaultLimits } from "./net/limits.ts";
+import { defaultLimits, type Limits } from "./net/limits.ts";
 import { openPort } from "./net/port.ts";
 import { createEstimator } from "./password-estimator.ts";
 import { createApp } from "./server.ts";
@@ -20,16 +20,25 @@ export interface ServeDeps {
   database: OpenDatabase;
   log: Log;
   metrics: Metrics;
+  /** What a client may cost, where no setting says it; unset: as in production. */
+  limits?: Limits | undefined;
   /** Called when it serves. */
   onReady(url: string): void;
 }
 
 /** Serves on the port of the settings until SIGTERM or SIGINT, then lets what is under way finish. */
-export async function serve({ config, database, log, metrics, onReady }: ServeDeps): Promise<void> {
+export async function serve({
+  config,
+  database,
+  log,
+  metrics,
+  limits: patience = defaultLimits,
+  onReady,
+}: ServeDeps): Promise<void> {
   const { db, lookups, listenUrl } = database;
   const shutdown = new AbortController();
   const { maxConnections, maxConnectionsPerAddress } = config;
-  const limits = { ...defaultLimits, maxConnections, maxConnectionsPerAddress };
+  const limits = { ...patience, maxConnections, maxConnectionsPerAddress };
   const estimator = createEstimator({
     onFailure: (error) => log.error({ error: error.message }, "passwords cannot be evaluated for a moment"),
   });

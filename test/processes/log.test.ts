@@ -57,44 +57,47 @@ const transports = {
   gRPC: createGrpcTransport,
 } as const;
 
-describe.each(Object.entries(transports))("over %s, the line has the code that the client saw", (_, make) => {
-  const to = (id: string) =>
-    make({
-      baseUrl: server.url,
-      httpVersion: "2",
-      interceptors: [
-        (next) => (request) => {
-          request.header.set("x-request-id", id);
-          return next(request);
-        },
-      ],
+describe.concurrent.each(Object.entries(transports))(
+  "over %s, the line has the code that the client saw",
+  (_, make) => {
+    const to = (id: string) =>
+      make({
+        baseUrl: server.url,
+        httpVersion: "2",
+        interceptors: [
+          (next) => (request) => {
+            request.header.set("x-request-id", id);
+            return next(request);
+          },
+        ],
+      });
+
+    test("a message that is too large", async () => {
+      const id = newId();
+      const call = clients(to(id), "").sessions.signUp({ name: "x".repeat(2 * 1024 * 1024) });
+      expect((await refusal(call)).code).toBe("ResourceExhausted");
+      expect(await callLine(id)).toMatchObject({ code: "resource_exhausted" });
     });
 
-  test("a message that is too large", async () => {
-    const id = newId();
-    const call = clients(to(id), "").sessions.signUp({ name: "x".repeat(2 * 1024 * 1024) });
-    expect((await refusal(call)).code).toBe("ResourceExhausted");
-    expect(await callLine(id)).toMatchObject({ code: "resource_exhausted" });
-  });
+    test("a stream that its client leaves", async () => {
+      const id = newId();
+      const leaving = new AbortController();
+      const watcher = createClient(Health, to(id))
+        .watch({}, { signal: leaving.signal })
+        [Symbol.asyncIterator]();
+      await watcher.next();
+      leaving.abort();
+      expect((await refusal(watcher.next())).code).toBe("Canceled");
+      expect(await callLine(id)).toMatchObject({ method: "grpc.health.v1.Health/Watch", code: "canceled" });
+    });
 
-  test("a stream that its client leaves", async () => {
-    const id = newId();
-    const leaving = new AbortController();
-    const watcher = createClient(Health, to(id))
-      .watch({}, { signal: leaving.signal })
-      [Symbol.asyncIterator]();
-    await watcher.next();
-    leaving.abort();
-    expect((await refusal(watcher.next())).code).toBe("Canceled");
-    expect(await callLine(id)).toMatchObject({ method: "grpc.health.v1.Health/Watch", code: "canceled" });
-  });
-
-  test("a health check of something unknown", async () => {
-    const id = newId();
-    expect((await refusal(createClient(Health, to(id)).check({ service: "x" }))).code).toBe("NotFound");
-    expect(await callLine(id)).toMatchObject({ method: "grpc.health.v1.Health/Check", code: "not_found" });
-  });
-});
+    test("a health check of something unknown", async () => {
+      const id = newId();
+      expect((await refusal(createClient(Health, to(id)).check({ service: "x" }))).code).toBe("NotFound");
+      expect(await callLine(id)).toMatchObject({ method: "grpc.health.v1.Health/Check", code: "not_found" });
+    });
+  },
+);
 
 test("no token and no password is ever written: not to stdout, stderr or the log of Postgres", async () => {
   const owner = await signUpAt(server.url, "secret@example.com");

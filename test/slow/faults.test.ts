@@ -1,22 +1,39 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from "vitest";
 import { alterCopy } from "../../bench/altered.ts";
 import { breakages } from "../../chaos/broken.ts";
 import { type Fault, faults } from "../../chaos/faults.ts";
 import { weather } from "../../chaos/storm.ts";
+import { leaseMs } from "../../src/verify/lease.ts";
+import { copyCluster } from "../support/data-directory.ts";
+import { long } from "../support/long.ts";
+import { scratchDirectory } from "../support/scratch.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-const leaseMs = 1_000;
 
+beforeEach(() => void vi.stubEnv("NODE_COMPILE_CACHE", inject("compileCache")));
+afterEach(() => void vi.unstubAllEnvs());
+
+/** A data directory on which `initdb` has run. The storm removes it. */
+function newDataDir(): string {
+  const directory = scratchDirectory("storm");
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const dataDir = join(directory, "data");
+  copyCluster(dataDir);
+  return dataDir;
+}
+
+// Every instance has the lease of production.
 test("whatever breaks, nothing that begins after a revocation returned accepts the key, and none hangs", async () => {
   const seen = await weather({
     root,
     instances: 3,
     revocations: 3_000,
-    maxSeconds: 20,
+    maxSeconds: long ? 60 : 12,
     faults: Object.keys(faults) as Fault[],
     longestMs: 4_000,
+    dataDir: newDataDir(),
   });
   expect(seen).toMatchObject({ late: 0 });
   expect(seen.revoked).toBeGreaterThan(20);
@@ -33,9 +50,11 @@ test("what is late is seen: where a revocation waits for nobody else, it is", as
     root: copy,
     instances: 2,
     revocations: 1_000,
-    maxSeconds: 10,
+    maxSeconds: 20,
     faults: breakage.faults,
     longestMs: 4_000,
+    untilLate: true,
+    dataDir: newDataDir(),
   });
   expect(seen.late).toBeGreaterThan(0);
 });

@@ -1,14 +1,15 @@
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { type Clients, issueKey } from "../support/app.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { createTestDatabase } from "../support/database.ts";
 import { gone, postmasterOf } from "../support/embedded-process.ts";
 import { refusal } from "../support/errors.ts";
+import { makePlatform } from "../support/platform.ts";
 import { type FaultyProxy, startProxy } from "../support/proxy.ts";
 import { clientsAt, signUpAt } from "../support/remote.ts";
 import { createSite, type Served, type Site } from "../support/serve.ts";
@@ -17,40 +18,67 @@ const { SERVING, NOT_SERVING } = ServingStatus;
 // Promised are 3 s; the rest is for a machine that does other things as well.
 const soonMs = 4_000;
 
-describe("on an external database", () => {
-  let database: TestDatabase;
-  let proxy: FaultyProxy;
-  let site: Site;
-  let server: Served;
-  let owner: Clients;
-  let platform: Clients;
-  beforeEach(async () => {
-    database = await createTestDatabase();
-    proxy = await startProxy(database.url);
-    site = createSite({ LATCHKEY_DATABASE_URL: proxy.url });
-    const { stdout } = await site.run(["bootstrap"]);
-    server = await site.serve();
-    owner = await signUpAt(server.url);
-    platform = clientsAt(server.url, stdout.trim());
-  });
-  afterEach(async () => {
-    await site.clear();
-    await proxy.close();
-    await database.drop();
-  });
+/** A server that reaches its database through a proxy. */
+interface World {
+  proxy: FaultyProxy;
+  server: Served;
+  owner: Clients;
+  platform: Clients;
+  close(): Promise<void>;
+}
 
-  const fails = { swallow: () => proxy.swallow(), refuse: () => proxy.refuse() };
+async function openWorld(): Promise<World> {
+  const database = await createTestDatabase();
+  const platformToken = await makePlatform(database.db);
+  const proxy = await startProxy(database.url);
+  const site = createSite({ LATCHKEY_DATABASE_URL: proxy.url });
+  const server = await site.serve();
+  return {
+    proxy,
+    server,
+    owner: await signUpAt(server.url),
+    platform: clientsAt(server.url, platformToken),
+    async close() {
+      await site.clear();
+      await proxy.close();
+      await database.drop();
+    },
+  };
+}
+
+type Name = "silent" | "refusing" | "in flight";
+let worlds: Record<Name, World>;
+let embedded: { site: Site; server: Served };
+
+// Only when all of them serve does anything break: the tests wait at the same time, and measure how long.
+beforeAll(async () => {
+  const [silent, refusing, inFlight] = await Promise.all([openWorld(), openWorld(), openWorld()]);
+  worlds = { silent, refusing, "in flight": inFlight };
+  const site = createSite();
+  embedded = { site, server: await site.serve() };
+});
+afterAll(async () => {
+  await Promise.all(Object.values(worlds).map((world) => world.close()));
+  await embedded.site.clear();
+});
+
+describe.concurrent("a server", () => {
+  const fails = {
+    silent: ({ proxy }: World) => proxy.swallow(),
+    refusing: ({ proxy }: World) => proxy.refuse(),
+  };
   test.each([
-    ["answers nothing", "swallow"],
-    ["refuses connections", "refuse"],
+    ["answers nothing", "silent"],
+    ["refuses connections", "refusing"],
   ] as const)("a database that %s is unavailable within 3 s, and back without a restart", async (_, how) => {
+    const { proxy, server, owner, platform } = worlds[how];
     const { token } = await issueKey(owner);
     const live = await watch(server.url, "latchkey.v1.Live");
     const ready = await watch(server.url, "");
     expect(await live.next()).toBe(SERVING);
     await ready.until(SERVING);
 
-    await fails[how]();
+    await fails[how](worlds[how]);
     const start = performance.now();
     // More calls than connections.
     const calls = Array.from({ length: 30 }, () => refusal(platform.tokens.verifyToken({ token })));
@@ -59,7 +87,7 @@ describe("on an external database", () => {
       expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     }
     expect(performance.now() - start).toBeLessThan(soonMs);
-    const answer = await postVerify(platform.token, token);
+    const answer = await postVerify(server, platform.token, token);
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toBe("1");
     await ready.until(NOT_SERVING);
@@ -72,6 +100,8 @@ describe("on an external database", () => {
   });
 
   test("what was in flight is lost cleanly: a repeat makes it once", async () => {
+    const { proxy, owner } = worlds["in flight"];
+    const makeOnce = (name: string) => owner.apiKeys.createApiKey({ metadata: { name }, requestId: name });
     await Promise.all(Array.from({ length: 5 }, (_, i) => makeOnce(`warm-up-${i}`)));
     const names = Array.from({ length: 10 }, (_, i) => `in-flight-${i}`);
     const calls = names.map(makeOnce);
@@ -88,21 +118,8 @@ describe("on an external database", () => {
     expect(items.map((key) => key.metadata?.name).sort()).toEqual(names);
   });
 
-  const makeOnce = (name: string) => owner.apiKeys.createApiKey({ metadata: { name }, requestId: name });
-
-  function postVerify(bearer: string, token: string): Promise<Response> {
-    return fetch(`${server.url}/latchkey.v1.TokenService/VerifyToken`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${bearer}` },
-      body: JSON.stringify({ token }),
-    });
-  }
-});
-
-test("kill -9 of the embedded Postgres: unavailable, then back with everything, without a restart", async () => {
-  const site = createSite();
-  try {
-    const server = await site.serve();
+  test("kill -9 of the embedded Postgres: unavailable, then back with everything, without a restart", async () => {
+    const { site, server } = embedded;
     const { token } = await issueKey(await signUpAt(server.url));
     const platform = clientsAt(server.url, site.token("platform-key"));
     const postgres = postmasterOf(site.dataDir) ?? 0;
@@ -117,10 +134,16 @@ test("kill -9 of the embedded Postgres: unavailable, then back with everything, 
       { timeout: 30_000 },
     );
     expect(await server.stop()).toMatchObject({ code: 0 });
-  } finally {
-    await site.clear();
-  }
+  });
 });
+
+function postVerify(server: Served, bearer: string, token: string): Promise<Response> {
+  return fetch(`${server.url}/latchkey.v1.TokenService/VerifyToken`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${bearer}` },
+    body: JSON.stringify({ token }),
+  });
+}
 
 async function onlyUnavailable(error: unknown): Promise<undefined> {
   expect(await refusal(Promise.reject(error))).toMatchObject({ code: "Unavailable", retry: true });

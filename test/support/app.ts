@@ -8,18 +8,17 @@ import type { CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_se
 import type { Profile } from "../../gen/latchkey/v1/profile_pb.ts";
 import { readConfig } from "../../src/config/config.ts";
 import type { Db } from "../../src/db/connect.ts";
-import { bootstrap } from "../../src/domain/bootstrap.ts";
 import type { Mail, Mailer } from "../../src/domain/mail.ts";
 import { createPasswords, type PasswordCost } from "../../src/domain/password.ts";
-import { mintToken } from "../../src/domain/token.ts";
 import { createLog } from "../../src/log.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { createEstimator } from "../../src/password-estimator.ts";
 import { type App, type AppDeps, createApp } from "../../src/server.ts";
-import { cheapPasswords, knowingPassword, password, testLeaseMs } from "./cheap.ts";
+import { cheapPasswords, knowingPassword, password, testLeaseMs, validate } from "./cheap.ts";
 import { type Clients, clients } from "./clients.ts";
 import { awaitingChanges, createTestDatabase, openTestDatabase, type TestDatabase } from "./database.ts";
+import { makePlatform } from "./platform.ts";
 import { watchStatements } from "./statements.ts";
 
 export { type Clients, clients, password };
@@ -113,13 +112,7 @@ export async function startAppOn(
   options: AppOptions = {},
   metrics: Metrics = createMetrics(() => ({ calls: database.db.poolStats() })),
 ) {
-  let platformToken = "";
-  await bootstrap(database.db, mintToken.bind(undefined, readConfig(env).tokenPrefix), {
-    verifier: false,
-    onMinted({ platform }) {
-      platformToken = platform;
-    },
-  });
+  const platformToken = await makePlatform(database.db, env);
   return serveTest(database, platformToken, env, metrics, options);
 }
 
@@ -208,6 +201,7 @@ async function openApp(
     log,
     metrics,
     leaseMs,
+    validate,
   });
   await app.ready();
   const transportAs = (token: string, headers: Record<string, string> = {}) => inMemory(app, token, headers);

@@ -1,11 +1,15 @@
 import type { PasswordCost } from "../../src/domain/password.ts";
 import type { Estimator } from "../../src/domain/password-strength.ts";
+import { createServiceValidate } from "../../src/server.ts";
 
 /** The lease in tests: a first change of every test file waits it out. Every instance of a database must have the same. */
 export const testLeaseMs = 200;
 
 /** The least that argon2 accepts, for tests whose subject is not the password. */
 export const cheapPasswords: PasswordCost = { memoryCost: 8, timeCost: 1, parallelism: 1 };
+
+/** The check of requests, created once for all apps of a worker. */
+export const validate = createServiceValidate();
 
 /** The password of everybody whose password is not the subject of a test. */
 export const password = "correct horse battery staple";

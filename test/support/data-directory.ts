@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { inject } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { connect } from "../../src/db/connect.ts";
@@ -10,6 +11,8 @@ import type { User } from "../../src/db/postgres-user.ts";
 import { mintToken } from "../../src/domain/token.ts";
 import { ensurePlatform } from "../../src/platform-key.ts";
 import { quietLog } from "./server.ts";
+
+const pollMs = 20;
 
 /** Makes a data directory on which `initdb` has run and nothing else, for this user or for ourselves. */
 export function copyCluster(path: string, user?: User): void {
@@ -21,20 +24,37 @@ export async function copySite(path: string, user?: User): Promise<void> {
   copyDirectory(await siteTemplate(), path, user);
 }
 
-// Made once in a run, by the first that needs it.
+// Made once in a run, by the first test that needs it, in whatever worker; the others wait.
 async function siteTemplate(): Promise<string> {
   const path = join(inject("runDirectory"), "site");
-  if (existsSync(path)) return path;
-  const mine = `${path}-${process.pid}`;
-  copyCluster(mine);
-  await runOnce(mine);
-  try {
-    renameSync(mine, path);
-  } catch {
-    // Another worker was faster.
-    rmSync(mine, { recursive: true, force: true });
+  const making = `${path}.making`;
+  while (!existsSync(path)) {
+    if (!makeDirectory(making)) await setTimeout(pollMs);
+    else await make(making, path);
   }
   return path;
+}
+
+async function make(making: string, path: string): Promise<void> {
+  try {
+    if (existsSync(path)) return;
+    const dataDir = join(making, "data");
+    copyCluster(dataDir);
+    await runOnce(dataDir);
+    renameSync(dataDir, path);
+  } finally {
+    rmSync(making, { recursive: true });
+  }
+}
+
+/** Makes a directory, unless it is there. */
+function makeDirectory(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Does what the first start of a server does. */

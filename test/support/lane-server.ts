@@ -6,7 +6,7 @@ import { createPasswords } from "../../src/domain/password.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { defaultLimits, type Limits } from "../../src/net/limits.ts";
 import { createApp } from "../../src/server.ts";
-import { cheapPasswords, testLeaseMs } from "./cheap.ts";
+import { cheapPasswords, testLeaseMs, validate } from "./cheap.ts";
 import { openTestDatabase } from "./database.ts";
 import { openTestPort } from "./net.ts";
 
@@ -43,6 +43,7 @@ export async function openLaneServer(database: string | Db, lane: boolean, limit
     metrics,
     lane,
     leaseMs: testLeaseMs,
+    validate,
   });
   const port = await openTestPort({ handler: app.handler, plain: app.plain, limits });
   if (opened) await app.ready();

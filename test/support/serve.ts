@@ -49,8 +49,10 @@ export interface Served extends Started {
 /** A temporary data directory, and real `latchkey` processes on it. */
 export interface Site {
   dataDir: string;
+  /** Makes the data directory as an earlier server has left it, unless there is one. */
+  begin(): Promise<void>;
   /** Starts a server on any free port, and waits until it listens. */
-  serve(env?: Env): Promise<Served>;
+  serve(env?: Env, program?: Program): Promise<Served>;
   /** Starts a process without waiting for it. */
   start(args: string[], env?: Env): Started;
   /** Runs a command to its end. */
@@ -63,7 +65,13 @@ export interface Site {
   clear(): Promise<void>;
 }
 
-const main = join(import.meta.dirname, "..", "..", "src", "main.ts");
+/** What a process runs: the real program, or a server that has less patience with its clients. */
+export type Program = "latchkey" | "short-server";
+
+const programs: Record<Program, string> = {
+  latchkey: join(import.meta.dirname, "..", "..", "src", "main.ts"),
+  "short-server": join(import.meta.dirname, "short-server.ts"),
+};
 
 /** How to make a site. */
 export interface SiteOptions {
@@ -80,11 +88,14 @@ export function createSite(base: Env = {}, { user, empty = false }: SiteOptions 
   // A path as people have them.
   const dataDir = join(root, "it's data");
   const started: Started[] = [];
-  const begunBefore = !empty && base.LATCHKEY_DATABASE_URL === undefined;
 
-  function start(args: string[], env: Env = {}): Started {
+  async function begin(): Promise<void> {
+    if (!existsSync(dataDir)) await copySite(dataDir, user);
+  }
+
+  function start(args: string[], env: Env = {}, program: Program = "latchkey"): Started {
     const settings = { LATCHKEY_PORT: "0", LATCHKEY_DATA_DIR: dataDir, ...base, ...env };
-    const child = spawn(process.execPath, [main, ...args], {
+    const child = spawn(process.execPath, [programs[program], ...args], {
       ...user,
       cwd: root,
       // Nothing of the environment that the tests run in.
@@ -98,13 +109,14 @@ export function createSite(base: Env = {}, { user, empty = false }: SiteOptions 
 
   return {
     dataDir,
-    async serve(env) {
-      if (begunBefore && !existsSync(dataDir)) await copySite(dataDir, user);
-      const one = start(["serve"], env);
+    begin,
+    async serve(env, program) {
+      if (!empty && base.LATCHKEY_DATABASE_URL === undefined) await begin();
+      const one = start(["serve"], env, program);
       const url = await Promise.race([one.listening, one.ended.then((end) => fail(end))]);
       return { ...one, url };
     },
-    start,
+    start: (args, env) => start(args, env),
     run: (args, env) => start(args, env).ended,
     token: (file) => readFileSync(join(dataDir, file), "utf8").trim(),
     written() {
@@ -113,7 +125,7 @@ export function createSite(base: Env = {}, { user, empty = false }: SiteOptions 
       return [...started.flatMap((one) => [one.stdout(), one.stderr()]), ...logs].join("\n");
     },
     async clear() {
-      for (const one of started) await one.stop("SIGKILL");
+      await Promise.all(started.map((one) => one.stop("SIGKILL")));
       const postgres = postmasterOf(dataDir);
       if (postgres !== undefined && isPostgresOn(postgres, join(dataDir, "postgres"))) {
         process.kill(postgres, "SIGQUIT");

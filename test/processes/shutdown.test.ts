@@ -1,0 +1,160 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import pg from "pg";
+import { describe, expect, vi } from "vitest";
+import {
+  Health,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from "../../gen/grpc/health/v1/health_pb.ts";
+import { birthOf } from "../../src/db/process.ts";
+import { defaultLimits } from "../../src/net/limits.ts";
+import { clients, issueKey } from "../support/app.ts";
+import { bearer } from "../support/bearer.ts";
+import { gone, postmasterOf, query } from "../support/embedded-process.ts";
+import { refusal } from "../support/errors.ts";
+import { patientServer } from "../support/long.ts";
+import { clientsAt, signUpAt } from "../support/remote.ts";
+import { embeddedUrl, type Program, type Served, type Site } from "../support/serve.ts";
+import { test } from "../support/site-test.ts";
+
+describe.concurrent("latchkey serve", () => {
+  test("SIGTERM: calls under way finish, streams end as unavailable, and Postgres ends last", async ({
+    newSite,
+  }) => {
+    const { site, server, postgres } = await open(newSite());
+    const owner = await signUpAt(server.url);
+    const grpc = createClient(Health, createGrpcTransport({ baseUrl: server.url }));
+    const watcher = grpc.watch({ service: "latchkey.v1.Live" })[Symbol.asyncIterator]();
+    expect((await watcher.next()).value?.status).toBe(ServingStatus.SERVING);
+    const end = refusal(watcher.next());
+
+    const interceptors = [bearer(owner.token)];
+    const http1 = createConnectTransport({ baseUrl: server.url, httpVersion: "1.1", interceptors });
+    const block = await blockKeys(site);
+    const calls = [issueKey(owner), issueKey(clients(http1, owner.token))];
+    await waiting(site, calls.length);
+
+    const ended = server.stop();
+    await server.logged(({ msg }) => msg === "draining");
+    expect((await end).code).toBe("Unavailable");
+    await expect(
+      once(connect(Number(new URL(server.url).port), "127.0.0.1"), "connect"),
+    ).rejects.toMatchObject({
+      code: "ECONNREFUSED",
+    });
+    await block.end();
+    const keys = await Promise.all(calls);
+    expect(await ended).toMatchObject({ code: 0, signal: null });
+    expect(birthOf(postgres)).toBeUndefined();
+    expect(existsSync(join(site.dataDir, "lock"))).toBe(false);
+
+    const { url } = await site.serve();
+    for (const { token } of keys) {
+      const verdict = await clientsAt(url, site.token("verifier-key")).tokens.verifyToken({ token });
+      expect(verdict).toMatchObject({ valid: true });
+    }
+  });
+
+  test("SIGINT ends it as well, and what was buffered is written", async ({ newSite }) => {
+    const { site, server } = await open(newSite());
+    const owner = await signUpAt(server.url);
+    const key = await issueKey(owner);
+    expect(await refusal(clientsAt(server.url, key.token).audit.listAuditEvents({}))).toMatchObject({
+      reason: "PERMISSION_DENIED",
+    });
+    expect(await server.stop("SIGINT")).toMatchObject({ code: 0, signal: null });
+    const { url } = await site.serve();
+    const { items } = await clientsAt(url, owner.token).audit.listAuditEvents({});
+    expect(items.map(({ reason }) => reason)).toContain("PERMISSION_DENIED");
+  });
+
+  test("a client that never finishes does not hold it beyond the grace, nor does a Ctrl-C that npm repeats end it earlier", async ({
+    newSite,
+  }) => {
+    const { program, limits } = patientServer;
+    const { server, postgres } = await open(newSite(), program);
+    await hold(server);
+    const start = performance.now();
+    await Promise.all([server.stop("SIGINT"), server.stop("SIGINT")]);
+    expect(await server.ended).toMatchObject({ code: 0, signal: null });
+    expect(performance.now() - start).toBeGreaterThan(limits.drainGraceMs * 0.9);
+    expect(performance.now() - start).toBeLessThan(limits.drainGraceMs + 5_000);
+    expect(birthOf(postgres)).toBeUndefined();
+  });
+
+  test("who insists while it drains ends it at once, and Postgres too", async ({ newSite }) => {
+    const { server, postgres } = await open(newSite());
+    await hold(server);
+    const start = performance.now();
+    const insisting = setInterval(() => void server.stop(), 100);
+    const { code } = await server.ended;
+    clearInterval(insisting);
+    expect(code).toBe(143);
+    expect(performance.now() - start).toBeLessThan(defaultLimits.drainGraceMs / 2);
+    await gone(postgres);
+  });
+
+  test("a signal is heard from the moment in which it says that it listens", async ({ newSite }) => {
+    const { server } = await open(newSite());
+    expect(await server.stop()).toMatchObject({ code: 0, signal: null });
+  });
+
+  test("a signal while it starts leaves no Postgres behind", async ({ newSite }) => {
+    const { site, server } = await open(newSite());
+    await server.stop();
+    const starting = site.start(["serve"]);
+    const pid = await vi.waitFor(
+      () => {
+        const found = postmasterOf(site.dataDir);
+        if (found === undefined) throw new Error("no Postgres yet");
+        return found;
+      },
+      { interval: 1, timeout: 20_000 },
+    );
+    const { stdout } = await starting.stop();
+    expect(stdout).toBe("");
+    await gone(pid);
+  });
+});
+
+/** A server that runs, and its Postgres. */
+async function open(site: Site, program?: Program) {
+  const server = await site.serve({}, program);
+  return { site, server, postgres: postmasterOf(site.dataDir) ?? 0 };
+}
+
+/** A call that its client does not finish. */
+async function hold(server: Served): Promise<void> {
+  const body = "content-type: application/json\r\ncontent-length: 9\r\n\r\n";
+  const socket = connect(Number(new URL(server.url).port), "127.0.0.1").on("error", () => {});
+  await once(socket, "connect");
+  // The server says so where it has understood the headers.
+  socket.write(
+    `POST /latchkey.v1.SessionService/SignUp HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n${body}`,
+  );
+  expect(String((await once(socket, "data"))[0])).toContain("100 Continue");
+}
+
+/** Holds every insertion of a key until it ends. */
+async function blockKeys(site: Site): Promise<pg.Client> {
+  const client = new pg.Client(embeddedUrl(site.dataDir));
+  await client.connect();
+  await client.query("begin");
+  await client.query("lock table api_key in share row exclusive mode");
+  return client;
+}
+
+/** Waits until so many statements wait for a lock. */
+async function waiting(site: Site, count: number): Promise<void> {
+  await vi.waitFor(
+    async () =>
+      expect(
+        await query(embeddedUrl(site.dataDir), "select from pg_stat_activity where wait_event_type = 'Lock'"),
+      ).toHaveLength(count),
+    { timeout: 10_000 },
+  );
+}
