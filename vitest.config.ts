@@ -19,6 +19,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [...processes, ...slow],
           isolate: false,
+          setupFiles: "test/support/random.ts",
         },
       },
       {

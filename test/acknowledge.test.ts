@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createAcknowledgements } from "../src/verify/acknowledge.ts";
 import { leaseMs, marginMs } from "../src/verify/lease.ts";
 import { instance, simulate } from "./support/feed-simulation.ts";
+import { runs } from "./support/random.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
@@ -126,9 +127,9 @@ const event = fc.oneof(
 );
 
 test("whatever is late, lost, frozen or new: no instance serves what was before a change that has settled", async () => {
-  const runs = fc.array(event, { minLength: 60, maxLength: 300, size: "max" });
+  const histories = fc.array(event, { minLength: 60, maxLength: 300, size: "max" });
   await fc.assert(
-    fc.asyncProperty(runs, async (events) => {
+    fc.asyncProperty(histories, async (events) => {
       const world = simulate([instance("a"), instance("b", 3_000), instance("c")]);
       for (const { kind, who, much } of events) {
         if (kind === "pass") {
@@ -144,6 +145,6 @@ test("whatever is late, lost, frozen or new: no instance serves what was before 
       await vi.advanceTimersByTimeAsync(world.longest() + marginMs + 1);
       expect(world.unsettled()).toBe(0);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

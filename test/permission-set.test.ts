@@ -10,6 +10,7 @@ import {
   permissionSet,
 } from "../src/domain/permission.ts";
 import { atOnce, inTurns, type Slices, sliceLength, sorted } from "../src/domain/slices.ts";
+import { runs } from "./support/random.ts";
 
 const resources = ["agents", "runs", "webhooks", "api_keys", "audit", "tokens", ...numbered("thing", 8)];
 const verbs = ["read", "write", "manage", "start", "stop", "verify", "*"];
@@ -58,7 +59,7 @@ describe("by the definition that compares each pair,", () => {
         expect(normalisePermissions(list, "").permissions).toEqual(definition.normalise(list));
         expect(permissionSet(list).permissions).toEqual(definition.normalise(list));
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 
@@ -69,7 +70,7 @@ describe("by the definition that compares each pair,", () => {
         expect(narrowed).toEqual(definition.narrow(own, owner));
         expect(narrowed.length).toBeLessThanOrEqual(own.length + owner.length);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 
@@ -102,7 +103,7 @@ describe("thousands of permissions", () => {
       fc.property(long, (seed) => {
         expect(atOnce(sorted(listOf(seed)))).toEqual(listOf(seed).sort());
       }),
-      { numRuns: 10 },
+      { numRuns: runs(10) },
     );
   });
 
@@ -112,7 +113,7 @@ describe("thousands of permissions", () => {
         const [own, owner] = [listOf(one), listOf(other)];
         expect(await inTurns(effectiveSet(own, owner))).toEqual(atOnce(effectiveSet(own, owner)));
       }),
-      { numRuns: 10 },
+      { numRuns: runs(10) },
     );
   });
 

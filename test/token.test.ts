@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { newId } from "../src/domain/id.ts";
 import { checksum, hashToken, mintToken, parseToken, sameHash, type TokenKind } from "../src/domain/token.ts";
+import { runs } from "./support/random.ts";
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const idPrefixes: Record<TokenKind, string> = {
@@ -92,7 +93,7 @@ describe("a minted token", () => {
           parseToken(prefix, token.slice(0, index) + character + token.slice(index + 1)),
         ).toBeUndefined();
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 

@@ -5,6 +5,7 @@ import { createVocabulary } from "../src/domain/permission-vocabulary.ts";
 import { type Clients, issueKey, useApp } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
 import { newRole } from "./support/member.ts";
+import { runs } from "./support/random.ts";
 
 const app = useApp({ LATCHKEY_PERMISSIONS: "agents, runs, runs:start, runs:stop, invoices" });
 
@@ -139,7 +140,7 @@ describe("narrowing", () => {
       fc.property(sets, sets, (a, b) => {
         expect(implied(narrow(a, b))).toEqual(implied(a).filter((one) => implied(b).includes(one)));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 
@@ -150,7 +151,7 @@ describe("narrowing", () => {
         expect(implied(a, left)).toEqual(left);
         expect(implied(b, left)).toEqual(left);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 
@@ -163,7 +164,7 @@ describe("narrowing", () => {
         expect(narrow(a, a)).toEqual(a);
         expect(normalisePermissions(left, "").permissions).toEqual(left);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createWorkQueue } from "../src/domain/work-queue.ts";
+import { runs } from "./support/random.ts";
 
 const overflow = () => new Error("too much");
 
@@ -59,7 +60,7 @@ test("no more than the bound runs or waits, and all that was not refused is done
       await finishAll();
       expect(done() + refused.length).toBe(added.length);
     }),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   );
 });
 

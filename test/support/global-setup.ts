@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -13,6 +13,8 @@ import { createDatabase, dropDatabase, quietLog, withServer } from "./server.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
+    /** Of all random searches. */
+    seed: number;
     /** A migrated database that nobody is connected to; tests clone it. */
     templateUrl: string;
     /** A directory of this run: what is made once and copied. Every user may pass through it. */
@@ -26,6 +28,7 @@ declare module "vitest" {
 
 /** One Postgres and one migrated template for the whole run: LATCHKEY_TEST_DATABASE_URL, or an embedded one. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  project.provide("seed", chooseSeed());
   const directory = scratchDirectory("run");
   const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   // Where the run is cut short before its teardown.
@@ -53,6 +56,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
       process.off("exit", remove);
     }
   };
+}
+
+function chooseSeed(): number {
+  const seed = Number(process.env.LATCHKEY_TEST_SEED || randomInt(2 ** 31));
+  process.stderr.write(`random searches: LATCHKEY_TEST_SEED=${seed} repeats them\n`);
+  return seed;
 }
 
 function makeCompileCache(directory: string): string {

@@ -3,6 +3,9 @@ import { connect } from "node:net";
 import { gunzipSync } from "node:zlib";
 import type { WireRequest } from "./lane-requests.ts";
 
+// Whoever answers an incomplete request without the rest has done so by then.
+const patienceMs = 800;
+
 /** What came back. */
 export interface WireAnswer {
   status: number | string;
@@ -27,8 +30,8 @@ export async function overHttp1(port: number, requests: WireRequest[]): Promise<
     socket.write(headOf(request, index === requests.length - 1));
     for (const chunk of request.chunks) socket.write(frame(request, chunk));
     if (request.chunks.length > 0 && request.length === "untold") socket.write("0\r\n\r\n");
-    // What is missing of a body never comes. Whoever answers without it has done so by then.
-    if (typeof request.length === "number" && request.length > 0) setTimeout(() => socket.end(), 1_500);
+    // What is missing of a body never comes.
+    if (typeof request.length === "number" && request.length > 0) setTimeout(() => socket.end(), patienceMs);
   }
   const timer = setTimeout(() => {
     ended = "silence";
