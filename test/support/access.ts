@@ -55,6 +55,8 @@ export interface Row {
   method: DescMethod;
   /** Whether the call may end or replace the bearer that makes it. */
   ends: boolean;
+  /** Whether the request depends on nobody: as long as it is refused, the next one can make it too. */
+  shared: boolean;
   request(scene: Scene, by: By): Promise<Message>;
 }
 
@@ -152,6 +154,7 @@ export const rows: Row[] = methods.flatMap((method) => {
     name,
     method,
     ends: /LogOut$|: (its own|the system key)$/.test(name),
+    shared: ask === prepare,
     request: async (scene, by) =>
       create(method.input, withoutType(await ask(scene, by))) as MessageShape<typeof method.input>,
   });

@@ -16,7 +16,7 @@ import { defaultLimits } from "../../src/net/limits.ts";
 import { createEstimator } from "../../src/password-estimator.ts";
 import { type App, type AppDeps, createApp } from "../../src/server.ts";
 import { cheapPasswords, knowingPassword, password, testLeaseMs, validate } from "./cheap.ts";
-import { type Clients, clients } from "./clients.ts";
+import { type Clients, clients, withHeaders } from "./clients.ts";
 import { awaitingChanges, createTestDatabase, openTestDatabase, type TestDatabase } from "./database.ts";
 import { makePlatform } from "./platform.ts";
 import { watchStatements } from "./statements.ts";
@@ -204,7 +204,9 @@ async function openApp(
     validate,
   });
   await app.ready();
-  const transportAs = (token: string, headers: Record<string, string> = {}) => inMemory(app, token, headers);
+  const transport = createRouterTransport(app.routes, { router: app.routerOptions });
+  const transportAs = (token: string, headers: Record<string, string> = {}) =>
+    withHeaders(transport, { ...headers, ...(token !== "" && { authorization: `Bearer ${token}` }) });
   return { app, mails, logLines, transportAs };
 }
 
@@ -223,19 +225,4 @@ export async function newWorkspace(caller: Clients, name = "a workspace"): Promi
   const { workspace } = await caller.workspaceAdmin.createWorkspace({ metadata: { name } });
   if (!workspace?.metadata) throw new Error("CreateWorkspace answered without a workspace");
   return workspace.metadata.id;
-}
-
-function inMemory(app: App, token: string, headers: Record<string, string>): Transport {
-  const all = { ...headers, ...(token !== "" && { authorization: `Bearer ${token}` }) };
-  return createRouterTransport(app.routes, {
-    router: app.routerOptions,
-    transport: {
-      interceptors: [
-        (next) => (request) => {
-          for (const [name, value] of Object.entries(all)) request.header.set(name, value);
-          return next(request);
-        },
-      ],
-    },
-  });
 }

@@ -50,3 +50,18 @@ export function clients(transport: Transport, token: string): Clients {
     as: (service) => createClient(service, transport),
   };
 }
+
+/** A transport whose every request has these headers too. */
+export function withHeaders(transport: Transport, headers: Record<string, string>): Transport {
+  const all = (own: Parameters<Transport["unary"]>[3]) => {
+    const merged = new Headers(own);
+    for (const [name, value] of Object.entries(headers)) merged.set(name, value);
+    return merged;
+  };
+  return {
+    unary: (method, signal, timeoutMs, header, ...rest) =>
+      transport.unary(method, signal, timeoutMs, all(header), ...rest),
+    stream: (method, signal, timeoutMs, header, ...rest) =>
+      transport.stream(method, signal, timeoutMs, all(header), ...rest),
+  };
+}
