@@ -1,14 +1,18 @@
 import { defineConfig } from "vitest/config";
 
 // "processes" starts servers, browsers and databases of its own. "slow" does so too, and minds the time, so that nothing
-// else may run beside it. "fast" is everything else.
+// else may run beside it. "fast" is everything else; its files share the modules of their worker, so that each restores
+// what it changes of the environment, timers and listeners.
 const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
+
+const long = process.env.LATCHKEY_TEST_LONG === "1";
+const processTimeoutMs = long ? 600_000 : 180_000;
 
 export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
-    testTimeout: 30_000,
+    testTimeout: long ? 600_000 : 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [
@@ -27,7 +31,7 @@ export default defineConfig({
         test: {
           name: "processes",
           include: processes,
-          testTimeout: 180_000,
+          testTimeout: processTimeoutMs,
           sequence: { groupOrder: 1 },
         },
       },
@@ -36,7 +40,7 @@ export default defineConfig({
         test: {
           name: "slow",
           include: slow,
-          testTimeout: 180_000,
+          testTimeout: processTimeoutMs,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
