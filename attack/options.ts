@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** The parts of the run. */
-export const partNames = ["isolation", "stalled", "evaluate", "escalation", "hot"] as const;
+export const partNames = ["isolation", "stalled", "evaluate", "escalation", "orphan", "hot"] as const;
 export type PartName = (typeof partNames)[number];
 
 /** What a run attacks, and for how long. */

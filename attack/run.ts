@@ -4,10 +4,11 @@ import { evaluate } from "./evaluate.ts";
 import { hot } from "./hot.ts";
 import { isolation } from "./isolation.ts";
 import { help, type Options, type PartName, readOptions } from "./options.ts";
+import { orphan } from "./orphan.ts";
 import type { Part, Row } from "./part.ts";
 import { stalled } from "./stalled.ts";
 
-const parts: Record<PartName, Part> = { isolation, stalled, evaluate, escalation, hot };
+const parts: Record<PartName, Part> = { isolation, stalled, evaluate, escalation, orphan, hot };
 
 let running = new AsyncDisposableStack();
 let interrupted = false;
