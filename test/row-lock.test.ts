@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { sql } from "kysely";
 import { beforeAll, describe, expect, test } from "vitest";
 import { backgroundWrites, uncheckedMutations } from "../src/domain/unchecked-mutation.ts";
 import { useApp } from "./support/app.ts";
@@ -63,4 +64,18 @@ describe("the source", () => {
       "domain/otp.ts",
     ]);
   });
+});
+
+test("a client cannot compute a name whose lock is that of a row of another account", async () => {
+  // Without a secret, these two names share a lock: the first one was computed from the second.
+  const [computed, target] = [
+    ["acct_01jd0000000000000000000000", "ubw#c`?|y?]m5Zzv"],
+    ["acct_01jd9999999999999999999999", "acct_01jd9999999999999999999999"],
+  ] as const;
+  const { rows } = await sql<{ known: boolean; secret: boolean }>`
+    select
+      hashtextextended(${computed.join(" ")}, 0) = hashtextextended(${target.join(" ")}, 0) as known,
+      latchkey_lock_key(${computed[0]}, ${computed[1]}) = latchkey_lock_key(${target[0]}, ${target[1]}) as secret
+  `.execute(app.db);
+  expect(rows).toEqual([{ known: true, secret: false }]);
 });

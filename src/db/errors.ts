@@ -24,6 +24,8 @@ const unavailableStates = new Set([
 
 // connection exceptions, insufficient resources (too many connections, disk full), system errors.
 const unavailableClasses = new Set(["08", "53", "58"]);
+// protocol_violation: a statement that Postgres cannot take, such as one with too many parameters. A retry fails again.
+const protocolViolation = "08P01";
 
 // node-pg, pg-pool and Kysely give these no code.
 const unavailableMessages =
@@ -38,6 +40,7 @@ export function isUnavailable(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined) {
     if (unavailableCodes.has(code) || unavailableStates.has(code)) return true;
+    if (code === protocolViolation) return false;
     if (isSqlState(code)) return unavailableClasses.has(code.slice(0, 2));
   }
   if (unavailableMessages.test(error.message)) return true;

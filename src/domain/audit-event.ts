@@ -29,29 +29,33 @@ export interface Actor {
   via?: "platform";
 }
 
-/** Writes events in the transaction of what they tell. */
+// A statement of Postgres takes 65,535 parameters, and an event has 13.
+const eventsPerStatement = 1_000;
+
+/** Writes events in the transaction of the change that they describe. */
 export async function recordEvents(tx: Tx, call: Call, events: (Actor & Change)[]): Promise<void> {
-  if (events.length === 0) return;
-  await tx
-    .insertInto("audit_event")
-    .values(
-      events.map((event) => ({
-        id: newId("evt"),
-        account_id: event.accountId,
-        profile_id: event.profileId,
-        key_id: event.keyId ?? "",
-        method: call.method,
-        outcome: "done" as const,
-        resource_type: event.resourceType,
-        resource_id: event.resourceId,
-        before: event.before ?? null,
-        after: event.after ?? null,
-        request_id: call.requestId,
-        client_address: call.clientAddress,
-        via: event.via ?? "",
-      })),
-    )
-    .execute();
+  for (let start = 0; start < events.length; start += eventsPerStatement) {
+    const rows = events.slice(start, start + eventsPerStatement).map((event) => toRow(call, event));
+    await tx.insertInto("audit_event").values(rows).execute();
+  }
+}
+
+function toRow(call: Call, event: Actor & Change) {
+  return {
+    id: newId("evt"),
+    account_id: event.accountId,
+    profile_id: event.profileId,
+    key_id: event.keyId ?? "",
+    method: call.method,
+    outcome: "done" as const,
+    resource_type: event.resourceType,
+    resource_id: event.resourceId,
+    before: event.before ?? null,
+    after: event.after ?? null,
+    request_id: call.requestId,
+    client_address: call.clientAddress,
+    via: event.via ?? "",
+  };
 }
 
 /** The fields that differ, as they were and as they are; undefined where none does. */

@@ -90,7 +90,11 @@ export async function logIn(
   const right = await deps.passwords.check(call, user?.password_hash ?? undefined, input.password);
   if (!user) throw wrongCredentials();
   if (!right) throw fail(user.id);
-  const locks = [userLock(user.id, "share")];
+  const surplus = await oldestSessions(db, user.id);
+  const locks = [
+    userLock(user.id, "no key update"),
+    ...surplus.map((id) => sessionLock(user.id, id, "no key update")),
+  ];
   return mutateUnchecked(db, "LogIn", { by: call, locks }, async (tx) => {
     // Checking takes a while. Locked: a change of the password either comes first, or ends this session too.
     const unchanged = await tx
@@ -106,8 +110,27 @@ export async function logIn(
       resourceId: minted.id,
       after: { session_id: minted.id },
     });
+    for (const id of surplus) events.push(...(await endSession(tx, id, user.id)));
     return { result: { token: minted.token, accounts: await accountsOfUser(tx, user.id) }, events };
   });
+}
+
+// Ending all sessions of a user is one change, whose cost their number bounds.
+const maxSessionsPerUser = 100;
+const maxEndedAtOnce = 100;
+
+// The sessions that a new one ends, because the user would have more than `maxSessionsPerUser`: the oldest.
+async function oldestSessions(db: Db, userId: string): Promise<string[]> {
+  const sessions = await db
+    .selectFrom("session")
+    .select("id")
+    .where("user_id", "=", userId)
+    .where("ended_at", "is", null)
+    .orderBy("id", "desc")
+    .offset(maxSessionsPerUser - 1)
+    .limit(maxEndedAtOnce)
+    .execute();
+  return sessions.map(({ id }) => id);
 }
 
 /** Ends the session that asks. A token of an outside issuer is no session: it ends when it says. */

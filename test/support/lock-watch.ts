@@ -37,7 +37,7 @@ export async function watchLocks(db: Db): Promise<{ unlocked(): Promise<string[]
           select from pg_locks l
           where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.mode = 'ExclusiveLock' and l.granted
             and (l.classid::bigint << 32 | l.objid::bigint) in (
-              select hashtextextended(${scope} || ' ' || one.id, 0) from unnest(array[${ids.join(", ")}]) as one (id)
+              select latchkey_lock_key(${scope}, one.id) from unnest(array[${ids.join(", ")}]) as one (id)
             )
         ) then
           insert into unlocked values (lower(tg_op) || ' of ${table}');

@@ -32,6 +32,7 @@ const modes = ["key share", "share", "no key update", "update"];
  * (`owners`) has the advisory lock only.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
+  await createLockKey(db);
   const lockRow = Object.entries(tables)
     .map(([table, condition]) => {
       const quoted = JSON.stringify(table);
@@ -56,7 +57,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
         );
       end if;
       for one in
-        select hashtextextended(named.scope || ' ' || named.id, 0) as key, bool_or(named.mode > 2) as exclusive
+        select latchkey_lock_key(named.scope, named.id) as key, bool_or(named.mode > 2) as exclusive
         from unnest(scopes, ids, modes) as named (scope, id, mode)
         group by 1
         order by 1
@@ -84,4 +85,15 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create function latchkey_authority(bearer text, tables text[], scopes text[], ids text[], modes integer[])
     returns jsonb language plpgsql as ${sql.lit(body)}`.execute(db);
+}
+
+// The key depends on a secret of this database, so no client can name a row of its own whose lock is that of another one.
+async function createLockKey(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ secret: string }>`select gen_random_uuid()::text as secret`.execute(db);
+  const secret = rows.map((row) => row.secret).join();
+  const body = `
+    select ('x' || left(encode(sha256(convert_to('${secret} ' || scope || ' ' || id, 'UTF8')), 'hex'), 16))::bit(64)::bigint`;
+  await sql`
+    create function latchkey_lock_key(scope text, id text) returns bigint
+    language sql immutable strict parallel safe as ${sql.lit(body)}`.execute(db);
 }
