@@ -3,7 +3,7 @@ import { AccountState } from "../gen/latchkey/v1/account_pb.ts";
 import { ApiKeyKind, WorkspaceScope } from "../gen/latchkey/v1/api_key_pb.ts";
 import { purgeOneAccount } from "../src/domain/account-delete.ts";
 import { identityId } from "../src/verify/oidc.ts";
-import { systemKeyOf } from "./support/api-key.ts";
+import { rotate, systemKeyOf } from "./support/api-key.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "./support/app.ts";
 import { type Row, rowsOf, tablesOf } from "./support/catalogue.ts";
 import { refusal } from "./support/errors.ts";
@@ -38,6 +38,7 @@ async function newTenant(name: string) {
     (await issueKey(owner, { spec: { kind: ApiKeyKind.SERVICE, serviceAccountId } })).token,
     (await issueKey(owner, { spec: { kind: ApiKeyKind.DEVELOPER } })).token,
   ];
+  await rotate(owner, (await issueKey(owner)).id, 60);
   await refusal(member.invites.createInvite({ email, role: "viewer" }));
   await app.db
     .insertInto("guest")

@@ -54,6 +54,8 @@ test("nothing set is the documented default", () => {
       membershipsPerUser: 100,
       accountsPerUser: 20,
       tokensPerKey: 100,
+      pendingInvitesPerAccount: 1_000,
+      gracePeriodsPerAccount: 1_000,
     },
     statementNames: true,
     maxConnections: 10_000,

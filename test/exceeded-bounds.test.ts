@@ -28,7 +28,10 @@ test("records above a bound are counted, by the name of the bound, and those at 
     spec: { permissions: ["x:read", "y:read", "z:read"] },
     initialWorkspaceIds: workspaces,
   });
-  await owner.apiKeys.rotateApiKey({ id });
+  for (const seconds of [0n, 60n, 60n]) await owner.apiKeys.rotateApiKey({ id, gracePeriod: { seconds } });
+  for (const email of ["one@example.com", "two@example.com"]) {
+    await owner.invites.createInvite({ email, role: "viewer" });
+  }
   await join(await app.newAccount(), member, member.email, "viewer");
   await owner.accounts.createAccount({ metadata: { name: "Second" } });
   const { bounds } = readConfig({});
@@ -45,6 +48,8 @@ test("records above a bound are counted, by the name of the bound, and those at 
     membershipsPerUser: 1,
     accountsPerUser: 1,
     tokensPerKey: 1,
+    pendingInvitesPerAccount: 1,
+    gracePeriodsPerAccount: 1,
   };
   expect(await reported(lower)).toEqual([
     {
@@ -60,6 +65,8 @@ test("records above a bound are counted, by the name of the bound, and those at 
         memberships_per_user: 2,
         accounts_per_user: 1,
         tokens_per_key: 1,
+        pending_invites_per_account: 1,
+        grace_periods_per_account: 1,
       },
     },
   ]);
@@ -73,7 +80,9 @@ test("records above a bound are counted, by the name of the bound, and those at 
     workspacesPerProfile: 2,
     membershipsPerUser: 2,
     accountsPerUser: 2,
-    tokensPerKey: 2,
+    tokensPerKey: 4,
+    pendingInvitesPerAccount: 2,
+    gracePeriodsPerAccount: 2,
   };
   expect(await reported(fits)).toEqual([]);
 });

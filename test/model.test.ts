@@ -7,6 +7,7 @@ import { fromMemory, inTurns } from "./support/instances.ts";
 import { actors, type Rights, type World, without } from "./support/model.ts";
 import { keyCommands } from "./support/model-keys.ts";
 import { peopleCommands, pick } from "./support/model-people.ts";
+import { endGraces } from "./support/model-reach.ts";
 import { answer, credentials, expected } from "./support/model-verdicts.ts";
 import { runs } from "./support/random.ts";
 
@@ -57,6 +58,7 @@ test(
         expect({ index, command, as, done: done === "ok", reason: done }).toMatchObject({
           done: plan.allowed,
         });
+        if (done === "ok") endGraces(world);
         tried.add(`${command} ${done}`);
         await expectModel(world, index);
         expectGiven(world, granted, actor.rights);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../gen/latchkey/v1/api_key_pb.ts";
+import { rotate, verdictOf } from "./support/api-key.ts";
 import { issueKey, newWorkspace, type Owner } from "./support/app.ts";
 import { refusal } from "./support/errors.ts";
 import { newMember, newRole } from "./support/organisation.ts";
@@ -165,4 +166,20 @@ test("where tokens claim roles, a role counts as everybody who may claim it", as
   expect(await refusal(rename)).toMatchObject({ metadata: { permission: "agents:write" } });
   await manager.roles.createRole(make);
   await manager.roles.updateRole(update);
+});
+
+test("a grace period that a claimed role gave goes on until its person is removed", async () => {
+  const owner = await outside.app.newAccount();
+  const claims = { sub: newSubject(), role: "admin" };
+  const guest = await outside.asWith({ max_role: "admin" }, claims, header(owner));
+  const profileId = (await guest.profiles.whoAmI({})).profile?.metadata?.id ?? "";
+  const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
+  const newest = await rotate(guest, key.id, 3600);
+  await owner.apiKeys.disableApiKey({ id: (await issueKey(owner, {})).id });
+  expect(await verdictOf(outside.app, key.token)).toBe("VALID");
+  await owner.profiles.removeProfile({ id: profileId });
+  expect([await verdictOf(outside.app, key.token), await verdictOf(outside.app, newest)]).toEqual([
+    "REVOKED",
+    "VALID",
+  ]);
 });

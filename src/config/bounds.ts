@@ -22,6 +22,8 @@ export function readBounds(read: Read): BoundSettings {
       membershipsPerUser: bound("MEMBERSHIPS_PER_USER", 100, 1_000),
       accountsPerUser: bound("ACCOUNTS_PER_USER", 20, 1_000),
       tokensPerKey: bound("TOKENS_PER_KEY", 100, 1_000, 2),
+      pendingInvitesPerAccount: bound("PENDING_INVITES_PER_ACCOUNT", 1_000, 10_000),
+      gracePeriodsPerAccount: bound("GRACE_PERIODS_PER_ACCOUNT", 1_000, 10_000),
     },
   };
 }

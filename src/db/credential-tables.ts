@@ -37,6 +37,22 @@ export interface ApiKeyTokenTable {
   ends_at: Date | null;
 }
 
+/** Of a superseded token that has not ended: until when, and by whom and by which credential it was superseded. */
+export interface GracePeriodTable {
+  token_id: string;
+  account_id: string;
+  api_key_id: string;
+  /** The profile. */
+  made_by: string;
+  /** One of these. */
+  made_by_key: string | null;
+  made_by_session: string | null;
+  made_by_identity: string | null;
+  /** A digest of what the maker reached when that was last compared. */
+  made_with: string;
+  ends_at: Date;
+}
+
 export interface ApiKeyTokenUseTable {
   token_id: string;
   last_used_at: Date;

@@ -2,6 +2,7 @@ import type {
   ApiKeyTable,
   ApiKeyTokenTable,
   ApiKeyTokenUseTable,
+  GracePeriodTable,
   SessionTable,
   SessionUseTable,
 } from "./credential-tables.ts";
@@ -40,6 +41,7 @@ export interface Database {
   api_key: ApiKeyTable;
   api_key_token: ApiKeyTokenTable;
   api_key_token_use: ApiKeyTokenUseTable;
+  grace_period: GracePeriodTable;
   session: SessionTable;
   session_use: SessionUseTable;
   audit_event: AuditEventTable;

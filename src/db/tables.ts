@@ -124,6 +124,7 @@ export interface OtpTable {
   created_at: Generated<Date>;
   expires_at: Date;
   used_at: Date | null;
+  made_by_session: string | null;
 }
 
 export interface InviteTable {
@@ -141,6 +142,10 @@ export interface InviteTable {
   /** The profile that accepting it made. */
   accepted_by: string | null;
   revoked_at: Date | null;
+  /** At most one of these: the credential that made it. */
+  made_by_key: string | null;
+  made_by_session: string | null;
+  made_by_identity: string | null;
 }
 
 export interface TeamRightsView {

@@ -57,6 +57,7 @@ const tables = [
   "invite",
   "service_account",
   "team",
+  "grace_period",
   "api_key_token",
   "api_key",
   "workspace",

@@ -8,6 +8,7 @@ import { DomainError, notFound } from "./error.ts";
 import { newId } from "./id.ts";
 import { type Invite, type InviteDeps, insertInvite, mailInvite } from "./invite.ts";
 import { type ListInput, listFilter, type Page, page } from "./list.ts";
+import { makerColumns } from "./maker.ts";
 import { mutate, mutateUnchecked } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 import { accountLock, type LockMode } from "./row-lock.ts";
@@ -37,7 +38,7 @@ export async function openAccount(
       await insertAccount(tx, accountId, { ...input, name }, system);
       await insertSystemKey(tx, accountId, { system });
       const roles = await insertRoles(tx, accountId, system);
-      const maker = { accountId, profileId: system };
+      const maker = { accountId, profileId: system, columns: makerColumns(caller) };
       const { invite, token, event } = await insertInvite(tx, deps, maker, {
         id: newId("inv"),
         email: normaliseEmail(input.ownerEmail),

@@ -15,6 +15,7 @@ import { insertToken, type MintDeps } from "./api-key-create.ts";
 import { judgeKey, loadKeyState } from "./api-key-owner.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, invalidField } from "./error.ts";
+import { callerDigest, makerColumns } from "./maker.ts";
 import { mutate } from "./mutation.ts";
 import type { Caller } from "./principal.ts";
 import type { TokenKind } from "./token.ts";
@@ -51,7 +52,8 @@ export async function rotateApiKey(
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
     }
-    await endTokens(tx, key.id, input.graceMs);
+    if (input.graceMs > 0) await beginGrace(tx, caller, bounds, key.id, input.graceMs);
+    else await endTokens(tx, key.id);
     await makeRoom(tx, bounds, key.id);
     const minted = mint(tokenKind(key), key.id);
     await insertToken(tx, caller.accountId, key.id, minted);
@@ -86,17 +88,69 @@ export function tokenKind(key: Pick<ApiKeyRow, "kind" | "environment">): TokenKi
   return key.kind === "service" ? "svc" : "dev";
 }
 
-/** Ends every live token of a key after the grace period, or when it would have ended anyway. */
-export async function endTokens(tx: Tx, keyId: string, graceMs: number): Promise<void> {
+/** Ends every live token of a key at once. */
+export async function endTokens(tx: Tx, keyId: string): Promise<void> {
+  await forgetEnded(tx, keyId);
+  await tx
+    .updateTable("api_key_token")
+    .set({ ends_at: sql`clock_timestamp()` })
+    .where("api_key_id", "=", keyId)
+    .where(live)
+    .execute();
+  await tx.deleteFrom("grace_period").where("api_key_id", "=", keyId).execute();
+}
+
+const live = sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`;
+
+// Ends every live token of a key after the grace period, or when it would have ended anyway. The credential that gives
+// the grace period is stored with it.
+async function beginGrace(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  keyId: string,
+  graceMs: number,
+): Promise<void> {
+  await forgetEnded(tx, keyId);
+  const end = sql`clock_timestamp() + ${graceMs} * interval '1 millisecond'`;
+  const current = await tx
+    .selectFrom("api_key_token")
+    .select("id")
+    .where("api_key_id", "=", keyId)
+    .where("ends_at", "is", null)
+    .executeTakeFirst();
+  for (const table of ["api_key_token", "grace_period"] as const) {
+    await sql`
+      update ${sql.table(table)} set ends_at = least(ends_at, ${end})
+      where api_key_id = ${keyId} and ${live}`.execute(tx);
+  }
+  if (!current) return;
+  await requireGraceWithin(tx, bounds, caller.accountId);
+  const { made_by_key, made_by_session, made_by_identity } = makerColumns(caller);
+  await sql`
+    insert into grace_period
+      (token_id, account_id, api_key_id, made_by, made_by_key, made_by_session, made_by_identity, made_with, ends_at)
+    select id, account_id, api_key_id, ${caller.profile.id}, ${made_by_key}, ${made_by_session}, ${made_by_identity},
+      ${callerDigest(caller)}, ends_at
+    from api_key_token where id = ${current.id}`.execute(tx);
+}
+
+async function forgetEnded(tx: Tx, keyId: string): Promise<void> {
   await sql`
     delete from api_key_token
     where api_key_id = ${keyId} and ends_at < clock_timestamp() - ${keepEndedTokens}`.execute(tx);
-  await tx
-    .updateTable("api_key_token")
-    .set({ ends_at: sql`least(ends_at, clock_timestamp() + ${graceMs} * interval '1 millisecond')` })
-    .where("api_key_id", "=", keyId)
-    .where(sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`)
-    .execute();
+  await sql`
+    delete from grace_period where api_key_id = ${keyId} and ends_at <= clock_timestamp()`.execute(tx);
+}
+
+async function requireGraceWithin(tx: Tx, bounds: Bounds, accountId: string): Promise<void> {
+  const { pending } = await tx
+    .selectFrom("grace_period")
+    .select(sql<number>`count(*)::int`.as("pending"))
+    .where("account_id", "=", accountId)
+    .where(sql<boolean>`ends_at > clock_timestamp()`)
+    .executeTakeFirstOrThrow();
+  requireWithin(bounds, "gracePeriodsPerAccount", pending + 1);
 }
 
 // Verification reads every token of a key. Those that ended first make room; their holders are no longer told so.

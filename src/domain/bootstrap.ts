@@ -67,7 +67,7 @@ export async function rotatePlatformToken(db: Db, mint: Mint): Promise<string> {
     const key = await platformKey(tx);
     if (!key)
       throw new DomainError("NOT_FOUND", "there is no platform account yet: run `latchkey bootstrap`");
-    await endTokens(tx, key.id, 0);
+    await endTokens(tx, key.id);
     const minted = mint("svc", key.id);
     await insertToken(tx, key.account_id, key.id, minted);
     // Nobody else could enable it: the platform account need not have an owner.

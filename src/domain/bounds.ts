@@ -1,8 +1,8 @@
 import { DomainError } from "./error.ts";
 
 /**
- * How many there may be of what a verdict is made from. The rows that verification loads stay small by it, and so does the
- * work of one evaluation. `accountsPerUser` bounds what one user makes.
+ * How many there may be of what a verdict is made from, and of what is pending. The rows that verification loads stay
+ * small by it, and so does the work of one evaluation. `accountsPerUser` bounds what one user makes.
  */
 export interface Bounds {
   /** In a key's own list. */
@@ -23,6 +23,10 @@ export interface Bounds {
   accountsPerUser: number;
   /** Ended ones included, of which the oldest make room. */
   tokensPerKey: number;
+  /** Invites that can still be accepted. */
+  pendingInvitesPerAccount: number;
+  /** Superseded tokens that have not ended. */
+  gracePeriodsPerAccount: number;
 }
 
 export type BoundName = keyof Bounds;
@@ -39,6 +43,8 @@ const meaning: Record<BoundName, (limit: number) => string> = {
   membershipsPerUser: (limit) => `a user is in at most ${limit} accounts`,
   accountsPerUser: (limit) => `a user owns at most ${limit} accounts`,
   tokensPerKey: (limit) => `a key has at most ${limit} tokens that have not ended`,
+  pendingInvitesPerAccount: (limit) => `an account has at most ${limit} pending invites`,
+  gracePeriodsPerAccount: (limit) => `an account has at most ${limit} tokens in their grace period`,
 };
 
 /** A bound as clients and operators read it: `permissions_per_key`. */

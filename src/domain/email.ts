@@ -23,7 +23,8 @@ export async function changeEmail(
 ): Promise<void> {
   await requirePassword(db, user, deps.passwords, input.password);
   const email = normaliseEmail(input.email);
-  const otp = { userId: user.userId, purpose: "prove_email", email } as const;
+  const { userId, sessionId } = user;
+  const otp = { userId, purpose: "prove_email", email, sessionId } as const;
   await mailOtp(deps, otp, (locks, run) => mutateAsUser(db, { by: user, locks }, run));
 }
 

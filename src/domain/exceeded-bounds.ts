@@ -42,6 +42,13 @@ const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
     where r.builtin = 'owner' and a.deleted_at is null
     group by m.user_id having count(*) > ${limit}`,
   tokensPerKey: (limit) => sql`select from api_key_token group by api_key_id having count(*) > ${limit}`,
+  pendingInvitesPerAccount: (limit) => sql`
+    select from invite
+    where accepted_at is null and revoked_at is null and expires_at > clock_timestamp()
+    group by account_id having count(*) > ${limit}`,
+  gracePeriodsPerAccount: (limit) => sql`
+    select from grace_period where ends_at > clock_timestamp()
+    group by account_id having count(*) > ${limit}`,
 };
 
 /**

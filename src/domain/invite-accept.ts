@@ -6,13 +6,14 @@ import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, invalidField } from "./error.ts";
 import { endGuest, guestsOf } from "./guest.ts";
 import { newId } from "./id.ts";
-import { alreadyUsed, type Invite, invitedReach } from "./invite.ts";
+import { alreadyUsed, type Invite } from "./invite.ts";
+import { requireMaker } from "./invite-maker.ts";
 import { insertInvited, loginRequired, requireInvited } from "./invite-person.ts";
+import { invitedReach } from "./invite-reach.ts";
 import { requireMembershipsWithin } from "./membership-bound.ts";
 import { type Made, mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import { requireSpeaksFor } from "./outside-user.ts";
 import type { Call, ProfileRef, UserCaller } from "./principal.ts";
-import { assertStillHeld, rightsOfProfile } from "./rights.ts";
 import { accountLock, type RowLock, rowLock, userLock } from "./row-lock.ts";
 import { insertSession, type SessionDeps } from "./session.ts";
 import { requireName } from "./text.ts";
@@ -36,8 +37,8 @@ export interface Accepted {
 
 /**
  * Accepts an invite, once. It never opens an existing user's session and never sets their password: without a sign-in it
- * only makes a user, and where the address has one it is `LOGIN_REQUIRED`. What it gives is judged again by what its
- * maker holds now.
+ * only makes a user, and where the address has one it is `LOGIN_REQUIRED`. What it gives is evaluated again by what the
+ * credential that made it reaches now.
  */
 export async function acceptInvite(
   db: Db,
@@ -153,8 +154,7 @@ async function judgeInvite(
     .where("account_id", "=", invite.account_id)
     .where("id", "=", invite.role_id)
     .executeTakeFirstOrThrow();
-  const rights = await rightsOfProfile(tx, invite.account_id, invite.created_by);
-  assertStillHeld(rights, invitedReach(role, workspaceIds), role.builtin === "owner");
+  await requireMaker(tx, invite, invitedReach(role, workspaceIds), role.builtin === "owner");
   return role;
 }
 

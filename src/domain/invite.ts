@@ -5,13 +5,14 @@ import type { Mint } from "./api-key-create.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
 import { DomainError, notFound } from "./error.ts";
-import { type Reach, refuseEscalation } from "./escalation.ts";
+import { refuseEscalation } from "./escalation.ts";
 import { newId } from "./id.ts";
+import { invitedReach } from "./invite-reach.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import type { Mailer } from "./mail.ts";
+import { type MakerColumns, makerColumns } from "./maker.ts";
 import { mutate } from "./mutation.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermission } from "./principal.ts";
-import { lastingReach } from "./role-holder.ts";
 import { findRole } from "./role-reference.ts";
 import { rowLock } from "./row-lock.ts";
 import { normaliseEmail } from "./text.ts";
@@ -92,23 +93,17 @@ export async function inviteInto(
   await liveWorkspaces(tx, caller.accountId, input.workspaceIds);
   const email = normaliseEmail(input.email);
   await refuseMember(tx, caller.accountId, email);
-  const maker = { accountId: caller.accountId, profileId: caller.profile.id };
+  const { accountId, profile } = caller;
+  await requirePendingWithin(tx, deps.bounds, accountId);
+  const maker = { accountId, profileId: profile.id, columns: makerColumns(caller) };
   return insertInvite(tx, deps, maker, { id, email, roleId: role.id, workspaceIds: input.workspaceIds });
-}
-
-/** What somebody reaches who accepts an invite. */
-export function invitedReach(
-  role: { permissions: readonly string[]; all_workspaces: boolean },
-  workspaceIds: readonly string[],
-): Reach {
-  return lastingReach(role.permissions, role.all_workspaces ? "all" : workspaceIds);
 }
 
 /** Stores an invite with a fresh token. */
 export async function insertInvite(
   tx: Tx,
   deps: InviteDeps,
-  maker: Pick<Actor, "accountId" | "profileId">,
+  maker: Pick<Actor, "accountId" | "profileId"> & { columns: MakerColumns },
   input: { id: string; email: string; roleId: string; workspaceIds: readonly string[] },
 ): Promise<{ invite: Invite; token: string; event: Change }> {
   const minted = deps.mint("inv", input.id);
@@ -123,6 +118,7 @@ export async function insertInvite(
       hash: minted.hash,
       mailed: deps.mailer.delivers,
       created_by: maker.profileId,
+      ...maker.columns,
       expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
     })
     .execute();
@@ -186,6 +182,19 @@ export function revokeInvite(db: Db, caller: Caller, id: string): Promise<Invite
 /** The refusal of what works once and was used. */
 export function alreadyUsed(message: string, metadata: Record<string, string> = {}): DomainError {
   return new DomainError("ALREADY_USED", message, metadata);
+}
+
+// What is pending is compared again whenever its maker changes.
+async function requirePendingWithin(tx: Tx, bounds: Bounds, accountId: string): Promise<void> {
+  const { pending } = await tx
+    .selectFrom("invite")
+    .select(sql<number>`count(*)::int`.as("pending"))
+    .where("account_id", "=", accountId)
+    .where("accepted_at", "is", null)
+    .where("revoked_at", "is", null)
+    .where(sql<boolean>`expires_at > clock_timestamp()`)
+    .executeTakeFirstOrThrow();
+  requireWithin(bounds, "pendingInvitesPerAccount", pending + 1);
 }
 
 async function refuseMember(tx: Tx, accountId: string, email: string): Promise<void> {

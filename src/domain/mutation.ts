@@ -5,6 +5,7 @@ import { type Actor, type Change, recordEvents } from "./audit-event.ts";
 import { lockAndSee } from "./authority.ts";
 import { callerLocks, userLocks } from "./caller-lock.ts";
 import { DomainError } from "./error.ts";
+import { endPending } from "./pending.ts";
 import type { Call, Caller, UserCaller } from "./principal.ts";
 import type { RowLock } from "./row-lock.ts";
 import type { UncheckedMutation } from "./unchecked-mutation.ts";
@@ -124,7 +125,7 @@ async function change<B, T>(db: Db, { call, credentialId, begin, run, once }: Pl
       const bearer = await begin(tx);
       if (once?.requestId) await claim(tx, call, once);
       const { result, events } = await run(tx, bearer);
-      await recordEvents(tx, call, events);
+      await recordEvents(tx, call, [...events, ...(await endPending(tx, events))]);
       return { result, told: mark !== undefined && (await tell(tx, mark, events.length === 0)) };
     });
   // Before it has a connection: what one bearer changes at once keeps the others' changes waiting no longer.

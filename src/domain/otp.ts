@@ -29,10 +29,10 @@ const subjects: Record<OtpPurpose, string> = {
 /** Runs a change under locks: in the name of whoever asks for a token. */
 export type ChangeUnder = (locks: readonly RowLock[], run: (tx: Tx) => Promise<Made<void>>) => Promise<void>;
 
-/** Mails a token that works once, within an hour. Earlier ones for the same purpose end. */
+/** Mails a token that works once, within an hour, unless the session that asked is revoked. Earlier ones for the same purpose end. */
 export async function mailOtp(
   deps: OtpDeps,
-  input: { userId: string; purpose: OtpPurpose; email: string },
+  input: { userId: string; purpose: OtpPurpose; email: string; sessionId?: string | undefined },
   change: ChangeUnder,
 ): Promise<void> {
   const id = newId("otp");
@@ -48,6 +48,7 @@ export async function mailOtp(
         purpose: input.purpose,
         email: input.email,
         hash: minted.hash,
+        made_by_session: input.sessionId ?? null,
         expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
       })
       .execute();

@@ -1,8 +1,5 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
-import { DomainError } from "./error.ts";
-import { isWithin, type Reach } from "./escalation.ts";
-import { holds, permissionSet } from "./permission.ts";
 import { liveGrantsTo } from "./workspace-grant.ts";
 
 /** What somebody may do now: permissions, and which workspaces they enter. */
@@ -71,20 +68,6 @@ export async function rightsOfProfile(db: Db, accountId: string, profileId: stri
     return { permissions: ["*"], allWorkspaces: true, workspaceIds: [], owner: true };
   }
   return profile ? rightsOfKey(db, accountId, profileId) : nothing;
-}
-
-/** Refuses to give, in somebody's name, more than they reach now. */
-export function assertStillHeld(rights: Rights, given: Reach, ownerRole: boolean): void {
-  const workspaces = rights.allWorkspaces ? "all" : rights.workspaceIds;
-  const held: Reach = { permissions: rights.permissions, workspaces, environment: "every", end: null };
-  if (isWithin(given, held) && (!ownerRole || rights.owner)) return;
-  const permissions = permissionSet(rights.permissions);
-  const missing = given.permissions.find((permission) => !holds(permissions, permission));
-  throw new DomainError(
-    "PERMISSION_DENIED",
-    "whoever made this invite does not hold what it gives any more",
-    { permission: missing ?? "*" },
-  );
 }
 
 // An application key that acts as itself.

@@ -5,6 +5,7 @@ import { invalidField, notFound } from "./error.ts";
 import { type Page, type PageInput, page } from "./list.ts";
 import { mutateAsUser } from "./mutation.ts";
 import { requireWholeUser } from "./outside-user.ts";
+import { endPendingOfSessions } from "./pending.ts";
 import type { UserCaller } from "./principal.ts";
 import { type RowLock, sessionLock, userLock } from "./row-lock.ts";
 import { endSession } from "./session.ts";
@@ -61,7 +62,7 @@ export async function revokeSession(
       .where("user_id", "=", user.userId)
       .executeTakeFirst();
     if (!session) throw notFound("session");
-    return { result: undefined, events: await endSession(tx, session.id, user.userId) };
+    return { result: undefined, events: await revokeOne(tx, session.id, user.userId) };
   });
 }
 
@@ -71,9 +72,21 @@ export async function sessionLocks(db: Db, userId: string): Promise<RowLock[]> {
   return sessions.map(({ id }) => sessionLock(userId, id, "no key update"));
 }
 
-/** Ends all sessions of a locked user, except one where it is named. Says what that changed. */
+/** Revokes a session: ends it, and what it made pending. Somebody else may have had it. Logging out only ends it. */
+export async function revokeOne(tx: Tx, sessionId: string, userId: string): Promise<(Change & Actor)[]> {
+  const ended = await endSession(tx, sessionId, userId);
+  return [...ended, ...(await endPendingOfSessions(tx, sql`select ${sessionId}::text`))];
+}
+
+/**
+ * Revokes all sessions of a locked user, except one where it is named. What sessions made pending that have ended before
+ * ends likewise. Says what that changed.
+ */
 export async function endSessions(tx: Tx, userId: string, except = ""): Promise<(Change & Actor)[]> {
-  const events: (Change & Actor)[] = [];
+  const events = await endPendingOfSessions(
+    tx,
+    sql`select s.id from session s where s.user_id = ${userId} and s.id <> ${except}`,
+  );
   for (const { id } of await liveSessions(tx, userId)) {
     if (id !== except) events.push(...(await endSession(tx, id, userId)));
   }

@@ -4,7 +4,7 @@ import type { Actor, Change } from "./audit-event.ts";
 import { mutateUnchecked } from "./mutation.ts";
 import type { Call } from "./principal.ts";
 import { accountLock, type RowLock, rowLock, sessionLock, userLock } from "./row-lock.ts";
-import { endSession } from "./session.ts";
+import { revokeOne } from "./session-list.ts";
 import { hashToken, type ParsedToken, parseToken } from "./token.ts";
 
 /**
@@ -48,7 +48,7 @@ async function locksOf(db: Db, { kind, id }: ParsedToken, hash: Buffer): Promise
 
 async function revokeSession(tx: Tx, id: string, hash: Buffer) {
   const session = await findSession(tx, id, hash);
-  return session ? endSession(tx, session.id, session.user_id) : [];
+  return session ? revokeOne(tx, session.id, session.user_id) : [];
 }
 
 function findSession(db: Db, id: string, hash: Buffer) {
@@ -74,9 +74,10 @@ async function revokeKeyToken(tx: Tx, keyId: string, hash: Buffer): Promise<(Cha
     .where("api_key_id", "=", key.id)
     .where("hash", "=", hash)
     .where(live)
-    .returning("hint")
+    .returning(["id", "hint"])
     .executeTakeFirst();
   if (!ended) return [];
+  await tx.deleteFrom("grace_period").where("token_id", "=", ended.id).execute();
   const left = await tx
     .selectFrom("api_key_token")
     .select("id")

@@ -7,6 +7,7 @@ import {
   assign,
   type Effect,
   effectsOf,
+  graceBy,
   keyReach,
   mayResult,
   reachOf,
@@ -140,7 +141,10 @@ export const keyCommands: Record<string, Command> = {
         (!itself || grace >= 60),
       async run() {
         const token = await rotate(actor.by, key.id, grace);
-        for (const one of key.tokens) if (one.state !== "ended") one.state = grace ? "superseded" : "ended";
+        for (const one of key.tokens) {
+          if (grace && one.state === "current") one.by = graceBy(actor);
+          if (one.state !== "ended") one.state = grace ? "superseded" : "ended";
+        }
         key.tokens.push({ token, state: "current" });
       },
     };

@@ -9,6 +9,7 @@ import {
   type Robot,
   type Role,
   type Team,
+  type Token,
   teamRights,
   type World,
   without,
@@ -88,6 +89,42 @@ export function withinOwnList({ key }: Actor, after: Key, before?: Key): boolean
 
 function listedReach({ list, all, grants }: Key): Reach {
   return reachOf(list, all, all ? [] : grants);
+}
+
+/** Whoever gives a grace period, and what they reach now. */
+export function graceBy({ person, key, rights }: Actor): Token["by"] {
+  const profileId = person?.profileId ?? key?.profileId ?? "";
+  return { ...(person && { person }), ...(key && { key }), profileId, reach: copyOf(rights) };
+}
+
+/**
+ * Ends the grace periods whose giver has ended, or reaches something else by now and less than the rotated key. After
+ * every change.
+ */
+export function endGraces({ keys }: World): void {
+  for (const key of keys) {
+    for (const token of key.tokens) {
+      if (token.state !== "superseded" || !token.by) continue;
+      const now = giverReach(token.by);
+      if (now && sameRights(now, token.by.reach)) continue;
+      if (now && within(keyReach(key), now)) token.by.reach = copyOf(now);
+      else token.state = "ended";
+    }
+  }
+}
+
+function giverReach({ person, key, profileId }: NonNullable<Token["by"]>): Reach | undefined {
+  if (person) return person.role && person.profileId === profileId ? personReach(person) : undefined;
+  return key && !key.revoked && !key.disabled ? keyReach(key) : undefined;
+}
+
+// The workspaces of a person are one set, which changes.
+function copyOf({ permissions, all, workspaces }: Rights): Rights {
+  return { permissions, all, workspaces: new Set(workspaces) };
+}
+
+function sameRights(a: Rights, b: Rights): boolean {
+  return same(a.permissions, b.permissions) && a.all === b.all && (a.all || same(a.workspaces, b.workspaces));
 }
 
 /** Changes some fields. The result sets them back. */

@@ -32,6 +32,13 @@ export interface Robot {
   team: Team;
 }
 
+/** A token of a key. While it is superseded: by whom, as whom, and what they reached when that was last compared. */
+export interface Token {
+  token: string;
+  state: "current" | "superseded" | "ended";
+  by?: { person?: Person; key?: Key; profileId: string; reach: Rights };
+}
+
 export interface Key {
   id: string;
   kind: "application" | "service" | "developer";
@@ -46,7 +53,7 @@ export interface Key {
   grants: Set<string>;
   disabled: boolean;
   revoked: boolean;
-  tokens: { token: string; state: "current" | "superseded" | "ended" }[];
+  tokens: Token[];
 }
 
 export interface World {

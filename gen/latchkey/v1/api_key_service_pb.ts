@@ -750,6 +750,7 @@ export const ApiKeyService: GenService<{
   /**
    * Mints a new token for a key, which keeps its id, its grants and its end. All earlier tokens end after the grace period.
    * A superseded token verifies during its grace and mints nothing. A key that rotates itself needs a grace of at least 60 seconds.
+   * The grace ends early if the credential that made this call is revoked or disabled, or reaches less than the key. The newest token stays.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.RotateApiKey
    */

@@ -266,7 +266,8 @@ export const AcceptInviteResponseSchema: GenMessage<AcceptInviteResponse> = /*@_
  */
 export const InviteService: GenService<{
   /**
-   * Invites an e-mail address. Nobody invites to more than they hold; only owners invite owners. An invite that could not be mailed is
+   * Invites an e-mail address. Nobody invites to more than they hold; only owners invite owners. The invite ends if the key that made it is
+   * revoked or disabled, or the session that made it is revoked. An invite that could not be mailed is
    * `unavailable`: it exists, under the `id` in the error, and nobody got its token. Revoke it, and invite again later.
    *
    * @generated from rpc latchkey.v1.InviteService.CreateInvite
@@ -299,7 +300,7 @@ export const InviteService: GenService<{
   /**
    * Accepts an invite, once. Without a bearer it makes a user of the invited address and answers their session; where the address has a
    * user it is `LOGIN_REQUIRED`. With the bearer of a signed-in user of that address, the user gains the membership. What the invite gives is
-   * judged again by what its maker holds now.
+   * evaluated again: it must be within what the credential that made the invite reaches now.
    *
    * @generated from rpc latchkey.v1.InviteService.AcceptInvite
    */

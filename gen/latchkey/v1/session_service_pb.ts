@@ -512,7 +512,7 @@ export const SessionService: GenService<{
     output: typeof LogInResponseSchema;
   },
   /**
-   * Ends the session that makes the call.
+   * Ends the session that makes the call. What it made goes on: invites, grace periods, mailed proofs.
    *
    * @generated from rpc latchkey.v1.SessionService.LogOut
    */
@@ -532,7 +532,8 @@ export const SessionService: GenService<{
     output: typeof ListSessionsResponseSchema;
   },
   /**
-   * Ends a session of the signed-in user or, with `all_others`, every one but that which asks.
+   * Ends a session of the signed-in user or, with `all_others`, every one but that which asks. What they made ends too: pending invites, grace
+   * periods of superseded tokens, mailed proofs.
    *
    * @generated from rpc latchkey.v1.SessionService.RevokeSession
    */

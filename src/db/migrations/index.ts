@@ -14,6 +14,7 @@ import * as changeFeed from "./0012_change_feed.ts";
 import * as authority from "./0013_authority.ts";
 import * as audit from "./0014_audit.ts";
 import * as rights from "./0015_rights.ts";
+import * as pending from "./0016_pending.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   { name: "0013_authority", ...authority },
   { name: "0014_audit", ...audit },
   { name: "0015_rights", ...rights },
+  { name: "0016_pending", ...pending },
 ];

@@ -90,11 +90,7 @@ export function chosenWorkspaces({ within, workspaces }: World, random: Random):
 /** Fills the account anew, as its owner. Returns the id of the weak principal that begins: a person or a key. */
 export async function fill(world: World, random: Random): Promise<string> {
   const { owner } = world;
-  for (const person of world.people) {
-    if (person.profileId !== "") await owner.profiles.removeProfile({ id: person.profileId });
-    person.profileId = "";
-  }
-  Object.assign(world, { roles: [], teams: [], robots: [], keys: [] });
+  await empty(world);
   for (let n = 0; n < 4; n++) {
     const permissions = n === 0 ? managingPermissions(random) : random.some(platform);
     world.roles.push(await newRole(owner, unique(), ...permissions));
@@ -122,6 +118,19 @@ export async function fill(world: World, random: Random): Promise<string> {
     );
   }
   return firstOf(world, random);
+}
+
+// Roles are bounded, and what an earlier organisation left is nobody's.
+async function empty(world: World): Promise<void> {
+  const { owner, people, robots, teams, roles } = world;
+  for (const person of people) {
+    if (person.profileId !== "") await owner.profiles.removeProfile({ id: person.profileId });
+    person.profileId = "";
+  }
+  for (const { id } of robots) await owner.serviceAccounts.deleteServiceAccount({ id });
+  for (const id of teams) await owner.teams.deleteTeam({ id });
+  for (const id of roles) await owner.roles.deleteRole({ id });
+  Object.assign(world, { roles: [], teams: [], robots: [], keys: [] });
 }
 
 async function firstOf(world: World, random: Random): Promise<string> {
