@@ -174,8 +174,8 @@ test("however many tokens overlap, a rotation without grace ends them all", asyn
     metadata: { bound: "tokens_per_key", limit: "100" },
   });
   expect(await verdictOf(app, await rotate(owner, key.id))).toBe("VALID");
-  // The first of a hundred that ended made room.
-  expect(await verdictOf(app, key.token)).toBe("INVALID");
+  // One of the hundred that ended made room, and may be this one.
+  expect(["INVALID", "REVOKED"]).toContain(await verdictOf(app, key.token));
   expect((await owner.apiKeys.getApiKey({ id: key.id })).apiKey?.info?.tokens).toHaveLength(1);
 });
 
