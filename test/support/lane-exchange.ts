@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import type { WireRequest } from "./lane-requests.ts";
 
 // Whoever answers an incomplete request without the rest has done so by then.
-const patienceMs = 800;
+const patienceMs = 1_500;
 
 /** What came back. */
 export interface WireAnswer {

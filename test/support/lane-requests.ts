@@ -69,6 +69,29 @@ export function wireRequests(tokens: Tokens): fc.Arbitrary<WireRequest> {
     }));
 }
 
+/** Requests that get the statuses 200, 400, 401, 403, 404, 405 and 415, over either version. */
+export function oneOfEach({ bearers: [verifier, , powerless], subjects: [token] }: Tokens): WireRequest[] {
+  const json = { "content-type": "application/json" };
+  const verify = { method: "POST", path: `${service}VerifyToken`, body: JSON.stringify({ token }) };
+  const kinds = [
+    { ...verify, headers: { ...json, authorization: `Bearer ${verifier}` } },
+    { ...verify, headers: { ...json, authorization: `Bearer ${verifier}` }, body: "{" },
+    { ...verify, headers: json },
+    { ...verify, headers: { ...json, authorization: `Bearer ${powerless}` } },
+    { ...verify, headers: { ...json, authorization: `Bearer ${verifier}` }, path: `${service}verifyToken` },
+    { ...verify, headers: { authorization: `Bearer ${verifier}` }, method: "PUT" },
+    { ...verify, headers: { "content-type": "text/plain" } },
+  ];
+  return kinds.flatMap(({ body, ...kind }) =>
+    ([1, 2] as const).map((version) => ({
+      ...kind,
+      version,
+      chunks: [Buffer.from(body)],
+      length: "told" as const,
+    })),
+  );
+}
+
 const plainTypes: Record<Form, string[]> = {
   json: ["application/json", "application/json", "application/json; charset=utf-8"],
   proto: ["application/proto"],
