@@ -36,6 +36,7 @@ import { serviceAccountService } from "./rpc/service-account-service.ts";
 import { sessionService } from "./rpc/session-service.ts";
 import { teamService } from "./rpc/team-service.ts";
 import { type TokenDeps, tokenService } from "./rpc/token-service.ts";
+import { createValidate, type Validate } from "./rpc/validate.ts";
 import { workspaceAdminService } from "./rpc/workspace-admin-service.ts";
 import { workspaceService } from "./rpc/workspace-service.ts";
 
@@ -115,3 +116,8 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
 }
 
 const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];
+
+/** Creates the check of every request that the services take. */
+export function createServiceValidate(): Validate {
+  return createValidate(services.flatMap((service) => service.methods.map((method) => method.input)));
+}

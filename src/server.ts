@@ -25,11 +25,11 @@ import { createLane } from "./net/lane.ts";
 import type { LaneOptions } from "./net/lane-wire.ts";
 import type { Limits } from "./net/limits.ts";
 import { inTurns } from "./net/turns.ts";
-import { createRoutes, type RouteDeps, services } from "./routes.ts";
+import { createRoutes, createServiceValidate, type RouteDeps } from "./routes.ts";
 import { createErrorInterceptor, createGate, type GateDeps } from "./rpc/gate.ts";
 import { hotMethods } from "./rpc/lane.ts";
 import { type TokenDeps, verification } from "./rpc/token-service.ts";
-import { createValidate, type Validate } from "./rpc/validate.ts";
+import type { Validate } from "./rpc/validate.ts";
 import { leaseMs as productionLeaseMs } from "./verify/lease.ts";
 import { createMemory } from "./verify/memory.ts";
 import { createOidcVerifier } from "./verify/oidc.ts";
@@ -102,11 +102,6 @@ const changesPerBearer = { running: 3, waiting: 1_000 };
 const readyMs = 2_000;
 // Of memory, for answers that are given again as they are.
 const keptBytesPerEntry = 512;
-
-/** Creates the check of every request that the services take. */
-export function createServiceValidate(): Validate {
-  return createValidate(services.flatMap((service) => service.methods.map((method) => method.input)));
-}
 
 /** Assembles the service: routes, the order of interceptors, limits. */
 export function createApp({

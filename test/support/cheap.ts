@@ -1,6 +1,6 @@
 import type { PasswordCost } from "../../src/domain/password.ts";
 import type { Estimator } from "../../src/domain/password-strength.ts";
-import { createServiceValidate } from "../../src/server.ts";
+import { createServiceValidate } from "../../src/routes.ts";
 
 /** The lease in tests: a first change of every test file waits it out. Every instance of a database must have the same. */
 export const testLeaseMs = 200;
