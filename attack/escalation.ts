@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { whole } from "../bench/compare.ts";
 import { openBenchDatabase } from "../bench/database.ts";
@@ -11,6 +12,11 @@ import type { SearchedApp } from "../test/support/escalation-search/server-world
 import type { SearchSummary } from "../test/support/escalation-search/summary.ts";
 import type { Part, Row } from "./part.ts";
 
+// Many accounts, since the number of roles of one is limited.
+const accounts = 20;
+const stepsPerAccount = 150;
+const firstAddress = 10;
+
 /** Random organisations, and a weak principal that tries to reach more with everything that it creates. */
 export const escalation: Part = async (stack, { quick }, progress) => {
   const seed = Math.floor(Math.random() * 2 ** 31);
@@ -18,18 +24,41 @@ export const escalation: Part = async (stack, { quick }, progress) => {
   const database = await openBenchDatabase(stack, 100, 1);
   pinOther(database.pid(), [0, 1]);
   const service = await startService(stack, database, { pinned: false });
-  const baseUrl = `http://127.0.0.1:${service.port}`;
-  // One connection for everybody, as a gateway has.
-  const connection = new Http2SessionManager(baseUrl);
-  stack.defer(() => connection.abort());
-  const app = searchedApp(baseUrl, connection, database.platformToken);
-  progress("escalation through the server");
-  const served = await searchEscalation({ steps: quick ? 180 : 3_000, seed, app });
+  const served: SearchSummary[] = [];
+  for (let account = 0; account < (quick ? 1 : accounts); account++) {
+    const baseUrl = `http://127.0.0.1:${service.port}`;
+    // Each account has one connection, from an address of its own: the sign-ups of one address are limited.
+    const address = {
+      host: "127.0.0.1",
+      port: service.port,
+      localAddress: `127.0.0.${firstAddress + account}`,
+    };
+    const connection = new Http2SessionManager(baseUrl, undefined, {
+      createConnection: () => connect(address),
+    });
+    stack.defer(() => connection.abort());
+    const app = searchedApp(baseUrl, connection, database.platformToken, `account${account}`);
+    served.push(await searchEscalation({ steps: stepsPerAccount, seed: seed + account, app }));
+    progress(`escalation through the server: ${stepsPerAccount * (account + 1)} steps`);
+  }
   return [
     row("escalation: random organisations, the pure function", pure),
-    row("escalation: random organisations, through the server", served),
+    row("escalation: random organisations, through the server", sum(served)),
   ];
 };
+
+/** What several searches did and found. */
+function sum(parts: readonly SearchSummary[]): SearchSummary {
+  const total = (of: (part: SearchSummary) => number) => parts.reduce((all, part) => all + of(part), 0);
+  return {
+    seed: parts[0]?.seed ?? Number.NaN,
+    steps: total(({ steps }) => steps),
+    organisations: total(({ organisations }) => organisations),
+    allowed: total(({ allowed }) => allowed),
+    refused: total(({ refused }) => refused),
+    violations: parts.flatMap(({ violations }) => violations),
+  };
+}
 
 function row(
   attack: string,
@@ -56,6 +85,7 @@ function searchedApp(
   baseUrl: string,
   sessionManager: Http2SessionManager,
   platformToken: string,
+  domain: string,
 ): SearchedApp {
   const clientAs: SearchedApp["clientAs"] = (token, headers = {}) => {
     const transport = createGrpcTransport({
@@ -77,7 +107,7 @@ function searchedApp(
     clientAs,
     async newAccount(name = "Acme") {
       people += 1;
-      const email = `person${people}@example.com`;
+      const email = `person${people}@${domain}.example.com`;
       const signUp = {
         email,
         password: "correct horse battery",

@@ -11,8 +11,12 @@ export interface OrphanOptions {
   /** Verifications of withdrawn keys, at the instance that kept its sessions to the old primary. */
   checks: number;
   maxSeconds: number;
+  /** Verifications under way at a time (default 8). */
+  checkers?: number;
   /** Whether new sessions of that instance lead to the old primary as well, as with a stale name. */
   stays?: boolean;
+  /** Ends what was started even if the caller ends early. */
+  within?: AsyncDisposableStack;
   /** The sources that run. */
   root?: string;
   onProgress?(line: string): void;
@@ -43,7 +47,7 @@ interface Key {
 
 const callTimeoutMs = 10_000;
 const revokers = 4;
-const checkers = 8;
+const defaultCheckers = 8;
 // Of the keys that were withdrawn last, checks choose among so many.
 const recent = 12;
 
@@ -54,6 +58,7 @@ const recent = 12;
  */
 export async function runOrphanedPrimary(options: OrphanOptions): Promise<OrphanOutcome> {
   await using stack = new AsyncDisposableStack();
+  options.within?.defer(() => stack.disposeAsync());
   const pair = stack.use(await startPair());
   const [keptWay, newWay] = [
     stack.use(await startSwitch(pair.primary.url)),
@@ -104,7 +109,9 @@ interface Attack extends Omit<OrphanOptions, "keys"> {
   kept(): number;
 }
 
-async function attack({ keys, checks: enough, maxSeconds, moved, orphaned, kept, onProgress }: Attack) {
+async function attack(options: Attack) {
+  const { keys, checks: enough, maxSeconds, checkers = defaultCheckers } = options;
+  const { moved, orphaned, kept, onProgress } = options;
   const until = performance.now() + maxSeconds * 1_000;
   const withdrawn: Key[] = [];
   const answers: Record<string, number> = {};
