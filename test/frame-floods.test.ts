@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { call, health, openSession, text } from "./support/hostile.ts";
+import type { Handler } from "../src/net/exchange.ts";
+import { call, check, health, openSession, text } from "./support/hostile.ts";
 import { frame, frameType, healthCheck, opening, uint32 } from "./support/http2-frames.ts";
 import { connectRaw, openTestPort, shortLimits } from "./support/net.ts";
 
-const { data, settings, ping, priority, windowUpdate, continuation, rstStream } = frameType;
+const { data, settings, ping, priority, windowUpdate, continuation, rstStream, goaway } = frameType;
 const serving = '{"status":"SERVING"}';
 const eightBytes = Buffer.alloc(8);
 const open = healthCheck(1);
@@ -26,8 +27,10 @@ test.each([
   ["acknowledgements of SETTINGS", open, frame(settings, 1, 0)],
   ["PING", open, frame(ping, 0, 0, eightBytes)],
   ["answers to PING", open, frame(ping, 1, 0, eightBytes)],
+  ["GOAWAY", open, frame(goaway, 0, 0, eightBytes)],
   ["PRIORITY", open, frame(priority, 0, 1, Buffer.alloc(5))],
   ["empty DATA", open, frame(data, 0, 1)],
+  ["DATA of one byte", open, frame(data, 0, 1, Buffer.from(" "))],
   ["RST_STREAM of streams that are not open", open, frame(rstStream, 0, 3, uint32(8))],
   ["unknown frames", open, frame(unknownType, 0, 0, eightBytes)],
   ["empty CONTINUATION", unfinished, frame(continuation, 0, 1)],
@@ -36,7 +39,42 @@ test.each([
   const port = await openTestPort({ handler: health });
   const raw = await flood(port.port, first, one);
   await raw.closed;
-  expect(await port.refusals()).toEqual([{ reason: "http2_error", address: "127.0.0.2" }]);
+  const [refusal, ...more] = await port.refusals();
+  expect(refusal?.address).toBe("127.0.0.2");
+  // Node knows some floods, and we the others.
+  expect(["frame_flood", "http2_error"]).toContain(refusal?.reason);
+  expect(more).toEqual([]);
+});
+
+test("an HTTP/1.1 client that floods with chunks of one byte is cut off, and told of once", async () => {
+  const port = await openTestPort({ handler: health });
+  const head = `${check}Transfer-Encoding: chunked\r\n\r\n`;
+  const raw = await connectRaw(port.port, head + "1\r\n \r\n".repeat(20_000), { localAddress: "127.0.0.2" });
+  await raw.closed;
+  expect(await port.refusals()).toEqual([{ reason: "frame_flood", address: "127.0.0.2" }]);
+});
+
+test.each(["1.1", "2"] as const)("a large body in small pieces is read over HTTP/%s", async (httpVersion) => {
+  const sizes: number[] = [];
+  const handler: Handler = async (request, response) => {
+    sizes.push((await text(request)).length);
+    response.end("read");
+  };
+  const port = await openTestPort({ handler });
+  const pieces = Array.from({ length: 10_000 }, () => "x".repeat(100));
+  if (httpVersion === "2") {
+    const stream = call(openSession(port.url));
+    for (const piece of pieces) stream.write(piece);
+    stream.end();
+    expect(await text(stream)).toBe("read");
+  } else {
+    const chunks = pieces.map((piece) => `64\r\n${piece}\r\n`).join("");
+    const head = `${check}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const raw = await connectRaw(port.port, `${head}${chunks}0\r\n\r\n`);
+    expect(await raw.closed).toMatch(/^HTTP\/1.1 200 /);
+  }
+  expect(sizes).toEqual([1_000_000]);
+  expect(await port.refusals()).toEqual([]);
 });
 
 test.each([

@@ -58,7 +58,7 @@ describe("is cut off, and told of once:", () => {
         await Promise.race([once(raw.socket, "drain"), raw.closed]).catch(() => {});
     }
     await raw.closed;
-    expect(await port.refusals()).toEqual(refused("http2_error"));
+    expect(await port.refusals()).toEqual(refused("frame_flood"));
   });
 
   test("an HTTP/1.1 client whose headers are too large", async () => {

@@ -55,11 +55,11 @@ const sweeps = 5;
 export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
   const open = createRoster<Exchange>();
   const isAddressed = createAddressCheck();
-  const pipelines = createPipelines(limits.maxPipelinedRequests, {
+  const pipelines = createPipelines(limits, {
     began: hooks.began,
     ended: hooks.ended,
-    tooMany(socket) {
-      hooks.refused(socket, "pipeline_too_long");
+    flooded(socket, reason) {
+      hooks.refused(socket, reason);
       socket.destroy();
     },
   });

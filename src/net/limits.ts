@@ -47,6 +47,12 @@ export type Limits = {
   readonly maxResetsPerSecond: number;
   /** Rapid resets after which the streams of an HTTP/2 connection start only once its pending input has been read. */
   readonly maxTrustedResets: number;
+  /** PING, SETTINGS and GOAWAY frames that one HTTP/2 connection may send within one turn of the event loop. */
+  readonly maxControlFramesPerTurn: number;
+  /** A piece of a request's body that is smaller is tiny. */
+  readonly tinyPieceBytes: number;
+  /** Tiny pieces of request bodies that one connection may send within one turn of the event loop. */
+  readonly maxTinyPiecesPerTurn: number;
   /** Streams above `maxStreams` that one HTTP/2 connection may try to open before it is closed. */
   readonly maxRejectedStreams: number;
   /** Invalid HTTP/2 frames before the connection is closed. */
@@ -93,6 +99,9 @@ export const defaultLimits: Limits = {
   maxResetBurst: 100,
   maxResetsPerSecond: 33,
   maxTrustedResets: 10,
+  maxControlFramesPerTurn: 100,
+  tinyPieceBytes: 64,
+  maxTinyPiecesPerTurn: 1_000,
   maxRejectedStreams: 100,
   maxInvalidFrames: 100,
   maxSettings: 32,

@@ -11,6 +11,7 @@ export type RefusalReason =
   | "not_http"
   | "pipeline_too_long"
   | "rapid_reset"
+  | "frame_flood"
   | "http2_error"
   | "tls_error";
 

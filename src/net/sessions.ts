@@ -8,10 +8,10 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Activity } from "./admission.ts";
+import { type FloodReason, watchFloods } from "./floods.ts";
 import type { Limits } from "./limits.ts";
 import type { Linger } from "./linger.ts";
 import { type Refusals, reasonOf } from "./refusal.ts";
-import { createResetBudget } from "./reset-budget.ts";
 import { createTurns } from "./turn-counter.ts";
 
 /** The HTTP/2 connections of a port. */
@@ -36,8 +36,6 @@ export function createSessions(server: Http2Server | Http2SecureServer, options:
   const { limits, refusals, activity, linger, answer } = options;
   const tracked = new Map<ServerHttp2Session, Tracked>();
   const turns = createTurns();
-  // A stream ends within the turn that it began in only if it is reset. A few turns of the client may fall into one of ours.
-  const maxOpened = 2 * limits.maxStreams;
   let latest: Socket | undefined;
 
   // A session hides its socket, and its end may wait on the client for ever. Both servers make it of the
@@ -74,8 +72,7 @@ export function createSessions(server: Http2Server | Http2SecureServer, options:
   function track(session: ServerHttp2Session, socket: Socket): Tracked {
     let streams = 0;
     let used = false;
-    const resets = createResetBudget(limits, performance.now());
-    const opened = turns.counter();
+    const floods = watchFloods(session, limits, turns, onFlood);
     let timer = setTimeout(onIdle, limits.headersTimeoutMs);
     socket.once("close", () => clearTimeout(timer));
     activity.onEvict(socket, () => close(constants.NGHTTP2_NO_ERROR));
@@ -83,25 +80,21 @@ export function createSessions(server: Http2Server | Http2SecureServer, options:
     return { socket, end };
 
     function onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]): void {
-      if (opened.add() > maxOpened) {
-        stream.on("error", () => {});
-        flood();
-        return;
-      }
       clearTimeout(timer);
       used = true;
       streams += 1;
       if (streams === 1) activity.begin(socket);
       const openedAt = performance.now();
       stream.once("close", () => leave(stream, openedAt));
-      if (!stream.destroyed && !resets.isLow()) {
+      const start = floods.enter(stream);
+      if (start === "now") {
         answer(stream, headers, more);
         return;
       }
       // A stream that fails before it is answered has no other listener.
       stream.on("error", () => {});
       // By then, node has read what the client sent with it: a reset, perhaps.
-      setImmediate(() => stream.destroyed || answer(stream, headers, more));
+      if (start === "later") setImmediate(() => stream.destroyed || answer(stream, headers, more));
     }
 
     function leave(stream: ServerHttp2Stream, openedAt: number): void {
@@ -110,19 +103,12 @@ export function createSessions(server: Http2Server | Http2SecureServer, options:
         activity.end(socket);
         wait();
       }
-      // Whichever side reset it: a client can provoke a reset of ours, by an invalid frame.
-      if (stream.headersSent && stream.rstCode === constants.NGHTTP2_NO_ERROR) resets.earn();
-      else spendReset(openedAt);
+      if (!session.destroyed) floods.leave(stream, openedAt);
     }
 
-    function spendReset(openedAt: number): void {
-      const now = performance.now();
-      if (now - openedAt < limits.rapidResetMs && !resets.spend(now)) flood();
-    }
-
-    function flood(): void {
+    function onFlood(reason: FloodReason): void {
       if (session.destroyed) return;
-      refusals.refuse(socket, "rapid_reset");
+      refusals.refuse(socket, reason);
       close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     }
 

@@ -4,8 +4,13 @@ export interface TurnCounter {
   add(): number;
 }
 
+/** The turns of the event loop. */
+export interface Turns {
+  counter(): TurnCounter;
+}
+
 /** Creates counters that share the end of a turn, so that it costs the same however many of them count. */
-export function createTurns(): { counter(): TurnCounter } {
+export function createTurns(): Turns {
   let turn = 0;
   let isEnding = false;
 
