@@ -47,7 +47,7 @@ export function largest(bounds: Bounds): Largest {
   const ask = (one: Question) => judge(loaded, digest, one, { sessionIdleMs: 1 });
   const { principal, failures } = ask(question);
   deepStrictEqual(failures, []);
-  if (!principal) throw new Error("the largest principal is nobody");
+  if (!principal) throw new Error("the largest principal was not found");
   return {
     bytes: text.length,
     principal,

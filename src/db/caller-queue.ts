@@ -25,7 +25,7 @@ export function createCallerQueue({ running, waiting, overflow }: CallerQueueLim
       return;
     }
     if (line.waiting.length >= waiting) throw overflow();
-    // Whoever leaves hands its place over.
+    // A caller that leaves gives its place to the next one.
     await new Promise<void>((resolve) => line.waiting.push(resolve));
   }
 

@@ -25,7 +25,7 @@ const afterServer = ` and current_setting('synchronous_standby_names') <> '' as 
  * a standby, which may lag behind the primary, the statement fails (SQLSTATE 25006).
  *
  * Postgres waits with a commit that wrote WAL until the synchronous standby has it. An old primary, whose standby was
- * promoted, waits for ever. A statement that only reads waits for nothing, so this one writes a message that nobody reads.
+ * promoted, waits for ever. A statement that only reads waits for nothing, so this one writes a message that no server reads.
  * Its rows count once the statement has committed, not before. Without `synchronous_standby_names`, it writes nothing.
  */
 export function primaryProof(believed: string) {

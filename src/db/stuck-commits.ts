@@ -61,7 +61,7 @@ async function stillCommitting(
     connectionTimeoutMillis: checkTimeoutMs,
     query_timeout: checkTimeoutMs,
   });
-  // What fails is told by the call that failed.
+  // The call that failed reports the failure.
   client.on("error", () => undefined);
   try {
     await client.connect();
