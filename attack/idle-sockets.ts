@@ -11,7 +11,10 @@ const connecting = 200;
 const replacedPerSecond = 1_000;
 const request = "GET / HTTP/1.1\r\nhost: latchkey\r\n\r\n";
 
-/** 10,000 connections of one address: nine of ten fall silent after one request, the others before. What ends is opened again. */
+/**
+ * Opens 10,000 connections from one address: nine of ten fall silent after one request, the others before it. Replaces
+ * each connection that ends. Lasts as long as the job says, and up to ten times as long until the server closed one.
+ */
 export async function idleSockets({
   port,
   address,
@@ -23,7 +26,12 @@ export async function idleSockets({
     throw new Error(`${wanted} sockets need a hard limit of ${wanted + 200} open files: it is ${limit}`);
   const counts: Counts = {};
   const open = new Set<ReturnType<typeof connect>>();
-  const endsAt = performance.now() + seconds * 1_000;
+  const startedAt = performance.now();
+  const lasts = () => {
+    const elapsed = performance.now() - startedAt;
+    return elapsed < (counts["closed by the server"] ? 1 : 10) * seconds * 1_000;
+  };
+  let ended = false;
   let pending = 0;
   let most = 0;
 
@@ -47,17 +55,18 @@ export async function idleSockets({
     socket.once("close", () => {
       open.delete(socket);
       if (!connected) pending -= 1;
-      if (performance.now() < endsAt) count(counts, connected ? "closed by the server" : "refused");
+      if (!ended) count(counts, connected ? "closed by the server" : "refused");
     });
     socket.resume();
   }
 
   let budget = wanted;
-  for (let n = 0; performance.now() < endsAt; ) {
+  for (let n = 0; lasts(); ) {
     for (; open.size < wanted && pending < connecting && budget > 0; budget--) openOne(n++);
     await wait(5);
     if (budget < wanted) budget = Math.min(wanted, budget + (replacedPerSecond * 5) / 1_000);
   }
+  ended = true;
   for (const socket of open) socket.destroy();
   counts["open at once"] = most;
   return counts;
