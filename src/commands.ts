@@ -2,14 +2,14 @@ import cluster from "node:cluster";
 import { reportExceededBounds } from "./bounds-report.ts";
 import type { Config } from "./config/config.ts";
 import { openDatabase } from "./database.ts";
-import { bootstrap, rotatePlatformToken } from "./domain/bootstrap.ts";
+import { bootstrap, type PlatformTokens, rotatePlatformToken } from "./domain/bootstrap.ts";
 import { mintToken } from "./domain/token.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, createWorkerMetrics, type PoolStats, type Rendered } from "./metrics.ts";
 import { openMetricsPort } from "./net/metrics-port.ts";
 import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
 import { type ServeDeps, serve } from "./serve.ts";
-import { outlastLeases } from "./verify/longest-lease.ts";
+import { withStore } from "./store.ts";
 import { welcome } from "./welcome.ts";
 import { runWorkers, tellReady } from "./workers.ts";
 
@@ -29,7 +29,8 @@ export async function serveCommand(
   let reported: Promise<void> | undefined;
   try {
     if (database.embedded) {
-      await ensurePlatform(database.db, mintToken.bind(undefined, config.tokenPrefix), config);
+      const mint = mintToken.bind(undefined, config.tokenPrefix);
+      await withStore(database, log, (store) => ensurePlatform(store, mint, config));
     }
     const onReady = (url: string) => {
       process.stdout.write(`latchkey listening on ${url}\n`);
@@ -86,16 +87,14 @@ export async function bootstrapCommand(
   try {
     const mint = mintToken.bind(undefined, config.tokenPrefix);
     if (rotate) {
-      const token = await rotatePlatformToken(database.db, mint);
       // Where the service runs, the old one is accepted nowhere any more when the new one is shown.
-      await outlastLeases(database.db);
-      show(token);
+      show(await withStore(database, log, (store) => rotatePlatformToken(store, mint)));
     } else {
       let minted = "";
-      await bootstrap(database.db, mint, {
-        verifier: false,
-        onMinted: (tokens) => (minted = tokens.platform),
-      });
+      const onMinted = (tokens: PlatformTokens) => {
+        minted = tokens.platform;
+      };
+      await withStore(database, log, (store) => bootstrap(store, mint, { verifier: false, onMinted }));
       show(minted);
     }
   } finally {

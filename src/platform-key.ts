@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "./config/config.ts";
-import type { Db } from "./db/connect.ts";
+import type { Store } from "./db/connect.ts";
 import type { Mint } from "./domain/api-key-create.ts";
 import { bootstrap, hasPlatform } from "./domain/bootstrap.ts";
 
@@ -15,7 +15,7 @@ export function keyFiles(config: Pick<Config, "dataDir">) {
  * directory: the platform key's, and that of a key that can only verify. They are written before the account is
  * committed, so that there is never an account whose token nobody has.
  */
-export async function ensurePlatform(db: Db, mint: Mint, config: Pick<Config, "dataDir">): Promise<void> {
+export async function ensurePlatform(db: Store, mint: Mint, config: Pick<Config, "dataDir">): Promise<void> {
   if (await hasPlatform(db)) return;
   const files = keyFiles(config);
   await bootstrap(db, mint, {

@@ -14,7 +14,7 @@ import { WorkspaceAdminService } from "../gen/latchkey/v1/workspace_admin_servic
 import { WorkspaceService } from "../gen/latchkey/v1/workspace_service_pb.ts";
 import type { Background } from "./background.ts";
 import type { Config } from "./config/config.ts";
-import type { Db } from "./db/connect.ts";
+import type { Store } from "./db/connect.ts";
 import type { FailedLogIns } from "./domain/failed-log-in.ts";
 import type { Mailer } from "./domain/mail.ts";
 import type { Passwords } from "./domain/password.ts";
@@ -42,7 +42,7 @@ import { workspaceService } from "./rpc/workspace-service.ts";
 
 /** What the services depend on. */
 export interface RouteDeps {
-  db: Db;
+  db: Store;
   config: PeopleLimitSettings &
     Pick<
       Config,

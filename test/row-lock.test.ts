@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { sql } from "kysely";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Db, Store } from "../src/db/connect.ts";
+import { mutateUnchecked } from "../src/domain/mutation.ts";
 import { backgroundWrites, uncheckedMutations } from "../src/domain/unchecked-mutation.ts";
 import { useApp } from "./support/app.ts";
 import { call } from "./support/call.ts";
@@ -8,6 +10,7 @@ import { watchLocks } from "./support/lock-watch.ts";
 import { callerFor, methods, nameOf, validRequest } from "./support/requests.ts";
 
 const app = useApp();
+const local = { method: "test", requestId: "test", clientAddress: "local", addressKey: "local" };
 let watch: Awaited<ReturnType<typeof watchLocks>>;
 beforeAll(async () => {
   watch = await watchLocks(app.db);
@@ -36,6 +39,18 @@ describe("the source", () => {
     expect(named.map(([, name]) => name).sort()).toEqual(Object.keys(uncheckedMutations).sort());
     const all = sources.flatMap(([, text]) => [...text.matchAll(/\bmutateUnchecked\(/g)]);
     expect(all).toHaveLength(named.length);
+  });
+
+  test("makes no change that does not wait for its invalidation: it does not compile", () => {
+    const change = async (db: Db, store: Store) => {
+      const nothing = async () => ({ result: undefined, events: [] });
+      // @ts-expect-error A database without a change follower is no store.
+      await mutateUnchecked(db, "Bootstrap", local, nothing);
+      // @ts-expect-error A transaction is none either: its change waits for nothing.
+      await store.transaction().execute((tx) => mutateUnchecked(tx, "Bootstrap", local, nothing));
+      await mutateUnchecked(store, "Bootstrap", local, nothing);
+    };
+    expect(change).toBeTypeOf("function");
   });
 
   test("writes outside of a mutation only where the reviewed list says so", () => {

@@ -8,12 +8,16 @@ import type { Log } from "./log.ts";
 import type { Database } from "./schema.ts";
 import { createStatementNames } from "./statement-names.ts";
 
-/**
- * The database. `changes`, where it is set, follows every change until it is effective everywhere. `callerQueue`, where it is
- * set, bounds how many connections the changes of one caller hold at a time.
- */
-export type Db = Kysely<Database> & { changes?: Changes; callerQueue?: CallerQueue };
+/** The database, for everything that changes nothing. */
+export type Db = Kysely<Database>;
 export type Tx = Transaction<Database>;
+
+/**
+ * The database, and what changes need. `changes` follows every change until it is effective everywhere: it is required, so
+ * that a change that does not wait for its invalidation does not compile. `callerQueue`, where it is set, bounds how many
+ * connections the changes of one caller hold at a time.
+ */
+export type Store = Db & { changes: Changes; callerQueue?: CallerQueue };
 
 // A caller waits at most 3 s for a dead database: for a connection, or for an answer on one that was alive just before.
 const connectTimeoutMs = 2_000;
@@ -64,9 +68,12 @@ export function connect(options: ConnectOptions): Db & { poolStats(): PoolStats 
   });
 }
 
-/** The same database, with its changes followed, and queued by caller. */
-export function followChanges(db: Db, changes: Changes, callerQueue: CallerQueue): Db {
-  return Object.assign(db.withTables<Record<never, never>>(), { changes, callerQueue });
+/** The same database, with its changes followed, and queued by caller if there is a queue. */
+export function followChanges(db: Db, changes: Changes, callerQueue?: CallerQueue): Store {
+  return Object.assign(db.withTables<Record<never, never>>(), {
+    changes,
+    ...(callerQueue && { callerQueue }),
+  });
 }
 
 function poolConfig({

@@ -1,4 +1,4 @@
-import type { Db, Tx } from "../db/connect.ts";
+import type { Store, Tx } from "../db/connect.ts";
 import type { BuiltinRole, Labels } from "../db/schema.ts";
 import { type Account, getAccountById } from "./account.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
@@ -37,7 +37,7 @@ const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: 
 
 /** Makes another account, which the signed-in user owns. Refused where they own as many as the bound allows. */
 export async function createAccount(
-  db: Db,
+  db: Store,
   user: UserCaller,
   { bounds }: { bounds: Bounds },
   input: NewAccount & { requestId: string },

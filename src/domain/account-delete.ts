@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { type Account, getAccountById } from "./account.ts";
 import { entitledNumber } from "./entitlement.ts";
 import { DomainError, invalidField } from "./error.ts";
@@ -15,7 +15,7 @@ const maxDays = 36_500;
  * Ends the caller's account: every credential of it at once, and its data when the waiting period is over, which the
  * platform sets as the entitlement `deletion_days`.
  */
-export function deleteAccount(db: Db, caller: Caller, name: string): Promise<Account> {
+export function deleteAccount(db: Store, caller: Caller, name: string): Promise<Account> {
   requireOwner(caller);
   if (caller.platform) {
     throw new DomainError("WRONG_STATE", "the platform account cannot be deleted", {

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { type Account, getAccountById } from "./account.ts";
 import { insertAccount, insertRoles, insertSystemKey, type NewAccount } from "./account-create.ts";
 import { purgeAccount } from "./account-delete.ts";
@@ -22,7 +22,7 @@ export function searchAccounts(db: Db, input: ListInput): Promise<Page<Account>>
 
 /** Opens an account for somebody, and invites them as its owner. Where the invite cannot be mailed, nothing is opened. */
 export async function openAccount(
-  db: Db,
+  db: Store,
   caller: Caller,
   deps: InviteDeps,
   input: NewAccount & { requestId: string; ownerEmail: string; entitlements: string[] },
@@ -64,7 +64,7 @@ export async function openAccount(
 }
 
 // An account whose owner never got their invite is nobody's, and nobody could invite them again.
-function takeBack(db: Db, caller: Caller, accountId: string, requestId: string): Promise<void> {
+function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<void> {
   const locks = [accountLock(accountId, "update")];
   return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {
     await tx
@@ -80,7 +80,7 @@ function takeBack(db: Db, caller: Caller, accountId: string, requestId: string):
 
 /** Sets what the plan of an account includes, in place of what it included. */
 export function setEntitlements(
-  db: Db,
+  db: Store,
   caller: Caller,
   id: string,
   entitlements: string[],
@@ -91,7 +91,7 @@ export function setEntitlements(
 }
 
 /** Stops every credential of an account at once. The platform account goes on. */
-export function suspendAccount(db: Db, caller: Caller, id: string): Promise<Account> {
+export function suspendAccount(db: Store, caller: Caller, id: string): Promise<Account> {
   const decide = (account: Account, now: Date) => {
     if (account.platform) {
       throw new DomainError("WRONG_STATE", "the platform account cannot be suspended", {
@@ -106,7 +106,7 @@ export function suspendAccount(db: Db, caller: Caller, id: string): Promise<Acco
 }
 
 /** Undoes a suspension, or a deletion that has not come to its end. */
-export function resumeAccount(db: Db, caller: Caller, id: string): Promise<Account> {
+export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Account> {
   return change(db, caller, id, ({ suspended_at, deleted_at, delete_at }) =>
     suspended_at || deleted_at
       ? {
@@ -125,7 +125,7 @@ function byPlatform(caller: Caller, accountId: string, systemProfileId: string):
 type Decision = { before: Fields; after: Fields } | undefined;
 
 function change(
-  db: Db,
+  db: Store,
   caller: Caller,
   id: string,
   decide: (account: Account, now: Date) => Decision,

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Db } from "../db/connect.ts";
+import type { Db, Store } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { type ApiKey, withInfo } from "./api-key.ts";
 import { difference } from "./audit-event.ts";
@@ -40,7 +40,7 @@ export async function getAccount(db: Db, caller: Caller): Promise<Account> {
 }
 
 /** Changes the caller's account. Naming another one looks exactly like naming a missing one. */
-export async function updateAccount(db: Db, caller: Caller, input: AccountUpdate): Promise<Account> {
+export async function updateAccount(db: Store, caller: Caller, input: AccountUpdate): Promise<Account> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   if (input.id !== "" && input.id !== caller.accountId) throw notFound("account");
   const locks = [accountLock(caller.accountId, "no key update")];

@@ -1,4 +1,4 @@
-import type { Db, Tx } from "../db/connect.ts";
+import type { Store, Tx } from "../db/connect.ts";
 import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../db/schema.ts";
 import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
 import { draft, judgeDraft } from "./api-key-draft.ts";
@@ -43,7 +43,7 @@ export interface NewApiKey {
 
 /** Issues a key. Its token is in the answer, once. Nobody mints more than they hold. */
 export async function createApiKey(
-  db: Db,
+  db: Store,
   caller: Caller,
   deps: MintDeps,
   input: NewApiKey,

@@ -1,5 +1,5 @@
 import { type Expression, type SqlBool, sql } from "kysely";
-import type { Db } from "../db/connect.ts";
+import type { Db, Store } from "../db/connect.ts";
 import type { ApiKeyKind } from "../db/schema.ts";
 import { apiKeyLock, readApiKeys } from "./api-key.ts";
 import { revokeLocked } from "./api-key-state.ts";
@@ -51,7 +51,7 @@ const reserveMs = 2_000;
  * repeat the call. A key or profile that the filter names must exist, so that a wrong id never looks like nothing to do.
  */
 export async function revokeApiKeys(
-  db: Db,
+  db: Store,
   caller: Caller,
   { filter, limit, dryRun }: Revocation,
   patience: Patience,

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Store, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
@@ -30,7 +30,7 @@ const keepEndedTokens = sql`interval '30 days'`;
  * Whoever rotates a key holds its token afterwards, so they must hold all that it may do.
  */
 export async function rotateApiKey(
-  db: Db,
+  db: Store,
   caller: Caller,
   { mint, bounds }: Pick<MintDeps, "mint" | "bounds">,
   input: { id: string; graceMs: number },

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Store, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
@@ -20,7 +20,7 @@ import type { Caller } from "./principal.ts";
 const now = sql<Date>`clock_timestamp()`;
 
 /** Ends a key for good. A revoked key stays as it is; a system key is never revoked. */
-export function revokeApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
+export function revokeApiKey(db: Store, caller: Caller, id: string): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, id)];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const key = await readApiKeyOrOwn(tx, caller, id, "api_keys:manage", (one) =>
@@ -40,16 +40,16 @@ export async function revokeLocked(tx: Tx, caller: Caller, keys: readonly ApiKey
 }
 
 /** Stops a key until it is enabled. */
-export function disableApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
+export function disableApiKey(db: Store, caller: Caller, id: string): Promise<ApiKey> {
   return setDisabled(db, caller, id, true);
 }
 
 /** Lets a disabled key work again. */
-export function enableApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
+export function enableApiKey(db: Store, caller: Caller, id: string): Promise<ApiKey> {
   return setDisabled(db, caller, id, false);
 }
 
-function setDisabled(db: Db, caller: Caller, id: string, disabled: boolean): Promise<ApiKey> {
+function setDisabled(db: Store, caller: Caller, id: string, disabled: boolean): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, id)];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const key = await readApiKey(tx, caller, id);

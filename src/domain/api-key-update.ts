@@ -1,4 +1,4 @@
-import type { Db, Tx } from "../db/connect.ts";
+import type { Store, Tx } from "../db/connect.ts";
 import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../db/schema.ts";
 import {
   type ApiKey,
@@ -40,7 +40,7 @@ export interface ApiKeyUpdate {
 
 /** Changes a key. Nobody widens a key beyond what they hold; a system key's spec is fixed. */
 export async function updateApiKey(
-  db: Db,
+  db: Store,
   caller: Caller,
   { parsePermissions, bounds }: Pick<MintDeps, "parsePermissions" | "bounds">,
   input: ApiKeyUpdate,

@@ -1,4 +1,4 @@
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
@@ -26,7 +26,7 @@ export interface ApiKeyWorkspace {
 
 /** Grants a workspace to a key. The caller must be able to enter it. */
 export function addApiKeyWorkspace(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: ApiKeyWorkspace,
@@ -60,7 +60,7 @@ export async function grantToKey(
 }
 
 /** Takes a workspace from a key. */
-export function removeApiKeyWorkspace(db: Db, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
+export function removeApiKeyWorkspace(db: Store, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, input.id)];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const key = await readApiKey(tx, caller, input.id);

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { insertAccount, insertRoles, insertSystemKey } from "./account-create.ts";
 import { insertToken, type Mint } from "./api-key-create.ts";
 import { endTokens } from "./api-key-rotate.ts";
@@ -30,7 +30,7 @@ export async function hasPlatform(db: Db): Promise<boolean> {
 }
 
 /** Makes the platform account with its system key. Refuses where there is one. */
-export async function bootstrap(db: Db, mint: Mint, options: BootstrapOptions): Promise<void> {
+export async function bootstrap(db: Store, mint: Mint, options: BootstrapOptions): Promise<void> {
   return mutateUnchecked(db, "Bootstrap", call, async (tx) => {
     await lockBootstrap(tx);
     if (await platformKey(tx)) {
@@ -61,7 +61,7 @@ export async function bootstrap(db: Db, mint: Mint, options: BootstrapOptions): 
 }
 
 /** Ends every token of the platform account's system key at once, and mints a new one. */
-export async function rotatePlatformToken(db: Db, mint: Mint): Promise<string> {
+export async function rotatePlatformToken(db: Store, mint: Mint): Promise<string> {
   return mutateUnchecked(db, "RotatePlatformToken", call, async (tx) => {
     await lockBootstrap(tx);
     const key = await platformKey(tx);

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Store, Tx } from "../db/connect.ts";
 import { isUniqueViolation } from "../db/errors.ts";
 import { DomainError } from "./error.ts";
 import { mutateAsUser, mutateUnchecked } from "./mutation.ts";
@@ -16,7 +16,7 @@ import { normaliseEmail } from "./text.ts";
  * has a user already is not told here.
  */
 export async function changeEmail(
-  db: Db,
+  db: Store,
   user: UserCaller,
   deps: OtpDeps & { passwords: Passwords },
   input: { email: string; password: string },
@@ -29,7 +29,7 @@ export async function changeEmail(
 }
 
 /** Gives a user the address that a mailed token proves, once. */
-export async function proveEmail(db: Db, call: Call, deps: OtpDeps, token: string): Promise<void> {
+export async function proveEmail(db: Store, call: Call, deps: OtpDeps, token: string): Promise<void> {
   const known = await requireOtp(db, deps, token, "prove_email");
   const locks = [userLock(known.userId, "no key update")];
   await mutateUnchecked(db, "ProveEmail", { by: call, locks }, async (tx) => {

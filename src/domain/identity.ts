@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import type { Bounds } from "./bounds.ts";
 import { newId } from "./id.ts";
@@ -14,7 +14,7 @@ import { accountLock, identityLock, userLock } from "./row-lock.ts";
  * counts in an account, a guest's profile there, under which what they do is recorded. What is made gives no right. One
  * call at a time for each identity, which so becomes no two guests; the account is not purged meanwhile.
  */
-export async function welcome(db: Db, call: Call, bounds: Bounds, newcomer: Newcomer): Promise<void> {
+export async function welcome(db: Store, call: Call, bounds: Bounds, newcomer: Newcomer): Promise<void> {
   const { identity, accountId } = newcomer;
   const user = await findUser(db, identity.id);
   const locks = [

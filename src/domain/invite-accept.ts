@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { type Account, getAccountById } from "./account.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
@@ -41,7 +41,7 @@ export interface Accepted {
  * credential that made it reaches now.
  */
 export async function acceptInvite(
-  db: Db,
+  db: Store,
   call: Call,
   user: UserCaller | undefined,
   deps: SessionDeps & { tokenPrefix: string; bounds: Bounds },

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Database } from "../db/schema.ts";
 import type { Mint } from "./api-key-create.ts";
 import { type Actor, type Change, pick } from "./audit-event.ts";
@@ -48,7 +48,7 @@ const auditedFields = ["role_id", "workspace_ids"] as const;
  * be mailed stays, and is `UNAVAILABLE` with its id.
  */
 export async function createInvite(
-  db: Db,
+  db: Store,
   caller: Caller,
   deps: InviteDeps,
   input: NewInvite,
@@ -153,7 +153,7 @@ export function listInvites(
 }
 
 /** Takes an invite back. */
-export function revokeInvite(db: Db, caller: Caller, id: string): Promise<Invite> {
+export function revokeInvite(db: Store, caller: Caller, id: string): Promise<Invite> {
   const locks = [rowLock("invite", caller.accountId, id, "no key update")];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const locked = await tx

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { isOvertaken, isRetryable } from "../db/errors.ts";
 import { type Actor, type Change, recordEvents } from "./audit-event.ts";
 import { lockAndSee } from "./authority.ts";
@@ -43,7 +43,7 @@ const nobody = { credentialId: null, accountId: null };
  * if the caller may no longer make the call. `run` gets the caller as it is now, and must decide by that one.
  */
 export function mutate<T>(
-  db: Db,
+  db: Store,
   by: Caller | Locking<Caller>,
   run: (tx: Tx, caller: Caller) => Promise<Done<T>>,
   once?: Once,
@@ -72,7 +72,7 @@ export function mutate<T>(
 
 /** The same for a change by a signed-in user, with no account resolved. */
 export function mutateAsUser<T>(
-  db: Db,
+  db: Store,
   by: UserCaller | Locking<UserCaller>,
   run: (tx: Tx) => Promise<Made<T>>,
   once?: Once,
@@ -94,7 +94,7 @@ export function mutateAsUser<T>(
 
 /** The same for a change that no bearer makes: one of the reviewed list. */
 export function mutateUnchecked<T>(
-  db: Db,
+  db: Store,
   _name: UncheckedMutation,
   by: Call | Locking<Call>,
   run: (tx: Tx) => Promise<Made<T>>,
@@ -119,14 +119,14 @@ function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
  * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
  * refused by the check then.
  */
-async function change<B, T>(db: Db, { call, credentialId, begin, run, once }: Plan<B, T>): Promise<T> {
+async function change<B, T>(db: Store, { call, credentialId, begin, run, once }: Plan<B, T>): Promise<T> {
   const make = () =>
     commit(db, async (tx, mark) => {
       const bearer = await begin(tx);
       if (once?.requestId) await claim(tx, call, once);
       const { result, events } = await run(tx, bearer);
       await recordEvents(tx, call, [...events, ...(await endPending(tx, events))]);
-      return { result, told: mark !== undefined && (await tell(tx, mark, events.length === 0)) };
+      return { result, told: await tell(tx, mark, events.length === 0) };
     });
   // Before it has a connection: what one bearer changes at once keeps the others' changes waiting no longer.
   const { callerQueue } = db;
@@ -157,18 +157,18 @@ interface Committed<T> {
 }
 
 async function commit<T>(
-  db: Db,
-  run: (tx: Tx, mark: string | undefined) => Promise<{ result: T; told: boolean }>,
+  db: Store,
+  run: (tx: Tx, mark: string) => Promise<{ result: T; told: boolean }>,
 ): Promise<Committed<T>> {
   for (let attempt = 1; ; attempt++) {
-    const effect = db.changes?.begin();
+    const effect = db.changes.begin();
     try {
-      const { result, told } = await db.transaction().execute((tx) => run(tx, effect?.mark));
-      if (effect && told) return { result, settle: effect.settle };
-      effect?.abandon();
+      const { result, told } = await db.transaction().execute((tx) => run(tx, effect.mark));
+      if (told) return { result, settle: effect.settle };
+      effect.abandon();
       return { result, settle: () => Promise.resolve() };
     } catch (error) {
-      effect?.abandon();
+      effect.abandon();
       if (isOvertaken(error) && attempt < tries) continue;
       if (!isRetryable(error)) throw error;
       if (attempt === tries) throw new DomainError("CONFLICT", "somebody else is changing this: try again");

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { DomainError } from "./error.ts";
 import { mutateAsUser, mutateUnchecked } from "./mutation.ts";
 import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
@@ -12,7 +12,7 @@ import { normaliseEmail } from "./text.ts";
 
 /** Changes the password of the signed-in user and ends all their other sessions, and every token that was mailed. */
 export async function changePassword(
-  db: Db,
+  db: Store,
   user: UserCaller,
   passwords: Passwords,
   input: { oldPassword: string; newPassword: string },
@@ -42,7 +42,12 @@ export async function changePassword(
 }
 
 /** Mails a single-use token to an address that has a user. Answers alike, and as late, for everybody. */
-export async function requestPasswordReset(db: Db, call: Call, deps: OtpDeps, email: string): Promise<void> {
+export async function requestPasswordReset(
+  db: Store,
+  call: Call,
+  deps: OtpDeps,
+  email: string,
+): Promise<void> {
   const address = normaliseEmail(email);
   const user = await db.selectFrom("user").select("id").where("email", "=", address).executeTakeFirst();
   if (!user) return;
@@ -54,7 +59,7 @@ export async function requestPasswordReset(db: Db, call: Call, deps: OtpDeps, em
 
 /** Sets a password by a mailed token, once, and ends all sessions of the user. */
 export async function resetPassword(
-  db: Db,
+  db: Store,
   call: Call,
   deps: OtpDeps & { passwords: Passwords },
   input: { token: string; password: string },

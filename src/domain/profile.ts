@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { BuiltinRole, ProfileType } from "../db/schema.ts";
 import type { Bounds } from "./bounds.ts";
 import { DomainError, notFound } from "./error.ts";
@@ -51,7 +51,7 @@ export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Pro
 }
 
 /** Takes a person out of the account, member or guest, for good. People may take themselves out. */
-export function removeProfile(db: Db, caller: Caller, id: string): Promise<void> {
+export function removeProfile(db: Store, caller: Caller, id: string): Promise<void> {
   requireMayRemove(caller, id);
   const locks = personLocks(caller, id, "update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
@@ -83,7 +83,7 @@ function personLocks({ accountId }: Caller, profileId: string, mode: LockMode): 
 
 /** Gives a person another role; a guest becomes a member by it. Nobody gives more than they hold; only owners make and change owners. */
 export function setProfileRole(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: { id: string; role: string },

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
@@ -49,7 +49,7 @@ export interface RoleDeps extends RoleClaims {
 const auditedFields = ["name", "description", "external_id", "labels", "permissions"] as const;
 
 /** Makes a role. Nobody puts into it what they do not hold. */
-export async function createRole(db: Db, caller: Caller, deps: RoleDeps, input: NewRole): Promise<Role> {
+export async function createRole(db: Store, caller: Caller, deps: RoleDeps, input: NewRole): Promise<Role> {
   const name = requireName(input.name);
   const permissions = requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
   const id = newId("role");
@@ -99,7 +99,12 @@ export function listRoles(db: Db, caller: Caller, input: ListInput): Promise<Pag
 }
 
 /** Changes a role for everybody who holds it. Nobody adds what they do not hold; built-in roles are fixed. */
-export async function updateRole(db: Db, caller: Caller, deps: RoleDeps, input: RoleUpdate): Promise<Role> {
+export async function updateRole(
+  db: Store,
+  caller: Caller,
+  deps: RoleDeps,
+  input: RoleUpdate,
+): Promise<Role> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   const permissions =
     input.permissions && requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
@@ -136,7 +141,7 @@ export async function updateRole(db: Db, caller: Caller, deps: RoleDeps, input: 
 
 /** Deletes a role. Who holds it gets the replacement; without one, a role that is held stays. */
 export async function deleteRole(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: { id: string; replacement: string },

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
 import type { Bounds } from "./bounds.ts";
@@ -45,7 +45,7 @@ const auditedFields = ["name", "description", "external_id", "labels", "team_id"
 
 /** Makes a service account in a team. Nobody makes one that may do more than they. */
 export async function createServiceAccount(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: NewServiceAccount,
@@ -102,7 +102,7 @@ export function listServiceAccounts(db: Db, caller: Caller, input: ListInput): P
 
 /** Changes a service account. Moving it to another team changes what its keys may do. */
 export async function updateServiceAccount(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: ServiceAccountUpdate,
@@ -143,7 +143,7 @@ export async function updateServiceAccount(
 }
 
 /** Deletes a service account and revokes its keys, for good. */
-export async function deleteServiceAccount(db: Db, caller: Caller, id: string): Promise<void> {
+export async function deleteServiceAccount(db: Store, caller: Caller, id: string): Promise<void> {
   const locks = [rowLock("service_account", caller.accountId, id, "update")];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const found = await getServiceAccount(tx, caller, id);

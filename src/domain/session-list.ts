@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { invalidField, notFound } from "./error.ts";
 import { type Page, type PageInput, page } from "./list.ts";
@@ -41,7 +41,7 @@ export async function listSessions(
 
 /** Ends one session of the signed-in user, or every one but that which asks. */
 export async function revokeSession(
-  db: Db,
+  db: Store,
   user: UserCaller,
   input: { id: string; allOthers: boolean },
 ): Promise<void> {

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { type Account, accountsOfUser } from "./account.ts";
 import { accountMade, makeAccount } from "./account-create.ts";
 import type { Mint } from "./api-key-create.ts";
@@ -33,7 +33,7 @@ export interface SignUp {
 
 /** Makes a user, an account that they own, and a session. */
 export async function signUp(
-  db: Db,
+  db: Store,
   call: Call,
   deps: SessionDeps,
   input: SignUp,
@@ -72,7 +72,7 @@ export async function signUp(
  * event of each failure.
  */
 export async function logIn(
-  db: Db,
+  db: Store,
   call: Call,
   deps: SessionDeps & { failedLogIns: Pick<FailedLogIns, "record"> },
   input: { email: string; password: string },
@@ -134,7 +134,7 @@ async function oldestSessions(db: Db, userId: string): Promise<string[]> {
 }
 
 /** Ends the session that asks. A token of an outside issuer is no session: it ends when it says. */
-export async function logOut(db: Db, user: UserCaller): Promise<void> {
+export async function logOut(db: Store, user: UserCaller): Promise<void> {
   const { sessionId } = user;
   if (sessionId === undefined) throw endsByItself(user.outside?.endsAt);
   const locks = [sessionLock(user.userId, sessionId, "no key update")];

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
 import { notFound } from "./error.ts";
 import { watchHolders } from "./holder-bounds.ts";
@@ -35,7 +35,7 @@ export async function listTeamMembers(
 
 /** Puts a person into a team. The caller must hold what the team may do. */
 export function addTeamMember(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: TeamMembership,
@@ -65,7 +65,7 @@ export function addTeamMember(
 }
 
 /** Takes a person out of a team. */
-export function removeTeamMember(db: Db, caller: Caller, input: TeamMembership): Promise<void> {
+export function removeTeamMember(db: Store, caller: Caller, input: TeamMembership): Promise<void> {
   const locks = memberLocks(caller, input);
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const team = await getTeam(tx, caller, input.id);

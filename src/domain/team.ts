@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { type Change, difference } from "./audit-event.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
@@ -44,7 +44,7 @@ export interface TeamUpdate {
 }
 
 /** Makes a team. Nobody gives it roles that allow more than they hold. */
-export async function createTeam(db: Db, caller: Caller, bounds: Bounds, input: NewTeam): Promise<Team> {
+export async function createTeam(db: Store, caller: Caller, bounds: Bounds, input: NewTeam): Promise<Team> {
   const name = requireName(input.name);
   const id = newId("team");
   return mutate(
@@ -84,7 +84,12 @@ export function listTeams(db: Db, caller: Caller, input: ListInput): Promise<Pag
 }
 
 /** Changes a team, and with its roles what its members and service accounts may do now. */
-export async function updateTeam(db: Db, caller: Caller, bounds: Bounds, input: TeamUpdate): Promise<Team> {
+export async function updateTeam(
+  db: Store,
+  caller: Caller,
+  bounds: Bounds,
+  input: TeamUpdate,
+): Promise<Team> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   const locks = teamLocks(caller, input.id, "no key update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
@@ -116,7 +121,7 @@ export async function updateTeam(db: Db, caller: Caller, bounds: Bounds, input: 
 
 /** Deletes a team. Its service accounts move to the replacement; without one, a team that has any stays. */
 export async function deleteTeam(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: { id: string; replacement: string },

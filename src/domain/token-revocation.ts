@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { mutateUnchecked } from "./mutation.ts";
 import type { Call } from "./principal.ts";
@@ -11,7 +11,7 @@ import { hashToken, type ParsedToken, parseToken } from "./token.ts";
  * Ends the token that is shown (RFC 7009): holding it is the right to end it. A key left without a live token is
  * revoked; a system key merely has none. Unknown, malformed and already ended tokens are answered alike.
  */
-export async function revokeToken(db: Db, call: Call, prefix: string, token: string): Promise<void> {
+export async function revokeToken(db: Store, call: Call, prefix: string, token: string): Promise<void> {
   const parsed = parseToken(prefix, token);
   if (!parsed) return;
   const hash = hashToken(token);

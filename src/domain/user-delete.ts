@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import type { Actor, Change } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import { guestsOf } from "./guest.ts";
@@ -20,7 +20,7 @@ const erasedName = "former member";
  * The last owner of an account cannot go.
  */
 export async function deleteUser(
-  db: Db,
+  db: Store,
   user: UserCaller,
   passwords: Passwords,
   password: string,

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "../db/connect.ts";
+import type { Db, Store, Tx } from "../db/connect.ts";
 import { apiKeyLock, readApiKey } from "./api-key.ts";
 import { grantToKey, takeFromKey } from "./api-key-workspace.ts";
 import type { Change } from "./audit-event.ts";
@@ -55,7 +55,7 @@ export interface AddedMember {
 
 /** Grants a workspace to a profile or to the person with an e-mail address. The caller must be able to enter it. */
 export async function addWorkspaceMember(
-  db: Db,
+  db: Store,
   caller: Caller,
   deps: InviteDeps,
   input: NewMember,
@@ -93,7 +93,7 @@ async function memberByEmail(
 }
 
 async function addProfile(
-  db: Db,
+  db: Store,
   caller: Caller,
   bounds: Bounds,
   input: WorkspaceMembership,
@@ -116,7 +116,7 @@ async function addProfile(
 
 /** Takes a workspace from a profile. */
 export async function removeWorkspaceMember(
-  db: Db,
+  db: Store,
   caller: Caller,
   input: WorkspaceMembership,
 ): Promise<void> {

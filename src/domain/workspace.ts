@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Db } from "../db/connect.ts";
+import type { Db, Store } from "../db/connect.ts";
 import type { Database, Labels } from "../db/schema.ts";
 import { difference, pick } from "./audit-event.ts";
 import { requireRoom } from "./entitlement.ts";
@@ -50,7 +50,7 @@ export interface WorkspaceFilter extends ListInput {
 const auditedFields = ["name", "description", "external_id", "labels"] as const;
 
 /** Makes a workspace. Its maker is not a member by that. */
-export async function createWorkspace(db: Db, caller: Caller, input: NewWorkspace): Promise<Workspace> {
+export async function createWorkspace(db: Store, caller: Caller, input: NewWorkspace): Promise<Workspace> {
   const name = requireName(input.name);
   const id = newId("ws");
   return mutate(
@@ -119,7 +119,7 @@ export async function listWorkspaces(
 }
 
 /** Changes a workspace. */
-export async function updateWorkspace(db: Db, caller: Caller, input: WorkspaceUpdate): Promise<Workspace> {
+export async function updateWorkspace(db: Store, caller: Caller, input: WorkspaceUpdate): Promise<Workspace> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   const locks = [rowLock("workspace", caller.accountId, input.id, "no key update")];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
@@ -147,7 +147,7 @@ export async function updateWorkspace(db: Db, caller: Caller, input: WorkspaceUp
 }
 
 /** Closes a workspace, for good. The last live one of an account stays. */
-export async function archiveWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace> {
+export async function archiveWorkspace(db: Store, caller: Caller, id: string): Promise<Workspace> {
   // Of two archivals of the last two, the second sees the first.
   const locks = [
     accountLock(caller.accountId, "no key update"),

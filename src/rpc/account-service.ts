@@ -4,7 +4,7 @@ import {
   type UpdateAccountRequest,
   UpdateAccountRequestSchema,
 } from "../../gen/latchkey/v1/account_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import { type AccountUpdate, getAccount, listAccounts, updateAccount } from "../domain/account.ts";
 import { createAccount } from "../domain/account-create.ts";
 import { deleteAccount } from "../domain/account-delete.ts";
@@ -31,7 +31,7 @@ export interface AccountServiceDeps extends InviteDeps {
 }
 
 /** `AccountService`: the caller's account, the accounts of a user, and for the platform all of them. */
-export function accountService(db: Db, deps: AccountServiceDeps): ServiceImpl<typeof AccountService> {
+export function accountService(db: Store, deps: AccountServiceDeps): ServiceImpl<typeof AccountService> {
   return {
     async getAccount(_request, context) {
       return { account: accountMessage(await getAccount(db, callerOf(context)), holdsAtTheLatest(db)) };

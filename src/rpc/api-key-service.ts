@@ -7,7 +7,7 @@ import {
   type UpdateApiKeyRequest,
   UpdateApiKeyRequestSchema,
 } from "../../gen/latchkey/v1/api_key_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import { type ApiKey, getApiKey, listApiKeys } from "../domain/api-key.ts";
 import { createApiKey, type MintDeps, type NewApiKey } from "../domain/api-key-create.ts";
 import { type RevocationFilter, revokeApiKeys } from "../domain/api-key-revoke-many.ts";
@@ -26,7 +26,7 @@ import { date, workspaceMessage } from "./messages.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ApiKeyService`: translates between messages and the operations on keys. */
-export function apiKeyService(db: Db, deps: MintDeps): ServiceImpl<typeof ApiKeyService> {
+export function apiKeyService(db: Store, deps: MintDeps): ServiceImpl<typeof ApiKeyService> {
   const read = (key: ApiKey) => apiKeyMessage(key, holdsAtTheLatest(db));
   const changed = (key: ApiKey) => apiKeyMessage(key, holdsNow(db));
   return {

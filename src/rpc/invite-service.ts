@@ -1,6 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import { createInvite, type InviteDeps, listInvites, revokeInvite } from "../domain/invite.ts";
 import { acceptInvite } from "../domain/invite-accept.ts";
 import type { SessionDeps } from "../domain/session.ts";
@@ -12,7 +12,7 @@ import type { PeopleLimits } from "./people-limits.ts";
 
 /** `InviteService`: brings people into an account. */
 export function inviteService(
-  db: Db,
+  db: Store,
   deps: InviteDeps & SessionDeps & { tokenPrefix: string; limits: PeopleLimits },
 ): ServiceImpl<typeof InviteService> {
   return {

@@ -1,7 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import type { ProfileType as StoredType } from "../db/schema.ts";
 import type { Bounds } from "../domain/bounds.ts";
 import {
@@ -16,7 +16,7 @@ import { profileMessage, timestamp } from "./messages.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** `ProfileService`: who is who in an account. */
-export function profileService(db: Db, bounds: Bounds): ServiceImpl<typeof ProfileService> {
+export function profileService(db: Store, bounds: Bounds): ServiceImpl<typeof ProfileService> {
   return {
     async whoAmI(_request, context) {
       const caller = callerOf(context);

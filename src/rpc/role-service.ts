@@ -6,7 +6,7 @@ import {
   type UpdateRoleRequest,
   UpdateRoleRequestSchema,
 } from "../../gen/latchkey/v1/role_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import { etagOf } from "../domain/list.ts";
 import {
   createRole,
@@ -24,7 +24,7 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `RoleService`: named sets of permissions. */
-export function roleService(db: Db, deps: RoleDeps): ServiceImpl<typeof RoleService> {
+export function roleService(db: Store, deps: RoleDeps): ServiceImpl<typeof RoleService> {
   return {
     async createRole(request, context) {
       const permissions = request.spec?.permissions ?? [];

@@ -6,7 +6,7 @@ import {
   type UpdateServiceAccountRequest,
   UpdateServiceAccountRequestSchema,
 } from "../../gen/latchkey/v1/service_account_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import type { Bounds } from "../domain/bounds.ts";
 import { etagOf } from "../domain/list.ts";
 import {
@@ -24,7 +24,7 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ServiceAccountService`: identities for machines. */
-export function serviceAccountService(db: Db, bounds: Bounds): ServiceImpl<typeof ServiceAccountService> {
+export function serviceAccountService(db: Store, bounds: Bounds): ServiceImpl<typeof ServiceAccountService> {
   return {
     async createServiceAccount(request, context) {
       const teamId = request.spec?.teamId ?? "";

@@ -1,6 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import { changeEmail, proveEmail } from "../domain/email.ts";
 import { DomainError } from "../domain/error.ts";
 import type { FailedLogIns } from "../domain/failed-log-in.ts";
@@ -26,7 +26,7 @@ export interface SessionServiceDeps extends SessionDeps, OtpDeps {
 }
 
 /** `SessionService`: signs people up, in and out. */
-export function sessionService(db: Db, deps: SessionServiceDeps): ServiceImpl<typeof SessionService> {
+export function sessionService(db: Store, deps: SessionServiceDeps): ServiceImpl<typeof SessionService> {
   const { limits } = deps;
   // A guess is paid for before it is judged, so that many at once are no way round, and taken back if it was not wrong.
   async function guess<T>(keys: [PublicLimit, string][], attempt: () => Promise<T>): Promise<T> {

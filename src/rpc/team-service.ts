@@ -6,7 +6,7 @@ import {
   type UpdateTeamRequest,
   UpdateTeamRequestSchema,
 } from "../../gen/latchkey/v1/team_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import type { Bounds } from "../domain/bounds.ts";
 import { etagOf } from "../domain/list.ts";
 import {
@@ -25,7 +25,7 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `TeamService`: groups of people and service accounts, with roles. */
-export function teamService(db: Db, bounds: Bounds): ServiceImpl<typeof TeamService> {
+export function teamService(db: Store, bounds: Bounds): ServiceImpl<typeof TeamService> {
   return {
     async createTeam(request, context) {
       const roles = request.spec?.roles ?? [];

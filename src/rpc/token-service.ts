@@ -7,7 +7,7 @@ import type {
   VerifyTokenResponseSchema,
 } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import { DomainError, invalidFields } from "../domain/error.ts";
 import { parsePermission } from "../domain/permission.ts";
 import { permissionViolations, type Vocabulary } from "../domain/permission-vocabulary.ts";
@@ -40,7 +40,7 @@ export interface TokenDeps {
 }
 
 /** `TokenService`: whose token is this, and may it do that? */
-export function tokenService(db: Db, deps: TokenDeps): ServiceImpl<typeof TokenService> {
+export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof TokenService> {
   return {
     ...verification(deps),
     async revokeToken({ token }, context) {

@@ -4,7 +4,7 @@ import {
   UpdateWorkspaceRequestSchema,
   type WorkspaceAdminService,
 } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
-import type { Db } from "../db/connect.ts";
+import type { Store } from "../db/connect.ts";
 import type { InviteDeps } from "../domain/invite.ts";
 import {
   archiveWorkspace,
@@ -27,7 +27,10 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `WorkspaceAdminService`: makes workspaces and decides who enters them. */
-export function workspaceAdminService(db: Db, deps: InviteDeps): ServiceImpl<typeof WorkspaceAdminService> {
+export function workspaceAdminService(
+  db: Store,
+  deps: InviteDeps,
+): ServiceImpl<typeof WorkspaceAdminService> {
   return {
     async createWorkspace(request, context) {
       const workspace = await createWorkspace(db, callerOf(context), commonFields(request));

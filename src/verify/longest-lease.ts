@@ -1,6 +1,5 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
-import { leaseMs, marginMs } from "./lease.ts";
 
 // A row says that some instance may hold a lease so long; it is written again while that instance runs.
 const refreshMs = 60_000;
@@ -33,10 +32,4 @@ export async function longestLease(db: Db, ordinaryMs: number): Promise<number> 
   const { rows } = await sql<{ ms: number }>`
     select coalesce(max(ms), 0) as ms from long_lease where until > clock_timestamp()`.execute(db);
   return Math.max(ordinaryMs, rows[0]?.ms ?? 0);
-}
-
-/** Waits until what was committed before is effective at every instance. For a process that has no feed of its own. */
-export async function outlastLeases(db: Db): Promise<void> {
-  const ms = (await longestLease(db, leaseMs)) + marginMs;
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

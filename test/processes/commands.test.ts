@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect } from "vitest";
+import { openListener } from "../../src/db/listen.ts";
 import { migrations } from "../../src/db/migrations/index.ts";
 import { postmasterOf } from "../support/embedded-process.ts";
 import { refusal } from "../support/errors.ts";
@@ -69,8 +70,15 @@ describe.concurrent("on an external database", () => {
     const { url } = await site.serve();
     const isPlatform = (token: string) => clientsAt(url, token).tokens.verifyToken({ token: "x" });
     await isPlatform(made.stdout.trim());
+    const heard: string[] = [];
+    const feed = { onMessage: (payload: string) => void heard.push(payload), onLost() {} };
+    const listener = await openListener(external.url, ["latchkey"], feed);
     const rotated = await site.run(["bootstrap", "--rotate"]);
+    listener.close();
     expect(rotated).toMatchObject({ code: 0, stderr: "" });
+    // The invalidation, then the mark behind it, as a change of an instance sends them.
+    const told = heard.filter((payload) => /^[im] /.test(payload));
+    expect(told).toEqual([expect.stringMatching(/^i key_/), expect.stringMatching(/^m [0-9a-f]{18} 1$/)]);
     expect(await refusal(isPlatform(made.stdout.trim()))).toMatchObject({ reason: "REVOKED_API_KEY" });
     await isPlatform(rotated.stdout.trim());
   });

@@ -11,6 +11,7 @@ import type { User } from "../../src/db/postgres-user.ts";
 import { mintToken } from "../../src/domain/token.ts";
 import { ensurePlatform } from "../../src/platform-key.ts";
 import { quietLog } from "./server.ts";
+import { unserved } from "./store.ts";
 
 const pollMs = 20;
 
@@ -65,7 +66,7 @@ async function runOnce(dataDir: string): Promise<void> {
     const options = { poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog };
     const db = connect({ url: postgres.url, ...options });
     await migrate(db);
-    await ensurePlatform(db, mintToken.bind(undefined, config.tokenPrefix), config);
+    await ensurePlatform(unserved(db), mintToken.bind(undefined, config.tokenPrefix), config);
     await db.destroy();
   } finally {
     await postgres.stop();

@@ -19,6 +19,7 @@ import { mintToken } from "../../../src/domain/token.ts";
 import { freePort } from "../free-port.ts";
 import { scratchDirectory } from "../scratch.ts";
 import { quietLog } from "../server.ts";
+import { unserved } from "../store.ts";
 
 /** A server of the pair. */
 export interface PairServer {
@@ -111,7 +112,7 @@ async function prepare(url: string): Promise<string> {
   let token = "";
   try {
     await migrate(db);
-    await bootstrap(db, mintToken.bind(undefined, "lk"), {
+    await bootstrap(unserved(db), mintToken.bind(undefined, "lk"), {
       verifier: false,
       onMinted({ platform }) {
         token = platform;
