@@ -15,19 +15,19 @@ export const file_latchkey_v1_access: GenFile = /*@__PURE__*/
   fileDesc("ChhsYXRjaGtleS92MS9hY2Nlc3MucHJvdG8SC2xhdGNoa2V5LnYxIqMBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASDgoEdXNlchgCIAEoCEgAEhMKCXByaW5jaXBhbBgDIAEoCEgAEhQKCnBlcm1pc3Npb24YBCABKAlIABIdChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAUgASgJSAASDgoGb3Jfb3duGAYgASgIEhUKDW9wdGlvbmFsX3VzZXIYByABKAhCBgoEcnVsZTpNCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi1hwMgASgLMhMubGF0Y2hrZXkudjEuQWNjZXNzUgZhY2Nlc3NiBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
- * Who may call an RPC.
+ * The access rule of an RPC: which callers the server lets in.
  *
  * @generated from message latchkey.v1.Access
  */
 export type Access = Message<"latchkey.v1.Access"> & {
   /**
-   * Exactly one of these.
+   * The rule. Exactly one of these fields is set.
    *
    * @generated from oneof latchkey.v1.Access.rule
    */
   rule: {
     /**
-     * Anybody, with or without a bearer.
+     * Every caller, with or without a bearer.
      *
      * @generated from field: bool public = 1;
      */
@@ -35,7 +35,7 @@ export type Access = Message<"latchkey.v1.Access"> & {
     case: "public";
   } | {
     /**
-     * A signed-in user. No account is resolved.
+     * A signed-in user. The server resolves no account.
      *
      * @generated from field: bool user = 2;
      */
@@ -43,7 +43,7 @@ export type Access = Message<"latchkey.v1.Access"> & {
     case: "user";
   } | {
     /**
-     * Any principal of an account: a person in it, or a key.
+     * Every principal of an account: a person in the account, or a key.
      *
      * @generated from field: bool principal = 3;
      */
@@ -68,14 +68,15 @@ export type Access = Message<"latchkey.v1.Access"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Besides: a principal may do it to what is its own, and the operation decides what that is.
+   * If true, a principal without the permission may also call the RPC for a resource of its own.
+   * The operation decides which resources are its own.
    *
    * @generated from field: bool or_own = 6;
    */
   orOwn: boolean;
 
   /**
-   * With `public`: where there is a bearer, it must be a signed-in user's, and is recognised.
+   * Only with `public`. If the request has a bearer, it must belong to a signed-in user, and the call acts as that user.
    *
    * @generated from field: bool optional_user = 7;
    */
@@ -90,7 +91,8 @@ export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_access, 0);
 
 /**
- * Who may call an RPC. Enforced before the request body is read; an RPC without a rule is closed to everybody.
+ * The access rule of an RPC. The server enforces it before it reads the request body.
+ * It rejects every call of an RPC without a rule.
  *
  * @generated from extension: latchkey.v1.Access access = 50101;
  */

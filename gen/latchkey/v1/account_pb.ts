@@ -20,13 +20,13 @@ export const file_latchkey_v1_account: GenFile = /*@__PURE__*/
   fileDesc("ChlsYXRjaGtleS92MS9hY2NvdW50LnByb3RvEgtsYXRjaGtleS52MSLJAQoHQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudEluZm8SKAoFc3RhdGUYBCABKA4yGS5sYXRjaGtleS52MS5BY2NvdW50U3RhdGUSDAoEZXRhZxgFIAEoCSI4CgtBY2NvdW50U3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQisQEKC0FjY291bnRJbmZvEisKDmdsb2JhbF9hcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5EhQKDGVudGl0bGVtZW50cxgCIAMoCRIwCgxzdXNwZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWRlbGV0ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqfwoMQWNjb3VudFN0YXRlEh0KGUFDQ09VTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRBQ0NPVU5UX1NUQVRFX0FDVElWRRABEhsKF0FDQ09VTlRfU1RBVEVfU1VTUEVOREVEEAISGQoVQUNDT1VOVF9TVEFURV9ERUxFVEVEEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_resource]);
 
 /**
- * The tenant. Everything else belongs to exactly one account.
+ * An account: the tenant. Every other resource except a user belongs to exactly one account.
  *
  * @generated from message latchkey.v1.Account
  */
 export type Account = Message<"latchkey.v1.Account"> & {
   /**
-   * Id, name, labels.
+   * The id, name, labels and external id.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
@@ -40,21 +40,22 @@ export type Account = Message<"latchkey.v1.Account"> & {
   spec?: AccountSpec | undefined;
 
   /**
-   * Output only. What the server knows.
+   * Output only. What the server knows about it.
    *
    * @generated from field: latchkey.v1.AccountInfo info = 3;
    */
   info?: AccountInfo | undefined;
 
   /**
-   * Output only. Whether its credentials are accepted.
+   * Output only. The state, which decides whether the server accepts the credentials of the account.
    *
    * @generated from field: latchkey.v1.AccountState state = 4;
    */
   state: AccountState;
 
   /**
-   * Output only. Changes with every change: hand it back to update only what you saw.
+   * Output only. The version, which is different after each change.
+   * An update with this value fails if another change came first.
    *
    * @generated from field: string etag = 5;
    */
@@ -69,13 +70,13 @@ export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_account, 0);
 
 /**
- * What an account configures of itself.
+ * The part of an account that its own members configure.
  *
  * @generated from message latchkey.v1.AccountSpec
  */
 export type AccountSpec = Message<"latchkey.v1.AccountSpec"> & {
   /**
-   * Optional. What it is for: up to 1,024 characters.
+   * Optional. A description of up to 1,024 characters.
    *
    * @generated from field: string description = 1;
    */
@@ -90,34 +91,34 @@ export const AccountSpecSchema: GenMessage<AccountSpec> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_account, 1);
 
 /**
- * What the server knows of an account.
+ * What the server knows about an account.
  *
  * @generated from message latchkey.v1.AccountInfo
  */
 export type AccountInfo = Message<"latchkey.v1.AccountInfo"> & {
   /**
-   * Output only. The system key that the account was born with.
+   * Output only. The system key, which the account has from its creation.
    *
    * @generated from field: latchkey.v1.ApiKey global_api_key = 1;
    */
   globalApiKey?: ApiKey | undefined;
 
   /**
-   * Output only. What its plan includes, as `name` or `name=number`. Set by the platform, never by the account.
+   * Output only. What the plan of the account includes, each as `name` or `name=number`. Only the platform sets it.
    *
    * @generated from field: repeated string entitlements = 2;
    */
   entitlements: string[];
 
   /**
-   * Output only. When it was suspended.
+   * Output only. The time of suspension, if the account is suspended.
    *
    * @generated from field: google.protobuf.Timestamp suspended_at = 3;
    */
   suspendedAt?: Timestamp | undefined;
 
   /**
-   * Output only. When its data goes, where it was deleted.
+   * Output only. The time at which the server removes the data, if the account is deleted.
    *
    * @generated from field: google.protobuf.Timestamp delete_at = 4;
    */
@@ -132,34 +133,35 @@ export const AccountInfoSchema: GenMessage<AccountInfo> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_account, 2);
 
 /**
- * Whether the credentials of an account are accepted.
+ * The state of an account.
  *
  * @generated from enum latchkey.v1.AccountState
  */
 export const AccountState = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: ACCOUNT_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * They are.
+   * The server accepts the credentials of the account.
    *
    * @generated from enum value: ACCOUNT_STATE_ACTIVE = 1;
    */
   ACTIVE: 1,
 
   /**
-   * Not until the platform resumes it.
+   * The account is suspended. The server rejects its credentials until the platform resumes it.
    *
    * @generated from enum value: ACCOUNT_STATE_SUSPENDED = 2;
    */
   SUSPENDED: 2,
 
   /**
-   * Never again, unless the platform resumes it before its data goes.
+   * The account is deleted.
+   * The server rejects its credentials, unless the platform resumes the account before its data is removed.
    *
    * @generated from enum value: ACCOUNT_STATE_DELETED = 3;
    */
@@ -167,7 +169,7 @@ export const AccountState = {
 } as const;
 
 /**
- * Whether the credentials of an account are accepted.
+ * The state of an account.
  *
  * @generated from enum latchkey.v1.AccountState
  */

@@ -62,7 +62,7 @@ export const GetAccountResponseSchema: GenMessage<GetAccountResponse> = /*@__PUR
  */
 export type UpdateAccountRequest = Message<"latchkey.v1.UpdateAccountRequest"> & {
   /**
-   * Optional. The caller's own account, where given.
+   * Optional. The id of the caller's own account. Every other id fails with `NOT_FOUND`.
    *
    * @generated from field: string id = 1;
    */
@@ -83,14 +83,15 @@ export type UpdateAccountRequest = Message<"latchkey.v1.UpdateAccountRequest"> &
   spec?: AccountSpec | undefined;
 
   /**
-   * Optional. Which fields to change; absent: every field present. `*` is every field.
+   * Optional. The fields to change. If it is absent, the update changes every field that is present. `*` means every field.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 4;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. The `etag` you saw: the update is refused as `ETAG_MISMATCH` if the resource has changed since.
+   * Optional. The `etag` that the client read.
+   * If the resource has changed since then, the update fails with `ETAG_MISMATCH`.
    *
    * @generated from field: string etag = 5;
    */
@@ -128,42 +129,42 @@ export const UpdateAccountResponseSchema: GenMessage<UpdateAccountResponse> = /*
  */
 export type ListAccountsRequest = Message<"latchkey.v1.ListAccountsRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
@@ -189,7 +190,7 @@ export type ListAccountsResponse = Message<"latchkey.v1.ListAccountsResponse"> &
   items: Account[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -222,7 +223,8 @@ export type CreateAccountRequest = Message<"latchkey.v1.CreateAccountRequest"> &
   spec?: AccountSpec | undefined;
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 3;
    */
@@ -248,7 +250,7 @@ export type CreateAccountResponse = Message<"latchkey.v1.CreateAccountResponse">
   account?: Account | undefined;
 
   /**
-   * The user's profile in it.
+   * The profile of the user in the account.
    *
    * @generated from field: latchkey.v1.Profile profile = 2;
    */
@@ -267,7 +269,7 @@ export const CreateAccountResponseSchema: GenMessage<CreateAccountResponse> = /*
  */
 export type DeleteAccountRequest = Message<"latchkey.v1.DeleteAccountRequest"> & {
   /**
-   * Required. The name of the account, so that nobody ends one by mistake.
+   * Required. The name of the account. It protects from a deletion by mistake.
    *
    * @generated from field: string name = 1;
    */
@@ -286,7 +288,7 @@ export const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest> = /*@_
  */
 export type DeleteAccountResponse = Message<"latchkey.v1.DeleteAccountResponse"> & {
   /**
-   * The account; `info.delete_at` says when its data goes.
+   * The account. `info.delete_at` is the time at which the server removes its data.
    *
    * @generated from field: latchkey.v1.Account account = 1;
    */
@@ -305,42 +307,42 @@ export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*
  */
 export type SearchAccountsRequest = Message<"latchkey.v1.SearchAccountsRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
@@ -366,7 +368,7 @@ export type SearchAccountsResponse = Message<"latchkey.v1.SearchAccountsResponse
   items: Account[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -392,21 +394,22 @@ export type OpenAccountRequest = Message<"latchkey.v1.OpenAccountRequest"> & {
   metadata?: AccountResourceMetadata | undefined;
 
   /**
-   * Required. Who is invited as its owner.
+   * Required. The e-mail address that the server invites as the owner.
    *
    * @generated from field: string owner_email = 2;
    */
   ownerEmail: string;
 
   /**
-   * Optional. What its plan includes, as `name` or `name=number`.
+   * Optional. What the plan of the account includes, each as `name` or `name=number`.
    *
    * @generated from field: repeated string entitlements = 3;
    */
   entitlements: string[];
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 4;
    */
@@ -432,7 +435,7 @@ export type OpenAccountResponse = Message<"latchkey.v1.OpenAccountResponse"> & {
   account?: Account | undefined;
 
   /**
-   * The owner's invite; its token in `spec.token` where no SMTP is configured.
+   * The invite of the owner. If no SMTP server is configured, its token is in `spec.token`.
    *
    * @generated from field: latchkey.v1.Invite invite = 2;
    */
@@ -451,14 +454,14 @@ export const OpenAccountResponseSchema: GenMessage<OpenAccountResponse> = /*@__P
  */
 export type SetEntitlementsRequest = Message<"latchkey.v1.SetEntitlementsRequest"> & {
   /**
-   * Required. The account.
+   * Required. The id of the account.
    *
    * @generated from field: string account_id = 1;
    */
   accountId: string;
 
   /**
-   * Optional. What its plan includes, as `name` or `name=number`; empty: nothing.
+   * Optional. What the plan of the account includes, each as `name` or `name=number`. An empty list means nothing.
    *
    * @generated from field: repeated string entitlements = 2;
    */
@@ -496,7 +499,7 @@ export const SetEntitlementsResponseSchema: GenMessage<SetEntitlementsResponse> 
  */
 export type SuspendAccountRequest = Message<"latchkey.v1.SuspendAccountRequest"> & {
   /**
-   * Required. The account.
+   * Required. The id of the account.
    *
    * @generated from field: string account_id = 1;
    */
@@ -534,7 +537,7 @@ export const SuspendAccountResponseSchema: GenMessage<SuspendAccountResponse> = 
  */
 export type ResumeAccountRequest = Message<"latchkey.v1.ResumeAccountRequest"> & {
   /**
-   * Required. The account.
+   * Required. The id of the account.
    *
    * @generated from field: string account_id = 1;
    */
@@ -568,13 +571,13 @@ export const ResumeAccountResponseSchema: GenMessage<ResumeAccountResponse> = /*
   messageDesc(file_latchkey_v1_account_service, 19);
 
 /**
- * The account that the caller acts in, and the accounts of a user.
+ * Manages the account that the caller acts in and the accounts of a user. The platform manages all accounts with it.
  *
  * @generated from service latchkey.v1.AccountService
  */
 export const AccountService: GenService<{
   /**
-   * Returns the caller's account.
+   * Returns the account that the caller acts in.
    *
    * @generated from rpc latchkey.v1.AccountService.GetAccount
    */
@@ -584,7 +587,7 @@ export const AccountService: GenService<{
     output: typeof GetAccountResponseSchema;
   },
   /**
-   * Changes the caller's account.
+   * Changes the account that the caller acts in.
    *
    * @generated from rpc latchkey.v1.AccountService.UpdateAccount
    */
@@ -604,7 +607,7 @@ export const AccountService: GenService<{
     output: typeof ListAccountsResponseSchema;
   },
   /**
-   * Makes another account, which the signed-in user owns.
+   * Makes another account. The signed-in user becomes its owner.
    *
    * @generated from rpc latchkey.v1.AccountService.CreateAccount
    */
@@ -614,8 +617,9 @@ export const AccountService: GenService<{
     output: typeof CreateAccountResponseSchema;
   },
   /**
-   * Ends the account: every credential of it at once, and its data after the waiting period that the platform set (entitlement
-   * `deletion_days`, 30 unless set). Only an owner's session may.
+   * Deletes the account. All of its credentials end at once. The server removes its data after a waiting period.
+   * The entitlement `deletion_days`, which the platform sets, is the length of that period in days. The default is 30.
+   * Only a session of an owner may call it.
    *
    * @generated from rpc latchkey.v1.AccountService.DeleteAccount
    */
@@ -625,7 +629,7 @@ export const AccountService: GenService<{
     output: typeof DeleteAccountResponseSchema;
   },
   /**
-   * Lists accounts of the whole platform.
+   * Lists the accounts of the whole deployment.
    *
    * @generated from rpc latchkey.v1.AccountService.SearchAccounts
    */
@@ -635,7 +639,8 @@ export const AccountService: GenService<{
     output: typeof SearchAccountsResponseSchema;
   },
   /**
-   * Opens an account for somebody, and invites them as its owner. Where the invite cannot be mailed it is `unavailable`, and nothing was opened.
+   * Makes an account for a customer, and invites an e-mail address as its owner.
+   * If the server cannot mail the invite, the call fails with `UNAVAILABLE` and makes no account.
    *
    * @generated from rpc latchkey.v1.AccountService.OpenAccount
    */
@@ -645,7 +650,7 @@ export const AccountService: GenService<{
     output: typeof OpenAccountResponseSchema;
   },
   /**
-   * Sets what the plan of an account includes, in place of what it included.
+   * Sets what the plan of an account includes. The new list replaces the previous one.
    *
    * @generated from rpc latchkey.v1.AccountService.SetEntitlements
    */
@@ -655,7 +660,8 @@ export const AccountService: GenService<{
     output: typeof SetEntitlementsResponseSchema;
   },
   /**
-   * Stops every credential of an account at once. The platform account cannot be suspended.
+   * Suspends an account: the server rejects all of its credentials until `ResumeAccount`.
+   * The platform account cannot be suspended.
    *
    * @generated from rpc latchkey.v1.AccountService.SuspendAccount
    */
@@ -665,7 +671,7 @@ export const AccountService: GenService<{
     output: typeof SuspendAccountResponseSchema;
   },
   /**
-   * Undoes a suspension, or a deletion that has not come to its end.
+   * Ends a suspension, or a deletion whose waiting period is not over.
    *
    * @generated from rpc latchkey.v1.AccountService.ResumeAccount
    */

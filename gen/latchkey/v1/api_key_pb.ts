@@ -22,13 +22,14 @@ export const file_latchkey_v1_api_key: GenFile = /*@__PURE__*/
   fileDesc("ChlsYXRjaGtleS92MS9hcGlfa2V5LnByb3RvEgtsYXRjaGtleS52MSLFAQoGQXBpS2V5EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJQoEc3BlYxgCIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleVNwZWMSJQoEaW5mbxgDIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleUluZm8SJwoFc3RhdGUYBCABKA4yGC5sYXRjaGtleS52MS5BcGlLZXlTdGF0ZRIMCgRldGFnGAUgASgJIsYDCgpBcGlLZXlTcGVjEhIKBXRva2VuGAEgASgJQgOAAQESKQoLZGVzY3JpcHRpb24YAiABKAlCFLpIEXIPGIAIMgpeW15ceDAwXSokEiYKC3Blcm1pc3Npb25zGAMgAygJQhG6SA6SAQsQgAgiBnIEEAEYfxIOCgZzeXN0ZW0YBCABKAgSLwoEa2luZBgFIAEoDjIXLmxhdGNoa2V5LnYxLkFwaUtleUtpbmRCCLpIBYIBAhABEjcKC2Vudmlyb25tZW50GAYgASgOMhgubGF0Y2hrZXkudjEuRW52aXJvbm1lbnRCCLpIBYIBAhABEj4KD3dvcmtzcGFjZV9zY29wZRgHIAEoDjIbLmxhdGNoa2V5LnYxLldvcmtzcGFjZVNjb3BlQgi6SAWCAQIQARIwChJzZXJ2aWNlX2FjY291bnRfaWQYCCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEi4KCmV4cGlyZXNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKC3JhdGVfbGltaXRzGAogAygLMhYubGF0Y2hrZXkudjEuUmF0ZUxpbWl0Qgi6SAWSAQIQCCKRAQoJUmF0ZUxpbWl0EisKBG5hbWUYASABKAlCHbpIGnIYMhZeW2Etel1bYS16MC05X117MCw2Mn0kEhYKBWxpbWl0GAIgASgFQge6SAQaAiAAEj8KBnBlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIUukgRyAEBqgELIgUIgL2jATICCAEiqgMKCkFwaUtleUluZm8SKAoKY3JlYXRlZF9ieRgBIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUSOwoSd29ya3NwYWNlc19wcmV2aWV3GAIgAygLMh8ubGF0Y2hrZXkudjEuV29ya3NwYWNlUmVmZXJlbmNlEhgKEHdvcmtzcGFjZXNfdG90YWwYAyABKAUSMAoMbGFzdF91c2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgZ0b2tlbnMYBSADKAsyGC5sYXRjaGtleS52MS5BcGlLZXlUb2tlbhIwCgxlZmZlY3RpdmVfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnByb2ZpbGVfaWQYByABKAkSLwoLZGlzYWJsZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEG1pbnRlZF9ieV9rZXlfaWQYCiABKAkiqgEKC0FwaUtleVRva2VuEgwKBGhpbnQYASABKAkSLgoKY3JlYXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKzAQoMQXBpS2V5RmlsdGVyEhgKBmxhYmVscxgBIAEoCUIIukgFcgMYgCASKAoKY3JlYXRlZF9ieRgCIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSLwoEa2luZBgDIAEoDjIXLmxhdGNoa2V5LnYxLkFwaUtleUtpbmRCCLpIBYIBAhABEi4KEG1pbnRlZF9ieV9rZXlfaWQYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kKpgBCgtBcGlLZXlTdGF0ZRIdChlBUElfS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQVBJX0tFWV9TVEFURV9BQ1RJVkUQARIaChZBUElfS0VZX1NUQVRFX0RJU0FCTEVEEAISGQoVQVBJX0tFWV9TVEFURV9FWFBJUkVEEAMSGQoVQVBJX0tFWV9TVEFURV9SRVZPS0VEEAQqfgoKQXBpS2V5S2luZBIcChhBUElfS0VZX0tJTkRfVU5TUEVDSUZJRUQQABIcChhBUElfS0VZX0tJTkRfQVBQTElDQVRJT04QARIYChRBUElfS0VZX0tJTkRfU0VSVklDRRACEhoKFkFQSV9LRVlfS0lORF9ERVZFTE9QRVIQAypWCgtFbnZpcm9ubWVudBIbChdFTlZJUk9OTUVOVF9VTlNQRUNJRklFRBAAEhQKEEVOVklST05NRU5UX1RFU1QQARIUChBFTlZJUk9OTUVOVF9MSVZFEAIqaAoOV29ya3NwYWNlU2NvcGUSHwobV09SS1NQQUNFX1NDT1BFX1VOU1BFQ0lGSUVEEAASHAoYV09SS1NQQUNFX1NDT1BFX1NFTEVDVEVEEAESFwoTV09SS1NQQUNFX1NDT1BFX0FMTBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_latchkey_v1_profile, file_latchkey_v1_resource, file_latchkey_v1_workspace]);
 
 /**
- * An API key: the record. It survives rotation with the same id, and has one live token, or several while a rotation overlaps.
+ * An API key: the record, not the bearer string. It keeps its id when it is rotated.
+ * It has one live token, or several during the grace period of a rotation.
  *
  * @generated from message latchkey.v1.ApiKey
  */
 export type ApiKey = Message<"latchkey.v1.ApiKey"> & {
   /**
-   * Id, account, name, labels.
+   * The id, account, name, labels and external id.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
@@ -42,21 +43,22 @@ export type ApiKey = Message<"latchkey.v1.ApiKey"> & {
   spec?: ApiKeySpec | undefined;
 
   /**
-   * Output only. What the server knows.
+   * Output only. What the server knows about it.
    *
    * @generated from field: latchkey.v1.ApiKeyInfo info = 3;
    */
   info?: ApiKeyInfo | undefined;
 
   /**
-   * Output only. Whether its tokens are accepted.
+   * Output only. The state, which decides whether the server accepts the tokens of the key.
    *
    * @generated from field: latchkey.v1.ApiKeyState state = 4;
    */
   state: ApiKeyState;
 
   /**
-   * Output only. Changes with every change: hand it back to update only what you saw.
+   * Output only. The version, which is different after each change.
+   * An update with this value fails if another change came first.
    *
    * @generated from field: string etag = 5;
    */
@@ -71,78 +73,85 @@ export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_api_key, 0);
 
 /**
- * What a client configures of a key.
+ * The part of a key that the client configures.
  *
  * @generated from message latchkey.v1.ApiKeySpec
  */
 export type ApiKeySpec = Message<"latchkey.v1.ApiKeySpec"> & {
   /**
-   * Output only. The bearer string. It appears once, in the response that minted it, and is not stored.
+   * Output only. The bearer string. Only the response of the call that minted it contains it. The server does not store it.
    *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
-   * Optional. What it is for: up to 1,024 characters.
+   * Optional. A description of up to 1,024 characters.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * Optional. What the key may do, as `resource:verb`, `resource:*`, `*:verb` or `*`; `read`, `write`, `admin` and `webhook` are
-   * short for `*:read`, `*:write`, `*` and `webhooks:manage`. Stored without what others imply, sorted. Empty is nothing
-   * for an application key; at the creation of a service or developer key it is `*`, all that its owner may do.
+   * Optional. The permissions of the key, each as `resource:verb`, `resource:*`, `*:verb` or `*`.
+   * `read`, `write`, `admin` and `webhook` are short for `*:read`, `*:write`, `*` and `webhooks:manage`.
+   * The server removes entries that another entry implies, and stores the list sorted.
+   * An empty list means no permission. The exception is the creation of a service or developer key: there, an empty list
+   * is stored as `*`, everything that the owner of the key may do.
    *
    * @generated from field: repeated string permissions = 3;
    */
   permissions: string[];
 
   /**
-   * Output only. The one key that the account was born with. Its spec is fixed; it is never revoked.
+   * Output only. True for the system key, which each account has from its creation.
+   * Its spec is fixed, and it cannot be revoked.
    *
    * @generated from field: bool system = 4;
    */
   system: boolean;
 
   /**
-   * Immutable. Unset means `API_KEY_KIND_APPLICATION`.
+   * Immutable. The kind of the key. The default is `API_KEY_KIND_APPLICATION`.
    *
    * @generated from field: latchkey.v1.ApiKeyKind kind = 5;
    */
   kind: ApiKeyKind;
 
   /**
-   * Immutable. The environment of an application key, in its token and enforced by the verifier. Unset means `ENVIRONMENT_LIVE`.
+   * Immutable. The environment of an application key. It is part of the token, and verification enforces it.
+   * The default is `ENVIRONMENT_LIVE`.
    *
    * @generated from field: latchkey.v1.Environment environment = 6;
    */
   environment: Environment;
 
   /**
-   * Optional. Unset means `WORKSPACE_SCOPE_SELECTED` for an application key, `WORKSPACE_SCOPE_ALL` for the other kinds.
+   * Optional. The workspaces that the key may enter.
+   * The default is `WORKSPACE_SCOPE_SELECTED` for an application key and `WORKSPACE_SCOPE_ALL` for the other kinds.
    *
    * @generated from field: latchkey.v1.WorkspaceScope workspace_scope = 7;
    */
   workspaceScope: WorkspaceScope;
 
   /**
-   * Immutable. Required for a service key: the service account that owns it.
+   * Immutable. The service account that owns a service key. Required for a service key.
    *
    * @generated from field: string service_account_id = 8;
    */
   serviceAccountId: string;
 
   /**
-   * Optional. When the key ends, judged by the database's clock. Must be in the future; rotation never moves it.
+   * Optional. The time at which the key expires, by the clock of the database.
+   * It must be in the future. A rotation does not change it.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 9;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Optional. How often the key may be verified. At most one per name.
+   * Optional. Limits on the number of verifications, at most one per name.
+   * The server does not enforce limits yet: a request that sets one fails with `UNIMPLEMENTED`.
    *
    * @generated from field: repeated latchkey.v1.RateLimit rate_limits = 10;
    */
@@ -157,27 +166,27 @@ export const ApiKeySpecSchema: GenMessage<ApiKeySpec> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_api_key, 1);
 
 /**
- * A bound on how often a key may be verified.
+ * A limit on the number of verifications of a key.
  *
  * @generated from message latchkey.v1.RateLimit
  */
 export type RateLimit = Message<"latchkey.v1.RateLimit"> & {
   /**
-   * Required. What is counted: 1 to 63 lower-case letters, digits and underscores.
+   * Required. The name of what the limit counts: 1 to 63 lower-case letters, digits and underscores.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Required. How many in one period.
+   * Required. The number that is allowed in one period.
    *
    * @generated from field: int32 limit = 2;
    */
   limit: number;
 
   /**
-   * Required. The period, 1 second to 31 days.
+   * Required. The length of the period: 1 second to 31 days.
    *
    * @generated from field: google.protobuf.Duration period = 3;
    */
@@ -192,77 +201,78 @@ export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_api_key, 2);
 
 /**
- * What the server knows of a key.
+ * What the server knows about a key.
  *
  * @generated from message latchkey.v1.ApiKeyInfo
  */
 export type ApiKeyInfo = Message<"latchkey.v1.ApiKeyInfo"> & {
   /**
-   * Output only. Who made it.
+   * Output only. The profile that made it.
    *
    * @generated from field: latchkey.v1.Profile created_by = 1;
    */
   createdBy?: Profile | undefined;
 
   /**
-   * Output only. The first three of the workspaces granted to it, by name.
+   * Output only. The first three workspaces that are granted to the key, sorted by name.
    *
    * @generated from field: repeated latchkey.v1.WorkspaceReference workspaces_preview = 2;
    */
   workspacesPreview: WorkspaceReference[];
 
   /**
-   * Output only. How many workspaces are granted to it.
+   * Output only. The number of workspaces that are granted to the key.
    *
    * @generated from field: int32 workspaces_total = 3;
    */
   workspacesTotal: number;
 
   /**
-   * Output only. When a token of it was last accepted, up to 10 seconds late.
+   * Output only. The time at which a token of the key was last accepted. The server updates it within 10 seconds.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 4;
    */
   lastUsedAt?: Timestamp | undefined;
 
   /**
-   * Output only. The live tokens, oldest first.
+   * Output only. The live tokens of the key, oldest first.
    *
    * @generated from field: repeated latchkey.v1.ApiKeyToken tokens = 5;
    */
   tokens: ApiKeyToken[];
 
   /**
-   * Output only. By when the last change of this key holds everywhere, at the latest. It does when the call that made it
-   * has returned: in the answer to that call this is not in the future.
+   * Output only. The latest time at which the last change of this key is effective on every instance.
+   * A call that changes a key returns only after its change is effective. In its response, this time is not in the future.
    *
    * @generated from field: google.protobuf.Timestamp effective_at = 6;
    */
   effectiveAt?: Timestamp | undefined;
 
   /**
-   * Output only. The key's own profile, to which workspaces are granted.
+   * Output only. The id of the key's own profile. Workspaces are granted to this profile.
    *
    * @generated from field: string profile_id = 7;
    */
   profileId: string;
 
   /**
-   * Output only. When it was disabled.
+   * Output only. The time at which the key was disabled.
    *
    * @generated from field: google.protobuf.Timestamp disabled_at = 8;
    */
   disabledAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it was revoked.
+   * Output only. The time at which the key was revoked.
    *
    * @generated from field: google.protobuf.Timestamp revoked_at = 9;
    */
   revokedAt?: Timestamp | undefined;
 
   /**
-   * Output only. The key whose token made it by `CreateApiKey`. Empty where a person made it, and for a system key.
+   * Output only. The id of the key that created this key with `CreateApiKey`.
+   * It is empty if a person created this key, and for a system key.
    *
    * @generated from field: string minted_by_key_id = 10;
    */
@@ -283,28 +293,28 @@ export const ApiKeyInfoSchema: GenMessage<ApiKeyInfo> = /*@__PURE__*/
  */
 export type ApiKeyToken = Message<"latchkey.v1.ApiKeyToken"> & {
   /**
-   * Output only. How to recognise it: its beginning and its last four characters.
+   * Output only. A text by which a person recognises the token: its beginning and its last four characters.
    *
    * @generated from field: string hint = 1;
    */
   hint: string;
 
   /**
-   * Output only. When it was minted.
+   * Output only. The time at which the token was minted.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 2;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it ends, for a token superseded by a rotation.
+   * Output only. The end of the grace period, for a token that a rotation superseded.
    *
    * @generated from field: google.protobuf.Timestamp ends_at = 3;
    */
   endsAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it was last accepted, up to 10 seconds late.
+   * Output only. The time at which the token was last accepted. The server updates it within 10 seconds.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 4;
    */
@@ -319,35 +329,35 @@ export const ApiKeyTokenSchema: GenMessage<ApiKeyToken> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_api_key, 4);
 
 /**
- * Which keys of the account: those that fit all that is given.
+ * A filter for the keys of an account. A key matches if it matches every field that is set.
  *
  * @generated from message latchkey.v1.ApiKeyFilter
  */
 export type ApiKeyFilter = Message<"latchkey.v1.ApiKeyFilter"> & {
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Matches keys that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 1;
    */
   labels: string;
 
   /**
-   * Optional. Only those that this profile made, as in `info.created_by`.
+   * Optional. Matches keys that this profile made (see `info.created_by`).
    *
    * @generated from field: string created_by = 2;
    */
   createdBy: string;
 
   /**
-   * Optional. Only those of this kind. Unset means any.
+   * Optional. Matches keys of this kind. If it is unset, keys of every kind match.
    *
    * @generated from field: latchkey.v1.ApiKeyKind kind = 3;
    */
   kind: ApiKeyKind;
 
   /**
-   * Optional. Only what this key minted, as in `info.minted_by_key_id`, and what those keys minted, and so on.
-   * The key itself is not among them.
+   * Optional. Matches keys that this key minted (see `info.minted_by_key_id`), keys that those keys minted, and so on.
+   * The key itself does not match.
    *
    * @generated from field: string minted_by_key_id = 4;
    */
@@ -362,41 +372,41 @@ export const ApiKeyFilterSchema: GenMessage<ApiKeyFilter> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_api_key, 5);
 
 /**
- * Whether the tokens of a key are accepted.
+ * The state of a key.
  *
  * @generated from enum latchkey.v1.ApiKeyState
  */
 export const ApiKeyState = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: API_KEY_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * They are.
+   * The server accepts the tokens of the key.
    *
    * @generated from enum value: API_KEY_STATE_ACTIVE = 1;
    */
   ACTIVE: 1,
 
   /**
-   * Not until it is enabled.
+   * The key is disabled. The server rejects its tokens until the key is enabled.
    *
    * @generated from enum value: API_KEY_STATE_DISABLED = 2;
    */
   DISABLED: 2,
 
   /**
-   * Its time is over.
+   * The key has expired.
    *
    * @generated from enum value: API_KEY_STATE_EXPIRED = 3;
    */
   EXPIRED: 3,
 
   /**
-   * Never again.
+   * The key is permanently revoked.
    *
    * @generated from enum value: API_KEY_STATE_REVOKED = 4;
    */
@@ -404,7 +414,7 @@ export const ApiKeyState = {
 } as const;
 
 /**
- * Whether the tokens of a key are accepted.
+ * The state of a key.
  *
  * @generated from enum latchkey.v1.ApiKeyState
  */
@@ -417,34 +427,34 @@ export const ApiKeyStateSchema: GenEnum<ApiKeyState> = /*@__PURE__*/
   enumDesc(file_latchkey_v1_api_key, 0);
 
 /**
- * Whom a key works for.
+ * The kind of a key: what the key is for, and what owns it.
  *
  * @generated from enum latchkey.v1.ApiKeyKind
  */
 export const ApiKeyKind = {
   /**
-   * Means `API_KEY_KIND_APPLICATION`.
+   * Unspecified. In a create request, the server uses `API_KEY_KIND_APPLICATION`.
    *
    * @generated from enum value: API_KEY_KIND_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * An integration by the account's developers. Owned by the account.
+   * For integrations by the developers of the account. The account owns the key.
    *
    * @generated from enum value: API_KEY_KIND_APPLICATION = 1;
    */
   APPLICATION: 1,
 
   /**
-   * Trusted automation. Owned by a service account.
+   * For trusted automation. A service account owns the key.
    *
    * @generated from enum value: API_KEY_KIND_SERVICE = 2;
    */
   SERVICE: 2,
 
   /**
-   * One person's development. Owned by a user's profile.
+   * For the development work of one person. The profile of a user owns the key.
    *
    * @generated from enum value: API_KEY_KIND_DEVELOPER = 3;
    */
@@ -452,7 +462,7 @@ export const ApiKeyKind = {
 } as const;
 
 /**
- * Whom a key works for.
+ * The kind of a key: what the key is for, and what owns it.
  *
  * @generated from enum latchkey.v1.ApiKeyKind
  */
@@ -465,13 +475,13 @@ export const ApiKeyKindSchema: GenEnum<ApiKeyKind> = /*@__PURE__*/
   enumDesc(file_latchkey_v1_api_key, 1);
 
 /**
- * Test or production.
+ * The environment that a key is valid in.
  *
  * @generated from enum latchkey.v1.Environment
  */
 export const Environment = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: ENVIRONMENT_UNSPECIFIED = 0;
    */
@@ -485,7 +495,7 @@ export const Environment = {
   TEST: 1,
 
   /**
-   * The real thing.
+   * Production data.
    *
    * @generated from enum value: ENVIRONMENT_LIVE = 2;
    */
@@ -493,7 +503,7 @@ export const Environment = {
 } as const;
 
 /**
- * Test or production.
+ * The environment that a key is valid in.
  *
  * @generated from enum latchkey.v1.Environment
  */
@@ -506,27 +516,27 @@ export const EnvironmentSchema: GenEnum<Environment> = /*@__PURE__*/
   enumDesc(file_latchkey_v1_api_key, 2);
 
 /**
- * Which workspaces a principal may enter.
+ * The rule that decides which workspaces a principal may enter.
  *
  * @generated from enum latchkey.v1.WorkspaceScope
  */
 export const WorkspaceScope = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: WORKSPACE_SCOPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Those granted to it. None granted is no workspace-scoped access.
+   * Only the workspaces that are granted to the principal. Without a grant, it may enter no workspace.
    *
    * @generated from enum value: WORKSPACE_SCOPE_SELECTED = 1;
    */
   SELECTED: 1,
 
   /**
-   * All of the account, those made later included.
+   * All workspaces of the account, including workspaces that are made later.
    *
    * @generated from enum value: WORKSPACE_SCOPE_ALL = 2;
    */
@@ -534,7 +544,7 @@ export const WorkspaceScope = {
 } as const;
 
 /**
- * Which workspaces a principal may enter.
+ * The rule that decides which workspaces a principal may enter.
  *
  * @generated from enum latchkey.v1.WorkspaceScope
  */

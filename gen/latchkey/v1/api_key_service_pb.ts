@@ -35,21 +35,22 @@ export type CreateApiKeyRequest = Message<"latchkey.v1.CreateApiKeyRequest"> & {
   metadata?: AccountResourceMetadata | undefined;
 
   /**
-   * Optional. What the key is and may do.
+   * Optional. The kind, permissions, environment, workspace scope and expiry of the key.
    *
    * @generated from field: latchkey.v1.ApiKeySpec spec = 2;
    */
   spec?: ApiKeySpec | undefined;
 
   /**
-   * Optional. Workspaces granted to it from the start; at most 100.
+   * Optional. The ids of up to 100 workspaces that the server grants to the new key.
    *
    * @generated from field: repeated string initial_workspace_ids = 3;
    */
   initialWorkspaceIds: string[];
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 4;
    */
@@ -87,56 +88,56 @@ export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@_
  */
 export type ListApiKeysRequest = Message<"latchkey.v1.ListApiKeysRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Fill `info` too.
+   * Optional. If true, the response also contains the `info` of each item.
    *
    * @generated from field: bool include_info = 7;
    */
   includeInfo: boolean;
 
   /**
-   * Optional. Revoked keys too.
+   * Optional. If true, the list also contains revoked keys.
    *
    * @generated from field: bool show_revoked = 8;
    */
@@ -162,7 +163,7 @@ export type ListApiKeysResponse = Message<"latchkey.v1.ListApiKeysResponse"> & {
   items: ApiKey[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -181,7 +182,7 @@ export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__P
  */
 export type GetApiKeyRequest = Message<"latchkey.v1.GetApiKeyRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
@@ -219,7 +220,7 @@ export const GetApiKeyResponseSchema: GenMessage<GetApiKeyResponse> = /*@__PURE_
  */
 export type UpdateApiKeyRequest = Message<"latchkey.v1.UpdateApiKeyRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
@@ -240,14 +241,15 @@ export type UpdateApiKeyRequest = Message<"latchkey.v1.UpdateApiKeyRequest"> & {
   spec?: ApiKeySpec | undefined;
 
   /**
-   * Optional. Which fields to change; absent: every field present. `*` is every field.
+   * Optional. The fields to change. If it is absent, the update changes every field that is present. `*` means every field.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 4;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. The `etag` you saw: the update is refused as `ETAG_MISMATCH` if the resource has changed since.
+   * Optional. The `etag` that the client read.
+   * If the resource has changed since then, the update fails with `ETAG_MISMATCH`.
    *
    * @generated from field: string etag = 5;
    */
@@ -285,7 +287,7 @@ export const UpdateApiKeyResponseSchema: GenMessage<UpdateApiKeyResponse> = /*@_
  */
 export type RevokeApiKeyRequest = Message<"latchkey.v1.RevokeApiKeyRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
@@ -304,7 +306,8 @@ export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__P
  */
 export type RevokeApiKeyResponse = Message<"latchkey.v1.RevokeApiKeyResponse"> & {
   /**
-   * The key, dead everywhere; `info.effective_at` says since when.
+   * The revoked key. The revocation is effective on every instance.
+   * `info.effective_at` is the time at which it became effective.
    *
    * @generated from field: latchkey.v1.ApiKey api_key = 1;
    */
@@ -323,21 +326,23 @@ export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@_
  */
 export type RevokeApiKeysRequest = Message<"latchkey.v1.RevokeApiKeysRequest"> & {
   /**
-   * Required. Which keys. Nothing given is `invalid_argument`: no call revokes every key because a field was left out.
+   * Required. The keys to revoke. A filter without any field fails with `invalid_argument`.
+   * Therefore, a request with a forgotten field cannot revoke every key.
    *
    * @generated from field: latchkey.v1.ApiKeyFilter filter = 1;
    */
   filter?: ApiKeyFilter | undefined;
 
   /**
-   * Optional. How many keys this call revokes at most: 1,000 unless set; more than 10,000 means 10,000.
+   * Optional. The maximum number of keys that this call revokes. The default is 1,000.
+   * A larger value than 10,000 counts as 10,000.
    *
    * @generated from field: int32 limit = 2;
    */
   limit: number;
 
   /**
-   * Optional. Revoke nothing: `remaining_count` says how many keys match.
+   * Optional. If true, the call revokes nothing, and `remaining_count` is the number of keys that match.
    *
    * @generated from field: bool dry_run = 3;
    */
@@ -356,14 +361,14 @@ export const RevokeApiKeysRequestSchema: GenMessage<RevokeApiKeysRequest> = /*@_
  */
 export type RevokeApiKeysResponse = Message<"latchkey.v1.RevokeApiKeysResponse"> & {
   /**
-   * How many keys this call revoked: from now on they are dead everywhere.
+   * The number of keys that this call revoked. Their revocations are effective on every instance.
    *
    * @generated from field: int32 revoked_count = 1;
    */
   revokedCount: number;
 
   /**
-   * How many matching keys are left.
+   * The number of matching keys that are not revoked yet.
    *
    * @generated from field: int32 remaining_count = 2;
    */
@@ -382,14 +387,14 @@ export const RevokeApiKeysResponseSchema: GenMessage<RevokeApiKeysResponse> = /*
  */
 export type RotateApiKeyRequest = Message<"latchkey.v1.RotateApiKeyRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Optional. How long the earlier tokens still work: 0 (the default) to 7 days.
+   * Optional. The time for which the earlier tokens stay valid: 0 (the default) to 7 days.
    *
    * @generated from field: google.protobuf.Duration grace_period = 2;
    */
@@ -427,7 +432,7 @@ export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@_
  */
 export type DisableApiKeyRequest = Message<"latchkey.v1.DisableApiKeyRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
@@ -465,7 +470,7 @@ export const DisableApiKeyResponseSchema: GenMessage<DisableApiKeyResponse> = /*
  */
 export type EnableApiKeyRequest = Message<"latchkey.v1.EnableApiKeyRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
@@ -503,14 +508,14 @@ export const EnableApiKeyResponseSchema: GenMessage<EnableApiKeyResponse> = /*@_
  */
 export type AddApiKeyWorkspaceRequest = Message<"latchkey.v1.AddApiKeyWorkspaceRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 2;
    */
@@ -548,14 +553,14 @@ export const AddApiKeyWorkspaceResponseSchema: GenMessage<AddApiKeyWorkspaceResp
  */
 export type RemoveApiKeyWorkspaceRequest = Message<"latchkey.v1.RemoveApiKeyWorkspaceRequest"> & {
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 2;
    */
@@ -593,49 +598,49 @@ export const RemoveApiKeyWorkspaceResponseSchema: GenMessage<RemoveApiKeyWorkspa
  */
 export type ListApiKeyWorkspacesRequest = Message<"latchkey.v1.ListApiKeyWorkspacesRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Required. The key.
+   * Required. The id of the key.
    *
    * @generated from field: string id = 8;
    */
@@ -661,7 +666,7 @@ export type ListApiKeyWorkspacesResponse = Message<"latchkey.v1.ListApiKeyWorksp
   items: Workspace[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -676,14 +681,18 @@ export const ListApiKeyWorkspacesResponseSchema: GenMessage<ListApiKeyWorkspaces
   messageDesc(file_latchkey_v1_api_key_service, 23);
 
 /**
- * Issues, rotates and revokes API keys, and decides which workspaces each may enter.
+ * Issues, rotates and revokes API keys, and grants workspaces to them.
  *
  * @generated from service latchkey.v1.ApiKeyService
  */
 export const ApiKeyService: GenService<{
   /**
-   * Issues a key. Its token is in `spec.token` of the answer, once. Every member may issue developer keys of their own.
-   * Nobody mints more than they hold: permissions, workspaces, environment and lifetime are compared with the caller's (`PERMISSION_DENIED`, `WORKSPACE_FORBIDDEN`, `ENVIRONMENT_MISMATCH`).
+   * Issues a key. The response contains the token in `spec.token`. No later response contains it again.
+   * Every member may issue developer keys for themselves without the permission.
+   * The key must not reach more than the caller.
+   * The server compares its permissions, workspaces, environment and lifetime with those
+   * of the caller.
+   * It fails with `PERMISSION_DENIED`, `WORKSPACE_FORBIDDEN` or `ENVIRONMENT_MISMATCH` if the key would reach more.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.CreateApiKey
    */
@@ -693,7 +702,8 @@ export const ApiKeyService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * Lists the keys of the account. Revoked ones are left out unless `show_revoked`.
+   * Lists the keys of the account. Revoked keys are listed only with `show_revoked`.
+   * A person without the permission gets only their own developer keys.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.ListApiKeys
    */
@@ -703,7 +713,8 @@ export const ApiKeyService: GenService<{
     output: typeof ListApiKeysResponseSchema;
   },
   /**
-   * Returns a key of the account, revoked ones too. Another account's key looks exactly like a missing one (`NOT_FOUND`).
+   * Returns a key of the account, also a revoked one. A person without the permission may get only their own developer keys.
+   * The response for a key of another account is identical to the response for a missing key (`NOT_FOUND`).
    *
    * @generated from rpc latchkey.v1.ApiKeyService.GetApiKey
    */
@@ -713,7 +724,8 @@ export const ApiKeyService: GenService<{
     output: typeof GetApiKeyResponseSchema;
   },
   /**
-   * Changes a key. Nobody widens a key beyond what they hold. The spec of a system key is fixed (`SYSTEM_KEY`).
+   * Changes a key. A caller cannot widen a key beyond what the caller holds.
+   * Fails with `SYSTEM_KEY` if the request changes the spec of a system key.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.UpdateApiKey
    */
@@ -723,8 +735,10 @@ export const ApiKeyService: GenService<{
     output: typeof UpdateApiKeyResponseSchema;
   },
   /**
-   * Revokes a key: no verification that begins after this call returned accepts it, anywhere.
-   * Revoking a revoked key changes nothing, and returns only when it is dead everywhere too.
+   * Revokes a key permanently. No verification on any instance that begins after this call returned accepts the key.
+   * If the key is already revoked, the call changes nothing.
+   * It still returns only when the revocation is effective on every instance.
+   * A person may revoke their own developer keys without the permission.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.RevokeApiKey
    */
@@ -734,11 +748,16 @@ export const ApiKeyService: GenService<{
     output: typeof RevokeApiKeyResponseSchema;
   },
   /**
-   * Revokes the keys of the account that fit a filter, each as `RevokeApiKey` does and with an audit event of its own.
-   * Call it again until `remaining_count` is 0. A call works in batches of 100, the oldest keys first; it begins none after 10 seconds
-   * and none but its first within 2 seconds of its deadline. What it revoked stays revoked, also where its answer is lost.
-   * System keys and the key that makes the call never match. A key or profile of the filter that does not exist is `NOT_FOUND`.
-   * To end all that a leaked key minted, end that key first by `RevokeApiKey`: then it mints nothing more.
+   * Revokes the keys of the account that match a filter.
+   * Each revocation works like `RevokeApiKey` and has its own audit event.
+   * Repeat the call until `remaining_count` is 0.
+   * A call revokes in batches of 100, the oldest keys first. It begins no batch after 10 seconds.
+   * It begins no batch but the first in the last 2 seconds before its deadline.
+   * The keys stay revoked even if the client does not receive the response.
+   * System keys and the key that makes the call never match.
+   * Fails with `NOT_FOUND` if a key or profile of the filter does not exist.
+   * To revoke everything that a leaked key minted, first revoke that key with `RevokeApiKey`.
+   * After that, it cannot mint more keys.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.RevokeApiKeys
    */
@@ -748,9 +767,13 @@ export const ApiKeyService: GenService<{
     output: typeof RevokeApiKeysResponseSchema;
   },
   /**
-   * Mints a new token for a key, which keeps its id, its grants and its end. All earlier tokens end after the grace period.
-   * A superseded token verifies during its grace and mints nothing. A key that rotates itself needs a grace of at least 60 seconds.
-   * The grace ends early if the credential that made this call is revoked or disabled, or reaches less than the key. The newest token stays.
+   * Mints a new token for a key. The key keeps its id, its workspace grants and its expiry.
+   * All earlier tokens end after the grace period.
+   * A superseded token passes verification during its grace period, but it cannot mint or rotate keys.
+   * A key that rotates itself needs a grace period of at least 60 seconds.
+   * The grace period ends early if the credential that made this call is revoked or disabled, or reaches less than the key.
+   * The newest token stays valid in that case.
+   * A person may rotate their own developer keys without the permission, and a service key may rotate itself.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.RotateApiKey
    */
@@ -760,7 +783,8 @@ export const ApiKeyService: GenService<{
     output: typeof RotateApiKeyResponseSchema;
   },
   /**
-   * Stops a key until it is enabled again. Disabling a disabled key changes nothing.
+   * Disables a key: the server rejects its tokens until the key is enabled.
+   * If the key is already disabled, the call changes nothing.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.DisableApiKey
    */
@@ -770,7 +794,7 @@ export const ApiKeyService: GenService<{
     output: typeof DisableApiKeyResponseSchema;
   },
   /**
-   * Lets a disabled key work again. Enabling an enabled key changes nothing.
+   * Enables a disabled key. If the key is not disabled, the call changes nothing.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.EnableApiKey
    */
@@ -780,8 +804,9 @@ export const ApiKeyService: GenService<{
     output: typeof EnableApiKeyResponseSchema;
   },
   /**
-   * Grants a workspace to a key and returns the key. The caller must be able to enter the workspace. Granting again changes nothing.
-   * A key of scope `WORKSPACE_SCOPE_ALL` takes no grants (`failed_precondition`).
+   * Grants a workspace to a key and returns the key. The caller must be able to enter the workspace.
+   * If the workspace is already granted, the call changes nothing.
+   * Fails with `WRONG_STATE` if the scope of the key is `WORKSPACE_SCOPE_ALL`.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.AddApiKeyWorkspace
    */
@@ -791,7 +816,7 @@ export const ApiKeyService: GenService<{
     output: typeof AddApiKeyWorkspaceResponseSchema;
   },
   /**
-   * Takes a workspace from a key. Taking what is not granted changes nothing.
+   * Removes the grant of a workspace from a key. If the workspace is not granted, the call changes nothing.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.RemoveApiKeyWorkspace
    */
@@ -801,7 +826,7 @@ export const ApiKeyService: GenService<{
     output: typeof RemoveApiKeyWorkspaceResponseSchema;
   },
   /**
-   * Lists the workspaces granted to a key.
+   * Lists the workspaces that are granted to a key.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.ListApiKeyWorkspaces
    */

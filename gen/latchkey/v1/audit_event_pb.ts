@@ -15,7 +15,7 @@ export const file_latchkey_v1_audit_event: GenFile = /*@__PURE__*/
   fileDesc("Ch1sYXRjaGtleS92MS9hdWRpdF9ldmVudC5wcm90bxILbGF0Y2hrZXkudjEikQMKCkF1ZGl0RXZlbnQSCgoCaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpwcm9maWxlX2lkGAQgASgJEg4KBmtleV9pZBgFIAEoCRIOCgZtZXRob2QYBiABKAkSKgoHb3V0Y29tZRgHIAEoDjIZLmxhdGNoa2V5LnYxLkF1ZGl0T3V0Y29tZRIVCg1yZXNvdXJjZV90eXBlGAggASgJEhMKC3Jlc291cmNlX2lkGAkgASgJEicKBmJlZm9yZRgKIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYCyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhIKCnJlcXVlc3RfaWQYDCABKAkSFgoOY2xpZW50X2FkZHJlc3MYDSABKAkSDQoFY291bnQYDiABKAUSDgoGcmVhc29uGA8gASgJEgsKA3ZpYRgQIAEoCSpgCgxBdWRpdE91dGNvbWUSHQoZQVVESVRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhYKEkFVRElUX09VVENPTUVfRE9ORRABEhkKFUFVRElUX09VVENPTUVfUkVGVVNFRBACYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
- * Something that was done in an account, or refused.
+ * An event in an account: a change, or a refused call.
  *
  * @generated from message latchkey.v1.AuditEvent
  */
@@ -28,105 +28,107 @@ export type AuditEvent = Message<"latchkey.v1.AuditEvent"> & {
   id: string;
 
   /**
-   * Output only. The account.
+   * Output only. The id of the account.
    *
    * @generated from field: string account_id = 2;
    */
   accountId: string;
 
   /**
-   * Output only. When: of a refusal, the first in its minute.
+   * Output only. The time of the event. For refusals that are counted together, it is the time of the first one.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 3;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * Output only. The profile that acted; of a failed log-in, the profile of its user.
+   * Output only. The profile that acted. For a failed log-in, it is the profile of the user.
    *
    * @generated from field: string profile_id = 4;
    */
   profileId: string;
 
   /**
-   * Output only. The key that it acted with; empty for a session.
+   * Output only. The id of the key that the profile acted with. It is empty for a session.
    *
    * @generated from field: string key_id = 5;
    */
   keyId: string;
 
   /**
-   * Output only. The RPC, such as `latchkey.v1.ApiKeyService/RevokeApiKey`. `*`: refusals by more methods than are told apart within a minute.
+   * Output only. The RPC, for example `latchkey.v1.ApiKeyService/RevokeApiKey`.
+   * The value `*` stands for all further methods of a principal that was refused by more than ten methods within a minute.
    *
    * @generated from field: string method = 6;
    */
   method: string;
 
   /**
-   * Output only. Whether it was done or refused.
+   * Output only. Whether the server made the change or refused the call.
    *
    * @generated from field: latchkey.v1.AuditOutcome outcome = 7;
    */
   outcome: AuditOutcome;
 
   /**
-   * Output only. The kind of resource, such as `api_key`.
+   * Output only. The kind of the resource, for example `api_key`.
    *
    * @generated from field: string resource_type = 8;
    */
   resourceType: string;
 
   /**
-   * Output only. The resource.
+   * Output only. The id of the resource.
    *
    * @generated from field: string resource_id = 9;
    */
   resourceId: string;
 
   /**
-   * Output only. The fields that changed, as they were. Never a token.
+   * Output only. The changed fields with their values before the change. They never contain a token.
    *
    * @generated from field: google.protobuf.Struct before = 10;
    */
   before?: JsonObject | undefined;
 
   /**
-   * Output only. The fields that changed, as they are. Never a token.
+   * Output only. The changed fields with their values after the change. They never contain a token.
    *
    * @generated from field: google.protobuf.Struct after = 11;
    */
   after?: JsonObject | undefined;
 
   /**
-   * Output only. The id of the request, as its response carried it in `x-request-id`.
+   * Output only. The id of the request, as in the response header `x-request-id`.
    *
    * @generated from field: string request_id = 12;
    */
   requestId: string;
 
   /**
-   * Output only. Where the request came from.
+   * Output only. The client address of the request.
    *
    * @generated from field: string client_address = 13;
    */
   clientAddress: string;
 
   /**
-   * Output only. How many times: more than one only for refusals, counted per principal, method and minute, and for failed log-ins, counted per user, client address and minute.
+   * Output only. The number of occurrences. It is 1 for a change. Refusals are counted per principal, method and minute.
+   * Failed log-ins are counted per user, client address and minute.
    *
    * @generated from field: int32 count = 14;
    */
   count: number;
 
   /**
-   * Output only. For a refusal, the reason, such as `PERMISSION_DENIED`.
+   * Output only. The reason of a refusal, for example `PERMISSION_DENIED`.
    *
    * @generated from field: string reason = 15;
    */
   reason: string;
 
   /**
-   * Output only. `platform` where the platform account acted in this account.
+   * Output only. `platform` if a key of the platform account acted in this account.
    *
    * @generated from field: string via = 16;
    */
@@ -141,27 +143,27 @@ export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_audit_event, 0);
 
 /**
- * Whether something was done or refused.
+ * The outcome of a call.
  *
  * @generated from enum latchkey.v1.AuditOutcome
  */
 export const AuditOutcome = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: AUDIT_OUTCOME_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Done.
+   * The server made the change.
    *
    * @generated from enum value: AUDIT_OUTCOME_DONE = 1;
    */
   DONE: 1,
 
   /**
-   * Refused.
+   * The server refused the call.
    *
    * @generated from enum value: AUDIT_OUTCOME_REFUSED = 2;
    */
@@ -169,7 +171,7 @@ export const AuditOutcome = {
 } as const;
 
 /**
- * Whether something was done or refused.
+ * The outcome of a call.
  *
  * @generated from enum latchkey.v1.AuditOutcome
  */

@@ -26,63 +26,63 @@ export const file_latchkey_v1_audit_service: GenFile = /*@__PURE__*/
  */
 export type ListAuditEventsRequest = Message<"latchkey.v1.ListAuditEventsRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Only events about this resource.
+   * Optional. Returns only events about this resource.
    *
    * @generated from field: string resource_id = 8;
    */
   resourceId: string;
 
   /**
-   * Optional. Only events about this kind of resource, such as `api_key`.
+   * Optional. Returns only events about this kind of resource, for example `api_key`.
    *
    * @generated from field: string resource_type = 9;
    */
   resourceType: string;
 
   /**
-   * Optional. Only what this profile did.
+   * Optional. Returns only events of this profile.
    *
    * @generated from field: string profile_id = 10;
    */
   profileId: string;
 
   /**
-   * Optional. Only what was done with this key.
+   * Optional. Returns only events that were caused with this key.
    *
    * @generated from field: string key_id = 11;
    */
   keyId: string;
 
   /**
-   * Optional. Only events at or after this time.
+   * Optional. Returns only events at or after this time.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 12;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only events before this time.
+   * Optional. Returns only events before this time.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 13;
    */
@@ -108,7 +108,7 @@ export type ListAuditEventsResponse = Message<"latchkey.v1.ListAuditEventsRespon
   items: AuditEvent[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -123,13 +123,13 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
   messageDesc(file_latchkey_v1_audit_service, 1);
 
 /**
- * What was done in an account, by whom.
+ * Lists the audit events of an account.
  *
  * @generated from service latchkey.v1.AuditService
  */
 export const AuditService: GenService<{
   /**
-   * Lists what was done and refused in the account, with the failed log-ins of its members.
+   * Lists the changes and refusals in the account, and the failed log-ins of its members.
    *
    * @generated from rpc latchkey.v1.AuditService.ListAuditEvents
    */

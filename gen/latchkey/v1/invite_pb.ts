@@ -25,28 +25,28 @@ export const file_latchkey_v1_invite: GenFile = /*@__PURE__*/
  */
 export type Invite = Message<"latchkey.v1.Invite"> & {
   /**
-   * Output only. Id, account, and the e-mail address as its name.
+   * Output only. The id and the account. The name is the e-mail address.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
   metadata?: AccountResourceMetadata | undefined;
 
   /**
-   * What it gives.
+   * What the invite gives.
    *
    * @generated from field: latchkey.v1.InviteSpec spec = 2;
    */
   spec?: InviteSpec | undefined;
 
   /**
-   * Output only. What the server knows.
+   * Output only. What the server knows about it.
    *
    * @generated from field: latchkey.v1.InviteInfo info = 3;
    */
   info?: InviteInfo | undefined;
 
   /**
-   * Output only. Whether it can be accepted.
+   * Output only. The state, which decides whether the invite can be accepted.
    *
    * @generated from field: latchkey.v1.InviteState state = 4;
    */
@@ -61,13 +61,15 @@ export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_invite, 0);
 
 /**
- * What an invite gives, and to whom.
+ * The e-mail address that an invite is for, and what it gives.
  *
  * @generated from message latchkey.v1.InviteSpec
  */
 export type InviteSpec = Message<"latchkey.v1.InviteSpec"> & {
   /**
-   * Output only. The invite's token, once, and only where no SMTP is configured; with SMTP it is mailed, and mailed only.
+   * Output only. The token of the invite.
+   * It is set only in the response of the call that made the invite, and only if no SMTP server is configured.
+   * With SMTP, the server only mails the token.
    *
    * @generated from field: string token = 1;
    */
@@ -81,21 +83,21 @@ export type InviteSpec = Message<"latchkey.v1.InviteSpec"> & {
   email: string;
 
   /**
-   * Immutable. The role's id.
+   * Immutable. The id of the role.
    *
    * @generated from field: string role = 3;
    */
   role: string;
 
   /**
-   * Immutable. Workspaces granted at acceptance.
+   * Immutable. The workspaces that the server grants when the invite is accepted.
    *
    * @generated from field: repeated string workspace_ids = 4;
    */
   workspaceIds: string[];
 
   /**
-   * Output only. When it ends: 7 days after it was made.
+   * Output only. The time at which the invite expires, 7 days after it was made.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 5;
    */
@@ -110,27 +112,27 @@ export const InviteSpecSchema: GenMessage<InviteSpec> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_invite, 1);
 
 /**
- * What the server knows of an invite.
+ * What the server knows about an invite.
  *
  * @generated from message latchkey.v1.InviteInfo
  */
 export type InviteInfo = Message<"latchkey.v1.InviteInfo"> & {
   /**
-   * Output only. Who made it.
+   * Output only. The profile that made it.
    *
    * @generated from field: latchkey.v1.Profile created_by = 1;
    */
   createdBy?: Profile | undefined;
 
   /**
-   * Output only. When it was accepted.
+   * Output only. The time of acceptance.
    *
    * @generated from field: google.protobuf.Timestamp accepted_at = 2;
    */
   acceptedAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it was revoked.
+   * Output only. The time of revocation.
    *
    * @generated from field: google.protobuf.Timestamp revoked_at = 3;
    */
@@ -145,41 +147,41 @@ export const InviteInfoSchema: GenMessage<InviteInfo> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_invite, 2);
 
 /**
- * Whether an invite can be accepted.
+ * The state of an invite.
  *
  * @generated from enum latchkey.v1.InviteState
  */
 export const InviteState = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: INVITE_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * It can.
+   * The invite can be accepted.
    *
    * @generated from enum value: INVITE_STATE_PENDING = 1;
    */
   PENDING: 1,
 
   /**
-   * It was.
+   * The invite was accepted.
    *
    * @generated from enum value: INVITE_STATE_ACCEPTED = 2;
    */
   ACCEPTED: 2,
 
   /**
-   * It was taken back.
+   * The invite was revoked.
    *
    * @generated from enum value: INVITE_STATE_REVOKED = 3;
    */
   REVOKED: 3,
 
   /**
-   * Its time is over.
+   * The invite has expired.
    *
    * @generated from enum value: INVITE_STATE_EXPIRED = 4;
    */
@@ -187,7 +189,7 @@ export const InviteState = {
 } as const;
 
 /**
- * Whether an invite can be accepted.
+ * The state of an invite.
  *
  * @generated from enum latchkey.v1.InviteState
  */

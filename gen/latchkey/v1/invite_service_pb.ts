@@ -35,21 +35,22 @@ export type CreateInviteRequest = Message<"latchkey.v1.CreateInviteRequest"> & {
   email: string;
 
   /**
-   * Required. The role that the person gets: an id or a name.
+   * Required. The id or name of the role that the person gets.
    *
    * @generated from field: string role = 2;
    */
   role: string;
 
   /**
-   * Optional. Workspaces that the person may enter from the start; at most 100.
+   * Optional. The ids of up to 100 workspaces that the person may enter from the beginning.
    *
    * @generated from field: repeated string workspace_ids = 3;
    */
   workspaceIds: string[];
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 4;
    */
@@ -68,7 +69,7 @@ export const CreateInviteRequestSchema: GenMessage<CreateInviteRequest> = /*@__P
  */
 export type CreateInviteResponse = Message<"latchkey.v1.CreateInviteResponse"> & {
   /**
-   * The invite; its token in `spec.token` where no SMTP is configured.
+   * The invite. If no SMTP server is configured, its token is in `spec.token`.
    *
    * @generated from field: latchkey.v1.Invite invite = 1;
    */
@@ -87,28 +88,28 @@ export const CreateInviteResponseSchema: GenMessage<CreateInviteResponse> = /*@_
  */
 export type ListInvitesRequest = Message<"latchkey.v1.ListInvitesRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Accepted, revoked and expired ones too.
+   * Optional. If true, the list also contains accepted, revoked and expired invites.
    *
    * @generated from field: bool show_all = 8;
    */
@@ -134,7 +135,7 @@ export type ListInvitesResponse = Message<"latchkey.v1.ListInvitesResponse"> & {
   items: Invite[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -153,7 +154,7 @@ export const ListInvitesResponseSchema: GenMessage<ListInvitesResponse> = /*@__P
  */
 export type RevokeInviteRequest = Message<"latchkey.v1.RevokeInviteRequest"> & {
   /**
-   * Required. The invite.
+   * Required. The id of the invite.
    *
    * @generated from field: string id = 1;
    */
@@ -191,28 +192,29 @@ export const RevokeInviteResponseSchema: GenMessage<RevokeInviteResponse> = /*@_
  */
 export type AcceptInviteRequest = Message<"latchkey.v1.AcceptInviteRequest"> & {
   /**
-   * Required. The invite.
+   * Required. The id of the invite.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Required. The invite's token.
+   * Required. The token of the invite.
    *
    * @generated from field: string token = 2;
    */
   token: string;
 
   /**
-   * Optional. What people call the user; required where one is made.
+   * Optional. The display name of the user. Required if the call makes a user.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Optional. The new user's password, 10 to 128 characters, of which the first 64 are not easily guessed; required where a user is made.
+   * Optional. The password of the new user: 10 to 128 characters. The first 64 characters must not be easy to guess.
+   * Required if the call makes a user.
    *
    * @generated from field: string password = 4;
    */
@@ -238,14 +240,14 @@ export type AcceptInviteResponse = Message<"latchkey.v1.AcceptInviteResponse"> &
   account?: Account | undefined;
 
   /**
-   * The user's profile in it.
+   * The profile of the user in the account.
    *
    * @generated from field: latchkey.v1.Profile profile = 2;
    */
   profile?: Profile | undefined;
 
   /**
-   * A session of the user that was made; empty where the caller was signed in.
+   * The token of a session of the new user. It is empty if the caller was signed in.
    *
    * @generated from field: string token = 3;
    */
@@ -260,15 +262,17 @@ export const AcceptInviteResponseSchema: GenMessage<AcceptInviteResponse> = /*@_
   messageDesc(file_latchkey_v1_invite_service, 7);
 
 /**
- * Brings people into an account.
+ * Invites people into an account.
  *
  * @generated from service latchkey.v1.InviteService
  */
 export const InviteService: GenService<{
   /**
-   * Invites an e-mail address. Nobody invites to more than they hold; only owners invite owners. The invite ends if the key that made it is
-   * revoked or disabled, or the session that made it is revoked. An invite that could not be mailed is
-   * `unavailable`: it exists, under the `id` in the error, and nobody got its token. Revoke it, and invite again later.
+   * Invites an e-mail address. The invite must not give more than the caller holds. Only an owner may invite an owner.
+   * The invite ends if the key that made it is revoked or disabled, or if the session that made it is revoked.
+   * If the server cannot mail the invite, the call fails with `UNAVAILABLE`.
+   * The invite then exists, and the error contains its `id`,
+   * but no mail with its token was sent. Revoke that invite, and invite again later.
    *
    * @generated from rpc latchkey.v1.InviteService.CreateInvite
    */
@@ -278,7 +282,7 @@ export const InviteService: GenService<{
     output: typeof CreateInviteResponseSchema;
   },
   /**
-   * Lists the invites of the account. Only those that can be accepted unless `show_all`.
+   * Lists the invites of the account that can be accepted. With `show_all`, it lists all invites.
    *
    * @generated from rpc latchkey.v1.InviteService.ListInvites
    */
@@ -288,7 +292,8 @@ export const InviteService: GenService<{
     output: typeof ListInvitesResponseSchema;
   },
   /**
-   * Takes an invite back. Revoking a revoked one changes nothing; an accepted one is `ALREADY_USED`.
+   * Revokes an invite. If the invite is already revoked, the call changes nothing.
+   * Fails with `ALREADY_USED` if the invite was accepted.
    *
    * @generated from rpc latchkey.v1.InviteService.RevokeInvite
    */
@@ -298,9 +303,11 @@ export const InviteService: GenService<{
     output: typeof RevokeInviteResponseSchema;
   },
   /**
-   * Accepts an invite, once. Without a bearer it makes a user of the invited address and answers their session; where the address has a
-   * user it is `LOGIN_REQUIRED`. With the bearer of a signed-in user of that address, the user gains the membership. What the invite gives is
-   * evaluated again: it must be within what the credential that made the invite reaches now.
+   * Accepts an invite. Each invite can be accepted once.
+   * Without a bearer, the call makes a user with the invited e-mail address and returns a session of that user.
+   * It fails with `LOGIN_REQUIRED` if the address already has a user.
+   * With the bearer of a signed-in user who has that address, the user gains the membership.
+   * The server evaluates again what the invite gives. The credential that made the invite must still reach all of it.
    *
    * @generated from rpc latchkey.v1.InviteService.AcceptInvite
    */

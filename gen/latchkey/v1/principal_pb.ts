@@ -17,76 +17,78 @@ export const file_latchkey_v1_principal: GenFile = /*@__PURE__*/
   fileDesc("ChtsYXRjaGtleS92MS9wcmluY2lwYWwucHJvdG8SC2xhdGNoa2V5LnYxIrgCCglQcmluY2lwYWwSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiUKB3Byb2ZpbGUYAyABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEigKBGtpbmQYBCABKA4yGi5sYXRjaGtleS52MS5QcmluY2lwYWxLaW5kEg4KBmtleV9pZBgFIAEoCRItCgtlbnZpcm9ubWVudBgGIAEoDjIYLmxhdGNoa2V5LnYxLkVudmlyb25tZW50EhMKC3Blcm1pc3Npb25zGAcgAygJEjQKD3dvcmtzcGFjZV9zY29wZRgIIAEoDjIbLmxhdGNoa2V5LnYxLldvcmtzcGFjZVNjb3BlEhUKDXdvcmtzcGFjZV9pZHMYCSADKAkSFAoMZW50aXRsZW1lbnRzGAogAygJKq4BCg1QcmluY2lwYWxLaW5kEh4KGlBSSU5DSVBBTF9LSU5EX1VOU1BFQ0lGSUVEEAASFwoTUFJJTkNJUEFMX0tJTkRfVVNFUhABEiIKHlBSSU5DSVBBTF9LSU5EX0FQUExJQ0FUSU9OX0tFWRACEh4KGlBSSU5DSVBBTF9LSU5EX1NFUlZJQ0VfS0VZEAMSIAocUFJJTkNJUEFMX0tJTkRfREVWRUxPUEVSX0tFWRAEYgZwcm90bzM", [file_latchkey_v1_api_key, file_latchkey_v1_profile]);
 
 /**
- * The answer to "who is calling".
+ * The identity that a bearer acts as, and what it may do.
  *
  * @generated from message latchkey.v1.Principal
  */
 export type Principal = Message<"latchkey.v1.Principal"> & {
   /**
-   * Output only. The account that it acts in.
+   * Output only. The account that the principal acts in.
    *
    * @generated from field: string account_id = 1;
    */
   accountId: string;
 
   /**
-   * Output only. The user, for a session.
+   * Output only. The id of the user, if the credential is a session.
    *
    * @generated from field: string user_id = 2;
    */
   userId: string;
 
   /**
-   * Output only. Who acts: the key's own profile for an application key, the user's for a session.
+   * Output only. The acting profile. For an application key, it is the profile of the key.
+   * For a service key, it is the profile of the service account.
+   * For a developer key or a session, it is the profile of the user.
    *
    * @generated from field: latchkey.v1.Profile profile = 3;
    */
   profile?: Profile | undefined;
 
   /**
-   * Output only. By what credential.
+   * Output only. The kind of the credential.
    *
    * @generated from field: latchkey.v1.PrincipalKind kind = 4;
    */
   kind: PrincipalKind;
 
   /**
-   * Output only. The key, for a key.
+   * Output only. The id of the key, if the credential is a key.
    *
    * @generated from field: string key_id = 5;
    */
   keyId: string;
 
   /**
-   * Output only. The environment of an application key. Unset: not bound to one.
+   * Output only. The environment of an application key. It is unset if the credential is valid in every environment.
    *
    * @generated from field: latchkey.v1.Environment environment = 6;
    */
   environment: Environment;
 
   /**
-   * Output only. What it may do now.
+   * Output only. The permissions that the principal holds now.
    *
    * @generated from field: repeated string permissions = 7;
    */
   permissions: string[];
 
   /**
-   * Output only. Whether it may enter all workspaces of the account or those in `workspace_ids`.
+   * Output only. Whether the principal may enter all workspaces of the account or only those in `workspace_ids`.
    *
    * @generated from field: latchkey.v1.WorkspaceScope workspace_scope = 8;
    */
   workspaceScope: WorkspaceScope;
 
   /**
-   * Output only. The live workspaces granted to it, where the scope is `WORKSPACE_SCOPE_SELECTED`.
+   * Output only. The live workspaces that are granted to the principal, if the scope is `WORKSPACE_SCOPE_SELECTED`.
    *
    * @generated from field: repeated string workspace_ids = 9;
    */
   workspaceIds: string[];
 
   /**
-   * Output only. What the account's plan includes, as `name` or `name=number`.
+   * Output only. What the plan of the account includes, each as `name` or `name=number`.
    *
    * @generated from field: repeated string entitlements = 10;
    */
@@ -101,20 +103,20 @@ export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_principal, 0);
 
 /**
- * By what credential a principal was recognised.
+ * The kind of the credential that a principal was resolved from.
  *
  * @generated from enum latchkey.v1.PrincipalKind
  */
 export const PrincipalKind = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: PRINCIPAL_KIND_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * A person's session.
+   * A session of a person.
    *
    * @generated from enum value: PRINCIPAL_KIND_USER = 1;
    */
@@ -128,7 +130,7 @@ export const PrincipalKind = {
   APPLICATION_KEY: 2,
 
   /**
-   * A service key, the system key included.
+   * A service key, or the system key.
    *
    * @generated from enum value: PRINCIPAL_KIND_SERVICE_KEY = 3;
    */
@@ -143,7 +145,7 @@ export const PrincipalKind = {
 } as const;
 
 /**
- * By what credential a principal was recognised.
+ * The kind of the credential that a principal was resolved from.
  *
  * @generated from enum latchkey.v1.PrincipalKind
  */

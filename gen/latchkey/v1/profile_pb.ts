@@ -15,27 +15,27 @@ export const file_latchkey_v1_profile: GenFile = /*@__PURE__*/
   fileDesc("ChlsYXRjaGtleS92MS9wcm9maWxlLnByb3RvEgtsYXRjaGtleS52MSKRAQoHUHJvZmlsZRI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5Qcm9maWxlU3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuUHJvZmlsZUluZm8iPgoLUHJvZmlsZUluZm8SDwoHcm9sZV9pZBgBIAEoCRIMCgRyb2xlGAIgASgJEhAKCHRlYW1faWRzGAMgAygJIlIKC1Byb2ZpbGVTcGVjEiYKBHR5cGUYASABKA4yGC5sYXRjaGtleS52MS5Qcm9maWxlVHlwZRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJKpcBCgtQcm9maWxlVHlwZRIcChhQUk9GSUxFX1RZUEVfVU5TUEVDSUZJRUQQABIVChFQUk9GSUxFX1RZUEVfVVNFUhABEiAKHFBST0ZJTEVfVFlQRV9TRVJWSUNFX0FDQ09VTlQQAhIYChRQUk9GSUxFX1RZUEVfQVBJX0tFWRADEhcKE1BST0ZJTEVfVFlQRV9TWVNURU0QBGIGcHJvdG8z", [file_latchkey_v1_resource]);
 
 /**
- * A principal inside one account. Every action is recorded under a profile.
+ * A principal inside one account. The server records every action under a profile.
  *
  * @generated from message latchkey.v1.Profile
  */
 export type Profile = Message<"latchkey.v1.Profile"> & {
   /**
-   * Output only. Id, account, name.
+   * Output only. The id, account and name.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
   metadata?: AccountResourceMetadata | undefined;
 
   /**
-   * What the profile is.
+   * The type, e-mail address and name of the profile.
    *
    * @generated from field: latchkey.v1.ProfileSpec spec = 2;
    */
   spec?: ProfileSpec | undefined;
 
   /**
-   * Output only. What the server knows, in `ListProfiles` and `GetProfile`.
+   * Output only. What the server knows about the profile. Only `ListProfiles` and `GetProfile` return it.
    *
    * @generated from field: latchkey.v1.ProfileInfo info = 3;
    */
@@ -50,27 +50,27 @@ export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_profile, 0);
 
 /**
- * What the server knows of a profile.
+ * What the server knows about a profile.
  *
  * @generated from message latchkey.v1.ProfileInfo
  */
 export type ProfileInfo = Message<"latchkey.v1.ProfileInfo"> & {
   /**
-   * Output only. The id of a person's role.
+   * Output only. The id of the role, for a person.
    *
    * @generated from field: string role_id = 1;
    */
   roleId: string;
 
   /**
-   * Output only. The name of a person's role.
+   * Output only. The name of the role, for a person.
    *
    * @generated from field: string role = 2;
    */
   role: string;
 
   /**
-   * Output only. The teams that a person is in, or the one that a service account belongs to.
+   * Output only. The ids of the teams that a person is in, or of the one team that a service account belongs to.
    *
    * @generated from field: repeated string team_ids = 3;
    */
@@ -85,27 +85,27 @@ export const ProfileInfoSchema: GenMessage<ProfileInfo> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_profile, 1);
 
 /**
- * What a profile is.
+ * The type, e-mail address and name of a profile.
  *
  * @generated from message latchkey.v1.ProfileSpec
  */
 export type ProfileSpec = Message<"latchkey.v1.ProfileSpec"> & {
   /**
-   * Immutable. What kind of principal it is.
+   * Immutable. The type of the profile.
    *
    * @generated from field: latchkey.v1.ProfileType type = 1;
    */
   type: ProfileType;
 
   /**
-   * Output only. The e-mail address of a user's profile.
+   * Output only. The e-mail address, for the profile of a user.
    *
    * @generated from field: string email = 2;
    */
   email: string;
 
   /**
-   * Output only. What people call it.
+   * Output only. The display name.
    *
    * @generated from field: string name = 3;
    */
@@ -120,13 +120,13 @@ export const ProfileSpecSchema: GenMessage<ProfileSpec> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_profile, 2);
 
 /**
- * The kinds of profile.
+ * The type of a profile.
  *
  * @generated from enum latchkey.v1.ProfileType
  */
 export const ProfileType = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: PROFILE_TYPE_UNSPECIFIED = 0;
    */
@@ -147,14 +147,14 @@ export const ProfileType = {
   SERVICE_ACCOUNT: 2,
 
   /**
-   * An API key's own profile.
+   * The profile of an API key.
    *
    * @generated from enum value: PROFILE_TYPE_API_KEY = 3;
    */
   API_KEY: 3,
 
   /**
-   * The account itself: owner of its system key, and who acts when the platform does.
+   * The system profile of the account. It owns the system key. The server records actions of the platform under it.
    *
    * @generated from enum value: PROFILE_TYPE_SYSTEM = 4;
    */
@@ -162,7 +162,7 @@ export const ProfileType = {
 } as const;
 
 /**
- * The kinds of profile.
+ * The type of a profile.
  *
  * @generated from enum latchkey.v1.ProfileType
  */

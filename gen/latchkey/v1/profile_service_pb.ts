@@ -39,14 +39,14 @@ export const WhoAmIRequestSchema: GenMessage<WhoAmIRequest> = /*@__PURE__*/
  */
 export type WhoAmIResponse = Message<"latchkey.v1.WhoAmIResponse"> & {
   /**
-   * Who acts.
+   * The acting profile.
    *
    * @generated from field: latchkey.v1.Profile profile = 1;
    */
   profile?: Profile | undefined;
 
   /**
-   * Who acts, with what it may do.
+   * The principal: the acting profile, and what it may do.
    *
    * @generated from field: latchkey.v1.Principal principal = 2;
    */
@@ -65,49 +65,49 @@ export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
  */
 export type ListProfilesRequest = Message<"latchkey.v1.ListProfilesRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Fill `info` too.
+   * Optional. If true, the response also contains the `info` of each item.
    *
    * @generated from field: bool include_info = 7;
    */
   includeInfo: boolean;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name or e-mail address contains this, in upper or lower case.
+   * Optional. Returns only profiles whose name or e-mail address contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. Only this kind; unset: people and service accounts.
+   * Optional. Returns only profiles of this type. If it is unset, the list contains people and service accounts.
    *
    * @generated from field: latchkey.v1.ProfileType type = 8;
    */
@@ -133,7 +133,7 @@ export type ListProfilesResponse = Message<"latchkey.v1.ListProfilesResponse"> &
   items: Profile[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -152,7 +152,7 @@ export const ListProfilesResponseSchema: GenMessage<ListProfilesResponse> = /*@_
  */
 export type GetProfileRequest = Message<"latchkey.v1.GetProfileRequest"> & {
   /**
-   * Required. The profile.
+   * Required. The id of the profile.
    *
    * @generated from field: string id = 1;
    */
@@ -190,7 +190,7 @@ export const GetProfileResponseSchema: GenMessage<GetProfileResponse> = /*@__PUR
  */
 export type RemoveProfileRequest = Message<"latchkey.v1.RemoveProfileRequest"> & {
   /**
-   * Required. The person's profile.
+   * Required. The id of the person's profile.
    *
    * @generated from field: string id = 1;
    */
@@ -222,14 +222,14 @@ export const RemoveProfileResponseSchema: GenMessage<RemoveProfileResponse> = /*
  */
 export type SetProfileRoleRequest = Message<"latchkey.v1.SetProfileRoleRequest"> & {
   /**
-   * Required. The person's profile.
+   * Required. The id of the person's profile.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Required. The role: an id or a name.
+   * Required. The id or name of the role.
    *
    * @generated from field: string role = 2;
    */
@@ -263,13 +263,13 @@ export const SetProfileRoleResponseSchema: GenMessage<SetProfileRoleResponse> = 
   messageDesc(file_latchkey_v1_profile_service, 9);
 
 /**
- * Who is who in an account.
+ * Describes and manages the people and machines in an account.
  *
  * @generated from service latchkey.v1.ProfileService
  */
 export const ProfileService: GenService<{
   /**
-   * Says who the bearer is.
+   * Returns the profile and the principal of the bearer.
    *
    * @generated from rpc latchkey.v1.ProfileService.WhoAmI
    */
@@ -279,7 +279,8 @@ export const ProfileService: GenService<{
     output: typeof WhoAmIResponseSchema;
   },
   /**
-   * Lists the people and service accounts of the account; keys and the system only with their `type`.
+   * Lists the profiles of people and service accounts.
+   * Profiles of keys and the system profile are listed only if `type` selects them.
    *
    * @generated from rpc latchkey.v1.ProfileService.ListProfiles
    */
@@ -289,7 +290,8 @@ export const ProfileService: GenService<{
     output: typeof ListProfilesResponseSchema;
   },
   /**
-   * Returns a profile of the account. Another account's looks exactly like a missing one (`NOT_FOUND`).
+   * Returns a profile of the account.
+   * The response for a profile of another account is identical to the response for a missing profile (`NOT_FOUND`).
    *
    * @generated from rpc latchkey.v1.ProfileService.GetProfile
    */
@@ -299,8 +301,10 @@ export const ProfileService: GenService<{
     output: typeof GetProfileResponseSchema;
   },
   /**
-   * Takes a person out of the account, for good: their developer keys and pending invites are revoked in the same transaction, their
-   * sessions no longer enter it. What they made stays. The last owner stays too (`LAST_OWNER`). People may take themselves out.
+   * Removes a person from the account permanently.
+   * The same transaction revokes their developer keys and the pending invites that they made.
+   * Their sessions are no longer valid in the account. Everything else that they made stays.
+   * Fails with `LAST_OWNER` if the person is the last owner. A person may remove themselves without the permission.
    *
    * @generated from rpc latchkey.v1.ProfileService.RemoveProfile
    */
@@ -310,7 +314,9 @@ export const ProfileService: GenService<{
     output: typeof RemoveProfileResponseSchema;
   },
   /**
-   * Gives a person another role. Nobody gives more than they hold; only owners make and change owners; the last owner stays one (`LAST_OWNER`).
+   * Gives a person another role. The role must not give more than the caller holds.
+   * Only an owner may make or change an owner.
+   * Fails with `LAST_OWNER` if the account would have no owner.
    *
    * @generated from rpc latchkey.v1.ProfileService.SetProfileRole
    */

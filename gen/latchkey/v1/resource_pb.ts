@@ -16,13 +16,13 @@ export const file_latchkey_v1_resource: GenFile = /*@__PURE__*/
   fileDesc("ChpsYXRjaGtleS92MS9yZXNvdXJjZS5wcm90bxILbGF0Y2hrZXkudjEiuAYKF0FjY291bnRSZXNvdXJjZU1ldGFkYXRhEgoKAmlkGAEgASgJEhIKCmFjY291bnRfaWQYAiABKAkSKwoEbmFtZRgDIAEoCUIdukgachgYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSEgoKcHJvZmlsZV9pZBgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgtleHRlcm5hbF9pZBgGIAEoCUIVukgSchAyDl5bIS1+XXswLDEyOH0kErAECgZsYWJlbHMYByADKAsyMC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YS5MYWJlbHNFbnRyeULtA7pI6QOaAeUDEEAimAK6AZQCCglsYWJlbC5rZXkSa2V4cGVjdGVkIGEgbGFiZWwga2V5OiB1cCB0byA2MyBsZXR0ZXJzLCBkaWdpdHMsICctJywgJ18nIG9yICcuJywgd2l0aCBhbiBvcHRpb25hbCBETlMgcHJlZml4IGFuZCAnLycgYmVmb3JlGpkBdGhpcy5zaXplKCkgPD0gMzE3ICYmIHRoaXMubWF0Y2hlcygnXihbYS16MC05XShbLWEtejAtOV0qW2EtejAtOV0pPyhbLl1bYS16MC05XShbLWEtejAtOV0qW2EtejAtOV0pPykqLyk/W0EtWmEtejAtOV0oWy1BLVphLXowLTlfLl17MCw2MX1bQS1aYS16MC05XSk/JCcpKsUBugHBAQoLbGFiZWwudmFsdWUSbmV4cGVjdGVkIGEgbGFiZWwgdmFsdWU6IHVwIHRvIDYzIGxldHRlcnMsIGRpZ2l0cywgJy0nLCAnXycgb3IgJy4nLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0GkJ0aGlzLm1hdGNoZXMoJ14oW0EtWmEtejAtOV0oWy1BLVphLXowLTlfLl17MCw2MX1bQS1aYS16MC05XSk/KT8kJykaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIhCgpQYWdpbmF0aW9uEhMKC25leHRfY3Vyc29yGAEgASgJYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * What every resource of an account carries.
+ * The fields that every resource of an account has.
  *
  * @generated from message latchkey.v1.AccountResourceMetadata
  */
 export type AccountResourceMetadata = Message<"latchkey.v1.AccountResourceMetadata"> & {
   /**
-   * Output only. The id: a prefix that names the kind of resource, and a ULID.
+   * Output only. The id: a prefix that names the kind of resource, then a ULID.
    *
    * @generated from field: string id = 1;
    */
@@ -36,7 +36,7 @@ export type AccountResourceMetadata = Message<"latchkey.v1.AccountResourceMetada
   accountId: string;
 
   /**
-   * Required when creating. What people call it: 1 to 128 characters, no control characters.
+   * Required in create requests. The display name: 1 to 128 characters, no control characters.
    *
    * @generated from field: string name = 3;
    */
@@ -50,22 +50,24 @@ export type AccountResourceMetadata = Message<"latchkey.v1.AccountResourceMetada
   profileId: string;
 
   /**
-   * Output only. When it was made.
+   * Output only. The time of creation.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 5;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * Optional. Your own id for it: up to 128 printable ASCII characters. Latchkey stores it and gives it back.
+   * Optional. The id of the resource in the client's own system: up to 128 printable ASCII characters.
+   * The server stores and returns it.
    *
    * @generated from field: string external_id = 6;
    */
   externalId: string;
 
   /**
-   * Optional. Labels by the Kubernetes rules, at most 64: a key is a name of up to 63 characters with an optional
-   * DNS prefix before a slash; a value is up to 63 characters. Names and values begin and end with a letter or digit.
+   * Optional. Up to 64 labels, which follow the Kubernetes rules. A key is a name of up to 63 characters, with an optional
+   * DNS prefix and a slash before it. A value has up to 63 characters.
+   * Names and values begin and end with a letter or digit.
    *
    * @generated from field: map<string, string> labels = 7;
    */
@@ -80,13 +82,13 @@ export const AccountResourceMetadataSchema: GenMessage<AccountResourceMetadata> 
   messageDesc(file_latchkey_v1_resource, 0);
 
 /**
- * Where a list goes on.
+ * The position of the next page of a list.
  *
  * @generated from message latchkey.v1.Pagination
  */
 export type Pagination = Message<"latchkey.v1.Pagination"> & {
   /**
-   * Output only. The cursor of the next page; empty on the last.
+   * Output only. The cursor of the next page. It is empty on the last page.
    *
    * @generated from field: string next_cursor = 1;
    */

@@ -16,13 +16,13 @@ export const file_latchkey_v1_role: GenFile = /*@__PURE__*/
   fileDesc("ChZsYXRjaGtleS92MS9yb2xlLnByb3RvEgtsYXRjaGtleS52MSJxCgRSb2xlEjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESIwoEc3BlYxgCIAEoCzIVLmxhdGNoa2V5LnYxLlJvbGVTcGVjEgwKBGV0YWcYBSABKAkibgoIUm9sZVNwZWMSKQoLZGVzY3JpcHRpb24YASABKAlCFLpIEXIPGIAIMgpeW15ceDAwXSokEiYKC3Blcm1pc3Npb25zGAIgAygJQhG6SA6SAQsQgAgiBnIEEAEYfxIPCgdidWlsdGluGAMgASgIYgZwcm90bzM", [file_buf_validate_validate, file_latchkey_v1_resource]);
 
 /**
- * A named set of permissions. Held by people and by teams.
+ * A named set of permissions. People and teams hold roles.
  *
  * @generated from message latchkey.v1.Role
  */
 export type Role = Message<"latchkey.v1.Role"> & {
   /**
-   * Id, account, name, labels.
+   * The id, account, name, labels and external id.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
@@ -36,7 +36,8 @@ export type Role = Message<"latchkey.v1.Role"> & {
   spec?: RoleSpec | undefined;
 
   /**
-   * Output only. Changes with every change: hand it back to update only what you saw.
+   * Output only. The version, which is different after each change.
+   * An update with this value fails if another change came first.
    *
    * @generated from field: string etag = 5;
    */
@@ -51,27 +52,28 @@ export const RoleSchema: GenMessage<Role> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_role, 0);
 
 /**
- * What a client configures of a role.
+ * The part of a role that the client configures.
  *
  * @generated from message latchkey.v1.RoleSpec
  */
 export type RoleSpec = Message<"latchkey.v1.RoleSpec"> & {
   /**
-   * Optional. What it is for: up to 1,024 characters.
+   * Optional. A description of up to 1,024 characters.
    *
    * @generated from field: string description = 1;
    */
   description: string;
 
   /**
-   * Optional. What it allows; empty is nothing.
+   * Optional. The permissions of the role. An empty list means no permission.
    *
    * @generated from field: repeated string permissions = 2;
    */
   permissions: string[];
 
   /**
-   * Output only. One of the four that every account is born with: `owner`, `admin`, `developer`, `viewer`. They are fixed.
+   * Output only. True for the four roles that each account has from its creation: `owner`, `admin`, `developer`, `viewer`.
+   * Built-in roles cannot be changed.
    *
    * @generated from field: bool builtin = 3;
    */

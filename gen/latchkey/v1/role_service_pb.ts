@@ -40,7 +40,8 @@ export type CreateRoleRequest = Message<"latchkey.v1.CreateRoleRequest"> & {
   spec?: RoleSpec | undefined;
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 3;
    */
@@ -78,49 +79,49 @@ export const CreateRoleResponseSchema: GenMessage<CreateRoleResponse> = /*@__PUR
  */
 export type ListRolesRequest = Message<"latchkey.v1.ListRolesRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Fill `info` too.
+   * Optional. If true, the response also contains the `info` of each item.
    *
    * @generated from field: bool include_info = 7;
    */
@@ -146,7 +147,7 @@ export type ListRolesResponse = Message<"latchkey.v1.ListRolesResponse"> & {
   items: Role[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -165,7 +166,7 @@ export const ListRolesResponseSchema: GenMessage<ListRolesResponse> = /*@__PURE_
  */
 export type GetRoleRequest = Message<"latchkey.v1.GetRoleRequest"> & {
   /**
-   * Required. The role.
+   * Required. The id of the role.
    *
    * @generated from field: string id = 1;
    */
@@ -203,7 +204,7 @@ export const GetRoleResponseSchema: GenMessage<GetRoleResponse> = /*@__PURE__*/
  */
 export type UpdateRoleRequest = Message<"latchkey.v1.UpdateRoleRequest"> & {
   /**
-   * Required. The role.
+   * Required. The id of the role.
    *
    * @generated from field: string id = 1;
    */
@@ -224,14 +225,15 @@ export type UpdateRoleRequest = Message<"latchkey.v1.UpdateRoleRequest"> & {
   spec?: RoleSpec | undefined;
 
   /**
-   * Optional. Which fields to change; absent: every field present. `*` is every field.
+   * Optional. The fields to change. If it is absent, the update changes every field that is present. `*` means every field.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 4;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. The `etag` you saw: the update is refused as `ETAG_MISMATCH` if the resource has changed since.
+   * Optional. The `etag` that the client read.
+   * If the resource has changed since then, the update fails with `ETAG_MISMATCH`.
    *
    * @generated from field: string etag = 5;
    */
@@ -269,14 +271,14 @@ export const UpdateRoleResponseSchema: GenMessage<UpdateRoleResponse> = /*@__PUR
  */
 export type DeleteRoleRequest = Message<"latchkey.v1.DeleteRoleRequest"> & {
   /**
-   * Required. The role.
+   * Required. The id of the role.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Optional. The role, by id or name, that its holders get instead.
+   * Optional. The id or name of the role that the holders get instead.
    *
    * @generated from field: string replacement = 2;
    */
@@ -304,13 +306,14 @@ export const DeleteRoleResponseSchema: GenMessage<DeleteRoleResponse> = /*@__PUR
   messageDesc(file_latchkey_v1_role_service, 9);
 
 /**
- * Named sets of permissions.
+ * Manages roles, which are named sets of permissions.
  *
  * @generated from service latchkey.v1.RoleService
  */
 export const RoleService: GenService<{
   /**
-   * Makes a role. Nobody puts into it what they do not hold. Names collide in any letter case and with any kind of space.
+   * Makes a role. A caller cannot give it permissions that the caller does not hold.
+   * Fails with `ALREADY_EXISTS` if another role has the same name. Letter case and the kind of spaces make no difference.
    *
    * @generated from rpc latchkey.v1.RoleService.CreateRole
    */
@@ -330,7 +333,8 @@ export const RoleService: GenService<{
     output: typeof ListRolesResponseSchema;
   },
   /**
-   * Returns a role of the account. Another account's looks exactly like a missing one (`NOT_FOUND`).
+   * Returns a role of the account.
+   * The response for a role of another account is identical to the response for a missing role (`NOT_FOUND`).
    *
    * @generated from rpc latchkey.v1.RoleService.GetRole
    */
@@ -340,7 +344,9 @@ export const RoleService: GenService<{
     output: typeof GetRoleResponseSchema;
   },
   /**
-   * Changes a role, for everybody who holds it. Nobody adds what they do not hold. Built-in roles are fixed (`IN_USE`).
+   * Changes a role. The change applies to every holder of the role.
+   * A caller cannot add permissions that the caller does not hold.
+   * Fails with `IN_USE` for a built-in role.
    *
    * @generated from rpc latchkey.v1.RoleService.UpdateRole
    */
@@ -350,7 +356,9 @@ export const RoleService: GenService<{
     output: typeof UpdateRoleResponseSchema;
   },
   /**
-   * Deletes a role. One that somebody holds is `IN_USE`, naming the holders, unless `replacement` says what they hold instead. Built-in roles stay.
+   * Deletes a role. With `replacement`, the holders of the role get that role instead.
+   * Without it, the call fails with `IN_USE` if the role has holders, and the error names them.
+   * Built-in roles cannot be deleted.
    *
    * @generated from rpc latchkey.v1.RoleService.DeleteRole
    */

@@ -18,13 +18,13 @@ export const file_latchkey_v1_service_account: GenFile = /*@__PURE__*/
   fileDesc("CiFsYXRjaGtleS92MS9zZXJ2aWNlX2FjY291bnQucHJvdG8SC2xhdGNoa2V5LnYxIrQBCg5TZXJ2aWNlQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEi0KBHNwZWMYAiABKAsyHy5sYXRjaGtleS52MS5TZXJ2aWNlQWNjb3VudFNwZWMSLQoEaW5mbxgDIAEoCzIfLmxhdGNoa2V5LnYxLlNlcnZpY2VBY2NvdW50SW5mbxIMCgRldGFnGAUgASgJImYKElNlcnZpY2VBY2NvdW50U3BlYxIlCgd0ZWFtX2lkGAEgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIpCgtkZXNjcmlwdGlvbhgCIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQiUwoSU2VydmljZUFjY291bnRJbmZvEiUKB3Byb2ZpbGUYASABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEhYKDmFwaV9rZXlzX3RvdGFsGAIgASgFYgZwcm90bzM", [file_buf_validate_validate, file_latchkey_v1_profile, file_latchkey_v1_resource]);
 
 /**
- * An identity for machines. It belongs to exactly one team and holds that team's roles.
+ * An identity for machines. It belongs to exactly one team and holds the roles of that team.
  *
  * @generated from message latchkey.v1.ServiceAccount
  */
 export type ServiceAccount = Message<"latchkey.v1.ServiceAccount"> & {
   /**
-   * Id, account, name, labels.
+   * The id, account, name, labels and external id.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
@@ -38,14 +38,15 @@ export type ServiceAccount = Message<"latchkey.v1.ServiceAccount"> & {
   spec?: ServiceAccountSpec | undefined;
 
   /**
-   * Output only. What the server knows.
+   * Output only. What the server knows about it.
    *
    * @generated from field: latchkey.v1.ServiceAccountInfo info = 3;
    */
   info?: ServiceAccountInfo | undefined;
 
   /**
-   * Output only. Changes with every change: hand it back to update only what you saw.
+   * Output only. The version, which is different after each change.
+   * An update with this value fails if another change came first.
    *
    * @generated from field: string etag = 5;
    */
@@ -60,20 +61,20 @@ export const ServiceAccountSchema: GenMessage<ServiceAccount> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_service_account, 0);
 
 /**
- * What a client configures of a service account.
+ * The part of a service account that the client configures.
  *
  * @generated from message latchkey.v1.ServiceAccountSpec
  */
 export type ServiceAccountSpec = Message<"latchkey.v1.ServiceAccountSpec"> & {
   /**
-   * Required. The team that it belongs to.
+   * Required. The id of the team that the service account belongs to.
    *
    * @generated from field: string team_id = 1;
    */
   teamId: string;
 
   /**
-   * Optional. What it is for: up to 1,024 characters.
+   * Optional. A description of up to 1,024 characters.
    *
    * @generated from field: string description = 2;
    */
@@ -88,20 +89,20 @@ export const ServiceAccountSpecSchema: GenMessage<ServiceAccountSpec> = /*@__PUR
   messageDesc(file_latchkey_v1_service_account, 1);
 
 /**
- * What the server knows of it.
+ * What the server knows about a service account.
  *
  * @generated from message latchkey.v1.ServiceAccountInfo
  */
 export type ServiceAccountInfo = Message<"latchkey.v1.ServiceAccountInfo"> & {
   /**
-   * Output only. Its profile: who acts when one of its keys does.
+   * Output only. The profile of the service account. Its keys act under this profile.
    *
    * @generated from field: latchkey.v1.Profile profile = 1;
    */
   profile?: Profile | undefined;
 
   /**
-   * Output only. How many live keys it has.
+   * Output only. The number of live keys of the service account.
    *
    * @generated from field: int32 api_keys_total = 2;
    */

@@ -40,7 +40,8 @@ export type CreateServiceAccountRequest = Message<"latchkey.v1.CreateServiceAcco
   spec?: ServiceAccountSpec | undefined;
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 3;
    */
@@ -78,49 +79,49 @@ export const CreateServiceAccountResponseSchema: GenMessage<CreateServiceAccount
  */
 export type ListServiceAccountsRequest = Message<"latchkey.v1.ListServiceAccountsRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Fill `info` too.
+   * Optional. If true, the response also contains the `info` of each item.
    *
    * @generated from field: bool include_info = 7;
    */
@@ -146,7 +147,7 @@ export type ListServiceAccountsResponse = Message<"latchkey.v1.ListServiceAccoun
   items: ServiceAccount[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -165,7 +166,7 @@ export const ListServiceAccountsResponseSchema: GenMessage<ListServiceAccountsRe
  */
 export type GetServiceAccountRequest = Message<"latchkey.v1.GetServiceAccountRequest"> & {
   /**
-   * Required. The service account.
+   * Required. The id of the service account.
    *
    * @generated from field: string id = 1;
    */
@@ -203,7 +204,7 @@ export const GetServiceAccountResponseSchema: GenMessage<GetServiceAccountRespon
  */
 export type UpdateServiceAccountRequest = Message<"latchkey.v1.UpdateServiceAccountRequest"> & {
   /**
-   * Required. The service account.
+   * Required. The id of the service account.
    *
    * @generated from field: string id = 1;
    */
@@ -224,14 +225,15 @@ export type UpdateServiceAccountRequest = Message<"latchkey.v1.UpdateServiceAcco
   spec?: ServiceAccountSpec | undefined;
 
   /**
-   * Optional. Which fields to change; absent: every field present. `*` is every field.
+   * Optional. The fields to change. If it is absent, the update changes every field that is present. `*` means every field.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 4;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. The `etag` you saw: the update is refused as `ETAG_MISMATCH` if the resource has changed since.
+   * Optional. The `etag` that the client read.
+   * If the resource has changed since then, the update fails with `ETAG_MISMATCH`.
    *
    * @generated from field: string etag = 5;
    */
@@ -269,7 +271,7 @@ export const UpdateServiceAccountResponseSchema: GenMessage<UpdateServiceAccount
  */
 export type DeleteServiceAccountRequest = Message<"latchkey.v1.DeleteServiceAccountRequest"> & {
   /**
-   * Required. The service account.
+   * Required. The id of the service account.
    *
    * @generated from field: string id = 1;
    */
@@ -297,13 +299,13 @@ export const DeleteServiceAccountResponseSchema: GenMessage<DeleteServiceAccount
   messageDesc(file_latchkey_v1_service_account_service, 9);
 
 /**
- * Identities for machines.
+ * Manages service accounts, which are identities for machines.
  *
  * @generated from service latchkey.v1.ServiceAccountService
  */
 export const ServiceAccountService: GenService<{
   /**
-   * Makes a service account in a team. Nobody makes one that may do more than they.
+   * Makes a service account in a team. The service account must not reach more than the caller.
    *
    * @generated from rpc latchkey.v1.ServiceAccountService.CreateServiceAccount
    */
@@ -323,7 +325,8 @@ export const ServiceAccountService: GenService<{
     output: typeof ListServiceAccountsResponseSchema;
   },
   /**
-   * Returns a service account of the account. Another account's looks exactly like a missing one (`NOT_FOUND`).
+   * Returns a service account of the account.
+   * The response for a service account of another account is identical to the response for a missing one (`NOT_FOUND`).
    *
    * @generated from rpc latchkey.v1.ServiceAccountService.GetServiceAccount
    */
@@ -333,7 +336,8 @@ export const ServiceAccountService: GenService<{
     output: typeof GetServiceAccountResponseSchema;
   },
   /**
-   * Changes a service account. Moving it to another team changes what its keys may do; nobody moves it to more than they hold.
+   * Changes a service account. A move to another team changes what its keys may do.
+   * After a move, the service account must not reach more than the caller.
    *
    * @generated from rpc latchkey.v1.ServiceAccountService.UpdateServiceAccount
    */
@@ -343,7 +347,7 @@ export const ServiceAccountService: GenService<{
     output: typeof UpdateServiceAccountResponseSchema;
   },
   /**
-   * Deletes a service account and revokes its keys, for good.
+   * Deletes a service account and permanently revokes its keys.
    *
    * @generated from rpc latchkey.v1.ServiceAccountService.DeleteServiceAccount
    */

@@ -15,7 +15,7 @@ export const file_latchkey_v1_session: GenFile = /*@__PURE__*/
   fileDesc("ChlsYXRjaGtleS92MS9zZXNzaW9uLnByb3RvEgtsYXRjaGtleS52MSK4AQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIuCgpjcmVhdGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYBSABKAhiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
- * A user's sign-in.
+ * A session: one sign-in of a user.
  *
  * @generated from message latchkey.v1.Session
  */
@@ -28,28 +28,28 @@ export type Session = Message<"latchkey.v1.Session"> & {
   id: string;
 
   /**
-   * Output only. When the user signed in.
+   * Output only. The time of the sign-in.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 2;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it ends at the latest.
+   * Output only. The latest time at which the session ends. An unused session ends earlier.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 3;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it was last used, up to 10 seconds late.
+   * Output only. The time of last use. The server updates it within 10 seconds.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 4;
    */
   lastUsedAt?: Timestamp | undefined;
 
   /**
-   * Output only. Whether it is the one that asks.
+   * Output only. True for the session that makes the call.
    *
    * @generated from field: bool current = 5;
    */

@@ -35,21 +35,21 @@ export type SignUpRequest = Message<"latchkey.v1.SignUpRequest"> & {
   email: string;
 
   /**
-   * Required. 10 to 128 characters, of which the first 64 are not easily guessed.
+   * Required. The password: 10 to 128 characters. The first 64 characters must not be easy to guess.
    *
    * @generated from field: string password = 2;
    */
   password: string;
 
   /**
-   * Required. What people call the user.
+   * Required. The display name of the user.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Required. What people call the account.
+   * Required. The name of the account.
    *
    * @generated from field: string account_name = 4;
    */
@@ -75,14 +75,14 @@ export type SignUpResponse = Message<"latchkey.v1.SignUpResponse"> & {
   account?: Account | undefined;
 
   /**
-   * The user's profile in it.
+   * The profile of the user in the account.
    *
    * @generated from field: latchkey.v1.Profile profile = 2;
    */
   profile?: Profile | undefined;
 
   /**
-   * The session's token. It appears here once.
+   * The token of the session. No other response contains it.
    *
    * @generated from field: string token = 3;
    */
@@ -127,14 +127,14 @@ export const LogInRequestSchema: GenMessage<LogInRequest> = /*@__PURE__*/
  */
 export type LogInResponse = Message<"latchkey.v1.LogInResponse"> & {
   /**
-   * The session's token. It appears here once.
+   * The token of the session. No other response contains it.
    *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
-   * The accounts that the user belongs to: name one in the header `latchkey-account`.
+   * The accounts that the user belongs to. A later request names one of them in the header `latchkey-account`.
    *
    * @generated from field: repeated latchkey.v1.Account accounts = 2;
    */
@@ -179,21 +179,21 @@ export const LogOutResponseSchema: GenMessage<LogOutResponse> = /*@__PURE__*/
  */
 export type ListSessionsRequest = Message<"latchkey.v1.ListSessionsRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
@@ -219,7 +219,7 @@ export type ListSessionsResponse = Message<"latchkey.v1.ListSessionsResponse"> &
   items: Session[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -238,14 +238,14 @@ export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@_
  */
 export type RevokeSessionRequest = Message<"latchkey.v1.RevokeSessionRequest"> & {
   /**
-   * Optional. The session; required without `all_others`.
+   * Optional. The id of the session. Required without `all_others`.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Optional. Every session but the one that asks.
+   * Optional. If true, the call ends every session except the one that makes the call.
    *
    * @generated from field: bool all_others = 2;
    */
@@ -277,14 +277,14 @@ export const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse> = /*
  */
 export type ChangePasswordRequest = Message<"latchkey.v1.ChangePasswordRequest"> & {
   /**
-   * Required. The password as it is.
+   * Required. The current password.
    *
    * @generated from field: string old_password = 1;
    */
   oldPassword: string;
 
   /**
-   * Required. The password as it shall be: 10 to 128 characters, of which the first 64 are not easily guessed.
+   * Required. The new password: 10 to 128 characters. The first 64 characters must not be easy to guess.
    *
    * @generated from field: string new_password = 2;
    */
@@ -348,14 +348,14 @@ export const RequestPasswordResetResponseSchema: GenMessage<RequestPasswordReset
  */
 export type ResetPasswordRequest = Message<"latchkey.v1.ResetPasswordRequest"> & {
   /**
-   * Required. The token that was mailed.
+   * Required. The token from the mail.
    *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
-   * Required. The new password: 10 to 128 characters, of which the first 64 are not easily guessed.
+   * Required. The new password: 10 to 128 characters. The first 64 characters must not be easy to guess.
    *
    * @generated from field: string password = 2;
    */
@@ -394,7 +394,7 @@ export type ChangeEmailRequest = Message<"latchkey.v1.ChangeEmailRequest"> & {
   email: string;
 
   /**
-   * Required. The user's password.
+   * Required. The password of the user.
    *
    * @generated from field: string password = 2;
    */
@@ -426,7 +426,7 @@ export const ChangeEmailResponseSchema: GenMessage<ChangeEmailResponse> = /*@__P
  */
 export type ProveEmailRequest = Message<"latchkey.v1.ProveEmailRequest"> & {
   /**
-   * Required. The token that was mailed.
+   * Required. The token from the mail.
    *
    * @generated from field: string token = 1;
    */
@@ -458,7 +458,7 @@ export const ProveEmailResponseSchema: GenMessage<ProveEmailResponse> = /*@__PUR
  */
 export type DeleteUserRequest = Message<"latchkey.v1.DeleteUserRequest"> & {
   /**
-   * Optional. The user's password; required where there is one.
+   * Optional. The password of the user. Required if the user has one.
    *
    * @generated from field: string password = 1;
    */
@@ -486,13 +486,14 @@ export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PUR
   messageDesc(file_latchkey_v1_session_service, 21);
 
 /**
- * Signs people up, in and out.
+ * Signs users up, in and out, and manages their sessions, passwords and e-mail addresses.
  *
  * @generated from service latchkey.v1.SessionService
  */
 export const SessionService: GenService<{
   /**
-   * Makes a user, an account that they own, and a session. An e-mail address that has a user is `ALREADY_EXISTS`.
+   * Makes a user, an account that the user owns, and a session.
+   * Fails with `ALREADY_EXISTS` if the e-mail address already has a user.
    *
    * @generated from rpc latchkey.v1.SessionService.SignUp
    */
@@ -502,7 +503,8 @@ export const SessionService: GenService<{
     output: typeof SignUpResponseSchema;
   },
   /**
-   * Signs a user in. An unknown address and a wrong password cannot be told apart (`INVALID_CREDENTIALS`).
+   * Signs a user in. Fails with `INVALID_CREDENTIALS` for an unknown e-mail address and for a wrong password.
+   * The two responses are identical.
    *
    * @generated from rpc latchkey.v1.SessionService.LogIn
    */
@@ -512,7 +514,7 @@ export const SessionService: GenService<{
     output: typeof LogInResponseSchema;
   },
   /**
-   * Ends the session that makes the call. What it made goes on: invites, grace periods, mailed proofs.
+   * Ends the session that makes the call. Invites, grace periods and mailed proofs that the session made stay valid.
    *
    * @generated from rpc latchkey.v1.SessionService.LogOut
    */
@@ -532,8 +534,8 @@ export const SessionService: GenService<{
     output: typeof ListSessionsResponseSchema;
   },
   /**
-   * Ends a session of the signed-in user or, with `all_others`, every one but that which asks. What they made ends too: pending invites, grace
-   * periods of superseded tokens, mailed proofs.
+   * Ends a session of the signed-in user. With `all_others`, it ends every session except the one that makes the call.
+   * Pending invites, grace periods of superseded tokens and mailed proofs that the ended sessions made end too.
    *
    * @generated from rpc latchkey.v1.SessionService.RevokeSession
    */
@@ -543,7 +545,7 @@ export const SessionService: GenService<{
     output: typeof RevokeSessionResponseSchema;
   },
   /**
-   * Changes the password of the signed-in user and ends all their other sessions.
+   * Changes the password of the signed-in user and ends all other sessions of that user.
    *
    * @generated from rpc latchkey.v1.SessionService.ChangePassword
    */
@@ -553,7 +555,8 @@ export const SessionService: GenService<{
     output: typeof ChangePasswordResponseSchema;
   },
   /**
-   * Mails a single-use link to an address that has a user. Answers alike for everybody. Limited per address.
+   * Mails a single-use token to an e-mail address if the address has a user. The response is the same if it has none.
+   * The number of calls is limited per client address and per e-mail address.
    *
    * @generated from rpc latchkey.v1.SessionService.RequestPasswordReset
    */
@@ -563,7 +566,8 @@ export const SessionService: GenService<{
     output: typeof RequestPasswordResetResponseSchema;
   },
   /**
-   * Sets a password by the token that was mailed, and ends all sessions of the user. A token works once (`ALREADY_USED`).
+   * Sets a new password with a mailed token, and ends all sessions of the user.
+   * Fails with `ALREADY_USED` if the token was used before.
    *
    * @generated from rpc latchkey.v1.SessionService.ResetPassword
    */
@@ -573,7 +577,8 @@ export const SessionService: GenService<{
     output: typeof ResetPasswordResponseSchema;
   },
   /**
-   * Mails a single-use token to the new address of the signed-in user. Nothing changes until it is proven.
+   * Mails a single-use token to the new e-mail address of the signed-in user.
+   * The address changes only when `ProveEmail` gets that token.
    *
    * @generated from rpc latchkey.v1.SessionService.ChangeEmail
    */
@@ -583,7 +588,7 @@ export const SessionService: GenService<{
     output: typeof ChangeEmailResponseSchema;
   },
   /**
-   * Proves an e-mail address by the token that was mailed to it. A token works once (`ALREADY_USED`).
+   * Proves an e-mail address with the token that was mailed to it. Fails with `ALREADY_USED` if the token was used before.
    *
    * @generated from rpc latchkey.v1.SessionService.ProveEmail
    */
@@ -593,7 +598,8 @@ export const SessionService: GenService<{
     output: typeof ProveEmailResponseSchema;
   },
   /**
-   * Erases the signed-in user: name, address, password, identities, sessions. Whoever is the last owner of an account cannot go (`LAST_OWNER`).
+   * Erases the signed-in user: the name, e-mail address, password, external identities and sessions.
+   * Fails with `LAST_OWNER` if the user is the last owner of an account.
    *
    * @generated from rpc latchkey.v1.SessionService.DeleteUser
    */

@@ -16,13 +16,13 @@ export const file_latchkey_v1_team: GenFile = /*@__PURE__*/
   fileDesc("ChZsYXRjaGtleS92MS90ZWFtLnByb3RvEgtsYXRjaGtleS52MSKWAQoEVGVhbRI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiMKBHNwZWMYAiABKAsyFS5sYXRjaGtleS52MS5UZWFtU3BlYxIjCgRpbmZvGAMgASgLMhUubGF0Y2hrZXkudjEuVGVhbUluZm8SDAoEZXRhZxgFIAEoCSJtCghUZWFtU3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQSNgoFcm9sZXMYAiADKAlCJ7pIJJIBIRCAAiIcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCJBCghUZWFtSW5mbxIVCg1tZW1iZXJzX3RvdGFsGAEgASgFEh4KFnNlcnZpY2VfYWNjb3VudHNfdG90YWwYAiABKAViBnByb3RvMw", [file_buf_validate_validate, file_latchkey_v1_resource]);
 
 /**
- * A group of profiles with roles. Service accounts belong to teams.
+ * A group of people and service accounts. Its members hold its roles.
  *
  * @generated from message latchkey.v1.Team
  */
 export type Team = Message<"latchkey.v1.Team"> & {
   /**
-   * Id, account, name, labels.
+   * The id, account, name, labels and external id.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
@@ -36,14 +36,15 @@ export type Team = Message<"latchkey.v1.Team"> & {
   spec?: TeamSpec | undefined;
 
   /**
-   * Output only. What the server knows.
+   * Output only. What the server knows about it.
    *
    * @generated from field: latchkey.v1.TeamInfo info = 3;
    */
   info?: TeamInfo | undefined;
 
   /**
-   * Output only. Changes with every change: hand it back to update only what you saw.
+   * Output only. The version, which is different after each change.
+   * An update with this value fails if another change came first.
    *
    * @generated from field: string etag = 5;
    */
@@ -58,20 +59,21 @@ export const TeamSchema: GenMessage<Team> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_team, 0);
 
 /**
- * What a client configures of a team.
+ * The part of a team that the client configures.
  *
  * @generated from message latchkey.v1.TeamSpec
  */
 export type TeamSpec = Message<"latchkey.v1.TeamSpec"> & {
   /**
-   * Optional. What it is for: up to 1,024 characters.
+   * Optional. A description of up to 1,024 characters.
    *
    * @generated from field: string description = 1;
    */
   description: string;
 
   /**
-   * Optional. The roles that its members and its service accounts hold: ids or names. Answered as ids. Never `owner`.
+   * Optional. The ids or names of the roles that the members and service accounts of the team hold. Responses contain ids.
+   * The role `owner` is not allowed.
    *
    * @generated from field: repeated string roles = 2;
    */
@@ -86,20 +88,20 @@ export const TeamSpecSchema: GenMessage<TeamSpec> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_team, 1);
 
 /**
- * What the server knows of it.
+ * What the server knows about a team.
  *
  * @generated from message latchkey.v1.TeamInfo
  */
 export type TeamInfo = Message<"latchkey.v1.TeamInfo"> & {
   /**
-   * Output only. How many people are in it.
+   * Output only. The number of people in the team.
    *
    * @generated from field: int32 members_total = 1;
    */
   membersTotal: number;
 
   /**
-   * Output only. How many service accounts belong to it.
+   * Output only. The number of service accounts in the team.
    *
    * @generated from field: int32 service_accounts_total = 2;
    */

@@ -42,7 +42,8 @@ export type CreateTeamRequest = Message<"latchkey.v1.CreateTeamRequest"> & {
   spec?: TeamSpec | undefined;
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 3;
    */
@@ -80,49 +81,49 @@ export const CreateTeamResponseSchema: GenMessage<CreateTeamResponse> = /*@__PUR
  */
 export type ListTeamsRequest = Message<"latchkey.v1.ListTeamsRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Fill `info` too.
+   * Optional. If true, the response also contains the `info` of each item.
    *
    * @generated from field: bool include_info = 7;
    */
@@ -148,7 +149,7 @@ export type ListTeamsResponse = Message<"latchkey.v1.ListTeamsResponse"> & {
   items: Team[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -167,7 +168,7 @@ export const ListTeamsResponseSchema: GenMessage<ListTeamsResponse> = /*@__PURE_
  */
 export type GetTeamRequest = Message<"latchkey.v1.GetTeamRequest"> & {
   /**
-   * Required. The team.
+   * Required. The id of the team.
    *
    * @generated from field: string id = 1;
    */
@@ -205,7 +206,7 @@ export const GetTeamResponseSchema: GenMessage<GetTeamResponse> = /*@__PURE__*/
  */
 export type UpdateTeamRequest = Message<"latchkey.v1.UpdateTeamRequest"> & {
   /**
-   * Required. The team.
+   * Required. The id of the team.
    *
    * @generated from field: string id = 1;
    */
@@ -226,14 +227,15 @@ export type UpdateTeamRequest = Message<"latchkey.v1.UpdateTeamRequest"> & {
   spec?: TeamSpec | undefined;
 
   /**
-   * Optional. Which fields to change; absent: every field present. `*` is every field.
+   * Optional. The fields to change. If it is absent, the update changes every field that is present. `*` means every field.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 4;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. The `etag` you saw: the update is refused as `ETAG_MISMATCH` if the resource has changed since.
+   * Optional. The `etag` that the client read.
+   * If the resource has changed since then, the update fails with `ETAG_MISMATCH`.
    *
    * @generated from field: string etag = 5;
    */
@@ -271,14 +273,14 @@ export const UpdateTeamResponseSchema: GenMessage<UpdateTeamResponse> = /*@__PUR
  */
 export type DeleteTeamRequest = Message<"latchkey.v1.DeleteTeamRequest"> & {
   /**
-   * Required. The team.
+   * Required. The id of the team.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Optional. The team that its service accounts belong to instead.
+   * Optional. The id of the team that the service accounts move to.
    *
    * @generated from field: string replacement = 2;
    */
@@ -310,28 +312,28 @@ export const DeleteTeamResponseSchema: GenMessage<DeleteTeamResponse> = /*@__PUR
  */
 export type ListTeamMembersRequest = Message<"latchkey.v1.ListTeamMembersRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Required. The team.
+   * Required. The id of the team.
    *
    * @generated from field: string id = 8;
    */
@@ -350,14 +352,14 @@ export const ListTeamMembersRequestSchema: GenMessage<ListTeamMembersRequest> = 
  */
 export type ListTeamMembersResponse = Message<"latchkey.v1.ListTeamMembersResponse"> & {
   /**
-   * The people.
+   * The people in the team.
    *
    * @generated from field: repeated latchkey.v1.Profile items = 1;
    */
   items: Profile[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -376,14 +378,14 @@ export const ListTeamMembersResponseSchema: GenMessage<ListTeamMembersResponse> 
  */
 export type AddTeamMemberRequest = Message<"latchkey.v1.AddTeamMemberRequest"> & {
   /**
-   * Required. The team.
+   * Required. The id of the team.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Required. The person's profile.
+   * Required. The id of the person's profile.
    *
    * @generated from field: string profile_id = 2;
    */
@@ -402,7 +404,7 @@ export const AddTeamMemberRequestSchema: GenMessage<AddTeamMemberRequest> = /*@_
  */
 export type AddTeamMemberResponse = Message<"latchkey.v1.AddTeamMemberResponse"> & {
   /**
-   * The person.
+   * The profile of the person.
    *
    * @generated from field: latchkey.v1.Profile profile = 1;
    */
@@ -421,14 +423,14 @@ export const AddTeamMemberResponseSchema: GenMessage<AddTeamMemberResponse> = /*
  */
 export type RemoveTeamMemberRequest = Message<"latchkey.v1.RemoveTeamMemberRequest"> & {
   /**
-   * Required. The team.
+   * Required. The id of the team.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Required. The person's profile.
+   * Required. The id of the person's profile.
    *
    * @generated from field: string profile_id = 2;
    */
@@ -456,13 +458,14 @@ export const RemoveTeamMemberResponseSchema: GenMessage<RemoveTeamMemberResponse
   messageDesc(file_latchkey_v1_team_service, 15);
 
 /**
- * Groups of people and service accounts, with roles.
+ * Manages teams, which are groups of people and service accounts with roles.
  *
  * @generated from service latchkey.v1.TeamService
  */
 export const TeamService: GenService<{
   /**
-   * Makes a team. Nobody gives it roles that allow more than they hold. Names collide in any letter case and with any kind of space.
+   * Makes a team. A caller cannot give it roles that allow more than the caller holds.
+   * Fails with `ALREADY_EXISTS` if another team has the same name. Letter case and the kind of spaces make no difference.
    *
    * @generated from rpc latchkey.v1.TeamService.CreateTeam
    */
@@ -482,7 +485,8 @@ export const TeamService: GenService<{
     output: typeof ListTeamsResponseSchema;
   },
   /**
-   * Returns a team of the account. Another account's looks exactly like a missing one (`NOT_FOUND`).
+   * Returns a team of the account.
+   * The response for a team of another account is identical to the response for a missing team (`NOT_FOUND`).
    *
    * @generated from rpc latchkey.v1.TeamService.GetTeam
    */
@@ -492,7 +496,7 @@ export const TeamService: GenService<{
     output: typeof GetTeamResponseSchema;
   },
   /**
-   * Changes a team, and with its roles what its members and service accounts may do now.
+   * Changes a team. A change of its roles changes at once what its members and service accounts may do.
    *
    * @generated from rpc latchkey.v1.TeamService.UpdateTeam
    */
@@ -502,7 +506,8 @@ export const TeamService: GenService<{
     output: typeof UpdateTeamResponseSchema;
   },
   /**
-   * Deletes a team. One that has service accounts is `IN_USE`, naming them, unless `replacement` says which team they belong to instead.
+   * Deletes a team. With `replacement`, its service accounts move to that team.
+   * Without it, the call fails with `IN_USE` if the team has service accounts, and the error names them.
    *
    * @generated from rpc latchkey.v1.TeamService.DeleteTeam
    */
@@ -522,7 +527,8 @@ export const TeamService: GenService<{
     output: typeof ListTeamMembersResponseSchema;
   },
   /**
-   * Puts a person into a team. The caller must hold what the team may do. Adding again changes nothing.
+   * Adds a person to a team. The caller must hold everything that the team may do.
+   * If the person is already in the team, nothing changes.
    *
    * @generated from rpc latchkey.v1.TeamService.AddTeamMember
    */
@@ -532,7 +538,7 @@ export const TeamService: GenService<{
     output: typeof AddTeamMemberResponseSchema;
   },
   /**
-   * Takes a person out of a team. Taking out who is not in it changes nothing.
+   * Removes a person from a team. If the person is not in the team, the call changes nothing.
    *
    * @generated from rpc latchkey.v1.TeamService.RemoveTeamMember
    */

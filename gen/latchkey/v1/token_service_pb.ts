@@ -28,14 +28,14 @@ export const file_latchkey_v1_token_service: GenFile = /*@__PURE__*/
  */
 export type VerifyTokenRequest = Message<"latchkey.v1.VerifyTokenRequest"> & {
   /**
-   * Required. The bearer's token.
+   * Required. The token to evaluate.
    *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
-   * Optional. The account that the token must open.
+   * Optional. The account that the token must be valid in.
    *
    * @generated from field: string account_id = 2;
    */
@@ -49,42 +49,45 @@ export type VerifyTokenRequest = Message<"latchkey.v1.VerifyTokenRequest"> & {
   workspaceId: string;
 
   /**
-   * Optional. What the bearer wants to do: all of these, each a `resource:verb`.
+   * Optional. The permissions that the bearer must hold, each as `resource:verb`. The bearer must hold all of them.
    *
    * @generated from field: repeated string required_permissions = 4;
    */
   requiredPermissions: string[];
 
   /**
-   * Optional. What the account's plan must include. A numeric entitlement is met when it is greater than 0.
+   * Optional. The entitlements that the plan of the account must include. A numeric entitlement must be greater than 0.
    *
    * @generated from field: repeated string required_entitlements = 5;
    */
   requiredEntitlements: string[];
 
   /**
-   * Optional. The environment that the bearer must be of. Unset accepts both; credentials without one pass either.
+   * Optional. The environment that the bearer must belong to. If it is unset, both environments pass.
+   * A credential without an environment passes with either value.
    *
    * @generated from field: latchkey.v1.Environment environment = 6;
    */
   environment: Environment;
 
   /**
-   * Optional. How much this call weighs against the key's limits; unset is 1.
+   * Optional. The amount that this call takes from the rate limits of the key. The default is 1.
    *
    * @generated from field: optional int32 cost = 7;
    */
   cost?: number | undefined;
 
   /**
-   * Optional. Spend no limit and no last-used, and list every rule that fails.
+   * Optional. If true, the call takes nothing from any limit and does not change the time of last use.
+   * The response then lists every rule that fails.
    *
    * @generated from field: bool dry_run = 8;
    */
   dryRun: boolean;
 
   /**
-   * Optional. Answer by a statement that was sent to the database after this request arrived.
+   * Optional. If true, the response does not come from the cache.
+   * It comes from a statement that the server sent to the database after this request arrived.
    *
    * @generated from field: bool fresh = 9;
    */
@@ -103,42 +106,42 @@ export const VerifyTokenRequestSchema: GenMessage<VerifyTokenRequest> = /*@__PUR
  */
 export type VerifyTokenResponse = Message<"latchkey.v1.VerifyTokenResponse"> & {
   /**
-   * Whether the token is accepted: `verdict` is `VERDICT_VALID`.
+   * True if the token is accepted, that is, if `verdict` is `VERDICT_VALID`.
    *
    * @generated from field: bool valid = 1;
    */
   valid: boolean;
 
   /**
-   * Why, or why not.
+   * The result of the evaluation.
    *
    * @generated from field: latchkey.v1.Verdict verdict = 2;
    */
   verdict: Verdict;
 
   /**
-   * Who the bearer is, where the verdict is `VERDICT_VALID`.
+   * The principal of the bearer, if the verdict is `VERDICT_VALID`.
    *
    * @generated from field: latchkey.v1.Principal principal = 3;
    */
   principal?: Principal | undefined;
 
   /**
-   * When the token ends by itself, where it does.
+   * The time at which the token expires, if it does.
    *
    * @generated from field: google.protobuf.Timestamp ends_at = 4;
    */
   endsAt?: Timestamp | undefined;
 
   /**
-   * What is left of the key's tightest limit, where it has any.
+   * The state of the rate limit that has the least left, if the key has any.
    *
    * @generated from field: latchkey.v1.RateLimitStatus rate_limit = 5;
    */
   rateLimit?: RateLimitStatus | undefined;
 
   /**
-   * Facts about a negative verdict, as in the table of errors: `key_id`, `expired_at`, `permission`, ….
+   * Details of a negative verdict, such as `key_id`, `expired_at` or `permission`. docs/errors.md lists them per reason.
    *
    * @generated from field: map<string, string> metadata = 6;
    */
@@ -164,7 +167,7 @@ export const VerifyTokenResponseSchema: GenMessage<VerifyTokenResponse> = /*@__P
  */
 export type BatchVerifyTokensRequest = Message<"latchkey.v1.BatchVerifyTokensRequest"> & {
   /**
-   * Required. 1 to 100 questions.
+   * Required. 1 to 100 tokens with their requirements.
    *
    * @generated from field: repeated latchkey.v1.VerifyTokenRequest requests = 1;
    */
@@ -183,7 +186,7 @@ export const BatchVerifyTokensRequestSchema: GenMessage<BatchVerifyTokensRequest
  */
 export type BatchVerifyTokensResponse = Message<"latchkey.v1.BatchVerifyTokensResponse"> & {
   /**
-   * The answers, in the order of the questions.
+   * The responses, in the order of the requests.
    *
    * @generated from field: repeated latchkey.v1.VerifyTokenResponse responses = 1;
    */
@@ -230,14 +233,16 @@ export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__P
   messageDesc(file_latchkey_v1_token_service, 5);
 
 /**
- * Answers "whose token is this, and may it do that?" for other services.
+ * Verifies tokens for other services: which principal a token belongs to, and whether that principal may perform an operation.
  *
  * @generated from service latchkey.v1.TokenService
  */
 export const TokenService: GenService<{
   /**
-   * Judges a token. A negative verdict is an answer, not an error. Writes nothing.
-   * A caller needs `tokens:verify`: in its own account, or everywhere with a key of the platform account. To any other caller every foreign token is `VERDICT_INVALID`.
+   * Evaluates a token. A negative verdict is a successful response, not an error. The call writes nothing.
+   * With `tokens:verify`, a caller may verify tokens of its own account.
+   * With a key of the platform account, it may verify tokens of every account.
+   * For every other caller, the verdict for a token of another account is `VERDICT_INVALID`.
    *
    * @generated from rpc latchkey.v1.TokenService.VerifyToken
    */
@@ -247,7 +252,7 @@ export const TokenService: GenService<{
     output: typeof VerifyTokenResponseSchema;
   },
   /**
-   * Judges up to 100 tokens, each as `VerifyToken` would, in their order.
+   * Evaluates up to 100 tokens, each like `VerifyToken`. The responses have the order of the requests.
    *
    * @generated from rpc latchkey.v1.TokenService.BatchVerifyTokens
    */
@@ -257,8 +262,10 @@ export const TokenService: GenService<{
     output: typeof BatchVerifyTokensResponseSchema;
   },
   /**
-   * Ends a token: whoever holds it may. A key left without a token is revoked; a system key merely has none.
-   * Unknown tokens are answered alike (RFC 7009). Limited per client address.
+   * Ends a token. The token itself is the authorisation, so the call needs no bearer.
+   * If the key then has no live token, the server revokes the key.
+   * It does not revoke a system key: that key then has no token.
+   * The response for an unknown token is the same (RFC 7009). The number of calls per client address is limited.
    *
    * @generated from rpc latchkey.v1.TokenService.RevokeToken
    */

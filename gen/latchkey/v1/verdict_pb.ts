@@ -15,20 +15,20 @@ export const file_latchkey_v1_verdict: GenFile = /*@__PURE__*/
   fileDesc("ChlsYXRjaGtleS92MS92ZXJkaWN0LnByb3RvEgtsYXRjaGtleS52MSKdAQoKRmFpbGVkUnVsZRIlCgd2ZXJkaWN0GAEgASgOMhQubGF0Y2hrZXkudjEuVmVyZGljdBI3CghtZXRhZGF0YRgCIAMoCzIlLmxhdGNoa2V5LnYxLkZhaWxlZFJ1bGUuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibwoPUmF0ZUxpbWl0U3RhdHVzEgwKBG5hbWUYASABKAkSDQoFbGltaXQYAiABKAUSEQoJcmVtYWluaW5nGAMgASgFEiwKCHJlc2V0X2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq/AwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEQoNVkVSRElDVF9WQUxJRBABEhMKD1ZFUkRJQ1RfSU5WQUxJRBACEhMKD1ZFUkRJQ1RfRVhQSVJFRBADEhMKD1ZFUkRJQ1RfUkVWT0tFRBAEEhQKEFZFUkRJQ1RfRElTQUJMRUQQBRIcChhWRVJESUNUX0FDQ09VTlRfUkVRVUlSRUQQBhIcChhWRVJESUNUX0FDQ09VTlRfTUlTTUFUQ0gQBxIdChlWRVJESUNUX0FDQ09VTlRfU1VTUEVOREVEEAgSIAocVkVSRElDVF9FTlZJUk9OTUVOVF9NSVNNQVRDSBAJEh8KG1ZFUkRJQ1RfV09SS1NQQUNFX0ZPUkJJRERFThAKEh4KGlZFUkRJQ1RfV09SS1NQQUNFX0FSQ0hJVkVEEAsSHQoZVkVSRElDVF9QRVJNSVNTSU9OX0RFTklFRBAMEiAKHFZFUkRJQ1RfRU5USVRMRU1FTlRfUkVRVUlSRUQQDRIYChRWRVJESUNUX1JBVEVfTElNSVRFRBAOEhoKFlZFUkRJQ1RfUVVPVEFfRVhDRUVERUQQD2IGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
- * One rule that a token fails.
+ * One rule that the token fails.
  *
  * @generated from message latchkey.v1.FailedRule
  */
 export type FailedRule = Message<"latchkey.v1.FailedRule"> & {
   /**
-   * Output only. The verdict that this rule alone would give.
+   * Output only. The verdict if this rule were the only one that fails.
    *
    * @generated from field: latchkey.v1.Verdict verdict = 1;
    */
   verdict: Verdict;
 
   /**
-   * Output only. Facts about it.
+   * Output only. Details of the failure, as in `VerifyTokenResponse.metadata`.
    *
    * @generated from field: map<string, string> metadata = 2;
    */
@@ -43,34 +43,34 @@ export const FailedRuleSchema: GenMessage<FailedRule> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_verdict, 0);
 
 /**
- * What is left of a limit.
+ * The current state of a rate limit.
  *
  * @generated from message latchkey.v1.RateLimitStatus
  */
 export type RateLimitStatus = Message<"latchkey.v1.RateLimitStatus"> & {
   /**
-   * Output only. The limit's name.
+   * Output only. The name of the limit.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Output only. How many in one period.
+   * Output only. The number that is allowed in one period.
    *
    * @generated from field: int32 limit = 2;
    */
   limit: number;
 
   /**
-   * Output only. How many are left in this one.
+   * Output only. The number that is left in the current period.
    *
    * @generated from field: int32 remaining = 3;
    */
   remaining: number;
 
   /**
-   * Output only. When the period ends.
+   * Output only. The end of the current period.
    *
    * @generated from field: google.protobuf.Timestamp reset_at = 4;
    */
@@ -85,62 +85,62 @@ export const RateLimitStatusSchema: GenMessage<RateLimitStatus> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_verdict, 1);
 
 /**
- * The answer about a token: one per row of the table of errors.
+ * The result of the evaluation of a token. Each value corresponds to an error reason in docs/errors.md.
  *
  * @generated from enum latchkey.v1.Verdict
  */
 export const Verdict = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: VERDICT_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Accepted.
+   * The token is accepted.
    *
    * @generated from enum value: VERDICT_VALID = 1;
    */
   VALID: 1,
 
   /**
-   * Unknown, wrong, malformed, or not the caller's to know.
+   * The token is unknown, wrong or malformed, or the caller may not learn anything about it.
    *
    * @generated from enum value: VERDICT_INVALID = 2;
    */
   INVALID: 2,
 
   /**
-   * The right token of a key or session whose time is over.
+   * The token is right, but its key or session has expired.
    *
    * @generated from enum value: VERDICT_EXPIRED = 3;
    */
   EXPIRED: 3,
 
   /**
-   * The right token of a revoked key, an ended session, or a token ended by rotation.
+   * The token is right, but its key is revoked, its session has ended, or a rotation ended the token.
    *
    * @generated from enum value: VERDICT_REVOKED = 4;
    */
   REVOKED: 4,
 
   /**
-   * The right token of a disabled key.
+   * The token is right, but its key is disabled.
    *
    * @generated from enum value: VERDICT_DISABLED = 5;
    */
   DISABLED: 5,
 
   /**
-   * A user of several accounts, and none was named.
+   * The user belongs to several accounts, and the request names none of them.
    *
    * @generated from enum value: VERDICT_ACCOUNT_REQUIRED = 6;
    */
   ACCOUNT_REQUIRED: 6,
 
   /**
-   * The token does not open the account that was named.
+   * The token is not valid in the account that the request names.
    *
    * @generated from enum value: VERDICT_ACCOUNT_MISMATCH = 7;
    */
@@ -154,14 +154,14 @@ export const Verdict = {
   ACCOUNT_SUSPENDED: 8,
 
   /**
-   * A key of the other environment.
+   * The key belongs to the other environment.
    *
    * @generated from enum value: VERDICT_ENVIRONMENT_MISMATCH = 9;
    */
   ENVIRONMENT_MISMATCH: 9,
 
   /**
-   * The bearer may not enter the workspace, or there is none.
+   * The bearer may not enter the workspace, or the workspace does not exist.
    *
    * @generated from enum value: VERDICT_WORKSPACE_FORBIDDEN = 10;
    */
@@ -175,28 +175,28 @@ export const Verdict = {
   WORKSPACE_ARCHIVED: 11,
 
   /**
-   * A permission is missing.
+   * The bearer does not hold a required permission.
    *
    * @generated from enum value: VERDICT_PERMISSION_DENIED = 12;
    */
   PERMISSION_DENIED: 12,
 
   /**
-   * The account's plan does not include it.
+   * The plan of the account does not include a required entitlement.
    *
    * @generated from enum value: VERDICT_ENTITLEMENT_REQUIRED = 13;
    */
   ENTITLEMENT_REQUIRED: 13,
 
   /**
-   * The key's limit is spent.
+   * The rate limit of the key is exhausted.
    *
    * @generated from enum value: VERDICT_RATE_LIMITED = 14;
    */
   RATE_LIMITED: 14,
 
   /**
-   * The key's quota is spent.
+   * The quota of the key is exhausted.
    *
    * @generated from enum value: VERDICT_QUOTA_EXCEEDED = 15;
    */
@@ -204,7 +204,7 @@ export const Verdict = {
 } as const;
 
 /**
- * The answer about a token: one per row of the table of errors.
+ * The result of the evaluation of a token. Each value corresponds to an error reason in docs/errors.md.
  *
  * @generated from enum latchkey.v1.Verdict
  */

@@ -42,7 +42,8 @@ export type CreateWorkspaceRequest = Message<"latchkey.v1.CreateWorkspaceRequest
   spec?: WorkspaceSpec | undefined;
 
   /**
-   * Optional. Makes a retry safe: a repeat by the same caller within 24 hours is `already_exists` naming the first result. Up to 64 characters.
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the first result.
    *
    * @generated from field: string request_id = 3;
    */
@@ -80,56 +81,56 @@ export const CreateWorkspaceResponseSchema: GenMessage<CreateWorkspaceResponse> 
  */
 export type ListAccountWorkspacesRequest = Message<"latchkey.v1.ListAccountWorkspacesRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Fill `info` too.
+   * Optional. If true, the response also contains the `info` of each item.
    *
    * @generated from field: bool include_info = 7;
    */
   includeInfo: boolean;
 
   /**
-   * Optional. Archived ones too.
+   * Optional. If true, the list also contains archived workspaces.
    *
    * @generated from field: bool show_archived = 8;
    */
@@ -155,7 +156,7 @@ export type ListAccountWorkspacesResponse = Message<"latchkey.v1.ListAccountWork
   items: Workspace[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -174,7 +175,7 @@ export const ListAccountWorkspacesResponseSchema: GenMessage<ListAccountWorkspac
  */
 export type GetWorkspaceRequest = Message<"latchkey.v1.GetWorkspaceRequest"> & {
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
@@ -212,7 +213,7 @@ export const GetWorkspaceResponseSchema: GenMessage<GetWorkspaceResponse> = /*@_
  */
 export type UpdateWorkspaceRequest = Message<"latchkey.v1.UpdateWorkspaceRequest"> & {
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
@@ -233,14 +234,15 @@ export type UpdateWorkspaceRequest = Message<"latchkey.v1.UpdateWorkspaceRequest
   spec?: WorkspaceSpec | undefined;
 
   /**
-   * Optional. Which fields to change; absent: every field present. `*` is every field.
+   * Optional. The fields to change. If it is absent, the update changes every field that is present. `*` means every field.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 4;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. The `etag` you saw: the update is refused as `ETAG_MISMATCH` if the resource has changed since.
+   * Optional. The `etag` that the client read.
+   * If the resource has changed since then, the update fails with `ETAG_MISMATCH`.
    *
    * @generated from field: string etag = 5;
    */
@@ -278,7 +280,7 @@ export const UpdateWorkspaceResponseSchema: GenMessage<UpdateWorkspaceResponse> 
  */
 export type ArchiveWorkspaceRequest = Message<"latchkey.v1.ArchiveWorkspaceRequest"> & {
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
@@ -316,28 +318,28 @@ export const ArchiveWorkspaceResponseSchema: GenMessage<ArchiveWorkspaceResponse
  */
 export type ListWorkspaceMembersRequest = Message<"latchkey.v1.ListWorkspaceMembersRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 8;
    */
@@ -363,7 +365,7 @@ export type ListWorkspaceMembersResponse = Message<"latchkey.v1.ListWorkspaceMem
   items: WorkspaceMember[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -382,28 +384,29 @@ export const ListWorkspaceMembersResponseSchema: GenMessage<ListWorkspaceMembers
  */
 export type AddWorkspaceMemberRequest = Message<"latchkey.v1.AddWorkspaceMemberRequest"> & {
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Optional. The profile; required without `email`.
+   * Optional. The id of the profile. The request contains either `profile_id` or `email`.
    *
    * @generated from field: string profile_id = 2;
    */
   profileId: string;
 
   /**
-   * Optional. A person's e-mail address: a member's, or one that is invited by this, as `role`.
+   * Optional. The e-mail address of a person.
+   * If no member of the account has it, the server invites it with the role `role`.
    *
    * @generated from field: string email = 3;
    */
   email: string;
 
   /**
-   * Optional. The role of an invited person, by id or name; `viewer` unless set.
+   * Optional. The id or name of the role of an invited person. The default is `viewer`.
    *
    * @generated from field: string role = 4;
    */
@@ -422,14 +425,14 @@ export const AddWorkspaceMemberRequestSchema: GenMessage<AddWorkspaceMemberReque
  */
 export type AddWorkspaceMemberResponse = Message<"latchkey.v1.AddWorkspaceMemberResponse"> & {
   /**
-   * The member; unset where the person was invited.
+   * The member. It is unset if the server invited the person.
    *
    * @generated from field: latchkey.v1.WorkspaceMember member = 1;
    */
   member?: WorkspaceMember | undefined;
 
   /**
-   * The invite, where the address is not a member's.
+   * The invite, if the server invited the person.
    *
    * @generated from field: latchkey.v1.Invite invite = 2;
    */
@@ -448,14 +451,14 @@ export const AddWorkspaceMemberResponseSchema: GenMessage<AddWorkspaceMemberResp
  */
 export type RemoveWorkspaceMemberRequest = Message<"latchkey.v1.RemoveWorkspaceMemberRequest"> & {
   /**
-   * Required. The workspace.
+   * Required. The id of the workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. The profile.
+   * Required. The id of the profile.
    *
    * @generated from field: string profile_id = 2;
    */
@@ -483,13 +486,13 @@ export const RemoveWorkspaceMemberResponseSchema: GenMessage<RemoveWorkspaceMemb
   messageDesc(file_latchkey_v1_workspace_admin_service, 15);
 
 /**
- * Makes workspaces and decides who enters them.
+ * Manages workspaces and grants access to them.
  *
  * @generated from service latchkey.v1.WorkspaceAdminService
  */
 export const WorkspaceAdminService: GenService<{
   /**
-   * Makes a workspace. Its maker is not a member by that.
+   * Makes a workspace. The caller does not become a member of it.
    *
    * @generated from rpc latchkey.v1.WorkspaceAdminService.CreateWorkspace
    */
@@ -499,7 +502,7 @@ export const WorkspaceAdminService: GenService<{
     output: typeof CreateWorkspaceResponseSchema;
   },
   /**
-   * Lists the workspaces of the account. Archived ones are left out unless `show_archived`.
+   * Lists the workspaces of the account. Archived workspaces are listed only with `show_archived`.
    *
    * @generated from rpc latchkey.v1.WorkspaceAdminService.ListAccountWorkspaces
    */
@@ -509,7 +512,8 @@ export const WorkspaceAdminService: GenService<{
     output: typeof ListAccountWorkspacesResponseSchema;
   },
   /**
-   * Returns a workspace of the account, archived ones too. Another account's looks exactly like a missing one (`NOT_FOUND`).
+   * Returns a workspace of the account, also an archived one.
+   * The response for a workspace of another account is identical to the response for a missing workspace (`NOT_FOUND`).
    *
    * @generated from rpc latchkey.v1.WorkspaceAdminService.GetWorkspace
    */
@@ -529,8 +533,9 @@ export const WorkspaceAdminService: GenService<{
     output: typeof UpdateWorkspaceResponseSchema;
   },
   /**
-   * Closes a workspace: it stays readable and nobody enters it. The last live one of an account cannot be archived (`IN_USE`).
-   * Archiving an archived workspace changes nothing.
+   * Archives a workspace. Its record stays readable, but no principal may enter the workspace.
+   * Fails with `IN_USE` for the last live workspace of an account.
+   * If the workspace is already archived, the call changes nothing.
    *
    * @generated from rpc latchkey.v1.WorkspaceAdminService.ArchiveWorkspace
    */
@@ -540,7 +545,7 @@ export const WorkspaceAdminService: GenService<{
     output: typeof ArchiveWorkspaceResponseSchema;
   },
   /**
-   * Lists the profiles that a workspace is granted to: people and keys.
+   * Lists the profiles that a workspace is granted to.
    *
    * @generated from rpc latchkey.v1.WorkspaceAdminService.ListWorkspaceMembers
    */
@@ -550,7 +555,8 @@ export const WorkspaceAdminService: GenService<{
     output: typeof ListWorkspaceMembersResponseSchema;
   },
   /**
-   * Grants a workspace to a profile. The caller must be able to enter it. Granting again changes nothing.
+   * Grants a workspace to a profile. The caller must be able to enter the workspace.
+   * If the workspace is already granted, the call changes nothing.
    *
    * @generated from rpc latchkey.v1.WorkspaceAdminService.AddWorkspaceMember
    */
@@ -560,7 +566,7 @@ export const WorkspaceAdminService: GenService<{
     output: typeof AddWorkspaceMemberResponseSchema;
   },
   /**
-   * Takes a workspace from a profile. Taking what is not granted changes nothing.
+   * Removes the grant of a workspace from a profile. If the workspace is not granted, the call changes nothing.
    *
    * @generated from rpc latchkey.v1.WorkspaceAdminService.RemoveWorkspaceMember
    */

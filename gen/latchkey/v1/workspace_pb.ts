@@ -20,13 +20,13 @@ export const file_latchkey_v1_workspace: GenFile = /*@__PURE__*/
   fileDesc("ChtsYXRjaGtleS92MS93b3Jrc3BhY2UucHJvdG8SC2xhdGNoa2V5LnYxItEBCglXb3Jrc3BhY2USNgoIbWV0YWRhdGEYASABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRIoCgRzcGVjGAIgASgLMhoubGF0Y2hrZXkudjEuV29ya3NwYWNlU3BlYxIoCgRpbmZvGAMgASgLMhoubGF0Y2hrZXkudjEuV29ya3NwYWNlSW5mbxIqCgVzdGF0ZRgEIAEoDjIbLmxhdGNoa2V5LnYxLldvcmtzcGFjZVN0YXRlEgwKBGV0YWcYBSABKAkiOgoNV29ya3NwYWNlU3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQigQEKDVdvcmtzcGFjZUluZm8SKAoKY3JlYXRlZF9ieRgBIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUSFQoNbWVtYmVyc190b3RhbBgCIAEoBRIvCgthcmNoaXZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaAoPV29ya3NwYWNlTWVtYmVyEiUKB3Byb2ZpbGUYASABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEi4KCmNyZWF0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi4KEldvcmtzcGFjZVJlZmVyZW5jZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJKmsKDldvcmtzcGFjZVN0YXRlEh8KG1dPUktTUEFDRV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFldPUktTUEFDRV9TVEFURV9BQ1RJVkUQARIcChhXT1JLU1BBQ0VfU1RBVEVfQVJDSElWRUQQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_profile, file_latchkey_v1_resource]);
 
 /**
- * A part of an account. Access to it is granted to profiles, so to people and to keys alike.
+ * A part of an account. Access to a workspace is granted to profiles. People and keys receive it in the same way.
  *
  * @generated from message latchkey.v1.Workspace
  */
 export type Workspace = Message<"latchkey.v1.Workspace"> & {
   /**
-   * Id, account, name, labels.
+   * The id, account, name, labels and external id.
    *
    * @generated from field: latchkey.v1.AccountResourceMetadata metadata = 1;
    */
@@ -40,21 +40,22 @@ export type Workspace = Message<"latchkey.v1.Workspace"> & {
   spec?: WorkspaceSpec | undefined;
 
   /**
-   * Output only. What the server knows.
+   * Output only. What the server knows about it.
    *
    * @generated from field: latchkey.v1.WorkspaceInfo info = 3;
    */
   info?: WorkspaceInfo | undefined;
 
   /**
-   * Output only. Whether it can be entered.
+   * Output only. The state, which decides whether principals may enter the workspace.
    *
    * @generated from field: latchkey.v1.WorkspaceState state = 4;
    */
   state: WorkspaceState;
 
   /**
-   * Output only. Changes with every change: hand it back to update only what you saw.
+   * Output only. The version, which is different after each change.
+   * An update with this value fails if another change came first.
    *
    * @generated from field: string etag = 5;
    */
@@ -69,13 +70,13 @@ export const WorkspaceSchema: GenMessage<Workspace> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_workspace, 0);
 
 /**
- * What a client configures of a workspace.
+ * The part of a workspace that the client configures.
  *
  * @generated from message latchkey.v1.WorkspaceSpec
  */
 export type WorkspaceSpec = Message<"latchkey.v1.WorkspaceSpec"> & {
   /**
-   * Optional. What it is for: up to 1,024 characters.
+   * Optional. A description of up to 1,024 characters.
    *
    * @generated from field: string description = 1;
    */
@@ -90,27 +91,27 @@ export const WorkspaceSpecSchema: GenMessage<WorkspaceSpec> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_workspace, 1);
 
 /**
- * What the server knows of a workspace.
+ * What the server knows about a workspace.
  *
  * @generated from message latchkey.v1.WorkspaceInfo
  */
 export type WorkspaceInfo = Message<"latchkey.v1.WorkspaceInfo"> & {
   /**
-   * Output only. Who made it.
+   * Output only. The profile that made it.
    *
    * @generated from field: latchkey.v1.Profile created_by = 1;
    */
   createdBy?: Profile | undefined;
 
   /**
-   * Output only. How many profiles it is granted to.
+   * Output only. The number of profiles that the workspace is granted to.
    *
    * @generated from field: int32 members_total = 2;
    */
   membersTotal: number;
 
   /**
-   * Output only. When it was archived.
+   * Output only. The time at which the workspace was archived.
    *
    * @generated from field: google.protobuf.Timestamp archived_at = 3;
    */
@@ -138,7 +139,7 @@ export type WorkspaceMember = Message<"latchkey.v1.WorkspaceMember"> & {
   profile?: Profile | undefined;
 
   /**
-   * Output only. Since when.
+   * Output only. The time of the grant.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 2;
    */
@@ -153,7 +154,7 @@ export const WorkspaceMemberSchema: GenMessage<WorkspaceMember> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_workspace, 3);
 
 /**
- * A workspace by id and name.
+ * The id and name of a workspace.
  *
  * @generated from message latchkey.v1.WorkspaceReference
  */
@@ -181,27 +182,27 @@ export const WorkspaceReferenceSchema: GenMessage<WorkspaceReference> = /*@__PUR
   messageDesc(file_latchkey_v1_workspace, 4);
 
 /**
- * Whether a workspace can be entered.
+ * The state of a workspace.
  *
  * @generated from enum latchkey.v1.WorkspaceState
  */
 export const WorkspaceState = {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: WORKSPACE_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * It can.
+   * Principals with access may enter the workspace.
    *
    * @generated from enum value: WORKSPACE_STATE_ACTIVE = 1;
    */
   ACTIVE: 1,
 
   /**
-   * It is archived: readable, and entered by nobody.
+   * The workspace is archived. Its record is readable, but no principal may enter the workspace.
    *
    * @generated from enum value: WORKSPACE_STATE_ARCHIVED = 2;
    */
@@ -209,7 +210,7 @@ export const WorkspaceState = {
 } as const;
 
 /**
- * Whether a workspace can be entered.
+ * The state of a workspace.
  *
  * @generated from enum latchkey.v1.WorkspaceState
  */

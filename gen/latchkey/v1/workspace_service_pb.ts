@@ -24,49 +24,49 @@ export const file_latchkey_v1_workspace_service: GenFile = /*@__PURE__*/
  */
 export type ListWorkspacesRequest = Message<"latchkey.v1.ListWorkspacesRequest"> & {
   /**
-   * Optional. How many at most: 50 unless set; more than 200 means 200.
+   * Optional. The maximum number of items in the response. The default is 50. A larger value than 200 counts as 200.
    *
    * @generated from field: int32 limit = 1;
    */
   limit: number;
 
   /**
-   * Optional. Where to go on: `pagination.next_cursor` of the page before. Opaque; grants nothing.
+   * Optional. The `pagination.next_cursor` of the previous page. It is opaque and grants no access.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Optional. Only those with all of these labels: `env=prod,team=ai`.
+   * Optional. Returns only items that have all of these labels, for example `env=prod,team=ai`.
    *
    * @generated from field: string labels = 3;
    */
   labels: string;
 
   /**
-   * Optional. Only those whose id begins so.
+   * Optional. Returns only items whose id begins with this prefix.
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * Optional. Only those whose name contains this, in upper or lower case.
+   * Optional. Returns only items whose name contains this text. Upper and lower case are the same.
    *
    * @generated from field: string query = 5;
    */
   query: string;
 
   /**
-   * Optional. By creation: `desc` (newest first, the default) or `asc`.
+   * Optional. The order by creation time: `desc` (newest first, the default) or `asc`.
    *
    * @generated from field: string sort_order = 6;
    */
   sortOrder: string;
 
   /**
-   * Optional. Fill `info` too.
+   * Optional. If true, the response also contains the `info` of each item.
    *
    * @generated from field: bool include_info = 7;
    */
@@ -92,7 +92,7 @@ export type ListWorkspacesResponse = Message<"latchkey.v1.ListWorkspacesResponse
   items: Workspace[];
 
   /**
-   * Where the list goes on.
+   * The position of the next page.
    *
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
@@ -107,7 +107,7 @@ export const ListWorkspacesResponseSchema: GenMessage<ListWorkspacesResponse> = 
   messageDesc(file_latchkey_v1_workspace_service, 1);
 
 /**
- * Workspaces as those see them who may enter.
+ * Lists workspaces for the principals that may enter them.
  *
  * @generated from service latchkey.v1.WorkspaceService
  */
