@@ -690,9 +690,8 @@ export const ApiKeyService: GenService<{
    * Issues a key. The response contains the token in `spec.token`. No later response contains it again.
    * Every member may issue developer keys for themselves without the permission.
    * The key must not reach more than the caller.
-   * The server compares its permissions, workspaces, environment and lifetime with those
-   * of the caller.
-   * It fails with `PERMISSION_DENIED`, `WORKSPACE_FORBIDDEN` or `ENVIRONMENT_MISMATCH` if the key would reach more.
+   * The server compares its permissions, workspaces, environment and lifetime with those of the caller.
+   * The call fails with `PERMISSION_DENIED`, `WORKSPACE_FORBIDDEN` or `ENVIRONMENT_MISMATCH` if the key would reach more.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.CreateApiKey
    */
