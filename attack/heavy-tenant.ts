@@ -1,6 +1,6 @@
 import pg from "pg";
 import { readConfig } from "../src/config/config.ts";
-import { newId } from "../src/domain/id.ts";
+import { newId } from "../src/domain/kernel/id.ts";
 import type { Heavy } from "./heavy.ts";
 import { call } from "./http.ts";
 import type { Stage } from "./stage.ts";

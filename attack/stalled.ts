@@ -3,8 +3,8 @@ import { openPostgres } from "../bench/database.ts";
 import { connect } from "../src/db/connect.ts";
 import { migrate, migrationTimeoutMs } from "../src/db/migrate.ts";
 import { startAppOn } from "../test/support/app.ts";
-import { openTestDatabase } from "../test/support/database.ts";
-import { quietLog } from "../test/support/server.ts";
+import { openTestDatabase } from "../test/support/database/database.ts";
+import { quietLog } from "../test/support/server/server.ts";
 import { runStalledBodies, type StalledResult } from "../test/support/stalled/run.ts";
 import type { Part } from "./part.ts";
 

@@ -19,12 +19,12 @@ const env = { LATCHKEY_CACHE_ENTRIES: "100" };
 // The same lane, with a statement for every look-up, as many at a time as the pool has connections for them.
 const oneByOne = [
   {
-    file: "src/verify/lookup-lanes.ts",
+    file: "src/verify/cache/lookup-classes.ts",
     from: "const maxPerStatement = 256;",
     to: "const maxPerStatement = 1;",
   },
   {
-    file: "src/verify/lookup-lanes.ts",
+    file: "src/verify/cache/lookup-classes.ts",
     from: "const strangeStatements = 2;",
     to: "const strangeStatements = 4;",
   },

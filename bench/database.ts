@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { startEmbedded } from "../src/db/embedded.ts";
+import { startEmbedded } from "../src/db/embedded/embedded.ts";
 import { fill } from "./fill.ts";
 import { pinOther, runToEnd } from "./processes.ts";
 import { type Stack, startInto } from "./stack.ts";

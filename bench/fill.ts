@@ -1,5 +1,5 @@
 import pg from "pg";
-import { hashToken } from "../src/domain/token.ts";
+import { hashToken } from "../src/domain/kernel/token.ts";
 import { keyToken } from "./keys.ts";
 
 /** What a database is filled with. */
@@ -67,7 +67,7 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-// As in keys.ts, and the check of src/domain/token.ts. `i::text`, since `text || bigint` is not immutable and would keep
+// As in keys.ts, and the check of src/domain/kernel/token.ts. `i::text`, since `text || bigint` is not immutable and would keep
 // Postgres from inlining.
 const functions = `
 create function pg_temp.ulid(kind text, i bigint) returns text language sql immutable

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { newId } from "../src/domain/id.ts";
-import { mintToken } from "../src/domain/token.ts";
+import { newId } from "../src/domain/kernel/id.ts";
+import { mintToken } from "../src/domain/kernel/token.ts";
 import { decimals, median } from "./compare.ts";
 import { openBenchDatabase } from "./database.ts";
 import { pressHttp1, type Seen } from "./generators.ts";

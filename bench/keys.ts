@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { checksum } from "../src/domain/token.ts";
+import { checksum } from "../src/domain/kernel/token.ts";
 
 /** The id of the bench's key number `index`. `fill.ts` derives the same in SQL. */
 export function keyId(index: number): string {

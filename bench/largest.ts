@@ -1,10 +1,11 @@
 import { deepStrictEqual } from "node:assert";
-import type { Bounds } from "../src/domain/bounds.ts";
-import type { Principal } from "../src/domain/principal.ts";
-import { atOnce } from "../src/domain/slices.ts";
-import { digestOf } from "../src/domain/token.ts";
-import { type CredentialRow, toCredentials } from "../src/verify/credential.ts";
-import { type Judgement, judge, type Question } from "../src/verify/judge.ts";
+import type { Bounds } from "../src/domain/access/bounds.ts";
+import type { Principal } from "../src/domain/access/principal.ts";
+import { atOnce } from "../src/domain/kernel/slices.ts";
+import { digestOf } from "../src/domain/kernel/token.ts";
+import { type CredentialRow, toCredentials } from "../src/verify/evaluate/credential.ts";
+import { type Judgement, judge } from "../src/verify/evaluate/evaluate.ts";
+import type { Question } from "../src/verify/evaluate/verdict.ts";
 
 /** The largest principal that some bounds allow, asked as much as one request can ask. */
 export interface Largest {

@@ -1,7 +1,7 @@
-import { atOnce } from "../src/domain/slices.ts";
-import { createCache } from "../src/verify/cache.ts";
-import { type Credential, toCredentials } from "../src/verify/credential.ts";
-import { createReplies } from "../src/verify/replies.ts";
+import { atOnce } from "../src/domain/kernel/slices.ts";
+import { createCache } from "../src/verify/cache/cache.ts";
+import { createReplies } from "../src/verify/cache/response-cache.ts";
+import { type Credential, toCredentials } from "../src/verify/evaluate/credential.ts";
 
 // Prints the bytes that a remembered key takes, and those of an answer that is kept for it. Run with --expose-gc.
 const count = 20_000;

@@ -10,25 +10,25 @@ export interface Breakage extends Edit {
 /** Each takes one part of the protocol away. */
 export const breakages: Record<string, Breakage> = {
   "revocations return without waiting": {
-    file: "src/verify/coherence.ts",
+    file: "src/verify/coherence/coherence.ts",
     from: "settle: (timeLeftMs) => settle(change, timeLeftMs),",
     to: "settle: () => Promise.resolve(acknowledgements.abandon(change)),",
     faults: ["feedLate"],
   },
   "leases do not end": {
-    file: "src/verify/lease.ts",
+    file: "src/verify/coherence/lease.ts",
     from: "until = sentAt + leaseMs;",
     to: "until = Number.POSITIVE_INFINITY;",
     faults: ["feedHeld"],
   },
   "beats count that did not come back through the feed": {
-    file: "src/verify/beats.ts",
+    file: "src/verify/coherence/heartbeats.ts",
     from: "if (!received || databaseTime === undefined) return;",
     to: "if (databaseTime === undefined) return;",
     faults: ["feedHeld"],
   },
   "only oneself is waited for": {
-    file: "src/verify/acknowledge.ts",
+    file: "src/verify/coherence/acknowledge.ts",
     from: "return knowsEverybody && own <= applied ?",
     to: "return own !== undefined ?",
     faults: ["feedLate"],

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
-import type { Way } from "../test/support/proxy.ts";
+import type { Way } from "../test/support/database/proxy.ts";
 import type { Instance } from "./instance.ts";
 
 /** What can be done to an instance, or to the database under all of them. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { type FaultyProxy, startProxy } from "../test/support/proxy.ts";
+import { type FaultyProxy, startProxy } from "../test/support/database/proxy.ts";
 
 /** A real server in a process of its own, whose ways to the database can fail. */
 export interface Instance extends AsyncDisposable {

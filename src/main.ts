@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
+import { exitOnSignal } from "./cli/signals.ts";
 import { ConfigError, readConfig } from "./config/config.ts";
-import { createLog, scrub } from "./log.ts";
-import { exitOnSignal } from "./signals.ts";
+import { createLog, scrub } from "./infra/log.ts";
 
 const help = `latchkey: API keys and workspace access for multi-tenant platforms
 
@@ -39,7 +39,7 @@ async function main(args: string[]): Promise<void> {
   exitOnSignal();
   const config = readConfig(process.env);
   // Loading the service takes most of a start: what ends before it does so at once.
-  const { bootstrapCommand, migrateCommand, serveCommand } = await import("./commands.ts");
+  const { bootstrapCommand, migrateCommand, serveCommand } = await import("./cli/commands.ts");
   const commands = { serve: serveCommand, migrate: migrateCommand, bootstrap: bootstrapCommand };
   await commands[command](config, createLog(config.logLevel, process.stderr), {
     rotate: values.rotate ?? false,

@@ -1,4 +1,4 @@
-import type { Bounds } from "../domain/bounds.ts";
+import type { Bounds } from "../domain/access/bounds.ts";
 import type { Read } from "./reader.ts";
 
 /** How many there may be of what a verdict is made from. */

@@ -1,6 +1,6 @@
-import type { PasswordThreads } from "../domain/password.ts";
-import { createVocabulary, type Vocabulary } from "../domain/permission-vocabulary.ts";
-import type { OidcIssuer } from "../verify/oidc.ts";
+import { createVocabulary, type Vocabulary } from "../domain/access/permission-vocabulary.ts";
+import type { PasswordThreads } from "../domain/user/password.ts";
+import type { OidcIssuer } from "../verify/oidc/oidc.ts";
 import { type AuditSettings, readAuditSettings } from "./audit-settings.ts";
 import { type BoundSettings, readBounds } from "./bounds.ts";
 import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";

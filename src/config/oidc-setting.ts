@@ -1,4 +1,4 @@
-import { asymmetricAlgorithms, defaultAlgorithms, type OidcIssuer } from "../verify/oidc.ts";
+import { asymmetricAlgorithms, defaultAlgorithms, type OidcIssuer } from "../verify/oidc/oidc.ts";
 
 /** What a setting says, and what is wrong with it: a line for each wrong field, beginning with its path. */
 export interface OidcSetting {

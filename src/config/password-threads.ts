@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { PasswordThreads } from "../domain/password.ts";
+import type { PasswordThreads } from "../domain/user/password.ts";
 import type { Read } from "./reader.ts";
 
 // Of node's pool, which files, name look-ups, compression and signatures of JWTs share with passwords (libuv: UV_THREADPOOL_SIZE).

@@ -1,5 +1,5 @@
 import type { Generated } from "kysely";
-import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "./schema.ts";
+import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "./values.ts";
 
 /** The tables of keys and sessions, column by column, as those of `tables.ts`. */
 export interface ApiKeyTable {

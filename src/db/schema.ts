@@ -28,6 +28,9 @@ import type {
   WorkspaceGrantTable,
   WorkspaceTable,
 } from "./tables.ts";
+import type { ApiKeyKind, Environment, OpeningJson } from "./values.ts";
+
+export type * from "./values.ts";
 
 /** The tables and the view, as Postgres has them. `timestamptz` is read as Date, `bigint` as string. */
 export interface Database {
@@ -60,15 +63,6 @@ export interface Database {
   credential: CredentialView;
 }
 
-/** Label keys and values. */
-export type Labels = Record<string, string>;
-
-export type ProfileType = "user" | "service_account" | "api_key" | "system";
-export type BuiltinRole = "owner" | "admin" | "developer" | "viewer";
-export type ApiKeyKind = "application" | "service" | "developer";
-export type Environment = "test" | "live";
-export type WorkspaceScope = "selected" | "all";
-
 interface CredentialView {
   id: string;
   kind: ApiKeyKind | "session" | "outside";
@@ -81,32 +75,4 @@ interface CredentialView {
   last_used_at: Date | null;
   tokens: { id: string | null; hash: string; ends_at: number | null }[];
   openings: OpeningJson[];
-}
-
-/** What a credential opens in one account, as the view tells it. `workspaces`: id -> whether it is live. */
-export interface OpeningJson {
-  account_id: string;
-  platform: boolean;
-  suspended: boolean;
-  entitlements: string[];
-  profile: { id: string; type: ProfileType; name: string; email: string };
-  owner: boolean;
-  permissions: string[];
-  /** What the owner of a service or developer key may do now. Null: nothing narrows `permissions`. */
-  owner_permissions: string[] | null;
-  workspace_scope: WorkspaceScope;
-  workspaces: Record<string, boolean>;
-  /** For an outside identity: what it is in the account. */
-  standing?: "member" | "guest" | "removed";
-  /** For an outside identity: the roles of the account, of which its tokens may claim some. */
-  roles?: RoleJson[];
-}
-
-/** A role as the view tells it. */
-export interface RoleJson {
-  id: string;
-  name_key: string;
-  builtin: BuiltinRole | null;
-  permissions: string[];
-  all_workspaces: boolean;
 }

@@ -1,5 +1,5 @@
 import type { Generated } from "kysely";
-import type { BuiltinRole, Labels, OpeningJson, ProfileType } from "./schema.ts";
+import type { BuiltinRole, Labels, OpeningJson, ProfileType } from "./values.ts";
 
 /** The tables and the helper views, column by column. `timestamptz` is read as Date, `bigint` as string. */
 export interface AccountTable {

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import type { Request } from "./exchange.ts";
+import type { Request } from "./request.ts";
 
 /** Tells where a request came from. */
 export type ClientAddress = (request: Request) => string;

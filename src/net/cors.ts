@@ -1,5 +1,5 @@
 import { cors } from "@connectrpc/connect";
-import type { HandlerOf, Request, Response } from "./exchange.ts";
+import type { HandlerOf, Request, Response } from "./request.ts";
 
 // Beside Connect's GET and POST, our HTTP/JSON routes.
 const methods = [...cors.allowedMethods, "PATCH", "DELETE"].join(", ");

@@ -1,31 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import { hasOneHost } from "./host.ts";
 import type { Limits } from "./limits.ts";
 import { createPipelines, type PipelineHooks } from "./pipelines.ts";
 import { hideMalformed } from "./protocol-headers.ts";
 import type { RefusalReason } from "./refusal.ts";
-import type { StreamRequest, StreamResponse } from "./stream-exchange.ts";
-
-/** A request of either HTTP version. */
-export type Request = NodeRequest | StreamRequest;
-/** The response to a request of either HTTP version. */
-export type Response = NodeResponse | StreamResponse;
-/** Answers requests of some kinds. */
-export type HandlerOf<Q extends Request, S extends Response> = (request: Q, response: S) => void;
-/** A request as node makes it. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-/** The response to it. */
-export type NodeResponse = ServerResponse | Http2ServerResponse;
-/** Answers requests as node makes them. */
-export type Handler = HandlerOf<NodeRequest, NodeResponse>;
-
-/** Answers those requests of HTTP/2 that it takes as they come, without node's own request and response. */
-export type PlainHandler = {
-  takes(request: StreamRequest): boolean;
-  handler: HandlerOf<StreamRequest, StreamResponse>;
-};
+import type { HandlerOf, Request, Response } from "./request.ts";
+import type { StreamResponse } from "./stream-exchange.ts";
 
 /** What an exchange asks of the port that it runs on. */
 export type ExchangeHooks = Pick<PipelineHooks, "began" | "ended"> & {

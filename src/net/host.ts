@@ -1,4 +1,4 @@
-import type { Request } from "./exchange.ts";
+import type { Request } from "./request.ts";
 
 /**
  * Whether a request names at most one host. RFC 9112, 3.2: two `Host` headers are a bad request. RFC 9113, 8.3.1: so is a

@@ -1,20 +1,14 @@
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { createAdmission, type Eviction } from "./admission.ts";
-import {
-  createExchanges,
-  type Handler,
-  type NodeRequest,
-  type NodeResponse,
-  type PlainHandler,
-  type Request,
-} from "./exchange.ts";
+import { createExchanges } from "./exchange.ts";
+import { createSessions } from "./http2-connections.ts";
 import type { Limits } from "./limits.ts";
 import { createLinger } from "./linger.ts";
 import { hostPort, listen } from "./listen.ts";
 import { createRefusals, type Refusal, type RefusalReason, reasonOf } from "./refusal.ts";
+import type { Handler, NodeRequest, NodeResponse, PlainHandler, Request } from "./request.ts";
 import { createPlainServers, createTlsServers, type Tls } from "./servers.ts";
-import { createSessions } from "./sessions.ts";
 import { StreamRequest, StreamResponse } from "./stream-exchange.ts";
 
 /** What a port needs. */

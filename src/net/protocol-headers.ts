@@ -1,4 +1,4 @@
-import type { Request } from "./exchange.ts";
+import type { Request } from "./request.ts";
 
 // What connect quotes in its errors if it cannot use it, and `latchkey-account`, which an error of ours names.
 const grammars: [name: string, grammar: RegExp][] = [

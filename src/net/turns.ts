@@ -1,4 +1,5 @@
-import { type Handler, isHttp2, type NodeRequest, type NodeResponse } from "./exchange.ts";
+import { isHttp2 } from "./exchange.ts";
+import type { Handler, NodeRequest, NodeResponse } from "./request.ts";
 
 /**
  * Starts requests one per turn of the event loop, in the order of their arrival. So a burst of them does not hold up what is

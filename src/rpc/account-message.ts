@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type AccountSchema, AccountState } from "../../gen/latchkey/v1/account_pb.ts";
-import type { Account } from "../domain/account.ts";
-import { etagOf } from "../domain/list.ts";
+import type { Account } from "../domain/account/account.ts";
+import { etagOf } from "../domain/kernel/list.ts";
 import { apiKeyMessage } from "./api-key-message.ts";
 import type { HoldsBy } from "./effective.ts";
 import { metadataMessage, timestamp } from "./messages.ts";

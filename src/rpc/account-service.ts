@@ -5,23 +5,23 @@ import {
   UpdateAccountRequestSchema,
 } from "../../gen/latchkey/v1/account_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { type AccountUpdate, getAccount, listAccounts, updateAccount } from "../domain/account.ts";
-import { createAccount } from "../domain/account-create.ts";
-import { deleteAccount } from "../domain/account-delete.ts";
+import { type AccountUpdate, getAccount, listAccounts, updateAccount } from "../domain/account/account.ts";
+import { createAccount } from "../domain/account/create.ts";
+import { deleteAccount } from "../domain/account/delete.ts";
 import {
   openAccount,
   resumeAccount,
   searchAccounts,
   setEntitlements,
   suspendAccount,
-} from "../domain/account-platform.ts";
-import type { InviteDeps } from "../domain/invite.ts";
+} from "../domain/account/platform.ts";
+import type { InviteDeps } from "../domain/invite/invite.ts";
 import { accountMessage } from "./account-message.ts";
-import { callerOf, userOf } from "./context.ts";
 import { holdsAtTheLatest } from "./effective.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
-import { type PeopleLimits, spendAsUser } from "./people-limits.ts";
+import { callerOf, userOf } from "./middleware/context.ts";
+import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 

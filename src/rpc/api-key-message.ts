@@ -11,9 +11,9 @@ import type {
   ApiKeyKind as StoredKind,
   WorkspaceScope as StoredScope,
 } from "../db/schema.ts";
-import type { ApiKey } from "../domain/api-key.ts";
-import type { ApiKeyInfo } from "../domain/api-key-info.ts";
-import { etagOf } from "../domain/list.ts";
+import type { ApiKey } from "../domain/api-key/api-key.ts";
+import type { ApiKeyInfo } from "../domain/api-key/info.ts";
+import { etagOf } from "../domain/kernel/list.ts";
 import type { HoldsBy } from "./effective.ts";
 import { metadataMessage, profileMessage, timestamp } from "./messages.ts";
 

@@ -8,21 +8,22 @@ import {
   UpdateApiKeyRequestSchema,
 } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { type ApiKey, getApiKey, listApiKeys } from "../domain/api-key.ts";
-import { createApiKey, type MintDeps, type NewApiKey } from "../domain/api-key-create.ts";
-import { type RevocationFilter, revokeApiKeys } from "../domain/api-key-revoke-many.ts";
-import { rotateApiKey } from "../domain/api-key-rotate.ts";
-import { disableApiKey, enableApiKey, revokeApiKey } from "../domain/api-key-state.ts";
-import { type ApiKeyUpdate, updateApiKey } from "../domain/api-key-update.ts";
+import { type ApiKey, getApiKey, listApiKeys } from "../domain/api-key/api-key.ts";
+import { createApiKey, type MintDeps } from "../domain/api-key/create.ts";
+import type { NewApiKey } from "../domain/api-key/draft.ts";
+import { type RevocationFilter, revokeApiKeys } from "../domain/api-key/revoke-many.ts";
+import { rotateApiKey } from "../domain/api-key/rotate.ts";
+import { disableApiKey, enableApiKey, revokeApiKey } from "../domain/api-key/state.ts";
+import { type ApiKeyUpdate, updateApiKey } from "../domain/api-key/update.ts";
 import {
   addApiKeyWorkspace,
   listApiKeyWorkspaces,
   removeApiKeyWorkspace,
-} from "../domain/api-key-workspace.ts";
+} from "../domain/api-key/workspace.ts";
 import { apiKeyMessage, environmentOf, kindOf, scopeOf } from "./api-key-message.ts";
-import { callerOf } from "./context.ts";
 import { holdsAtTheLatest, holdsNow } from "./effective.ts";
 import { date, workspaceMessage } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ApiKeyService`: translates between messages and the operations on keys. */

@@ -3,9 +3,9 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { type AuditEventSchema, AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import type { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
 import type { Db } from "../db/connect.ts";
-import { type AuditEvent, listAuditEvents } from "../domain/audit-event.ts";
-import { callerOf } from "./context.ts";
+import { type AuditEvent, listAuditEvents } from "../domain/kernel/audit-event.ts";
 import { date, timestamp } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 
 /**
  * `AuditService`: what was done in an account, by whom. `flush` writes the refusals and failed log-ins that were recorded

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type InviteSchema, InviteState } from "../../gen/latchkey/v1/invite_pb.ts";
-import type { Invite } from "../domain/invite.ts";
+import type { Invite } from "../domain/invite/invite.ts";
 import { profileMessage, timestamp } from "./messages.ts";
 
 /** An invite. Its token only where the invite carries one: in the answer that made it, without SMTP. */

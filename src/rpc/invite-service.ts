@@ -1,14 +1,14 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { createInvite, type InviteDeps, listInvites, revokeInvite } from "../domain/invite.ts";
-import { acceptInvite } from "../domain/invite-accept.ts";
-import type { SessionDeps } from "../domain/session.ts";
+import { acceptInvite } from "../domain/invite/accept.ts";
+import { createInvite, type InviteDeps, listInvites, revokeInvite } from "../domain/invite/invite.ts";
+import type { SessionDeps } from "../domain/session/session.ts";
 import { accountMessage } from "./account-message.ts";
-import { callerOf, callOf, optionalUserOf } from "./context.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
-import type { PeopleLimits } from "./people-limits.ts";
+import { callerOf, callOf, optionalUserOf } from "./middleware/context.ts";
+import type { PeopleLimits } from "./middleware/people-limits.ts";
 
 /** `InviteService`: brings people into an account. */
 export function inviteService(

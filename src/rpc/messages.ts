@@ -4,10 +4,10 @@ import { type ProfileSchema, ProfileType } from "../../gen/latchkey/v1/profile_p
 import type { AccountResourceMetadataSchema } from "../../gen/latchkey/v1/resource_pb.ts";
 import { type WorkspaceSchema, WorkspaceState } from "../../gen/latchkey/v1/workspace_pb.ts";
 import type { Labels, ProfileType as StoredProfileType } from "../db/schema.ts";
-import { invalidField } from "../domain/error.ts";
-import { etagOf } from "../domain/list.ts";
-import type { ProfileRef } from "../domain/principal.ts";
-import type { Workspace } from "../domain/workspace.ts";
+import type { ProfileRef } from "../domain/access/principal.ts";
+import { invalidField } from "../domain/kernel/error.ts";
+import { etagOf } from "../domain/kernel/list.ts";
+import type { Workspace } from "../domain/workspace/workspace.ts";
 
 const profileTypes: Record<StoredProfileType, ProfileType> = {
   user: ProfileType.USER,

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { PrincipalKind, type PrincipalSchema } from "../../gen/latchkey/v1/principal_pb.ts";
-import type { PrincipalKind as Kind, Principal } from "../domain/principal.ts";
+import type { PrincipalKind as Kind, Principal } from "../domain/access/principal.ts";
 import { environmentMessage, scopeMessage } from "./api-key-message.ts";
 import { profileMessage } from "./messages.ts";
 

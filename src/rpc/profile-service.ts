@@ -3,16 +3,16 @@ import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import type { ProfileType as StoredType } from "../db/schema.ts";
-import type { Bounds } from "../domain/bounds.ts";
+import type { Bounds } from "../domain/access/bounds.ts";
 import {
   type AccountProfile,
   getProfile,
   listProfiles,
   removeProfile,
   setProfileRole,
-} from "../domain/profile.ts";
-import { callerOf } from "./context.ts";
+} from "../domain/profile/profile.ts";
 import { profileMessage, timestamp } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** `ProfileService`: who is who in an account. */

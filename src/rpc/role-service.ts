@@ -7,7 +7,7 @@ import {
   UpdateRoleRequestSchema,
 } from "../../gen/latchkey/v1/role_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { etagOf } from "../domain/list.ts";
+import { etagOf } from "../domain/kernel/list.ts";
 import {
   createRole,
   deleteRole,
@@ -17,9 +17,9 @@ import {
   type RoleDeps,
   type RoleUpdate,
   updateRole,
-} from "../domain/role.ts";
-import { callerOf } from "./context.ts";
+} from "../domain/role/role.ts";
 import { metadataMessage } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 

@@ -7,8 +7,8 @@ import {
   UpdateServiceAccountRequestSchema,
 } from "../../gen/latchkey/v1/service_account_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import type { Bounds } from "../domain/bounds.ts";
-import { etagOf } from "../domain/list.ts";
+import type { Bounds } from "../domain/access/bounds.ts";
+import { etagOf } from "../domain/kernel/list.ts";
 import {
   createServiceAccount,
   deleteServiceAccount,
@@ -17,9 +17,9 @@ import {
   type ServiceAccount,
   type ServiceAccountUpdate,
   updateServiceAccount,
-} from "../domain/service-account.ts";
-import { callerOf } from "./context.ts";
+} from "../domain/service-account/service-account.ts";
 import { metadataMessage, profileMessage } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 

@@ -1,20 +1,20 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { changeEmail, proveEmail } from "../domain/email.ts";
-import { DomainError } from "../domain/error.ts";
-import type { FailedLogIns } from "../domain/failed-log-in.ts";
-import type { OtpDeps } from "../domain/otp.ts";
-import { changePassword, requestPasswordReset, resetPassword } from "../domain/password-change.ts";
-import { logIn, logOut, type SessionDeps, signUp } from "../domain/session.ts";
-import { listSessions, revokeSession } from "../domain/session-list.ts";
-import { normaliseEmail } from "../domain/text.ts";
-import { deleteUser } from "../domain/user-delete.ts";
+import { DomainError } from "../domain/kernel/error.ts";
+import { normaliseEmail } from "../domain/kernel/text.ts";
+import type { FailedLogIns } from "../domain/session/failed-log-in.ts";
+import { listSessions, revokeSession } from "../domain/session/list.ts";
+import { logIn, logOut, type SessionDeps, signUp } from "../domain/session/session.ts";
+import { deleteUser } from "../domain/user/delete.ts";
+import { changeEmail, proveEmail } from "../domain/user/email.ts";
+import type { OtpDeps } from "../domain/user/otp.ts";
+import { changePassword, requestPasswordReset, resetPassword } from "../domain/user/password-change.ts";
 import type { PublicLimit } from "../verify/public-limit.ts";
 import { accountMessage } from "./account-message.ts";
-import { callOf, userOf } from "./context.ts";
 import { profileMessage, timestamp } from "./messages.ts";
-import { type PeopleLimits, spendAsUser } from "./people-limits.ts";
+import { callOf, userOf } from "./middleware/context.ts";
+import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
 
 /** What signing people in depends on. */
 export interface SessionServiceDeps extends SessionDeps, OtpDeps {

@@ -7,8 +7,9 @@ import {
   UpdateTeamRequestSchema,
 } from "../../gen/latchkey/v1/team_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import type { Bounds } from "../domain/bounds.ts";
-import { etagOf } from "../domain/list.ts";
+import type { Bounds } from "../domain/access/bounds.ts";
+import { etagOf } from "../domain/kernel/list.ts";
+import { addTeamMember, listTeamMembers, removeTeamMember } from "../domain/team/member.ts";
 import {
   createTeam,
   deleteTeam,
@@ -17,10 +18,9 @@ import {
   type Team,
   type TeamUpdate,
   updateTeam,
-} from "../domain/team.ts";
-import { addTeamMember, listTeamMembers, removeTeamMember } from "../domain/team-member.ts";
-import { callerOf } from "./context.ts";
+} from "../domain/team/team.ts";
 import { metadataMessage, profileMessage } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 

@@ -8,21 +8,21 @@ import type {
 } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { DomainError, invalidFields } from "../domain/error.ts";
-import { parsePermission } from "../domain/permission.ts";
-import { permissionViolations, type Vocabulary } from "../domain/permission-vocabulary.ts";
-import type { Caller } from "../domain/principal.ts";
-import { endsByItself } from "../domain/session.ts";
-import { revokeToken } from "../domain/token-revocation.ts";
-import type { Judgement } from "../verify/judge.ts";
-import type { OidcVerifier } from "../verify/oidc.ts";
+import { parsePermission } from "../domain/access/permission.ts";
+import { permissionViolations, type Vocabulary } from "../domain/access/permission-vocabulary.ts";
+import type { Caller } from "../domain/access/principal.ts";
+import { revokeToken } from "../domain/api-key/revoke-token.ts";
+import { DomainError, invalidFields } from "../domain/kernel/error.ts";
+import { endsByItself } from "../domain/session/session.ts";
+import type { Judgement } from "../verify/evaluate/evaluate.ts";
+import type { Uses } from "../verify/last-used.ts";
+import type { OidcVerifier } from "../verify/oidc/oidc.ts";
 import type { PublicLimit } from "../verify/public-limit.ts";
 import type { Inquiry, Resolver } from "../verify/resolve.ts";
-import type { Uses } from "../verify/use.ts";
 import { verifyTokens } from "../verify/verify.ts";
 import { environmentOf } from "./api-key-message.ts";
-import { callerOf, callOf, recordOf } from "./context.ts";
 import { timestamp } from "./messages.ts";
+import { callerOf, callOf, recordOf } from "./middleware/context.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** What judging and ending tokens depends on. */

@@ -1,7 +1,7 @@
 import { type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { invalidField } from "../domain/error.ts";
+import { invalidField } from "../domain/kernel/error.ts";
 
 /**
  * Which fields an update changes (AIP-134): those that the mask names, or without a mask those that are present.

@@ -5,7 +5,13 @@ import {
   type WorkspaceAdminService,
 } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import type { InviteDeps } from "../domain/invite.ts";
+import type { InviteDeps } from "../domain/invite/invite.ts";
+import {
+  addWorkspaceMember,
+  listWorkspaceMembers,
+  removeWorkspaceMember,
+  type WorkspaceMember,
+} from "../domain/workspace/member.ts";
 import {
   archiveWorkspace,
   createWorkspace,
@@ -13,16 +19,10 @@ import {
   listAccountWorkspaces,
   updateWorkspace,
   type WorkspaceUpdate,
-} from "../domain/workspace.ts";
-import {
-  addWorkspaceMember,
-  listWorkspaceMembers,
-  removeWorkspaceMember,
-  type WorkspaceMember,
-} from "../domain/workspace-member.ts";
-import { callerOf } from "./context.ts";
+} from "../domain/workspace/workspace.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage, timestamp, workspaceMessage } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 

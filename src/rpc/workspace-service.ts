@@ -1,9 +1,9 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
 import type { Db } from "../db/connect.ts";
-import { listWorkspaces } from "../domain/workspace.ts";
-import { callerOf } from "./context.ts";
+import { listWorkspaces } from "../domain/workspace/workspace.ts";
 import { workspaceMessage } from "./messages.ts";
+import { callerOf } from "./middleware/context.ts";
 
 /** `WorkspaceService`: workspaces as those see them who may enter. */
 export function workspaceService(db: Db): ServiceImpl<typeof WorkspaceService> {

@@ -1,6 +1,6 @@
 import cluster from "node:cluster";
 import { RateLimiterCluster, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
-import { DomainError } from "../domain/error.ts";
+import { DomainError } from "../domain/kernel/error.ts";
 
 /** A bound on how often a call may be made that needs no bearer: per client address, or by whatever else it counts. */
 export interface PublicLimit {

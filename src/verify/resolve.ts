@@ -1,12 +1,13 @@
-import type { Seen } from "../domain/authority.ts";
-import { inTurns } from "../domain/slices.ts";
-import { digestToken, parseToken } from "../domain/token.ts";
-import { toCredentials } from "./credential.ts";
-import { type Judgement, type JudgeSettings, judge, type Question, refused } from "./judge.ts";
-import { judgeOutside, type OwnCall } from "./judge-outside.ts";
-import type { Ask } from "./load.ts";
-import type { Loader } from "./loader.ts";
-import type { OidcVerifier, OutsideToken } from "./oidc.ts";
+import type { Seen } from "../domain/access/authority.ts";
+import { inTurns } from "../domain/kernel/slices.ts";
+import { digestToken, parseToken } from "../domain/kernel/token.ts";
+import type { Ask } from "./cache/load.ts";
+import type { Loader } from "./cache/loader.ts";
+import { toCredentials } from "./evaluate/credential.ts";
+import { type Judgement, type JudgeSettings, judge, refused } from "./evaluate/evaluate.ts";
+import { judgeOutside, type OwnCall } from "./evaluate/evaluate-external.ts";
+import type { Question } from "./evaluate/verdict.ts";
+import type { OidcVerifier, OutsideToken } from "./oidc/oidc.ts";
 
 /** A token and what is asked of it. */
 export interface Inquiry extends Question {

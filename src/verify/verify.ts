@@ -1,5 +1,6 @@
-import type { Principal } from "../domain/principal.ts";
-import { type Failure, type Judgement, refused } from "./judge.ts";
+import type { Principal } from "../domain/access/principal.ts";
+import { type Judgement, refused } from "./evaluate/evaluate.ts";
+import type { Failure } from "./evaluate/verdict.ts";
 import type { Inquiry, Resolver } from "./resolve.ts";
 
 /**

@@ -3,11 +3,11 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
-import { closeOf, preface } from "../support/hostile.ts";
 import { patientServer } from "../support/long.ts";
-import { signUpAt } from "../support/remote.ts";
-import { createSite, type LogLine, type Served, type Site } from "../support/serve.ts";
+import { closeOf, preface } from "../support/net/hostile.ts";
+import { createSite, type LogLine, type Served, type Site } from "../support/server/serve.ts";
 
 const megabyte = 1024 * 1024;
 // What the attacks below hold in their hands is a gigabyte; what a garbage collector has not fetched yet is less than this.

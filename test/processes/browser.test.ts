@@ -2,9 +2,9 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { password } from "../support/app.ts";
-import { launchBrowser, servePage } from "../support/browser.ts";
-import type { Visit } from "../support/browser-page.ts";
-import { createSite, type Served } from "../support/serve.ts";
+import { launchBrowser, servePage } from "../support/server/browser.ts";
+import type { Visit } from "../support/server/browser-page.ts";
+import { createSite, type Served } from "../support/server/serve.ts";
 
 const site = createSite();
 const ends: (() => unknown)[] = [() => site.clear()];
@@ -14,7 +14,7 @@ let configured: string;
 let foreign: string;
 
 beforeAll(async () => {
-  const script = join(import.meta.dirname, "..", "support", "browser-page.ts");
+  const script = join(import.meta.dirname, "..", "support", "server", "browser-page.ts");
   const pages = await Promise.all([servePage(script), servePage(script)]);
   ends.push(...pages.map((served) => served.close));
   [configured, foreign] = [pages[0].origin, pages[1].origin];

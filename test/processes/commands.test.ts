@@ -6,11 +6,11 @@ import { sql } from "kysely";
 import { describe, expect } from "vitest";
 import { openListener } from "../../src/db/listen.ts";
 import { migrations } from "../../src/db/migrations/index.ts";
-import { postmasterOf } from "../support/embedded-process.ts";
+import { clientsAt } from "../support/actors/remote.ts";
 import { refusal } from "../support/errors.ts";
-import { clientsAt } from "../support/remote.ts";
-import type { Ended } from "../support/serve.ts";
-import { test } from "../support/site-test.ts";
+import { postmasterOf } from "../support/server/embedded-process.ts";
+import type { Ended } from "../support/server/serve.ts";
+import { test } from "../support/server/site-test.ts";
 
 const commands = ["serve", "migrate", "bootstrap"];
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { type Clients, issueKey } from "../support/app.ts";
-import { query } from "../support/embedded-process.ts";
-import { clientsAt, signUpAt } from "../support/remote.ts";
-import { createSite, embeddedUrl, type Site } from "../support/serve.ts";
+import { query } from "../support/server/embedded-process.ts";
+import { createSite, embeddedUrl, type Site } from "../support/server/serve.ts";
 
 interface Known {
   id: string;

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, describe, expect, vi } from "vitest";
-import { birthOf } from "../../src/db/process.ts";
-import { createGround, gone, postmasterOf, query, reportOf } from "../support/embedded-process.ts";
+import { birthOf } from "../../src/db/embedded/process.ts";
+import { createGround, gone, postmasterOf, query, reportOf } from "../support/server/embedded-process.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };

@@ -8,11 +8,11 @@ import {
 } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { bearer } from "../support/actors/bearer.ts";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { clients, issueKey, password } from "../support/app.ts";
-import { bearer } from "../support/bearer.ts";
 import { refusal } from "../support/errors.ts";
-import { clientsAt, signUpAt } from "../support/remote.ts";
-import { createSite, type LogLine, type Served, type Site } from "../support/serve.ts";
+import { createSite, type LogLine, type Served, type Site } from "../support/server/serve.ts";
 
 let site: Site;
 let server: Served;

@@ -21,14 +21,14 @@ async function estimateWith(file: string): Promise<string> {
 }
 
 test("the thread does not keep the process alive", async () => {
-  expect(await estimateWith(`${root}src/password-estimator.ts`)).toBe("4\n");
+  expect(await estimateWith(`${root}src/app/password-estimator.ts`)).toBe("4\n");
 });
 
 test("the thread also starts from compiled code", async () => {
   // In the repository, so that the packages are found.
   const out = await mkdtemp(`${root}node_modules/.compiled-`);
   onTestFinished(() => rm(out, { recursive: true }));
-  const files = ["src/password-estimator.ts", "src/password-worker.ts"];
+  const files = ["src/app/password-estimator.ts", "src/app/password-worker.ts"];
   const options = "--ignoreConfig --target es2024 --module nodenext --types node --skipLibCheck".split(" ");
   const emit = ["--rewriteRelativeImportExtensions", "--rootDir", "src", "--outDir", out];
   await run(process.execPath, ["node_modules/typescript/bin/tsc", ...options, ...emit, ...files], {

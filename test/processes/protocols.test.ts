@@ -26,10 +26,10 @@ import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { bearer } from "../support/actors/bearer.ts";
 import { password } from "../support/app.ts";
-import { bearer } from "../support/bearer.ts";
-import { selfSigned } from "../support/net.ts";
-import { createSite, type Served } from "../support/serve.ts";
+import { selfSigned } from "../support/net/net.ts";
+import { createSite, type Served } from "../support/server/serve.ts";
 
 /** Calls a method as a bearer, by whatever client. */
 type Invoke = <I extends DescMessage, O extends DescMessage>(

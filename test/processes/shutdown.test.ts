@@ -10,16 +10,16 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/grpc/health/v1/health_pb.ts";
-import { birthOf } from "../../src/db/process.ts";
+import { birthOf } from "../../src/db/embedded/process.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
+import { bearer } from "../support/actors/bearer.ts";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { clients, issueKey } from "../support/app.ts";
-import { bearer } from "../support/bearer.ts";
-import { gone, postmasterOf, query } from "../support/embedded-process.ts";
 import { refusal } from "../support/errors.ts";
 import { patientServer } from "../support/long.ts";
-import { clientsAt, signUpAt } from "../support/remote.ts";
-import { embeddedUrl, type Program, type Served, type Site } from "../support/serve.ts";
-import { test } from "../support/site-test.ts";
+import { gone, postmasterOf, query } from "../support/server/embedded-process.ts";
+import { embeddedUrl, type Program, type Served, type Site } from "../support/server/serve.ts";
+import { test } from "../support/server/site-test.ts";
 
 describe.concurrent("latchkey serve", () => {
   test("SIGTERM: calls under way finish, streams end as unavailable, and Postgres ends last", async ({

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { type Clients, issueKey, newWorkspace } from "../support/app.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database/database.ts";
 import { refusal } from "../support/errors.ts";
-import { clientsAt, signUpAt } from "../support/remote.ts";
-import { createSite, type Served, type Site } from "../support/serve.ts";
+import { createSite, type Served, type Site } from "../support/server/serve.ts";
 
 let database: TestDatabase;
 let site: Site;

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
-import { clientsAt, signUpAt } from "../support/remote.ts";
-import { createSite, type Served, type Site } from "../support/serve.ts";
+import { createSite, type Served, type Site } from "../support/server/serve.ts";
 
 const count = 2;
 let site: Site;

@@ -5,10 +5,10 @@ import { alterCopy } from "../../bench/altered.ts";
 import { breakages } from "../../chaos/broken.ts";
 import { type Fault, faults } from "../../chaos/faults.ts";
 import { weather } from "../../chaos/storm.ts";
-import { leaseMs } from "../../src/verify/lease.ts";
-import { copyCluster } from "../support/data-directory.ts";
+import { leaseMs } from "../../src/verify/coherence/lease.ts";
 import { long } from "../support/long.ts";
-import { scratchDirectory } from "../support/scratch.ts";
+import { copyCluster } from "../support/server/data-directory.ts";
+import { scratchDirectory } from "../support/server/scratch.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 

@@ -5,14 +5,14 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/grpc/health/v1/health_pb.ts";
+import { makePlatform } from "../support/actors/platform.ts";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { type Clients, issueKey } from "../support/app.ts";
-import { createTestDatabase } from "../support/database.ts";
-import { gone, postmasterOf } from "../support/embedded-process.ts";
+import { createTestDatabase } from "../support/database/database.ts";
+import { type FaultyProxy, startProxy } from "../support/database/proxy.ts";
 import { refusal } from "../support/errors.ts";
-import { makePlatform } from "../support/platform.ts";
-import { type FaultyProxy, startProxy } from "../support/proxy.ts";
-import { clientsAt, signUpAt } from "../support/remote.ts";
-import { createSite, type Served, type Site } from "../support/serve.ts";
+import { gone, postmasterOf } from "../support/server/embedded-process.ts";
+import { createSite, type Served, type Site } from "../support/server/serve.ts";
 
 const { SERVING, NOT_SERVING } = ServingStatus;
 // Promised are 3 s; the rest is for a machine that does other things as well.

@@ -2,10 +2,10 @@ import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
-import { clientsAt, signUpAt } from "../support/remote.ts";
-import type { Served, Site } from "../support/serve.ts";
-import { test } from "../support/site-test.ts";
+import type { Served, Site } from "../support/server/serve.ts";
+import { test } from "../support/server/site-test.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };

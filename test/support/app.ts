@@ -6,20 +6,25 @@ import type { Account } from "../../gen/latchkey/v1/account_pb.ts";
 import type { ApiKey } from "../../gen/latchkey/v1/api_key_pb.ts";
 import type { CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Profile } from "../../gen/latchkey/v1/profile_pb.ts";
+import { type App, type AppDeps, createApp } from "../../src/app/app.ts";
+import { createEstimator } from "../../src/app/password-estimator.ts";
 import { readConfig } from "../../src/config/config.ts";
 import type { Db } from "../../src/db/connect.ts";
-import type { Mail, Mailer } from "../../src/domain/mail.ts";
-import { createPasswords, type PasswordCost } from "../../src/domain/password.ts";
-import { createLog } from "../../src/log.ts";
-import { createMetrics, type Metrics } from "../../src/metrics.ts";
+import type { Mail, Mailer } from "../../src/domain/kernel/mail.ts";
+import { createPasswords, type PasswordCost } from "../../src/domain/user/password.ts";
+import { createLog } from "../../src/infra/log.ts";
+import { createMetrics, type Metrics } from "../../src/infra/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
-import { createEstimator } from "../../src/password-estimator.ts";
-import { type App, type AppDeps, createApp } from "../../src/server.ts";
+import { type Clients, clients, withHeaders } from "./actors/clients.ts";
+import { makePlatform } from "./actors/platform.ts";
 import { cheapPasswords, knowingPassword, password, testLeaseMs, validate } from "./cheap.ts";
-import { type Clients, clients, withHeaders } from "./clients.ts";
-import { awaitingChanges, createTestDatabase, openTestDatabase, type TestDatabase } from "./database.ts";
-import { makePlatform } from "./platform.ts";
-import { watchStatements } from "./statements.ts";
+import {
+  awaitingChanges,
+  createTestDatabase,
+  openTestDatabase,
+  type TestDatabase,
+} from "./database/database.ts";
+import { watchStatements } from "./database/statements.ts";
 
 export { type Clients, clients, password };
 

@@ -1,6 +1,6 @@
-import type { PasswordCost } from "../../src/domain/password.ts";
-import type { Estimator } from "../../src/domain/password-strength.ts";
-import { createServiceValidate } from "../../src/routes.ts";
+import { createServiceValidate } from "../../src/app/routes.ts";
+import type { PasswordCost } from "../../src/domain/user/password.ts";
+import type { Estimator } from "../../src/domain/user/password-strength.ts";
 
 /** The lease in tests: a first change of every test file waits it out. Every instance of a database must have the same. */
 export const testLeaseMs = 200;

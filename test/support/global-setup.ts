@@ -3,13 +3,13 @@ import { randomBytes, randomInt } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { initCluster, openDataDir } from "../../src/db/cluster.ts";
 import { connect } from "../../src/db/connect.ts";
-import { startEmbedded } from "../../src/db/embedded.ts";
+import { initCluster, openDataDir } from "../../src/db/embedded/cluster.ts";
+import { startEmbedded } from "../../src/db/embedded/embedded.ts";
+import { unprivilegedUser } from "../../src/db/embedded/postgres-user.ts";
 import { migrate, migrationTimeoutMs } from "../../src/db/migrate.ts";
-import { unprivilegedUser } from "../../src/db/postgres-user.ts";
-import { scratchDirectory } from "./scratch.ts";
-import { createDatabase, dropDatabase, quietLog, withServer } from "./server.ts";
+import { scratchDirectory } from "./server/scratch.ts";
+import { createDatabase, dropDatabase, quietLog, withServer } from "./server/server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

@@ -1,5 +1,5 @@
 import { defaultLimits } from "../../src/net/limits.ts";
-import { shortPatience } from "./short-patience.ts";
+import { shortPatience } from "./server/short-patience.ts";
 
 /** True in `npm run test:long`: random searches take longer, and what waits for a limit waits for that of production. */
 export const long = process.env.LATCHKEY_TEST_LONG === "1";

@@ -1,7 +1,7 @@
-import { type KeyState, keyReach } from "../../../src/domain/api-key-owner.ts";
-import type { Holder, Reach } from "../../../src/domain/escalation.ts";
-import type { Rights } from "../../../src/domain/rights.ts";
-import { type Holding, holderReach, type RoleHolder } from "../../../src/domain/role-holder.ts";
+import type { Holder, Reach } from "../../../src/domain/access/escalation.ts";
+import type { Rights } from "../../../src/domain/access/rights.ts";
+import { type Holding, holderReach, type RoleHolder } from "../../../src/domain/access/role-holder.ts";
+import { type KeyState, keyReach } from "../../../src/domain/api-key/owner.ts";
 import type { Key, Organisation } from "./organisation.ts";
 
 // The organisation in the types of the functions under test.

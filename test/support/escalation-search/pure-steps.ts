@@ -1,5 +1,6 @@
-import { keyChanges, listedChanges } from "../../../src/domain/api-key-owner.ts";
-import type { PrincipalChange } from "../../../src/domain/escalation.ts";
+import type { PrincipalChange } from "../../../src/domain/access/escalation.ts";
+import { lastingReach } from "../../../src/domain/access/role-holder.ts";
+import { keyChanges, listedChanges } from "../../../src/domain/api-key/owner.ts";
 import {
   memberChanges,
   personRoleChanges,
@@ -8,8 +9,7 @@ import {
   serviceTeamChanges,
   teamRoleChanges,
   workspaceChanges,
-} from "../../../src/domain/role-effect.ts";
-import { lastingReach } from "../../../src/domain/role-holder.ts";
+} from "../../../src/domain/role/effect.ts";
 import { type Key, lists, newId, newKey, type Organisation, workspaces } from "./organisation.ts";
 import { holdingOf, ownerOf, stateOf } from "./pure-actor.ts";
 import type { Random } from "./random.ts";

@@ -1,4 +1,8 @@
-import { type Holder, type PrincipalChange, refuseEscalation } from "../../../src/domain/escalation.ts";
+import {
+  type Holder,
+  type PrincipalChange,
+  refuseEscalation,
+} from "../../../src/domain/access/escalation.ts";
 import { newOrganisation, type Organisation } from "./organisation.ts";
 import { callerOf, listedCaller } from "./pure-actor.ts";
 import { type Attempt, invited, steps } from "./pure-steps.ts";

@@ -1,4 +1,4 @@
-import { closure } from "../model.ts";
+import { closure } from "../model/model.ts";
 import type { Key, Organisation } from "./organisation.ts";
 
 // What somebody reaches, from plain sets and without the functions under test: bits for permissions, places and

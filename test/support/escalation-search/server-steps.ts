@@ -1,7 +1,7 @@
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { inSeconds, rotate } from "../api-key.ts";
+import { inSeconds, rotate } from "../actors/api-key.ts";
+import { newRole, newServiceAccount, newTeam } from "../actors/organisation.ts";
 import { type Clients, issueKey } from "../app.ts";
-import { newRole, newServiceAccount, newTeam } from "../organisation.ts";
 import type { Random } from "./random.ts";
 import {
   chosenPermissions,

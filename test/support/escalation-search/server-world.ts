@@ -1,7 +1,7 @@
 import { ApiKeyKind, Environment, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { inSeconds } from "../api-key.ts";
+import { inSeconds } from "../actors/api-key.ts";
+import { newRole, newServiceAccount, newTeam } from "../actors/organisation.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
-import { newRole, newServiceAccount, newTeam } from "../organisation.ts";
 import type { Random } from "./random.ts";
 
 /** The server to search: what a test app has. */

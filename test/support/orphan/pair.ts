@@ -3,22 +3,22 @@ import { once } from "node:events";
 import { appendFileSync, chownSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
+import { connect } from "../../../src/db/connect.ts";
 import {
   type Cluster,
   clusterCommand,
   clusterUrl,
   initCluster,
   openDataDir,
-} from "../../../src/db/cluster.ts";
-import { connect } from "../../../src/db/connect.ts";
+} from "../../../src/db/embedded/cluster.ts";
+import { unprivilegedUser } from "../../../src/db/embedded/postgres-user.ts";
+import { readPidFile } from "../../../src/db/embedded/postmaster.ts";
 import { migrate, migrationTimeoutMs } from "../../../src/db/migrate.ts";
-import { unprivilegedUser } from "../../../src/db/postgres-user.ts";
-import { readPidFile } from "../../../src/db/postmaster.ts";
-import { bootstrap } from "../../../src/domain/bootstrap.ts";
-import { mintToken } from "../../../src/domain/token.ts";
-import { freePort } from "../free-port.ts";
-import { scratchDirectory } from "../scratch.ts";
-import { quietLog } from "../server.ts";
+import { bootstrap } from "../../../src/domain/account/bootstrap.ts";
+import { mintToken } from "../../../src/domain/kernel/token.ts";
+import { freePort } from "../net/free-port.ts";
+import { scratchDirectory } from "../server/scratch.ts";
+import { quietLog } from "../server/server.ts";
 import { unserved } from "../store.ts";
 
 /** A server of the pair. */

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
-import { load } from "../../../src/verify/load.ts";
+import { load } from "../../../src/verify/cache/load.ts";
 
 /** Whether a load writes anything, where this server is known to be the primary. */
 export async function writesToLoad(db: Db, primary: string | undefined): Promise<boolean> {

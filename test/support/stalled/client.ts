@@ -3,11 +3,11 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { Handler, HandlerOf, Request, Response } from "../../../src/net/exchange.ts";
+import type { App } from "../../../src/app/app.ts";
 import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
-import type { CallRecord } from "../../../src/rpc/context.ts";
-import type { App } from "../../../src/server.ts";
+import type { Handler, HandlerOf, Request, Response } from "../../../src/net/request.ts";
+import type { CallRecord } from "../../../src/rpc/middleware/context.ts";
 import type { Protocol, WireResponse } from "./protocol.ts";
 
 /** What is sent to the service: the body in two parts. */

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { optionalUser, type Rule, ruleOf } from "../../../src/rpc/access.ts";
-import { nameOf } from "../requests.ts";
+import { optionalUser, type Rule, ruleOf } from "../../../src/rpc/middleware/access.ts";
+import { nameOf } from "../schema/requests.ts";
 
 /** The ways of losing authority. */
 export const losses = [

@@ -1,5 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { methods, nameOf } from "../requests.ts";
+import { methods, nameOf } from "../schema/requests.ts";
 import { exemption, type Loss, losses } from "./exempt.ts";
 import { type ProtocolName, protocols } from "./protocol.ts";
 

@@ -1,7 +1,7 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { TestApp } from "../app.ts";
-import { pathOf } from "../http.ts";
-import { nameOf, validRequest } from "../requests.ts";
+import { pathOf } from "../net/http.ts";
+import { nameOf, validRequest } from "../schema/requests.ts";
 import { openStallingClient, type StallingClient } from "./client.ts";
 import { type Loss, reasons } from "./exempt.ts";
 import { type Choice, type Exempt, planCases, type StalledCase } from "./plan.ts";

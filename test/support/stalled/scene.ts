@@ -1,12 +1,12 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { insertSession } from "../../../src/domain/session.ts";
-import { mintToken } from "../../../src/domain/token.ts";
-import { ruleOf } from "../../../src/rpc/access.ts";
-import { rotate } from "../api-key.ts";
+import { mintToken } from "../../../src/domain/kernel/token.ts";
+import { insertSession } from "../../../src/domain/session/session.ts";
+import { ruleOf } from "../../../src/rpc/middleware/access.ts";
+import { rotate } from "../actors/api-key.ts";
+import { invite, newRole, newServiceAccount, newTeam } from "../actors/member.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
-import { invite, newRole, newServiceAccount, newTeam } from "../member.ts";
-import { nameOf } from "../requests.ts";
+import { nameOf } from "../schema/requests.ts";
 import type { Loss } from "./exempt.ts";
 
 /** Who makes a call, and what takes their authority away. */

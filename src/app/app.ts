@@ -1,0 +1,250 @@
+import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
+import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import type { Config } from "../config/config.ts";
+import { createCallerQueue } from "../db/caller-queue.ts";
+import { type Db, followChanges } from "../db/connect.ts";
+import { isUnavailable } from "../db/errors.ts";
+import { withStatements } from "../db/statement-scope.ts";
+import { welcome } from "../domain/external-identity/provision-user.ts";
+import { DomainError } from "../domain/kernel/error.ts";
+import type { Mailer } from "../domain/kernel/mail.ts";
+import { createRefusals } from "../domain/kernel/refusal.ts";
+import { createFailedLogIns } from "../domain/session/failed-log-in.ts";
+import type { Passwords } from "../domain/user/password.ts";
+import type { Log } from "../infra/log.ts";
+import type { Metrics } from "../infra/metrics.ts";
+import { createClientAddress } from "../net/client-address.ts";
+import { withCors } from "../net/cors.ts";
+import type { LaneOptions } from "../net/fast-path/codec.ts";
+import { createLane } from "../net/fast-path/fast-path.ts";
+import type { Limits } from "../net/limits.ts";
+import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
+import { createHealthStatus, type HealthStatus } from "../net/standard-services/health.ts";
+import { inTurns } from "../net/turns.ts";
+import { hotMethods } from "../rpc/fast-path.ts";
+import { createErrorInterceptor, createGate, type GateDeps } from "../rpc/middleware/auth-interceptor.ts";
+import type { Validate } from "../rpc/middleware/validate.ts";
+import { type TokenDeps, verification } from "../rpc/token-service.ts";
+import { createMemory } from "../verify/cache/coherent-cache.ts";
+import { leaseMs as productionLeaseMs } from "../verify/coherence/lease.ts";
+import { createUses } from "../verify/last-used.ts";
+import { createOidcVerifier } from "../verify/oidc/oidc.ts";
+import { createPublicLimit } from "../verify/public-limit.ts";
+import { createResolver } from "../verify/resolve.ts";
+import { createBackground } from "./background.ts";
+import { reportFeed } from "./feed-report.ts";
+import { startHousekeeping } from "./housekeeping.ts";
+import { createCalls } from "./request-log.ts";
+import { createRoutes, createServiceValidate, type RouteDeps } from "./routes.ts";
+
+/** What the service is assembled from. */
+export interface AppDeps {
+  db: Db;
+  /** What verification looks up goes through this pool, and so do the beats that say that memory may be served. */
+  lookups: Db;
+  /** Where changes are told: the database itself, without a pooler between. */
+  listenUrl: string;
+  config: RouteDeps["config"] &
+    Pick<
+      Config,
+      | "auditRetentionMs"
+      | "corsOrigins"
+      | "trustedProxies"
+      | "oidcIssuers"
+      | "cacheEntries"
+      | "maxStalenessMs"
+    >;
+  passwords: Passwords;
+  mailer: Mailer;
+  limits: Limits;
+  log: Log;
+  metrics: Metrics;
+  /** Aborted when streams should end. */
+  shutdownSignal?: AbortSignal;
+  /** False: no call takes the fast lane. */
+  lane?: boolean;
+  /** How long a heartbeat lets memory be served; the same for all instances of a database. */
+  leaseMs?: number;
+  /** The check of requests, which takes 0.1 s to create; unset: one of its own. */
+  validate?: Validate;
+}
+
+/** The assembled service. It listens to nothing. */
+export interface App {
+  /** Registers every service on a router that was made with `routerOptions`. */
+  routes(router: ConnectRouter): void;
+  routerOptions: ConnectRouterOptions;
+  /** Answers HTTP requests. */
+  handler: Handler;
+  /** Answers those of them that are plain, over HTTP/2. */
+  plain: PlainHandler;
+  health: HealthStatus;
+  /** The server that is known to be the primary, if any is: when it started. */
+  primary(): string | undefined;
+  /** Resolves once every change that committed before is applied everywhere, whoever made it. */
+  settled(): Promise<unknown>;
+  /** Resolves once verification runs from memory, or after a moment without. */
+  ready(): Promise<void>;
+  /** Writes what is buffered, so that it can be read. */
+  flush(): Promise<void>;
+  /** Writes what is buffered and stops. */
+  close(): Promise<void>;
+}
+
+// What is buffered is written so often; a crash loses no more than that.
+const refusalsIntervalMs = 1_000;
+const usesIntervalMs = 5_000;
+// Of ending tokens with nothing but the token: more than anybody has tokens, less than a guesser would like.
+const revocationsPerMinute = 600;
+// Changes of one bearer, so that it never holds all connections of a pool, and others may end its authority at once.
+const changesPerBearer = { running: 3, waiting: 1_000 };
+// How long a start waits to be warm.
+const readyMs = 2_000;
+// Of memory, for answers that are given again as they are.
+const keptBytesPerEntry = 512;
+
+/** Assembles the service: routes, the order of interceptors, limits. */
+export function createApp({
+  db: unfollowed,
+  lookups,
+  listenUrl,
+  config,
+  passwords,
+  mailer,
+  limits,
+  log,
+  metrics,
+  shutdownSignal,
+  lane = true,
+  leaseMs = productionLeaseMs,
+  // First, since it takes a while in which nothing else is heard.
+  validate = createServiceValidate(),
+}: AppDeps): App {
+  const onError = (error: unknown) =>
+    log.error({ error: describe(error) }, "could not write in the background");
+  const health = createHealthStatus();
+  const { cacheEntries: entries, maxStalenessMs } = config;
+  const memory = createMemory({
+    db: lookups,
+    listenUrl,
+    entries,
+    leaseMs,
+    maxStalenessMs,
+    observer: metrics,
+    onError,
+    onFeed: reportFeed(health, log),
+  });
+  const callerQueue = createCallerQueue({ ...changesPerBearer, overflow: tooManyChanges });
+  const db = followChanges(unfollowed, memory.coherence, callerQueue);
+  const refusals = createRefusals(db, refusalsIntervalMs, onError);
+  const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, onError);
+  const uses = createUses(db, usesIntervalMs, onError);
+  const oidc = createOidcVerifier(config.oidcIssuers, {
+    onFailure: (issuer, error) =>
+      log.warn({ issuer, error: describe(error) }, "an issuer's keys cannot be fetched"),
+  });
+  const resolver = createResolver(memory.loader, oidc, config);
+  const onBug = (error: unknown) => log.error({ error: describe(error) }, "a call failed: this is a bug");
+  const onCanceled = (error: unknown) => log.debug({ error: describe(error) }, "a client canceled its call");
+  const gateDeps: GateDeps = {
+    resolver,
+    uses,
+    refusals,
+    tokenPrefix: config.tokenPrefix,
+    welcome: (call, newcomer) => welcome(db, call, config.bounds, newcomer),
+    errors: { isUnavailable, onBug },
+    onCanceled,
+    loader: memory.loader,
+    operate: (signal, operation) => withStatements({ signal, primary: memory.coherence.primary }, operation),
+  };
+  const background = createBackground((error) =>
+    log.error({ error: describe(error) }, "work in the background failed"),
+  );
+  const housekeeping = startHousekeeping(db, config, background, log);
+
+  const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
+  const routerOptions: ConnectRouterOptions = {
+    requestGate: createGate(gateDeps),
+    interceptors: [createErrorInterceptor(gateDeps, validate)],
+    jsonOptions,
+    readMaxBytes: limits.maxMessageBytes,
+    maxTimeoutMs: limits.maxRpcTimeoutMs,
+    ...(shutdownSignal && { shutdownSignal }),
+  };
+
+  const tokenDeps: TokenDeps = {
+    resolver,
+    oidc,
+    uses,
+    tokenPrefix: config.tokenPrefix,
+    vocabulary: config.permissions,
+    revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
+    onVerdict: metrics.verdict,
+  };
+
+  const routes = createRoutes({
+    db,
+    config,
+    passwords,
+    mailer,
+    refusals,
+    failedLogIns,
+    tokens: tokenDeps,
+    health,
+    // It goes on when its call has ended.
+    background: (work) => withStatements({}, () => background.run(work)),
+  });
+  const calls = createCalls(log, metrics, createClientAddress(config.trustedProxies));
+  const adapter = connectNodeAdapter({
+    ...routerOptions,
+    routes,
+    acceptCompression: [compressionGzip],
+    contextValues: calls.contextValues,
+  });
+  const laneOptions: LaneOptions = {
+    maxTimeoutMs: limits.maxRpcTimeoutMs,
+    maxMessageBytes: limits.maxMessageBytes,
+    jsonOptions,
+    contextValues: calls.contextValues,
+    onBug,
+  };
+  const hotDeps = {
+    ...gateDeps,
+    loader: memory.loader,
+    onVerdict: metrics.verdict,
+    keptBytes: entries * keptBytesPerEntry,
+  };
+  const hot = hotMethods(hotDeps, validate, verification(tokenDeps));
+  const { handler, plain } = createLane(lane ? hot : [], laneOptions, inTurns(adapter, onBug));
+  const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
+    calls.observe(withCors(config.corsOrigins, inner));
+  return {
+    routes,
+    routerOptions,
+    handler: outer(handler),
+    plain: { takes: plain.takes, handler: outer(plain.handler) },
+    health,
+    primary: memory.coherence.primary,
+    settled: memory.coherence.barrier,
+    ready: () => memory.coherence.ready(readyMs),
+    async flush() {
+      await background.settle();
+      await Promise.all([refusals.flush(), failedLogIns.flush(), uses.flush()]);
+    },
+    async close() {
+      housekeeping.stop();
+      await background.settle();
+      await Promise.all([refusals.close(), failedLogIns.close(), uses.close()]);
+      await memory.coherence.stop();
+    },
+  };
+}
+
+function tooManyChanges(): DomainError {
+  return new DomainError("UNAVAILABLE", "too many changes by this caller are under way: try again");
+}
+
+// The cause is for the log alone; what looks like a secret is taken out there.
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,50 @@
+import type { AuditSettings } from "../config/audit-settings.ts";
+import type { Db } from "../db/connect.ts";
+import { purgeOneAccount } from "../domain/account/delete.ts";
+import { deleteOldEvents } from "../domain/kernel/audit-retention.ts";
+import type { Log } from "../infra/log.ts";
+import type { Background } from "./background.ts";
+
+/** Work on a timer that no call asks for. */
+export interface Housekeeping {
+  stop(): void;
+}
+
+const purgeIntervalMs = 3_600_000;
+const retentionIntervalMs = 60_000;
+
+/** Starts to remove, in the background, what is kept no longer: deleted accounts and old audit events. */
+export function startHousekeeping(
+  db: Db,
+  { auditRetentionMs }: AuditSettings,
+  background: Background,
+  log: Log,
+): Housekeeping {
+  async function purgeAccounts(): Promise<void> {
+    for (let id = await purgeOneAccount(db); id !== undefined; id = await purgeOneAccount(db)) {
+      log.info({ accountId: id }, "the data of a deleted account is gone");
+    }
+  }
+
+  async function deleteEvents(retentionMs: number): Promise<void> {
+    const deleted = await deleteOldEvents(db, retentionMs);
+    if (deleted > 0) log.info({ deleted }, "old audit events are gone");
+  }
+
+  const timers = [every(purgeIntervalMs, background, purgeAccounts)];
+  if (auditRetentionMs !== undefined) {
+    timers.push(every(retentionIntervalMs, background, () => deleteEvents(auditRetentionMs)));
+  }
+  return { stop: () => timers.forEach(clearInterval) };
+}
+
+// A turn that takes longer than the interval is not joined by another one.
+function every(ms: number, background: Background, work: () => Promise<void>): NodeJS.Timeout {
+  let running = false;
+  async function turn(): Promise<void> {
+    if (running) return;
+    running = true;
+    await work().finally(() => (running = false));
+  }
+  return setInterval(() => background.run(turn), ms).unref();
+}

@@ -1,0 +1,94 @@
+import { Worker } from "node:worker_threads";
+import { DomainError } from "../domain/kernel/error.ts";
+import { createWorkQueue } from "../domain/kernel/work-queue.ts";
+import type { Estimate } from "../domain/user/password-estimate.ts";
+import type { Estimator } from "../domain/user/password-strength.ts";
+import type { EstimateRequest } from "./password-worker.ts";
+
+/** What an estimator depends on. */
+export interface EstimatorDeps {
+  /** Called when the thread fails or takes too long. The error says nothing about a password. */
+  onFailure(error: Error): void;
+  /** The thread's program. */
+  file?: URL;
+  /** How long one estimate may take, with the start of the thread. */
+  timeoutMs?: number;
+}
+
+// The same extension as this file: .ts in the repository, .js once compiled.
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+const program = new URL(`./password-worker${extension}`, import.meta.url);
+const defaultTimeoutMs = 5_000;
+const maxWaiting = 100;
+const maxMegabytes = 256;
+
+/**
+ * Creates an estimator that works in a thread of its own, one password at a time. The thread starts with the first
+ * estimate, and again after it failed. It does not keep the process alive.
+ */
+export function createEstimator({
+  onFailure,
+  file = program,
+  timeoutMs = defaultTimeoutMs,
+}: EstimatorDeps): Estimator & { close(): Promise<void> } {
+  let thread: Worker | undefined;
+  const queue = createWorkQueue({
+    atOnce: 1,
+    maxWaiting,
+    overflow: () => unavailable("too many people are signing up"),
+  });
+
+  function running(): Worker {
+    if (thread) return thread;
+    // The thread needs neither our environment nor our options, and a password that exhausts its memory ends it alone.
+    const started = new Worker(file, {
+      name: "passwords",
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: maxMegabytes },
+    });
+    started.unref();
+    started.on("error", (error) => end(started, `failed: ${error.name}`));
+    started.on("exit", () => end(started, "ended"));
+    thread = started;
+    return started;
+  }
+
+  function end(ended: Worker, how: string): void {
+    if (thread !== ended) return;
+    thread = undefined;
+    void ended.terminate();
+    onFailure(new Error(`the thread that estimates passwords ${how}`));
+  }
+
+  function ask(request: EstimateRequest): Promise<Estimate> {
+    const asked = running();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => end(asked, "took too long"), timeoutMs);
+      asked.once("message", (estimate: Estimate) => {
+        clearTimeout(timer);
+        asked.off("exit", fail);
+        resolve(estimate);
+      });
+      asked.once("exit", fail);
+      function fail(): void {
+        clearTimeout(timer);
+        reject(unavailable("this password could not be evaluated"));
+      }
+      asked.postMessage(request);
+    });
+  }
+
+  return {
+    estimate: (caller, password, personal) => queue.run(caller, () => ask({ password, personal })),
+    async close() {
+      const ended = thread;
+      thread = undefined;
+      await ended?.terminate();
+    },
+  };
+}
+
+function unavailable(why: string): DomainError {
+  return new DomainError("UNAVAILABLE", `${why}: try again in a moment`);
+}

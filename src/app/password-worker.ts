@@ -1,0 +1,17 @@
+import { getPriority, setPriority } from "node:os";
+import { parentPort } from "node:worker_threads";
+
+/** What the thread is asked. */
+export interface EstimateRequest {
+  password: string;
+  personal: readonly string[];
+}
+
+// On Linux this is the priority of this thread alone; elsewhere it would be the whole program's. The event loop goes first,
+// also before the dictionaries, which take a moment to load.
+if (process.platform === "linux") setPriority(Math.max(getPriority(), 5));
+const { estimatePassword } = await import("../domain/user/password-estimate.ts");
+
+parentPort?.on("message", ({ password, personal }: EstimateRequest) => {
+  parentPort?.postMessage(estimatePassword(password, personal));
+});

@@ -1,0 +1,86 @@
+import { randomUUID } from "node:crypto";
+import type { ContextValues } from "@connectrpc/connect";
+import type { Log } from "../infra/log.ts";
+import type { Metrics } from "../infra/metrics.ts";
+import { addressKey } from "../net/address-key.ts";
+import type { ClientAddress } from "../net/client-address.ts";
+import type { HandlerOf, Request, Response } from "../net/request.ts";
+import { type CallRecord, withRecord } from "../rpc/middleware/context.ts";
+
+/** Follows calls from their first byte to their last, and reports each once: a log line and a measurement. */
+export interface Calls {
+  /** Wraps the handler of all requests. */
+  observe<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S>;
+  /** The context values of a request that is being observed. */
+  contextValues(request: Request): ContextValues;
+}
+
+// Where a request carries its record: looking it up in a map of all requests took longer.
+const recordKey = Symbol("record");
+type Observed = Request & { [recordKey]?: CallRecord };
+
+// A client may name its request, if the name cannot be a secret.
+const harmlessId = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Starts to follow calls. */
+export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAddress): Calls {
+  // The fields of this line are known, and none is a secret: looking for names of secrets in it took longer than writing it.
+  const callLog = log.child({}, { redact: [] });
+
+  function report(record: CallRecord, status: number, finished: boolean, milliseconds: number): void {
+    const method = record.method ?? "unknown";
+    const code = record.code ?? outcomeOf(record, status, finished);
+    metrics.call(method, code, milliseconds / 1000);
+    if (!callLog.isLevelEnabled("info")) return;
+    const { requestId, clientAddress: address, reason } = record;
+    callLog.info(
+      { requestId, method, code, reason, status, milliseconds, address, ...identity(record) },
+      "call",
+    );
+  }
+
+  return {
+    observe: (handler) => (request, response) => {
+      const named = request.headers["x-request-id"];
+      const requestId = typeof named === "string" && harmlessId.test(named) ? named : randomUUID();
+      const address = clientAddress(request);
+      const record: CallRecord = {
+        requestId,
+        clientAddress: address,
+        addressKey: addressKey(address),
+        bearer: { type: "nobody" },
+      };
+      (request as Observed)[recordKey] = record;
+      const start = performance.now();
+      response.on("close", () => {
+        const milliseconds = Math.round((performance.now() - start) * 100) / 100;
+        // A stream of HTTP/2 that the client cancelled counts as finished, though nothing was sent.
+        const finished = response.headersSent && response.writableFinished;
+        report(record, response.statusCode, finished, milliseconds);
+      });
+      handler(request, response);
+    },
+    contextValues(request) {
+      const record = (request as Observed)[recordKey];
+      if (!record) throw new Error("this request is not observed");
+      return withRecord(record);
+    },
+  };
+}
+
+// What ended before a method's interceptors knew: a body that could not be parsed, a client that left, a stream.
+function outcomeOf({ method, parsed }: CallRecord, status: number, finished: boolean): string {
+  if (!finished) return "canceled";
+  // gRPC says 200 of everything.
+  if (method !== undefined && !parsed) return "invalid_argument";
+  if (status === 200 || status === 204) return "ok";
+  return status === 404 ? "unimplemented" : "invalid_argument";
+}
+
+function identity({ bearer, shown }: CallRecord): Record<string, string | undefined> {
+  if (bearer.type === "user") return { userId: bearer.user.userId };
+  const principal = bearer.type === "principal" ? bearer.caller : shown;
+  if (!principal) return {};
+  const { accountId, profile, keyId } = principal;
+  return { accountId, profileId: profile.id, keyId };
+}

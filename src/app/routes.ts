@@ -1,0 +1,126 @@
+import type { DescFile } from "@bufbuild/protobuf";
+import type { ConnectRouter } from "@connectrpc/connect";
+import {
+  AccountService,
+  file_latchkey_v1_account_service,
+} from "../../gen/latchkey/v1/account_service_pb.ts";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
+import { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
+import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import { RoleService } from "../../gen/latchkey/v1/role_service_pb.ts";
+import { ServiceAccountService } from "../../gen/latchkey/v1/service_account_service_pb.ts";
+import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
+import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
+import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
+import type { Config } from "../config/config.ts";
+import type { Store } from "../db/connect.ts";
+import { createPermissionParser } from "../domain/access/permission-vocabulary.ts";
+import type { Mailer } from "../domain/kernel/mail.ts";
+import type { Refusals } from "../domain/kernel/refusal.ts";
+import { mintToken } from "../domain/kernel/token.ts";
+import type { FailedLogIns } from "../domain/session/failed-log-in.ts";
+import type { Passwords } from "../domain/user/password.ts";
+import { type HealthStatus, registerHealth } from "../net/standard-services/health.ts";
+import { registerReflection } from "../net/standard-services/reflection.ts";
+import { accountService } from "../rpc/account-service.ts";
+import { apiKeyService } from "../rpc/api-key-service.ts";
+import { auditService } from "../rpc/audit-service.ts";
+import { inviteService } from "../rpc/invite-service.ts";
+import { noteOutcomes } from "../rpc/middleware/outcome.ts";
+import { explainParseErrors } from "../rpc/middleware/parse-errors.ts";
+import { createPeopleLimits, type PeopleLimitSettings } from "../rpc/middleware/people-limits.ts";
+import { createValidate, type Validate } from "../rpc/middleware/validate.ts";
+import { profileService } from "../rpc/profile-service.ts";
+import { roleService } from "../rpc/role-service.ts";
+import { serviceAccountService } from "../rpc/service-account-service.ts";
+import { sessionService } from "../rpc/session-service.ts";
+import { teamService } from "../rpc/team-service.ts";
+import { type TokenDeps, tokenService } from "../rpc/token-service.ts";
+import { workspaceAdminService } from "../rpc/workspace-admin-service.ts";
+import { workspaceService } from "../rpc/workspace-service.ts";
+import type { Background } from "./background.ts";
+
+/** What the services depend on. */
+export interface RouteDeps {
+  db: Store;
+  config: PeopleLimitSettings &
+    Pick<
+      Config,
+      | "tokenPrefix"
+      | "signup"
+      | "sessionIdleMs"
+      | "sessionLifetimeMs"
+      | "permissions"
+      | "oidcIssuers"
+      | "bounds"
+    >;
+  passwords: Passwords;
+  mailer: Mailer;
+  refusals: Refusals;
+  failedLogIns: FailedLogIns;
+  tokens: TokenDeps;
+  health: HealthStatus;
+  background: Background["run"];
+}
+
+/** Every service of ours, in the order of the documentation. */
+export const services = [
+  ApiKeyService,
+  AccountService,
+  WorkspaceService,
+  WorkspaceAdminService,
+  ProfileService,
+  SessionService,
+  TokenService,
+  AuditService,
+  InviteService,
+  TeamService,
+  RoleService,
+  ServiceAccountService,
+];
+
+/** Prepares every service. The result registers them on a router; they count together, however many routers there are. */
+export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
+  const { db, config, passwords, mailer, refusals, failedLogIns, tokens, health, background } = deps;
+  const { tokenPrefix, sessionIdleMs, bounds } = config;
+  const mint = mintToken.bind(undefined, tokenPrefix);
+  const parsePermissions = createPermissionParser(config.permissions);
+  const claimed = config.oidcIssuers.some((issuer) => issuer.roleClaim !== undefined);
+  const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
+  const mails = { mint, mailer, tokenPrefix, bounds };
+  const limits = createPeopleLimits(config);
+  return (router) => {
+    router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
+    router.service(AccountService, accountService(db, { ...mails, limits }));
+    router.service(WorkspaceService, workspaceService(db));
+    router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
+    router.service(ProfileService, profileService(db, bounds));
+    router.service(InviteService, inviteService(db, { ...sessions, ...mails, limits }));
+    router.service(TeamService, teamService(db, bounds));
+    router.service(RoleService, roleService(db, { parsePermissions, claimed, bounds }));
+    router.service(ServiceAccountService, serviceAccountService(db, bounds));
+    router.service(
+      SessionService,
+      sessionService(db, { ...sessions, ...mails, sessionIdleMs, limits, failedLogIns, background }),
+    );
+    router.service(TokenService, tokenService(db, tokens));
+    router.service(
+      AuditService,
+      auditService(db, () => Promise.all([refusals.flush(), failedLogIns.flush()])),
+    );
+    registerHealth(router, health);
+    registerReflection(router, schemaFiles);
+    explainParseErrors(router);
+    noteOutcomes(router);
+  };
+}
+
+const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];
+
+/** Creates the check of every request that the services take. */
+export function createServiceValidate(): Validate {
+  return createValidate(services.flatMap((service) => service.methods.map((method) => method.input)));
+}

@@ -1,0 +1,192 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "../log.ts";
+import { type Cluster, clusterCommand, clusterUrl, initCluster, openDataDir } from "./cluster.ts";
+import { lockDirectory } from "./lock.ts";
+import { openPostgresLog, type PostgresLog } from "./postgres-log.ts";
+import { unprivilegedUser } from "./postgres-user.ts";
+import { endPostgres, endPredecessor, readPidFile } from "./postmaster.ts";
+
+const pollMs = 10;
+const readyTimeoutMs = 60_000;
+const inUseTimeoutMs = 10_000;
+const inUseRetryMs = 100;
+const restartDelayMs = 1_000;
+
+// TCP on loopback: a socket's path ends at 107 bytes, which a data directory may well exceed. scram keeps others out.
+const defaultSettings: Record<string, string> = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  max_connections: "100",
+  shared_buffers: "64MB",
+  max_wal_size: "256MB",
+  fsync: "on",
+  synchronous_commit: "on",
+  io_method: "sync",
+  jit: "off",
+  // Texts of failed statements stay out of the log.
+  log_min_error_statement: "panic",
+};
+
+export interface EmbeddedOptions {
+  /** Holds the database (`postgres`), its password, its log and `lock`. */
+  dataDir: string;
+  /** Settings of Postgres that override ours. Without `fsync`, a database that a power cut may ruin. */
+  settings?: Record<string, string>;
+  log: Log;
+}
+
+/** A Postgres that belongs to this process. */
+export interface Embedded {
+  url: string;
+  /** The process that runs now; another one after a crash. */
+  readonly pid: number;
+  /** Ends it, fast: open transactions are rolled back. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a real Postgres in the data directory, making it first where there is none, and keeps it running on one port
+ * until `stop` or the end of this process. What a killed predecessor left behind, running or not, is taken over. Throws
+ * one line where another process has the directory.
+ */
+export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOptions): Promise<Embedded> {
+  const cluster = openDataDir(dataDir, unprivilegedUser());
+  const unlock = lockDirectory(cluster.dataDir);
+  try {
+    await endPredecessor(cluster.directory, log);
+    await initCluster(cluster, settings.fsync !== "off");
+    return await supervise(cluster, { ...defaultSettings, ...settings }, log, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function supervise(cluster: Cluster, settings: Record<string, string>, log: Log, unlock: () => void) {
+  const port = await freePort();
+  const url = clusterUrl(cluster, port);
+  const postgresLog = openPostgresLog(cluster.dataDir);
+  let stopping = false;
+  let stopped: Promise<void> | undefined;
+  let restarted = Promise.resolve();
+  let postgres = launch();
+  const endWithUs = () => postgres.kill("SIGINT");
+  process.on("exit", endWithUs);
+
+  function launch(): ChildProcess {
+    const sets = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
+      "-c",
+      `${name}=${value}`,
+    ]);
+    const { file, args, options } = clusterCommand(cluster, "postgres", ["-D", cluster.directory, ...sets]);
+    postgresLog.mark();
+    // A session of its own: Ctrl-C is for us, and we still need the database while we drain.
+    const child = spawn(file, args, {
+      ...options,
+      detached: true,
+      stdio: ["ignore", postgresLog.fd, postgresLog.fd],
+    });
+    child.unref();
+    return child;
+  }
+
+  async function start(): Promise<void> {
+    const deadline = performance.now() + inUseTimeoutMs;
+    while (true) {
+      const failure = await ready(postgres, cluster, postgresLog);
+      if (failure === undefined) break;
+      // The last processes of a killed Postgres need a moment to notice, and hold its memory until then.
+      if (stopping || !/in use/.test(failure) || performance.now() > deadline) throw new Error(failure);
+      await delay(inUseRetryMs);
+      postgres = launch();
+    }
+    postgres.once("exit", (code, signal) => {
+      if (stopping) return;
+      log.warn({ code, signal }, "the embedded Postgres ended; starting it again");
+      restarted = restart();
+    });
+  }
+
+  async function restart(): Promise<void> {
+    while (!stopping) {
+      postgres = launch();
+      try {
+        return await start();
+      } catch (error) {
+        log.error({ error: String(error) }, "the embedded Postgres does not start; trying again");
+        await delay(restartDelayMs);
+      }
+    }
+  }
+
+  async function stop(): Promise<void> {
+    stopping = true;
+    await restarted;
+    await endPostgres(postgres.pid, log);
+    process.off("exit", endWithUs);
+    postgresLog.close();
+    unlock();
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    process.off("exit", endWithUs);
+    postgresLog.close();
+    throw error;
+  }
+  return {
+    url,
+    get pid() {
+      return postgres.pid ?? 0;
+    },
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Waits until Postgres takes connections; returns why, where it ended instead. */
+async function ready(
+  postgres: ChildProcess,
+  { directory }: Cluster,
+  log: PostgresLog,
+): Promise<string | undefined> {
+  const deadline = performance.now() + readyTimeoutMs;
+  let ended: string | undefined;
+  const onExit = (code: number | null, signal: string | null) => {
+    ended = `the embedded Postgres ended (${signal ?? code}) as it started: ${log.sinceMark()}`;
+  };
+  postgres.once("exit", onExit);
+  postgres.on("error", (error) => {
+    ended = error.message;
+  });
+  try {
+    while (ended === undefined) {
+      const { pid, status } = readPidFile(directory);
+      if (pid !== undefined && pid === postgres.pid && status === "ready") return undefined;
+      if (performance.now() > deadline) {
+        postgres.kill("SIGQUIT");
+        return `the embedded Postgres was not ready within ${readyTimeoutMs} ms: ${log.sinceMark()}`;
+      }
+      await delay(pollMs);
+    }
+    return ended;
+  } finally {
+    postgres.off("exit", onExit);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no free port on 127.0.0.1");
+  return address.port;
+}

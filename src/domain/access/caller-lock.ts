@@ -1,0 +1,35 @@
+import {
+  accountLock,
+  identityLock,
+  type RowLock,
+  rowLock,
+  sessionLock,
+  userLock,
+} from "../kernel/row-lock.ts";
+import type { Caller, UserCaller } from "./principal.ts";
+
+/** The rows by which a principal may act in its account. While they are locked, nothing takes that away. */
+export function callerLocks({ accountId, profile, userId = "", authority }: Caller): RowLock[] {
+  const { credentialId: id, kind } = authority;
+  const account = accountLock(accountId, "key share");
+  const member = rowLock("membership", accountId, profile.id, "share");
+  switch (kind) {
+    case "session":
+      return [account, member, sessionLock(userId, id, "share")];
+    case "outside":
+      return [account, member, rowLock("guest", accountId, profile.id, "share"), identityLock(id, "share")];
+    default: {
+      const key = [account, rowLock("api_key", accountId, id, "share")];
+      if (kind === "developer") return [...key, member];
+      const owned = kind === "service" && profile.type === "service_account";
+      return owned ? [...key, rowLock("service_account", accountId, profile.id, "share")] : key;
+    }
+  }
+}
+
+/** The rows by which a signed-in user may act. */
+export function userLocks({ userId, authority }: UserCaller): RowLock[] {
+  const { credentialId: id, kind } = authority;
+  const credential = kind === "outside" ? identityLock(id, "share") : sessionLock(userId, id, "share");
+  return [userLock(userId, "share"), credential];
+}

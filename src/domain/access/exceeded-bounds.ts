@@ -1,0 +1,72 @@
+import { type RawBuilder, sql } from "kysely";
+import type { Db } from "../../db/connect.ts";
+import { type BoundName, type Bounds, nameOfBound } from "./bounds.ts";
+
+/** Where counting stops: so many are too many anyway. */
+export const mostCounted = 1_000;
+
+// What exceeds a bound, a row for each.
+const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
+  permissionsPerKey: (limit) =>
+    sql`select from api_key where revoked_at is null and cardinality(permissions) > ${limit}`,
+  permissionsPerRole: (limit) => sql`select from role where cardinality(permissions) > ${limit}`,
+  rolesPerTeam: (limit) => sql`select from team_role group by account_id, team_id having count(*) > ${limit}`,
+  rolesPerAccount: (limit) => sql`select from role group by account_id having count(*) > ${limit}`,
+  teamsPerProfile: (limit) =>
+    sql`select from team_member group by account_id, profile_id having count(*) > ${limit}`,
+  permissionsPerPrincipal: (limit) => sql`
+    select from (
+      select account_id, team_id as holder, role_id from team_role
+      union
+      select account_id, profile_id, role_id from membership
+      union
+      select m.account_id, m.profile_id, r.role_id
+      from team_member m join team_role r on r.account_id = m.account_id and r.team_id = m.team_id
+    ) held
+    join role on role.account_id = held.account_id and role.id = held.role_id
+    group by held.account_id, held.holder
+    having sum(cardinality(role.permissions)) > ${limit}`,
+  workspacesPerProfile: (limit) =>
+    sql`select from workspace_grant group by account_id, profile_id having count(*) > ${limit}`,
+  membershipsPerUser: (limit) => sql`
+    select from (
+      select user_id, account_id from membership
+      union
+      select i.user_id, g.account_id from guest g join identity i on i.id = g.identity_id
+    ) accounts
+    group by user_id having count(*) > ${limit}`,
+  accountsPerUser: (limit) => sql`
+    select from membership m
+    join role r on r.account_id = m.account_id and r.id = m.role_id
+    join account a on a.id = m.account_id
+    where r.builtin = 'owner' and a.deleted_at is null
+    group by m.user_id having count(*) > ${limit}`,
+  tokensPerKey: (limit) => sql`select from api_key_token group by api_key_id having count(*) > ${limit}`,
+  pendingInvitesPerAccount: (limit) => sql`
+    select from invite
+    where accepted_at is null and revoked_at is null and expires_at > clock_timestamp()
+    group by account_id having count(*) > ${limit}`,
+  gracePeriodsPerAccount: (limit) => sql`
+    select from grace_period where ends_at > clock_timestamp()
+    group by account_id having count(*) > ${limit}`,
+};
+
+/**
+ * Counts the records that are above their bounds, each bound by a statement of its own: at most `mostCounted`. What a
+ * statement cannot count in the time that it has is -1. Bounds that nothing exceeds are left out.
+ */
+export async function countExceeded(db: Db, bounds: Bounds): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const [bound, rows] of Object.entries(exceeding)) {
+    const name = bound as BoundName;
+    const count = await countOne(db, rows(bounds[name])).catch(() => -1);
+    if (count !== 0) counts[nameOfBound(name)] = count;
+  }
+  return counts;
+}
+
+async function countOne(db: Db, exceeding: RawBuilder<unknown>): Promise<number> {
+  const { rows } = await sql<{ total: number }>`
+    select count(*)::int as total from (${exceeding} limit ${mostCounted}) as exceeding`.execute(db);
+  return rows[0]?.total ?? 0;
+}

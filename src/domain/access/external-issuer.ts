@@ -1,0 +1,86 @@
+import type { RoleJson } from "../../db/schema.ts";
+import { nameKey } from "../kernel/text.ts";
+
+/** The accounts that a token of an outside issuer speaks for. */
+export interface Scope {
+  accounts: "*" | readonly string[];
+  /** Whether the platform account may be among them: only where the settings name it, never by `*`. */
+  platform: boolean;
+}
+
+/** Somebody as an outside issuer knows them. */
+export interface Identity {
+  /** By which the identity is found: a digest of issuer and subject. */
+  id: string;
+  issuer: string;
+  subject: string;
+  /** What to call the person where no name is known yet. */
+  name: string;
+}
+
+/** What a token claims: roles, by name or id, for one request and up to a role of the account. */
+export interface ClaimedRoles {
+  roles: readonly string[];
+  maxRole: string;
+}
+
+/** Somebody with a good token of an outside issuer, whom we have yet to meet: at all, or in an account. */
+export interface Newcomer {
+  identity: Identity;
+  scope: Scope;
+  /** Where they need a profile; empty: nowhere. */
+  accountId: string;
+  claimed: ClaimedRoles;
+}
+
+/** Whether a token speaks for an account. */
+export function speaksFor(scope: Scope, account: { id: string; platform: boolean }): boolean {
+  return mayNameAccount(scope, account.id) && (!account.platform || scope.platform);
+}
+
+/** Whether a token may name an account: all that can be said before the account is looked up. */
+export function mayNameAccount({ accounts }: Scope, accountId: string): boolean {
+  return accounts === "*" || accounts.includes(accountId);
+}
+
+/** What a role is found by. */
+export type NamedRole = Pick<RoleJson, "id" | "name_key" | "builtin">;
+
+/** The roles of an account that a token's claim is good for. */
+export interface CountingRoles<R> {
+  roles: R[];
+  /** They give no more than this one does. */
+  most: R;
+}
+
+/**
+ * Finds what a claim is good for: by the result, in an account that has these roles. Never the rank of an owner.
+ * Undefined: nothing.
+ */
+export function claimedRoles({
+  roles: claimed,
+  maxRole,
+}: ClaimedRoles): <R extends NamedRole>(roles: readonly R[]) => CountingRoles<R> | undefined {
+  const wanted = claimed.map(referenceOf);
+  const highest = referenceOf(maxRole);
+  return (roles) => {
+    const most = findRole(roles, highest);
+    if (!most || most.builtin === "owner") return undefined;
+    const found = wanted.flatMap((reference) => findRole(roles, reference) ?? []);
+    return found.length > 0 ? { roles: [...new Set(found)], most } : undefined;
+  };
+}
+
+interface RoleReference {
+  id: string;
+  nameKey: string;
+}
+
+function referenceOf(text: string): RoleReference {
+  return { id: text, nameKey: nameKey(text) };
+}
+
+// Somebody may have named a role like another's id: the id is meant.
+function findRole<R extends NamedRole>(roles: readonly R[], { id, nameKey }: RoleReference): R | undefined {
+  return roles.find((role) => role.id === id) ?? roles.find((role) => role.name_key === nameKey);
+}

@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import { type Selectable, sql } from "kysely";
+import type { Db } from "../../db/connect.ts";
+import type { Database } from "../../db/schema.ts";
+import { isWithin, type Reach, reachOf } from "./escalation.ts";
+import { narrow } from "./permission.ts";
+import type { Caller } from "./principal.ts";
+
+/** The credential that made something pending, as it is stored with it. At most one is set. */
+export interface MakerColumns {
+  made_by_key: string | null;
+  made_by_session: string | null;
+  made_by_identity: string | null;
+}
+
+/** Whoever made something pending: the profile under which it was made, and the credential. */
+export interface Maker extends MakerColumns {
+  profileId: string;
+}
+
+/** What a maker is now. */
+export interface MakerNow {
+  reach: Reach;
+  owner: boolean;
+  /** For a token of an outside issuer: what it claimed is not known any more, only that the person is still there. */
+  claims: boolean;
+}
+
+/** The credential of a caller, to be stored with what it makes pending. */
+export function makerColumns(caller: Caller): MakerColumns {
+  const { credentialId: id, kind } = caller.authority;
+  return {
+    made_by_key: kind === "session" || kind === "outside" ? null : id,
+    made_by_session: kind === "session" ? id : null,
+    made_by_identity: kind === "outside" ? id : null,
+  };
+}
+
+/** A digest of what a caller reaches, to be stored with what it makes pending. */
+export function callerDigest(caller: Caller): string {
+  return digestOf({ reach: reachOf(caller), owner: caller.owner });
+}
+
+/** By what two makers are the same: sessions of one person reach the same. */
+export function makerKey({ made_by_key, made_by_identity, profileId }: Maker): string {
+  return made_by_key ?? `${profileId} ${made_by_identity === null ? "" : "outside"}`;
+}
+
+/** A digest of what a maker reaches: as long as it stays, nothing has to be compared. */
+export function digestOf({ reach, owner }: Pick<MakerNow, "reach" | "owner">): string {
+  const { permissions, workspaces, environment, end } = reach;
+  const sorted = workspaces === "all" ? workspaces : workspaces.toSorted();
+  const parts = [permissions.toSorted(), sorted, environment, end?.toISOString() ?? null, owner];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
+}
+
+/** Whether a maker still stands for what it gave. A credential that has ended stands for nothing. */
+export function standsFor(maker: MakerNow | undefined, given: Reach, ownerRole = false): boolean {
+  if (!maker) return false;
+  if (maker.claims) return true;
+  return isWithin(given, maker.reach) && (!ownerRole || maker.owner);
+}
+
+/**
+ * What some makers in an account are now, by `makerKey`; those that have ended are missing. Logging out and expiring end
+ * no session's maker: only its person counts. One statement for the keys and one for the people.
+ */
+export async function loadMakers(
+  db: Db,
+  accountId: string,
+  makers: readonly Maker[],
+): Promise<Map<string, MakerNow>> {
+  const keys = makers.flatMap(({ made_by_key }) => made_by_key ?? []);
+  const people = makers.filter(({ made_by_key }) => made_by_key === null);
+  const ofKeys = await loadKeyMakers(db, accountId, keys);
+  const ofPeople = await loadPeople(
+    db,
+    accountId,
+    people.map(({ profileId }) => profileId),
+  );
+  const found = makers.flatMap((maker): [string, MakerNow][] => {
+    const { made_by_key, made_by_identity, profileId } = maker;
+    const now = made_by_key === null ? ofPeople.get(profileId) : ofKeys.get(made_by_key);
+    return now ? [[makerKey(maker), { ...now, claims: made_by_identity !== null }]] : [];
+  });
+  return new Map(found);
+}
+
+/** A key as verification sees it: what it reaches while it has not ended, and whether it has. */
+export interface KeyNow {
+  accountId: string;
+  reach: Reach;
+  ended: boolean;
+  platform: boolean;
+}
+
+/** Some keys of an account, by their ids. Without an account, keys of any. */
+export async function loadKeys(
+  db: Db,
+  ids: readonly string[],
+  accountId?: string,
+): Promise<Map<string, KeyNow>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<Selectable<Database["credential"]> & { ended: boolean }>`
+    select c.*, (
+      c.revoked_at is not null or c.disabled_at is not null
+      or coalesce(c.expires_at <= clock_timestamp(), false)
+    ) as ended
+    from unnest(${[...new Set(ids)]}::text[]) as one (id)
+    cross join lateral (select * from credential where credential.id = one.id limit 1) c`.execute(db);
+  return new Map(
+    rows.flatMap(({ id, ended, environment, expires_at, openings: [opening] }): [string, KeyNow][] => {
+      if (!opening || (accountId !== undefined && opening.account_id !== accountId)) return [];
+      const { permissions, owner_permissions: owner, workspace_scope, workspaces, platform } = opening;
+      const live = Object.keys(workspaces).filter((one) => workspaces[one]);
+      const reach: Reach = {
+        permissions: narrow(permissions, owner ?? ["*"]),
+        workspaces: workspace_scope === "all" ? "all" : live,
+        environment: environment ?? "every",
+        end: expires_at,
+      };
+      return [[id, { accountId: opening.account_id, reach, ended, platform }]];
+    }),
+  );
+}
+
+async function loadKeyMakers(db: Db, accountId: string, ids: string[]): Promise<Map<string, MakerNow>> {
+  const live = [...(await loadKeys(db, ids, accountId))].filter(([, key]) => !key.ended);
+  return new Map(live.map(([id, { reach }]) => [id, { reach, owner: false, claims: false }]));
+}
+
+// Guests hold what their tokens claim, so nothing that is known here: but they are there.
+async function loadPeople(db: Db, accountId: string, profileIds: string[]): Promise<Map<string, MakerNow>> {
+  if (profileIds.length === 0) return new Map();
+  const { rows } = await sql<{
+    id: string;
+    permissions: string[] | null;
+    all_workspaces: boolean | null;
+    owner: boolean | null;
+    workspaces: string[];
+  }>`
+    select p.id, m.permissions, m.all_workspaces, m.owner, array(
+      select w.id from workspace_grant g
+      join workspace w on w.account_id = g.account_id and w.id = g.workspace_id
+      where g.account_id = p.account_id and g.profile_id = p.id and w.archived_at is null
+    ) as workspaces
+    from profile p
+    left join member_rights m on m.account_id = p.account_id and m.profile_id = p.id
+    where p.account_id = ${accountId} and p.id = any (${profileIds}) and p.type = 'user' and p.removed_at is null`.execute(
+    db,
+  );
+  return new Map(
+    rows.map((row) => {
+      const workspaces = row.all_workspaces ? "all" : row.workspaces;
+      const permissions = narrow(row.permissions ?? [], ["*"]);
+      const reach: Reach = { permissions, workspaces, environment: "every", end: null };
+      return [row.id, { reach, owner: row.owner ?? false, claims: false }];
+    }),
+  );
+}

@@ -1,0 +1,94 @@
+import { distance } from "fastest-levenshtein";
+import type { Violation } from "../kernel/error.ts";
+import { expected, ownResources, parsePermission, permissionSet } from "./permission.ts";
+
+/** The resources and verbs that a deployment knows, so that typos are refused. */
+export interface Vocabulary {
+  /** What it does not know of a permission in canonical form. */
+  unknown(permission: string): "resource" | "verb" | undefined;
+  /** What it knows that is most like a permission that it does not know. Looks through all that it knows. */
+  nearest(permission: string): string;
+}
+
+/** A set of permissions in stored form, or what is wrong with each entry. */
+export type ParsePermissions = (
+  texts: readonly string[],
+  field: string,
+) => { permissions: string[]; violations: Violation[] };
+
+const rankedVerbs = ["read", "write", "manage"];
+
+/**
+ * Creates a vocabulary from entries that are a `resource`, which then has the verbs read, write and manage, or a
+ * `resource:verb`, which adds one. Latchkey's own are known anyway. Undefined for an entry that is neither.
+ */
+export function createVocabulary(entries: readonly string[]): Vocabulary | undefined {
+  const verbs = new Map<string, Set<string>>();
+  for (const resource of ownResources) verbs.set(resource, new Set(rankedVerbs));
+  for (const entry of ["tokens:verify", "webhooks", ...entries]) {
+    const permission = entry.includes(":") ? entry : `${entry}:read`;
+    if (parsePermission(permission) !== permission || permission.includes("*")) return undefined;
+    const [resource = "", verb] = entry.split(":");
+    const known = verbs.get(resource) ?? new Set(rankedVerbs);
+    if (verb !== undefined) known.add(verb);
+    verbs.set(resource, known);
+  }
+  return {
+    unknown(permission) {
+      const [resource = "", verb = "*"] = permission.split(":");
+      if (resource === "*") return undefined;
+      const known = verbs.get(resource);
+      if (!known) return "resource";
+      return verb === "*" || known.has(verb) ? undefined : "verb";
+    },
+    nearest(permission) {
+      const [resource = "", verb = "*"] = permission.split(":");
+      const known = verbs.get(resource);
+      return known ? `${resource}:${nearest(verb, known)}` : `${nearest(resource, verbs.keys())}:${verb}`;
+    },
+  };
+}
+
+// More than anybody reads. A request names thousands of permissions, and each could be wrong.
+const maxViolations = 32;
+const maxHints = 8;
+
+/** What is wrong with some permissions, each with its field: the first that are wrong, and hints for the first of these. */
+export function permissionViolations(
+  texts: Iterable<readonly [field: string, text: string]>,
+  vocabulary: Vocabulary | undefined,
+): Violation[] {
+  const violations: Violation[] = [];
+  let hints = 0;
+  for (const [field, text] of texts) {
+    const permission = parsePermission(text);
+    const unknown = permission === undefined ? undefined : vocabulary?.unknown(permission);
+    if (permission === undefined) violations.push({ field, description: expected });
+    else if (unknown) {
+      const hint = hints++ < maxHints ? `: did you mean ${vocabulary?.nearest(permission)}?` : "";
+      violations.push({ field, description: `unknown ${unknown}${hint}` });
+    }
+    if (violations.length === maxViolations) break;
+  }
+  return violations;
+}
+
+/** Parses sets of permissions, by a vocabulary where there is one. */
+export function createPermissionParser(vocabulary: Vocabulary | undefined): ParsePermissions {
+  return (texts, field) => ({
+    permissions: permissionSet(texts).permissions.slice(),
+    violations: permissionViolations(
+      texts.map((text, index) => [`${field}[${index}]`, text] as const),
+      vocabulary,
+    ),
+  });
+}
+
+function nearest(word: string, known: Iterable<string>): string {
+  let best = { one: "", away: Number.POSITIVE_INFINITY };
+  for (const one of known) {
+    const away = distance(word, one);
+    if (away < best.away) best = { one, away };
+  }
+  return best.one;
+}

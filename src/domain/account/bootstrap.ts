@@ -1,0 +1,141 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import { insertToken } from "../api-key/create.ts";
+import { endTokens } from "../api-key/rotate.ts";
+import { DomainError } from "../kernel/error.ts";
+import { newId } from "../kernel/id.ts";
+import { mutateUnchecked } from "../kernel/mutation.ts";
+import type { Mint } from "../kernel/token.ts";
+import { insertAccount, insertRoles, insertSystemKey } from "./create.ts";
+
+/** The tokens of a fresh platform account, shown once. */
+export interface PlatformTokens {
+  /** Of its system key: all permissions, in every account. */
+  platform: string;
+  /** Of a key that may verify tokens of every account and nothing else, where one was asked for. */
+  verifier?: string;
+}
+
+/** What a bootstrap makes besides the platform account. */
+export interface BootstrapOptions {
+  verifier: boolean;
+  /** Called with the tokens before anything is committed: what it throws undoes everything. */
+  onMinted(tokens: PlatformTokens): void;
+}
+
+const call = { method: "bootstrap", requestId: "bootstrap", clientAddress: "local", addressKey: "local" };
+
+/** Whether there is a platform account. */
+export async function hasPlatform(db: Db): Promise<boolean> {
+  return (await platformKey(db)) !== undefined;
+}
+
+/** Makes the platform account with its system key. Refuses where there is one. */
+export async function bootstrap(db: Store, mint: Mint, options: BootstrapOptions): Promise<void> {
+  return mutateUnchecked(db, "Bootstrap", call, async (tx) => {
+    await lockBootstrap(tx);
+    if (await platformKey(tx)) {
+      throw new DomainError(
+        "ALREADY_EXISTS",
+        "the platform account exists: `latchkey bootstrap --rotate` replaces a lost token",
+      );
+    }
+    const accountId = newId("acct");
+    const system = await insertPlatform(tx, accountId);
+    const platform = mint("svc", system.keyId);
+    await insertToken(tx, accountId, system.keyId, platform);
+    const verifier = options.verifier && (await insertVerifier(tx, accountId, system.profileId, mint));
+    options.onMinted({ platform: platform.token, ...(verifier && { verifier }) });
+    return {
+      result: undefined,
+      events: [
+        {
+          accountId,
+          profileId: system.profileId,
+          resourceType: "account",
+          resourceId: accountId,
+          after: { platform: true },
+        },
+      ],
+    };
+  });
+}
+
+/** Ends every token of the platform account's system key at once, and mints a new one. */
+export async function rotatePlatformToken(db: Store, mint: Mint): Promise<string> {
+  return mutateUnchecked(db, "RotatePlatformToken", call, async (tx) => {
+    await lockBootstrap(tx);
+    const key = await platformKey(tx);
+    if (!key)
+      throw new DomainError("NOT_FOUND", "there is no platform account yet: run `latchkey bootstrap`");
+    await endTokens(tx, key.id);
+    const minted = mint("svc", key.id);
+    await insertToken(tx, key.account_id, key.id, minted);
+    // Nobody else could enable it: the platform account need not have an owner.
+    await tx.updateTable("api_key").set({ disabled_at: null }).where("id", "=", key.id).execute();
+    return {
+      result: minted.token,
+      events: [
+        {
+          accountId: key.account_id,
+          profileId: key.created_by,
+          resourceType: "api_key",
+          resourceId: key.id,
+          after: { hint: minted.hint, grace_seconds: 0 },
+        },
+      ],
+    };
+  });
+}
+
+async function insertPlatform(tx: Tx, accountId: string) {
+  const name = { name: "platform", description: "", externalId: "", labels: {} };
+  // The account's maker is its own system profile, which is made with its key: judged at commit.
+  const system = newId("prof");
+  await insertAccount(tx, accountId, name, system, true);
+  const key = await insertSystemKey(tx, accountId, { system });
+  await insertRoles(tx, accountId, system);
+  return key;
+}
+
+async function insertVerifier(tx: Tx, accountId: string, createdBy: string, mint: Mint): Promise<string> {
+  const id = newId("key");
+  const profileId = newId("prof");
+  const name = "verifier";
+  await tx
+    .insertInto("profile")
+    .values({ id: profileId, account_id: accountId, type: "api_key", name })
+    .execute();
+  await tx
+    .insertInto("api_key")
+    .values({
+      id,
+      account_id: accountId,
+      profile_id: profileId,
+      name,
+      kind: "application",
+      environment: "live",
+      workspace_scope: "selected",
+      permissions: ["tokens:verify"],
+      created_by: createdBy,
+    })
+    .execute();
+  const minted = mint("live", id);
+  await insertToken(tx, accountId, id, minted);
+  return minted.token;
+}
+
+// Two bootstraps at once: the second waits, and finds what the first has made.
+async function lockBootstrap(tx: Tx): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('latchkey bootstrap'))`.execute(tx);
+}
+
+async function platformKey(db: Db) {
+  return db
+    .selectFrom("account")
+    .innerJoin("api_key", "api_key.account_id", "account.id")
+    .select(["api_key.id", "api_key.account_id", "api_key.created_by"])
+    .where("account.platform", "=", true)
+    .where("api_key.system", "=", true)
+    .executeTakeFirst();
+}

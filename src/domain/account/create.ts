@@ -1,0 +1,199 @@
+import type { Store, Tx } from "../../db/connect.ts";
+import type { BuiltinRole, Labels } from "../../db/schema.ts";
+import { type Bounds, requireWithin } from "../access/bounds.ts";
+import type { ProfileRef, UserCaller } from "../access/principal.ts";
+import { requireSpeaksForNewAccount } from "../external-identity/user.ts";
+import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
+import { DomainError } from "../kernel/error.ts";
+import { newId } from "../kernel/id.ts";
+import { mutateAsUser } from "../kernel/mutation.ts";
+import { userLock } from "../kernel/row-lock.ts";
+import { requireName } from "../kernel/text.ts";
+import { requireMembershipsWithin } from "../profile/membership-bound.ts";
+import { type Account, getAccountById } from "./account.ts";
+
+/** What an account is made from. */
+export interface NewAccount {
+  name: string;
+  description: string;
+  externalId: string;
+  labels: Labels;
+}
+
+/** Who owns a new account from the start. */
+export interface Owner {
+  userId: string;
+  email: string;
+  name: string;
+}
+
+// Permissions of the built-in roles. Owners are above admins by rank, not by permissions.
+const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: boolean }> = {
+  owner: { permissions: ["*"], allWorkspaces: true },
+  admin: { permissions: ["*"], allWorkspaces: true },
+  developer: { permissions: ["*:write", "api_keys:write"], allWorkspaces: false },
+  viewer: { permissions: ["*:read"], allWorkspaces: false },
+};
+
+/** Makes another account, which the signed-in user owns. Refused where they own as many as the bound allows. */
+export async function createAccount(
+  db: Store,
+  user: UserCaller,
+  { bounds }: { bounds: Bounds },
+  input: NewAccount & { requestId: string },
+): Promise<{ account: Account; profile: ProfileRef }> {
+  requireSpeaksForNewAccount(user);
+  const name = requireName(input.name);
+  const accountId = newId("acct");
+  const once = { requestId: input.requestId, resourceId: accountId };
+  // Locked, so that nobody gets an account while they are erased, and two at once do not exceed the bound.
+  const locks = [userLock(user.userId, "no key update")];
+  return mutateAsUser(
+    db,
+    { by: user, locks },
+    async (tx) => {
+      const found = await tx
+        .selectFrom("user")
+        .select(["id", "email", "name"])
+        .where("id", "=", user.userId)
+        .where("deleted_at", "is", null)
+        .executeTakeFirst();
+      if (!found) throw new DomainError("LOGIN_REQUIRED", "this user was erased");
+      const owner = { userId: found.id, email: found.email ?? "", name: found.name };
+      const made = await makeAccount(tx, accountId, { ...input, name }, owner);
+      await requireOwnedWithin(tx, bounds, user.userId);
+      await requireMembershipsWithin(tx, bounds, user.userId);
+      return { result: made, events: [accountMade(made)] };
+    },
+    once,
+  );
+}
+
+// Deleted accounts do not count: their data is on its way out.
+async function requireOwnedWithin(tx: Tx, bounds: Bounds, userId: string): Promise<void> {
+  const owned = await tx
+    .selectFrom("membership")
+    .innerJoin("role", "role.id", "membership.role_id")
+    .innerJoin("account", "account.id", "membership.account_id")
+    .select("account.id")
+    .where("membership.user_id", "=", userId)
+    .where("role.builtin", "=", "owner")
+    .where("account.deleted_at", "is", null)
+    .execute();
+  requireWithin(bounds, "accountsPerUser", owned.length);
+}
+
+/** Makes an account with its built-in roles, its system profile and key, and its owner, in one transaction. */
+export async function makeAccount(
+  tx: Tx,
+  id: string,
+  input: NewAccount,
+  owner: Owner,
+): Promise<{ account: Account; profile: ProfileRef }> {
+  const profile: ProfileRef = { id: newId("prof"), type: "user", name: owner.name, email: owner.email };
+  await insertAccount(tx, id, input, profile.id);
+  await tx
+    .insertInto("profile")
+    .values({ ...profile, account_id: id, user_id: owner.userId })
+    .execute();
+  const roles = await insertRoles(tx, id, profile.id);
+  await tx
+    .insertInto("membership")
+    .values({ account_id: id, user_id: owner.userId, profile_id: profile.id, role_id: roles.owner })
+    .execute();
+  await insertSystemKey(tx, id, { createdBy: profile.id });
+  return { account: await getAccountById(tx, id), profile };
+}
+
+/** The event of a new account, recorded under its owner. */
+export function accountMade({ account, profile }: { account: Account; profile: ProfileRef }): Change & Actor {
+  return {
+    accountId: account.id,
+    profileId: profile.id,
+    resourceType: "account",
+    resourceId: account.id,
+    after: pick(account, ["name", "description", "external_id", "labels"]),
+  };
+}
+
+/** Inserts the account alone. Its maker's profile may follow in the same transaction. */
+export async function insertAccount(
+  tx: Tx,
+  id: string,
+  input: NewAccount & { entitlements?: string[] },
+  createdBy: string,
+  platform = false,
+): Promise<void> {
+  await tx
+    .insertInto("account")
+    .values({
+      id,
+      name: input.name,
+      description: input.description,
+      external_id: input.externalId,
+      labels: input.labels,
+      entitlements: input.entitlements ?? [],
+      platform,
+      created_by: createdBy,
+    })
+    .execute();
+}
+
+/** Inserts the built-in roles of an account and returns their ids. */
+export async function insertRoles(
+  tx: Tx,
+  accountId: string,
+  createdBy: string,
+): Promise<Record<BuiltinRole, string>> {
+  const ids = { owner: newId("role"), admin: newId("role"), developer: newId("role"), viewer: newId("role") };
+  const names: BuiltinRole[] = ["owner", "admin", "developer", "viewer"];
+  await tx
+    .insertInto("role")
+    .values(
+      names.map((name) => ({
+        id: ids[name],
+        account_id: accountId,
+        name,
+        name_key: name,
+        builtin: name,
+        created_by: createdBy,
+        permissions: builtinRoles[name].permissions,
+        all_workspaces: builtinRoles[name].allWorkspaces,
+      })),
+    )
+    .execute();
+  return ids;
+}
+
+/** Inserts the system profile and the system key that an account is born with. The key has no token yet. */
+export async function insertSystemKey(
+  tx: Tx,
+  accountId: string,
+  { createdBy, system = newId("prof") }: { createdBy?: string; system?: string },
+): Promise<{ keyId: string; profileId: string }> {
+  const profileId = newId("prof");
+  const keyId = newId("key");
+  await tx
+    .insertInto("profile")
+    .values([
+      { id: system, account_id: accountId, type: "system", name: "system" },
+      { id: profileId, account_id: accountId, type: "api_key", name: "system key" },
+    ])
+    .execute();
+  await tx
+    .insertInto("api_key")
+    .values({
+      id: keyId,
+      account_id: accountId,
+      profile_id: profileId,
+      owner_profile_id: system,
+      name: "system key",
+      kind: "service",
+      system: true,
+      workspace_scope: "all",
+      permissions: ["*"],
+      created_by: createdBy ?? system,
+    })
+    .execute();
+  return { keyId, profileId: system };
+}

@@ -1,0 +1,97 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import { entitledNumber } from "../access/entitlement.ts";
+import { type Caller, requireOwner } from "../access/principal.ts";
+import { DomainError, invalidField } from "../kernel/error.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { accountLock } from "../kernel/row-lock.ts";
+import { nameKey } from "../kernel/text.ts";
+import { type Account, getAccountById } from "./account.ts";
+
+const defaultDays = 30;
+const maxDays = 36_500;
+
+/**
+ * Ends the caller's account: every credential of it at once, and its data when the waiting period is over, which the
+ * platform sets as the entitlement `deletion_days`.
+ */
+export function deleteAccount(db: Store, caller: Caller, name: string): Promise<Account> {
+  requireOwner(caller);
+  if (caller.platform) {
+    throw new DomainError("WRONG_STATE", "the platform account cannot be deleted", {
+      account_id: caller.accountId,
+    });
+  }
+  const locks = [accountLock(caller.accountId, "update")];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    requireOwner(caller);
+    const account = await tx
+      .selectFrom("account")
+      .selectAll()
+      .where("id", "=", caller.accountId)
+      .executeTakeFirstOrThrow();
+    if (nameKey(name) !== nameKey(account.name))
+      throw invalidField("name", "expected the name of the account");
+    const days = Math.min(entitledNumber(account.entitlements, "deletion_days") ?? defaultDays, maxDays);
+    await tx
+      .updateTable("account")
+      .set({
+        deleted_at: sql<Date>`clock_timestamp()`,
+        delete_at: sql<Date>`clock_timestamp() + ${days} * interval '1 day'`,
+        version: account.version + 1,
+      })
+      .where("id", "=", account.id)
+      .execute();
+    const after = await getAccountById(tx, account.id);
+    const change = { before: { deleted: false }, after: { deleted: true, delete_at: after.delete_at } };
+    return { result: after, events: [{ resourceType: "account", resourceId: account.id, ...change }] };
+  });
+}
+
+// In the order of their references: what points to others goes first.
+const tables = [
+  "guest",
+  "workspace_grant",
+  "team_member",
+  "team_role",
+  "invite",
+  "service_account",
+  "team",
+  "grace_period",
+  "api_key_token",
+  "api_key",
+  "workspace",
+  "membership",
+  "role",
+  "audit_event",
+] as const;
+
+/** Removes the data of one account whose waiting period is over. Returns its id, or undefined where there is none. */
+export function purgeOneAccount(db: Db): Promise<string | undefined> {
+  return db.transaction().execute(async (tx) => {
+    const due = await tx
+      .selectFrom("account")
+      .select("id")
+      .where(sql<boolean>`delete_at <= clock_timestamp()`)
+      .orderBy("delete_at")
+      .limit(1)
+      .forUpdate()
+      .skipLocked()
+      .executeTakeFirst();
+    if (!due) return undefined;
+    await purgeAccount(tx, due.id);
+    return due.id;
+  });
+}
+
+/** Removes an account and every row of it. */
+export async function purgeAccount(tx: Tx, id: string): Promise<void> {
+  await sql`
+    delete from request where caller_id in (select id from profile where account_id = ${id})`.execute(tx);
+  for (const table of tables) {
+    await sql`delete from ${sql.table(table)} where account_id = ${id}`.execute(tx);
+  }
+  // The account points back to the profile that made it: judged at commit.
+  await tx.deleteFrom("profile").where("account_id", "=", id).execute();
+  await tx.deleteFrom("account").where("id", "=", id).execute();
+}

@@ -1,0 +1,171 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import { makerColumns } from "../access/maker.ts";
+import type { Caller } from "../access/principal.ts";
+import { type Invite, type InviteDeps, insertInvite, mailInvite } from "../invite/invite.ts";
+import { type Actor, type Change, difference, type Fields } from "../kernel/audit-event.ts";
+import { DomainError, notFound } from "../kernel/error.ts";
+import { newId } from "../kernel/id.ts";
+import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
+import { mutate, mutateUnchecked } from "../kernel/mutation.ts";
+import { accountLock, type LockMode } from "../kernel/row-lock.ts";
+import { normaliseEmail, requireName } from "../kernel/text.ts";
+import { type Account, getAccountById } from "./account.ts";
+import { insertAccount, insertRoles, insertSystemKey, type NewAccount } from "./create.ts";
+import { purgeAccount } from "./delete.ts";
+
+/** Lists accounts of the whole platform. */
+export function searchAccounts(db: Db, input: ListInput): Promise<Page<Account>> {
+  const query = db.selectFrom("account").selectAll().where(listFilter("account", input));
+  return page(query, "account.id", input, (account) => account.id);
+}
+
+/** Opens an account for somebody, and invites them as its owner. Where the invite cannot be mailed, nothing is opened. */
+export async function openAccount(
+  db: Store,
+  caller: Caller,
+  deps: InviteDeps,
+  input: NewAccount & { requestId: string; ownerEmail: string; entitlements: string[] },
+): Promise<{ account: Account; invite: Invite }> {
+  const name = requireName(input.name);
+  const accountId = newId("acct");
+  const once = { requestId: input.requestId, resourceId: accountId };
+  const made = await mutate(
+    db,
+    caller,
+    async (tx) => {
+      const system = newId("prof");
+      await insertAccount(tx, accountId, { ...input, name }, system);
+      await insertSystemKey(tx, accountId, { system });
+      const roles = await insertRoles(tx, accountId, system);
+      const maker = { accountId, profileId: system, columns: makerColumns(caller) };
+      const { invite, token, event } = await insertInvite(tx, deps, maker, {
+        id: newId("inv"),
+        email: normaliseEmail(input.ownerEmail),
+        roleId: roles.owner,
+        workspaceIds: [],
+      });
+      const actor = byPlatform(caller, accountId, system);
+      const account = await getAccountById(tx, accountId);
+      const after = { name, entitlements: input.entitlements };
+      const opened = { ...actor, resourceType: "account", resourceId: accountId, after };
+      return { result: { account, invite, token }, events: [opened, { ...actor, ...event }] };
+    },
+    once,
+  );
+  try {
+    await mailInvite(deps.mailer, made.invite, made.token);
+  } catch (error) {
+    await takeBack(db, caller, made.account.id, input.requestId);
+    throw error;
+  }
+  const invite = deps.mailer.delivers ? made.invite : { ...made.invite, token: made.token };
+  return { account: made.account, invite };
+}
+
+// An account whose owner never got their invite is nobody's, and nobody could invite them again.
+function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<void> {
+  const locks = [accountLock(accountId, "update")];
+  return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {
+    await tx
+      .deleteFrom("request")
+      .where("caller_id", "=", caller.profile.id)
+      .where("method", "=", caller.call.method)
+      .where("request_id", "=", requestId)
+      .execute();
+    await purgeAccount(tx, accountId);
+    return { result: undefined, events: [] };
+  });
+}
+
+/** Sets what the plan of an account includes, in place of what it included. */
+export function setEntitlements(
+  db: Store,
+  caller: Caller,
+  id: string,
+  entitlements: string[],
+): Promise<Account> {
+  return change(db, caller, id, (account) =>
+    difference({ entitlements: account.entitlements }, { entitlements }),
+  );
+}
+
+/** Stops every credential of an account at once. The platform account goes on. */
+export function suspendAccount(db: Store, caller: Caller, id: string): Promise<Account> {
+  const decide = (account: Account, now: Date) => {
+    if (account.platform) {
+      throw new DomainError("WRONG_STATE", "the platform account cannot be suspended", {
+        account_id: account.id,
+      });
+    }
+    return account.suspended_at
+      ? undefined
+      : { before: { suspended_at: null }, after: { suspended_at: now } };
+  };
+  return change(db, caller, id, decide, "update");
+}
+
+/** Undoes a suspension, or a deletion that has not come to its end. */
+export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Account> {
+  return change(db, caller, id, ({ suspended_at, deleted_at, delete_at }) =>
+    suspended_at || deleted_at
+      ? {
+          before: { suspended_at, deleted_at, delete_at },
+          after: { suspended_at: null, deleted_at: null, delete_at: null },
+        }
+      : undefined,
+  );
+}
+
+// What the platform does in an account is recorded there, under the account's system profile.
+function byPlatform(caller: Caller, accountId: string, systemProfileId: string): Actor {
+  return { accountId, profileId: systemProfileId, keyId: caller.keyId ?? "", via: "platform" };
+}
+
+type Decision = { before: Fields; after: Fields } | undefined;
+
+function change(
+  db: Store,
+  caller: Caller,
+  id: string,
+  decide: (account: Account, now: Date) => Decision,
+  mode: LockMode = "no key update",
+): Promise<Account> {
+  const locks = [accountLock(id, mode)];
+  return mutate(db, { by: caller, locks }, async (tx) => {
+    const { account, now } = await readAccount(tx, id);
+    const decision = decide(account, now);
+    if (!decision) return { result: account, events: [] };
+    await tx
+      .updateTable("account")
+      .set({ ...decision.after, version: account.version + 1 })
+      .where("id", "=", id)
+      .execute();
+    const actor = byPlatform(caller, id, await systemProfile(tx, id));
+    const event: Actor & Change = { ...actor, resourceType: "account", resourceId: id, ...decision };
+    return { result: await getAccountById(tx, id), events: [event] };
+  });
+}
+
+async function readAccount(tx: Tx, id: string): Promise<{ account: Account; now: Date }> {
+  const row = await tx
+    .selectFrom("account")
+    .selectAll()
+    .select(sql<Date>`clock_timestamp()`.as("now"))
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (!row) throw notFound("account");
+  const { now, ...account } = row;
+  return { account, now };
+}
+
+/** The system profile of an account. */
+export async function systemProfile(tx: Tx, accountId: string): Promise<string> {
+  const profile = await tx
+    .selectFrom("profile")
+    .select("id")
+    .where("account_id", "=", accountId)
+    .where("type", "=", "system")
+    .executeTakeFirstOrThrow();
+  return profile.id;
+}

@@ -1,0 +1,174 @@
+import { type Expression, type Selectable, type SqlBool, sql } from "kysely";
+import type { Db, Tx } from "../../db/connect.ts";
+import type { Database } from "../../db/schema.ts";
+import { holds } from "../access/permission.ts";
+import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
+import { DomainError, notFound } from "../kernel/error.ts";
+import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
+import { type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { type ApiKeyInfo, loadInfo } from "./info.ts";
+
+/** A key as it is stored, and whether it has expired by the database's clock. */
+export interface ApiKeyRow extends Selectable<Database["api_key"]> {
+  expired: boolean;
+  /** The service account that owns a service key. */
+  service_account_id: string | null;
+}
+
+/** A key: with `info` where it was asked for, with `token` only in the answer that minted it. */
+export interface ApiKey extends ApiKeyRow {
+  info?: ApiKeyInfo;
+  token?: string;
+}
+
+/** Which keys to list. */
+export interface ApiKeyFilter extends ListInput {
+  includeInfo: boolean;
+  showRevoked: boolean;
+}
+
+/** What is recorded of a key in an audit event. */
+export const auditedFields = [
+  "name",
+  "description",
+  "external_id",
+  "labels",
+  "kind",
+  "environment",
+  "workspace_scope",
+  "permissions",
+  "expires_at",
+] as const;
+
+/**
+ * Returns a key of the caller's account. Another account's key looks exactly like a missing one. Without the permission
+ * people see their own developer keys, and of no other whether it exists.
+ */
+export async function getApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
+  if (holds(caller.permissions, "api_keys:read")) return findApiKey(db, caller, id);
+  const key = await selectKeys(db)
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  requirePermissionOrOwn(caller, "api_keys:read", key !== undefined && isOwnDeveloperKey(caller, key));
+  return findApiKey(db, caller, id);
+}
+
+/** A key of the caller's account, for an operation that has decided that the caller may see it. */
+export async function findApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
+  const row = await selectKeys(db)
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  const [apiKey] = row ? await withInfo(db, [row]) : [];
+  if (!apiKey) throw notFound("API key");
+  return apiKey;
+}
+
+/** Lists the keys of the caller's account, or without the permission the caller's own developer keys. */
+export async function listApiKeys(db: Db, caller: Caller, filter: ApiKeyFilter): Promise<Page<ApiKey>> {
+  const all = holds(caller.permissions, "api_keys:read");
+  requirePermissionOrOwn(caller, "api_keys:read", all || caller.kind === "user");
+  let query = selectKeys(db).where("account_id", "=", caller.accountId).where(listFilter("api_key", filter));
+  if (!filter.showRevoked) query = query.where("revoked_at", "is", null);
+  if (!all) query = query.where("kind", "=", "developer").where("owner_profile_id", "=", caller.profile.id);
+  const found = await page(query, "api_key.id", filter, (row) => row.id);
+  return filter.includeInfo ? { ...found, items: await withInfo(db, found.items) } : found;
+}
+
+/** Whether a key is a person's own, and the person is asking: such a key needs no permission. */
+export function isOwnDeveloperKey(caller: Caller, key: ApiKeyRow): boolean {
+  return caller.kind === "user" && key.kind === "developer" && key.owner_profile_id === caller.profile.id;
+}
+
+/** The lock under which a key is changed. */
+export function apiKeyLock({ accountId }: Caller, id: string): RowLock {
+  return rowLock("api_key", accountId, id, "no key update");
+}
+
+/**
+ * Reads a locked key for who holds a permission, or to whom the key is their own. To anybody else a missing key and
+ * one that is not theirs look alike.
+ */
+export async function readApiKeyOrOwn(
+  tx: Tx,
+  caller: Caller,
+  id: string,
+  permission: string,
+  isOwn: (key: ApiKeyRow) => boolean,
+): Promise<ApiKeyRow> {
+  if (holds(caller.permissions, permission)) return readApiKey(tx, caller, id);
+  const row = await selectKeys(tx)
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  requirePermissionOrOwn(caller, permission, row !== undefined && isOwn(row));
+  return readApiKey(tx, caller, id);
+}
+
+/** Reads a key for a change, which has locked it: changes of one key happen one after the other. */
+export async function readApiKey(tx: Tx, caller: Caller, id: string): Promise<ApiKeyRow> {
+  const row = await selectKeys(tx)
+    .where("account_id", "=", caller.accountId)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (!row) throw notFound("API key");
+  return row;
+}
+
+/** Reads those of some keys that still fit a condition, for a change, which has locked them. */
+export function readApiKeys(
+  tx: Tx,
+  caller: Caller,
+  ids: readonly string[],
+  condition: Expression<SqlBool>,
+): Promise<ApiKeyRow[]> {
+  return selectKeys(tx)
+    .where("account_id", "=", caller.accountId)
+    .where(sql<boolean>`id = any (${ids})`)
+    .where(condition)
+    .orderBy("id")
+    .execute();
+}
+
+/** Marks a locked key as changed: another etag, effective from now. */
+export async function touchApiKey(tx: Tx, key: ApiKeyRow): Promise<void> {
+  await tx
+    .updateTable("api_key")
+    .set((eb) => ({ version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
+    .where("id", "=", key.id)
+    .execute();
+}
+
+/** Refuses to change what is over for good. */
+export function refuseRevoked(key: ApiKeyRow): void {
+  if (key.revoked_at) {
+    throw new DomainError("WRONG_STATE", "the key is revoked, for good", {
+      key_id: key.id,
+      state: "revoked",
+    });
+  }
+}
+
+/** The refusal of what is not done to a system key. */
+export function systemKey(key: ApiKeyRow, message: string): DomainError {
+  return new DomainError("SYSTEM_KEY", message, { key_id: key.id });
+}
+
+/** Keys with what the server knows of them, in a few statements for any number of keys. */
+export async function withInfo(db: Db, rows: ApiKeyRow[]): Promise<ApiKey[]> {
+  const infos = await loadInfo(db, rows);
+  return rows.map((row) => ({ ...row, ...(infos.get(row.id) && { info: infos.get(row.id) }) }));
+}
+
+function selectKeys(db: Db) {
+  return db
+    .selectFrom("api_key")
+    .selectAll("api_key")
+    .select(sql<boolean>`coalesce(expires_at <= clock_timestamp(), false)`.as("expired"))
+    .select(
+      sql<string | null>`(
+        select s.id from service_account s where s.profile_id = api_key.owner_profile_id
+      )`.as("service_account_id"),
+    );
+}

@@ -1,0 +1,100 @@
+import type { Tx } from "../../db/connect.ts";
+import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
+import type { ParsePermissions } from "../access/permission-vocabulary.ts";
+import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
+import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
+import { nameViolations } from "../kernel/text.ts";
+import type { TokenKind } from "../kernel/token.ts";
+import { developerOwner, judgeKey, type KeyOwner, serviceOwner } from "./owner.ts";
+
+/** What a key is made from. What is left out has its default. */
+export interface NewApiKey {
+  requestId: string;
+  name: string;
+  description: string;
+  externalId: string;
+  labels: Labels;
+  permissions: string[];
+  kind?: ApiKeyKind;
+  environment?: Environment;
+  workspaceScope?: WorkspaceScope;
+  expiresAt?: Date;
+  serviceAccountId: string;
+  workspaceIds: string[];
+  rateLimits: number;
+}
+
+/** What a new key will be, with every default in place. */
+export interface Draft {
+  kind: ApiKeyKind;
+  tokenKind: TokenKind;
+  environment: Environment | null;
+  workspaceScope: WorkspaceScope;
+  permissions: string[];
+  expiresAt: Date | null;
+}
+
+/** Fills in what the request leaves out, by kind. Refuses what does not go together; asks no database. */
+export function draft(caller: Caller, parsePermissions: ParsePermissions, input: NewApiKey): Draft {
+  if (input.rateLimits > 0) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
+  const kind = input.kind ?? "application";
+  requireMayCreate(caller, kind);
+  if (kind !== "application" && input.environment) {
+    throw invalidField("spec.environment", "expected none: only application keys have an environment");
+  }
+  if (kind === "service" && !input.serviceAccountId) {
+    throw invalidField("spec.service_account_id", "expected the service account that owns the key");
+  }
+  if (kind !== "service" && input.serviceAccountId) {
+    throw invalidField(
+      "spec.service_account_id",
+      "expected none: only service keys belong to a service account",
+    );
+  }
+  // At its creation, an empty list of an owned key is all that its owner may do.
+  const asked = kind !== "application" && input.permissions.length === 0 ? ["*"] : input.permissions;
+  const { permissions, violations } = parsePermissions(asked, "spec.permissions");
+  violations.unshift(...nameViolations(input.name));
+  if (violations.length > 0) throw invalidFields(violations);
+  const environment = kind === "application" ? (input.environment ?? "live") : null;
+  const workspaceScope = input.workspaceScope ?? (kind === "application" ? "selected" : "all");
+  const tokenKind = environment ?? (kind === "service" ? "svc" : "dev");
+  const expiresAt = input.expiresAt ?? null;
+  if (workspaceScope === "all" && input.workspaceIds.length > 0) throw takesNoGrants();
+  return { kind, tokenKind, environment, workspaceScope, permissions, expiresAt };
+}
+
+function requireMayCreate(caller: Caller, kind: ApiKeyKind): void {
+  requirePermissionOrOwn(caller, "api_keys:write", kind === "developer" && caller.kind === "user");
+}
+
+/** Refuses a draft that would reach more than the caller. Returns who will own the key, where somebody does. */
+export async function judgeDraft(
+  tx: Tx,
+  caller: Caller,
+  key: Draft,
+  input: Pick<NewApiKey, "serviceAccountId" | "workspaceIds">,
+): Promise<KeyOwner | undefined> {
+  requireMayCreate(caller, key.kind);
+  const owner = await ownerOf(tx, caller, key, input.serviceAccountId);
+  const { kind, environment, permissions } = key;
+  const state = { kind, environment, permissions, system: false, granted: input.workspaceIds };
+  await judgeKey(tx, caller, {
+    owner: owner?.rights,
+    after: { ...state, workspace_scope: key.workspaceScope, expires_at: key.expiresAt },
+    grants: input.workspaceIds,
+  });
+  return owner;
+}
+
+function ownerOf(tx: Tx, caller: Caller, { kind }: Draft, serviceAccountId: string) {
+  if (kind === "application") return undefined;
+  return kind === "service" ? serviceOwner(tx, caller, serviceAccountId) : developerOwner(tx, caller);
+}
+
+/** The refusal of grants to a key that enters every workspace anyway. */
+export function takesNoGrants(): DomainError {
+  return new DomainError("WRONG_STATE", "a key of scope WORKSPACE_SCOPE_ALL takes no grants", {
+    workspace_scope: "WORKSPACE_SCOPE_ALL",
+  });
+}

@@ -1,0 +1,145 @@
+import { type Expression, type SqlBool, sql } from "kysely";
+import type { Db, Store } from "../../db/connect.ts";
+import type { ApiKeyKind } from "../../db/schema.ts";
+import type { Caller } from "../access/principal.ts";
+import { invalidField, notFound } from "../kernel/error.ts";
+import { parseLabelSelector } from "../kernel/list.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { apiKeyLock, readApiKeys } from "./api-key.ts";
+import { revokeLocked } from "./state.ts";
+
+/** Which keys to revoke: those that fit all that is given. Empty strings do not filter. */
+export interface RevocationFilter {
+  labels: string;
+  createdBy: string;
+  kind: ApiKeyKind | undefined;
+  mintedByKeyId: string;
+}
+
+/** What one call is to revoke, and how much of it. */
+export interface Revocation {
+  filter: RevocationFilter;
+  limit: number;
+  dryRun: boolean;
+}
+
+/** How long the caller waits for an answer. */
+export interface Patience {
+  /** Aborted when nobody waits any more. */
+  signal: AbortSignal;
+  /** What is left, in milliseconds; undefined where the caller set no deadline. */
+  timeoutMs(): number | undefined;
+}
+
+/** How many keys one call revoked, and how many it left. */
+export interface Revoked {
+  revokedCount: number;
+  remainingCount: number;
+}
+
+const defaultLimit = 1_000;
+const maxLimit = 10_000;
+// One transaction: few commits, and locks that nobody waits for long.
+const batchSize = 100;
+const maxMs = 10_000;
+// What is left to count and to answer when the deadline is near.
+const reserveMs = 2_000;
+
+/**
+ * Revokes the caller's account's keys that fit a filter, the oldest first and in batches, until none is left, the limit
+ * is reached or the time is up; at least one batch. System keys and the key that makes the call never fit: it could not
+ * repeat the call. A key or profile that the filter names must exist, so that a wrong id never looks like nothing to do.
+ */
+export async function revokeApiKeys(
+  db: Store,
+  caller: Caller,
+  { filter, limit, dryRun }: Revocation,
+  patience: Patience,
+): Promise<Revoked> {
+  const start = performance.now();
+  const fitting = fits(caller, filter);
+  await requireNamed(db, caller, filter);
+  const matching = filter.mintedByKeyId
+    ? sql<SqlBool>`${fitting} and ${isSuccessor(caller, filter.mintedByKeyId)}`
+    : fitting;
+  let revokedCount = 0;
+  const ids = dryRun ? [] : await find(db, caller, matching, Math.min(limit || defaultLimit, maxLimit));
+  // One batch at least, though nothing fits: what somebody else has just revoked is waited for likewise.
+  for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(patience, start))); at += batchSize) {
+    const batch = ids.slice(at, at + batchSize);
+    const locks = batch.map((id) => apiKeyLock(caller, id));
+    revokedCount += await mutate(db, { by: caller, locks }, async (tx, caller) => {
+      const events = await revokeLocked(tx, caller, await readApiKeys(tx, caller, batch, fitting));
+      return { result: events.length, events };
+    });
+  }
+  return { revokedCount, remainingCount: await count(db, caller, matching) };
+}
+
+function isLate({ signal, timeoutMs }: Patience, start: number): boolean {
+  if (signal.aborted || performance.now() - start >= maxMs) return true;
+  const left = timeoutMs();
+  return left !== undefined && left <= reserveMs;
+}
+
+// All but who minted it, which never changes.
+function fits(caller: Caller, filter: RevocationFilter): Expression<SqlBool> {
+  const { labels, createdBy, kind, mintedByKeyId } = filter;
+  if (!labels && !createdBy && !kind && !mintedByKeyId) {
+    throw invalidField("filter", "expected at least one of labels, created_by, kind and minted_by_key_id");
+  }
+  const asked = [sql`revoked_at is null and not system and id <> ${caller.keyId ?? ""}`];
+  if (labels) {
+    const wanted = JSON.stringify(parseLabelSelector(labels, "filter.labels"));
+    asked.push(sql`labels @> ${wanted}::jsonb`);
+  }
+  if (createdBy) asked.push(sql`created_by = ${createdBy}`);
+  if (kind) asked.push(sql`kind = ${kind}`);
+  return sql`${sql.join(asked, sql` and `)}`;
+}
+
+// Through revoked keys too: what they minted lives on. As an array it is made once; a join may make it again for every key.
+function isSuccessor({ accountId }: Caller, keyId: string): Expression<SqlBool> {
+  return sql`id = any (array(
+    with recursive successor (id) as (
+      select id from api_key where account_id = ${accountId} and minted_by_key_id = ${keyId}
+      union
+      select k.id from successor s
+      join api_key k on k.account_id = ${accountId} and k.minted_by_key_id = s.id
+    )
+    select id from successor
+  ))`;
+}
+
+async function requireNamed(db: Db, caller: Caller, filter: RevocationFilter): Promise<void> {
+  const named = [
+    { noun: "API key", table: "api_key", id: filter.mintedByKeyId },
+    { noun: "profile", table: "profile", id: filter.createdBy },
+  ] as const;
+  for (const { noun, table, id } of named) {
+    if (!id) continue;
+    const found = await db
+      .selectFrom(table)
+      .select("id")
+      .where("account_id", "=", caller.accountId)
+      .where("id", "=", id)
+      .executeTakeFirst();
+    if (!found) throw notFound(noun);
+  }
+}
+
+async function find(db: Db, caller: Caller, matching: Expression<SqlBool>, limit: number): Promise<string[]> {
+  const keys = db.selectFrom("api_key").select("id").where("account_id", "=", caller.accountId);
+  const found = await keys.where(matching).orderBy("id").limit(limit).execute();
+  return found.map((key) => key.id);
+}
+
+async function count(db: Db, caller: Caller, matching: Expression<SqlBool>): Promise<number> {
+  const { total } = await db
+    .selectFrom("api_key")
+    .select(sql<number>`count(*)::int`.as("total"))
+    .where("account_id", "=", caller.accountId)
+    .where(matching)
+    .executeTakeFirstOrThrow();
+  return total;
+}

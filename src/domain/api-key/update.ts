@@ -1,0 +1,118 @@
+import type { Store, Tx } from "../../db/connect.ts";
+import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
+import { requireWithin } from "../access/bounds.ts";
+import type { Caller } from "../access/principal.ts";
+import { difference, pick } from "../kernel/audit-event.ts";
+import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
+import { checkEtag } from "../kernel/list.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { nameViolations } from "../kernel/text.ts";
+import {
+  type ApiKey,
+  type ApiKeyRow,
+  apiKeyLock,
+  auditedFields,
+  findApiKey,
+  readApiKey,
+  refuseRevoked,
+  systemKey,
+} from "./api-key.ts";
+import { type MintDeps, requireFuture } from "./create.ts";
+import { judgeKey, loadKeyState } from "./owner.ts";
+
+/** What an update changes. What is left out stays; `expiresAt: null` is no end. */
+export interface ApiKeyUpdate {
+  id: string;
+  etag: string;
+  name?: string;
+  labels?: Labels;
+  externalId?: string;
+  description?: string;
+  permissions?: string[];
+  workspaceScope?: WorkspaceScope;
+  expiresAt?: Date | null;
+  rateLimits?: number;
+  /** What cannot change: sent back unchanged it is ignored, sent otherwise it is refused. */
+  kind?: ApiKeyKind;
+  environment?: Environment;
+  serviceAccountId?: string;
+}
+
+/** Changes a key. Nobody widens a key beyond what they hold; a system key's spec is fixed. */
+export async function updateApiKey(
+  db: Store,
+  caller: Caller,
+  { parsePermissions, bounds }: Pick<MintDeps, "parsePermissions" | "bounds">,
+  input: ApiKeyUpdate,
+): Promise<ApiKey> {
+  const name = input.name?.trim();
+  const { permissions, violations } = parsePermissions(input.permissions ?? [], "spec.permissions");
+  if (name !== undefined) violations.unshift(...nameViolations(name));
+  if (violations.length > 0) throw invalidFields(violations);
+  if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
+  const locks = [apiKeyLock(caller, input.id)];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const key = await readApiKey(tx, caller, input.id);
+    checkEtag(input.etag, key.version);
+    refuseRevoked(key);
+    refuseImmutable(key, input);
+    const before = pick(key, auditedFields);
+    const after = {
+      name: name ?? key.name,
+      labels: input.labels ?? key.labels,
+      external_id: input.externalId ?? key.external_id,
+      description: input.description ?? key.description,
+      permissions: input.permissions ? permissions : key.permissions,
+      workspace_scope: input.workspaceScope ?? key.workspace_scope,
+      expires_at: input.expiresAt === undefined ? key.expires_at : input.expiresAt,
+    };
+    const changes = difference(before, after);
+    if (!changes) return { result: await findApiKey(tx, caller, key.id), events: [] };
+    await judgeChange(tx, caller, key, after);
+    requireWithin(bounds, "permissionsPerKey", after.permissions.length, key.permissions.length);
+    await tx
+      .updateTable("api_key")
+      .set((eb) => ({ ...after, version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
+      .where("id", "=", key.id)
+      .execute();
+    if (after.name !== key.name) await renameProfile(tx, key.profile_id, after.name);
+    return {
+      result: await findApiKey(tx, caller, key.id),
+      events: [{ resourceType: "api_key", resourceId: key.id, ...changes }],
+    };
+  });
+}
+
+type Settings = Pick<ApiKeyRow, "permissions" | "workspace_scope" | "expires_at" | "description">;
+
+async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settings): Promise<void> {
+  if (key.system && difference(pick(key, specFields), pick(after, specFields))) {
+    throw systemKey(key, "the spec of a system key is fixed");
+  }
+  const end = after.expires_at;
+  const moved = end?.getTime() !== key.expires_at?.getTime();
+  if (moved && end) await requireFuture(tx, end);
+  const { owner, state } = await loadKeyState(tx, key);
+  await judgeKey(tx, caller, { owner, before: state, after: { ...state, ...after } });
+}
+
+const specFields = ["permissions", "workspace_scope", "expires_at", "description"] as const;
+
+function refuseImmutable(key: ApiKeyRow, input: ApiKeyUpdate): void {
+  if (input.kind !== undefined && input.kind !== key.kind) {
+    throw invalidField("spec.kind", "cannot be changed: expected the key's own kind");
+  }
+  if (input.environment !== undefined && input.environment !== key.environment) {
+    throw invalidField("spec.environment", "cannot be changed: expected the key's own environment");
+  }
+  if (input.serviceAccountId !== undefined && input.serviceAccountId !== key.service_account_id) {
+    throw invalidField(
+      "spec.service_account_id",
+      "cannot be changed: expected the key's own service account",
+    );
+  }
+}
+
+async function renameProfile(tx: Tx, profileId: string, name: string): Promise<void> {
+  await tx.updateTable("profile").set({ name }).where("id", "=", profileId).execute();
+}

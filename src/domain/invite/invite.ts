@@ -1,0 +1,224 @@
+import { type Selectable, sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import type { Database } from "../../db/schema.ts";
+import { type Bounds, requireWithin } from "../access/bounds.ts";
+import { refuseEscalation } from "../access/escalation.ts";
+import { type MakerColumns, makerColumns } from "../access/maker.ts";
+import { type Caller, type ProfileRef, requireOwner, requirePermission } from "../access/principal.ts";
+import { liveWorkspaces, workspaceLocks } from "../access/workspace-grant.ts";
+import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
+import { DomainError, notFound } from "../kernel/error.ts";
+import { newId } from "../kernel/id.ts";
+import { type Page, type PageInput, page } from "../kernel/list.ts";
+import type { Mailer } from "../kernel/mail.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { rowLock } from "../kernel/row-lock.ts";
+import { normaliseEmail } from "../kernel/text.ts";
+import type { Mint } from "../kernel/token.ts";
+import { findRole } from "../role/reference.ts";
+import { invitedReach } from "./reach.ts";
+
+/** An invite as it is stored, who made it, whether its time is over, and its token in the one answer that shows it. */
+export interface Invite extends Selectable<Database["invite"]> {
+  expired: boolean;
+  maker: ProfileRef | undefined;
+  token?: string;
+}
+
+/** What an invite gives, and to whom. */
+export interface NewInvite {
+  requestId: string;
+  email: string;
+  role: string;
+  workspaceIds: string[];
+}
+
+/** What inviting depends on. */
+export interface InviteDeps {
+  mint: Mint;
+  mailer: Mailer;
+  bounds: Bounds;
+}
+
+const lifetime = sql`interval '7 days'`;
+const auditedFields = ["role_id", "workspace_ids"] as const;
+
+/**
+ * Invites an e-mail address. Nobody invites to more than they hold; only owners invite owners. An invite that could not
+ * be mailed stays, and is `UNAVAILABLE` with its id.
+ */
+export async function createInvite(
+  db: Store,
+  caller: Caller,
+  deps: InviteDeps,
+  input: NewInvite,
+): Promise<Invite> {
+  const id = newId("inv");
+  const locks = workspaceLocks(caller.accountId, input.workspaceIds);
+  const { invite, token } = await mutate(
+    db,
+    { by: caller, locks },
+    async (tx, caller) => {
+      const made = await inviteInto(tx, caller, deps, id, input);
+      return { result: made, events: [made.event] };
+    },
+    { requestId: input.requestId, resourceId: id },
+  );
+  try {
+    await mailInvite(deps.mailer, invite, token);
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    throw new DomainError(
+      error.reason,
+      "the invite was made, but it could not be mailed: revoke it, and invite again later",
+      { id },
+    );
+  }
+  return deps.mailer.delivers ? invite : { ...invite, token };
+}
+
+/** Makes an invite within a transaction, judged by what the caller holds. */
+export async function inviteInto(
+  tx: Tx,
+  caller: Caller,
+  deps: InviteDeps,
+  id: string,
+  input: Omit<NewInvite, "requestId">,
+) {
+  requirePermission(caller, "invites:write");
+  const role = await findRole(tx, caller.accountId, input.role, "role");
+  if (role.builtin === "owner") requireOwner(caller);
+  refuseEscalation(caller, [{ after: invitedReach(role, input.workspaceIds) }]);
+  requireWithin(deps.bounds, "workspacesPerProfile", input.workspaceIds.length);
+  await liveWorkspaces(tx, caller.accountId, input.workspaceIds);
+  const email = normaliseEmail(input.email);
+  await refuseMember(tx, caller.accountId, email);
+  const { accountId, profile } = caller;
+  await requirePendingWithin(tx, deps.bounds, accountId);
+  const maker = { accountId, profileId: profile.id, columns: makerColumns(caller) };
+  return insertInvite(tx, deps, maker, { id, email, roleId: role.id, workspaceIds: input.workspaceIds });
+}
+
+/** Stores an invite with a fresh token. */
+export async function insertInvite(
+  tx: Tx,
+  deps: InviteDeps,
+  maker: Pick<Actor, "accountId" | "profileId"> & { columns: MakerColumns },
+  input: { id: string; email: string; roleId: string; workspaceIds: readonly string[] },
+): Promise<{ invite: Invite; token: string; event: Change }> {
+  const minted = deps.mint("inv", input.id);
+  await tx
+    .insertInto("invite")
+    .values({
+      id: input.id,
+      account_id: maker.accountId,
+      email: input.email,
+      role_id: input.roleId,
+      workspace_ids: [...input.workspaceIds],
+      hash: minted.hash,
+      mailed: deps.mailer.delivers,
+      created_by: maker.profileId,
+      ...maker.columns,
+      expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
+    })
+    .execute();
+  const invite = await selectInvites(tx).where("invite.id", "=", input.id).executeTakeFirstOrThrow();
+  const event = { resourceType: "invite", resourceId: input.id, after: pick(invite, auditedFields) };
+  return { invite, token: minted.token, event };
+}
+
+/** Tells the invited. The token is in the text and nowhere else; links to a page carry it after `#`. */
+export function mailInvite(mailer: Mailer, invite: Invite, token: string): Promise<void> {
+  return mailer.send({
+    to: invite.email,
+    subject: "You are invited",
+    text: `Somebody invited you to their account.\n\nInvite: ${invite.id}\nToken:\n\n${token}\n\nIt works once, within 7 days.\n`,
+  });
+}
+
+/** Lists the invites of the caller's account: those that can be accepted, or all. */
+export function listInvites(
+  db: Db,
+  caller: Caller,
+  input: PageInput & { showAll: boolean },
+): Promise<Page<Invite>> {
+  let query = selectInvites(db).where("invite.account_id", "=", caller.accountId);
+  if (!input.showAll) {
+    query = query
+      .where("invite.accepted_at", "is", null)
+      .where("invite.revoked_at", "is", null)
+      .where(sql<boolean>`invite.expires_at > clock_timestamp()`);
+  }
+  return page(query, "invite.id", input, (invite) => invite.id);
+}
+
+/** Takes an invite back. */
+export function revokeInvite(db: Store, caller: Caller, id: string): Promise<Invite> {
+  const locks = [rowLock("invite", caller.accountId, id, "no key update")];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const locked = await tx
+      .selectFrom("invite")
+      .select(["id", "accepted_at", "revoked_at"])
+      .where("account_id", "=", caller.accountId)
+      .where("id", "=", id)
+      .executeTakeFirst();
+    if (!locked) throw notFound("invite");
+    if (locked.accepted_at) throw alreadyUsed("the invite was accepted", { invite_id: id });
+    const find = () => selectInvites(tx).where("invite.id", "=", id).executeTakeFirstOrThrow();
+    if (locked.revoked_at) return { result: await find(), events: [] };
+    await tx
+      .updateTable("invite")
+      .set({ revoked_at: sql<Date>`clock_timestamp()` })
+      .where("id", "=", id)
+      .execute();
+    const invite = await find();
+    return {
+      result: invite,
+      events: [{ resourceType: "invite", resourceId: id, before: pick(invite, auditedFields) }],
+    };
+  });
+}
+
+/** The refusal of what works once and was used. */
+export function alreadyUsed(message: string, metadata: Record<string, string> = {}): DomainError {
+  return new DomainError("ALREADY_USED", message, metadata);
+}
+
+// What is pending is compared again whenever its maker changes.
+async function requirePendingWithin(tx: Tx, bounds: Bounds, accountId: string): Promise<void> {
+  const { pending } = await tx
+    .selectFrom("invite")
+    .select(sql<number>`count(*)::int`.as("pending"))
+    .where("account_id", "=", accountId)
+    .where("accepted_at", "is", null)
+    .where("revoked_at", "is", null)
+    .where(sql<boolean>`expires_at > clock_timestamp()`)
+    .executeTakeFirstOrThrow();
+  requireWithin(bounds, "pendingInvitesPerAccount", pending + 1);
+}
+
+async function refuseMember(tx: Tx, accountId: string, email: string): Promise<void> {
+  const member = await tx
+    .selectFrom("membership")
+    .innerJoin("user", "user.id", "membership.user_id")
+    .select("membership.profile_id")
+    .where("membership.account_id", "=", accountId)
+    .where("user.email", "=", email)
+    .executeTakeFirst();
+  if (member) {
+    throw new DomainError("ALREADY_EXISTS", "this person is a member already", { id: member.profile_id });
+  }
+}
+
+function selectInvites(db: Db) {
+  return db
+    .selectFrom("invite")
+    .selectAll("invite")
+    .select([
+      sql<boolean>`invite.expires_at <= clock_timestamp()`.as("expired"),
+      sql<ProfileRef | undefined>`(
+        select jsonb_build_object('id', p.id, 'type', p.type, 'name', p.name, 'email', p.email)
+        from profile p where p.id = invite.created_by
+      )`.as("maker"),
+    ]);
+}

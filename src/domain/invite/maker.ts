@@ -1,0 +1,61 @@
+import type { Tx } from "../../db/connect.ts";
+import type { Reach } from "../access/escalation.ts";
+import { loadKeys, loadMakers, type Maker, type MakerNow, makerKey, standsFor } from "../access/maker.ts";
+import { holds } from "../access/permission.ts";
+import { rightsOfProfile } from "../access/rights.ts";
+import { DomainError } from "../kernel/error.ts";
+
+/** An invite, as far as its maker is concerned. */
+export interface MadeInvite extends Omit<Maker, "profileId"> {
+  account_id: string;
+  created_by: string;
+}
+
+/**
+ * Refuses an invite whose maker does not stand for it any more: the credential that made it has ended, or reaches less
+ * than the invite gives now. To log out, to rotate and to let a session expire ends no invite.
+ */
+export async function requireMaker(
+  tx: Tx,
+  invite: MadeInvite,
+  given: Reach,
+  ownerRole: boolean,
+): Promise<void> {
+  const maker = await makerNow(tx, invite);
+  if (maker === "platform" || (maker && standsFor(maker, given, ownerRole))) return;
+  const missing = given.permissions.find((one) => !maker || !holds(maker.reach.permissions, one));
+  throw new DomainError(
+    "PERMISSION_DENIED",
+    "the maker of this invite does not hold what it gives any more",
+    {
+      permission: missing ?? "*",
+    },
+  );
+}
+
+async function makerNow(tx: Tx, invite: MadeInvite): Promise<MakerNow | "platform" | undefined> {
+  const { account_id: accountId, created_by: profileId, made_by_key: keyId } = invite;
+  if (keyId !== null) {
+    const key = (await loadKeys(tx, [keyId])).get(keyId);
+    if (!key || key.ended) return undefined;
+    if (key.accountId === accountId) return { reach: key.reach, owner: false, claims: false };
+    // It opened the account, and invites its first owner.
+    return key.platform && holds(key.reach.permissions, "accounts:write") ? "platform" : undefined;
+  }
+  if (invite.made_by_session === null && invite.made_by_identity === null) return earlier(tx, invite);
+  const maker = { ...invite, profileId };
+  const now = (await loadMakers(tx, accountId, [maker])).get(makerKey(maker));
+  // What a token claimed when it made the invite does not count: only what is stored.
+  return now && { ...now, claims: false };
+}
+
+// An invite of a server that did not store the credential.
+async function earlier(tx: Tx, { account_id, created_by }: MadeInvite): Promise<MakerNow> {
+  const { permissions, allWorkspaces, workspaceIds, owner } = await rightsOfProfile(
+    tx,
+    account_id,
+    created_by,
+  );
+  const workspaces = allWorkspaces ? "all" : workspaceIds;
+  return { reach: { permissions, workspaces, environment: "every", end: null }, owner, claims: false };
+}

@@ -1,0 +1,77 @@
+/** Why something was refused, in the words of the table of errors. `rpc/middleware/errors.ts` gives each its code. */
+export type Reason =
+  | "MISSING_API_KEY"
+  | "INVALID_API_KEY"
+  | "EXPIRED_API_KEY"
+  | "REVOKED_API_KEY"
+  | "DISABLED_API_KEY"
+  | "INVALID_SESSION"
+  | "EXPIRED_SESSION"
+  | "REVOKED_SESSION"
+  | "INVALID_CREDENTIALS"
+  | "LOGIN_REQUIRED"
+  | "ACCOUNT_REQUIRED"
+  | "ACCOUNT_MISMATCH"
+  | "ACCOUNT_SUSPENDED"
+  | "ENVIRONMENT_MISMATCH"
+  | "WORKSPACE_FORBIDDEN"
+  | "WORKSPACE_ARCHIVED"
+  | "PERMISSION_DENIED"
+  | "ENTITLEMENT_REQUIRED"
+  | "RATE_LIMITED"
+  | "QUOTA_EXCEEDED"
+  | "LAST_OWNER"
+  | "SYSTEM_KEY"
+  | "IN_USE"
+  | "ALREADY_USED"
+  | "WRONG_STATE"
+  | "BOUND_EXCEEDED"
+  | "NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "ETAG_MISMATCH"
+  | "CONFLICT"
+  | "REVOCATION_PENDING"
+  | "INVALID_FIELDS"
+  | "UNIMPLEMENTED"
+  | "UNAVAILABLE";
+
+/** One wrong field of a request: its path in the names of the schema, and what was expected. */
+export interface Violation {
+  field: string;
+  description: string;
+}
+
+/** What an operation throws to refuse. The message is public: brief, actionable, without another tenant's facts. */
+export class DomainError extends Error {
+  readonly reason: Reason;
+  readonly metadata: Record<string, string>;
+  readonly violations: Violation[];
+
+  constructor(
+    reason: Reason,
+    message: string,
+    metadata: Record<string, string> = {},
+    violations: Violation[] = [],
+  ) {
+    super(message);
+    this.reason = reason;
+    this.metadata = metadata;
+    this.violations = violations;
+  }
+}
+
+/** A refusal that names one wrong field. */
+export function invalidField(field: string, description: string): DomainError {
+  return invalidFields([{ field, description }]);
+}
+
+/** A refusal that names the wrong fields, each once. */
+export function invalidFields(violations: Violation[]): DomainError {
+  const message = violations.map((v) => `${v.field}: ${v.description}`).join("; ");
+  return new DomainError("INVALID_FIELDS", message, {}, violations);
+}
+
+/** A missing resource, or another account's: the two look exactly alike, and the id is never named. */
+export function notFound(noun: string): DomainError {
+  return new DomainError("NOT_FOUND", `${noun} not found`);
+}

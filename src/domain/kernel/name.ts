@@ -1,0 +1,17 @@
+import { isUniqueViolation } from "../../db/errors.ts";
+import { DomainError } from "./error.ts";
+
+/** Gives something a name. The database keeps names apart, also those given at once: a taken one is refused. */
+export async function giveName<T>(noun: string, statement: Promise<T>): Promise<T> {
+  try {
+    return await statement;
+  } catch (error) {
+    throw isUniqueViolation(error) ? nameTaken(noun) : error;
+  }
+}
+
+function nameTaken(noun: string): DomainError {
+  return new DomainError("ALREADY_EXISTS", `another ${noun} of this account has this name`, {
+    field: "metadata.name",
+  });
+}

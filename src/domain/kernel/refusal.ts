@@ -1,0 +1,86 @@
+import { sql } from "kysely";
+import type { Db } from "../../db/connect.ts";
+import type { Call, Principal } from "../access/principal.ts";
+import { type CountBuffer, type Counted, createCountBuffer, currentMinute } from "./count-buffer.ts";
+import type { Reason } from "./error.ts";
+import { newId } from "./id.ts";
+
+/**
+ * Records refusals, off the path of the call: one event per principal, method and minute, with a count. Of a principal that
+ * is refused by more than ten methods within a minute, the rest is one event, whose method is `*`.
+ */
+export interface Refusals extends Pick<CountBuffer<Refusal>, "flush" | "close"> {
+  record(principal: Principal, call: Call, reason: Reason): void;
+}
+
+interface Refusal {
+  principal: Principal;
+  call: Call;
+  reason: Reason;
+}
+
+const maxMethods = 10;
+const furtherMethods = "*";
+// Principals whose methods are told apart within a minute.
+const maxPrincipals = 10_000;
+
+/** Starts to record refusals, written every `intervalMs`; a failed write is reported and tried again. */
+export function createRefusals(db: Db, intervalMs: number, onError: (error: unknown) => void): Refusals {
+  const write = (refusals: Counted<Refusal>[]) => upsert(db, refusals);
+  const buffer = createCountBuffer<Refusal>({ name: "refusals", intervalMs, write, onError });
+  const methodOf = createMethodBound();
+  return {
+    record(principal, call, reason) {
+      const key = `${principal.profile.id} ${principal.keyId ?? ""}`;
+      const method = methodOf(key, call.method);
+      buffer.add(`${key} ${method}`, { principal, call: { ...call, method }, reason });
+    },
+    flush: buffer.flush,
+    close: buffer.close,
+  };
+}
+
+// The method under which a principal's refusal is recorded: its own, or that of all further ones.
+function createMethodBound(): (principal: string, method: string) => string {
+  let minute = 0;
+  const seen = new Map<string, Set<string>>();
+  return (principal, method) => {
+    const now = currentMinute();
+    if (now !== minute) seen.clear();
+    minute = now;
+    const methods = seen.get(principal) ?? new Set();
+    if (methods.has(method)) return method;
+    if (methods.size >= maxMethods || seen.size >= maxPrincipals) return furtherMethods;
+    seen.set(principal, methods.add(method));
+    return method;
+  };
+}
+
+async function upsert(db: Db, refusals: Counted<Refusal>[]): Promise<void> {
+  const rows = refusals.map(({ first: { principal, call, reason }, minute, count }) => ({
+    id: newId("evt"),
+    account_id: principal.accountId,
+    profile_id: principal.profile.id,
+    key_id: principal.keyId ?? "",
+    method: call.method,
+    reason,
+    request_id: call.requestId,
+    client_address: call.clientAddress,
+    minute,
+    count,
+  }));
+  // An account may have been purged meanwhile. The conflict names a literal, as the index does: a plan for any parameter
+  // could not tell that the index fits.
+  await sql`
+    insert into audit_event
+      (id, account_id, profile_id, key_id, method, outcome, reason, request_id, client_address, minute, count)
+    select r.id, a.id, r.profile_id, r.key_id, r.method, 'refused', r.reason, r.request_id, r.client_address, r.minute,
+      r.count
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (
+      id text, account_id text, profile_id text, key_id text, method text, reason text, request_id text,
+      client_address text, minute timestamptz, count integer
+    )
+    join account a on a.id = r.account_id
+    on conflict (account_id, profile_id, key_id, method, minute) where outcome = 'refused'
+      do update set count = audit_event.count + excluded.count`.execute(db);
+}

@@ -1,0 +1,102 @@
+import { hash as digest, randomBytes, timingSafeEqual } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { ulidOf } from "./id.ts";
+
+/** What a token stands for. `live` and `test` are application keys, `svc` service and system keys. */
+export type TokenKind = "live" | "test" | "svc" | "dev" | "ses" | "inv" | "otp";
+
+/** A freshly minted token: the string itself, shown once, and what is stored of it. */
+export interface MintedToken {
+  token: string;
+  hash: Buffer;
+  hint: string;
+}
+
+/** Mints tokens of this deployment. */
+export type Mint = (kind: TokenKind, id: string) => MintedToken;
+
+/** A well-formed token: its kind and the id of its record. Says nothing about whether the record exists. */
+export interface ParsedToken {
+  kind: TokenKind;
+  id: string;
+}
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const secretLength = 32;
+const checkLength = 6;
+const idPrefix: Record<TokenKind, string> = {
+  live: "key",
+  test: "key",
+  svc: "key",
+  dev: "key",
+  ses: "ses",
+  inv: "inv",
+  otp: "otp",
+};
+const body = /^(live|test|svc|dev|ses|inv|otp)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/;
+
+/** Mints a token for the record `id`: `<prefix>_<kind>_<ulid><secret><check>`, 190 random bits in the secret. */
+export function mintToken(prefix: string, kind: TokenKind, id: string): MintedToken {
+  const start = `${prefix}_${kind}_${ulidOf(id)}`;
+  const unchecked = start + randomBase62(secretLength);
+  const token = unchecked + checksum(unchecked);
+  return { token, hash: hashToken(token), hint: `${start}…${token.slice(-4)}` };
+}
+
+/** The parts of a token of this deployment, or undefined for anything else: typos and garbage end here. */
+export function parseToken(prefix: string, token: string): ParsedToken | undefined {
+  if (!token.startsWith(`${prefix}_`)) return undefined;
+  const match = body.exec(token.slice(prefix.length + 1));
+  const [, kind, ulid] = match ?? [];
+  if (kind === undefined || checksum(token.slice(0, -checkLength)) !== token.slice(-checkLength))
+    return undefined;
+  return { kind: kind as TokenKind, id: `${idPrefix[kind as TokenKind]}_${ulid}` };
+}
+
+/** SHA-256, not a password hash: a token carries 190 random bits, so there is nothing to guess slowly. */
+export function hashToken(token: string): Buffer {
+  return digest("sha256", token, "buffer");
+}
+
+/** The same hash as a string of 32 bytes (latin1): what memory keeps and compares. */
+export function digestToken(token: string): string {
+  return digest("sha256", token, "binary");
+}
+
+/** The digest that a stored hash, in hexadecimal, is the same as. */
+export function digestOf(hash: string): string {
+  return Buffer.from(hash, "hex").toString("latin1");
+}
+
+/** Compares two digests in a time that says nothing about where they differ. */
+export function sameDigest(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let differences = 0;
+  for (let i = 0; i < a.length; i++) differences |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return differences === 0;
+}
+
+/** Compares two hashes in constant time. */
+export function sameHash(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** CRC-32 (IEEE) in 6 characters of base62, most significant first, left-padded with `0`. */
+export function checksum(text: string): string {
+  let rest = crc32(text);
+  let out = "";
+  for (let i = 0; i < checkLength; i++) {
+    out = base62[rest % 62] + out;
+    rest = Math.floor(rest / 62);
+  }
+  return out;
+}
+
+function randomBase62(length: number): string {
+  let out = "";
+  while (out.length < length) {
+    // 248 = 4 × 62: bytes above it would make the first characters likelier.
+    for (const byte of randomBytes(length)) if (byte < 248 && out.length < length) out += base62[byte % 62];
+  }
+  return out;
+}

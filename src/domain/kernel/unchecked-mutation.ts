@@ -1,0 +1,32 @@
+/**
+ * The changes that no bearer makes, and why each may do without one. Every other change locks and evaluates its bearer
+ * inside its transaction. A test compares this list with the source.
+ */
+export const uncheckedMutations = {
+  SignUp: "The caller has no user yet. The change makes one.",
+  LogIn: "The password is the proof. The change compares it with the locked user once more.",
+  AcceptInvite: "Without a bearer, the token of the invite is the proof. The change locks the invite.",
+  RequestPasswordReset: "Anybody may ask. The token goes to the address of the user and nowhere else.",
+  ResetPassword: "The mailed token is the proof. The change locks it and uses it up.",
+  ProveEmail: "The mailed token is the proof. The change locks it and uses it up.",
+  RevokeToken: "Holding a token is the right to end it (RFC 7009).",
+  ProvisionUser: "The gate makes the user of a verified outside token before it evaluates the bearer.",
+  TakeBackAccount: "Undoes an account that the same call opened and whose invite could not be mailed.",
+  Bootstrap: "The operator runs it on the command line.",
+  RotatePlatformToken: "The operator runs it on the command line.",
+} as const satisfies Record<string, string>;
+
+/** The name of a change that no bearer makes. */
+export type UncheckedMutation = keyof typeof uncheckedMutations;
+
+/** The files that write outside of a mutation, and why each may. The same test compares this list with the source. */
+export const backgroundWrites = {
+  "db/migrate.ts": "Migrations run before anything is served.",
+  "domain/account/delete.ts": "A background job purges a deleted account after its waiting period.",
+  "domain/kernel/audit-retention.ts": "A background job deletes audit events that are too old.",
+  "domain/session/failed-log-in.ts":
+    "A background job writes how often log-ins failed. It changes no resource.",
+  "domain/kernel/refusal.ts": "A background job writes how often calls were refused. It changes no resource.",
+  "verify/last-used.ts": "A background job writes when tokens and sessions were last used.",
+  "verify/coherence/lease-registry.ts": "An instance registers its lease. It changes no resource.",
+} as const satisfies Record<string, string>;

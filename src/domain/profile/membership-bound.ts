@@ -1,0 +1,14 @@
+import { sql } from "kysely";
+import type { Tx } from "../../db/connect.ts";
+import { type Bounds, requireWithin } from "../access/bounds.ts";
+
+/** Refuses a membership, or a guest, that was one too many for its user: after it was made, under a lock of the user. */
+export async function requireMembershipsWithin(tx: Tx, bounds: Bounds, userId: string): Promise<void> {
+  const { rows } = await sql<{ total: number }>`
+    select count(*)::int as total from (
+      select account_id from membership where user_id = ${userId}
+      union
+      select g.account_id from guest g join identity i on i.id = g.identity_id where i.user_id = ${userId}
+    ) as accounts`.execute(tx);
+  requireWithin(bounds, "membershipsPerUser", rows[0]?.total ?? 0);
+}

@@ -1,0 +1,212 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import type { BuiltinRole, ProfileType } from "../../db/schema.ts";
+import type { Bounds } from "../access/bounds.ts";
+import { watchHolders } from "../access/holder-bounds.ts";
+import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "../access/principal.ts";
+import { liveGrantsTo } from "../access/workspace-grant.ts";
+import { findGuest, forgetGuest } from "../external-identity/guest.ts";
+import { DomainError, notFound } from "../kernel/error.ts";
+import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { type LockMode, ownershipLock, type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { judgePersonRole } from "../role/change.ts";
+import { findRole } from "../role/reference.ts";
+import { endMembership } from "./end-membership.ts";
+
+/** A profile with what its account says of it. */
+export interface AccountProfile extends ProfileRef {
+  account_id: string;
+  created_at: Date;
+  role_id: string | null;
+  role: string | null;
+  team_ids: string[];
+}
+
+/** Which profiles to list. `type` undefined: people and service accounts. */
+export interface ProfileFilter extends PageInput {
+  prefix: string;
+  query: string;
+  type: ProfileType | undefined;
+}
+
+/** Returns a profile of the caller's account. */
+export async function getProfile(db: Db, caller: Caller, id: string): Promise<AccountProfile> {
+  const profile = await selectProfiles(db, caller).where("p.id", "=", id).executeTakeFirst();
+  if (!profile) throw notFound("profile");
+  return profile;
+}
+
+/** Lists the profiles of the caller's account. */
+export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Promise<Page<AccountProfile>> {
+  const types = filter.type ? [filter.type] : (["user", "service_account"] as const);
+  let query = selectProfiles(db, caller).where("p.type", "in", types);
+  if (filter.prefix) query = query.where(sql<boolean>`starts_with(p.id, ${filter.prefix})`);
+  if (filter.query) {
+    query = query.where(
+      sql<boolean>`(strpos(lower(p.name), lower(${filter.query})) > 0 or strpos(p.email, lower(${filter.query})) > 0)`,
+    );
+  }
+  return page(query, "p.id", filter, (profile) => profile.id);
+}
+
+/** Takes a person out of the account, member or guest, for good. People may take themselves out. */
+export function removeProfile(db: Store, caller: Caller, id: string): Promise<void> {
+  requireMayRemove(caller, id);
+  const locks = personLocks(caller, id, "update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    requireMayRemove(caller, id);
+    const owners = await ownersOf(tx, [caller.accountId]);
+    const member = await findPerson(tx, caller, id);
+    if (member.builtin === "owner") {
+      requireOwner(caller);
+      refuseLastOwner(owners, caller.accountId, member.profile_id);
+    }
+    const before = await endMembership(tx, caller.accountId, member.profile_id);
+    return { result: undefined, events: [{ resourceType: "profile", resourceId: id, before }] };
+  });
+}
+
+function requireMayRemove(caller: Caller, id: string): void {
+  const own = caller.kind === "user" && caller.profile.id === id;
+  requirePermissionOrOwn(caller, "profiles:manage", own);
+}
+
+// Whoever owns the account is locked by whatever may take an owner away: of the last two, one stays.
+function personLocks({ accountId }: Caller, profileId: string, mode: LockMode): RowLock[] {
+  return [
+    ownershipLock(accountId),
+    rowLock("membership", accountId, profileId, mode),
+    rowLock("guest", accountId, profileId, "update"),
+  ];
+}
+
+/** Gives a person another role; a guest becomes a member by it. Nobody gives more than they hold; only owners make and change owners. */
+export function setProfileRole(
+  db: Store,
+  caller: Caller,
+  bounds: Bounds,
+  input: { id: string; role: string },
+): Promise<AccountProfile> {
+  const locks = personLocks(caller, input.id, "no key update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const owners = await ownersOf(tx, [caller.accountId]);
+    const member = await findPerson(tx, caller, input.id);
+    const role = await findRole(tx, caller.accountId, input.role, "role");
+    const unchanged = role.id === member.role_id;
+    if (unchanged) return { result: await getProfile(tx, caller, input.id), events: [] };
+    if (role.builtin === "owner" || member.builtin === "owner") requireOwner(caller);
+    if (member.builtin === "owner") refuseLastOwner(owners, caller.accountId, member.profile_id);
+    const workspaces = await liveGrantsTo(tx, caller.accountId, input.id);
+    await judgePersonRole(tx, caller, { profileId: input.id, roleId: member.role_id, workspaces }, role.id);
+    const affected = { profiles: [input.id] };
+    const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
+    if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);
+    else {
+      await tx
+        .updateTable("membership")
+        .set({ role_id: role.id })
+        .where("account_id", "=", caller.accountId)
+        .where("profile_id", "=", input.id)
+        .execute();
+    }
+    await requireHoldersWithin();
+    return {
+      result: await getProfile(tx, caller, input.id),
+      events: [
+        {
+          resourceType: "profile",
+          resourceId: input.id,
+          before: { role_id: member.role_id },
+          after: { role_id: role.id },
+        },
+      ],
+    };
+  });
+}
+
+/** An owner of an account. */
+export interface Owner {
+  account_id: string;
+  profile_id: string;
+}
+
+/** The owners of some accounts. They stay as they are while the ownership of these accounts is locked. */
+export function ownersOf(tx: Tx, accountIds: string[]): Promise<Owner[]> {
+  return tx
+    .selectFrom("membership")
+    .innerJoin("role", "role.id", "membership.role_id")
+    .select(["membership.account_id", "membership.profile_id"])
+    .where(sql<boolean>`membership.account_id = any (${accountIds})`)
+    .where("role.builtin", "=", "owner")
+    .execute();
+}
+
+/** Refuses to take away the last owner of an account. */
+export function refuseLastOwner(owners: Owner[], accountId: string, profileId: string): void {
+  const others = owners.filter((owner) => owner.account_id === accountId && owner.profile_id !== profileId);
+  if (others.length > 0) return;
+  throw new DomainError("LAST_OWNER", "an account keeps at least one owner", { account_id: accountId });
+}
+
+// A member, or a guest of an outside issuer, who has no role of their own.
+async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<Person> {
+  const person = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
+  const member = await findMember(tx, caller, profileId);
+  const guest = member ?? (await findGuest(tx, caller.accountId, profileId));
+  if (!guest) throw notFound("profile");
+  return { ...person, ...guest };
+}
+
+interface Person {
+  profile_id: string;
+  user_id: string;
+  role_id: string | null;
+  builtin: BuiltinRole | null;
+}
+
+async function makeMember(tx: Tx, accountId: string, person: Person, roleId: string): Promise<void> {
+  const { profile_id, user_id } = person;
+  await forgetGuest(tx, accountId, profile_id);
+  await tx
+    .insertInto("membership")
+    .values({ account_id: accountId, user_id, profile_id, role_id: roleId })
+    .execute();
+}
+
+function findMember(tx: Tx, caller: Caller, profileId: string): Promise<Person | undefined> {
+  return tx
+    .selectFrom("membership")
+    .innerJoin("role", "role.id", "membership.role_id")
+    .select(["membership.profile_id", "membership.user_id", "membership.role_id", "role.builtin"])
+    .where("membership.account_id", "=", caller.accountId)
+    .where("membership.profile_id", "=", profileId)
+    .executeTakeFirst();
+}
+
+function selectProfiles(db: Db, caller: Caller) {
+  return db
+    .selectFrom("profile as p")
+    .leftJoin("membership as m", "m.profile_id", "p.id")
+    .leftJoin("role as r", "r.id", "m.role_id")
+    .select([
+      "p.id",
+      "p.account_id",
+      "p.type",
+      "p.name",
+      "p.email",
+      "p.created_at",
+      "m.role_id",
+      "r.name as role",
+    ])
+    .select(
+      sql<string[]>`array(
+        select team_id from team_member x where x.account_id = p.account_id and x.profile_id = p.id
+        union all
+        select team_id from service_account x where x.account_id = p.account_id and x.profile_id = p.id
+        order by team_id
+      )`.as("team_ids"),
+    )
+    .where("p.account_id", "=", caller.accountId)
+    .where("p.removed_at", "is", null);
+}

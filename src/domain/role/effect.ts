@@ -1,0 +1,111 @@
+import type { PrincipalChange } from "../access/escalation.ts";
+import {
+  groupReach,
+  type Holding,
+  holderChanges,
+  holderReach,
+  lastingReach,
+  type RoleGrants,
+  teamPermissions,
+} from "../access/role-holder.ts";
+
+// What each change of roles and teams results in. Pure: the property test of escalation runs on these functions.
+
+/** A role, as far as its holders depend on it. */
+export interface RoleContent {
+  id: string;
+  permissions: readonly string[];
+  all_workspaces: boolean;
+}
+
+/** A role gets other permissions. */
+export function roleChanges(
+  before: Holding,
+  role: RoleContent,
+  permissions: readonly string[],
+): PrincipalChange[] {
+  const roles = new Map(before.grants.roles);
+  roles.set(role.id, { permissions, allWorkspaces: role.all_workspaces });
+  const after = { ...before, grants: { ...before.grants, roles } };
+  return [
+    { before: groupReach(role.permissions, before), after: groupReach(permissions, after) },
+    ...holderChanges(before, after),
+  ];
+}
+
+/** The holders of a role get another one instead. */
+export function replacementChanges(
+  before: Holding,
+  role: RoleContent,
+  replacement: RoleContent,
+): PrincipalChange[] {
+  const instead = (id: string) => (id === role.id ? replacement.id : id);
+  const teams = new Map([...before.grants.teams].map(([id, roles]) => [id, roles.map(instead)]));
+  const after: Holding = {
+    holders: before.holders.map((one) => ({ ...one, roleId: one.roleId && instead(one.roleId) })),
+    grants: { ...before.grants, teams },
+  };
+  return [
+    { before: groupReach(role.permissions, before), after: groupReach(replacement.permissions, after) },
+    ...holderChanges(before, after),
+  ];
+}
+
+/** A team gets other roles. */
+export function teamRoleChanges(
+  before: Holding,
+  teamId: string,
+  roles: readonly RoleContent[],
+): PrincipalChange[] {
+  const after: Holding = { ...before, grants: withTeam(before.grants, teamId, roles) };
+  const team: PrincipalChange = {
+    before: groupReach(teamPermissions(teamId, before.grants), before),
+    after: groupReach(teamPermissions(teamId, after.grants), after),
+  };
+  // A team that allows nothing is nobody: so is one that is made without roles.
+  return [...(team.after.permissions.length > 0 ? [team] : []), ...holderChanges(before, after)];
+}
+
+/** A person becomes a member of a team. */
+export function memberChanges(before: Holding, teamId: string): PrincipalChange[] {
+  const holders = before.holders.map((one) => ({ ...one, teamIds: [...one.teamIds, teamId] }));
+  const after = { ...before, holders };
+  return [
+    { after: groupReach(teamPermissions(teamId, before.grants), after) },
+    ...holderChanges(before, after),
+  ];
+}
+
+/** A service account is made in a team, or moves there `from` another one. */
+export function serviceTeamChanges(grants: RoleGrants, teamId: string, from?: string): PrincipalChange[] {
+  const reach = (id: string) => holderReach({ roleId: null, teamIds: [id], workspaces: "all" }, grants);
+  return [{ ...(from !== undefined && { before: reach(from) }), after: reach(teamId) }];
+}
+
+/** A person gets another role. */
+export function personRoleChanges(before: Holding, from: string | null, roleId: string): PrincipalChange[] {
+  const after: Holding = { ...before, holders: before.holders.map((one) => ({ ...one, roleId })) };
+  const ofRole = (id: string | null, holding: Holding) =>
+    groupReach((id !== null && before.grants.roles.get(id)?.permissions) || [], holding);
+  return [{ before: ofRole(from, before), after: ofRole(roleId, after) }, ...holderChanges(before, after)];
+}
+
+/** A workspace is granted to a person or a service account. */
+export function workspaceChanges(before: Holding, workspaceId: string): PrincipalChange[] {
+  const holders = before.holders.map((one) => ({
+    ...one,
+    workspaces: one.workspaces === "all" ? one.workspaces : [...one.workspaces, workspaceId],
+  }));
+  return [{ after: lastingReach([], [workspaceId]) }, ...holderChanges(before, { ...before, holders })];
+}
+
+function withTeam(grants: RoleGrants, teamId: string, roles: readonly RoleContent[]): RoleGrants {
+  const teams = new Map(grants.teams).set(
+    teamId,
+    roles.map((role) => role.id),
+  );
+  const known = roles.map(
+    ({ id, permissions, all_workspaces }) => [id, { permissions, allWorkspaces: all_workspaces }] as const,
+  );
+  return { teams, roles: new Map([...grants.roles, ...known]) };
+}

@@ -1,0 +1,104 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import { endPendingOfSessions } from "../access/pending.ts";
+import type { UserCaller } from "../access/principal.ts";
+import { requireWholeUser } from "../external-identity/user.ts";
+import type { Actor, Change } from "../kernel/audit-event.ts";
+import { invalidField, notFound } from "../kernel/error.ts";
+import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { mutateAsUser } from "../kernel/mutation.ts";
+import { type RowLock, sessionLock, userLock } from "../kernel/row-lock.ts";
+import { endSession } from "./session.ts";
+
+/** A live session of a user. */
+export interface Session {
+  id: string;
+  created_at: Date;
+  expires_at: Date;
+  last_used_at: Date | null;
+}
+
+/** Lists the live sessions of the signed-in user. */
+export async function listSessions(
+  db: Db,
+  user: UserCaller,
+  sessionIdleMs: number,
+  input: PageInput,
+): Promise<Page<Session>> {
+  await requireWholeUser(db, user);
+  const query = db
+    .selectFrom("session as s")
+    .leftJoin("session_use as u", "u.session_id", "s.id")
+    .select(["s.id", "s.created_at", "s.expires_at", "u.last_used_at"])
+    .where("s.user_id", "=", user.userId)
+    .where("s.ended_at", "is", null)
+    .where(sql<boolean>`s.expires_at > clock_timestamp()`)
+    .where(
+      sql<boolean>`coalesce(u.last_used_at, s.created_at) + ${sessionIdleMs} * interval '1 millisecond' > clock_timestamp()`,
+    );
+  return page(query, "s.id", input, (session) => session.id);
+}
+
+/** Ends one session of the signed-in user, or every one but that which asks. */
+export async function revokeSession(
+  db: Store,
+  user: UserCaller,
+  input: { id: string; allOthers: boolean },
+): Promise<void> {
+  if (input.allOthers === (input.id !== "")) throw invalidField("id", "expected either an id or all_others");
+  const ended = input.allOthers
+    ? await sessionLocks(db, user.userId)
+    : [sessionLock(user.userId, input.id, "no key update")];
+  const locks = [userLock(user.userId, "no key update"), ...ended];
+  return mutateAsUser(db, { by: user, locks }, async (tx) => {
+    await requireWholeUser(tx, user);
+    if (input.allOthers) {
+      return { result: undefined, events: await endSessions(tx, user.userId, user.sessionId) };
+    }
+    const session = await tx
+      .selectFrom("session")
+      .select("id")
+      .where("id", "=", input.id)
+      .where("user_id", "=", user.userId)
+      .executeTakeFirst();
+    if (!session) throw notFound("session");
+    return { result: undefined, events: await revokeOne(tx, session.id, user.userId) };
+  });
+}
+
+/** The locks under which the sessions end that a user has now. One that begins meanwhile needs the user. */
+export async function sessionLocks(db: Db, userId: string): Promise<RowLock[]> {
+  const sessions = await liveSessions(db, userId);
+  return sessions.map(({ id }) => sessionLock(userId, id, "no key update"));
+}
+
+/** Revokes a session: ends it, and what it made pending. Somebody else may have had it. Logging out only ends it. */
+export async function revokeOne(tx: Tx, sessionId: string, userId: string): Promise<(Change & Actor)[]> {
+  const ended = await endSession(tx, sessionId, userId);
+  return [...ended, ...(await endPendingOfSessions(tx, sql`select ${sessionId}::text`))];
+}
+
+/**
+ * Revokes all sessions of a locked user, except one where it is named. What sessions made pending that have ended before
+ * ends likewise. Says what that changed.
+ */
+export async function endSessions(tx: Tx, userId: string, except = ""): Promise<(Change & Actor)[]> {
+  const events = await endPendingOfSessions(
+    tx,
+    sql`select s.id from session s where s.user_id = ${userId} and s.id <> ${except}`,
+  );
+  for (const { id } of await liveSessions(tx, userId)) {
+    if (id !== except) events.push(...(await endSession(tx, id, userId)));
+  }
+  return events;
+}
+
+function liveSessions(db: Db, userId: string): Promise<{ id: string }[]> {
+  return db
+    .selectFrom("session")
+    .select("id")
+    .where("user_id", "=", userId)
+    .where("ended_at", "is", null)
+    .orderBy("id")
+    .execute();
+}

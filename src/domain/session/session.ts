@@ -1,0 +1,210 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import type { Call, ProfileRef, UserCaller } from "../access/principal.ts";
+import { type Account, accountsOfUser } from "../account/account.ts";
+import { accountMade, makeAccount } from "../account/create.ts";
+import type { Actor, Change } from "../kernel/audit-event.ts";
+import { DomainError } from "../kernel/error.ts";
+import { newId } from "../kernel/id.ts";
+import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
+import { sessionLock, userLock } from "../kernel/row-lock.ts";
+import { normaliseEmail, requireName } from "../kernel/text.ts";
+import type { Mint, MintedToken } from "../kernel/token.ts";
+import type { Passwords } from "../user/password.ts";
+import type { FailedLogIns } from "./failed-log-in.ts";
+
+/** What signing up and in depends on. */
+export interface SessionDeps {
+  mint: Mint;
+  passwords: Passwords;
+  /** How long a session lives at most. */
+  lifetimeMs: number;
+  signup: "open" | "closed";
+}
+
+/** What a sign-up says. */
+export interface SignUp {
+  email: string;
+  password: string;
+  name: string;
+  accountName: string;
+}
+
+/** Makes a user, an account that they own, and a session. */
+export async function signUp(
+  db: Store,
+  call: Call,
+  deps: SessionDeps,
+  input: SignUp,
+): Promise<{ account: Account; profile: ProfileRef; token: string }> {
+  if (deps.signup === "closed") throw new DomainError("PERMISSION_DENIED", "signing up is closed here");
+  const email = normaliseEmail(input.email);
+  const name = requireName(input.name, "name");
+  const accountName = requireName(input.accountName, "account_name");
+  const { password } = input;
+  const hash = await deps.passwords.make(call, {
+    password,
+    field: "password",
+    personal: [name, email, accountName],
+  });
+  const user = { id: newId("user"), email, name, password_hash: hash };
+  return mutateUnchecked(db, "SignUp", call, async (tx) => {
+    const inserted = await tx
+      .insertInto("user")
+      .values(user)
+      .onConflict((conflict) => conflict.column("email").doNothing())
+      .executeTakeFirst();
+    if (inserted.numInsertedOrUpdatedRows === 0n) {
+      throw new DomainError("ALREADY_EXISTS", "this e-mail address has a user: log in instead", {
+        field: "email",
+      });
+    }
+    const fields = { name: accountName, description: "", externalId: "", labels: {} };
+    const made = await makeAccount(tx, newId("acct"), fields, { userId: user.id, email, name });
+    const minted = await insertSession(tx, deps, user.id);
+    return { result: { ...made, token: minted.token }, events: [accountMade(made)] };
+  });
+}
+
+/**
+ * Signs a user in. An unknown address and a wrong password cannot be told apart. The accounts of a known user have an
+ * event of each failure.
+ */
+export async function logIn(
+  db: Store,
+  call: Call,
+  deps: SessionDeps & { failedLogIns: Pick<FailedLogIns, "record"> },
+  input: { email: string; password: string },
+): Promise<{ token: string; accounts: Account[] }> {
+  // It only adds to a buffer: what that takes is nothing beside the hash, and tells nobody whether there is a user.
+  function fail(userId: string): DomainError {
+    deps.failedLogIns.record(userId, call);
+    return wrongCredentials();
+  }
+  const user = await db
+    .selectFrom("user")
+    .select(["id", "password_hash"])
+    .where("email", "=", normaliseEmail(input.email))
+    .executeTakeFirst();
+  const right = await deps.passwords.check(call, user?.password_hash ?? undefined, input.password);
+  if (!user) throw wrongCredentials();
+  if (!right) throw fail(user.id);
+  const surplus = await oldestSessions(db, user.id);
+  const locks = [
+    userLock(user.id, "no key update"),
+    ...surplus.map((id) => sessionLock(user.id, id, "no key update")),
+  ];
+  return mutateUnchecked(db, "LogIn", { by: call, locks }, async (tx) => {
+    // Checking takes a while. Locked: a change of the password either comes first, or ends this session too.
+    const unchanged = await tx
+      .selectFrom("user")
+      .select("id")
+      .where("id", "=", user.id)
+      .where("password_hash", "=", user.password_hash)
+      .executeTakeFirst();
+    if (!unchanged) throw fail(user.id);
+    const minted = await insertSession(tx, deps, user.id);
+    const events = await inEveryAccount(tx, user.id, {
+      resourceType: "session",
+      resourceId: minted.id,
+      after: { session_id: minted.id },
+    });
+    for (const id of surplus) events.push(...(await endSession(tx, id, user.id)));
+    return { result: { token: minted.token, accounts: await accountsOfUser(tx, user.id) }, events };
+  });
+}
+
+// Ending all sessions of a user is one change, whose cost their number bounds.
+const maxSessionsPerUser = 100;
+const maxEndedAtOnce = 100;
+
+// The sessions that a new one ends, because the user would have more than `maxSessionsPerUser`: the oldest.
+async function oldestSessions(db: Db, userId: string): Promise<string[]> {
+  const sessions = await db
+    .selectFrom("session")
+    .select("id")
+    .where("user_id", "=", userId)
+    .where("ended_at", "is", null)
+    .orderBy("id", "desc")
+    .offset(maxSessionsPerUser - 1)
+    .limit(maxEndedAtOnce)
+    .execute();
+  return sessions.map(({ id }) => id);
+}
+
+/** Ends the session that asks. A token of an outside issuer is no session: it ends when it says. */
+export async function logOut(db: Store, user: UserCaller): Promise<void> {
+  const { sessionId } = user;
+  if (sessionId === undefined) throw endsByItself(user.outside?.endsAt);
+  const locks = [sessionLock(user.userId, sessionId, "no key update")];
+  return mutateAsUser(db, { by: user, locks }, async (tx) => {
+    const events = await endSession(tx, sessionId, user.userId);
+    return { result: undefined, events };
+  });
+}
+
+/** The refusal to end a single token of an outside issuer. */
+export function endsByItself(endsAt: Date | undefined): DomainError {
+  const at = endsAt?.toISOString() ?? "";
+  return new DomainError(
+    "WRONG_STATE",
+    `a token of an outside issuer cannot be ended here: it ends at ${at}`,
+    {
+      ends_at: at,
+    },
+  );
+}
+
+/** Ends a session, and says what that changed: an event in every account that it opened. */
+export async function endSession(tx: Tx, sessionId: string, userId: string) {
+  const ended = await tx
+    .updateTable("session")
+    .set({ ended_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", sessionId)
+    .where("ended_at", "is", null)
+    .executeTakeFirst();
+  if (ended.numUpdatedRows === 0n) return [];
+  const before = { session_id: sessionId };
+  return inEveryAccount(tx, userId, { resourceType: "session", resourceId: sessionId, before });
+}
+
+/** Starts a session of a user. Its token is shown once. */
+export async function insertSession(
+  tx: Tx,
+  deps: SessionDeps,
+  userId: string,
+): Promise<MintedToken & { id: string }> {
+  const id = newId("ses");
+  const minted = deps.mint("ses", id);
+  await tx
+    .insertInto("session")
+    .values({
+      id,
+      user_id: userId,
+      hash: minted.hash,
+      expires_at: sql<Date>`clock_timestamp() + ${deps.lifetimeMs} * interval '1 millisecond'`,
+    })
+    .execute();
+  return { ...minted, id };
+}
+
+/**
+ * The events of a change of a user or a session, one in each account of the user: every one of them gets to know, under
+ * the user's profile there.
+ */
+export async function inEveryAccount(tx: Tx, userId: string, change: Change): Promise<(Change & Actor)[]> {
+  const memberships = await tx
+    .selectFrom("membership")
+    .select(["account_id", "profile_id"])
+    .where("user_id", "=", userId)
+    .execute();
+  return memberships.map((membership) => ({
+    accountId: membership.account_id,
+    profileId: membership.profile_id,
+    ...change,
+  }));
+}
+
+function wrongCredentials(): DomainError {
+  return new DomainError("INVALID_CREDENTIALS", "the e-mail address or the password is wrong");
+}

@@ -1,0 +1,250 @@
+import { type Selectable, sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import type { Database, Labels } from "../../db/schema.ts";
+import { type Bounds, requireWithin } from "../access/bounds.ts";
+import { requireTeamWithin, watchHolders } from "../access/holder-bounds.ts";
+import { type Caller, refuseItself } from "../access/principal.ts";
+import { type Change, difference } from "../kernel/audit-event.ts";
+import { DomainError, invalidField, notFound } from "../kernel/error.ts";
+import { newId } from "../kernel/id.ts";
+import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { giveName } from "../kernel/name.ts";
+import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { nameKey, requireName } from "../kernel/text.ts";
+import { judgeServiceTeam, judgeTeamRoles } from "../role/change.ts";
+import { findRole } from "../role/reference.ts";
+
+/** A team with the ids of its roles, and how many belong to it. */
+export interface Team extends Selectable<Database["team"]> {
+  roles: string[];
+  members: number;
+  serviceAccounts: number;
+}
+
+/** What a team is made from. `roles`: ids or names. */
+export interface NewTeam {
+  requestId: string;
+  name: string;
+  description: string;
+  externalId: string;
+  labels: Labels;
+  roles: string[];
+}
+
+/** What an update changes. What is left out stays. */
+export interface TeamUpdate {
+  id: string;
+  etag: string;
+  name?: string;
+  description?: string;
+  externalId?: string;
+  labels?: Labels;
+  roles?: string[];
+}
+
+/** Makes a team. Nobody gives it roles that allow more than they hold. */
+export async function createTeam(db: Store, caller: Caller, bounds: Bounds, input: NewTeam): Promise<Team> {
+  const name = requireName(input.name);
+  const id = newId("team");
+  return mutate(
+    db,
+    caller,
+    async (tx, caller) => {
+      const roles = await findRoles(tx, caller, input.roles);
+      const insert = tx.insertInto("team").values({
+        id,
+        account_id: caller.accountId,
+        name,
+        name_key: nameKey(name),
+        description: input.description,
+        external_id: input.externalId,
+        labels: input.labels,
+        created_by: caller.profile.id,
+      });
+      await giveName("team", insert.execute());
+      await setRoles(tx, caller, bounds, id, [], roles);
+      const team = await getTeam(tx, caller, id);
+      return { result: team, events: [{ resourceType: "team", resourceId: id, after: audited(team) }] };
+    },
+    { requestId: input.requestId, resourceId: id },
+  );
+}
+
+/** Returns a team of the caller's account. */
+export async function getTeam(db: Db, caller: Caller, id: string): Promise<Team> {
+  const team = await selectTeams(db, caller).where("team.id", "=", id).executeTakeFirst();
+  if (!team) throw notFound("team");
+  return team;
+}
+
+/** Lists the teams of the caller's account. */
+export function listTeams(db: Db, caller: Caller, input: ListInput): Promise<Page<Team>> {
+  return page(selectTeams(db, caller).where(listFilter("team", input)), "team.id", input, (team) => team.id);
+}
+
+/** Changes a team, and with its roles what its members and service accounts may do now. */
+export async function updateTeam(
+  db: Store,
+  caller: Caller,
+  bounds: Bounds,
+  input: TeamUpdate,
+): Promise<Team> {
+  const name = input.name === undefined ? undefined : requireName(input.name);
+  const locks = teamLocks(caller, input.id, "no key update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const team = await getTeam(tx, caller, input.id);
+    checkEtag(input.etag, team.version);
+    const roles = input.roles ? await findRoles(tx, caller, input.roles) : undefined;
+    const after = {
+      name: name ?? team.name,
+      description: input.description ?? team.description,
+      external_id: input.externalId ?? team.external_id,
+      labels: input.labels ?? team.labels,
+      roles: roles?.map((role) => role.id).sort() ?? team.roles,
+    };
+    const changes = difference(audited(team), after);
+    if (!changes) return { result: team, events: [] };
+    if (roles) await setRoles(tx, caller, bounds, team.id, team.roles, roles);
+    const { roles: _, ...columns } = after;
+    const update = tx
+      .updateTable("team")
+      .set({ ...columns, name_key: nameKey(after.name), version: team.version + 1 })
+      .where("id", "=", team.id);
+    await giveName("team", update.execute());
+    return {
+      result: await getTeam(tx, caller, team.id),
+      events: [{ resourceType: "team", resourceId: team.id, ...changes }],
+    };
+  });
+}
+
+/** Deletes a team. Its service accounts move to the replacement; without one, a team that has any stays. */
+export async function deleteTeam(
+  db: Store,
+  caller: Caller,
+  bounds: Bounds,
+  input: { id: string; replacement: string },
+): Promise<void> {
+  const locks = teamLocks(caller, input.id, "update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const team = await getTeam(tx, caller, input.id);
+    const moved: Change[] = [];
+    if (team.serviceAccounts > 0) {
+      if (input.replacement === "") throw await inUse(tx, team);
+      moved.push(...(await moveServiceAccounts(tx, caller, bounds, team, input.replacement)));
+    }
+    await tx.deleteFrom("team").where("id", "=", team.id).execute();
+    const deleted = { resourceType: "team", resourceId: team.id, before: audited(team) };
+    return { result: undefined, events: [...moved, deleted] };
+  });
+}
+
+// What a team allows changes for all who belong to it: while no other change of the account relies on it.
+function teamLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
+  return [accountLock(accountId, "no key update"), rowLock("team", accountId, id, mode)];
+}
+
+async function inUse(tx: Tx, team: Team): Promise<DomainError> {
+  const owned = await tx
+    .selectFrom("service_account")
+    .select("id")
+    .where("account_id", "=", team.account_id)
+    .where("team_id", "=", team.id)
+    .orderBy("id")
+    .limit(20)
+    .execute();
+  return new DomainError("IN_USE", "service accounts belong to the team: say where they go (replacement)", {
+    service_account_ids: owned.map((one) => one.id).join(","),
+  });
+}
+
+async function moveServiceAccounts(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  team: Team,
+  replacement: string,
+): Promise<Change[]> {
+  if (replacement === team.id) throw invalidField("replacement", "expected another team");
+  const target = await getTeam(tx, caller, replacement);
+  await judgeServiceTeam(tx, caller, target.id, team.id);
+  await requireTeamWithin(tx, caller.accountId, bounds, target.id, team.id);
+  const moved = await tx
+    .updateTable("service_account")
+    .set((eb) => ({ team_id: target.id, version: eb("version", "+", 1) }))
+    .where("account_id", "=", caller.accountId)
+    .where("team_id", "=", team.id)
+    .returning(["id", "profile_id"])
+    .execute();
+  for (const one of moved) refuseItself(caller, one);
+  return moved.map(({ id }) => ({
+    resourceType: "service_account",
+    resourceId: id,
+    before: { team_id: team.id },
+    after: { team_id: target.id },
+  }));
+}
+
+async function findRoles(tx: Tx, caller: Caller, references: string[]) {
+  const roles = new Map<string, Awaited<ReturnType<typeof findRole>>>();
+  for (const [index, reference] of references.entries()) {
+    const role = await findRole(tx, caller.accountId, reference, `spec.roles[${index}]`);
+    if (role.builtin === "owner") {
+      throw invalidField(
+        `spec.roles[${index}]`,
+        "expected a role other than owner: that is given to people only",
+      );
+    }
+    roles.set(role.id, role);
+  }
+  return [...roles.values()];
+}
+
+async function setRoles(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  teamId: string,
+  before: readonly string[],
+  roles: Awaited<ReturnType<typeof findRoles>>,
+): Promise<void> {
+  await judgeTeamRoles(tx, caller, teamId, roles);
+  requireWithin(bounds, "rolesPerTeam", roles.length, before.length);
+  const affected = roles.some((role) => !before.includes(role.id)) ? { teams: [teamId] } : {};
+  const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
+  await tx
+    .deleteFrom("team_role")
+    .where("account_id", "=", caller.accountId)
+    .where("team_id", "=", teamId)
+    .execute();
+  if (roles.length === 0) return;
+  await tx
+    .insertInto("team_role")
+    .values(roles.map((role) => ({ account_id: caller.accountId, team_id: teamId, role_id: role.id })))
+    .execute();
+  await requireHoldersWithin();
+}
+
+function audited({ name, description, external_id, labels, roles }: Team) {
+  return { name, description, external_id, labels, roles };
+}
+
+function selectTeams(db: Db, caller: Caller) {
+  return db
+    .selectFrom("team")
+    .selectAll("team")
+    .select([
+      sql<string[]>`array(
+        select role_id from team_role x where x.account_id = team.account_id and x.team_id = team.id order by role_id
+      )`.as("roles"),
+      sql<number>`(
+        select count(*)::int from team_member x where x.account_id = team.account_id and x.team_id = team.id
+      )`.as("members"),
+      sql<number>`(
+        select count(*)::int from service_account x
+        where x.account_id = team.account_id and x.team_id = team.id
+      )`.as("serviceAccounts"),
+    ])
+    .where("team.account_id", "=", caller.accountId);
+}

@@ -1,0 +1,60 @@
+import { sql } from "kysely";
+import type { Store, Tx } from "../../db/connect.ts";
+import { isUniqueViolation } from "../../db/errors.ts";
+import type { Call, UserCaller } from "../access/principal.ts";
+import { DomainError } from "../kernel/error.ts";
+import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
+import { userLock } from "../kernel/row-lock.ts";
+import { normaliseEmail } from "../kernel/text.ts";
+import { inEveryAccount } from "../session/session.ts";
+import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
+import type { Passwords } from "./password.ts";
+import { requirePassword } from "./password-change.ts";
+
+/**
+ * Mails a token to the new address of the signed-in user. Nothing changes until it comes back, and whether the address
+ * has a user already is not told here.
+ */
+export async function changeEmail(
+  db: Store,
+  user: UserCaller,
+  deps: OtpDeps & { passwords: Passwords },
+  input: { email: string; password: string },
+): Promise<void> {
+  await requirePassword(db, user, deps.passwords, input.password);
+  const email = normaliseEmail(input.email);
+  const { userId, sessionId } = user;
+  const otp = { userId, purpose: "prove_email", email, sessionId } as const;
+  await mailOtp(deps, otp, (locks, run) => mutateAsUser(db, { by: user, locks }, run));
+}
+
+/** Gives a user the address that a mailed token proves, once. */
+export async function proveEmail(db: Store, call: Call, deps: OtpDeps, token: string): Promise<void> {
+  const known = await requireOtp(db, deps, token, "prove_email");
+  const locks = [userLock(known.userId, "no key update")];
+  await mutateUnchecked(db, "ProveEmail", { by: call, locks }, async (tx) => {
+    const { userId, email } = await useOtp(tx, deps, token, "prove_email");
+    // Tokens that were mailed to the address as it was are no good at the new one.
+    await endOtps(tx, userId);
+    await setEmail(tx, userId, email, deps.mailer.delivers);
+    await sql`
+      update profile set email = ${email}
+      from membership m
+      where m.user_id = ${userId} and m.profile_id = profile.id`.execute(tx);
+    const change = { resourceType: "user", resourceId: userId, after: { email: "changed" } };
+    return { result: undefined, events: await inEveryAccount(tx, userId, change) };
+  });
+}
+
+// Where mail does not leave the house, nothing is proven; what was proven of another address is not taken along.
+async function setEmail(tx: Tx, userId: string, email: string, proven: boolean): Promise<void> {
+  const provenAt = proven
+    ? sql<Date>`clock_timestamp()`
+    : sql<Date | null>`case when email = ${email} then email_proven_at end`;
+  try {
+    await tx.updateTable("user").set({ email, email_proven_at: provenAt }).where("id", "=", userId).execute();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new DomainError("ALREADY_EXISTS", "this e-mail address has another user", { field: "email" });
+  }
+}

@@ -1,0 +1,114 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import type { Call, UserCaller } from "../access/principal.ts";
+import { DomainError } from "../kernel/error.ts";
+import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
+import { userLock } from "../kernel/row-lock.ts";
+import { normaliseEmail } from "../kernel/text.ts";
+import { endSessions, sessionLocks } from "../session/list.ts";
+import { inEveryAccount } from "../session/session.ts";
+import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
+import type { Passwords } from "./password.ts";
+
+/** Changes the password of the signed-in user and ends all their other sessions, and every token that was mailed. */
+export async function changePassword(
+  db: Store,
+  user: UserCaller,
+  passwords: Passwords,
+  input: { oldPassword: string; newPassword: string },
+): Promise<void> {
+  const stored = await requirePassword(db, user, passwords, input.oldPassword);
+  const hash = await passwords.make(user.call, {
+    password: input.newPassword,
+    field: "new_password",
+    personal: [stored.name, stored.email ?? ""],
+  });
+  const locks = [userLock(user.userId, "no key update"), ...(await sessionLocks(db, user.userId))];
+  await mutateAsUser(db, { by: user, locks }, async (tx) => {
+    // Whoever changed it in the meantime knew the old one too: only one of them wins.
+    const changed = await tx
+      .updateTable("user")
+      .set({ password_hash: hash })
+      .where("id", "=", user.userId)
+      .where("password_hash", "=", stored.password_hash)
+      .executeTakeFirst();
+    if (changed.numUpdatedRows === 0n) throw wrongPassword();
+    const events = [
+      ...(await passwordChanged(tx, user.userId)),
+      ...(await endSessions(tx, user.userId, user.sessionId)),
+    ];
+    return { result: undefined, events };
+  });
+}
+
+/** Mails a single-use token to an address that has a user. Answers alike, and as late, for everybody. */
+export async function requestPasswordReset(
+  db: Store,
+  call: Call,
+  deps: OtpDeps,
+  email: string,
+): Promise<void> {
+  const address = normaliseEmail(email);
+  const user = await db.selectFrom("user").select("id").where("email", "=", address).executeTakeFirst();
+  if (!user) return;
+  const otp = { userId: user.id, purpose: "reset_password", email: address } as const;
+  await mailOtp(deps, otp, (locks, run) =>
+    mutateUnchecked(db, "RequestPasswordReset", { by: call, locks }, run),
+  );
+}
+
+/** Sets a password by a mailed token, once, and ends all sessions of the user. */
+export async function resetPassword(
+  db: Store,
+  call: Call,
+  deps: OtpDeps & { passwords: Passwords },
+  input: { token: string; password: string },
+): Promise<void> {
+  // Hashing a password is dear: only for who holds a token that can still be used.
+  const known = await requireOtp(db, deps, input.token, "reset_password");
+  const wanted = { password: input.password, field: "password", personal: [known.email] };
+  const hash = await deps.passwords.make(call, wanted);
+  const locks = [userLock(known.userId, "no key update"), ...(await sessionLocks(db, known.userId))];
+  await mutateUnchecked(db, "ResetPassword", { by: call, locks }, async (tx) => {
+    const { userId, email } = await useOtp(tx, deps, input.token, "reset_password");
+    await tx
+      .updateTable("user")
+      .set({
+        password_hash: hash,
+        ...(deps.mailer.delivers && {
+          email_proven_at: sql<Date>`coalesce(email_proven_at, clock_timestamp())`,
+        }),
+      })
+      .where("id", "=", userId)
+      .where("email", "=", email)
+      .execute();
+    const events = [...(await passwordChanged(tx, userId)), ...(await endSessions(tx, userId))];
+    return { result: undefined, events };
+  });
+}
+
+/** Refuses whoever does not know the password of the signed-in user. Returns the user. */
+export async function requirePassword(db: Db, user: UserCaller, passwords: Passwords, password: string) {
+  const stored = await db
+    .selectFrom("user")
+    .select(["name", "email", "password_hash"])
+    .where("id", "=", user.userId)
+    .executeTakeFirstOrThrow();
+  const right = await passwords.check(user.call, stored.password_hash ?? undefined, password);
+  if (!right) throw wrongPassword();
+  return stored;
+}
+
+// Whoever had the old password may have asked for a token: to reset it again, or to move the user to their address.
+async function passwordChanged(tx: Tx, userId: string) {
+  await endOtps(tx, userId);
+  return inEveryAccount(tx, userId, {
+    resourceType: "user",
+    resourceId: userId,
+    after: { password: "changed" },
+  });
+}
+
+function wrongPassword(): DomainError {
+  return new DomainError("INVALID_CREDENTIALS", "the password is wrong");
+}

@@ -1,0 +1,195 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import type { Bounds } from "../access/bounds.ts";
+import { type Caller, type ProfileRef, requirePermission } from "../access/principal.ts";
+import { deleteGrant, insertGrants, liveGrantsTo, workspaceLocks } from "../access/workspace-grant.ts";
+import { apiKeyLock, readApiKey } from "../api-key/api-key.ts";
+import { grantToKey, takeFromKey } from "../api-key/workspace.ts";
+import { createInvite, type Invite, type InviteDeps } from "../invite/invite.ts";
+import type { Change } from "../kernel/audit-event.ts";
+import { DomainError, invalidField, notFound } from "../kernel/error.ts";
+import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { normaliseEmail } from "../kernel/text.ts";
+import { judgeWorkspaceMember } from "../role/change.ts";
+import { findWorkspace } from "./workspace.ts";
+
+/** A profile that a workspace is granted to. */
+export interface WorkspaceMember extends ProfileRef {
+  account_id: string;
+  since: Date;
+}
+
+/** Which workspace, and whose. */
+export interface WorkspaceMembership {
+  workspaceId: string;
+  profileId: string;
+}
+
+/** Lists the profiles that a workspace is granted to: people and keys. */
+export async function listWorkspaceMembers(
+  db: Db,
+  caller: Caller,
+  workspaceId: string,
+  input: PageInput,
+): Promise<Page<WorkspaceMember>> {
+  const workspace = await findWorkspace(db, caller, workspaceId);
+  const query = selectMembers(db)
+    .where("g.account_id", "=", caller.accountId)
+    .where("g.workspace_id", "=", workspace.id);
+  return page(query, "g.profile_id", input, (member) => member.id);
+}
+
+/** Who gets a workspace: a profile, or a person by e-mail address, invited with a role where they are no member. */
+export interface NewMember extends WorkspaceMembership {
+  email: string;
+  role: string;
+}
+
+/** What adding a member made: a grant, or an invite. */
+export interface AddedMember {
+  member?: WorkspaceMember;
+  invite?: Invite;
+}
+
+/** Grants a workspace to a profile or to the person with an e-mail address. The caller must be able to enter it. */
+export async function addWorkspaceMember(
+  db: Store,
+  caller: Caller,
+  deps: InviteDeps,
+  input: NewMember,
+): Promise<AddedMember> {
+  if ((input.profileId === "") === (input.email === "")) {
+    throw invalidField("profile_id", "expected either a profile_id or an email");
+  }
+  if (input.email === "") return { member: await addProfile(db, caller, deps.bounds, input) };
+  const profileId = await memberByEmail(db, caller, deps, input.email);
+  if (profileId !== undefined)
+    return { member: await addProfile(db, caller, deps.bounds, { ...input, profileId }) };
+  // The invite requires it again, of the caller as it is then.
+  requirePermission(caller, "invites:write");
+  await findWorkspace(db, caller, input.workspaceId);
+  const { email, role, workspaceId } = input;
+  const request = { requestId: "", email, role: role || "viewer", workspaceIds: [workspaceId] };
+  return { invite: await createInvite(db, caller, deps, request) };
+}
+
+// An address that nobody proved stands for nobody, unless this deployment sends no mail that could prove one.
+async function memberByEmail(
+  db: Db,
+  caller: Caller,
+  deps: InviteDeps,
+  email: string,
+): Promise<string | undefined> {
+  const member = await db
+    .selectFrom("membership")
+    .innerJoin("user", "user.id", "membership.user_id")
+    .select(["membership.profile_id", "user.email_proven_at"])
+    .where("membership.account_id", "=", caller.accountId)
+    .where("user.email", "=", normaliseEmail(email))
+    .executeTakeFirst();
+  return member && (member.email_proven_at || !deps.mailer.delivers) ? member.profile_id : undefined;
+}
+
+async function addProfile(
+  db: Store,
+  caller: Caller,
+  bounds: Bounds,
+  input: WorkspaceMembership,
+): Promise<WorkspaceMember> {
+  const locks = [
+    ...memberLocks(caller, await findMember(db, caller, input)),
+    ...workspaceLocks(caller.accountId, [input.workspaceId]),
+  ];
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const profile = await findMember(tx, caller, input);
+    const events = await grant(tx, caller, bounds, profile, input.workspaceId);
+    const member = await selectMembers(tx)
+      .where("g.account_id", "=", caller.accountId)
+      .where("g.workspace_id", "=", input.workspaceId)
+      .where("g.profile_id", "=", profile.id)
+      .executeTakeFirstOrThrow();
+    return { result: member, events };
+  });
+}
+
+/** Takes a workspace from a profile. */
+export async function removeWorkspaceMember(
+  db: Store,
+  caller: Caller,
+  input: WorkspaceMembership,
+): Promise<void> {
+  const locks = memberLocks(caller, await findMember(db, caller, input));
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const profile = await findMember(tx, caller, input);
+    if (profile.key_id !== null) {
+      const key = await readApiKey(tx, caller, profile.key_id);
+      return { result: undefined, events: await takeFromKey(tx, caller, key, input.workspaceId) };
+    }
+    const removed = await deleteGrant(tx, caller, profile.id, input.workspaceId);
+    const change = {
+      resourceType: "workspace",
+      resourceId: input.workspaceId,
+      before: { profile_id: profile.id },
+    };
+    return { result: undefined, events: removed ? [change] : [] };
+  });
+}
+
+// Which workspaces the profile enters changes: while no change of its relies on it.
+function memberLocks(caller: Caller, profile: MemberProfile): RowLock[] {
+  if (profile.key_id !== null) return [apiKeyLock(caller, profile.key_id)];
+  const tables = ["membership", "guest"] as const;
+  return tables.map((table) => rowLock(table, caller.accountId, profile.id, "no key update"));
+}
+
+type MemberProfile = { id: string; type: string; key_id: string | null };
+
+async function grant(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  profile: MemberProfile,
+  workspaceId: string,
+): Promise<Change[]> {
+  if (profile.key_id !== null) {
+    return grantToKey(tx, caller, bounds, await readApiKey(tx, caller, profile.key_id), workspaceId);
+  }
+  if (profile.type === "system") {
+    throw new DomainError("WRONG_STATE", "the account's system profile enters every workspace", {
+      profile_id: profile.id,
+    });
+  }
+  const granted = await liveGrantsTo(tx, caller.accountId, profile.id);
+  if (granted.includes(workspaceId)) return [];
+  await judgeWorkspaceMember(tx, caller, profile.id, workspaceId);
+  const added = await insertGrants(tx, caller, bounds, profile.id, [workspaceId]);
+  return added.map((id) => ({
+    resourceType: "workspace",
+    resourceId: id,
+    after: { profile_id: profile.id },
+  }));
+}
+
+async function findMember(db: Db, caller: Caller, input: WorkspaceMembership): Promise<MemberProfile> {
+  await findWorkspace(db, caller, input.workspaceId);
+  const profile = await db
+    .selectFrom("profile")
+    .leftJoin("api_key", "api_key.profile_id", "profile.id")
+    .select(["profile.id", "profile.type", "api_key.id as key_id"])
+    .where("profile.account_id", "=", caller.accountId)
+    .where("profile.id", "=", input.profileId)
+    .where("profile.removed_at", "is", null)
+    .executeTakeFirst();
+  if (!profile) throw notFound("profile");
+  return profile;
+}
+
+function selectMembers(db: Db) {
+  return db
+    .selectFrom("workspace_grant as g")
+    .innerJoin("profile as p", "p.id", "g.profile_id")
+    .select(["p.id", "p.account_id", "p.type", "p.name", "p.email"])
+    .select(sql<Date>`g.created_at`.as("since"));
+}

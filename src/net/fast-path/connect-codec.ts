@@ -1,0 +1,74 @@
+import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
+import {
+  codeToHttpStatus,
+  contentTypeUnaryJson,
+  contentTypeUnaryProto,
+  errorToJsonBytes,
+  headerTimeout,
+  parseTimeout,
+} from "@connectrpc/connect/protocol-connect";
+import type { Wire } from "./codec.ts";
+
+/** Connect's unary protocol, in JSON or binary: https://connectrpc.com/docs/protocol#unary-request */
+export function connectWire(isJson: boolean): Wire {
+  const contentType = isJson ? contentTypeUnaryJson : contentTypeUnaryProto;
+  // One for all: it keeps nothing between two texts.
+  const decoder = new TextDecoder();
+  return {
+    timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
+    isEnough: (size, _first, maxBytes) => size > maxBytes,
+
+    async parse({ method, parseError }, body, { maxMessageBytes, jsonOptions }) {
+      if (body.length > maxMessageBytes) throw tooLarge(maxMessageBytes);
+      try {
+        return isJson
+          ? fromJsonString(method.input, decoder.decode(body), jsonOptions)
+          : fromBinary(method.input, body);
+      } catch {
+        throw parseError(body, isJson);
+      }
+    },
+
+    // A string of bytes: node puts head and body into one packet only if the body is a string.
+    encode({ method }, message, { jsonOptions }) {
+      return isJson
+        ? bytesOf(toJsonString(method.output, message, jsonOptions))
+        : latin1(toBinary(method.output, message));
+    },
+
+    send(response, headers, payload) {
+      headers["content-type"] = contentType;
+      headers["content-length"] = String(payload.length);
+      response.writeHead(200, headers);
+      response.end(payload, "latin1");
+    },
+
+    fail(response, headers, error, { jsonOptions }) {
+      const body = errorToJsonBytes(error, jsonOptions);
+      const all = new Headers(headers);
+      all.set("content-type", contentTypeUnaryJson);
+      mergeNonProtocolHeaders(all, error.metadata);
+      all.set("content-length", String(body.length));
+      response.writeHead(codeToHttpStatus(error.code), Object.fromEntries(all));
+      response.end(body);
+    },
+  };
+}
+
+function bytesOf(text: string): string {
+  return ascii.test(text) ? text : latin1(Buffer.from(text));
+}
+
+const ascii = /^[\0-\x7f]*$/;
+
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+}
+
+// In the words of connect, which keeps the function that says it to itself.
+function tooLarge(maxBytes: number): ConnectError {
+  const message = `message size is larger than configured readMaxBytes ${maxBytes}`;
+  return new ConnectError(message, Code.ResourceExhausted);
+}

@@ -1,0 +1,129 @@
+import type { Readable } from "node:stream";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { createMethodUrl } from "@connectrpc/connect/protocol";
+import { isHttp2 } from "../exchange.ts";
+import type { Handler, PlainHandler, Request, Response } from "../request.ts";
+import { admit, type Form, headerReader } from "./admission.ts";
+import { readBody } from "./body.ts";
+import type { LaneMethod, LaneOptions, Payload, Wire } from "./codec.ts";
+import { connectWire } from "./connect-codec.ts";
+import { grpcWire } from "./grpc-codec.ts";
+
+const wires: Record<Form, Wire> = { json: connectWire(true), proto: connectWire(false), grpc: grpcWire };
+
+/** A lane, and the handler behind it. */
+export interface Lane {
+  /** Answers what the lane takes in the lane, and everything else by the ordinary handler. */
+  handler: Handler;
+  /** The lane alone. */
+  plain: PlainHandler;
+}
+
+/**
+ * Answers the plain calls of a few methods on node's own streams, and leaves every other request to `next` before a
+ * byte of its body is read. Clients cannot tell which of the two answered, save that the lane never compresses.
+ */
+export function createLane(methods: readonly LaneMethod[], options: LaneOptions, next: Handler): Lane {
+  const paths = new Map(methods.map((entry) => [createMethodUrl("/", entry.method), entry]));
+
+  function tryAnswer(request: Request, response: Response): boolean {
+    const method = paths.get(request.url ?? "");
+    const form = method && admit(request);
+    if (form) answer(method, form, options, request, response);
+    return form !== undefined;
+  }
+
+  return {
+    handler: (request, response) => tryAnswer(request, response) || next(request, response),
+    plain: {
+      takes: (request) => paths.has(request.url ?? "") && admit(request) !== undefined,
+      handler: tryAnswer,
+    },
+  };
+}
+
+// No promises where none is needed: an answer from memory is given in the turn in which its question arrives.
+function answer(
+  method: LaneMethod,
+  form: Form,
+  options: LaneOptions,
+  request: Request,
+  response: Response,
+): void {
+  const wire = wires[form];
+  const headers: Record<string, string> = {};
+  const values = options.contextValues(request);
+  const requestHeader = headerReader(request.headers);
+  const timeout = wire.timeout(requestHeader, options.maxTimeoutMs);
+  const end = timeout.timeoutMs === undefined ? undefined : performance.now() + timeout.timeoutMs;
+  const timeoutMs = () => (end === undefined ? undefined : end - performance.now());
+  const responseHeader = {
+    set(name: string, value: string) {
+      headers[name] = value;
+    },
+  };
+  attempt(() => {
+    const desc = method.method;
+    const arrival = { service: desc.parent, method: desc, values, requestHeader, responseHeader, timeoutMs };
+    const passing = method.gate(arrival);
+    if (passing) passing.then(read).catch(fail);
+    else read();
+  });
+
+  function read(): void {
+    if (timeout.error) throw timeout.error;
+    readBody(streamOf(request, response), wire, options.maxMessageBytes, (body) =>
+      attempt(() => {
+        const passing = method.recheck(values);
+        if (passing) passing.then(() => reply(body)).catch(fail);
+        else reply(body);
+      }),
+    );
+  }
+
+  function reply(body: Buffer): void {
+    const known = method.recall(form, body, values);
+    if (known === undefined) compute(body).then(send).catch(fail);
+    else send(known);
+  }
+
+  async function compute(body: Buffer): Promise<Payload> {
+    const message = await wire.parse(method, body, options);
+    const payload = wire.encode(method, await method.invoke(message, { values, timeoutMs }), options);
+    method.keep(form, body, values, payload);
+    return payload;
+  }
+
+  function send(payload: Payload): void {
+    if (isOpen(response)) wire.send(response, headers, payload);
+  }
+
+  function attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function fail(error: unknown): void {
+    if (!(error instanceof ConnectError)) options.onBug(error);
+    const failure = error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
+    try {
+      method.failed(failure, values);
+      if (isOpen(response)) wire.fail(response, headers, failure, options);
+    } catch (bug) {
+      options.onBug(bug);
+      response.destroy();
+    }
+  }
+}
+
+// Of HTTP/2 the stream itself: node's request is a second one on top of it.
+function streamOf(request: Request, response: Response): Readable {
+  return isHttp2(response) ? response.stream : (request as Readable);
+}
+
+function isOpen(response: Response): boolean {
+  return !(isHttp2(response) ? response.stream.destroyed : response.destroyed);
+}

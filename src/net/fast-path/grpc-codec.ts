@@ -1,0 +1,89 @@
+import { type DescMethodUnary, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  createAsyncIterable,
+  createMethodSerializationLookup,
+  encodeEnvelope,
+  pipe,
+  transformDecompressEnvelope,
+  transformParseEnvelope,
+  transformSplitEnvelope,
+} from "@connectrpc/connect/protocol";
+import {
+  contentTypeProto,
+  grpcStatusOk,
+  headerGrpcStatus,
+  headerTimeout,
+  parseTimeout,
+  setTrailerStatus,
+} from "@connectrpc/connect/protocol-grpc";
+import type { Answer, Wire } from "./codec.ts";
+
+const ok = { [headerGrpcStatus]: grpcStatusOk };
+
+// A flag byte and the length of the message.
+const prefixBytes = 5;
+
+/** gRPC over HTTP/2, unary and binary: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+export const grpcWire: Wire = {
+  timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
+  // With so much of a body it is certain what is wrong with it.
+  isEnough: (size, first, maxBytes) =>
+    size > 2 * (prefixBytes + maxBytes) || (first.length >= prefixBytes && first.readUInt32BE(1) > maxBytes),
+
+  async parse({ method }, body, { maxMessageBytes }) {
+    if (isOneMessage(body) && body.length - prefixBytes <= maxMessageBytes) {
+      try {
+        return fromBinary(method.input, body.subarray(prefixBytes));
+      } catch {
+        // What is wrong is said below.
+      }
+    }
+    return parseSlowly(method, body, maxMessageBytes);
+  },
+
+  encode: ({ method }, message) => encodeEnvelope(0, toBinary(method.output, message)),
+
+  send(response, headers, payload) {
+    begin(response, headers);
+    response.addTrailers(ok);
+    response.end(payload);
+  },
+
+  fail(response, headers, error) {
+    begin(response, headers);
+    response.addTrailers(Object.fromEntries(setTrailerStatus(new Headers(), error)));
+    response.end();
+  },
+};
+
+function begin(response: Answer, headers: Record<string, string>): void {
+  response.writeHead(200, { ...headers, "content-type": contentTypeProto });
+}
+
+function isOneMessage(body: Buffer): boolean {
+  return body.length >= prefixBytes && body[0] === 0 && body.readUInt32BE(1) === body.length - prefixBytes;
+}
+
+// Connect's own machinery, so that what is unusual is taken, or refused in the same words.
+async function parseSlowly(method: DescMethodUnary, body: Uint8Array, maxBytes: number): Promise<Message> {
+  const limits = { readMaxBytes: maxBytes, writeMaxBytes: maxBytes };
+  const serialization = createMethodSerializationLookup(method, undefined, undefined, limits).getI(true);
+  const messages = pipe(
+    createAsyncIterable([body]),
+    transformSplitEnvelope(maxBytes),
+    transformDecompressEnvelope(null, maxBytes),
+    transformParseEnvelope(serialization),
+  );
+  let message: Message | undefined;
+  for await (const one of messages) {
+    if (message) throw protocolError("received extra input message for unary method");
+    message = one;
+  }
+  if (!message) throw protocolError("missing input message for unary method");
+  return message;
+}
+
+function protocolError(message: string): ConnectError {
+  return new ConnectError(`protocol error: ${message}`, Code.Unimplemented);
+}

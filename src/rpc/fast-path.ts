@@ -1,0 +1,145 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import type { ConnectError, ContextValues } from "@connectrpc/connect";
+import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import type { Authority } from "../domain/access/authority.ts";
+import type { Principal } from "../domain/access/principal.ts";
+import type { Loader } from "../verify/cache/loader.ts";
+import { createReplies, digest } from "../verify/cache/response-cache.ts";
+import type { Judgement } from "../verify/evaluate/evaluate.ts";
+import { answer, createGate, type GateDeps, recheck } from "./middleware/auth-interceptor.ts";
+import { type Arrival, accountHeader, callOf, recordOf } from "./middleware/context.ts";
+import { codeName } from "./middleware/outcome.ts";
+import { parseError } from "./middleware/parse-errors.ts";
+import type { Validate } from "./middleware/validate.ts";
+import type { TokenDeps, verification } from "./token-service.ts";
+
+/** A unary method without the machinery that calls it. */
+export interface HotMethod {
+  method: DescMethodUnary;
+  /** Lets a call pass by its headers: at once, where its bearer passed before and nothing has changed since. */
+  gate(arrival: Arrival): Promise<void> | undefined;
+  /** Evaluates the bearer again, once the body is there: at once, where nothing has changed since it passed. */
+  recheck(values: ContextValues): Promise<void> | undefined;
+  /** The answer that this body was given before in this form, where it would be given again. */
+  recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined;
+  /** Answers a message. Throws what the client is to see. */
+  invoke(message: Message, context: Context): Promise<Message>;
+  /** Keeps an answer for `recall`, if it may be given again. */
+  keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void;
+  /** Notes how a call failed, for log and metrics. */
+  failed(error: ConnectError, values: ContextValues): void;
+  /** What a client sees of a body that is no such message. */
+  parseError(bytes: Uint8Array, isJson: boolean): ConnectError;
+}
+
+/** What hot methods depend on. */
+export interface HotDeps extends GateDeps, Pick<TokenDeps, "onVerdict"> {
+  loader: Loader;
+  /** What the answers that are kept may take, in bytes. */
+  keptBytes: number;
+}
+
+type Context = Pick<Arrival, "values">;
+type Used = Pick<Judgement, "tokenId" | "sessionId">;
+type Payload = string | Uint8Array;
+
+const passBytes = 1_024;
+// What is kept for other calls holds no token, and so nothing that could be evaluated again.
+const noChange: Authority<Principal> = {
+  credentialId: "",
+  kind: "application",
+  evaluate: () => Promise.reject(new Error("a call of the fast path changes nothing")),
+};
+
+/** The methods that other services call on every request of theirs: same gate, rules, operations and errors as ever. */
+export function hotMethods(
+  deps: HotDeps,
+  validate: Validate,
+  { verifyToken, batchVerifyTokens }: ReturnType<typeof verification>,
+): HotMethod[] {
+  const fullGate = createGate(deps);
+
+  function hot<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    operation: (request: MessageShape<I>, context: Context) => Promise<MessageInitShape<O>>,
+  ): HotMethod {
+    const name = `${method.parent.typeName}/${method.name}`;
+    const passes = createReplies<Judgement>(deps.loader, deps.keptBytes / 10);
+    const answers = createReplies<{ payload: Payload; used: Used }>(deps.loader, deps.keptBytes);
+
+    async function gateAndKeep(arrival: Arrival, key: string): Promise<void> {
+      await fullGate(arrival);
+      const { passed } = recordOf(arrival.values);
+      if (passed) passes.keep(key, passed, passed, passBytes);
+    }
+
+    return {
+      method,
+      gate(arrival) {
+        const { requestHeader } = arrival;
+        const key = digest(`${requestHeader.get("authorization")}\n${requestHeader.get(accountHeader)}`);
+        const passed = passes.recall(key);
+        if (!passed?.principal) return gateAndKeep(arrival, key);
+        const record = recordOf(arrival.values);
+        record.method = name;
+        record.arrival = arrival;
+        record.passed = passed;
+        record.bearer = {
+          type: "principal",
+          caller: { ...passed.principal, call: callOf(arrival), authority: noChange },
+        };
+        arrival.responseHeader.set("x-request-id", record.requestId);
+        deps.uses.record(passed);
+        return undefined;
+      },
+      recheck: (values) => recheck(deps, values),
+      recall(form, body, values) {
+        const record = recordOf(values);
+        if (!record.passed) return undefined;
+        const known = answers.recall(keyOf(record.passed, form, body));
+        if (!known) return undefined;
+        deps.uses.record(known.used);
+        deps.onVerdict("VALID");
+        record.parsed = true;
+        record.code = "ok";
+        return known.payload;
+      },
+      invoke: (message, { values }) =>
+        answer(deps, values, async () => {
+          validate(method.input, message);
+          const response = create(method.output, await operation(message as MessageShape<I>, { values }));
+          recordOf(values).code = "ok";
+          return response;
+        }),
+      keep(form, body, values, payload) {
+        const { answered, passed } = recordOf(values);
+        if (!answered || !passed) return;
+        const { tokenId, sessionId } = answered;
+        const value = { payload, used: { tokenId, sessionId } };
+        answers.keep(keyOf(passed, form, body), answered, value, payload.length);
+      },
+      failed(error, values) {
+        recordOf(values).code ??= codeName(error.code);
+      },
+      parseError: (bytes, isJson) => parseError(method.input, { bytes, isJson }),
+    };
+  }
+
+  return [
+    hot(TokenService.method.verifyToken, verifyToken),
+    hot(TokenService.method.batchVerifyTokens, batchVerifyTokens),
+  ];
+}
+
+// Who asks decides what they are told: of their own account's tokens, or of everybody's.
+function keyOf({ principal }: Judgement, form: string, body: Uint8Array): string {
+  const everything = principal?.platform && principal.keyId !== undefined;
+  return `${form} ${everything ? "*" : principal?.accountId} ${digest(body)}`;
+}

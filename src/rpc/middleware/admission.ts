@@ -1,0 +1,75 @@
+import { type Principal, permissionDenied, type UserCaller } from "../../domain/access/principal.ts";
+import { DomainError, type Reason } from "../../domain/kernel/error.ts";
+import type { ParsedToken } from "../../domain/kernel/token.ts";
+import type { Judgement } from "../../verify/evaluate/evaluate.ts";
+import type { Failure } from "../../verify/evaluate/verdict.ts";
+import type { Rule } from "./access.ts";
+import { accountHeader } from "./context.ts";
+
+/** Admits a bearer as a signed-in user, no account resolved. Throws why not. Pure. */
+export function admitUser(
+  judgement: Judgement,
+  parsed: ParsedToken | undefined,
+): Omit<UserCaller, "call" | "authority"> {
+  const { failures, sessionId, userId, scope, endsAt } = judgement;
+  const [failure] = failures.filter(isAboutToken);
+  if (failure) throw refusalOf(judgement, failure, parsed);
+  const outside = scope && endsAt && { scope, endsAt };
+  if (userId === undefined || (sessionId === undefined && !outside)) {
+    throw new DomainError("LOGIN_REQUIRED", "a signed-in user must make this call, not a key");
+  }
+  return { userId, ...(sessionId !== undefined && { sessionId }), ...(outside && { outside }) };
+}
+
+/** Admits a bearer as a principal of an account, by the rule of a method. Throws why not. Pure. */
+export function admitPrincipal(rule: Rule, judgement: Judgement, parsed: ParsedToken | undefined): Principal {
+  const { failures, principal } = judgement;
+  const [failure] = failures;
+  if (failure) throw refusalOf(judgement, failure, parsed);
+  if (!principal) throw new Error("a valid token without a principal");
+  if (rule.case === "platformPermission" && !(principal.platform && principal.keyId)) {
+    throw permissionDenied(rule.value);
+  }
+  return principal;
+}
+
+function refusalOf({ scope }: Judgement, failure: Failure, parsed: ParsedToken | undefined): DomainError {
+  const { verdict } = failure;
+  const metadata = { ...failure.metadata, ...(verdict === "INVALID" && parsed && idOf(parsed)) };
+  if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");
+  // A token of an outside issuer signs a user in, as a session does.
+  const session = parsed?.kind === "ses" || scope !== undefined;
+  const reason: Reason = isAboutToken(failure)
+    ? `${verdict as TokenVerdict}_${session ? "SESSION" : "API_KEY"}`
+    : (verdict as Reason);
+  return new DomainError(reason, messages[verdict], metadata);
+}
+
+type TokenVerdict = "INVALID" | "EXPIRED" | "REVOKED";
+
+// What a wrong token says of itself. Whether there is such a record, nobody is told.
+function idOf({ kind, id }: ParsedToken): Record<string, string> {
+  if (kind === "ses") return { session_id: id };
+  return kind === "inv" || kind === "otp" ? {} : { key_id: id };
+}
+
+function isAboutToken({ verdict }: Failure): boolean {
+  return verdict === "INVALID" || verdict === "EXPIRED" || verdict === "REVOKED" || verdict === "DISABLED";
+}
+
+const messages: Record<Failure["verdict"], string> = {
+  INVALID: "the bearer is unknown, wrong or malformed",
+  EXPIRED: "the bearer has expired",
+  REVOKED: "the bearer was revoked",
+  DISABLED: "the API key is disabled",
+  ACCOUNT_REQUIRED: `name an account in the header ${accountHeader}`,
+  ACCOUNT_MISMATCH: "the bearer does not belong to this account",
+  ACCOUNT_SUSPENDED: "the account is suspended",
+  ENVIRONMENT_MISMATCH: "the API key is of another environment",
+  WORKSPACE_FORBIDDEN: "you may not enter this workspace",
+  WORKSPACE_ARCHIVED: "the workspace is archived",
+  PERMISSION_DENIED: "a permission is missing",
+  ENTITLEMENT_REQUIRED: "the account's plan does not include this",
+  RATE_LIMITED: "too many calls",
+  QUOTA_EXCEEDED: "the quota is spent",
+};

@@ -1,0 +1,122 @@
+import { Code, type ContextValues, type Interceptor, type StreamRequest } from "@connectrpc/connect";
+import { DomainError } from "../../domain/kernel/error.ts";
+import type { Loader } from "../../verify/cache/loader.ts";
+import type { Judgement } from "../../verify/evaluate/evaluate.ts";
+import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
+import { callerSignal, canceled, isCallerGone } from "./caller-signal.ts";
+import { type Arrival, callOf, recordOf } from "./context.ts";
+import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
+import { codeName } from "./outcome.ts";
+import type { Validate } from "./validate.ts";
+
+/** What every call passes. */
+export interface GateDeps extends AuthenticateDeps {
+  errors: ErrorPolicy;
+  /** Called once for every call whose caller has gone. */
+  onCanceled(error: unknown): void;
+  loader: Pick<Loader, "stillHolds">;
+  /** Runs the operation of a call. What it asks of the database is cancelled when the signal is aborted. */
+  operate<T>(signal: AbortSignal, operation: () => Promise<T>): Promise<T>;
+}
+
+/** The gate: runs on the headers, before the body is read. Resolves the bearer, holds it against the access rule. */
+export function createGate(deps: GateDeps): (context: Arrival) => Promise<void> {
+  return async (context) => {
+    const record = recordOf(context.values);
+    record.arrival = context;
+    record.method = `${context.service.typeName}/${context.method.name}`;
+    context.responseHeader.set("x-request-id", record.requestId);
+    try {
+      record.bearer = await authenticate(deps, context, callOf(context));
+    } catch (error) {
+      throw fail(deps, context.values, error);
+    }
+  };
+}
+
+/**
+ * Evaluates the bearer of a call again, once the body is complete, and before each message of a stream: a call acts with
+ * the authority of that moment. Returns undefined, at once, if the cache still holds the very entry by which the bearer
+ * passed. Fails with what the gate would say.
+ */
+export function recheck(deps: GateDeps, values: ContextValues): Promise<void> | undefined {
+  const { passed, arrival } = recordOf(values);
+  if (!passed || !arrival) return undefined;
+  if (passed.basis && deps.loader.stillHolds(passed.basis, passed.endsAt)) return undefined;
+  return evaluateAgain(deps, arrival, passed);
+}
+
+async function evaluateAgain(deps: GateDeps, arrival: Arrival, passed: Judgement): Promise<void> {
+  const record = recordOf(arrival.values);
+  record.bearer = { type: "nobody" };
+  try {
+    record.bearer = await authenticate(deps, arrival, callOf(arrival), passed);
+  } catch (error) {
+    throw fail(deps, arrival.values, error);
+  }
+}
+
+/** Checks requests by the rules of the schema, and turns what is thrown into what clients see. */
+export function createErrorInterceptor(deps: GateDeps, validate: Validate): Interceptor {
+  return (next) => (request) =>
+    answer(deps, request.contextValues, async () => {
+      if (!request.stream) await recheck(deps, request.contextValues);
+      if (!request.stream) validate(request.method.input, request.message);
+      const response = await deps.operate(callerSignal(request.signal), () => next(request));
+      if (response.stream) return { ...response, message: follow(deps, request, response.message) };
+      recordOf(request.contextValues).code = "ok";
+      return response;
+    });
+}
+
+/** Answers a call whose message was parsed, and turns what is thrown into what clients see. */
+export async function answer<T>(deps: GateDeps, values: ContextValues, run: () => Promise<T>): Promise<T> {
+  const record = recordOf(values);
+  record.parsed = true;
+  try {
+    return await run();
+  } catch (error) {
+    const { bearer } = record;
+    if (bearer.type === "principal" && error instanceof DomainError && isRefusal(error)) {
+      deps.refusals.record(bearer.caller, bearer.caller.call, error.reason);
+    }
+    throw fail(deps, values, error);
+  }
+}
+
+// A stream has ended with its last message, and not when it was begun. What a transport cannot send it throws into `yield`.
+async function* follow<T>(
+  deps: GateDeps,
+  { contextValues: values, signal }: Pick<StreamRequest, "contextValues" | "signal">,
+  messages: AsyncIterable<T>,
+) {
+  const record = recordOf(values);
+  record.code = "canceled";
+  let sending = false;
+  try {
+    for await (const message of messages) {
+      await recheck(deps, values);
+      sending = true;
+      yield message;
+      sending = false;
+    }
+    record.code = "ok";
+  } catch (error) {
+    if (!sending && !isCallerGone(error, signal)) throw fail(deps, values, error);
+    deps.onCanceled(error);
+    throw canceled();
+  }
+}
+
+function isRefusal(error: DomainError): boolean {
+  return codes[error.reason] === Code.PermissionDenied;
+}
+
+function fail(deps: GateDeps, values: ContextValues, error: unknown) {
+  const record = recordOf(values);
+  const failure = toConnectError(error, deps.errors);
+  if (failure.code === Code.Canceled) deps.onCanceled(error);
+  record.code = codeName(failure.code);
+  if (error instanceof DomainError) record.reason = error.reason;
+  return failure;
+}

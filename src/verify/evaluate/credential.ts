@@ -1,0 +1,106 @@
+import type { Selectable } from "kysely";
+import type { Database, OpeningJson } from "../../db/schema.ts";
+import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
+import type { Slices } from "../../domain/kernel/slices.ts";
+import { digestOf } from "../../domain/kernel/token.ts";
+
+/** A row of the view `credential`. */
+export type CredentialRow = Selectable<Database["credential"]>;
+
+/** A key or a session with the digests of its tokens, and what it opens: the view's row as memory keeps it. */
+export interface Credential extends Omit<CredentialRow, "tokens" | "openings"> {
+  tokens: { id: string | null; digest: string; ends_at: number | null }[];
+  openings: Opening[];
+}
+
+type Computed = "workspaces" | "permissions" | "owner_permissions";
+
+/** What a credential opens in one account; the workspaces by their ids. */
+export interface Opening extends Omit<OpeningJson, Computed> {
+  /** What it may do there: its own list, narrowed by what its owner may do. Computed once, when the row is loaded. */
+  held: PermissionSet;
+  /** The names of those entitlements that are met. */
+  entitled: readonly string[];
+  liveWorkspaces: readonly string[];
+  archivedWorkspaces: readonly string[];
+  /** For an outside identity: what it opens with roles that its tokens claimed lately, by those roles. */
+  claimed?: Map<string, Opening>;
+}
+
+/**
+ * Makes what memory keeps of some rows, in as little room as it takes: it is kept for long. The work grows with the
+ * lengths of their lists, and rests after each slice.
+ */
+export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credential[]> {
+  const credentials: Credential[] = [];
+  for (const row of rows) {
+    const { id, kind, system, environment, expires_at, disabled_at, revoked_at, user_id, last_used_at } = row;
+    const tokens = row.tokens.map((token) => ({
+      id: token.id,
+      digest: digestOf(token.hash),
+      ends_at: token.ends_at,
+    }));
+    const openings: Opening[] = [];
+    for (const opening of row.openings) openings.push(yield* toOpening(opening));
+    credentials.push({
+      id,
+      kind,
+      system,
+      environment,
+      expires_at,
+      disabled_at,
+      revoked_at,
+      user_id,
+      last_used_at,
+      tokens,
+      // A copy has no room to grow.
+      openings: openings.slice(),
+    });
+    yield;
+  }
+  return credentials;
+}
+
+// Field by field, since a spread object takes more room; and an object with an id for each name would be of a class of its
+// own, and take several times as much.
+function* toOpening(json: OpeningJson): Slices<Opening> {
+  const { account_id, platform, suspended, profile, owner, workspace_scope, workspaces, standing, roles } =
+    json;
+  const held = yield* effectiveSet(json.permissions, json.owner_permissions, shared);
+  const entitlements = json.entitlements.map(shared);
+  const ids = Object.keys(workspaces);
+  const opening: Opening = {
+    account_id: shared(account_id),
+    platform,
+    suspended,
+    profile,
+    owner,
+    workspace_scope,
+    held,
+    entitlements,
+    entitled: metBy(entitlements),
+    liveWorkspaces: ids.filter((id) => workspaces[id]),
+    archivedWorkspaces: ids.filter((id) => !workspaces[id]),
+  };
+  return standing ? { ...opening, standing, roles: roles ?? [], claimed: new Map() } : opening;
+}
+
+// An entitlement is `name` or `name=number`: a number meets it when it is greater than 0.
+function metBy(entitlements: string[]): readonly string[] {
+  if (!entitlements.some((entry) => entry.includes("="))) return entitlements;
+  return entitlements.flatMap((entry) => {
+    const [name = "", value] = entry.split("=");
+    return value === undefined || Number(value) > 0 ? [name] : [];
+  });
+}
+
+// Texts that many credentials have in common: each is kept once. Beyond so many, nobody has enough in common.
+const texts = new Map<string, string>();
+const maxTexts = 10_000;
+
+function shared(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size < maxTexts) texts.set(text, text);
+  return text;
+}

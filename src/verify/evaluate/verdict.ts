@@ -1,0 +1,34 @@
+import type { Environment } from "../../db/schema.ts";
+
+/** The answer about a token: one for each row of the table of errors. */
+export type Verdict =
+  | "VALID"
+  | "INVALID"
+  | "EXPIRED"
+  | "REVOKED"
+  | "DISABLED"
+  | "ACCOUNT_REQUIRED"
+  | "ACCOUNT_MISMATCH"
+  | "ACCOUNT_SUSPENDED"
+  | "ENVIRONMENT_MISMATCH"
+  | "WORKSPACE_FORBIDDEN"
+  | "WORKSPACE_ARCHIVED"
+  | "PERMISSION_DENIED"
+  | "ENTITLEMENT_REQUIRED"
+  | "RATE_LIMITED"
+  | "QUOTA_EXCEEDED";
+
+/** A rule that a token fails. */
+export interface Failure {
+  verdict: Exclude<Verdict, "VALID">;
+  metadata: Record<string, string>;
+}
+
+/** What is asked of a token. Empty strings and lists ask nothing. */
+export interface Question {
+  accountId: string;
+  workspaceId: string;
+  permissions: readonly string[];
+  entitlements: readonly string[];
+  environment: Environment | undefined;
+}

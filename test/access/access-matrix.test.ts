@@ -1,0 +1,92 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Message } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { newScene } from "../support/actors/access-scene.ts";
+import { call } from "../support/actors/call.ts";
+import { useApp } from "../support/app.ts";
+import { type PrincipalName, principals, rows, type Scene, wordOf } from "../support/schema/access.ts";
+
+// `npm run access` writes what is: the difference is for a person to judge.
+const update = process.env.UPDATE_ACCESS === "1";
+const page = new URL("../../docs/access.md", import.meta.url);
+const columns = Object.keys(principals) as PrincipalName[];
+const [header = [], ...written] = parse(readFileSync(page, "utf8"));
+const found = new Map<string, string[]>();
+
+const app = useApp();
+let scene: Scene;
+beforeAll(async () => {
+  scene = await newScene(app);
+});
+afterAll(() => {
+  if (update && found.size === rows.length) writeFileSync(page, withTable(readFileSync(page, "utf8")));
+});
+
+test("the table has a column for every kind of principal, and the page says who each is", () => {
+  if (update) return;
+  expect(header).toEqual(["RPC", ...columns]);
+  const text = readFileSync(page, "utf8");
+  for (const [name, who] of Object.entries(principals)) expect(text).toContain(`| ${name} | ${who} |`);
+});
+
+test("the table has a row for every RPC of the schema, and no other", () => {
+  if (update) return;
+  expect(written.map(([name]) => name)).toEqual(rows.map((row) => row.name));
+});
+
+test.each(rows.map((row) => [row.name, row] as const))(
+  "%s: who may call it is as written",
+  async (name, row) => {
+    const outcomes: string[] = [];
+    let refused: Message | undefined;
+    for (const column of columns) {
+      const by = { ...(await scene.bearer(column, row.ends)), name: column };
+      const request = refused ?? (await row.request(scene, by));
+      const word = await wordOf(call(by, row.method, request));
+      refused = row.shared && word !== "yes" ? request : undefined;
+      outcomes.push(word);
+    }
+    found.set(name, outcomes);
+    if (update) return;
+    const [, ...expected] = written.find((cells) => cells[0] === name) ?? [];
+    expect(named(outcomes)).toEqual(named(expected));
+  },
+);
+
+function named(cells: string[]): Record<string, string | undefined> {
+  return Object.fromEntries(columns.map((column, index) => [column, cells[index]]));
+}
+
+/** The cells of the table, line by line, its header first. */
+function parse(text: string): string[][] {
+  const table = text.split("\n").filter((line) => line.startsWith("| "));
+  const start = table.findIndex((line) => line.startsWith("| RPC "));
+  const lines = start < 0 ? [] : table.slice(start);
+  return lines
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim().replaceAll("`", "")),
+    )
+    .filter(([first]) => !/^-+$/.test(first ?? ""));
+}
+
+function withTable(text: string): string {
+  const lines = [
+    ["RPC", ...columns],
+    ...rows.map((row) => [`\`${row.name}\``, ...(found.get(row.name) ?? [])]),
+  ];
+  const widths = ["RPC", ...columns].map((_, at) =>
+    Math.max(...lines.map((cells) => cells[at]?.length ?? 0)),
+  );
+  const line = (cells: string[]) =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const [first = [], ...rest] = lines;
+  const table = [
+    line(first),
+    `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`,
+    ...rest.map(line),
+  ];
+  return `${text.slice(0, text.indexOf("| RPC "))}${table.join("\n")}\n`;
+}

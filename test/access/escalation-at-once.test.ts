@@ -1,0 +1,89 @@
+import { sql } from "kysely";
+import { expect, test, vi } from "vitest";
+import {
+  newMember,
+  newRole,
+  newServiceAccount,
+  newTeam,
+  principalOf,
+} from "../support/actors/organisation.ts";
+import { useTwoWorkspaces } from "../support/actors/two-workspaces.ts";
+import type { Clients } from "../support/app.ts";
+import { outcome } from "../support/errors.ts";
+
+const at = useTwoWorkspaces();
+
+/** Makes two changes at once: neither commits before the other has come as far as it can. Returns how they end. */
+async function atOnce(changes: (() => Promise<unknown>)[]): Promise<string[]> {
+  const { ended } = await at.app.db.transaction().execute(async (tx) => {
+    // No change can write its audit event, which is its last statement but one.
+    await sql`lock table audit_event in share mode`.execute(tx);
+    const ended = Promise.all(changes.map((change) => outcome(change())));
+    await vi.waitFor(async () => {
+      const { rows } = await sql`
+        select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`.execute(at.app.pool);
+      expect(rows).toHaveLength(changes.length);
+    }, 5_000);
+    return { ended };
+  });
+  return ended;
+}
+
+/** Somebody whom two callers, who each hold something else, try to make more than either of them. */
+async function newPerson(roleId: string) {
+  const person = await newMember(at.app, at.owner, roleId, [at.a]);
+  const starts = await at.member(
+    ["roles:manage", "teams:manage", "profiles:manage", "agents:read", "runs:start"],
+    [at.a],
+  );
+  const enters = await at.member(["workspaces:write", "agents:read"], [at.a, at.b]);
+  return { person, starts, enters };
+}
+
+const inB = (enters: Clients, profileId: string) => () =>
+  enters.workspaceAdmin.addWorkspaceMember({ workspaceId: at.b, profileId });
+
+test.each(["role", "team", "own role"])(
+  "of a permission by the %s and a workspace that come at once from two callers, a person gets one",
+  async (by) => {
+    const role = await newRole(at.owner, at.name(), "agents:read");
+    const runner = await newRole(at.owner, at.name(), "agents:read", "runs:start");
+    const { person, starts, enters } = await newPerson(role);
+    const team = await newTeam(at.owner, at.name());
+    await at.owner.teams.addTeamMember({ id: team, profileId: person.profileId });
+    const widen = {
+      role: () => starts.roles.updateRole({ id: role, spec: { permissions: ["agents:read", "runs:start"] } }),
+      team: () => starts.teams.updateTeam({ id: team, spec: { roles: [runner] } }),
+      "own role": () => starts.profiles.setProfileRole({ id: person.profileId, role: runner }),
+    }[by];
+    const ended = await atOnce([widen ?? expect.fail(), inB(enters, person.profileId)]);
+    expect(ended.toSorted()).toEqual([expect.stringMatching(/PERMISSION_DENIED|WORKSPACE_FORBIDDEN/), "ok"]);
+    const { permissions, workspaceIds } = await principalOf(person);
+    expect(permissions.includes("runs:start") && workspaceIds.includes(at.b)).toBe(false);
+  },
+);
+
+test("of a role of its team and a move of a service account that come at once, it gets one", async () => {
+  const [weak, strong] = [
+    await newRole(at.owner, at.name(), "agents:read"),
+    await newRole(at.owner, at.name()),
+  ];
+  const [from, to] = [await newTeam(at.owner, at.name(), weak), await newTeam(at.owner, at.name(), strong)];
+  const robot = await newServiceAccount(at.owner, at.name(), from);
+  const mover = await newMember(
+    at.app,
+    at.owner,
+    await newRole(at.owner, at.name(), "service_accounts:write", "agents:read"),
+  );
+  const writer = await newMember(
+    at.app,
+    at.owner,
+    await newRole(at.owner, at.name(), "roles:manage", "agents:write"),
+  );
+  const ended = await atOnce([
+    () => mover.serviceAccounts.updateServiceAccount({ id: robot.id, spec: { teamId: to } }),
+    () => writer.roles.updateRole({ id: strong, spec: { permissions: ["agents:write"] } }),
+  ]);
+  expect(ended.toSorted()).toEqual([expect.stringMatching(/PERMISSION_DENIED|WORKSPACE_FORBIDDEN/), "ok"]);
+});

@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import {
+  type Holder,
+  type Reach,
+  refuseEscalation,
+  refuseEscalationOfMany,
+} from "../../src/domain/access/escalation.ts";
+import type { Holding } from "../../src/domain/access/role-holder.ts";
+import { holderChanges } from "../../src/domain/access/role-holder.ts";
+
+const things = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, n) => `thing_${n + from}:start`);
+
+function callerWith(count: number): Holder {
+  return {
+    permissions: things(count),
+    workspaceScope: "selected",
+    workspaceIds: Array.from({ length: count }, (_, n) => `ws_${n}`),
+    superseded: false,
+  };
+}
+
+function reachOf({ permissions, workspaceIds }: Holder): Reach {
+  return { permissions, workspaces: workspaceIds, environment: "every", end: null };
+}
+
+test("one comparison of long lists costs about as much as many of short ones", () => {
+  const times = 32;
+  const [few, many] = [callerWith(250), callerWith(250 * times)];
+  // Not within what it was before, so that both comparisons look at everything.
+  const judge = (caller: Holder) => {
+    const before = { ...reachOf(caller), permissions: caller.permissions.slice(0, -1) };
+    refuseEscalation(caller, [{ before, after: reachOf(caller) }]);
+  };
+  const oneLong = leastTime(() => judge(many));
+  const manyShort = leastTime(() => {
+    for (let n = 0; n < times; n++) judge(few);
+  });
+  // With each compared to each it would be 32. Larger tables alone make it up to five.
+  expect(oneLong / manyShort).toBeLessThan(12);
+});
+
+test("the event loop turns while many holders of a role are compared", async () => {
+  const caller = callerWith(1_000);
+  const teamIds = ["team_0"];
+  const holders = Array.from({ length: 100 }, () => ({ roleId: "role_0", teamIds, workspaces: ["ws_0"] }));
+  const holdingOf = (count: number): Holding => ({
+    holders,
+    grants: {
+      roles: new Map([["role_0", { permissions: things(count), allWorkspaces: false }]]),
+      teams: new Map([["team_0", ["role_0"]]]),
+    },
+  });
+  let turns = 0;
+  let working = true;
+  const count = () => {
+    turns += 1;
+    if (working) setImmediate(count);
+  };
+  setImmediate(count);
+  await refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)));
+  await expect(
+    refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_001))),
+  ).rejects.toMatchObject({ reason: "PERMISSION_DENIED", metadata: { permission: "thing_1000:start" } });
+  working = false;
+  expect(turns).toBeGreaterThan(10);
+});
+
+function leastTime(run: () => void): number {
+  const samples = Array.from({ length: 3 }, () => {
+    const start = performance.now();
+    run();
+    return performance.now() - start;
+  });
+  return Math.min(...samples);
+}

@@ -1,0 +1,50 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { rotate } from "../support/actors/api-key.ts";
+import { type Bearer, type Company, everyRow, newCompany, refusals } from "../support/actors/company.ts";
+import { newDeveloperKey, newMember, newRole } from "../support/actors/organisation.ts";
+import { useApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+import { type Way, ways } from "../support/escalation/paths.ts";
+
+const app = useApp();
+const bearers: Bearer[] = ["session", "developer key", "service key", "application key"];
+
+let company: Company;
+beforeAll(async () => {
+  company = await newCompany(app);
+});
+
+describe.each(bearers)("by a %s, nobody goes up who", (bearer) => {
+  test.each(ways)("$what", async (way) => {
+    const [rows, refused] = [await everyRow(app), await refusals(app)];
+    const expected = { code: "PermissionDenied", ...told(way, bearer) };
+    expect(await refusal(way.call(company.bearers[bearer], company))).toMatchObject(expected);
+    expect(await everyRow(app)).toBe(rows);
+    const counted = await refusals(app);
+    // Past ten methods of one principal within a minute, the rest is one event.
+    const method = counted[way.method] === refused[way.method] ? "*" : way.method;
+    expect(counted).toEqual({ ...refused, [method]: (refused[method] ?? 0) + 1 });
+  });
+});
+
+// The first row of the table of errors: environment, workspace, permission.
+function told({ environment, workspace, missing }: Way, bearer: Bearer) {
+  if (environment === "none" && bearer === "application key") {
+    return { reason: "ENVIRONMENT_MISMATCH", metadata: { environment: "live" } };
+  }
+  if (workspace) return { reason: "WORKSPACE_FORBIDDEN", metadata: { workspace_id: workspace(company) } };
+  return { reason: "PERMISSION_DENIED", metadata: { permission: missing } };
+}
+
+test("a narrowed developer key makes its user no key that will be more than itself one day", async () => {
+  const owner = await app.newAccount();
+  await newRole(owner, "minter", "api_keys:write");
+  const member = await newMember(app, owner, "minter");
+  const narrow = await newDeveloperKey(app, member, { permissions: ["api_keys:write"] });
+  const whole = await newDeveloperKey(app, member);
+  const denied = { code: "PermissionDenied", metadata: { permission: "*" } };
+  expect(await refusal(newDeveloperKey(app, narrow))).toMatchObject(denied);
+  expect(await refusal(rotate(narrow, whole.id, 60))).toMatchObject(denied);
+  const update = { id: narrow.id, spec: { permissions: ["*"] } };
+  expect(await refusal(narrow.apiKeys.updateApiKey(update))).toMatchObject(denied);
+});

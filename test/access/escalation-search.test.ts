@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import {
+  type Holder,
+  type PrincipalChange,
+  type Reach,
+  refuseEscalation,
+} from "../../src/domain/access/escalation.ts";
+import { useApp } from "../support/app.ts";
+import { searchEscalationPure } from "../support/escalation-search/pure.ts";
+import { searchEscalation } from "../support/escalation-search/server.ts";
+
+const app = useApp();
+const steps = 20_000;
+const serverSteps = 150;
+
+test("whatever a weak principal and all that it creates do, they never reach more than it did", () => {
+  const { violations, allowed, refused, ...summary } = searchEscalationPure({ steps, seed: 1 });
+  expect(violations).toEqual([]);
+  expect(summary.steps).toBe(steps);
+  // Enough of both, or nothing was searched.
+  expect(allowed).toBeGreaterThan(steps / 20);
+  expect(refused).toBeGreaterThan(steps / 5);
+});
+
+// What the service compared before: only what is added, permissions and workspaces apart.
+function compareAdded(caller: Holder, changes: readonly PrincipalChange[]): void {
+  const added = changes.map(({ before, after }) => {
+    const permissions = after.permissions.filter((one) => !before?.permissions.includes(one));
+    return { after: { ...after, permissions, workspaces: addedWorkspaces(before, after) } };
+  });
+  refuseEscalation(caller, added);
+}
+
+function addedWorkspaces(before: Reach | undefined, { workspaces }: Reach): Reach["workspaces"] {
+  if (before?.workspaces === "all") return [];
+  return workspaces === "all" ? "all" : workspaces.filter((one) => !before?.workspaces.includes(one));
+}
+
+test("the search finds the ways up if only what is added is compared", () => {
+  const { violations } = searchEscalationPure({ steps, seed: 1, refuse: compareAdded });
+  expect(violations.join("\n")).toMatch(/gained|exceeds/);
+});
+
+test("whatever they do through the service, no token is ever good for more", async () => {
+  const { violations, allowed, refused } = await searchEscalation({ steps: serverSteps, seed: 1, app });
+  expect(violations).toEqual([]);
+  expect(allowed).toBeGreaterThan(serverSteps / 20);
+  expect(refused).toBeGreaterThan(serverSteps / 5);
+});

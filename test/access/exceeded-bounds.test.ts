@@ -1,0 +1,106 @@
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import { reportExceededBounds } from "../../src/app/bounds-report.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { join, newMember, newRole, newTeam } from "../support/actors/organisation.ts";
+import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+
+const app = useApp();
+
+async function reported(bounds: ReturnType<typeof readConfig>["bounds"]): Promise<unknown[]> {
+  const logged: unknown[] = [];
+  const log = { warn: (fields: unknown) => void logged.push(fields) };
+  await reportExceededBounds(app.db, bounds, log as Parameters<typeof reportExceededBounds>[2]);
+  return logged;
+}
+
+test("records above a bound are counted, by the name of the bound, and those at it are not", async () => {
+  const owner = await app.newAccount();
+  const [a, b] = [
+    await newRole(owner, "a", "x:read", "y:read", "z:read"),
+    await newRole(owner, "b", "w:read"),
+  ];
+  const teams = [await newTeam(owner, "one", a, b), await newTeam(owner, "two", b)];
+  const member = await newMember(app, owner, b);
+  for (const id of teams) await owner.teams.addTeamMember({ id, profileId: member.profileId });
+  const workspaces = [await newWorkspace(owner), await newWorkspace(owner)];
+  const { id } = await issueKey(owner, {
+    spec: { permissions: ["x:read", "y:read", "z:read"] },
+    initialWorkspaceIds: workspaces,
+  });
+  for (const seconds of [0n, 60n, 60n]) await owner.apiKeys.rotateApiKey({ id, gracePeriod: { seconds } });
+  for (const email of ["one@example.com", "two@example.com"]) {
+    await owner.invites.createInvite({ email, role: "viewer" });
+  }
+  await join(await app.newAccount(), member, member.email, "viewer");
+  await owner.accounts.createAccount({ metadata: { name: "Second" } });
+  const { bounds } = readConfig({});
+  expect(await reported(bounds)).toEqual([]);
+  const lower = {
+    ...bounds,
+    permissionsPerKey: 2,
+    permissionsPerRole: 2,
+    rolesPerTeam: 1,
+    rolesPerAccount: 5,
+    teamsPerProfile: 1,
+    permissionsPerPrincipal: 3,
+    workspacesPerProfile: 1,
+    membershipsPerUser: 1,
+    accountsPerUser: 1,
+    tokensPerKey: 1,
+    pendingInvitesPerAccount: 1,
+    gracePeriodsPerAccount: 1,
+  };
+  expect(await reported(lower)).toEqual([
+    {
+      records: {
+        permissions_per_key: 1,
+        permissions_per_role: 1,
+        roles_per_team: 1,
+        roles_per_account: 1,
+        teams_per_profile: 1,
+        // The first team and the member: the role that the member has three times counts once.
+        permissions_per_principal: 2,
+        workspaces_per_profile: 1,
+        memberships_per_user: 2,
+        accounts_per_user: 1,
+        tokens_per_key: 1,
+        pending_invites_per_account: 1,
+        grace_periods_per_account: 1,
+      },
+    },
+  ]);
+  const fits = {
+    permissionsPerKey: 3,
+    permissionsPerRole: 3,
+    rolesPerTeam: 2,
+    rolesPerAccount: 6,
+    teamsPerProfile: 2,
+    permissionsPerPrincipal: 4,
+    workspacesPerProfile: 2,
+    membershipsPerUser: 2,
+    accountsPerUser: 2,
+    tokensPerKey: 4,
+    pendingInvitesPerAccount: 2,
+    gracePeriodsPerAccount: 2,
+  };
+  expect(await reported(fits)).toEqual([]);
+});
+
+test("what cannot be counted in time keeps nothing else from being counted", async () => {
+  await sql`alter table team_role rename to team_role_away`.execute(app.pool);
+  try {
+    const { bounds } = readConfig({});
+    expect(await reported({ ...bounds, permissionsPerRole: 1 })).toEqual([
+      {
+        records: {
+          permissions_per_role: expect.any(Number),
+          roles_per_team: -1,
+          permissions_per_principal: -1,
+        },
+      },
+    ]);
+  } finally {
+    await sql`alter table team_role_away rename to team_role`.execute(app.pool);
+  }
+});

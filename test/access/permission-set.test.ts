@@ -1,0 +1,192 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  effectiveSet,
+  holds,
+  implies,
+  narrow,
+  normalisePermissions,
+  parsePermission,
+  permissionSet,
+} from "../../src/domain/access/permission.ts";
+import { atOnce, inTurns, type Slices, sliceLength, sorted } from "../../src/domain/kernel/slices.ts";
+import { runs } from "../support/random.ts";
+
+const resources = ["agents", "runs", "webhooks", "api_keys", "audit", "tokens", ...numbered("thing", 8)];
+const verbs = ["read", "write", "manage", "start", "stop", "verify", "*"];
+const texts = [
+  ...resources.flatMap((resource) => verbs.map((verb) => `${resource}:${verb}`)),
+  ...["*:read", "*:write", "*:manage", "read", "write", "webhook"],
+  ...["no permission", "*:start", "", "constructor", "__proto__:read"],
+];
+const few = fc.constantFrom(...texts);
+const any = fc.oneof({ weight: 60, arbitrary: few }, { weight: 1, arbitrary: fc.constantFrom("*", "admin") });
+const lists = fc.array(any, { maxLength: 60 });
+const canonical = texts.flatMap((text) => parsePermission(text) ?? []);
+
+function numbered(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `${name}_${n}`);
+}
+
+/** What these functions mean, pair by pair: the definition, at the cost of each with each. */
+const definition = {
+  normalise(list: readonly string[]): string[] {
+    const all = [...new Set(list.flatMap((text) => parsePermission(text) ?? []))];
+    return all.filter((one) => !all.some((other) => other !== one && implies(other, one))).sort();
+  },
+  narrow(own: readonly string[], owner: readonly string[]): string[] {
+    const [a, b] = [own, owner].map((list) => list.flatMap((text) => parsePermission(text) ?? []));
+    return definition.normalise((a ?? []).flatMap((one) => (b ?? []).flatMap((other) => meet(one, other))));
+  },
+};
+
+function meet(a: string, b: string): string[] {
+  if (implies(a, b)) return [b];
+  if (implies(b, a)) return [a];
+  const [resourceA = "", verbA = ""] = a.split(":");
+  const [resourceB = "", verbB = ""] = b.split(":");
+  if (resourceA !== resourceB && resourceA !== "*" && resourceB !== "*") return [];
+  const resource = resourceA === "*" ? resourceB : resourceA;
+  return ["read", "write", "manage", verbA, verbB]
+    .map((verb) => `${resource}:${verb}`)
+    .filter((one) => parsePermission(one) === one && implies(a, one) && implies(b, one));
+}
+
+describe("by the definition that compares each pair,", () => {
+  test("a stored set is the same", () => {
+    fc.assert(
+      fc.property(lists, (list) => {
+        expect(normalisePermissions(list, "").permissions).toEqual(definition.normalise(list));
+        expect(permissionSet(list).permissions).toEqual(definition.normalise(list));
+      }),
+      { numRuns: runs(1_000) },
+    );
+  });
+
+  test("a narrowed set is the same, and no longer than both lists together", () => {
+    fc.assert(
+      fc.property(lists, lists, (own, owner) => {
+        const narrowed = narrow(own, owner);
+        expect(narrowed).toEqual(definition.narrow(own, owner));
+        expect(narrowed.length).toBeLessThanOrEqual(own.length + owner.length);
+      }),
+      { numRuns: runs(1_000) },
+    );
+  });
+
+  test("a set includes the same, short or long", () => {
+    fc.assert(
+      fc.property(lists, (list) => {
+        const set = permissionSet(list);
+        const held = list.flatMap((text) => parsePermission(text) ?? []);
+        for (const wanted of canonical) {
+          const included = held.some((one) => implies(one, wanted));
+          expect(holds(set, wanted), wanted).toBe(included);
+          expect(holds(held, wanted), wanted).toBe(included);
+        }
+      }),
+    );
+  });
+});
+
+describe("thousands of permissions", () => {
+  // Neither sorted nor each of its own: the seed decides.
+  const long = fc.tuple(fc.integer({ min: 1, max: 9_973 }), fc.integer({ min: 1_001, max: 6_000 }));
+  const listOf = ([step, length]: [number, number]) =>
+    numbered("", length).map((_, n) => {
+      const place = (n * step) % 9_973;
+      return `thing_${place % 3_000}:${verbs[place % verbs.length]}`;
+    });
+
+  test("are put in order slice by slice as they are in one go", () => {
+    fc.assert(
+      fc.property(long, (seed) => {
+        expect(atOnce(sorted(listOf(seed)))).toEqual(listOf(seed).sort());
+      }),
+      { numRuns: runs(10) },
+    );
+  });
+
+  test("make the same set whether the event loop turns meanwhile or not", async () => {
+    await fc.assert(
+      fc.asyncProperty(long, long, async (one, other) => {
+        const [own, owner] = [listOf(one), listOf(other)];
+        expect(await inTurns(effectiveSet(own, owner))).toEqual(atOnce(effectiveSet(own, owner)));
+      }),
+      { numRuns: runs(10) },
+    );
+  });
+
+  test("are worked through in slices", () => {
+    const list = numbered("thing", 50 * sliceLength).map((name) => `${name}:read`);
+    const work = effectiveSet(list, list);
+    let slices = 1;
+    while (!work.next().done) slices += 1;
+    // Each list is read, what they have in common is found and written down, and it is sorted.
+    expect(slices).toBeGreaterThan(4 * 50);
+  });
+
+  test("let the event loop turn while they are worked through", async () => {
+    let turns = 0;
+    let working = true;
+    const count = () => {
+      turns += 1;
+      if (working) setImmediate(count);
+    };
+    setImmediate(count);
+    await inTurns(slowSlices(20));
+    working = false;
+    expect(turns).toBeGreaterThanOrEqual(20);
+  });
+});
+
+function* slowSlices(count: number): Slices<void> {
+  for (let slice = 0; slice < count; slice++) {
+    const start = performance.now();
+    while (performance.now() - start < 2);
+    yield;
+  }
+}
+
+describe("one list of so many permissions costs about as much as many short lists", () => {
+  // With each compared to each it would cost 32 times as much. Larger tables alone make it up to five times.
+  const times = 32;
+  const most = 12;
+  const kinds: Record<string, (count: number) => string[]> = {
+    "of different resources": (count) => numbered("thing", count).map((name) => `${name}:start`),
+    "of one resource": (count) => numbered("do", count).map((verb) => `agents:${verb}`),
+    "of ranked verbs and wildcards": (count) =>
+      numbered("thing", count).flatMap((name, n) => (n % 2 ? [`${name}:*`] : [`${name}:write`, "*:read"])),
+  };
+  const work: Record<string, (list: string[]) => unknown> = {
+    "to store": (list) => normalisePermissions(list, ""),
+    "to narrow by as many": (list) => narrow(list, [...list].reverse()),
+    "to narrow by wildcards": (list) => narrow(list, ["*:write", ...list.map((one) => `x_${one}`)]),
+    "to look up as often": (list) => {
+      const set = permissionSet(list);
+      return list.filter((one) => holds(set, `${one}x`));
+    },
+  };
+
+  test.each(Object.entries(work))("%s", (_, run) => {
+    for (const [kind, make] of Object.entries(kinds)) {
+      const [few, many] = [make(250), make(250 * times)];
+      const oneList = () => run(many);
+      const manyLists = () => {
+        for (let n = 0; n < times; n++) run(few);
+      };
+      const ratio = leastTime(oneList) / leastTime(manyLists);
+      expect(ratio, kind).toBeLessThan(most);
+    }
+  });
+});
+
+// The quickest of several runs: what else the machine does only makes one slower.
+function leastTime(run: () => void): number {
+  const samples = Array.from({ length: 3 }, () => {
+    const start = performance.now();
+    run();
+    return performance.now() - start;
+  });
+  return Math.min(...samples);
+}

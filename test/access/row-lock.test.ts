@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { sql } from "kysely";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Db, Store } from "../../src/db/connect.ts";
+import { mutateUnchecked } from "../../src/domain/kernel/mutation.ts";
+import { backgroundWrites, uncheckedMutations } from "../../src/domain/kernel/unchecked-mutation.ts";
+import { call } from "../support/actors/call.ts";
+import { useApp } from "../support/app.ts";
+import { watchLocks } from "../support/database/lock-watch.ts";
+import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+
+const app = useApp();
+const local = { method: "test", requestId: "test", clientAddress: "local", addressKey: "local" };
+let watch: Awaited<ReturnType<typeof watchLocks>>;
+beforeAll(async () => {
+  watch = await watchLocks(app.db);
+});
+
+test.each(methods.map((method) => [nameOf(method), method] as const))(
+  "%s changes no row that its first statement has not locked",
+  async (_name, method) => {
+    const owner = await app.newAccount();
+    const request = await validRequest(app, owner, method);
+    await watch.unlocked();
+    await call(callerFor(app, owner, method), method, request);
+    await app.app.flush();
+    expect(await watch.unlocked()).toEqual([]);
+  },
+);
+
+describe("the source", () => {
+  const sources = readdirSync(new URL("../../src", import.meta.url), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => [name, readFileSync(new URL(`../../src/${name}`, import.meta.url), "utf8")] as const);
+  const isMigration = (name: string) => /migrations/.test(name);
+
+  test("makes no change without its bearer that the reviewed list does not name", () => {
+    const named = sources.flatMap(([, text]) => [...text.matchAll(/mutateUnchecked\(db, "(\w+)"/g)]);
+    expect(named.map(([, name]) => name).sort()).toEqual(Object.keys(uncheckedMutations).sort());
+    const all = sources.flatMap(([, text]) => [...text.matchAll(/\bmutateUnchecked\(/g)]);
+    expect(all).toHaveLength(named.length);
+  });
+
+  test("makes no change that does not wait for its invalidation: it does not compile", () => {
+    const change = async (db: Db, store: Store) => {
+      const nothing = async () => ({ result: undefined, events: [] });
+      // @ts-expect-error A database without a change follower is no store.
+      await mutateUnchecked(db, "Bootstrap", local, nothing);
+      // @ts-expect-error A transaction is none either: its change waits for nothing.
+      await store.transaction().execute((tx) => mutateUnchecked(tx, "Bootstrap", local, nothing));
+      await mutateUnchecked(store, "Bootstrap", local, nothing);
+    };
+    expect(change).toBeTypeOf("function");
+  });
+
+  test("writes outside of a mutation only where the reviewed list says so", () => {
+    const writes = [
+      /\.transaction\(\)/,
+      /\bdb\s*\.(insertInto|updateTable|deleteFrom)\(/,
+      /\b(insert into|delete from|update)\b[^`]*`\s*\.execute\(\s*db\b/,
+    ];
+    const files = sources.filter(
+      ([name, text]) => !isMigration(name) && writes.some((one) => one.test(text)),
+    );
+    const reviewed = [...Object.keys(backgroundWrites), "domain/kernel/mutation.ts"];
+    expect(files.map(([name]) => name).sort()).toEqual(reviewed.sort());
+  });
+
+  test("locks rows in the first statement of a change, save where a reviewed place locks one more", () => {
+    const locks = /\.for(Update|Share|KeyShare|NoKeyUpdate)\(|\bfor (update|share|key share|no key update)\b/;
+    const files = sources.filter(([name, text]) => locks.test(text) && !isMigration(name));
+    expect(files.map(([name]) => name).sort()).toEqual([
+      // Of two creations under a plan, the second counts the first. Its account is locked more weakly before.
+      "domain/access/entitlement.ts",
+      // The purge takes an account that nobody else works on, and the retention events that nobody else deletes.
+      "domain/account/delete.ts",
+      "domain/kernel/audit-retention.ts",
+      // A mailed token, after its user.
+      "domain/user/otp.ts",
+    ]);
+  });
+});
+
+test("a client cannot compute a name whose lock is that of a row of another account", async () => {
+  // Without a secret, these two names share a lock: the first one was computed from the second.
+  const [computed, target] = [
+    ["acct_01jd0000000000000000000000", "ubw#c`?|y?]m5Zzv"],
+    ["acct_01jd9999999999999999999999", "acct_01jd9999999999999999999999"],
+  ] as const;
+  const { rows } = await sql<{ known: boolean; secret: boolean }>`
+    select
+      hashtextextended(${computed.join(" ")}, 0) = hashtextextended(${target.join(" ")}, 0) as known,
+      latchkey_lock_key(${computed[0]}, ${computed[1]}) = latchkey_lock_key(${target[0]}, ${target[1]}) as secret
+  `.execute(app.db);
+  expect(rows).toEqual([{ known: true, secret: false }]);
+});

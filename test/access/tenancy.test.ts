@@ -1,0 +1,114 @@
+import { toJson } from "@bufbuild/protobuf";
+import { beforeAll, describe, expect, test } from "vitest";
+import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { newId } from "../../src/domain/kernel/id.ts";
+import { call } from "../support/actors/call.ts";
+import { invite, newRole, newServiceAccount, newTeam } from "../support/actors/member.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { everythingIn } from "../support/database/snapshot.ts";
+import { refusal } from "../support/errors.ts";
+import { methods, nameOf } from "../support/schema/requests.ts";
+import { type Ids, tenancy } from "../support/schema/tenancy.ts";
+
+const app = useApp();
+const prefixes = {
+  account: "acct",
+  key: "key",
+  workspace: "ws",
+  profile: "prof",
+  role: "role",
+  team: "team",
+  serviceAccount: "sa",
+  invite: "inv",
+  session: "ses",
+} as const;
+
+/** An account with something of everything, and all the bearers in it that may do the most. */
+interface Tenant {
+  ids: Ids;
+  bearers: Record<string, Clients>;
+}
+
+let caller: Tenant;
+let other: Tenant;
+beforeAll(async () => {
+  caller = await newTenant(await app.newAccount("Caller"));
+  other = await newTenant(await app.newAccount("Other"));
+});
+
+describe.each(["an owner", "a * key of all workspaces", "a * key of one workspace"])("%s", (bearer) => {
+  test.each(Object.entries(tenancy))(
+    "%s: another account's id looks exactly like a missing one, and nothing changes",
+    async (row, { kind, request }) => {
+      const method = methods.find((one) => row.startsWith(`${nameOf(one)} `));
+      const client = caller.bearers[bearer];
+      if (!method || !client) throw new Error(`no method or bearer for ${row}`);
+      const ask = (id: string) =>
+        outcome(client, method, request(id, { ...caller.ids, token: client.token }), id);
+      const missing = await ask(newId(prefixes[kind]));
+      const before = await everythingIn(app.db);
+      expect(await ask(other.ids[kind])).toBe(missing);
+      expect(await everythingIn(app.db)).toBe(before);
+    },
+  );
+});
+
+test("a list's id prefix finds nothing of another account", async () => {
+  for (const client of Object.values(caller.bearers)) {
+    const keys = await client.apiKeys.listApiKeys({ prefix: other.ids.key, showRevoked: true });
+    expect(keys.items).toEqual([]);
+    expect((await client.roles.listRoles({ prefix: other.ids.role })).items).toEqual([]);
+    expect((await client.teams.listTeams({ prefix: other.ids.team })).items).toEqual([]);
+    const accounts = await client.serviceAccounts.listServiceAccounts({ prefix: other.ids.serviceAccount });
+    expect(accounts.items).toEqual([]);
+    expect((await client.profiles.listProfiles({ prefix: other.ids.profile })).items).toEqual([]);
+    const workspaces = await client.workspaceAdmin.listAccountWorkspaces({ prefix: other.ids.workspace });
+    expect(workspaces.items).toEqual([]);
+    expect((await client.workspaces.listWorkspaces({ prefix: other.ids.workspace })).items).toEqual([]);
+  }
+});
+
+async function newTenant(owner: Owner): Promise<Tenant> {
+  const workspace = await newWorkspace(owner);
+  const profile = owner.profile.metadata?.id ?? "";
+  await owner.workspaceAdmin.addWorkspaceMember({ workspaceId: workspace, profileId: profile });
+  const key = await issueKey(owner, { initialWorkspaceIds: [workspace] });
+  const all = await issueKey(owner, { spec: { permissions: ["*"], workspaceScope: WorkspaceScope.ALL } });
+  const one = await issueKey(owner, { spec: { permissions: ["*"] }, initialWorkspaceIds: [workspace] });
+  const role = await newRole(owner, ["agents:read"]);
+  const team = await newTeam(owner, [role]);
+  await owner.teams.addTeamMember({ id: team, profileId: profile });
+  const serviceAccount = await newServiceAccount(owner, team);
+  const invited = await invite(owner, `${newId("user")}@example.com`, role);
+  const [session] = (await owner.sessions.listSessions({})).items;
+  return {
+    ids: {
+      account: owner.account.metadata?.id ?? "",
+      key: key.id,
+      workspace,
+      profile,
+      role,
+      team,
+      serviceAccount,
+      invite: invited.id,
+      session: session?.id ?? "",
+    },
+    bearers: {
+      "an owner": owner,
+      "a * key of all workspaces": app.clientAs(all.token),
+      "a * key of one workspace": app.clientAs(one.token),
+    },
+  };
+}
+
+/** What a caller sees, word for word; only the id that was asked for is taken out. */
+async function outcome(client: Clients, method: (typeof methods)[number], request: object, id: string) {
+  const answer = await call(client, method, request).then(
+    (response) => JSON.stringify(toJson(method.output, response)),
+    async (error: unknown) => {
+      const { code, message, reason, metadata, violations } = await refusal(Promise.reject(error));
+      return JSON.stringify({ code, message, reason, metadata, violations });
+    },
+  );
+  return answer.replaceAll(id, "<id>");
+}

@@ -1,0 +1,175 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { AccountState } from "../../gen/latchkey/v1/account_pb.ts";
+import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { purgeOneAccount } from "../../src/domain/account/delete.ts";
+import { identityId } from "../../src/verify/oidc/oidc.ts";
+import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
+import { inviteOf, join } from "../support/actors/people.ts";
+import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { type Row, rowsOf, tablesOf } from "../support/database/catalogue.ts";
+import { refusal } from "../support/errors.ts";
+
+const app = useApp();
+const platform = () => app.clientAs(app.platformToken).accounts;
+const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
+const suspended = { code: "PermissionDenied", reason: "ACCOUNT_SUSPENDED" };
+let people = 0;
+
+/** An account with something in every table that an account has rows in. */
+async function newTenant(name: string) {
+  const owner = await app.newAccount(name);
+  const workspaceId = await newWorkspace(owner);
+  const email = `purged${++people}@example.com`;
+  const member = await join(app, owner, { email, role: "viewer", workspaceIds: [workspaceId] });
+  await inviteOf(owner, { email: `invited${people}@example.com`, role: "viewer" });
+  const { team } = await owner.teams.createTeam({ metadata: { name: "ci" }, spec: { roles: ["viewer"] } });
+  await owner.teams.addTeamMember({ id: team?.metadata?.id, profileId: member.profileId });
+  const { serviceAccount } = await owner.serviceAccounts.createServiceAccount({
+    metadata: { name: "robot" },
+    spec: { teamId: team?.metadata?.id },
+  });
+  const serviceAccountId = serviceAccount?.metadata?.id;
+  const { apiKey } = await owner.apiKeys.rotateApiKey({ id: await systemKeyOf(app, idOf(owner)) });
+  const tokens = [
+    owner.token,
+    member.token,
+    apiKey?.spec?.token ?? "",
+    (await issueKey(owner, { requestId: "once", initialWorkspaceIds: [workspaceId] })).token,
+    (await issueKey(owner, { spec: { kind: ApiKeyKind.SERVICE, serviceAccountId } })).token,
+    (await issueKey(owner, { spec: { kind: ApiKeyKind.DEVELOPER } })).token,
+  ];
+  await rotate(owner, (await issueKey(owner)).id, 60);
+  await refusal(member.invites.createInvite({ email, role: "viewer" }));
+  await app.db
+    .insertInto("guest")
+    .values({
+      account_id: idOf(owner),
+      identity_id: identityId("https://id.example.com", email),
+      profile_id: member.profileId,
+    })
+    .execute();
+  for (const token of tokens) await app.clientAs(token).profiles.whoAmI({});
+  await app.app.flush();
+  return { owner, member, tokens };
+}
+
+const entitle = (owner: Owner, ...entitlements: string[]) =>
+  platform().setEntitlements({ accountId: idOf(owner), entitlements });
+
+describe("DeleteAccount", () => {
+  test("ends every credential at once, after the waiting period the data, and ResumeAccount undoes it", async () => {
+    const { owner, tokens } = await newTenant("Undone");
+    const { account } = await owner.accounts.deleteAccount({ name: " undone " });
+    expect(account?.state).toBe(AccountState.DELETED);
+    const days = (Number(account?.info?.deleteAt?.seconds) - Date.now() / 1000) / 86_400;
+    expect(Math.round(days * 100) / 100).toBe(30);
+    for (const token of tokens) {
+      expect(await refusal(app.clientAs(token).profiles.whoAmI({}))).toMatchObject(suspended);
+    }
+    expect(await purgeOneAccount(app.db)).toBeUndefined();
+
+    const resumed = await platform().resumeAccount({ accountId: idOf(owner) });
+    expect(resumed.account?.state).toBe(AccountState.ACTIVE);
+    expect(resumed.account?.info?.deleteAt).toBeUndefined();
+    for (const token of tokens) await app.clientAs(token).profiles.whoAmI({});
+    expect(await purgeOneAccount(app.db)).toBeUndefined();
+  });
+
+  test("is for an owner's session that names the account: no admin, no key, no wrong name", async () => {
+    const owner = await app.newAccount("Kept");
+    const admin = await join(app, owner, { email: "admin@example.com", role: "admin" });
+    const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
+    const key = app.clientAs((await issueKey(owner, { spec })).token);
+    for (const caller of [admin, key, app.clientAs(app.platformToken)]) {
+      const refused = await refusal(caller.accounts.deleteAccount({ name: "Kept" }));
+      expect(refused).toMatchObject({ code: "PermissionDenied", reason: "PERMISSION_DENIED" });
+    }
+    const wrong = await refusal(owner.accounts.deleteAccount({ name: "Kep" }));
+    expect(wrong).toMatchObject({ code: "InvalidArgument", violations: [{ field: "name" }] });
+    await owner.profiles.whoAmI({});
+  });
+
+  test.each([
+    ["deletion_days=1", 1],
+    ["deletion_days=0", 0],
+    ["deletion_days=999999999999", 36_500],
+  ])("the platform sets the waiting period: %s", async (entitlement, days) => {
+    const owner = await app.newAccount("Waiting");
+    await entitle(owner, entitlement);
+    const { account } = await owner.accounts.deleteAccount({ name: "Waiting" });
+    const waits = (Number(account?.info?.deleteAt?.seconds) - Date.now() / 1000) / 86_400;
+    expect(waits).toBeCloseTo(days, 2);
+    await platform().resumeAccount({ accountId: idOf(owner) });
+  });
+});
+
+describe("the purge", () => {
+  let before: Row[];
+  let after: Row[];
+  let purged: Awaited<ReturnType<typeof newTenant>>;
+  let tables: Awaited<ReturnType<typeof tablesOf>>;
+  const namesAccount = (rows: Row[]) => {
+    const mine = rows.filter(({ text }) => text.includes(`"account_id": "${idOf(purged.owner)}"`));
+    return new Set(mine.map(({ table }) => table));
+  };
+  // Whatever in any row is an id of the account's own things.
+  function ownIds(): string[] {
+    const rows = before
+      .map(({ text }) => JSON.parse(text) as { id?: string | number; account_id?: string; hash?: string })
+      .filter((row) => row.account_id === idOf(purged.owner));
+    const tokenIds = rows.filter((row) => typeof row.id === "number").map((row) => `"token_id": ${row.id},`);
+    const ids = rows.flatMap((row) => (typeof row.id === "string" ? [`"${row.id}"`] : []));
+    return [`"${idOf(purged.owner)}"`, ...ids, ...tokenIds];
+  }
+  const isOwn = (ids: string[]) => (row: Row) => ids.some((id) => row.text.includes(id));
+
+  beforeAll(async () => {
+    await newTenant("Bystander");
+    purged = await newTenant("Purged");
+    await entitle(purged.owner, "deletion_days=0");
+    await purged.owner.accounts.deleteAccount({ name: "Purged" });
+    tables = await tablesOf(app.db);
+    before = await rowsOf(app.db);
+    expect(await purgeOneAccount(app.db)).toBe(idOf(purged.owner));
+    after = await rowsOf(app.db);
+    expect(await purgeOneAccount(app.db)).toBeUndefined();
+  });
+
+  test("is tried on an account with rows in every table that accounts have rows in", () => {
+    const ofAccounts = tables.filter((table) => table.ofAccounts).map(({ name }) => name);
+    expect([...namesAccount(before)].sort()).toEqual(ofAccounts);
+    const mentions = new Set(before.filter(isOwn(ownIds())).map(({ table }) => table));
+    for (const table of ["account", "api_key_token_use", "request"]) expect(mentions).toContain(table);
+  });
+
+  test("leaves no row that names the account or anything of it", () => {
+    expect(namesAccount(after)).toEqual(new Set());
+    expect(after.filter(isOwn(ownIds()))).toEqual([]);
+  });
+
+  test("takes no row of anybody else, and changes none", () => {
+    const others = before.filter((row) => !isOwn(ownIds())(row));
+    expect(after).toEqual(others);
+  });
+
+  test("leaves the people, who can go on elsewhere", async () => {
+    const { items } = await purged.member.accounts.listAccounts({});
+    expect(items).toEqual([]);
+    await purged.member.accounts.createAccount({ metadata: { name: "Elsewhere" } });
+    await app.clientAs(purged.member.token).profiles.whoAmI({});
+  });
+});
+
+test("refusals in an account that was purged meanwhile keep no others from being recorded", async () => {
+  const [owner, other] = [await app.newAccount("Refused"), await app.newAccount()];
+  await entitle(owner, "deletion_days=0");
+  const keys = [await issueKey(owner), await issueKey(other)];
+  const { token } = await issueKey(owner, { spec: { permissions: ["account:manage"] } });
+  await app.app.flush();
+  for (const key of keys) await refusal(app.clientAs(key.token).apiKeys.listApiKeys({}));
+  await refusal(app.clientAs(token).accounts.deleteAccount({ name: "Refused" }));
+  await owner.accounts.deleteAccount({ name: "Refused" });
+  expect(await purgeOneAccount(app.db)).toBe(idOf(owner));
+  const { items } = await other.audit.listAuditEvents({ keyId: keys[1]?.id });
+  expect(items).toMatchObject([{ reason: "PERMISSION_DENIED" }]);
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { storedKey } from "../support/actors/api-key.ts";
+import { type Clients, issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+
+const app = useApp();
+
+interface Ids {
+  id: string;
+  workspaceId: string;
+}
+
+type Call = (as: Clients["apiKeys"], ids: Ids) => Promise<unknown>;
+
+// Every RPC of the service, and the permission that its rule names.
+const calls: Record<string, [permission: string, call: Call]> = {
+  createApiKey: ["api_keys:write", (as) => as.createApiKey({ metadata: { name: "a" } })],
+  listApiKeys: ["api_keys:read", (as) => as.listApiKeys({})],
+  getApiKey: ["api_keys:read", (as, { id }) => as.getApiKey({ id })],
+  updateApiKey: ["api_keys:write", (as, { id }) => as.updateApiKey({ id, metadata: { name: "b" } })],
+  revokeApiKey: ["api_keys:manage", (as, { id }) => as.revokeApiKey({ id })],
+  revokeApiKeys: ["api_keys:manage", (as, { id }) => as.revokeApiKeys({ filter: { mintedByKeyId: id } })],
+  rotateApiKey: ["api_keys:write", (as, { id }) => as.rotateApiKey({ id })],
+  disableApiKey: ["api_keys:manage", (as, { id }) => as.disableApiKey({ id })],
+  enableApiKey: ["api_keys:manage", (as, { id }) => as.enableApiKey({ id })],
+  addApiKeyWorkspace: ["api_keys:write", (as, ids) => as.addApiKeyWorkspace(ids)],
+  removeApiKeyWorkspace: ["api_keys:manage", (as, ids) => as.removeApiKeyWorkspace(ids)],
+  listApiKeyWorkspaces: ["api_keys:read", (as, { id }) => as.listApiKeyWorkspaces({ id })],
+};
+const rpcs = Object.entries(calls).map(([name, [permission, call]]) => ({ name, permission, call }));
+const byId = rpcs.filter(({ name }) => !["createApiKey", "listApiKeys", "revokeApiKeys"].includes(name));
+const missing = "key_01jd0000000000000000000000";
+const below: Record<string, string> = { read: "start", write: "read", manage: "write" };
+
+async function keyInWorkspace() {
+  const owner = await app.newAccount();
+  const workspaceId = await newWorkspace(owner);
+  const { id } = await issueKey(owner, { initialWorkspaceIds: [workspaceId] });
+  return { owner, ids: { id, workspaceId } };
+}
+
+test("these are all the RPCs of the service", async () => {
+  expect(Object.keys(app.clientAs("").apiKeys).sort()).toEqual(Object.keys(calls).sort());
+});
+
+describe.each(byId)("$name", ({ call }) => {
+  test("shows the caller of another account exactly what a missing id shows", async () => {
+    const { ids } = await keyInWorkspace();
+    const { owner: stranger, ids: own } = await keyInWorkspace();
+    const before = await storedKey(app, ids.id);
+    const there = await refusal(call(stranger.apiKeys, ids));
+    const gone = await refusal(call(stranger.apiKeys, { ...ids, id: missing }));
+    expect(there).toMatchObject({ code: "NotFound", reason: "NOT_FOUND", metadata: {} });
+    expect({ ...there, headers: [...there.headers] }).toEqual({ ...gone, headers: [...gone.headers] });
+    expect(there.message).not.toContain(ids.id);
+    // With a workspace of the stranger's own it is no different.
+    const mixed = await refusal(call(stranger.apiKeys, { id: ids.id, workspaceId: own.workspaceId }));
+    expect({ ...mixed, headers: [...mixed.headers] }).toEqual({ ...gone, headers: [...gone.headers] });
+    expect(await storedKey(app, ids.id)).toEqual(before);
+  });
+
+  test("refuses an id that cannot be one, and names the field", async () => {
+    const { owner, ids } = await keyInWorkspace();
+    for (const id of ["", "x".repeat(65), "key 1", "key_\0"]) {
+      const { code, violations } = await refusal(call(owner.apiKeys, { ...ids, id }));
+      expect({ code, field: violations[0]?.field }).toEqual({ code: "InvalidArgument", field: "id" });
+    }
+  });
+});
+
+describe.each(rpcs)("$name", ({ call, permission }) => {
+  test("is refused without its permission, before anything is looked up", async () => {
+    const { owner, ids } = await keyInWorkspace();
+    const verb = permission.slice("api_keys:".length);
+    const permissions = ["*:write", "agents:*", "workspaces:*", `api_keys:${below[verb]}`];
+    const lesser = await issueKey(owner, {
+      spec: { permissions: verb === "read" ? permissions.filter((one) => one !== "*:write") : permissions },
+      initialWorkspaceIds: [ids.workspaceId],
+    });
+    const before = await storedKey(app, ids.id);
+    for (const id of [ids.id, missing]) {
+      expect(await refusal(call(app.clientAs(lesser.token).apiKeys, { ...ids, id }))).toMatchObject({
+        code: "PermissionDenied",
+        reason: "PERMISSION_DENIED",
+        metadata: { permission },
+      });
+    }
+    expect(await storedKey(app, ids.id)).toEqual(before);
+  });
+
+  test("is done for a key with just its permission", async () => {
+    const { owner, ids } = await keyInWorkspace();
+    const caller = await issueKey(owner, {
+      spec: { permissions: [permission] },
+      initialWorkspaceIds: [ids.workspaceId],
+    });
+    await call(app.clientAs(caller.token).apiKeys, ids);
+  });
+
+  test("is refused without a bearer", async () => {
+    const { ids } = await keyInWorkspace();
+    expect(await refusal(call(app.clientAs("").apiKeys, ids))).toMatchObject({
+      code: "Unauthenticated",
+      reason: "MISSING_API_KEY",
+    });
+  });
+
+  test("is refused to a key of another account that names this one", async () => {
+    const { owner, ids } = await keyInWorkspace();
+    const { owner: other } = await keyInWorkspace();
+    const key = await issueKey(other, { spec: { permissions: ["*"] } });
+    const accountId = owner.account.metadata?.id ?? "";
+    for (const token of [key.token, other.token]) {
+      const stranger = app.clientAs(token, { "latchkey-account": accountId });
+      expect(await refusal(call(stranger.apiKeys, ids))).toMatchObject({
+        code: "PermissionDenied",
+        reason: "ACCOUNT_MISMATCH",
+        metadata: { account_id: accountId },
+      });
+    }
+  });
+});

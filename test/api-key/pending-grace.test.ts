@@ -1,0 +1,222 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { doneTo, inSeconds, rotate, verdictOf } from "../support/actors/api-key.ts";
+import {
+  newMember,
+  newRole,
+  newServiceAccount,
+  newServiceKey,
+  newTeam,
+} from "../support/actors/organisation.ts";
+import { logIn, mailedToken } from "../support/actors/people.ts";
+import {
+  issueKey,
+  newWorkspace,
+  type Owner,
+  password,
+  startApp,
+  startBeside,
+  type TestApp,
+} from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+
+let app: TestApp;
+let beside: TestApp;
+let ends: (() => Promise<void>)[] = [];
+beforeAll(async () => {
+  const started = await startApp({
+    LATCHKEY_MAX_GRACE_PERIODS_PER_ACCOUNT: "3",
+    LATCHKEY_PASSWORD_CHANGES_PER_HOUR: "100",
+  });
+  const second = await startBeside(started.app);
+  [app, beside, ends] = [started.app, second.app, [second.end, started.end]];
+});
+afterAll(async () => {
+  for (const end of ends) await end();
+});
+
+/** What both instances say of the superseded token and of the newest one. Before it is asked, both remember the tokens. */
+async function expectVerdicts({ old, newest }: { old: string; newest: string }, ofOld: "VALID" | "REVOKED") {
+  for (const one of [app, beside]) {
+    expect([await verdictOf(one, old), await verdictOf(one, newest)]).toEqual([ofOld, "VALID"]);
+  }
+}
+
+/** A key of a workspace, which somebody rotates with a grace period of an hour. */
+async function rotated(by: Parameters<typeof rotate>[0], key: { id: string; token: string }) {
+  const tokens = { old: key.token, newest: await rotate(by, key.id, 3600), keyId: key.id };
+  await expectVerdicts(tokens, "VALID");
+  return tokens;
+}
+
+const agent = (owner: Owner, workspaceId: string) =>
+  issueKey(owner, { spec: { permissions: ["agents:read"] }, initialWorkspaceIds: [workspaceId] });
+
+async function byServiceKey() {
+  const owner = await app.newAccount();
+  const workspaceId = await newWorkspace(owner);
+  const roleId = await newRole(owner, "rotators", "api_keys:write", "agents:read");
+  const teamId = await newTeam(owner, "ci", roleId);
+  const robot = await newServiceAccount(owner, "robot", teamId);
+  const maker = await newServiceKey(app, owner, robot.id);
+  const tokens = await rotated(maker, await agent(owner, workspaceId));
+  return { owner, workspaceId, roleId, teamId, robot, maker, tokens };
+}
+
+type ByKey = Awaited<ReturnType<typeof byServiceKey>>;
+const changes: Record<string, (scene: ByKey) => Promise<unknown>> = {
+  "is revoked": ({ owner, maker }) => owner.apiKeys.revokeApiKey({ id: maker.id }),
+  "ends its own last token": ({ maker }) => app.clientAs("").tokens.revokeToken({ token: maker.token }),
+  "is disabled": ({ owner, maker }) => owner.apiKeys.disableApiKey({ id: maker.id }),
+  "is narrowed": ({ owner, maker }) =>
+    owner.apiKeys.updateApiKey({ id: maker.id, spec: { permissions: ["api_keys:write"] } }),
+  "gets an end": ({ owner, maker }) =>
+    owner.apiKeys.updateApiKey({ id: maker.id, spec: { expiresAt: inSeconds(60) } }),
+  "enters fewer workspaces": ({ owner, maker }) =>
+    owner.apiKeys.updateApiKey({ id: maker.id, spec: { workspaceScope: WorkspaceScope.SELECTED } }),
+  "has a team whose role is narrowed": ({ owner, roleId }) =>
+    owner.roles.updateRole({ id: roleId, spec: { permissions: ["api_keys:write"] } }),
+  "has a team that loses the role": ({ owner, teamId }) =>
+    owner.teams.updateTeam({ id: teamId, updateMask: { paths: ["spec.roles"] } }),
+  "loses its service account": ({ owner, robot }) =>
+    owner.serviceAccounts.deleteServiceAccount({ id: robot.id }),
+};
+
+describe("a grace period ends at once, everywhere, if the key that gave it", () => {
+  test.each(Object.keys(changes))("%s", async (name) => {
+    const scene = await byServiceKey();
+    await changes[name]?.(scene);
+    await expectVerdicts(scene.tokens, "REVOKED");
+  });
+
+  test("is revoked by an operator, behind the service's back", async () => {
+    const { maker, tokens } = await byServiceKey();
+    await app.db
+      .updateTable("api_key")
+      .set({ revoked_at: sql<Date>`clock_timestamp()` })
+      .where("id", "=", maker.id)
+      .execute();
+    await expectVerdicts(tokens, "REVOKED");
+  });
+});
+
+test("a grace period goes on while the key that gave it is rotated, renamed and widened, and the rotated key narrowed", async () => {
+  const { owner, maker, roleId, tokens } = await byServiceKey();
+  await rotate(maker, maker.id, 60);
+  await rotate(owner, maker.id);
+  await owner.apiKeys.updateApiKey({ id: maker.id, metadata: { name: "renamed" } });
+  const permissions = ["api_keys:write", "agents:read", "runs:start"];
+  await owner.roles.updateRole({ id: roleId, spec: { permissions } });
+  await owner.apiKeys.updateApiKey({
+    id: tokens.keyId,
+    spec: { permissions: [] },
+    updateMask: { paths: ["spec.permissions"] },
+  });
+  await expectVerdicts(tokens, "VALID");
+});
+
+test("a grace period that ended early stays ended, and is an event of the key", async () => {
+  const { owner, maker, tokens } = await byServiceKey();
+  await owner.apiKeys.disableApiKey({ id: maker.id });
+  await owner.apiKeys.enableApiKey({ id: maker.id });
+  await expectVerdicts(tokens, "REVOKED");
+  expect(await doneTo(app, tokens.keyId)).toEqual(["CreateApiKey", "RotateApiKey", "DisableApiKey"]);
+});
+
+test("a key that rotated itself has one token when it is enabled again", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner, { spec: { permissions: ["api_keys:write"] } });
+  const tokens = await rotated(app.clientAs(key.token), key);
+  await owner.apiKeys.disableApiKey({ id: key.id });
+  await owner.apiKeys.enableApiKey({ id: key.id });
+  await expectVerdicts(tokens, "REVOKED");
+});
+
+async function bySession() {
+  const owner = await app.newAccount();
+  const [workspaceId, roleId] = [
+    await newWorkspace(owner),
+    await newRole(owner, "rotator", "api_keys:write", "agents:read"),
+  ];
+  const maker = await newMember(app, owner, roleId, [workspaceId]);
+  const other = await logIn(app, maker.email);
+  const tokens = await rotated(maker, await agent(owner, workspaceId));
+  const sessionId = maker.token.slice("lk_ses_".length, "lk_ses_".length + 26);
+  return { owner, workspaceId, roleId, maker, other, tokens, sessionId: `ses_${sessionId}` };
+}
+
+type BySession = Awaited<ReturnType<typeof bySession>>;
+const newPassword = "staple battery horse correct";
+const losses: Record<string, (scene: BySession) => Promise<unknown>> = {
+  "is revoked": ({ other, sessionId }) => other.sessions.revokeSession({ id: sessionId }),
+  "is revoked with all others": ({ other }) => other.sessions.revokeSession({ allOthers: true }),
+  "is revoked by its token": ({ maker }) => app.clientAs("").tokens.revokeToken({ token: maker.token }),
+  "ends with a change of the password": ({ other }) =>
+    other.sessions.changePassword({ oldPassword: password, newPassword }),
+  "had ended before the password changed": async ({ maker, other }) => {
+    await maker.sessions.logOut({});
+    await other.sessions.changePassword({ oldPassword: password, newPassword });
+  },
+  "ends with a reset of the password": async ({ maker }) => {
+    const { sessions } = app.clientAs("");
+    await sessions.requestPasswordReset({ email: maker.email });
+    await sessions.resetPassword({ token: await mailedToken(app, maker.email), password: newPassword });
+  },
+  "belongs to somebody who is demoted": ({ owner, roleId }) =>
+    owner.roles.updateRole({ id: roleId, spec: { permissions: ["api_keys:write"] } }),
+  "belongs to somebody who loses the workspace": ({ owner, workspaceId, maker: { profileId } }) =>
+    owner.workspaceAdmin.removeWorkspaceMember({ workspaceId, profileId }),
+  "belongs to somebody who is removed": ({ owner, maker }) =>
+    owner.profiles.removeProfile({ id: maker.profileId }),
+  "belongs to somebody who is erased": ({ other }) => other.sessions.deleteUser({ password }),
+};
+
+describe("a grace period ends at once, everywhere, if the session that gave it", () => {
+  test.each(Object.keys(losses))("%s", async (name) => {
+    const scene = await bySession();
+    await losses[name]?.(scene);
+    await expectVerdicts(scene.tokens, "REVOKED");
+  });
+});
+
+test("a grace period goes on when the session that gave it is logged out or expires", async () => {
+  const { owner, maker, tokens, sessionId } = await bySession();
+  await maker.sessions.logOut({});
+  await app.db
+    .updateTable("session")
+    .set({ expires_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", sessionId)
+    .execute();
+  await owner.profiles.setProfileRole({
+    id: (await newMember(app, owner, "viewer")).profileId,
+    role: "developer",
+  });
+  await expectVerdicts(tokens, "VALID");
+});
+
+test("a change of the password by the session that gave a grace period lets it go on", async () => {
+  const { maker, tokens } = await bySession();
+  await maker.sessions.changePassword({ oldPassword: password, newPassword });
+  await expectVerdicts(tokens, "VALID");
+});
+
+test("what may be pending is bounded, by its name, and a rotation without a grace period always passes", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner, {});
+  for (let n = 0; n < 3; n++) await rotate(owner, key.id, 3600);
+  const refused = await refusal(rotate(owner, key.id, 3600));
+  expect(refused).toMatchObject({
+    reason: "BOUND_EXCEEDED",
+    metadata: { bound: "grace_periods_per_account", limit: "3" },
+  });
+  await rotate(owner, key.id);
+  await rotate(owner, key.id, 3600);
+});
+
+test("where nothing is pending, a change looks once", async () => {
+  const owner = await app.newAccount();
+  const { id } = await issueKey(owner, {});
+  const statements = await app.statementsOf(() => owner.apiKeys.disableApiKey({ id }));
+  expect(statements.filter((text) => /grace_period|invite/.test(text))).toHaveLength(1);
+});

@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { newId } from "../../src/domain/kernel/id.ts";
+import { revokedOf } from "../support/actors/api-key.ts";
+import { issueKey, type Owner, useApp } from "../support/app.ts";
+
+const app = useApp();
+const accountOf = (owner: Owner) => owner.account.metadata?.id ?? "";
+const filter = { labels: "run=many" };
+
+test("a call revokes the oldest up to its limit, says what remains, and is repeated until nothing does", async () => {
+  const owner = await app.newAccount();
+  const ids = await manyKeys(owner, 5);
+  const seen: number[][] = [];
+  for (let left = 1; left > 0; ) {
+    const { revokedCount, remainingCount } = await owner.apiKeys.revokeApiKeys({ filter, limit: 2 });
+    seen.push([revokedCount, remainingCount]);
+    left = remainingCount;
+    const states = await revokedOf(app, owner);
+    expect(ids.map((id) => states[id])).toEqual(ids.map((_, at) => at < ids.length - left));
+  }
+  expect(seen).toEqual([
+    [2, 3],
+    [2, 1],
+    [1, 0],
+  ]);
+});
+
+test("more than a batch of them go in one call", async () => {
+  const owner = await app.newAccount();
+  await manyKeys(owner, 250);
+  const answer = await owner.apiKeys.revokeApiKeys({ filter });
+  expect(answer).toMatchObject({ revokedCount: 250, remainingCount: 0 });
+});
+
+test("1,000 go in one call unless it says otherwise", async () => {
+  const owner = await app.newAccount();
+  await manyKeys(owner, 1_001);
+  const answer = await owner.apiKeys.revokeApiKeys({ filter });
+  expect(answer).toMatchObject({ revokedCount: 1_000, remainingCount: 1 });
+});
+
+test("a call whose deadline is near revokes one batch and answers in time", async () => {
+  const owner = await app.newAccount();
+  await manyKeys(owner, 150);
+  const answer = await owner.apiKeys.revokeApiKeys({ filter }, { timeoutMs: 1_900 });
+  expect(answer).toMatchObject({ revokedCount: 100, remainingCount: 50 });
+  const rest = await owner.apiKeys.revokeApiKeys({ filter }, { timeoutMs: 20_000 });
+  expect(rest).toMatchObject({ revokedCount: 50, remainingCount: 0 });
+});
+
+test.each(["labels", "minter"])("runs at once by %s revoke each key once and hinder nobody", async (by) => {
+  const owner = await app.newAccount();
+  const leaked = await issueKey(owner);
+  const ids = await manyKeys(owner, 250, leaked.id);
+  const asked = by === "labels" ? filter : { mintedByKeyId: leaked.id };
+  const runs = Array.from({ length: 4 }, () => owner.apiKeys.revokeApiKeys({ filter: asked }));
+  const answers = await Promise.all(runs);
+  expect(answers.map((answer) => answer.remainingCount)).toEqual([0, 0, 0, 0]);
+  expect(answers.reduce((sum, answer) => sum + answer.revokedCount, 0)).toBe(250);
+  const events = await app.db
+    .selectFrom("audit_event")
+    .select("resource_id")
+    .where("account_id", "=", accountOf(owner))
+    .where("method", "=", "latchkey.v1.ApiKeyService/RevokeApiKeys")
+    .execute();
+  expect(events.map((event) => event.resource_id).sort()).toEqual(ids.sort());
+});
+
+/** Makes many keys quickly, none of which anybody holds. Returns their ids. */
+async function manyKeys(owner: Owner, count: number, mintedBy: string | null = null): Promise<string[]> {
+  const account_id = accountOf(owner);
+  const made = Array.from({ length: count }, () => ({ id: newId("key"), profile_id: newId("prof") }));
+  const profiles = made.map(({ profile_id }) => ({
+    ...{ id: profile_id, account_id },
+    ...{ type: "api_key" as const, name: "x" },
+  }));
+  const keys = made.map((ids) => ({
+    ...{ ...ids, account_id, name: "x", labels: { run: "many" }, permissions: [] },
+    ...{ kind: "application" as const, environment: "live" as const, workspace_scope: "selected" as const },
+    ...{ created_by: owner.profile.metadata?.id ?? "", minted_by_key_id: mintedBy },
+  }));
+  await app.db.insertInto("profile").values(profiles).execute();
+  await app.db.insertInto("api_key").values(keys).execute();
+  return made.map(({ id }) => id);
+}

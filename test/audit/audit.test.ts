@@ -1,0 +1,93 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import { call } from "../support/actors/call.ts";
+import { useApp } from "../support/app.ts";
+import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+
+const app = useApp();
+
+// They take a token, so they are no GET; and they write nothing.
+const answers = ["TokenService/VerifyToken", "TokenService/BatchVerifyTokens"];
+const reads = methods.filter(
+  (method) => method.idempotency === Idempotency.NO_SIDE_EFFECTS || answers.includes(nameOf(method)),
+);
+const changes = methods.filter((method) => !reads.includes(method));
+const repeatable = changes.filter((method) => method.idempotency === Idempotency.IDEMPOTENT);
+const named = (some: DescMethod[]) => some.map((method) => [nameOf(method), method] as const);
+
+async function prepare(method: DescMethod) {
+  const owner = await app.newAccount();
+  const request = await validRequest(app, owner, method);
+  const caller = callerFor(app, owner, method);
+  return { owner, send: () => call(caller, method, request) };
+}
+
+async function events() {
+  await app.app.flush();
+  return app.db.selectFrom("audit_event").selectAll().orderBy("id").execute();
+}
+
+test.each(named(reads))("%s leaves no event", async (_name, method) => {
+  const { send } = await prepare(method);
+  const before = await events();
+  await send();
+  expect(await events()).toEqual(before);
+});
+
+test.each(named(changes))(
+  "%s leaves events of what it did, under a profile of the account where it did it",
+  async (_name, method) => {
+    const { send } = await prepare(method);
+    const before = new Set((await events()).map(({ id }) => id));
+    await send();
+    const left = (await events()).filter(({ id }) => !before.has(id));
+    expect(left).not.toEqual([]);
+    for (const event of left) {
+      expect(event).toMatchObject({
+        method: `${method.parent.typeName}/${method.name}`,
+        outcome: "done",
+        resource_type: expect.stringMatching(/^[a-z_]+$/),
+        resource_id: expect.stringMatching(/^[a-z]+_[0-9a-z]{26}$/),
+        request_id: expect.stringMatching(/./),
+      });
+      expect(event.before ?? event.after).not.toBeNull();
+      const { account_id } = await app.db
+        .selectFrom("profile")
+        .select("account_id")
+        .where("id", "=", event.profile_id)
+        .executeTakeFirstOrThrow();
+      expect(account_id).toBe(event.account_id);
+    }
+  },
+);
+
+test.each(named(repeatable))("%s done again changes nothing and leaves no event", async (_name, method) => {
+  const { send } = await prepare(method);
+  await send();
+  const before = await events();
+  // What was deleted is not found then.
+  await send().catch(() => undefined);
+  expect(await events()).toEqual(before);
+});
+
+test("what the platform does in an account is recorded there, with the key that did it", async () => {
+  const owner = await app.newAccount();
+  const accountId = owner.account.metadata?.id ?? "";
+  const platform = app.clientAs(app.platformToken);
+  const { principal } = await platform.profiles.whoAmI({});
+  await platform.accounts.setEntitlements({ accountId, entitlements: ["realtime"] });
+  await platform.accounts.suspendAccount({ accountId });
+  await platform.accounts.resumeAccount({ accountId });
+  const { items } = await owner.audit.listAuditEvents({ keyId: principal?.keyId ?? "", sortOrder: "asc" });
+  expect(items.map(({ method }) => method.split("/")[1])).toEqual([
+    "SetEntitlements",
+    "SuspendAccount",
+    "ResumeAccount",
+  ]);
+  for (const event of items) {
+    expect(event).toMatchObject({ via: "platform", resourceId: accountId });
+    const { profile } = await owner.profiles.getProfile({ id: event.profileId });
+    expect(profile?.metadata?.accountId).toBe(accountId);
+  }
+});

@@ -1,0 +1,201 @@
+import { type JsonObject, type Message, toJson } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
+import { sql } from "kysely";
+import { describe, expect, test } from "vitest";
+import { optionalUser, ruleOf } from "../../src/rpc/middleware/access.ts";
+import { issueKey, type Owner, password, useApp } from "../support/app.ts";
+import { everythingIn } from "../support/database/snapshot.ts";
+import { serve } from "../support/net/http.ts";
+import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+
+const app = useApp();
+// They judge or list: POST, because a token in a request never stands in a URL.
+const readsByPost = ["TokenService/VerifyToken", "TokenService/BatchVerifyTokens"];
+const isRead = (method: (typeof methods)[number]) =>
+  method.idempotency === Idempotency.NO_SIDE_EFFECTS || readsByPost.includes(nameOf(method));
+
+/** Lets no event of a done change be written while this runs. */
+async function withoutAudit(run: () => Promise<void>): Promise<void> {
+  await sql`alter table audit_event add constraint nothing check (outcome <> 'done') not valid`.execute(
+    app.db,
+  );
+  try {
+    await run();
+  } finally {
+    await sql`alter table audit_event drop constraint nothing`.execute(app.db);
+  }
+}
+
+const allEvents = () => app.db.selectFrom("audit_event").selectAll().orderBy("id").execute();
+
+/** Calls a method over HTTP with a valid request, and returns the events that it left and what was sent. */
+async function eventsOf(owner: Owner, method: (typeof methods)[number], request?: Message) {
+  const http = await serve(app);
+  const sent = request ?? (await validRequest(app, owner, method));
+  const [before, requestId] = [await allEvents(), `r-${crypto.randomUUID()}`];
+  const answer = await http.post(method, {
+    body: toJson(method.input, sent) as JsonObject,
+    headers: { "x-request-id": requestId },
+    ...((ruleOf(method).case !== "public" || optionalUser(method)) && {
+      token: callerFor(app, owner, method).token,
+    }),
+  });
+  expect(answer.headers.get("x-request-id")).toBe(requestId);
+  const events = (await allEvents()).slice(before.length);
+  return { events, answer, requestId, sent };
+}
+
+/** What each change is recorded as: the resource, and which sides of it are told. */
+const changes: Record<string, [type: string, before: string[] | null, after: string[] | null]> = {
+  "ApiKeyService/CreateApiKey": [
+    "api_key",
+    null,
+    [
+      ...["name", "description", "external_id", "labels", "kind", "environment", "workspace_scope"],
+      ...["permissions", "expires_at", "workspace_ids"],
+    ],
+  ],
+  "ApiKeyService/UpdateApiKey": [
+    "api_key",
+    ["name", "labels", "external_id", "description"],
+    ["name", "labels", "external_id", "description"],
+  ],
+  "ApiKeyService/RevokeApiKey": ["api_key", ["revoked"], ["revoked"]],
+  "ApiKeyService/RevokeApiKeys": ["api_key", ["revoked"], ["revoked"]],
+  "ApiKeyService/RotateApiKey": ["api_key", null, ["hint", "grace_seconds"]],
+  "ApiKeyService/DisableApiKey": ["api_key", ["disabled"], ["disabled"]],
+  "ApiKeyService/EnableApiKey": ["api_key", ["disabled"], ["disabled"]],
+  "ApiKeyService/AddApiKeyWorkspace": ["api_key", null, ["workspace_id"]],
+  "ApiKeyService/RemoveApiKeyWorkspace": ["api_key", ["workspace_id"], null],
+  "AccountService/UpdateAccount": [
+    "account",
+    ["name", "labels", "external_id", "description"],
+    ["name", "labels", "external_id", "description"],
+  ],
+  "AccountService/CreateAccount": ["account", null, ["name", "description", "labels", "external_id"]],
+  "WorkspaceAdminService/CreateWorkspace": [
+    "workspace",
+    null,
+    ["name", "description", "external_id", "labels"],
+  ],
+  "WorkspaceAdminService/UpdateWorkspace": [
+    "workspace",
+    ["name", "labels", "external_id", "description"],
+    ["name", "labels", "external_id", "description"],
+  ],
+  "WorkspaceAdminService/ArchiveWorkspace": ["workspace", ["archived"], ["archived"]],
+  "WorkspaceAdminService/AddWorkspaceMember": ["workspace", null, ["profile_id"]],
+  "WorkspaceAdminService/RemoveWorkspaceMember": ["workspace", ["profile_id"], null],
+  "SessionService/SignUp": ["account", null, ["name", "description", "labels", "external_id"]],
+  "SessionService/LogIn": ["session", null, ["session_id"]],
+  "SessionService/LogOut": ["session", ["session_id"], null],
+  "TokenService/RevokeToken": ["api_key", ["token"], ["token", "revoked"]],
+};
+
+describe.each(
+  methods.filter((one) => Object.hasOwn(changes, nameOf(one))).map((one) => [nameOf(one), one] as const),
+)("%s", (name, method) => {
+  test("leaves one event: who, what, which resource, before and after, from where", async () => {
+    const owner = await app.newAccount();
+    const { events, answer, requestId } = await eventsOf(owner, method);
+    expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
+    const [type, before, after] = changes[name] ?? [];
+    const sorted = (keys: string[] | null | undefined) => keys && [...keys].sort();
+    expect(events).toHaveLength(1);
+    const [event] = events;
+    expect(event).toMatchObject({
+      method: `latchkey.v1.${name}`,
+      outcome: "done",
+      resource_type: type,
+      request_id: requestId,
+      client_address: "127.0.0.1",
+      count: 1,
+      reason: "",
+    });
+    expect([
+      event?.before && Object.keys(event.before).sort(),
+      event?.after && Object.keys(event.after).sort(),
+    ]).toEqual([sorted(before), sorted(after)]);
+    expect(answer.text + JSON.stringify(event)).toContain(event?.resource_id);
+    const elsewhere = ["AccountService/CreateAccount", "SessionService/SignUp"];
+    const own = event?.account_id === owner.account.metadata?.id;
+    expect(own).toBe(!elsewhere.includes(name));
+    const byItself = name === "TokenService/RevokeToken";
+    if (own && !byItself) expect(event?.profile_id).toBe(owner.profile.metadata?.id);
+  });
+});
+
+// What sends mail after its answer says so by its own event, and answers either way.
+const later = ["SessionService/RequestPasswordReset"];
+
+describe.each(
+  methods
+    .filter((one) => !isRead(one) && !later.includes(nameOf(one)))
+    .map((one) => [nameOf(one), one] as const),
+)("%s", (_name, method) => {
+  test("does not happen where it cannot be recorded", async () => {
+    const owner = await app.newAccount();
+    const sent = await validRequest(app, owner, method);
+    const before = await everythingIn(app.db);
+    await withoutAudit(async () => {
+      const { answer } = await eventsOf(owner, method, sent);
+      expect([answer.status, answer.json]).toEqual([500, { code: "internal", message: "internal error" }]);
+    });
+    expect(await everythingIn(app.db)).toBe(before);
+  });
+
+  test("leaves none where it fails", async () => {
+    const owner = await app.newAccount();
+    const http = await serve(app);
+    const before = await allEvents();
+    const body = { nonsense: 1 };
+    const { token } = callerFor(app, owner, method);
+    expect((await http.post(method, { token, body })).status).toBe(400);
+    expect((await http.post(method, { token: "garbage" })).status).toBeGreaterThanOrEqual(400);
+    expect(await allEvents()).toEqual(before);
+  });
+});
+
+test.each(methods.filter(isRead).map((one) => [nameOf(one), one] as const))(
+  "%s reads, and leaves no event",
+  async (_name, method) => {
+    const { events, answer } = await eventsOf(await app.newAccount(), method);
+    expect(answer.status).toBe(200);
+    expect(events).toEqual([]);
+  },
+);
+
+test("an event tells the values as they were and as they are", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner, { metadata: { name: "before", labels: { env: "test" } } });
+  await owner.apiKeys.updateApiKey({ id: key.id, metadata: { name: "after", labels: { env: "test" } } });
+  const { items } = await owner.audit.listAuditEvents({ resourceId: key.id, limit: 1 });
+  expect(items).toMatchObject([{ before: { name: "before" }, after: { name: "after" } }]);
+  expect(Object.keys(items[0]?.before ?? {})).toEqual(["name"]);
+});
+
+test("an event of a key names the key and its profile", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner, { spec: { permissions: ["workspaces:write"] } });
+  await app.clientAs(key.token).workspaceAdmin.createWorkspace({ metadata: { name: "x" } });
+  const { items } = await owner.audit.listAuditEvents({ keyId: key.id });
+  expect(items).toMatchObject([{ keyId: key.id, profileId: key.info?.profileId, resourceType: "workspace" }]);
+});
+
+test("no token, hash or password is anywhere in the events", async () => {
+  const owner = await app.newAccount();
+  for (const method of methods) await eventsOf(await app.newAccount(), method);
+  const key = await issueKey(owner);
+  const { rows } = await sql<{ text: string }>`select e::text as text from audit_event e`.execute(app.db);
+  const hashes = await sql<{ hash: string }>`
+    select encode(hash, 'hex') as hash from api_key_token union select encode(hash, 'hex') from session
+    union select password_hash from "user" where password_hash is not null`.execute(app.db);
+  expect(rows.length).toBeGreaterThan(30);
+  for (const { text } of rows) {
+    expect(text).not.toMatch(/_(live|test|svc|dev|ses|inv|otp)_[0-9a-z]{26}[0-9A-Za-z]{4}/);
+    expect(text).not.toContain(password);
+    expect(text).not.toContain(key.token.slice(31));
+  }
+  const all = rows.map(({ text }) => text).join("\n");
+  for (const { hash } of hashes.rows) expect(all).not.toContain(hash);
+});

@@ -1,0 +1,45 @@
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import { issueKey, useApp } from "../support/app.ts";
+import { withServer } from "../support/server/server.ts";
+
+const app = useApp();
+
+/** How Postgres runs a statement with three or four parameters, whatever their values. */
+function planOf(statement: string): Promise<string> {
+  return withServer(app.databaseUrl, async (client) => {
+    const count = new Set(statement.match(/\$\d+/g)).size;
+    await client.query("set plan_cache_mode = force_generic_plan");
+    await client.query(`prepare listed as ${statement}`);
+    const { rows } = await client.query(`explain execute listed (${Array(count).fill("'1'").join(", ")})`);
+    return rows.map((row) => row["QUERY PLAN"]).join("\n");
+  });
+}
+
+test("the events of a key are found and paged by an index, however many events the account has", async () => {
+  const owner = await app.newAccount();
+  const { id: keyId } = await issueKey(owner);
+  await sql`
+    insert into audit_event (id, account_id, profile_id, key_id, method, outcome, request_id, client_address)
+    select 'evt_' || lpad(n::text, 26, '0'), ${owner.account.metadata?.id}, 'prof_1',
+      case when n % 1000 = 0 then ${keyId} else 'key_' || n % 1000 end, 'method', 'done', '', ''
+    from generate_series(1, 20000) n`.execute(app.db);
+  await sql`analyze audit_event`.execute(app.db);
+  for (const sortOrder of ["desc", "asc"]) {
+    let cursor = "";
+    const seen: string[] = [];
+    do {
+      const request = { keyId, limit: 8, cursor, sortOrder };
+      const page = await owner.audit.listAuditEvents(request);
+      seen.push(...page.items.map(({ id }) => id));
+      const statements = await app.statementsOf(() => owner.audit.listAuditEvents(request));
+      const statement = statements.find((one) => /from "audit_event"/.test(one)) ?? "";
+      expect(statement).toMatch(cursor === "" ? /order by/ : /[<>] \$\d+ order by/);
+      const plan = await planOf(statement);
+      expect(plan).toMatch(/Index Scan (Backward )?using audit_event_key /);
+      expect(plan).not.toMatch(/Sort|Filter|Seq Scan/);
+      cursor = page.pagination?.nextCursor ?? "";
+    } while (cursor !== "");
+    expect(seen).toHaveLength(20);
+  }
+});

@@ -1,0 +1,124 @@
+import { expect, test } from "vitest";
+import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { purgeOneAccount } from "../../src/domain/account/delete.ts";
+import type { Clients, Owner } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+import { join, newSubject, useOutside } from "../support/oidc/external.ts";
+
+const outside = useOutside({ role_claim: "role" });
+
+const inAccount = (owner: Owner) => ({ "latchkey-account": owner.account.metadata?.id ?? "" });
+
+async function permissionsOf(person: Clients): Promise<string[] | undefined> {
+  return (await person.profiles.whoAmI({})).principal?.permissions;
+}
+
+async function expectRefused(owner: Owner, person: Clients, reason: string, verdict: Verdict): Promise<void> {
+  expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({ reason });
+  const platform = outside.app.clientAs(outside.app.platformToken);
+  const question = { token: person.token, accountId: owner.account.metadata?.id ?? "" };
+  expect(await platform.tokens.verifyToken(question)).toMatchObject({ verdict });
+}
+
+test("a changed role bites at the next call", async () => {
+  const owner = await outside.app.newAccount();
+  const person = await outside.as({ sub: newSubject() });
+  const id = await join(owner, person, "viewer");
+  expect(await permissionsOf(person)).toEqual(["*:read"]);
+  await owner.profiles.setProfileRole({ id, role: "admin" });
+  expect(await permissionsOf(person)).toEqual(["*"]);
+  await owner.profiles.setProfileRole({ id, role: "viewer" });
+  expect(await permissionsOf(person)).toEqual(["*:read"]);
+});
+
+test("a team's roles count, and end with it", async () => {
+  const owner = await outside.app.newAccount();
+  const person = await outside.as({ sub: newSubject() });
+  const profileId = await join(owner, person, "viewer");
+  await owner.roles.createRole({ metadata: { name: "runner" }, spec: { permissions: ["runs:start"] } });
+  const { team } = await owner.teams.createTeam({ metadata: { name: "ci" }, spec: { roles: ["runner"] } });
+  const id = team?.metadata?.id ?? "";
+  await owner.teams.addTeamMember({ id, profileId });
+  expect(await permissionsOf(person)).toEqual(["*:read", "runs:start"]);
+  await owner.teams.removeTeamMember({ id, profileId });
+  expect(await permissionsOf(person)).toEqual(["*:read"]);
+});
+
+test.for(["member", "guest"])("a suspended account stops its %s at the next call", async (standing) => {
+  const owner = await outside.app.newAccount();
+  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  if (standing === "member") await join(owner, person, "viewer");
+  await person.profiles.whoAmI({});
+  const platform = outside.app.clientAs(outside.app.platformToken);
+  await platform.accounts.suspendAccount({ accountId: owner.account.metadata?.id ?? "" });
+  await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
+  await platform.accounts.resumeAccount({ accountId: owner.account.metadata?.id ?? "" });
+  await person.profiles.whoAmI({});
+});
+
+test("a removed member stays out, claimed role or not, until invited again", async () => {
+  const owner = await outside.app.newAccount();
+  const sub = newSubject();
+  const person = await outside.as({ sub }, inAccount(owner));
+  const claiming = await outside.as({ sub, role: "viewer" }, inAccount(owner));
+  const address = `${sub}@example.com`;
+  const id = await join(owner, person, "admin", address);
+  await owner.profiles.removeProfile({ id });
+  for (const one of [person, claiming]) {
+    await expectRefused(owner, one, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
+  }
+  expect(await join(owner, person, "viewer", address)).not.toBe(id);
+  expect(await permissionsOf(person)).toEqual(["*:read"]);
+});
+
+test("a removed guest stays out", async () => {
+  const owner = await outside.app.newAccount();
+  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  const { profile } = await person.profiles.whoAmI({});
+  await owner.profiles.removeProfile({ id: profile?.metadata?.id });
+  await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
+});
+
+test("a guest whose token claims nothing any more is out, and is let in by the next that does", async () => {
+  const owner = await outside.app.newAccount();
+  const sub = newSubject();
+  const claiming = await outside.as({ sub, role: "viewer" }, inAccount(owner));
+  await claiming.profiles.whoAmI({});
+  const person = await outside.as({ sub }, inAccount(owner));
+  await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
+  expect(await permissionsOf(claiming)).toEqual(["*:read"]);
+});
+
+test("a guest who is given a role is a member from then on, under the same profile", async () => {
+  const owner = await outside.app.newAccount();
+  const sub = newSubject();
+  const { profile } = await (await outside.as({ sub, role: "viewer" }, inAccount(owner))).profiles.whoAmI({});
+  const id = profile?.metadata?.id;
+  await owner.profiles.setProfileRole({ id, role: "developer" });
+  const person = await outside.as({ sub });
+  expect(await permissionsOf(person)).toEqual(["*:write", "api_keys:write"]);
+  expect((await person.profiles.whoAmI({})).profile?.metadata?.id).toBe(id);
+});
+
+test("a guest who accepts an invite is a member under a new profile, and the guest's is gone", async () => {
+  const owner = await outside.app.newAccount();
+  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  const { profile } = await person.profiles.whoAmI({});
+  const id = await join(owner, person, "developer");
+  expect((await person.profiles.whoAmI({})).profile?.metadata?.id).toBe(id);
+  const { items } = await owner.profiles.listProfiles({});
+  expect(items.map((item) => item.metadata?.id)).not.toContain(profile?.metadata?.id);
+});
+
+test("an account with guests can be deleted, data and all", async () => {
+  const owner = await outside.app.newAccount("Brief");
+  const platform = outside.app.clientAs(outside.app.platformToken);
+  const accountId = owner.account.metadata?.id ?? "";
+  await platform.accounts.setEntitlements({ accountId, entitlements: ["deletion_days=0"] });
+  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  await person.profiles.whoAmI({});
+  await owner.accounts.deleteAccount({ name: "Brief" });
+  await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
+  expect(await purgeOneAccount(outside.app.db)).toBe(accountId);
+  await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
+});

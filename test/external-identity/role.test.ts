@@ -1,0 +1,185 @@
+import { expect, test } from "vitest";
+import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { rotate, verdictOf } from "../support/actors/api-key.ts";
+import { newMember, newRole } from "../support/actors/organisation.ts";
+import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+import { type IssuerSetting, join, newSubject, useOutside } from "../support/oidc/external.ts";
+
+const outside = useOutside({ role_claim: "role" });
+
+// What somebody's token with a claimed role may do in an account, by its settings.
+async function permissionsOf(owner: Owner, setting: IssuerSetting, claims: Record<string, unknown>) {
+  const person = await outside.asWith(setting, claims, header(owner));
+  return (await person.profiles.whoAmI({})).principal?.permissions;
+}
+
+function header(owner: Owner): Record<string, string> {
+  return { "latchkey-account": owner.account.metadata?.id ?? "" };
+}
+
+test.for([
+  ["viewer", "viewer", ["*:read"]],
+  ["developer", "viewer", ["*:read"]],
+  ["admin", "viewer", ["*:read"]],
+  ["owner", "viewer", ["*:read"]],
+  ["viewer", "admin", ["*:read"]],
+  ["admin", "developer", ["*:write", "api_keys:write"]],
+  ["owner", "admin", ["*"]],
+  [["nobody knows this", "Developer"], "admin", ["*:write", "api_keys:write"]],
+] as const)("a claimed %s is at most %s", async ([role, maxRole, expected]) => {
+  const owner = await outside.app.newAccount();
+  expect(await permissionsOf(owner, { max_role: maxRole }, { sub: newSubject(), role })).toEqual(expected);
+});
+
+test("roles of the account's own count by name and by id, and bound what is claimed", async () => {
+  const owner = await outside.app.newAccount();
+  const runner = await owner.roles.createRole({
+    metadata: { name: "Runner" },
+    spec: { permissions: ["runs:*", "agents:read"] },
+  });
+  await owner.roles.createRole({
+    metadata: { name: "most" },
+    spec: { permissions: ["runs:start", "agents:write"] },
+  });
+  const both = ["agents:read", "runs:start"];
+  for (const role of ["runner", runner.role?.metadata?.id]) {
+    expect(await permissionsOf(owner, { max_role: "most" }, { sub: newSubject(), role })).toEqual(both);
+  }
+});
+
+test.for([
+  ["an unknown role", { max_role: "viewer" }, "nobody knows this"],
+  ["no role at all", { max_role: "viewer" }, undefined],
+  ["something that is no role", { max_role: "viewer" }, { viewer: true }],
+  ["a bound that the account does not have", { max_role: "nobody knows this" }, "viewer"],
+  ["a role where none is read", { role_claim: undefined }, "viewer"],
+] as const)("to somebody who is no member, %s opens nothing", async ([, setting, role]) => {
+  const owner = await outside.app.newAccount();
+  const person = await outside.asWith(setting, { sub: newSubject(), role }, header(owner));
+  expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({
+    code: "PermissionDenied",
+    reason: "ACCOUNT_MISMATCH",
+    metadata: { account_id: owner.account.metadata?.id },
+  });
+});
+
+test("the role of owners, meant by its id, is no bound: it lets nothing through", async () => {
+  const owner = await outside.app.newAccount();
+  const { items } = await owner.roles.listRoles({});
+  const max_role = items.find((role) => role.metadata?.name === "owner")?.metadata?.id;
+  const person = await outside.asWith({ max_role }, { sub: newSubject(), role: "viewer" }, header(owner));
+  expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({ reason: "ACCOUNT_MISMATCH" });
+});
+
+test("whoever claims to be an owner makes, changes and removes none", async () => {
+  const owner = await outside.app.newAccount();
+  const person = await outside.asWith(
+    { max_role: "admin" },
+    { sub: newSubject(), role: "owner" },
+    header(owner),
+  );
+  const id = owner.profile.metadata?.id ?? "";
+  const calls = [
+    () => person.profiles.removeProfile({ id }),
+    () => person.profiles.setProfileRole({ id, role: "viewer" }),
+    () => person.invites.createInvite({ email: "x@example.com", role: "owner" }),
+    () => person.accounts.deleteAccount({ name: "Acme" }),
+  ];
+  for (const call of calls) expect(await refusal(call())).toMatchObject({ reason: "PERMISSION_DENIED" });
+});
+
+test("a claimed role counts for its request only, on top of a membership, and is not stored", async () => {
+  const owner = await outside.app.newAccount();
+  const sub = newSubject();
+  const profileId = await join(owner, await outside.as({ sub }), "viewer");
+  const setting = { max_role: "admin" };
+  expect(await permissionsOf(owner, setting, { sub, role: "developer" })).toEqual([
+    "*:write",
+    "api_keys:write",
+  ]);
+  expect(await permissionsOf(owner, setting, { sub })).toEqual(["*:read"]);
+  const { profile } = await owner.profiles.getProfile({ id: profileId });
+  expect(profile?.info?.role).toBe("viewer");
+});
+
+test("a member's rights are not lessened by a lower claim", async () => {
+  const owner = await outside.app.newAccount();
+  const sub = newSubject();
+  await join(owner, await outside.as({ sub }), "admin");
+  expect(await permissionsOf(owner, {}, { sub, role: "viewer" })).toEqual(["*"]);
+});
+
+test("an admin by claim enters every workspace, a viewer by claim those that were granted", async () => {
+  const owner = await outside.app.newAccount();
+  const workspaceId = await newWorkspace(owner);
+  const sub = newSubject();
+  const viewer = await outside.asWith({ max_role: "admin" }, { sub, role: "viewer" }, header(owner));
+  const { profile, principal } = await viewer.profiles.whoAmI({});
+  expect(principal).toMatchObject({ workspaceScope: WorkspaceScope.SELECTED, workspaceIds: [] });
+  await owner.workspaceAdmin.addWorkspaceMember({ workspaceId, profileId: profile?.metadata?.id });
+  expect((await viewer.profiles.whoAmI({})).principal?.workspaceIds).toEqual([workspaceId]);
+  const admin = await outside.asWith({ max_role: "admin" }, { sub, role: "admin" }, header(owner));
+  expect((await admin.profiles.whoAmI({})).principal?.workspaceScope).toBe(WorkspaceScope.ALL);
+  const bounded = await outside.asWith({}, { sub, role: "admin" }, header(owner));
+  expect((await bounded.profiles.whoAmI({})).principal?.workspaceScope).toBe(WorkspaceScope.SELECTED);
+});
+
+test("what a claimed role lent leaves no credential behind", async () => {
+  const owner = await outside.app.newAccount();
+  const guest = await outside.asWith(
+    { max_role: "admin" },
+    { sub: newSubject(), role: "admin" },
+    header(owner),
+  );
+  const developer = { spec: { kind: ApiKeyKind.DEVELOPER } };
+  expect(await refusal(issueKey(guest, developer))).toMatchObject({ reason: "PERMISSION_DENIED" });
+
+  const sub = newSubject();
+  await join(owner, await outside.as({ sub }), "viewer");
+  const member = await outside.asWith({ max_role: "admin" }, { sub, role: "admin" }, header(owner));
+  const key = await issueKey(member, developer);
+  const { principal } = await outside.app.clientAs(key.token).profiles.whoAmI({});
+  expect(principal?.permissions).toEqual(["*:read"]);
+});
+
+test("where tokens claim roles, a role counts as everybody who may claim it", async () => {
+  const owner = await outside.app.newAccount();
+  const [a, b] = [await newWorkspace(owner, "a"), await newWorkspace(owner, "b")];
+  const writer = await newRole(owner, "writer", "agents:write");
+  const runner = await newRole(owner, "runner", "agents:read");
+  await newRole(owner, "manager", "roles:manage", "agents:read", "runs:start");
+  const manager = await newMember(outside.app, owner, "manager", [a]);
+  const claims = { sub: newSubject(), role: "viewer" };
+  const guest = await outside.asWith({ max_role: "admin" }, claims, header(owner));
+  const profileId = (await guest.profiles.whoAmI({})).profile?.metadata?.id ?? "";
+  const make = { metadata: { name: "on call" }, spec: { permissions: ["runs:start"] } };
+  const update = { id: runner, spec: { permissions: ["agents:read", "runs:start"] } };
+  await owner.workspaceAdmin.addWorkspaceMember({ workspaceId: b, profileId });
+  for (const call of [() => manager.roles.createRole(make), () => manager.roles.updateRole(update)]) {
+    const forbidden = { reason: "WORKSPACE_FORBIDDEN", metadata: { workspace_id: b } };
+    expect(await refusal(call())).toMatchObject(forbidden);
+  }
+  await owner.profiles.removeProfile({ id: profileId });
+  // Whoever claims "on call" would be a writer from now on.
+  const rename = manager.roles.updateRole({ id: writer, metadata: { name: "on call" } });
+  expect(await refusal(rename)).toMatchObject({ metadata: { permission: "agents:write" } });
+  await manager.roles.createRole(make);
+  await manager.roles.updateRole(update);
+});
+
+test("a grace period that a claimed role gave goes on until its person is removed", async () => {
+  const owner = await outside.app.newAccount();
+  const claims = { sub: newSubject(), role: "admin" };
+  const guest = await outside.asWith({ max_role: "admin" }, claims, header(owner));
+  const profileId = (await guest.profiles.whoAmI({})).profile?.metadata?.id ?? "";
+  const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
+  const newest = await rotate(guest, key.id, 3600);
+  await owner.apiKeys.disableApiKey({ id: (await issueKey(owner, {})).id });
+  expect(await verdictOf(outside.app, key.token)).toBe("VALID");
+  await owner.profiles.removeProfile({ id: profileId });
+  expect([await verdictOf(outside.app, key.token), await verdictOf(outside.app, newest)]).toEqual([
+    "REVOKED",
+    "VALID",
+  ]);
+});

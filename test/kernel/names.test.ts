@@ -1,0 +1,139 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { nameKey } from "../../src/domain/kernel/text.ts";
+import { newTeam } from "../support/actors/member.ts";
+import { type Clients, useApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+
+const app = useApp();
+
+/** How something with a name is made and renamed. Both return its id. */
+interface Noun {
+  create(caller: Clients, name: string): Promise<string>;
+  rename(caller: Clients, id: string, name: string): Promise<unknown>;
+}
+
+const nouns: Record<string, Noun> = {
+  role: {
+    create: async (caller, name) =>
+      (await caller.roles.createRole({ metadata: { name } })).role?.metadata?.id ?? "",
+    rename: (caller, id, name) => caller.roles.updateRole({ id, metadata: { name } }),
+  },
+  team: {
+    create: async (caller, name) =>
+      (await caller.teams.createTeam({ metadata: { name } })).team?.metadata?.id ?? "",
+    rename: (caller, id, name) => caller.teams.updateTeam({ id, metadata: { name } }),
+  },
+  "service account": {
+    async create(caller, name) {
+      const spec = { teamId: await newTeam(caller) };
+      const made = await caller.serviceAccounts.createServiceAccount({ metadata: { name }, spec });
+      return made.serviceAccount?.metadata?.id ?? "";
+    },
+    rename: (caller, id, name) => caller.serviceAccounts.updateServiceAccount({ id, metadata: { name } }),
+  },
+};
+
+const first = "Größe of Café";
+const alike: Record<string, string> = {
+  "the same": first,
+  "other letter case": "GRÖẞE OF cafÉ",
+  "ß in capitals": "GRÖSSE OF CAFÉ",
+  "space around it": "  Größe of Café ",
+  "two spaces": "Größe  of  Café",
+  "no-break spaces": "Größe\u00a0of\u202fCafé",
+  "ideographic spaces": "Größe\u3000of\u3000Café",
+  "thin and figure spaces": "Größe\u2009of\u2007Café",
+  "zero-width characters": "Gr\u200böße\u2060 of\ufeff Ca\u200dfé",
+  "a soft hyphen": "Größe of Ca\u00adfé",
+  "marks of direction": "\u200eGröße of Café\u202c",
+  "invisible joiners between a letter and its accent": "Größe of Cafe\u034f\u0301",
+  "combining accents": "Gro\u0308ße of Cafe\u0301",
+  "full-width letters": "Ｇröße ｏｆ Ｃａｆé",
+  "blank letters": "Größe\u3164 of Café",
+};
+const unlike = ["Größe of Caf", "Grösse-of-Café", "GrößeofCafé", "Grose of Café", "Größe of Café 2"];
+const taken = { code: "AlreadyExists", reason: "ALREADY_EXISTS" };
+
+describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
+  test.each(Object.entries(alike))(
+    "collides with one of %s, when made and when renamed",
+    async (_what, name) => {
+      const owner = await app.newAccount();
+      const id = await create(owner, first);
+      const other = await create(owner, "other");
+      expect(await refusal(create(owner, name))).toMatchObject(taken);
+      expect(await refusal(rename(owner, other, name))).toMatchObject(taken);
+      // Its own name is not taken by itself.
+      await rename(owner, id, name);
+      expect(await refusal(create(owner, first))).toMatchObject(taken);
+    },
+  );
+
+  test("goes beside one of another name, and beside one of its name in another account", async () => {
+    const [owner, neighbour] = [await app.newAccount(), await app.newAccount()];
+    await create(owner, first);
+    for (const name of unlike) await create(owner, name);
+    await create(neighbour, first);
+  });
+
+  test("can have a name that one had before it was renamed", async () => {
+    const owner = await app.newAccount();
+    const id = await create(owner, first);
+    await rename(owner, id, "other");
+    await create(owner, first);
+    expect(await refusal(rename(owner, id, first))).toMatchObject(taken);
+  });
+
+  test("has a name that is more than space", async () => {
+    const owner = await app.newAccount();
+    const id = await create(owner, first);
+    for (const name of [" ", "\u00a0", "\u3000", "\u200b", "\u3164", "\u2800", "\ufeff \u00ad"]) {
+      for (const call of [() => create(owner, name), () => rename(owner, id, name)]) {
+        expect((await refusal(call())).violations.map(({ field }) => field)).toEqual(["metadata.name"]);
+      }
+    }
+  });
+
+  test("wins its name alone, of many that are made or renamed to it at once", async () => {
+    const owner = await app.newAccount();
+    for (let round = 0; round < 5; round++) {
+      const ids = await Promise.all([0, 1, 2].map((at) => create(owner, `old ${round} ${at}`)));
+      const names = [`new ${round}`, `NEW\u00a0${round}`, `ｎew ${round}\u200b`];
+      const results = await Promise.allSettled([
+        ...names.map((name) => create(owner, name)),
+        ...names.map((name, at) => rename(owner, ids[at] ?? "", name)),
+      ]);
+      const codes = results.map((result) =>
+        result.status === "fulfilled" ? "ok" : Code[ConnectError.from(result.reason).code],
+      );
+      expect(codes.sort()).toEqual([...Array(5).fill("AlreadyExists"), "ok"]);
+    }
+  });
+});
+
+test("a custom role cannot look like a built-in one", async () => {
+  const owner = await app.newAccount();
+  for (const name of ["owner", "Owner", " ADMIN", "ｖiewer", "deve\u200bloper"]) {
+    expect(await refusal(owner.roles.createRole({ metadata: { name } }))).toMatchObject(taken);
+  }
+});
+
+test("a role is found by any way to write its name", async () => {
+  const owner = await app.newAccount();
+  const id = await nouns.role?.create(owner, first);
+  for (const name of Object.values(alike)) {
+    const { team } = await owner.teams.createTeam({
+      metadata: { name: crypto.randomUUID() },
+      spec: { roles: [name] },
+    });
+    expect(team?.spec?.roles).toEqual([id]);
+  }
+});
+
+test("the key of a name is a name of the same key", () => {
+  for (const name of [...Object.values(alike), ...unlike, "ΟΔΟΣ", "İstanbul", "ŉ", "ǅ"]) {
+    expect(nameKey(nameKey(name)), name).toBe(nameKey(name));
+    expect(nameKey(name.toLowerCase()), name).toBe(nameKey(name));
+  }
+});

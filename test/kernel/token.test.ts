@@ -1,0 +1,157 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { newId } from "../../src/domain/kernel/id.ts";
+import {
+  checksum,
+  hashToken,
+  mintToken,
+  parseToken,
+  sameHash,
+  type TokenKind,
+} from "../../src/domain/kernel/token.ts";
+import { runs } from "../support/random.ts";
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const idPrefixes: Record<TokenKind, string> = {
+  live: "key",
+  test: "key",
+  svc: "key",
+  dev: "key",
+  ses: "ses",
+  inv: "inv",
+  otp: "otp",
+};
+const kinds = fc.constantFrom(...(Object.keys(idPrefixes) as TokenKind[]));
+const prefixes = fc.stringMatching(/^[a-z0-9]{2,10}$/);
+const ulids = fc.stringMatching(/^[0-7][0-9a-hjkmnp-tv-z]{25}$/);
+const tokens = fc.record({ prefix: prefixes, kind: kinds, ulid: ulids }).map(({ prefix, kind, ulid }) => {
+  const id = `${idPrefixes[kind]}_${ulid}`;
+  return { prefix, kind, id, ...mintToken(prefix, kind, id) };
+});
+
+// CRC-32 (IEEE 802.3), one bit at a time: written here from the polynomial, so that it shares nothing with the product.
+function bitwiseCrc32(text: string): bigint {
+  let crc = 0xffff_ffffn;
+  for (const byte of Buffer.from(text)) {
+    crc ^= BigInt(byte);
+    for (let bit = 0; bit < 8; bit++) crc = (crc >> 1n) ^ (crc & 1n ? 0xedb8_8320n : 0n);
+  }
+  return crc ^ 0xffff_ffffn;
+}
+
+function expectedChecksum(text: string): string {
+  const digits: string[] = [];
+  for (let rest = bitwiseCrc32(text); rest > 0n; rest /= 62n)
+    digits.unshift(base62.charAt(Number(rest % 62n)));
+  return digits.join("").padStart(6, "0");
+}
+
+describe("the checksum", () => {
+  test("is the published vector", () => {
+    // "123456789" is the check value of CRC-32: 0xcbf43926.
+    expect(bitwiseCrc32("123456789")).toBe(0xcbf4_3926n);
+    expect(checksum("123456789")).toBe("3jZRME");
+    const token = "lk_live_01jd00000000000000000000000123456789ABCDEFGHIJKLMNOPQRSTUV1SUeyw";
+    expect(token.slice(-6)).toBe(expectedChecksum(token.slice(0, -6)));
+    expect(parseToken("lk", token)).toEqual({ kind: "live", id: "key_01jd0000000000000000000000" });
+  });
+
+  test("is CRC-32 in six characters of base62, of every text", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(checksum(text)).toBe(expectedChecksum(text));
+      }),
+    );
+  });
+
+  test("is padded on the left with 0", () => {
+    expect(checksum("")).toBe("000000");
+  });
+});
+
+describe("a minted token", () => {
+  test("is read back as what it was minted for, by its own deployment only", () => {
+    fc.assert(
+      fc.property(tokens, prefixes, ({ prefix, kind, id, token }, other) => {
+        expect(parseToken(prefix, token)).toEqual({ kind, id });
+        if (other !== prefix) expect(parseToken(other, token)).toBeUndefined();
+      }),
+    );
+  });
+
+  test("has the shape that scanners and double-clicks rely on", () => {
+    fc.assert(
+      fc.property(tokens, ({ prefix, kind, id, token }) => {
+        const ulid = id.slice(4);
+        expect(token).toMatch(/^[A-Za-z0-9_]+$/);
+        expect(token).toMatch(new RegExp(`^${prefix}_${kind}_${ulid}[0-9A-Za-z]{32}[0-9A-Za-z]{6}$`));
+        expect(token.slice(-6)).toBe(expectedChecksum(token.slice(0, -6)));
+      }),
+    );
+  });
+
+  test("is not accepted with any one character changed", () => {
+    const other = fc.constantFrom(...base62, "_", "-", " ", "é", "\0");
+    fc.assert(
+      fc.property(tokens, fc.nat(), other, ({ prefix, token }, at, character) => {
+        const index = at % token.length;
+        fc.pre(token[index] !== character);
+        expect(
+          parseToken(prefix, token.slice(0, index) + character + token.slice(index + 1)),
+        ).toBeUndefined();
+      }),
+      { numRuns: runs(1000) },
+    );
+  });
+
+  test("is not accepted cut short or with something around it", () => {
+    fc.assert(
+      fc.property(tokens, fc.string({ minLength: 1, maxLength: 8 }), ({ prefix, token }, extra) => {
+        for (let length = 0; length < token.length; length++) {
+          expect(parseToken(prefix, token.slice(0, length))).toBeUndefined();
+          expect(parseToken(prefix, token.slice(length + 1))).toBeUndefined();
+        }
+        expect(parseToken(prefix, token + extra)).toBeUndefined();
+        expect(parseToken(prefix, extra + token)).toBeUndefined();
+      }),
+    );
+  });
+
+  test("is never minted twice, and every character of the alphabet occurs in secrets", () => {
+    const id = newId("key");
+    const minted = Array.from({ length: 500 }, () => mintToken("lk", "live", id).token);
+    expect(new Set(minted).size).toBe(500);
+    const seen = new Set(minted.flatMap((token) => [...token.slice(-38, -6)]));
+    expect([...seen].sort()).toEqual([...base62].sort());
+  });
+
+  test("is stored as its SHA-256, and its hint tells neither secret nor hash", () => {
+    fc.assert(
+      fc.property(tokens, ({ token, hash, hint, prefix, kind, id }) => {
+        expect(hash).toEqual(hashToken(token));
+        expect(hash).toHaveLength(32);
+        expect(hint).toBe(`${prefix}_${kind}_${id.slice(4)}…${token.slice(-4)}`);
+      }),
+    );
+  });
+});
+
+test("garbage is no token", () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      expect(parseToken("lk", text)).toBeUndefined();
+    }),
+  );
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      expect(parseToken("lk", `lk_live_${text}`)).toBeUndefined();
+    }),
+  );
+});
+
+test("hashes are the same only byte for byte and in full", () => {
+  const hash = hashToken("a");
+  expect(sameHash(hash, hashToken("a"))).toBe(true);
+  expect(sameHash(hash, hashToken("b"))).toBe(false);
+  expect(sameHash(hash, hash.subarray(0, 31))).toBe(false);
+});

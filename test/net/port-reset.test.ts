@@ -1,0 +1,24 @@
+import { once } from "node:events";
+import { setTimeout as wait } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { health } from "../support/net/hostile.ts";
+import { connectRaw, openTestPort } from "../support/net/net.ts";
+
+test("a client that resets its connection in the middle of pipelined requests crashes nothing", async () => {
+  const uncaught: unknown[] = [];
+  const onUncaught = (error: unknown) => void uncaught.push(error);
+  process.on("uncaughtException", onUncaught);
+  onTestFinished(() => void process.off("uncaughtException", onUncaught));
+  const { port } = await openTestPort({ handler: health });
+  // Refused by its type, so nobody reads its body.
+  const head = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\n";
+  const requests = `${head}content-length: 2\r\n\r\n{}`.repeat(4);
+  for (let attempt = 0; attempt < 90; attempt++) {
+    const { socket } = await connectRaw(port, requests);
+    await wait(attempt / 30);
+    socket.resetAndDestroy();
+    await once(socket, "close");
+  }
+  await wait(50);
+  expect(uncaught).toEqual([]);
+});

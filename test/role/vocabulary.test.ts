@@ -1,0 +1,188 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { implies, narrow, normalisePermissions, ownResources } from "../../src/domain/access/permission.ts";
+import { createVocabulary } from "../../src/domain/access/permission-vocabulary.ts";
+import { newRole } from "../support/actors/member.ts";
+import { type Clients, issueKey, useApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+import { runs } from "../support/random.ts";
+
+const app = useApp({ LATCHKEY_PERMISSIONS: "agents, runs, runs:start, runs:stop, invoices" });
+
+const unknown: [permission: string, nearest: string][] = [
+  ["agent:read", "agents:read"],
+  ["agents:raed", "agents:read"],
+  ["agents:start", "agents:"],
+  ["run:start", "runs:start"],
+  ["runs:strat", "runs:start"],
+  ["runs:stp", "runs:stop"],
+  ["invoice:manage", "invoices:manage"],
+  ["invoicse:*", "invoices:*"],
+  ["api_key:write", "api_keys:write"],
+  ["api_keys:wrote", "api_keys:write"],
+  ["service_account:read", "service_accounts:read"],
+  ["tokens:verfiy", "tokens:verify"],
+  ["webhook:manage", "webhooks:manage"],
+];
+const known = [
+  "agents:write",
+  "runs:start",
+  "runs:*",
+  "invoices:manage",
+  "*:read",
+  "*",
+  "read",
+  "webhook",
+  "tokens:verify",
+  "teams:manage",
+];
+
+/** Every place where a client names permissions. */
+const places: Record<string, (owner: Clients, permissions: string[]) => Promise<unknown>> = {
+  "spec.permissions of a new key": (owner, permissions) => issueKey(owner, { spec: { permissions } }),
+  "spec.permissions of a key": async (owner, permissions) =>
+    owner.apiKeys.updateApiKey({ id: (await issueKey(owner)).id, spec: { permissions } }),
+  "spec.permissions of a new role": (owner, permissions) => newRole(owner, permissions),
+  "spec.permissions of a role": async (owner, permissions) =>
+    owner.roles.updateRole({ id: await newRole(owner), spec: { permissions } }),
+  "required_permissions of VerifyToken": (owner, requiredPermissions) =>
+    owner.tokens.verifyToken({ token: owner.token, requiredPermissions }),
+  "requests[0].required_permissions of BatchVerifyTokens": (owner, requiredPermissions) =>
+    owner.tokens.batchVerifyTokens({ requests: [{ token: owner.token, requiredPermissions }] }),
+};
+
+describe.each(Object.entries(places))("%s", (place, send) => {
+  const [field = ""] = place.split(" ");
+
+  test("refuses what the deployment does not know, and names the nearest that it does", async () => {
+    const owner = await app.newAccount();
+    for (const [permission, nearest] of unknown) {
+      const { code, message, violations } = await refusal(send(owner, ["agents:read", permission]));
+      expect(code, permission).toBe("InvalidArgument");
+      expect(violations).toEqual([
+        { field: `${field}[1]`, description: expect.stringContaining(`did you mean ${nearest}`) },
+      ]);
+      expect(message).toContain(nearest);
+    }
+  });
+
+  test("names each entry that is wrong, once", async () => {
+    const owner = await app.newAccount();
+    const { violations } = await refusal(send(owner, ["agent:read", "runs:start", "no permission", "run:*"]));
+    expect(violations.map((violation) => violation.field)).toEqual(
+      expect.arrayContaining([`${field}[0]`, `${field}[2]`, `${field}[3]`]),
+    );
+    expect(violations).toHaveLength(3);
+  });
+
+  test("takes what the deployment knows, wildcards, short names and Latchkey's own", async () => {
+    const owner = await app.newAccount();
+    for (const permission of known) await send(owner, [permission]);
+    for (const resource of ownResources) await send(owner, [`${resource}:read`]);
+  });
+});
+
+test("of thousands that are wrong the first are named, and the first of these with what is nearest", async () => {
+  const owner = await app.newAccount();
+  const requiredPermissions = Array.from({ length: 64 }, (_, n) => `thing_${n}:read`);
+  const requests = Array.from({ length: 100 }, () => ({ token: owner.token, requiredPermissions }));
+  const { violations } = await refusal(owner.tokens.batchVerifyTokens({ requests }));
+  expect(violations.map(({ field }) => field)).toEqual(
+    Array.from({ length: 32 }, (_, n) => `requests[0].required_permissions[${n}]`),
+  );
+  expect(violations.filter(({ description }) => description.includes("did you mean"))).toHaveLength(8);
+});
+
+test("a refused permission changes nothing", async () => {
+  const owner = await app.newAccount();
+  const { id } = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
+  await refusal(owner.apiKeys.updateApiKey({ id, spec: { permissions: ["agent:read"] } }));
+  expect((await owner.apiKeys.getApiKey({ id })).apiKey?.spec?.permissions).toEqual(["agents:read"]);
+});
+
+test.each([
+  ["agents:"],
+  [":read"],
+  ["*"],
+  ["*:read"],
+  ["read"],
+  ["Agents"],
+  ["a b"],
+  [""],
+  ["agents:read:x"],
+  ["agents:*"],
+])("%j is no entry of LATCHKEY_PERMISSIONS", (entry) =>
+  expect(createVocabulary(["agents", entry])).toBeUndefined(),
+);
+
+describe("narrowing", () => {
+  const resources = ["agents", "runs", "api_keys", "tokens"];
+  const verbs = ["read", "write", "manage", "start", "verify"];
+  const concrete = resources.flatMap((resource) => verbs.map((verb) => `${resource}:${verb}`));
+  const wide = ["*", "*:read", "*:write", "*:manage", ...resources.map((resource) => `${resource}:*`)];
+  const sets = fc
+    .array(fc.constantFrom(...concrete, ...wide), { maxLength: 6 })
+    .map((texts) => normalisePermissions(texts, "").permissions);
+  // Things that nobody has named yet are in the universe too.
+  const universe = [
+    ...concrete,
+    "others:read",
+    "others:write",
+    "others:manage",
+    "others:start",
+    "teams:read",
+  ];
+  const implied = (held: readonly string[], among: readonly string[] = universe) =>
+    among.filter((one) => held.some((permission) => implies(permission, one)));
+
+  test("allows exactly what both sets allow", () => {
+    fc.assert(
+      fc.property(sets, sets, (a, b) => {
+        expect(implied(narrow(a, b))).toEqual(implied(a).filter((one) => implied(b).includes(one)));
+      }),
+      { numRuns: runs(2000) },
+    );
+  });
+
+  test("never adds: whatever it leaves is held by both", () => {
+    fc.assert(
+      fc.property(sets, sets, (a, b) => {
+        const left = narrow(a, b);
+        expect(implied(a, left)).toEqual(left);
+        expect(implied(b, left)).toEqual(left);
+      }),
+      { numRuns: runs(2000) },
+    );
+  });
+
+  test("is the same either way round, again, and by the same set", () => {
+    fc.assert(
+      fc.property(sets, sets, (a, b) => {
+        const left = narrow(a, b);
+        expect(implied(narrow(b, a))).toEqual(implied(left));
+        expect(narrow(left, b)).toEqual(left);
+        expect(narrow(a, a)).toEqual(a);
+        expect(normalisePermissions(left, "").permissions).toEqual(left);
+      }),
+      { numRuns: runs(2000) },
+    );
+  });
+
+  test("by one more set takes no more than by both at once, in any order", () => {
+    fc.assert(
+      fc.property(sets, sets, sets, (a, b, c) => {
+        expect(implied(narrow(narrow(a, b), c))).toEqual(implied(narrow(a, narrow(b, c))));
+      }),
+    );
+  });
+
+  test("by * takes nothing, by nothing everything", () => {
+    fc.assert(
+      fc.property(sets, (a) => {
+        expect(narrow(a, ["*"])).toEqual(a);
+        expect(narrow(a, [])).toEqual([]);
+        expect(narrow([], a)).toEqual([]);
+      }),
+    );
+  });
+});

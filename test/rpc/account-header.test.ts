@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import { newId } from "../../src/domain/kernel/id.ts";
+import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+
+const app = useApp();
+const idOf = (owner: Pick<Owner, "account">) => owner.account.metadata?.id ?? "";
+const inAccount = (id: string) => ({ "latchkey-account": id });
+
+async function userOfTwo() {
+  const owner = await app.newAccount("First");
+  const { account } = await owner.accounts.createAccount({ metadata: { name: "Second" } });
+  return { owner, first: idOf(owner), second: account?.metadata?.id ?? "" };
+}
+
+test("a user of one account may leave the account out, or name it", async () => {
+  const owner = await app.newAccount();
+  for (const headers of [{}, inAccount(idOf(owner))]) {
+    const { principal } = await app.clientAs(owner.token, headers).profiles.whoAmI({});
+    expect(principal?.accountId).toBe(idOf(owner));
+  }
+});
+
+test("a user of two accounts must name one, and is told which there are", async () => {
+  const { owner, first, second } = await userOfTwo();
+  expect(await refusal(owner.profiles.whoAmI({}))).toMatchObject({
+    code: "FailedPrecondition",
+    reason: "ACCOUNT_REQUIRED",
+    metadata: { account_ids: `${first},${second}` },
+  });
+  for (const id of [first, second]) {
+    const { principal } = await app.clientAs(owner.token, inAccount(id)).profiles.whoAmI({});
+    expect(principal?.accountId).toBe(id);
+  }
+});
+
+test("what needs a user and no account needs no header", async () => {
+  const { owner, first, second } = await userOfTwo();
+  for (const headers of [{}, inAccount(first), inAccount(newId("acct"))]) {
+    const { items } = await app.clientAs(owner.token, headers).accounts.listAccounts({ sortOrder: "asc" });
+    expect(items.map((account) => account.metadata?.id)).toEqual([first, second]);
+  }
+});
+
+test("an account that the caller does not belong to is ACCOUNT_MISMATCH, whether or not it exists", async () => {
+  const [owner, stranger] = [await app.newAccount(), await app.newAccount()];
+  const { owner: ofTwo } = await userOfTwo();
+  const key = await issueKey(owner, { spec: { permissions: ["*"] } });
+  for (const token of [owner.token, ofTwo.token, key.token, app.platformToken]) {
+    const refused = await Promise.all(
+      [idOf(stranger), newId("acct"), "nonsense"].map(async (id) => {
+        const { headers, metadata, ...rest } = await refusal(
+          app.clientAs(token, inAccount(id)).profiles.whoAmI({}),
+        );
+        expect(metadata).toEqual({ account_id: id });
+        return rest;
+      }),
+    );
+    expect(refused[0]).toMatchObject({ code: "PermissionDenied", reason: "ACCOUNT_MISMATCH" });
+    expect(refused[1]).toEqual(refused[0]);
+    expect(refused[2]).toEqual(refused[0]);
+  }
+});
+
+test("a key may name its own account", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner);
+  const { principal } = await app.clientAs(key.token, inAccount(idOf(owner))).profiles.whoAmI({});
+  expect(principal).toMatchObject({ accountId: idOf(owner), keyId: key.id });
+});

@@ -1,0 +1,75 @@
+import { type JsonObject, toJson } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import { issueKey, password, useApp } from "../support/app.ts";
+import { type Answer, serve } from "../support/net/http.ts";
+import { methods, validRequest } from "../support/schema/requests.ts";
+
+const app = useApp();
+
+const lineOf = (answer: Answer) =>
+  app.logLines
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ requestId }) => requestId === answer.headers.get("x-request-id"));
+
+test("a call is one line: which request, what, how it ended, how long it took, and who", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const key = await issueKey(owner);
+  const who = { accountId: owner.account.metadata?.id, profileId: key.info?.profileId, keyId: key.id };
+  const headers = { "x-request-id": "my-request.1" };
+  const answer = await http.post(ProfileService.method.whoAmI, { token: key.token, headers });
+  await expect
+    .poll(() => lineOf(answer))
+    .toMatchObject([
+      {
+        msg: "call",
+        requestId: "my-request.1",
+        method: "latchkey.v1.ProfileService/WhoAmI",
+        code: "ok",
+        status: 200,
+        milliseconds: expect.any(Number),
+        address: "127.0.0.1",
+        ...who,
+      },
+    ]);
+  const refused = await http.post(ApiKeyService.method.getApiKey, {
+    token: owner.token,
+    body: { id: "key_1" },
+  });
+  await expect
+    .poll(() => lineOf(refused))
+    .toMatchObject([{ code: "not_found", reason: "NOT_FOUND", status: 404 }]);
+});
+
+test("a name of a request that could be a secret is not taken", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  for (const id of [owner.token, "a b", "x".repeat(65), '"quoted"']) {
+    const sent = { token: owner.token, headers: { "x-request-id": id } };
+    const answer = await http.post(ProfileService.method.whoAmI, sent);
+    expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+  }
+});
+
+test("no token, password or address of a person is in any line, whatever was called", async () => {
+  const http = await serve(app);
+  const secrets: string[] = [password, "@example.com"];
+  for (const method of methods) {
+    const owner = await app.newAccount();
+    const key = await issueKey(owner, { spec: { permissions: ["*"] } });
+    const request = toJson(method.input, await validRequest(app, owner, method)) as JsonObject;
+    for (const token of [owner.token, key.token]) {
+      secrets.push(token.slice(-38));
+      await http.post(method, { token, body: { ...request, [token]: token } });
+      const answer = await http.post(method, { token, body: request, headers: { "x-request-id": token } });
+      secrets.push(
+        ...[...answer.text.matchAll(/_[0-9a-z]{26}([0-9A-Za-z]{38})/g)].map(([, secret = ""]) => secret),
+      );
+    }
+    await http.get(`/x/${key.token}?token=${key.token}`, { token: key.token });
+  }
+  const lines = app.logLines.join("");
+  expect(app.logLines.length).toBeGreaterThan(4 * methods.length);
+  for (const secret of secrets) expect(lines).not.toContain(secret);
+  expect(lines).not.toContain("this is a bug");
+});

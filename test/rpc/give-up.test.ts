@@ -1,0 +1,59 @@
+import { sql } from "kysely";
+import { expect, test, vi } from "vitest";
+import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { handlerOf, openTestPort } from "../support/net/net.ts";
+
+const app = useApp();
+
+/** How many statements of the service wait for a lock. */
+async function waiting(): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`.execute(app.pool);
+  return rows[0]?.count ?? 0;
+}
+
+const untilWaiting = (count: number) =>
+  vi.waitFor(async () => expect(await waiting()).toBe(count), { interval: 10, timeout: 1_500 });
+
+/** Holds a key, so that every change of it waits. */
+async function whileHeld(owner: Owner, run: (id: string) => Promise<void>): Promise<void> {
+  const { id } = await issueKey(owner);
+  await app.pool.transaction().execute(async (tx) => {
+    await sql`select from api_key where id = ${id} for update`.execute(tx);
+    await run(id);
+  });
+  const { apiKey } = await owner.apiKeys.getApiKey({ id });
+  expect(apiKey?.metadata?.name).toBe("a key");
+}
+
+const rename = (id: string) => ({ id, metadata: { name: "renamed" } });
+
+test("a call whose deadline passes cancels its statement, and changes nothing", async () => {
+  const owner = await app.newAccount();
+  await whileHeld(owner, async (id) => {
+    const call = owner.apiKeys.updateApiKey(rename(id), { timeoutMs: 300 });
+    await untilWaiting(1);
+    await expect(call).rejects.toThrow("deadline_exceeded");
+    await untilWaiting(0);
+  });
+});
+
+test("a client that disconnects cancels its statement, and changes nothing", async () => {
+  const owner = await app.newAccount();
+  const port = await openTestPort({ handler: handlerOf(app.app.routes, app.app.routerOptions) });
+  await whileHeld(owner, async (id) => {
+    const client = new AbortController();
+    const call = fetch(`${port.url}/latchkey.v1.ApiKeyService/UpdateApiKey`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${owner.token}` },
+      body: JSON.stringify(rename(id)),
+      signal: client.signal,
+    });
+    await untilWaiting(1);
+    client.abort();
+    await expect(call).rejects.toThrow("abort");
+    await untilWaiting(0);
+  });
+  expect(app.logLines.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
+});

@@ -1,0 +1,129 @@
+import { expect, test } from "vitest";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import { newId } from "../../src/domain/kernel/id.ts";
+import { issueKey, password, useApp } from "../support/app.ts";
+import { serve } from "../support/net/http.ts";
+import { methods, validRequest } from "../support/schema/requests.ts";
+
+const app = useApp();
+const { whoAmI } = ProfileService.method;
+
+/** The value of a metric with these labels; 0 where it was never counted. */
+async function count(name: string, labels: Record<string, string> = {}): Promise<number> {
+  const { body } = await app.metrics.render();
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  return body
+    .split("\n")
+    .filter(
+      (line) =>
+        (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) &&
+        wanted.every((one) => line.includes(one)),
+    )
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+/** How much a metric grows while something runs; calls are counted when their connection has taken the answer. */
+async function growth(
+  name: string,
+  labels: Record<string, string>,
+  run: () => Promise<unknown>,
+): Promise<number> {
+  const before = await count(name, labels);
+  await run();
+  return (await count(name, labels)) - before;
+}
+
+const calls = (method: { name: string; parent: { typeName: string } }, code: string) =>
+  ["latchkey_call_seconds_count", { method: `${method.parent.typeName}/${method.name}`, code }] as const;
+
+test("each call is counted once, by method and by how it ended", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const { getApiKey, createApiKey } = ApiKeyService.method;
+  const getMissing = { token: owner.token, body: { id: newId("key") } };
+  const framed = { "content-type": "application/grpc-web+proto" };
+  for (const [[name, labels], run] of [
+    [calls(whoAmI, "ok"), () => http.post(whoAmI, owner)],
+    [calls(whoAmI, "unauthenticated"), () => http.post(whoAmI, { token: "garbage" })],
+    [calls(getApiKey, "not_found"), () => http.post(getApiKey, getMissing)],
+    [calls(getApiKey, "invalid_argument"), () => http.post(getApiKey, owner)],
+    [calls(createApiKey, "invalid_argument"), () => http.post(createApiKey, { ...owner, body: "{" })],
+    [
+      // As gRPC has it, and as the client saw it.
+      calls(createApiKey, "internal"),
+      () =>
+        http.post(createApiKey, {
+          token: owner.token,
+          headers: framed,
+          body: new Uint8Array([0, 0, 0, 0, 2, 0x0a, 0xff]),
+        }),
+    ],
+    [["latchkey_call_seconds_count", { method: "unknown" }], () => http.get("/nowhere")],
+  ] as const) {
+    // The close of a response may be seen after its last byte.
+    const before = await count(name, labels);
+    await run();
+    await expect.poll(() => count(name, labels)).toBe(before + 1);
+  }
+});
+
+test("each verdict is counted", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner);
+  const platform = app.clientAs(app.platformToken).tokens;
+  const verdicts = "latchkey_verdicts_total";
+  const verify = () => platform.verifyToken({ token: key.token });
+  expect(await growth(verdicts, { verdict: "VALID" }, verify)).toBe(1);
+  await owner.apiKeys.disableApiKey({ id: key.id });
+  expect(await growth(verdicts, { verdict: "DISABLED" }, verify)).toBe(1);
+  const batch = () => platform.batchVerifyTokens({ requests: [{ token: "x" }, { token: "y" }] });
+  expect(await growth(verdicts, { verdict: "INVALID" }, batch)).toBe(2);
+});
+
+test("the time in the database is counted, failures apart", async () => {
+  const owner = await app.newAccount();
+  const name = "latchkey_database_seconds_count";
+  expect(await growth(name, { outcome: "ok" }, () => owner.profiles.whoAmI({}))).toBeGreaterThanOrEqual(1);
+  const fail = () => app.pool.selectFrom("account").selectAll().where("version", "=", Number.NaN).execute();
+  expect(await growth(name, { outcome: "failed" }, () => fail().catch(() => {}))).toBe(1);
+});
+
+test("the pool is told as it is now", async () => {
+  await app.newAccount();
+  expect(await count("latchkey_database_pool", { pool: "calls", state: "total" })).toBeGreaterThan(0);
+  const { idle, total } = {
+    idle: { pool: "calls", state: "idle" },
+    total: { pool: "calls", state: "total" },
+  };
+  const before = await count("latchkey_database_pool", idle);
+  await app.pool.transaction().execute(async (tx) => {
+    await tx.selectFrom("account").select("id").limit(1).execute();
+    const held =
+      (await count("latchkey_database_pool", total)) - (await count("latchkey_database_pool", idle));
+    expect(held).toBeGreaterThanOrEqual(1);
+  });
+  expect(await count("latchkey_database_pool", idle)).toBeGreaterThanOrEqual(before);
+  expect(await count("latchkey_database_pool", { pool: "calls", state: "waiting" })).toBe(0);
+});
+
+test("no token, id, address or name is in any metric, whatever was called", async () => {
+  const http = await serve(app);
+  const owner = await app.newAccount();
+  const key = await issueKey(owner);
+  for (const method of methods) {
+    const { token } = await app.newAccount();
+    await http.post(method, { token, body: {} });
+    await http.post(method, { token: key.token, body: { [key.token]: 1 } });
+  }
+  for (const path of [`/${key.token}`, `/latchkey.v1.ApiKeyService/${key.token}`, `/x?token=${key.token}`]) {
+    await http.get(path, { headers: { "x-request-id": key.token } });
+  }
+  await http.post(SessionService.method.logIn, { body: { email: owner.email, password: `${password}1` } });
+  for (const method of methods) await validRequest(app, await app.newAccount(), method);
+  const { body } = await app.metrics.render();
+  expect(body).toContain('method="latchkey.v1.SessionService/LogIn"');
+  expect(body).not.toMatch(/[0-9a-hjkmnp-tv-z]{26}/);
+  for (const leak of [key.token.slice(-20), owner.email, password, "127.0.0.1"])
+    expect(body).not.toContain(leak);
+});

@@ -1,0 +1,194 @@
+import { gzipSync } from "node:zlib";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, createClient } from "@connectrpc/connect";
+import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { expect, test } from "vitest";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
+import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
+import { mintToken } from "../../src/domain/kernel/token.ts";
+import { useApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+import { detailOf, pathOf, type Sent, serve, violationsOf } from "../support/net/http.ts";
+
+const app = useApp();
+const { createApiKey, rotateApiKey, updateApiKey } = ApiKeyService.method;
+const { verifyToken, batchVerifyTokens } = TokenService.method;
+const secret = mintToken("lk", "live", "key_01jd0000000000000000000000").token;
+
+test.each<[name: string, method: DescMethod, body: unknown, fields: string[]]>([
+  ["an unknown field", createApiKey, { nmae: "x" }, ["nmae"]],
+  ["an unknown field deep inside", createApiKey, { spec: { scopes: ["read"] } }, ["spec.scopes"]],
+  ["a wrong type", createApiKey, { metadata: { name: 5 } }, ["metadata.name"]],
+  ["a list for an object", createApiKey, { metadata: [] }, ["metadata"]],
+  ["an object for a list", createApiKey, { spec: { permissions: { read: true } } }, ["spec.permissions"]],
+  ["an unknown enum", createApiKey, { spec: { environment: "STAGING" } }, ["spec.environment"]],
+  ["an enum number that is none", createApiKey, { spec: { kind: 77 } }, ["spec.kind"]],
+  ["a time that is none", createApiKey, { spec: { expiresAt: "tomorrow" } }, ["spec.expires_at"]],
+  [
+    "a time out of range",
+    createApiKey,
+    { spec: { expiresAt: "99999-01-01T00:00:00Z" } },
+    ["spec.expires_at"],
+  ],
+  ["a duration that is none", rotateApiKey, { id: "key_1", gracePeriod: "1 hour" }, ["grace_period"]],
+  ["a duration too long", rotateApiKey, { id: "key_1", gracePeriod: "604801s" }, ["grace_period"]],
+  ["a negative duration", rotateApiKey, { id: "key_1", gracePeriod: "-1s" }, ["grace_period"]],
+  ["a label of a wrong type", createApiKey, { metadata: { labels: { env: 1 } } }, ["metadata.labels"]],
+  ["a mask that is none", updateApiKey, { id: "key_1", updateMask: "spec..x y" }, ["update_mask"]],
+  ["a wrong field in a list", batchVerifyTokens, { requests: [{}, { token: 1 }] }, ["requests[1].token"]],
+  ["no object at all", createApiKey, [1, 2], [""]],
+  ["broken JSON", createApiKey, `{"metadata":`, [""]],
+  [
+    "several wrong fields",
+    createApiKey,
+    { metadata: { name: true, labels: 1 }, spec: { expiresAt: "x", unknown: 1 }, requestId: {} },
+    ["metadata.labels", "metadata.name", "request_id", "spec.expires_at", "spec.unknown"],
+  ],
+  [
+    "several fields against the rules of the schema",
+    createApiKey,
+    { metadata: { name: "x".repeat(129), externalId: "a b" }, spec: { description: "x".repeat(1025) } },
+    ["metadata.external_id", "metadata.name", "spec.description"],
+  ],
+])("%s is refused by name, each field once", async (_name, method, body, fields) => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const answer = await http.post(method, { body, token: owner.token });
+  expect(answer.status).toBe(400);
+  expect(answer.json.code).toBe("invalid_argument");
+  expect(
+    violationsOf(answer)
+      .map(({ field }) => field)
+      .sort(),
+  ).toEqual(fields);
+  for (const { description } of violationsOf(answer)) expect(description).not.toBe("");
+});
+
+const wrongPlaces: [name: string, method: DescMethod, body: unknown][] = [
+  ["a field of another type", createApiKey, { metadata: secret }],
+  ["a number", createApiKey, { requestId: 1, spec: { kind: secret } }],
+  ["a time", createApiKey, { spec: { expiresAt: secret } }],
+  ["a duration", rotateApiKey, { id: "key_1", gracePeriod: secret }],
+  ["a name of a field", createApiKey, { [secret]: 1 }],
+  ["a long name of a field", createApiKey, { [secret.repeat(30)]: 1 }],
+  ["a name deep inside", createApiKey, { spec: { [secret]: 1 } }],
+  ["a label's name", createApiKey, { metadata: { name: "x", labels: { [secret]: "a" } } }],
+  ["a label's value", createApiKey, { metadata: { name: "x", labels: { a: secret } } }],
+  ["a permission", createApiKey, { metadata: { name: "x" }, spec: { permissions: [secret] } }],
+  ["a required permission", verifyToken, { token: "x", requiredPermissions: [secret] }],
+  ["an update mask", updateApiKey, { id: "key_1", updateMask: secret }],
+  ["a mask of a wrong type", updateApiKey, { id: "key_1", updateMask: [secret] }],
+  ["an id", WorkspaceAdminService.method.getWorkspace, { workspaceId: secret }],
+  ["text instead of JSON", createApiKey, secret],
+  ["broken JSON", createApiKey, `{"metadata": {"name": "x"}, ${secret}}`],
+  ["a list instead of an object", createApiKey, [secret]],
+  ["a long wrong field", createApiKey, { metadata: { name: [secret.repeat(50)] } }],
+  [
+    "a label selector with two values",
+    ApiKeyService.method.listApiKeys,
+    { labels: `${secret}=a,${secret}=b` },
+  ],
+  ["a cursor", ApiKeyService.method.listApiKeys, { cursor: secret }],
+  ["a password of a wrong type", SessionService.method.signUp, { password: { [secret]: secret } }],
+];
+
+test.each(wrongPlaces)("a token sent as %s is not sent back", async (_name, method, body) => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  for (const headers of sendings) {
+    const answer = await http.post(method, { body, token: owner.token, headers });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBeLessThan(500);
+    expect(answer.text).not.toContain(secret);
+  }
+});
+
+const sendings: NonNullable<Sent["headers"]>[] = [
+  {},
+  { "accept-encoding": "gzip" },
+  { "content-type": "application/json; charset=utf-8" },
+  { "content-type": "Application/JSON" },
+];
+
+test("a compressed body is read, and explained where it is wrong", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const body = gzipSync(JSON.stringify({ metadata: { name: 5 } }));
+  const headers = { "content-encoding": "gzip" };
+  const answer = await http.post(createApiKey, { body, token: owner.token, headers });
+  expect(answer.status).toBe(400);
+  expect(violationsOf(answer)).toEqual([{ field: "metadata.name", description: "expected string" }]);
+});
+
+test("a GET carries JSON in its URL, and is explained alike", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const path = pathOf(ApiKeyService.method.listApiKeys);
+  const send = (message: string, more = "") =>
+    http.get(`${path}?connect=v1&encoding=json&message=${encodeURIComponent(message)}${more}`, owner);
+  expect((await send(`{"limit":1}`)).status).toBe(200);
+  expect((await send(Buffer.from(`{"limit":1}`).toString("base64url"), "&base64=1")).status).toBe(200);
+  const wrong = await send(`{"limit":"many","${secret}":1}`);
+  expect(wrong.status).toBe(400);
+  expect(violationsOf(wrong).map(({ field }) => field)).toEqual(["limit", "(a long name)"]);
+  expect(wrong.text).not.toContain(secret);
+  const binary = await http.get(`${path}?connect=v1&encoding=proto&base64=1&message=CP8`, owner);
+  expect(violationsOf(binary)).toEqual([
+    { field: "", description: "expected the bytes of a latchkey.v1.ListApiKeysRequest" },
+  ]);
+  expect((await http.get(`${pathOf(createApiKey)}?connect=v1&encoding=json&message={}`, owner)).status).toBe(
+    405,
+  );
+});
+
+test("a binary body that is none is refused in every protocol", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const body = new Uint8Array([0x0a, 0xff, 0xff]);
+  const answer = await http.post(createApiKey, {
+    body,
+    token: owner.token,
+    headers: { "content-type": "application/proto" },
+  });
+  expect(answer.status).toBe(400);
+  expect(detailOf(answer, "google.rpc.BadRequest")).toBeDefined();
+  const framed = new Uint8Array([0, 0, 0, 0, body.length, ...body]);
+  const headers = { "content-type": "application/grpc-web+proto" };
+  const { text } = await http.post(createApiKey, { body: framed, token: owner.token, headers });
+  // What gRPC's own documents say of a request that cannot be parsed.
+  expect(text).toMatch(new RegExp(`grpc-status: ${Code.Internal}\\r`));
+});
+
+test("JSON inside gRPC framing is not spoken, nor is any other content type", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  for (const type of [
+    "application/grpc+json",
+    "application/grpc-web+json",
+    "Application/gRPC+JSON",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "application/connect+json",
+  ]) {
+    const headers = { "content-type": type };
+    expect((await http.post(createApiKey, { token: owner.token, headers })).status, type).toBe(415);
+  }
+});
+
+test("a time that no calendar has is a wrong field in every protocol", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const headers = [["authorization", `Bearer ${owner.token}`]] as [string, string][];
+  const never = { seconds: 2n ** 60n, nanos: 0 };
+  for (const transport of [
+    createGrpcTransport({ baseUrl: http.url }),
+    createGrpcWebTransport({ baseUrl: http.url, httpVersion: "1.1" }),
+  ]) {
+    const create = () =>
+      createClient(ApiKeyService, transport).createApiKey(
+        { metadata: { name: "x" }, spec: { expiresAt: never } },
+        { headers },
+      );
+    const list = () =>
+      createClient(AuditService, transport).listAuditEvents({ startTime: never }, { headers });
+    const wrong = (field: string) => ({ code: "InvalidArgument", violations: [{ field }] });
+    expect(await refusal(create())).toMatchObject(wrong("spec.expires_at"));
+    expect(await refusal(list())).toMatchObject(wrong("start_time"));
+  }
+});

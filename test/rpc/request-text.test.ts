@@ -1,0 +1,55 @@
+import { type DescField, type DescMessage, type JsonObject, ScalarType, toJson } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { useApp } from "../support/app.ts";
+import { serve } from "../support/net/http.ts";
+import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+
+const app = useApp();
+
+// What Postgres cannot store, what JSON can say and UTF-8 cannot, and what no line of a log should hold.
+const nasty = { "a NUL byte": "\u0000", "half a surrogate pair": "a\ud800b", "a line break": "a\nb" };
+
+for (const [what, text] of Object.entries(nasty)) {
+  test(`${what} in any string field of any RPC is refused or harmless, never our bug`, async () => {
+    const http = await serve(app);
+    let sent = 0;
+    for (const method of methods) {
+      const owner = await app.newAccount();
+      const valid = toJson(method.input, await validRequest(app, owner, method)) as JsonObject;
+      for (const path of stringPaths(method.input)) {
+        const { status, text: answer } = await http.post(method, {
+          body: withText(valid, path, text),
+          token: callerFor(app, owner, method).token,
+        });
+        expect(status, `${nameOf(method)} ${path.join(".")}: ${answer}`).toBeLessThan(500);
+        sent += 1;
+      }
+    }
+    expect(sent).toBeGreaterThan(100);
+  });
+}
+
+type Path = string[];
+
+// "[]" is an item of a list, "{}" a value of a map, "{key}" its key.
+function stringPaths(schema: DescMessage): Path[] {
+  return schema.fields.flatMap((field) => pathsOf(field).map((rest) => [field.jsonName, ...rest]));
+}
+
+function pathsOf(field: DescField): Path[] {
+  if (field.fieldKind === "map") return [["{}"], ["{key}"]];
+  const list = field.fieldKind === "list" ? ["[]"] : [];
+  if (field.scalar === ScalarType.STRING || field.message?.typeName === "google.protobuf.FieldMask")
+    return [list];
+  if (!field.message || field.message.typeName.startsWith("google.")) return [];
+  return stringPaths(field.message).map((rest) => [...list, ...rest]);
+}
+
+function withText(json: unknown, [first, ...rest]: Path, text: string): unknown {
+  if (first === undefined) return text;
+  if (first === "[]") return [withText(Array.isArray(json) ? json[0] : undefined, rest, text)];
+  if (first === "{}") return { key: text };
+  if (first === "{key}") return { [text]: "value" };
+  const object = (json ?? {}) as JsonObject;
+  return { ...object, [first]: withText(object[first], rest, text) };
+}

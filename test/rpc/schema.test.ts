@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { create, type DescField, type DescMessage, getOption, hasOption } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
+import { describe, expect, test } from "vitest";
+import { http } from "../../gen/google/api/annotations_pb.ts";
+import { HttpRuleSchema } from "../../gen/google/api/http_pb.ts";
+import { services } from "../../src/app/routes.ts";
+import { parsePermission } from "../../src/domain/access/permission.ts";
+import { ruleOf } from "../../src/rpc/middleware/access.ts";
+import { methods, nameOf } from "../support/schema/requests.ts";
+import { idPaths, tenancy } from "../support/schema/tenancy.ts";
+
+const folder = new URL("../../proto/latchkey/v1/", import.meta.url);
+const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), "utf8"));
+const each = methods.map((method) => [nameOf(method), method] as const);
+const secretNames = /^(.*_)?(token|password)$/;
+
+test("every service of the package is served", () => {
+  const declared = sources.flatMap((source) =>
+    [...source.matchAll(/^service (\w+)/gm)].map(([, name]) => name),
+  );
+  expect(services.map((service) => service.name).sort()).toEqual(declared.sort());
+  expect(declared.length).toBeGreaterThan(0);
+});
+
+describe.each(each)("%s", (name, method) => {
+  test("has an access rule, and a permission in it is one", () => {
+    const rule = ruleOf(method);
+    expect(rule.case).toBeDefined();
+    expect(rule.value).toBeTruthy();
+    if (typeof rule.value === "string") expect(parsePermission(rule.value)).toBe(rule.value);
+  });
+
+  test("has an HTTP route", () => {
+    expect(routesOf(name)).toEqual([expect.stringMatching(/^(get|post|put|patch|delete) \/v1\/./)]);
+  });
+
+  test("has a comment", () => {
+    const declared = sources.find((source) => source.includes(`service ${method.parent.name} {`)) ?? "";
+    expect(declared).toMatch(new RegExp(`^  // .+\\n  rpc ${method.name}\\(`, "m"));
+    expect(declared).toMatch(new RegExp(`^// .+\\nservice ${method.parent.name} `, "m"));
+  });
+
+  test("has a request and a response of its own", () => {
+    expect(method.input.typeName).toBe(`latchkey.v1.${method.name}Request`);
+    expect(method.output.typeName).toBe(`latchkey.v1.${method.name}Response`);
+  });
+
+  test("is never a GET with a secret in its URL", () => {
+    const secrets = fieldsOf(method.input).filter(isSecret).filter(isInput);
+    if (secrets.length > 0) expect(method.idempotency).not.toBe(Idempotency.NO_SIDE_EFFECTS);
+  });
+
+  test("is a GET exactly where its permission is to read", () => {
+    const reads = routesOf(name).every((route) => route.startsWith("get "));
+    expect(method.idempotency === Idempotency.NO_SIDE_EFFECTS).toBe(reads);
+    const rule = ruleOf(method);
+    if (rule.case === "permission" && /:(read|write|manage)$/.test(rule.value)) {
+      expect(rule.value.endsWith(":read")).toBe(reads);
+    }
+  });
+
+  test("marks its tokens and passwords for redaction", () => {
+    const secrets = [...fieldsOf(method.input), ...fieldsOf(method.output)].filter(isSecret);
+    for (const field of secrets) expect(field.proto.options?.debugRedact, field.toString()).toBe(true);
+  });
+
+  test("is in the tenancy table with every id that it takes", () => {
+    const wanted = idPaths(method.input).map((path) => `${name} ${path}`);
+    expect(Object.keys(tenancy)).toEqual(expect.arrayContaining(wanted));
+  });
+});
+
+test("the tenancy table has no row that no request has", () => {
+  const known = methods.flatMap((method) => idPaths(method.input).map((path) => `${nameOf(method)} ${path}`));
+  expect(Object.keys(tenancy).filter((row) => !known.includes(row))).toEqual([]);
+});
+
+test("no two RPCs have the same route", () => {
+  const routes = each.flatMap(([name]) => routesOf(name));
+  expect(new Set(routes).size).toBe(routes.length);
+});
+
+/** Verb and path of a method's routes, every variable as {}. */
+function routesOf(name: string): string[] {
+  const method = methods.find((one) => nameOf(one) === name);
+  if (!method || !hasOption(method, http)) return [];
+  const main = getOption(method, http);
+  return [create(HttpRuleSchema, main), ...main.additionalBindings].map(({ pattern }) => {
+    const path = typeof pattern.value === "string" ? pattern.value : "";
+    return `${pattern.case} ${path.replace(/\{[^}]*\}/g, "{}")}`;
+  });
+}
+
+function fieldsOf(schema: DescMessage, seen = new Set<string>()): DescField[] {
+  if (seen.has(schema.typeName)) return [];
+  seen.add(schema.typeName);
+  return schema.fields.flatMap((field) => [field, ...(field.message ? fieldsOf(field.message, seen) : [])]);
+}
+
+function isSecret(field: DescField): boolean {
+  return secretNames.test(field.name) && field.scalar !== undefined;
+}
+
+// `ApiKeySpec.token` is output only; what clients send in it is not read.
+function isInput(field: DescField): boolean {
+  return field.parent.typeName !== "latchkey.v1.ApiKeySpec";
+}

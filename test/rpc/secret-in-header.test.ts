@@ -1,0 +1,189 @@
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import { gunzipSync } from "node:zlib";
+import { encodeEnvelope } from "@connectrpc/connect/protocol";
+import { expect, onTestFinished, test } from "vitest";
+import { issueKey, useApp } from "../support/app.ts";
+import { overHttp1, overHttp2, type WireAnswer } from "../support/fast-path/exchange.ts";
+import type { WireRequest } from "../support/fast-path/requests.ts";
+import { serve } from "../support/net/http.ts";
+
+const app = useApp();
+
+// A JWT that nobody signed, and a secret that has no form of its own.
+const jwt =
+  "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEiLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.c2lnbmF0dXJlLW9mLW5vYm9keQ";
+const opaque = "Zq7vN2xLw9KcR4tYbM1pD8sHgJ6fA3eU5iO0Zq7vN2xLw9Kc";
+
+const verify = "/latchkey.v1.TokenService/VerifyToken";
+const ordinary = "/latchkey.v1.ProfileService/WhoAmI";
+const stream = "/grpc.health.v1.Health/Watch";
+
+/** One way to call a method. */
+interface Protocol {
+  type: string;
+  version: 1 | 2;
+  path: string;
+  body: Uint8Array;
+}
+
+const json = new TextEncoder().encode("{}");
+const nothing = new Uint8Array(0);
+const framed = encodeEnvelope(0, nothing);
+// No such message, so that a stream ends.
+const broken = encodeEnvelope(0, new Uint8Array([0xff]));
+
+const protocols: Protocol[] = ([1, 2] as const).flatMap((version) => [
+  ...[verify, ordinary].flatMap((path) => [
+    { type: "application/json", version, path, body: json },
+    { type: "application/proto", version, path, body: nothing },
+    { type: "application/grpc", version, path, body: framed },
+    { type: "application/grpc-web+proto", version, path, body: framed },
+  ]),
+  { type: "application/connect+json", version, path: stream, body: broken },
+  { type: "application/connect+proto", version, path: stream, body: broken },
+  { type: "application/grpc+proto", version, path: stream, body: broken },
+]);
+
+// Every header that a part of ours or of connect reads, and one that nothing does.
+const headers = [
+  "accept",
+  "accept-encoding",
+  "access-control-request-method",
+  "connect-accept-encoding",
+  "connect-content-encoding",
+  "connect-protocol-version",
+  "connect-timeout-ms",
+  "content-encoding",
+  "content-type",
+  "expect",
+  "grpc-accept-encoding",
+  "grpc-encoding",
+  "grpc-timeout",
+  "host",
+  "latchkey-account",
+  "origin",
+  "te",
+  "user-agent",
+  "x-forwarded-for",
+  "x-request-id",
+  "x-unknown",
+];
+
+async function openServer() {
+  const server = await serve(app);
+  const session = connectHttp2(server.url);
+  session.on("error", () => {});
+  await once(session, "connect");
+  onTestFinished(() => session.destroy());
+  return async (request: WireRequest): Promise<WireAnswer[]> => {
+    const bearer = { authorization: `Bearer ${app.platformToken}` };
+    const all = { ...request, headers: { ...bearer, ...request.headers } };
+    return request.version === 1 ? overHttp1(server.port, [all]) : [await overHttp2(session, all)];
+  };
+}
+
+/** Everything that an answer says, also what is compressed or in base64 in it. */
+function wordsOf({ status, headers, body, trailers, ended }: WireAnswer): string {
+  const plain = headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+  const text = [status, ended, JSON.stringify({ headers, trailers }), plain.toString("latin1")].join("\n");
+  const decoded =
+    text.match(/[A-Za-z0-9+/_-]{16,}/g)?.map((one) => Buffer.from(one, "base64").toString()) ?? [];
+  return [text, decodeURIComponent(text.replace(/%(?![0-9A-Fa-f]{2})/g, "%25")), ...decoded].join("\n");
+}
+
+/** Secrets, and what clients write around them. */
+async function secrets(): Promise<{ secret: string; value: string }[]> {
+  const { token } = await issueKey(await app.newAccount());
+  const values = [token, `Bearer ${token}`, `1${token}`, `gzip, ${token}`];
+  return [
+    ...values.map((value) => ({ secret: token, value })),
+    { secret: jwt, value: jwt },
+    { secret: opaque, value: `1${opaque}` },
+  ];
+}
+
+// What cannot be sent, or is the client's own name for the call.
+function isSendable(name: string, version: number, secret: string): boolean {
+  if (name === "x-request-id") return secret !== opaque;
+  return version === 1 || (name !== "te" && name !== "expect");
+}
+
+test.each(headers)(
+  "a secret in the header %s comes back in no answer and no line of the log",
+  async (name) => {
+    const send = await openServer();
+    const told = app.logLines.length;
+    const all = await secrets();
+    const calls = all.flatMap((one) => protocols.map((protocol) => ({ ...protocol, ...one })));
+    await Promise.all(
+      calls.map(async ({ secret, value, version, type, path, body }) => {
+        if (!isSendable(name, version, secret)) return;
+        const headers = { "content-type": type, ...(version === 2 && { te: "trailers" }), [name]: value };
+        const request = { version, path, method: "POST", headers, chunks: [body], length: "told" } as const;
+        const [answer, ...more] = await send({ ...request, chunks: [body] });
+        if (!answer || more.length > 0) throw new Error("expected one answer");
+        expect(answer.ended, `${type} to ${path}`).not.toBe("silence");
+        expect(wordsOf(answer), `${type} to ${path} over HTTP/${version}`).not.toContain(secret);
+      }),
+    );
+    const log = app.logLines.slice(told).join("");
+    for (const { secret } of all) expect(log).not.toContain(secret);
+  },
+);
+
+test("a secret in the path or the query comes back in no answer and no line of the log", async () => {
+  const send = await openServer();
+  const told = app.logLines.length;
+  const get = "/grpc.health.v1.Health/Check";
+  const all = await secrets();
+  for (const { secret } of all) {
+    const paths = [
+      `/${secret}`,
+      `${verify}/${secret}`,
+      `${verify}?access_token=${secret}`,
+      `${get}?connect=${secret}&encoding=json&message=%7B%7D`,
+      `${ordinary}?encoding=json&message=%7B%7D&connect=${secret}`,
+      `${ordinary}?encoding=json&message=%7B%7D&connect=v1&connect=${secret}`,
+      `${ordinary}?encoding=json&message=%7B%7D&connect=v1&compression=${secret}`,
+      `${ordinary}?encoding=json&message=%7B%7D&connect=v1&base64=${secret}`,
+      `${ordinary}?connect=v1&encoding=${secret}&message=%7B%7D`,
+      `${ordinary}?connect=v1&encoding=json&message=${secret}`,
+      `${ordinary}?connect=v1&encoding=proto&base64=1&message=${secret}`,
+      `${ordinary}?connect=v1&encoding=json&message=%7B%22${secret}%22%3A1%7D`,
+    ];
+    for (const path of paths) {
+      const type = { "content-type": "application/json" };
+      const requests = ([1, 2] as const).flatMap((version): WireRequest[] => [
+        { version, path, method: "GET", headers: {}, chunks: [], length: "told" },
+        { version, path, method: "POST", headers: type, chunks: [json], length: "told" },
+      ]);
+      for (const answers of await Promise.all(requests.map(send))) {
+        expect(answers.map(wordsOf).join("\n"), path).not.toContain(secret);
+      }
+    }
+  }
+  const log = app.logLines.slice(told).join("");
+  for (const { secret } of all) expect(log).not.toContain(secret);
+});
+
+test("what a client may say in these headers is still read", async () => {
+  const send = await openServer();
+  const right = {
+    "connect-timeout-ms": "5000",
+    "connect-protocol-version": "1",
+    "content-encoding": "identity",
+  };
+  const wrong = { "connect-timeout-ms": "600001" };
+  for (const version of [1, 2] as const) {
+    const post = { version, path: ordinary, method: "POST", chunks: [json], length: "told" } as const;
+    const request = { ...post, chunks: [json] };
+    const type = { "content-type": "application/json" };
+    const [good] = await send({ ...request, headers: { ...type, ...right } });
+    expect(good?.status).toBe(200);
+    const [late] = await send({ ...request, headers: { ...type, ...wrong } });
+    expect(late?.body.toString()).toContain("timeout 600001ms must be <= 600000");
+    const [odd] = await send({ ...request, headers: { ...type, "connect-timeout-ms": "soon" } });
+    expect(odd?.body.toString()).toContain("invalid connect timeout value: (malformed)");
+  }
+});

@@ -1,0 +1,96 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { UpdateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { DomainError } from "../../src/domain/kernel/error.ts";
+import { changedFields } from "../../src/rpc/update-mask.ts";
+
+const changeable = [
+  "metadata.name",
+  "metadata.labels",
+  "spec.description",
+  "spec.permissions",
+  "spec.workspace_scope",
+  "spec.expires_at",
+] as const;
+
+function changed(request: MessageInitShape<typeof UpdateApiKeyRequestSchema>, paths?: string[]): string[] {
+  const message = create(UpdateApiKeyRequestSchema, request);
+  const changes = changedFields(
+    UpdateApiKeyRequestSchema,
+    message,
+    paths && create(FieldMaskSchema, { paths }),
+    changeable,
+  );
+  return changeable.filter(changes);
+}
+
+const full = {
+  metadata: { name: "a", labels: { env: "prod" } },
+  spec: {
+    description: "b",
+    permissions: ["agents:read"],
+    workspaceScope: WorkspaceScope.ALL,
+    expiresAt: { seconds: 1n },
+  },
+};
+
+test("without a mask, what is present changes", () => {
+  expect(changed({})).toEqual([]);
+  expect(changed({ metadata: {}, spec: {} })).toEqual([]);
+  expect(changed({ metadata: { name: "" }, spec: { permissions: [] } })).toEqual([]);
+  expect(changed({ metadata: { name: "a" } })).toEqual(["metadata.name"]);
+  expect(changed({ spec: { expiresAt: {} } })).toEqual(["spec.expires_at"]);
+  expect(changed({ spec: { permissions: ["agents:read"] } })).toEqual(["spec.permissions"]);
+  expect(changed({ metadata: { labels: { env: "" } } })).toEqual(["metadata.labels"]);
+  expect(changed(full)).toEqual([...changeable]);
+});
+
+test("an empty mask is as none", () => {
+  expect(changed({ metadata: { name: "a" } }, [])).toEqual(["metadata.name"]);
+});
+
+test("a mask alone decides, present or not", () => {
+  expect(changed(full, ["metadata.name"])).toEqual(["metadata.name"]);
+  expect(changed({}, ["spec.permissions", "spec.expires_at"])).toEqual([
+    "spec.permissions",
+    "spec.expires_at",
+  ]);
+});
+
+test("a parent stands for all below it, * for everything", () => {
+  expect(changed({}, ["metadata"])).toEqual(["metadata.name", "metadata.labels"]);
+  expect(changed({}, ["metadata.name", "metadata"])).toEqual(["metadata.name", "metadata.labels"]);
+  expect(changed({}, ["*"])).toEqual([...changeable]);
+});
+
+test.each([
+  "",
+  "spe",
+  "spec.",
+  ".spec",
+  "spec.*",
+  "spec.kind",
+  "spec.token",
+  "spec.system",
+  "metadata.id",
+  "metadata.account_id",
+  "metadata.labels.env",
+  "spec.permissions.0",
+  "info",
+  "state",
+  "etag",
+  "id",
+  "update_mask",
+  "nothing",
+  "__proto__",
+])("%j cannot be changed, and a mask that names it is refused", (path) => {
+  try {
+    changed(full, ["metadata.name", path]);
+    expect.fail("the mask was accepted");
+  } catch (error) {
+    expect(error).toBeInstanceOf(DomainError);
+    expect((error as DomainError).violations).toMatchObject([{ field: "update_mask" }]);
+  }
+});

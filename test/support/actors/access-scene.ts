@@ -1,0 +1,123 @@
+import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { mintToken } from "../../../src/domain/kernel/token.ts";
+import { insertSession } from "../../../src/domain/session/session.ts";
+import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
+import type { PrincipalName, Scene } from "../schema/access.ts";
+import { rotate, systemKeyOf } from "./api-key.ts";
+import { invite, newRole, newServiceAccount, newTeam } from "./member.ts";
+
+/** Makes an account with one of everybody in it. */
+export async function newScene(app: TestApp): Promise<Scene> {
+  const platform = app.clientAs(app.platformToken);
+  const people = new Map<string, Owner>();
+  for (const name of signedIn) people.set(name, await app.newAccount(name));
+  const person = (name: string) => people.get(name) as Owner;
+  const founder = person("owner");
+  const accountId = founder.account.metadata?.id ?? "";
+  const suspendedId = await newAccountOf(founder);
+  const as = async (name: string, account = accountId) =>
+    app.clientAs(await newSession(app, person(name).email), { "latchkey-account": account });
+  const owner: Owner = { ...founder, ...(await as("owner")) };
+
+  // Whoever took themselves out comes back.
+  async function member(name: string, role: string, by: Clients = owner, account = accountId) {
+    const { email, invites } = person(name);
+    const joined = await app.db
+      .selectFrom("membership")
+      .innerJoin("user", "user.id", "membership.user_id")
+      .select("user.id")
+      .where("user.email", "=", email)
+      .where("membership.account_id", "=", account)
+      .executeTakeFirst();
+    if (!joined) await invites.acceptInvite(await invite(by, email, role));
+    return as(name, account);
+  }
+  const key = (made: { token: string }) => app.clientAs(made.token);
+  const keyOf = (by: Clients, permissions: string[]) =>
+    issueKey(by, { spec: { workspaceScope: WorkspaceScope.ALL, permissions } });
+  const personal = { spec: { kind: ApiKeyKind.DEVELOPER } };
+
+  const bare = await newRole(owner);
+  const teams = {
+    "service *": await newTeam(owner, ["admin"]),
+    "service scim": await newTeam(owner, [await newRole(owner, ["profiles:manage"])]),
+  };
+  async function service(name: keyof typeof teams) {
+    const serviceAccountId = await newServiceAccount(owner, teams[name]);
+    return key(await issueKey(owner, { spec: { kind: ApiKeyKind.SERVICE, serviceAccountId } }));
+  }
+  const former = await member("removed", "admin");
+  const removedKey = await issueKey(former, personal);
+  const { profile: gone } = await former.profiles.whoAmI({});
+  await owner.profiles.removeProfile({ id: gone?.metadata?.id ?? "" });
+  const suspendedKey = await keyOf(await as("owner", suspendedId), ["*"]);
+  await platform.accounts.suspendAccount({ accountId: suspendedId });
+  const { profile: system } = await platform.profiles.whoAmI({});
+
+  const bearers: Record<PrincipalName, () => Promise<Clients>> = {
+    nobody: async () => app.clientAs(""),
+    stranger: () => as("stranger"),
+    bare: () => member("bare", bare),
+    viewer: () => member("viewer", "viewer"),
+    developer: () => member("developer", "developer"),
+    admin: () => member("admin", "admin"),
+    owner: () => as("owner"),
+    "app *": async () => key(await keyOf(owner, ["*"])),
+    "app *:write": async () => key(await keyOf(owner, ["*:write"])),
+    async superseded() {
+      const rotated = await keyOf(owner, ["*"]);
+      await rotate(owner, rotated.id, 3600);
+      return key(rotated);
+    },
+    "service *": () => service("service *"),
+    "service scim": () => service("service scim"),
+    "dev key": async () => key(await issueKey(await member("developer", "developer"), personal)),
+    async "system key"() {
+      const id = await systemKeyOf(app, accountId);
+      await owner.apiKeys.enableApiKey({ id });
+      return app.clientAs(await rotate(owner, id));
+    },
+    "platform key": async () => key(await keyOf(platform, ["*"])),
+    verifier: async () => key(await keyOf(platform, ["tokens:verify"])),
+    "platform person": () => member("platform person", "admin", platform, system?.metadata?.accountId ?? ""),
+    suspended: () => as("owner", suspendedId),
+    "suspended key": async () => key(suspendedKey),
+    removed: () => as("removed"),
+    "removed key": async () => key(removedKey),
+  };
+  const kept = new Map<PrincipalName, Clients>();
+  return {
+    app,
+    owner,
+    elsewhere: await app.newAccount("elsewhere"),
+    async bearer(name, fresh = false) {
+      const known = fresh ? undefined : kept.get(name);
+      const bearer = known ?? (await bearers[name]());
+      // What was kept may have ended with the fresh one: the person left, the system key was rotated.
+      if (fresh) kept.delete(name);
+      else kept.set(name, bearer);
+      return bearer;
+    },
+    emailOf: (name) => people.get(name === "suspended" ? "owner" : name)?.email,
+  };
+}
+
+const signedIn = ["stranger", "bare", "viewer", "developer", "admin", "owner", "platform person", "removed"];
+
+/** Makes another account of a person and returns its id. */
+export async function newAccountOf(person: Owner): Promise<string> {
+  const { account } = await person.accounts.createAccount({ metadata: { name: "a scene" } });
+  return account?.metadata?.id ?? "";
+}
+
+// Logging in for every row would be dear, and limited.
+async function newSession(app: TestApp, email: string): Promise<string> {
+  const user = await app.db
+    .selectFrom("user")
+    .select("id")
+    .where("email", "=", email)
+    .executeTakeFirstOrThrow();
+  const mint = mintToken.bind(undefined, "lk");
+  const deps = { mint, lifetimeMs: 3_600_000 } as Parameters<typeof insertSession>[1];
+  return app.db.transaction().execute(async (tx) => (await insertSession(tx, deps, user.id)).token);
+}

@@ -1,0 +1,71 @@
+import { VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
+import type { Clients, Owner, TestApp } from "../app.ts";
+
+/** The verdict about a token, by name, and of one workspace where it is given. */
+export async function verdictOf(app: TestApp, token: string, workspaceId = ""): Promise<string> {
+  const { verdict } = await app.clientAs(app.platformToken).tokens.verifyToken({ token, workspaceId });
+  return VerdictSchema.value[verdict]?.localName ?? "";
+}
+
+/** The id of the system key that an account was born with. */
+export async function systemKeyOf(app: TestApp, accountId: string): Promise<string> {
+  const { id } = await app.db
+    .selectFrom("api_key")
+    .select("id")
+    .where("account_id", "=", accountId)
+    .where("system", "=", true)
+    .executeTakeFirstOrThrow();
+  return id;
+}
+
+/** The method names of what was done to a resource, oldest first. */
+export async function doneTo(app: TestApp, resourceId: string): Promise<string[]> {
+  const events = await app.db
+    .selectFrom("audit_event")
+    .select("method")
+    .where("resource_id", "=", resourceId)
+    .where("outcome", "=", "done")
+    .orderBy("id")
+    .execute();
+  return events.map(({ method }) => method.slice(method.indexOf("/") + 1));
+}
+
+/** A key as the database has it, its tokens and grants included: what a refused call leaves as it was. */
+export async function storedKey(app: TestApp, id: string) {
+  const key = await app.db.selectFrom("api_key").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+  const tokens = await app.db
+    .selectFrom("api_key_token")
+    .selectAll()
+    .where("api_key_id", "=", id)
+    .orderBy("id")
+    .execute();
+  const grants = await app.db
+    .selectFrom("workspace_grant")
+    .select("workspace_id")
+    .where("profile_id", "=", key.profile_id)
+    .orderBy("workspace_id")
+    .execute();
+  return { key, tokens, grants: grants.map((grant) => grant.workspace_id) };
+}
+
+/** The ids of an account's keys, and whether each is revoked. */
+export async function revokedOf(app: TestApp, owner: Owner): Promise<Record<string, boolean>> {
+  const rows = await app.db
+    .selectFrom("api_key")
+    .select(["id", "revoked_at"])
+    .where("account_id", "=", owner.account.metadata?.id ?? "")
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.id, row.revoked_at !== null]));
+}
+
+/** So many seconds from now, as a message. */
+export function inSeconds(seconds: number): { seconds: bigint } {
+  return { seconds: BigInt(Math.floor(Date.now() / 1000) + seconds) };
+}
+
+/** A new token of a key, as this caller rotates it. */
+export async function rotate(caller: Clients, id: string, graceSeconds = 0): Promise<string> {
+  const gracePeriod = { seconds: BigInt(graceSeconds) };
+  const { apiKey } = await caller.apiKeys.rotateApiKey({ id, gracePeriod });
+  return apiKey?.spec?.token ?? "";
+}

@@ -1,0 +1,130 @@
+import { sql } from "kysely";
+import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import {
+  type Member,
+  newDeveloperKey,
+  newMember,
+  newRole,
+  newServiceAccount,
+  newServiceKey,
+  newTeam,
+} from "./organisation.ts";
+
+/**
+ * An account in which somebody may manage everything of Latchkey's own, and of the platform's only read agents, in one
+ * of two workspaces: by their session, by a developer key of theirs, and by a service key and an application key alike.
+ */
+export interface Company {
+  owner: Owner;
+  lesser: Member;
+  bearers: Record<Bearer, Clients>;
+  mine: string;
+  other: string;
+  /** Ids by what they are: `weak` may read agents, `strong` write them. */
+  roles: { weak: string; strong: string };
+  teams: { weak: string; strong: string };
+  robots: { weak: string; strong: string };
+  keys: {
+    strong: string;
+    narrow: string;
+    ending: string;
+    application: string;
+    selected: string;
+    disabled: string;
+  };
+  viewer: string;
+  colleague: string;
+}
+
+/** How somebody in the company calls. */
+export type Bearer = "session" | "developer key" | "service key" | "application key";
+
+const managing = ["api_keys", "invites", "profiles", "roles", "service_accounts", "teams", "workspaces"];
+
+/** Makes the company. */
+export async function newCompany(app: TestApp): Promise<Company> {
+  const owner = await app.newAccount();
+  const [mine, other] = [await newWorkspace(owner, "mine"), await newWorkspace(owner, "other")];
+  const permissions = [...managing.map((one) => `${one}:manage`), "agents:read", "tokens:verify"];
+  const manager = await newRole(owner, "manager", ...permissions);
+  const roles = {
+    weak: await newRole(owner, "weak", "agents:read"),
+    strong: await newRole(owner, "strong", "agents:write"),
+  };
+  const teams = {
+    weak: await newTeam(owner, "weak", roles.weak),
+    strong: await newTeam(owner, "strong", roles.strong),
+  };
+  const robots = {
+    weak: (await newServiceAccount(owner, "weak", teams.weak)).id,
+    strong: (await newServiceAccount(owner, "strong", teams.strong)).id,
+  };
+  const selected = { workspaceScope: WorkspaceScope.SELECTED };
+  const expiresAt = { seconds: BigInt(Math.floor(Date.now() / 1000) + 3600) };
+  const keyOf = async (key: Promise<{ id: string }>) => (await key).id;
+  const keys = {
+    strong: await keyOf(newServiceKey(app, owner, robots.strong, selected)),
+    narrow: await keyOf(
+      newServiceKey(app, owner, robots.strong, { ...selected, permissions: ["runs:start"] }),
+    ),
+    ending: await keyOf(newServiceKey(app, owner, robots.strong, { ...selected, expiresAt })),
+    application: await keyOf(issueKey(owner)),
+    selected: await keyOf(newServiceKey(app, owner, robots.weak, selected)),
+    disabled: await keyOf(issueKey(owner, { spec: { permissions: ["agents:write"] } })),
+  };
+  await owner.apiKeys.disableApiKey({ id: keys.disabled });
+  const lesser = await newMember(app, owner, manager, [mine]);
+  const office = await newServiceAccount(owner, "office", await newTeam(owner, "office", manager));
+  const application = await issueKey(owner, { spec: { permissions }, initialWorkspaceIds: [mine] });
+  return {
+    owner,
+    lesser,
+    bearers: {
+      session: lesser,
+      "developer key": await newDeveloperKey(app, lesser),
+      "service key": await newServiceKey(app, owner, office.id, selected, [mine]),
+      "application key": app.clientAs(application.token),
+    },
+    mine,
+    other,
+    roles,
+    teams,
+    robots,
+    keys,
+    viewer: (await newMember(app, owner, "viewer")).profileId,
+    colleague: (await newMember(app, owner, "weak")).profileId,
+  };
+}
+
+/** Every row of every table, without when things were last used and what was refused. */
+export async function everyRow(app: TestApp): Promise<string> {
+  const tables = await sql<{ name: string }>`
+    select table_name as name from information_schema.tables
+    where table_schema = 'public' and table_type = 'BASE TABLE' and table_name not like '%\\_use'
+    order by 1`.execute(app.db);
+  const contents: string[] = [];
+  for (const { name } of tables.rows) {
+    const { rows } = await sql<{ row: string }>`
+      select t::text as row from ${sql.table(name)} t
+      where (to_jsonb(t) ->> 'outcome') is distinct from 'refused' order by 1`.execute(app.db);
+    contents.push(name, ...rows.map(({ row }) => row));
+  }
+  return contents.join("\n");
+}
+
+/** How often each method was refused to anybody so far, by its name. */
+export async function refusals(app: TestApp): Promise<Record<string, number>> {
+  await app.app.flush();
+  const events = await app.db
+    .selectFrom("audit_event")
+    .select(["method", "count"])
+    .where("outcome", "=", "refused")
+    .execute();
+  const counts: Record<string, number> = {};
+  for (const { method, count } of events) {
+    const name = method.slice(method.indexOf("/") + 1);
+    counts[name] = (counts[name] ?? 0) + count;
+  }
+  return counts;
+}

@@ -1,0 +1,15 @@
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { type Clients, clients, password } from "../app.ts";
+import { bearer } from "./bearer.ts";
+
+/** The clients of a bearer of a server elsewhere, over gRPC. */
+export function clientsAt(baseUrl: string, token = ""): Clients {
+  return clients(createGrpcTransport({ baseUrl, interceptors: [bearer(token)] }), token);
+}
+
+/** Signs somebody up there, and returns their clients. */
+export async function signUpAt(baseUrl: string, email = "me@example.com"): Promise<Clients> {
+  const signUp = { email, password, name: "Me", accountName: "Acme" };
+  const { token } = await clientsAt(baseUrl).sessions.signUp(signUp);
+  return clientsAt(baseUrl, token);
+}

@@ -1,0 +1,83 @@
+import { sql } from "kysely";
+import type { Db } from "../../../src/db/connect.ts";
+import { openListener } from "../../../src/db/listen.ts";
+
+/** The change feed as an instance hears it. */
+export interface Feed {
+  /** The tags that a change sends, sorted; none where it tells nothing. */
+  tagsOf(change: () => Promise<unknown>): Promise<string[]>;
+  close(): void;
+}
+
+/** Listens to the change feed of a database. */
+export async function openFeed(url: string, db: Db): Promise<Feed> {
+  let heard: string[] = [];
+  let wake: (payload: string) => void = () => {};
+  const listener = await openListener(url, ["latchkey"], {
+    onMessage(payload) {
+      heard.push(payload);
+      wake(payload);
+    },
+    onLost() {},
+  });
+  let count = 0;
+  return {
+    async tagsOf(change) {
+      heard = [];
+      await change();
+      count += 1;
+      // Behind the change in the feed; of a kind that no instance knows.
+      const end = `? ${count}`;
+      const arrived = new Promise<void>((resolve) => {
+        wake = (payload) => payload === end && resolve();
+      });
+      await sql`select pg_notify('latchkey', ${end})`.execute(db);
+      await arrived;
+      return heard
+        .filter((payload) => payload.startsWith("i "))
+        .flatMap((payload) => payload.slice(2).split(" "))
+        .sort();
+    },
+    close: listener.close,
+  };
+}
+
+/** A column of a table that the view of verification reads, however many views are between. */
+export async function columnsRead(db: Db): Promise<{ table: string; column: string }[]> {
+  const { rows } = await sql<{ table: string; column: string }>`
+    with recursive part (relation) as (
+      select 'credential'::regclass::oid
+      union
+      select d.refobjid
+      from part
+      join pg_rewrite r on r.ev_class = part.relation
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+        and d.refclassid = 'pg_class'::regclass and d.refobjid <> part.relation
+    )
+    select distinct c.relname as table, a.attname as column
+    from part
+    join pg_rewrite r on r.ev_class = part.relation
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+    join pg_class c on c.oid = d.refobjid and c.relkind = 'r'
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid and a.attnum > 0
+    order by 1, 2`.execute(db);
+  return rows;
+}
+
+/** The triggers of a table that fire whoever changes it, for each statement: what fires them, and what they run. */
+export async function alwaysTriggers(db: Db, table: string) {
+  const { rows } = await sql<{
+    insert: boolean;
+    update: boolean;
+    delete: boolean;
+    truncate: boolean;
+    source: string;
+  }>`
+    select (tgtype & 4) > 0 as insert, (tgtype & 16) > 0 as update, (tgtype & 8) > 0 as delete,
+      (tgtype & 32) > 0 as truncate, prosrc as source
+    from pg_trigger join pg_proc on pg_proc.oid = tgfoid
+    where tgrelid = ${table}::regclass and not tgisinternal and tgenabled = 'A' and (tgtype & 1) = 0`.execute(
+    db,
+  );
+  return rows;
+}

@@ -1,0 +1,23 @@
+import { type Clients, clients, type TestApp } from "../app.ts";
+
+/** The clients of a bearer whose calls go to some instances, in turns. */
+export function inTurns(apps: TestApp[], token: string, headers: Record<string, string> = {}): Clients {
+  const transports = apps.map((app) => app.transportAs(token, headers));
+  let calls = 0;
+  function turn() {
+    calls += 1;
+    const transport = transports[calls % transports.length];
+    if (!transport) throw new Error("there is no instance");
+    return transport;
+  }
+  return clients(
+    { unary: (...call) => turn().unary(...call), stream: (...call) => turn().stream(...call) },
+    token,
+  );
+}
+
+/** How many look-ups an instance has answered from memory. */
+export async function fromMemory({ metrics }: TestApp): Promise<number> {
+  const { body } = await metrics.render();
+  return Number(/^latchkey_lookups_total\{from="memory"\} (\d+)$/m.exec(body)?.[1]);
+}

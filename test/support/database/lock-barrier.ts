@@ -1,0 +1,31 @@
+import { sql } from "kysely";
+import type { Db } from "../../../src/db/connect.ts";
+
+/**
+ * Starts calls while nobody may write to a table, and lets go when so many of them wait: for the table, or for each
+ * other. So they truly come at once.
+ */
+export async function heldUp<T>(
+  db: Db,
+  table: "identity" | "guest",
+  waiting: number,
+  start: () => Promise<T>,
+): Promise<T> {
+  const { result } = await db.transaction().execute(async (tx) => {
+    await sql`lock table ${sql.table(table)} in share row exclusive mode`.execute(tx);
+    const started = start();
+    for (let blocked = 0; blocked < waiting; ) {
+      const { rows } = await sql<{ count: string }>`
+        select count(distinct pid) as count
+        from pg_locks
+        where not granted and pid in (
+          select pid from pg_locks
+          where database = (select oid from pg_database where datname = current_database())
+        )`.execute(tx);
+      blocked = Number(rows[0]?.count);
+    }
+    // Wrapped: the transaction ends before its calls do.
+    return { result: started };
+  });
+  return result;
+}

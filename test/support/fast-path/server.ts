@@ -1,0 +1,55 @@
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { createApp } from "../../../src/app/app.ts";
+import { readConfig } from "../../../src/config/config.ts";
+import type { Db } from "../../../src/db/connect.ts";
+import { createPasswords } from "../../../src/domain/user/password.ts";
+import { createMetrics } from "../../../src/infra/metrics.ts";
+import { defaultLimits, type Limits } from "../../../src/net/limits.ts";
+import { cheapPasswords, testLeaseMs, validate } from "../cheap.ts";
+import { openTestDatabase } from "../database/database.ts";
+import { openTestPort } from "../net/net.ts";
+
+// The lane makes no password.
+const noEstimator = { estimate: () => Promise.reject(new Error("no password is expected")) };
+
+/** A line of the log about a call. */
+export type Line = Record<string, unknown>;
+
+// Where nobody listens.
+const nowhere = "postgres://127.0.0.1:1/nowhere";
+
+/**
+ * Serves a database, by its URL, or one that only acts as such and has no change feed, with or without the lane until the
+ * test ends, and collects what is logged of calls.
+ */
+export async function openLaneServer(database: string | Db, lane: boolean, limits: Limits = defaultLimits) {
+  const listenUrl = typeof database === "string" ? database : nowhere;
+  const opened = typeof database === "string" ? openTestDatabase(database) : undefined;
+  const db = opened?.db ?? (database as Db);
+  const lines: Line[] = [];
+  const log = pino({}, { write: (text: string) => collect(JSON.parse(text) as Line) });
+  const collect = (line: Line) => line.msg === "call" && lines.push(line);
+  const metrics = createMetrics(() => ({}));
+  const app = createApp({
+    db,
+    lookups: db,
+    listenUrl,
+    config: readConfig({ LATCHKEY_CORS_ORIGINS: "https://console.example" }),
+    passwords: await createPasswords(noEstimator, { make: 1, check: 1 }, cheapPasswords),
+    mailer: { delivers: false, async send() {} },
+    limits,
+    log,
+    metrics,
+    lane,
+    leaseMs: testLeaseMs,
+    validate,
+  });
+  const port = await openTestPort({ handler: app.handler, plain: app.plain, limits });
+  if (opened) await app.ready();
+  onTestFinished(async () => {
+    await app.close();
+    await opened?.drop();
+  });
+  return { ...port, lines, metrics };
+}

@@ -1,0 +1,102 @@
+import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import type { VerifyTokenResponse } from "../../../gen/latchkey/v1/token_service_pb.ts";
+import { Verdict, VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
+import { type Key, keyRights, personRights, type Rights, type World, write } from "./model.ts";
+
+const nobody: Rights = { permissions: new Set(), all: false, workspaces: new Set() };
+
+/** What is asked of a token. */
+export interface Question {
+  dryRun: boolean;
+  workspaceId: string;
+  requiredPermissions: string[];
+}
+
+/** A token of the model, and what it is worth. */
+export interface Credential {
+  /** Who in the account it is: somebody who comes back is somebody else. */
+  name: string;
+  token: string;
+  /** Whether it is over for good. */
+  over: boolean;
+  /** Why it is refused whatever is asked. */
+  dead: string[];
+  rights: Rights;
+  profileId: string;
+  keyId: string;
+}
+
+/** Every token that was ever handed out. */
+export function credentials({ people, keys }: World): Credential[] {
+  const sessions = people.map((person) => ({
+    name: person.profileId,
+    over: false,
+    token: person.user.token,
+    dead: person.role ? [] : ["ACCOUNT_MISMATCH"],
+    rights: personRights(person),
+    profileId: person.profileId,
+    keyId: "",
+  }));
+  const tokens = keys.flatMap((key) =>
+    key.tokens.map(({ token, state }) => ({
+      name: key.id,
+      over: key.revoked || state === "ended",
+      token,
+      dead: deadBy(key, state),
+      rights: key.revoked ? nobody : keyRights(key),
+      profileId: key.profileId,
+      keyId: key.id,
+    })),
+  );
+  return [...sessions, ...tokens];
+}
+
+function deadBy({ revoked, disabled }: Key, state: Key["tokens"][number]["state"]): string[] {
+  return [...(revoked || state === "ended" ? ["REVOKED"] : []), ...(disabled ? ["DISABLED"] : [])];
+}
+
+/** What the model answers. */
+export function expected(
+  { dead, rights, profileId, keyId }: Credential,
+  { dryRun, workspaceId, requiredPermissions }: Question,
+) {
+  const failed = [...dead];
+  if (workspaceId && !rights.all && !rights.workspaces.has(workspaceId)) failed.push("WORKSPACE_FORBIDDEN");
+  if (!requiredPermissions.every((one) => rights.permissions.has(one))) failed.push("PERMISSION_DENIED");
+  const [verdict = "VALID"] = failed;
+  const { all } = rights;
+  const principal = {
+    profileId,
+    keyId,
+    permissions: write(rights.permissions),
+    scope: all ? WorkspaceScope.ALL : WorkspaceScope.SELECTED,
+    workspaceIds: all ? [] : [...rights.workspaces].sort(),
+  };
+  // Of what is over for good, only that it is.
+  const over = ["REVOKED", "ACCOUNT_MISMATCH"].includes(verdict);
+  return {
+    verdict,
+    failed: dryRun && !over ? failed : [],
+    principal: verdict === "VALID" ? principal : undefined,
+  };
+}
+
+/** What was answered, in the words of the model. */
+export function answer({ verdict, failedRules, principal }: VerifyTokenResponse) {
+  const over = verdict === Verdict.REVOKED || verdict === Verdict.ACCOUNT_MISMATCH;
+  return {
+    verdict: nameOf(verdict),
+    failed: over ? [] : failedRules.map((rule) => nameOf(rule.verdict)),
+    principal: principal && {
+      profileId: principal.profile?.metadata?.id,
+      keyId: principal.keyId,
+      permissions: principal.permissions,
+      scope: principal.workspaceScope,
+      workspaceIds: [...principal.workspaceIds].sort(),
+    },
+  };
+}
+
+function nameOf(verdict: Verdict): string {
+  return VerdictSchema.value[verdict]?.localName ?? "";
+}

@@ -1,0 +1,67 @@
+import type { EventEmitter } from "node:events";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { onTestFinished } from "vitest";
+import { createHealthStatus, registerHealth } from "../../../src/net/standard-services/health.ts";
+import { connectRaw, handlerOf, openTestPort, shortLimits } from "./net.ts";
+
+/** What every HTTP/2 client sends first. */
+export const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/** The frame that follows it, in its smallest form. */
+export const emptySettings = "\0\0\0\x04\0\0\0\0\0";
+/** The start of a health check in HTTP/1.1, with no end to its headers. */
+export const check =
+  "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+
+/** A server that is well. */
+export const status = createHealthStatus();
+status.set("", true);
+
+/** Answers health checks, of 64 KiB at most. */
+export const health = handlerOf((router) => registerHealth(router, status), { readMaxBytes: 64 * 1024 });
+
+/** Opens a port that answers health checks and has little patience. */
+export const openImpatientPort = () => openTestPort({ handler: health, limits: shortLimits });
+
+/** The refusals of a port that refused one connection. */
+export function refused(reason: string) {
+  return [{ reason, address: "127.0.0.1" }];
+}
+
+/** Opens an HTTP/2 connection that ends with the test. */
+export function openSession(url: string, ca?: Buffer): ClientHttp2Session {
+  const session = connectHttp2(url, { ca });
+  session.on("error", () => {});
+  onTestFinished(() => session.destroy());
+  return session;
+}
+
+/** Calls the health check over HTTP/2; without a body, the request stays open. */
+export function call(session: ClientHttp2Session, body?: string) {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/grpc.health.v1.Health/Check",
+    "content-type": "application/json",
+  });
+  stream.on("error", () => {});
+  if (body !== undefined) stream.end(body);
+  return stream;
+}
+
+/** Waits for the close of something, also of something that fails. */
+export function closeOf(emitter: EventEmitter): Promise<unknown> {
+  // Not once(), which rejects at an error.
+  return new Promise((resolve) => emitter.once("close", resolve));
+}
+
+/** Reads a stream to its end. */
+export async function text(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Waits while two connections that do nothing fall one after the other to timeouts that are together longer than any. */
+export async function allTimeouts(port: { url: string; port: number }): Promise<void> {
+  await closeOf(openSession(port.url));
+  await (await connectRaw(port.port, check)).closed;
+}

@@ -1,0 +1,211 @@
+import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
+import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { newAccountOf } from "../actors/access-scene.ts";
+import { systemKeyOf } from "../actors/api-key.ts";
+import { invite, newMember, newServiceAccount, newTeam } from "../actors/member.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { methods, nameOf, validRequest } from "./requests.ts";
+
+/** Who calls: the columns of the table, and who each of them is. */
+export const principals = {
+  nobody: "sends no bearer",
+  stranger: "owns another account, and names this one in `latchkey-account`",
+  bare: "a member whose role allows nothing",
+  viewer: "a member with the role `viewer`",
+  developer: "a member with the role `developer`",
+  admin: "a member with the role `admin`",
+  owner: "a member with the role `owner`",
+  "app *": "application key with `*`, all workspaces",
+  "app *:write": "application key with `*:write`, all workspaces: an integration's",
+  superseded: "a token of an application key with `*`, in its grace period after a rotation",
+  "service *": "service key of a team with the role `admin`",
+  "service scim": "service key of a team with `profiles:manage` and nothing else",
+  "dev key": "a developer key of the developer",
+  "system key": "the account's system key",
+  "platform key": "application key of the platform account with `*`",
+  verifier: "application key of the platform account with `tokens:verify`",
+  "platform person": "a member of the platform account with the role `admin`",
+  suspended: "an owner of a suspended account",
+  "suspended key": "application key with `*` of a suspended account",
+  removed: "a former admin, who was removed and names the account",
+  "removed key": "a developer key of that person",
+} as const;
+
+export type PrincipalName = keyof typeof principals;
+
+/** The words of the table, for the reasons of the table of errors. Every other error comes after authorization: `yes`. */
+export const words = {
+  PERMISSION_DENIED: "no",
+  MISSING_API_KEY: "bearer",
+  REVOKED_API_KEY: "revoked",
+  LOGIN_REQUIRED: "log in",
+  ACCOUNT_MISMATCH: "mismatch",
+  ACCOUNT_SUSPENDED: "suspended",
+  WORKSPACE_FORBIDDEN: "workspace",
+  ENVIRONMENT_MISMATCH: "environment",
+  SYSTEM_KEY: "system key",
+  NOT_FOUND: "not found",
+} as const;
+
+/** A row of the table: an RPC, and what is asked of it where that makes a difference to who may. */
+export interface Row {
+  name: string;
+  method: DescMethod;
+  /** Whether the call may end or replace the bearer that makes it. */
+  ends: boolean;
+  /** Whether the request depends on nobody: as long as it is refused, the next one can make it too. */
+  shared: boolean;
+  request(scene: Scene, by: By): Promise<Message>;
+}
+
+/** An account with one of everybody. */
+export interface Scene {
+  app: TestApp;
+  owner: Owner;
+  /** Somebody who has nothing to do with any of it. */
+  elsewhere: Owner;
+  /** The clients of somebody; with a session or key of the call's own where the call may end it. */
+  bearer(name: PrincipalName, fresh?: boolean): Promise<Clients>;
+  /** The e-mail address of a person. */
+  emailOf(name: PrincipalName): string | undefined;
+}
+
+/** Who asks in a cell of the table: its column, and its clients. */
+export interface By extends Clients {
+  name: PrincipalName;
+}
+
+type Prepare = (scene: Scene, by: By) => Promise<Record<string, unknown>>;
+
+// Where the request that anybody may make depends on who makes it, or where it would end more than a cell of the table.
+const instead: Record<string, Prepare> = {
+  "AccountService/DeleteAccount": async () => ({ name: "not its name" }),
+  "SessionService/ChangePassword": async () => ({ oldPassword: "wrong", newPassword: "another staple" }),
+  "SessionService/ChangeEmail": async () => ({ email: address(), password: "wrong" }),
+  "SessionService/DeleteUser": async () => ({ password: "wrong" }),
+  "SessionService/RevokeSession": async () => ({}),
+  "SessionService/RequestPasswordReset": async () => ({ email: address() }),
+  "SessionService/ResetPassword": async () => ({ token: "wrong", password: "another staple" }),
+  "SessionService/ProveEmail": async () => ({ token: "wrong" }),
+  // The workspaces of a key are a question of its own.
+  "ApiKeyService/CreateApiKey": async () => ({ metadata: { name: "made" } }),
+  async "InviteService/AcceptInvite"({ app, elsewhere, emailOf }, by) {
+    const inviter = app.clientAs(elsewhere.token, { "latchkey-account": await newAccountOf(elsewhere) });
+    const invited = await invite(inviter, emailOf(by.name) ?? address(), "viewer");
+    return { ...invited, name: "Newcomer", password: "correct horse battery staple" };
+  },
+  // Every RPC of the platform is about somebody's account, not that of the scene.
+  ...Object.fromEntries(
+    ["SetEntitlements", "SuspendAccount", "ResumeAccount"].map((rpc) => [
+      `AccountService/${rpc}`,
+      async ({ elsewhere }: Scene) => ({ accountId: await newAccountOf(elsewhere) }),
+    ]),
+  ),
+};
+
+// What an RPC is asked besides: of what is the caller's own, and what only some ranks may.
+const besides: Record<string, Record<string, Prepare>> = {
+  "ApiKeyService/CreateApiKey": {
+    "a developer key": async () => ({ metadata: { name: "mine" }, spec: { kind: ApiKeyKind.DEVELOPER } }),
+    "a service key": async ({ owner }) => ({
+      metadata: { name: "a robot's" },
+      spec: {
+        kind: ApiKeyKind.SERVICE,
+        serviceAccountId: await newServiceAccount(owner, await newTeam(owner)),
+      },
+    }),
+  },
+  "ApiKeyService/GetApiKey": { "its own": ownKey },
+  "ApiKeyService/RevokeApiKey": { "its own": ownKey, "the system key": theSystemKey },
+  "ApiKeyService/RotateApiKey": { "its own": ownKey, "the system key": theSystemKey },
+  "ApiKeyService/DisableApiKey": { "its own": ownKey, "the system key": theSystemKey },
+  "ApiKeyService/EnableApiKey": { "the system key": theSystemKey },
+  "ProfileService/RemoveProfile": {
+    "its own": async ({ owner }, by) => ({
+      id: (await whoIs(by))?.profile?.metadata?.id ?? owner.profile.metadata?.id,
+    }),
+    "an owner": async ({ app, owner }) => ({ id: (await newMember(app, owner, "owner")).profileId }),
+  },
+  "ProfileService/SetProfileRole": {
+    "to owner": async ({ app, owner }) => ({
+      id: (await newMember(app, owner, "viewer")).profileId,
+      role: "owner",
+    }),
+    "of an owner": async ({ app, owner }) => ({
+      id: (await newMember(app, owner, "owner")).profileId,
+      role: "viewer",
+    }),
+  },
+  "InviteService/CreateInvite": {
+    "of an owner": async () => ({ email: address(), role: "owner" }),
+  },
+  "WorkspaceAdminService/AddWorkspaceMember": {
+    "by e-mail": async ({ owner }) => ({ workspaceId: await newWorkspace(owner), email: address() }),
+  },
+};
+
+/** The rows of the table: every RPC of the schema. */
+export const rows: Row[] = methods.flatMap((method) => {
+  const rpc = nameOf(method);
+  const prepare: Prepare = async ({ app, owner }) => ({ ...(await validRequest(app, owner, method)) });
+  const row = (name: string, ask: Prepare): Row => ({
+    name,
+    method,
+    ends: /LogOut$|: (its own|the system key)$/.test(name),
+    shared: ask === prepare,
+    request: async (scene, by) =>
+      create(method.input, withoutType(await ask(scene, by))) as MessageShape<typeof method.input>,
+  });
+  const more = Object.entries(besides[rpc] ?? {});
+  return [row(rpc, instead[rpc] ?? prepare), ...more.map(([what, ask]) => row(`${rpc}: ${what}`, ask))];
+});
+
+/** The word of the table for an outcome. An error that is nobody's fault is no outcome. */
+export async function wordOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "yes";
+  } catch (reason) {
+    const error = ConnectError.from(reason);
+    const [info] = error.findDetails(ErrorInfoSchema);
+    if (error.rawMessage === "internal error") throw error;
+    // Too many tries would hide who may.
+    if (info?.reason === "RATE_LIMITED" || info?.reason === "UNAVAILABLE") throw error;
+    return words[info?.reason as keyof typeof words] ?? (isAboutCaller(info?.reason) ? info?.reason : "yes");
+  }
+}
+
+// People's own key is a developer key of theirs; a key's is itself. For who has neither, the developer's.
+async function ownKey({ bearer }: Scene, by: By) {
+  const who = await whoIs(by);
+  const gracePeriod = { seconds: 60n };
+  if (who?.keyId) return { id: who.keyId, gracePeriod };
+  const minter = who ? by : await bearer("developer");
+  return { id: (await issueKey(minter, { spec: { kind: ApiKeyKind.DEVELOPER } })).id, gracePeriod };
+}
+
+async function whoIs(by: Clients) {
+  const known = await by.profiles.whoAmI({}).catch(() => undefined);
+  return known?.principal;
+}
+
+async function theSystemKey({ app, owner }: Scene) {
+  const id = await systemKeyOf(app, owner.account.metadata?.id ?? "");
+  return { id, gracePeriod: { seconds: 60n } };
+}
+
+function isAboutCaller(reason = ""): boolean {
+  return /^(INVALID|EXPIRED|REVOKED|DISABLED)_(API_KEY|SESSION)$|_REQUIRED$|_MISMATCH$|^WORKSPACE_/.test(
+    reason,
+  );
+}
+
+function withoutType({ $typeName: _, ...fields }: Record<string, unknown>): Record<string, unknown> {
+  return fields;
+}
+
+function address(): string {
+  return `${crypto.randomUUID()}@example.com`;
+}

@@ -1,0 +1,208 @@
+import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { services } from "../../../src/app/routes.ts";
+import { ruleOf } from "../../../src/rpc/middleware/access.ts";
+import { invite, newMember, newRole, newServiceAccount, newTeam } from "../actors/member.ts";
+import { mailedToken } from "../actors/people.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
+
+/** Every RPC of ours. */
+export const methods: DescMethod[] = services.flatMap((service) => service.methods);
+
+/** The name of an RPC in tables of tests. */
+export function nameOf(method: DescMethod): string {
+  return `${method.parent.name}/${method.name}`;
+}
+
+/** Who may call an RPC where the rest is right: the owner, or for the platform's own RPCs its system key. */
+export function callerFor(app: TestApp, owner: Owner, method: DescMethod): Clients {
+  return ruleOf(method).case === "platformPermission" ? app.clientAs(app.platformToken) : owner;
+}
+
+/** A request that this RPC accepts from that caller; where it changes something, one that does change something. */
+export async function validRequest(app: TestApp, owner: Owner, method: DescMethod): Promise<Message> {
+  const prepare = valid[nameOf(method)];
+  if (!prepare) throw new Error(`${nameOf(method)} has no valid request in test/support/schema/requests.ts`);
+  return create(method.input, await prepare(owner, app)) as MessageShape<typeof method.input>;
+}
+
+const newPassword = "another horse, another staple";
+
+const workspace = async (owner: Owner) => ({ workspaceId: await newWorkspace(owner) });
+const key = async (owner: Owner) => ({ id: (await issueKey(owner)).id });
+const grant = async (owner: Owner) => ({ ...(await key(owner)), ...(await workspace(owner)) });
+const member = async (owner: Owner) => ({
+  ...(await workspace(owner)),
+  profileId: owner.profile.metadata?.id,
+});
+const role = async (owner: Owner) => ({ id: await newRole(owner) });
+const team = async (owner: Owner) => ({ id: await newTeam(owner) });
+const teammate = async (owner: Owner) => ({ ...(await team(owner)), profileId: owner.profile.metadata?.id });
+const serviceAccount = async (owner: Owner) => ({ id: await newServiceAccount(owner, await newTeam(owner)) });
+const person = async (owner: Owner, app: TestApp) => ({
+  id: (await newMember(app, owner, "viewer")).profileId,
+});
+const ofAccount = async (owner: Owner) => ({ accountId: owner.account.metadata?.id });
+const unique = () => crypto.randomUUID();
+const address = () => `${unique()}@example.com`;
+const described = () => ({
+  metadata: { name: `new ${unique()}`, labels: { env: "prod" }, externalId: "x-1" },
+  spec: { description: "what it is for" },
+});
+const made = () => ({ ...described(), requestId: unique() });
+
+const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<string, unknown>>> = {
+  "ApiKeyService/CreateApiKey": async (owner) => ({
+    ...made(),
+    initialWorkspaceIds: [await newWorkspace(owner)],
+  }),
+  "ApiKeyService/ListApiKeys": async () => ({}),
+  "ApiKeyService/GetApiKey": key,
+  "ApiKeyService/UpdateApiKey": async (owner) => ({ ...(await key(owner)), ...described() }),
+  "ApiKeyService/RevokeApiKey": key,
+  async "ApiKeyService/RevokeApiKeys"(owner) {
+    const run = unique();
+    await issueKey(owner, { metadata: { name: "one of many", labels: { run } } });
+    return { filter: { labels: `run=${run}` } };
+  },
+  "ApiKeyService/RotateApiKey": key,
+  "ApiKeyService/DisableApiKey": key,
+  async "ApiKeyService/EnableApiKey"(owner) {
+    const { id } = await key(owner);
+    await owner.apiKeys.disableApiKey({ id });
+    return { id };
+  },
+  "ApiKeyService/AddApiKeyWorkspace": grant,
+  async "ApiKeyService/RemoveApiKeyWorkspace"(owner) {
+    const granted = await grant(owner);
+    await owner.apiKeys.addApiKeyWorkspace(granted);
+    return granted;
+  },
+  "ApiKeyService/ListApiKeyWorkspaces": key,
+  "AccountService/GetAccount": async () => ({}),
+  "AccountService/UpdateAccount": async (owner) => ({ id: owner.account.metadata?.id, ...described() }),
+  "AccountService/ListAccounts": async () => ({}),
+  "AccountService/CreateAccount": async () => made(),
+  "AccountService/DeleteAccount": async (owner) => ({ name: owner.account.metadata?.name }),
+  "AccountService/SearchAccounts": async () => ({}),
+  "AccountService/OpenAccount": async () => ({
+    metadata: { name: "opened" },
+    ownerEmail: address(),
+    entitlements: ["realtime"],
+    requestId: unique(),
+  }),
+  "AccountService/SetEntitlements": async (owner) => ({
+    ...(await ofAccount(owner)),
+    entitlements: ["max_api_keys=100"],
+  }),
+  "AccountService/SuspendAccount": ofAccount,
+  async "AccountService/ResumeAccount"(owner, app) {
+    const suspended = await ofAccount(owner);
+    await app.clientAs(app.platformToken).accounts.suspendAccount(suspended);
+    return suspended;
+  },
+  "WorkspaceService/ListWorkspaces": async () => ({}),
+  "WorkspaceAdminService/CreateWorkspace": async () => made(),
+  "WorkspaceAdminService/ListAccountWorkspaces": async () => ({}),
+  "WorkspaceAdminService/GetWorkspace": workspace,
+  "WorkspaceAdminService/UpdateWorkspace": async (owner) => ({ ...(await workspace(owner)), ...described() }),
+  async "WorkspaceAdminService/ArchiveWorkspace"(owner) {
+    await newWorkspace(owner);
+    return await workspace(owner);
+  },
+  "WorkspaceAdminService/ListWorkspaceMembers": workspace,
+  "WorkspaceAdminService/AddWorkspaceMember": member,
+  async "WorkspaceAdminService/RemoveWorkspaceMember"(owner) {
+    const added = await member(owner);
+    await owner.workspaceAdmin.addWorkspaceMember(added);
+    return added;
+  },
+  "ProfileService/WhoAmI": async () => ({}),
+  "ProfileService/ListProfiles": async () => ({}),
+  "ProfileService/GetProfile": async (owner) => ({ id: owner.profile.metadata?.id }),
+  "ProfileService/RemoveProfile": person,
+  "ProfileService/SetProfileRole": async (owner, app) => ({
+    ...(await person(owner, app)),
+    role: "developer",
+  }),
+  "SessionService/SignUp": async () => ({
+    email: address(),
+    password,
+    name: "New",
+    accountName: "New",
+  }),
+  "SessionService/LogIn": async (owner) => ({ email: owner.email, password }),
+  "SessionService/LogOut": async () => ({}),
+  "SessionService/ListSessions": async () => ({}),
+  async "SessionService/RevokeSession"(owner) {
+    await owner.sessions.logIn({ email: owner.email, password });
+    const { items } = await owner.sessions.listSessions({});
+    return { id: items.find((session) => !session.current)?.id };
+  },
+  "SessionService/ChangePassword": async () => ({ oldPassword: password, newPassword }),
+  "SessionService/RequestPasswordReset": async (owner) => ({ email: owner.email }),
+  async "SessionService/ResetPassword"(owner, app) {
+    await owner.sessions.requestPasswordReset({ email: owner.email });
+    return { token: await mailedToken(app, owner.email), password: newPassword };
+  },
+  "SessionService/ChangeEmail": async () => ({ email: address(), password }),
+  async "SessionService/ProveEmail"(owner, app) {
+    const email = address();
+    await owner.sessions.changeEmail({ email, password });
+    return { token: await mailedToken(app, email) };
+  },
+  async "SessionService/DeleteUser"(owner, app) {
+    // Somebody else stays to own the account.
+    await newMember(app, owner, "owner");
+    return { password };
+  },
+  "TokenService/VerifyToken": async (owner) => ({ token: (await issueKey(owner)).token }),
+  "TokenService/BatchVerifyTokens": async (owner) => ({
+    requests: [{ token: (await issueKey(owner)).token }],
+  }),
+  "TokenService/RevokeToken": async (owner) => ({ token: (await issueKey(owner)).token }),
+  "AuditService/ListAuditEvents": async () => ({}),
+  "InviteService/CreateInvite": async (owner) => ({
+    email: address(),
+    role: "viewer",
+    workspaceIds: [await newWorkspace(owner)],
+    requestId: unique(),
+  }),
+  "InviteService/ListInvites": async () => ({}),
+  "InviteService/RevokeInvite": async (owner) => ({ id: (await invite(owner, address(), "viewer")).id }),
+  "InviteService/AcceptInvite": async (owner, app) =>
+    invite(await app.newAccount("Inviting"), owner.email, "viewer"),
+  "TeamService/CreateTeam": async (owner) => ({
+    ...made(),
+    spec: { description: "what it is for", roles: [await newRole(owner)] },
+  }),
+  "TeamService/ListTeams": async () => ({}),
+  "TeamService/GetTeam": team,
+  "TeamService/UpdateTeam": async (owner) => ({ ...(await team(owner)), ...described() }),
+  "TeamService/DeleteTeam": team,
+  "TeamService/ListTeamMembers": team,
+  "TeamService/AddTeamMember": teammate,
+  async "TeamService/RemoveTeamMember"(owner) {
+    const added = await teammate(owner);
+    await owner.teams.addTeamMember(added);
+    return added;
+  },
+  "RoleService/CreateRole": async () => ({
+    ...made(),
+    spec: { description: "what it is for", permissions: ["agents:read"] },
+  }),
+  "RoleService/ListRoles": async () => ({}),
+  "RoleService/GetRole": role,
+  "RoleService/UpdateRole": async (owner) => ({ ...(await role(owner)), ...described() }),
+  "RoleService/DeleteRole": role,
+  "ServiceAccountService/CreateServiceAccount": async (owner) => ({
+    ...made(),
+    spec: { description: "what it is for", teamId: await newTeam(owner) },
+  }),
+  "ServiceAccountService/ListServiceAccounts": async () => ({}),
+  "ServiceAccountService/GetServiceAccount": serviceAccount,
+  "ServiceAccountService/UpdateServiceAccount": async (owner) => ({
+    ...(await serviceAccount(owner)),
+    ...described(),
+  }),
+  "ServiceAccountService/DeleteServiceAccount": serviceAccount,
+};

@@ -1,0 +1,72 @@
+// What a web page of a customer would do; bundled for the browser, where tests call `page`.
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
+import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
+import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
+import { ProfileService } from "../../../gen/latchkey/v1/profile_service_pb.ts";
+import { SessionService } from "../../../gen/latchkey/v1/session_service_pb.ts";
+import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
+import { bearer } from "../actors/bearer.ts";
+
+/** How a page speaks to which server. */
+export interface Visit {
+  baseUrl: string;
+  protocol: "connect" | "grpcweb";
+  useBinaryFormat: boolean;
+  email: string;
+  password: string;
+  verifier: string;
+}
+
+/** Signs up, issues a key, asks who it is (by GET where the protocol can), and verifies it. */
+async function issueAndVerify(visit: Visit) {
+  const { email, password, verifier } = visit;
+  const signUp = { email, password, name: "Me", accountName: "Acme" };
+  const session = await client(SessionService, visit, "").signUp(signUp);
+  const keys = client(ApiKeyService, visit, session.token);
+  const { apiKey } = await keys.createApiKey({
+    metadata: { name: "from a browser" },
+    spec: { permissions: ["agents:read"] },
+  });
+  const token = apiKey?.spec?.token ?? "";
+  const { principal } = await client(ProfileService, visit, token).whoAmI({});
+  const { valid } = await client(TokenService, visit, verifier).verifyToken({ token });
+  return { valid, keyId: apiKey?.metadata?.id, principalKeyId: principal?.keyId };
+}
+
+/** Asks who a wrong token is, and says what a page sees of the refusal. */
+async function beRefused(visit: Visit, token: string) {
+  try {
+    await client(ProfileService, visit, token).whoAmI({});
+    return undefined;
+  } catch (reason) {
+    const error = ConnectError.from(reason);
+    const [info] = error.findDetails(ErrorInfoSchema);
+    return {
+      code: Code[error.code],
+      message: error.rawMessage,
+      reason: info?.reason,
+      metadata: info?.metadata,
+      challenge: error.metadata.get("www-authenticate"),
+      requestId: error.metadata.get("x-request-id"),
+    };
+  }
+}
+
+function client<S extends DescService>(service: S, visit: Visit, token: string): Client<S> {
+  const { baseUrl, protocol, useBinaryFormat } = visit;
+  const options = { baseUrl, useBinaryFormat, interceptors: [bearer(token)] };
+  return createClient(
+    service,
+    protocol === "connect"
+      ? createConnectTransport({ ...options, useHttpGet: true })
+      : createGrpcWebTransport(options),
+  );
+}
+
+declare global {
+  /** In the browser, once this script has run. */
+  var page: { issueAndVerify: typeof issueAndVerify; beRefused: typeof beRefused };
+}
+globalThis.page = { issueAndVerify, beRefused };

@@ -1,0 +1,118 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { inject } from "vitest";
+import type { User } from "../../../src/db/embedded/postgres-user.ts";
+import { birthOf, isPostgresOn } from "../../../src/db/embedded/process.ts";
+import { copyCluster } from "./data-directory.ts";
+import type { Order, Report } from "./embedded-server.ts";
+import { scratchDirectory } from "./scratch.ts";
+import { withServer } from "./server.ts";
+
+/** A server process with its embedded Postgres. */
+export interface EmbeddedProcess {
+  process: ChildProcess;
+  url: string;
+  /** Of the Postgres that it started. */
+  postgres: number;
+  order(order: Order): Promise<void>;
+  kill(): Promise<void>;
+}
+
+/** A temporary data directory, and servers on it that run as one user. */
+export interface Ground {
+  dataDir: string;
+  /** Begins a server without waiting for it. The first one runs `initdb`. */
+  launch(): ChildProcess;
+  /** Starts a server; the first one on a directory where `initdb` has run. */
+  start(): Promise<EmbeddedProcess>;
+  /** Starts a server that must not start, and returns the error that it ends with. */
+  refusal(): Promise<string>;
+  /** Ends whatever still runs, and removes everything. */
+  clear(): Promise<void>;
+}
+
+/** Makes a ground to start servers on, as that user or as ourselves. */
+export function createGround(user?: User): Ground {
+  const root = scratchDirectory("embedded");
+  if (user) chownSync(root, user.uid, user.gid);
+  // Its parent is closed (0700), as a checkout in a home directory is.
+  const dataDir = join(root, "data");
+  const children: ChildProcess[] = [];
+
+  function launch(): ChildProcess {
+    const script = join(import.meta.dirname, "embedded-server.ts");
+    const child = fork(script, [dataDir], {
+      ...user,
+      cwd: "/",
+      env: { ...process.env, NODE_COMPILE_CACHE: inject("compileCache") },
+      execArgv: [],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    children.push(child);
+    return child;
+  }
+
+  async function start(): Promise<EmbeddedProcess> {
+    if (!existsSync(dataDir)) copyCluster(dataDir, user);
+    const child = launch();
+    const report = await reportOf(child);
+    if ("error" in report) throw new Error(report.error);
+    async function order(what: Order): Promise<void> {
+      child.send(what);
+      await once(child, "exit");
+    }
+    return { process: child, url: report.url, postgres: report.pid, order, kill: () => killChild(child) };
+  }
+
+  async function refusal(): Promise<string> {
+    const report = await reportOf(launch());
+    if ("url" in report) throw new Error("the server started");
+    return report.error;
+  }
+
+  async function clear(): Promise<void> {
+    await Promise.all(children.map(killChild));
+    const postgres = postmasterOf(dataDir);
+    if (postgres !== undefined && isPostgresOn(postgres, join(dataDir, "postgres"))) {
+      process.kill(postgres, "SIGQUIT");
+      await gone(postgres);
+    }
+    rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  }
+
+  return { dataDir, launch, start, refusal, clear };
+}
+
+/** The first report of a server: where it listens, or why it does not. */
+export async function reportOf(child: ChildProcess): Promise<Report> {
+  const [report] = await Promise.race([once(child, "message"), once(child, "exit").then(() => [undefined])]);
+  return report ?? { error: `it ended (${child.signalCode ?? child.exitCode})` };
+}
+
+/** The process that owns the database in a data directory, by its own account. */
+export function postmasterOf(dataDir: string): number | undefined {
+  try {
+    return Number(readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resolves when a process that is not ours to wait for has ended. */
+export async function gone(pid: number): Promise<void> {
+  while (birthOf(pid) !== undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Runs one statement on a database. */
+export async function query(url: string, text: string): Promise<unknown[]> {
+  return await withServer(url, async (client) => (await client.query(text)).rows);
+}
+
+async function killChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}

@@ -1,0 +1,22 @@
+// A process that owns an embedded Postgres: `node embedded-server.ts <data dir>`. It reports over IPC and obeys it.
+import { startEmbedded } from "../../../src/db/embedded/embedded.ts";
+import { quietLog } from "./server.ts";
+
+export type Report = { url: string; pid: number } | { error: string };
+export type Order = "stop" | "exit";
+
+function report(message: Report): void {
+  process.send?.(message);
+}
+
+try {
+  const embedded = await startEmbedded({ dataDir: process.argv[2] ?? "", log: quietLog });
+  process.on("message", async (order: Order) => {
+    if (order === "stop") await embedded.stop();
+    process.exit(0);
+  });
+  report({ url: embedded.url, pid: embedded.pid });
+} catch (error) {
+  report({ error: error instanceof Error ? error.message : String(error) });
+  process.disconnect?.();
+}

@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { chownSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { inject } from "vitest";
+import type { User } from "../../../src/db/embedded/postgres-user.ts";
+import { isPostgresOn } from "../../../src/db/embedded/process.ts";
+import { copySite } from "./data-directory.ts";
+import { gone, postmasterOf } from "./embedded-process.ts";
+import { scratchDirectory } from "./scratch.ts";
+
+type Env = Record<string, string>;
+
+/** A line of a server's log. */
+export type LogLine = Record<string, unknown> & { msg?: string; method?: string; code?: string };
+
+/** How a process ended, and what it had said. */
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A process of ours. */
+export interface Started {
+  pid: number;
+  stdout(): string;
+  stderr(): string;
+  /** The lines of its log so far. */
+  log(): LogLine[];
+  /** Resolves with the first line of the log that fits, also where it was written long ago. */
+  logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Resolves once stderr holds that text. */
+  said(text: string): Promise<unknown>;
+  ended: Promise<Ended>;
+  /** Asks it to end, and waits until it has. */
+  stop(signal?: NodeJS.Signals): Promise<Ended>;
+  /** Where a server listens, from the line in which it says so. */
+  listening: Promise<string>;
+}
+
+/** The real server, in a process of its own, from its listening line on. */
+export interface Served extends Started {
+  url: string;
+}
+
+/** A temporary data directory, and real `latchkey` processes on it. */
+export interface Site {
+  dataDir: string;
+  /** Makes the data directory as an earlier server has left it, unless there is one. */
+  begin(): Promise<void>;
+  /** Starts a server on any free port, and waits until it listens. */
+  serve(env?: Env, program?: Program): Promise<Served>;
+  /** Starts a process without waiting for it. */
+  start(args: string[], env?: Env): Started;
+  /** Runs a command to its end. */
+  run(args: string[], env?: Env): Promise<Ended>;
+  /** The token in a key file of the data directory. */
+  token(file: "platform-key" | "verifier-key"): string;
+  /** All that the processes ever wrote, and the log of their Postgres. */
+  written(): string;
+  /** Ends whatever still runs, and removes everything. */
+  clear(): Promise<void>;
+}
+
+/** What a process runs: the real program, or a server that has less patience with its clients. */
+export type Program = "latchkey" | "short-server";
+
+const programs: Record<Program, string> = {
+  latchkey: join(import.meta.dirname, "..", "..", "..", "src", "main.ts"),
+  "short-server": join(import.meta.dirname, "short-server.ts"),
+};
+
+/** How to make a site. */
+export interface SiteOptions {
+  /** Who runs its processes; ourselves, unless it says so. */
+  user?: User | undefined;
+  /** Its first server starts from nothing, not from what an earlier server has left. */
+  empty?: boolean;
+}
+
+/** Makes a place to run the real thing. Settings in `base` hold for all its processes. */
+export function createSite(base: Env = {}, { user, empty = false }: SiteOptions = {}): Site {
+  const root = scratchDirectory("site");
+  if (user) chownSync(root, user.uid, user.gid);
+  // A path as people have them.
+  const dataDir = join(root, "it's data");
+  const started: Started[] = [];
+
+  async function begin(): Promise<void> {
+    if (!existsSync(dataDir)) await copySite(dataDir, user);
+  }
+
+  function start(args: string[], env: Env = {}, program: Program = "latchkey"): Started {
+    const settings = { LATCHKEY_PORT: "0", LATCHKEY_DATA_DIR: dataDir, ...base, ...env };
+    const child = spawn(process.execPath, [programs[program], ...args], {
+      ...user,
+      cwd: root,
+      // Nothing of the environment that the tests run in.
+      env: { PATH: process.env.PATH, HOME: root, NODE_COMPILE_CACHE: inject("compileCache"), ...settings },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const one = follow(child);
+    started.push(one);
+    return one;
+  }
+
+  return {
+    dataDir,
+    begin,
+    async serve(env, program) {
+      if (!empty && base.LATCHKEY_DATABASE_URL === undefined) await begin();
+      const one = start(["serve"], env, program);
+      const url = await Promise.race([one.listening, one.ended.then((end) => fail(end))]);
+      return { ...one, url };
+    },
+    start: (args, env) => start(args, env),
+    run: (args, env) => start(args, env).ended,
+    token: (file) => readFileSync(join(dataDir, file), "utf8").trim(),
+    written() {
+      const postgresLog = join(dataDir, "postgres.log");
+      const logs = existsSync(postgresLog) ? [readFileSync(postgresLog, "utf8")] : [];
+      return [...started.flatMap((one) => [one.stdout(), one.stderr()]), ...logs].join("\n");
+    },
+    async clear() {
+      await Promise.all(started.map((one) => one.stop("SIGKILL")));
+      const postgres = postmasterOf(dataDir);
+      if (postgres !== undefined && isPostgresOn(postgres, join(dataDir, "postgres"))) {
+        process.kill(postgres, "SIGQUIT");
+        await gone(postgres);
+      }
+      rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    },
+  };
+}
+
+/** The URL of the embedded Postgres that runs on a data directory. */
+export function embeddedUrl(dataDir: string): string {
+  const password = readFileSync(join(dataDir, "postgres-password"), "utf8").trim();
+  const port = readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[3];
+  return `postgres://latchkey:${password}@127.0.0.1:${port}/postgres`;
+}
+
+function follow(child: ChildProcess): Started {
+  const { stdout: out, stderr: err } = child;
+  if (!out || !err) throw new Error("a process without its output");
+  let [stdout, stderr] = ["", ""];
+  const lines: LogLine[] = [];
+  const news = new EventEmitter().setMaxListeners(0);
+  out.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  err.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  createInterface({ input: err }).on("line", (text) => {
+    if (text.startsWith("{")) lines.push(JSON.parse(text));
+    news.emit("line");
+  });
+  async function until<T>(look: () => T | undefined): Promise<T> {
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
+      await Promise.race([once(news, "line"), ended.then((end) => fail(end))]);
+    }
+  }
+  const listening = new Promise<string>((resolve) => {
+    createInterface({ input: out }).on("line", (text) => {
+      const [, url] = /^latchkey listening on (\S+)$/.exec(text) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+  });
+  // Not "exit": by "close" all its output has arrived.
+  const ended = once(child, "close").then(([code, signal]) => ({ code, signal, stdout, stderr }));
+  return {
+    pid: child.pid ?? 0,
+    listening,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    log: () => [...lines],
+    logged: (fits) => until(() => lines.find(fits)),
+    said: (text) => until(() => stderr.includes(text) || undefined),
+    ended,
+    stop(signal = "SIGTERM") {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+function fail({ code, signal, stderr }: Ended): never {
+  throw new Error(`latchkey ended (${signal ?? code}): ${stderr}`);
+}

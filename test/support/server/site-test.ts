@@ -1,0 +1,27 @@
+import { test as base } from "vitest";
+import { createTestDatabase } from "../database/database.ts";
+import { createSite, type SiteOptions } from "./serve.ts";
+
+/** A test that starts processes, also beside others. What its fixtures made ends with it. */
+export const test = base
+  .extend("newSite", ({ task: _ }, { onCleanup }) => {
+    const ends: (() => Promise<void>)[] = [];
+    onCleanup(async () => {
+      for (const end of ends) await end();
+    });
+    return (base: Record<string, string> = {}, options: SiteOptions = {}) => {
+      const site = createSite(base, options);
+      ends.push(site.clear);
+      return site;
+    };
+  })
+  /** A database without a table, and a site whose processes use it. */
+  .extend("external", async ({ newSite }, { onCleanup }) => {
+    const database = await createTestDatabase("empty");
+    const site = newSite({ LATCHKEY_DATABASE_URL: database.url });
+    onCleanup(async () => {
+      await site.clear();
+      await database.drop();
+    });
+    return { ...database, site };
+  });

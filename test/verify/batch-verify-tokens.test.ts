@@ -1,0 +1,130 @@
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { type Clients, issueKey, useApp } from "../support/app.ts";
+import { refusal } from "../support/errors.ts";
+
+const app = useApp();
+const platform = (): Clients => app.clientAs(app.platformToken);
+
+test("answers come in the order of the questions, garbage and repeats among them", async () => {
+  const owner = await app.newAccount();
+  const keys = [await issueKey(owner), await issueKey(owner), await issueKey(owner)];
+  await owner.apiKeys.disableApiKey({ id: keys[1]?.id ?? "" });
+  const tokens = ["garbage", ...keys.map((key) => key.token), "", ...keys.map((key) => key.token)];
+  const requests = tokens.map((token) => ({ token: token || "more garbage" }));
+  const { responses } = await platform().tokens.batchVerifyTokens({ requests });
+  const verdicts = [Verdict.VALID, Verdict.DISABLED, Verdict.VALID];
+  expect(responses.map((one) => one.verdict)).toEqual([
+    Verdict.INVALID,
+    ...verdicts,
+    Verdict.INVALID,
+    ...verdicts,
+  ]);
+  expect(responses.map((one) => one.principal?.keyId)).toEqual([
+    undefined,
+    ...keys.map((key, index) => (index === 1 ? undefined : key.id)),
+    undefined,
+    ...keys.map((key, index) => (index === 1 ? undefined : key.id)),
+  ]);
+});
+
+test("verifying what memory does not know costs one statement that writes nothing, for one token and for a hundred", async () => {
+  const owner = await app.newAccount();
+  const tokens: string[] = [];
+  while (tokens.length < 100) tokens.push((await issueKey(owner)).token);
+  const [token = ""] = tokens;
+  const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
+  for (const caller of [platform(), app.clientAs(verifier.token)]) {
+    await caller.profiles.whoAmI({});
+    const one = await app.statementsOf(() => caller.tokens.verifyToken({ token, fresh: true }));
+    const hundred = await app.statementsOf(async () => {
+      const requests = tokens.map((each) => ({ token: each, fresh: true }));
+      const { responses } = await caller.tokens.batchVerifyTokens({ requests });
+      expect(responses.filter((response) => response.valid)).toHaveLength(100);
+    });
+    expect(one).toHaveLength(1);
+    // Those that were seen before do not wait for those that never were.
+    expect(hundred.length).toBeLessThanOrEqual(2);
+    for (const statements of [one, hundred]) {
+      for (const statement of statements)
+        expect(statement.trim()).toMatch(
+          /^(with|select)\b(?!.*\b(for (update|share)|insert|update|delete)\b)/s,
+        );
+    }
+    const garbage = await app.statementsOf(() => caller.tokens.verifyToken({ token: "garbage" }));
+    expect(garbage).toEqual([]);
+  }
+});
+
+test("a hundred and one questions are refused, and none", async () => {
+  for (const length of [0, 101]) {
+    const requests = Array.from({ length }, () => ({ token: "x" }));
+    expect(await refusal(platform().tokens.batchVerifyTokens({ requests }))).toMatchObject({
+      code: "InvalidArgument",
+      violations: [{ field: "requests" }],
+    });
+  }
+});
+
+test("what is wrong with a question is named by its place, all of them at once", async () => {
+  const good = { token: "x" };
+  const bad = { token: "x", requiredPermissions: ["agents", "agents:read", "a:b:c"] };
+  const refused = await refusal(platform().tokens.batchVerifyTokens({ requests: [good, good, bad, bad] }));
+  expect(refused.code).toBe("InvalidArgument");
+  expect(refused.violations.map(({ field }) => field)).toEqual([
+    "requests[2].required_permissions[0]",
+    "requests[2].required_permissions[2]",
+    "requests[3].required_permissions[0]",
+    "requests[3].required_permissions[2]",
+  ]);
+  const rules = { requests: [good, { token: "", accountId: "a b", requiredEntitlements: ["Real-Time"] }] };
+  const byRules = await refusal(platform().tokens.batchVerifyTokens(rules));
+  expect(byRules.violations.map(({ field }) => field).sort()).toEqual([
+    "requests[1].account_id",
+    "requests[1].required_entitlements[0]",
+    "requests[1].token",
+  ]);
+  const one = await refusal(platform().tokens.verifyToken(bad));
+  expect(one.violations.map(({ field }) => field)).toEqual([
+    "required_permissions[0]",
+    "required_permissions[2]",
+  ]);
+});
+
+test("a valid verification leaves when the token was last used; a dry run or a refusal leaves nothing", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
+  const lastUsed = async () => {
+    await app.app.flush();
+    const { apiKey } = await owner.apiKeys.getApiKey({ id: key.id });
+    expect(apiKey?.info?.tokens[0]?.lastUsedAt).toEqual(apiKey?.info?.lastUsedAt);
+    return apiKey?.info?.lastUsedAt;
+  };
+  const ask = (question: object) => platform().tokens.verifyToken({ token: key.token, ...question });
+  expect(await ask({ dryRun: true })).toMatchObject({ valid: true });
+  expect(await ask({ requiredPermissions: ["agents:write"] })).toMatchObject({ valid: false });
+  expect(await lastUsed()).toBeUndefined();
+  expect(await ask({})).toMatchObject({ valid: true });
+  const used = await lastUsed();
+  expect(Math.abs(Number(used?.seconds) - Date.now() / 1000)).toBeLessThan(10);
+});
+
+test("of two overlapping tokens each tells when it was last used", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner);
+  await owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 60n } });
+  await platform().tokens.verifyToken({ token: key.token });
+  await app.app.flush();
+  const { apiKey } = await owner.apiKeys.getApiKey({ id: key.id });
+  expect(apiKey?.info?.tokens.map((token) => token.lastUsedAt !== undefined)).toEqual([true, false]);
+});
+
+test("a session that is verified counts as used", async () => {
+  const owner = await app.newAccount();
+  await app.app.flush();
+  await sql`delete from session_use`.execute(app.db);
+  await platform().tokens.verifyToken({ token: owner.token });
+  await app.app.flush();
+  expect(await app.db.selectFrom("session_use").selectAll().execute()).toHaveLength(1);
+});

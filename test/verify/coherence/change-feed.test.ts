@@ -1,0 +1,181 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import {
+  newMember,
+  newRole,
+  newServiceAccount,
+  newServiceKey,
+  newTeam,
+} from "../../support/actors/organisation.ts";
+import { issueKey, newWorkspace, type Owner, useApp } from "../../support/app.ts";
+import { alwaysTriggers, columnsRead, type Feed, openFeed } from "../../support/coherence/feed.ts";
+
+const app = useApp();
+let feed: Feed;
+let owner: Owner;
+let accountId = "";
+beforeAll(async () => {
+  feed = await openFeed(app.databaseUrl, app.db);
+  owner = await app.newAccount();
+  accountId = owner.account.metadata?.id ?? "";
+});
+afterAll(() => feed.close());
+
+// Activity is no change of a verdict: an idle session is read again before it is refused.
+const activity = ["session_use"];
+// Of these a new row is found by an id that nobody knows yet, or means nothing before another table has a row too.
+const unknownAtFirst = [
+  "account",
+  "profile",
+  "workspace",
+  "api_key",
+  "session",
+  "team",
+  "service_account",
+  "identity",
+];
+
+test("every column that verification reads is watched by triggers that always fire, TRUNCATE included", async () => {
+  const columns = (await columnsRead(app.db)).filter(({ table }) => !activity.includes(table));
+  expect(new Set(columns.map(({ table }) => table)).size).toBeGreaterThanOrEqual(14);
+  for (const { table, column } of columns) {
+    const triggers = await alwaysTriggers(app.db, table);
+    const name = `${table}.${column}`;
+    const watches = (source: string) =>
+      new RegExp(`select [^;]*?\\b${column}\\b[^;]*? from old_rows`).test(source);
+    expect(
+      triggers.some((one) => one.update && watches(one.source)),
+      `${name}: update`,
+    ).toBe(true);
+    expect(
+      triggers.some((one) => one.delete),
+      `${name}: delete`,
+    ).toBe(true);
+    expect(
+      triggers.some((one) => one.truncate),
+      `${name}: truncate`,
+    ).toBe(true);
+    const told = triggers.some((one) => one.insert && one.source.includes("latchkey_invalidate"));
+    expect(told || unknownAtFirst.includes(table), `${name}: insert`).toBe(true);
+  }
+});
+
+test("a change of a key names the key, of a session the session, of an account the account", async () => {
+  const key = await issueKey(owner);
+  const session = `ses_${owner.token.split("_")[2]?.slice(0, 26)}`;
+  const changes: [string, string, string][] = [
+    ["api_key", "permissions = '{*:read}'", key.id],
+    ["api_key", "disabled_at = clock_timestamp()", key.id],
+    ["api_key_token", "ends_at = clock_timestamp() + interval '1 hour'", key.id],
+    ["session", "expires_at = expires_at + interval '1 hour'", session],
+    ["account", "entitlements = '{realtime}'", accountId],
+  ];
+  for (const [table, set, tag] of changes) {
+    const id = sql.ref(table === "api_key_token" ? "api_key_id" : "id");
+    const change = () =>
+      sql`update ${sql.table(table)} set ${sql.raw(set)} where ${id} = ${tag}`.execute(app.db);
+    expect(await feed.tagsOf(change), `${table}: ${set}`).toEqual([tag]);
+    // The same again changes nothing that anybody reads, save where the time went on.
+    if (!set.includes("clock") && !set.includes("interval")) expect(await feed.tagsOf(change)).toEqual([]);
+  }
+});
+
+test("what verification does not read tells nothing", async () => {
+  const { id } = await issueKey(owner);
+  const quiet = [
+    sql`update api_key set name = 'x', labels = '{"a":"b"}', changed_at = clock_timestamp(), version = 9 where id = ${id}`,
+    sql`update account set name = 'x' where id = ${accountId}`,
+    sql`insert into api_key_token_use select id, clock_timestamp() from api_key_token where api_key_id = ${id}`,
+    sql`update api_key set permissions = permissions`,
+    sql`delete from api_key where false`,
+  ];
+  for (const statement of quiet) expect(await feed.tagsOf(() => statement.execute(app.db))).toEqual([]);
+});
+
+test("making a key, an account or a workspace tells nothing: nobody can remember it", async () => {
+  const workspaceId = await newWorkspace(owner);
+  const made = async () => {
+    await issueKey(owner, { initialWorkspaceIds: [workspaceId] });
+    await app.newAccount();
+    await newWorkspace(owner, "another");
+  };
+  expect(await feed.tagsOf(made)).toEqual([]);
+});
+
+test("what is added to a key, a user or a team later is told", async () => {
+  const key = await issueKey(owner);
+  const workspaceId = await newWorkspace(owner, "later");
+  expect(await feed.tagsOf(() => owner.apiKeys.rotateApiKey({ id: key.id }))).toEqual([key.id]);
+  expect(await feed.tagsOf(() => owner.apiKeys.addApiKeyWorkspace({ id: key.id, workspaceId }))).toEqual([
+    key.id,
+  ]);
+  const user = await app.newAccount();
+  const joins = await feed.tagsOf(() => newMember(app, owner, "viewer"));
+  expect(joins.filter((tag) => tag !== accountId)).toEqual([]);
+  const second = await feed.tagsOf(() => user.accounts.createAccount({ metadata: { name: "Second" } }));
+  expect(second.filter((tag) => tag.startsWith("user_"))).toHaveLength(1);
+  const roleId = await newRole(owner, "told", "agents:read");
+  const teamId = await newTeam(owner, "told");
+  const update = { id: teamId, spec: { roles: [roleId] } };
+  expect(new Set(await feed.tagsOf(() => owner.teams.updateTeam(update)))).toEqual(new Set([accountId]));
+});
+
+test("a new role is told: people of outside issuers may have claimed it before it was there", async () => {
+  expect(await feed.tagsOf(() => newRole(owner, "claimed", "agents:read"))).toEqual([accountId]);
+});
+
+test("rows that go with another row are told too", async () => {
+  const teamId = await newTeam(owner, "goes", "developer");
+  const deleted = await feed.tagsOf(() => owner.teams.deleteTeam({ id: teamId }));
+  expect(new Set(deleted)).toEqual(new Set([accountId]));
+});
+
+test("a restore or a replica's apply, which skip ordinary triggers, are told", async () => {
+  const { id } = await issueKey(owner);
+  const change = () =>
+    app.db.transaction().execute(async (tx) => {
+      await sql`set local session_replication_role = replica`.execute(tx);
+      await sql`update api_key set permissions = '{*}' where id = ${id}`.execute(tx);
+    });
+  expect(await feed.tagsOf(change)).toEqual([id]);
+});
+
+test("past 200 keys their account is named, past 200 accounts everything, and TRUNCATE is everything", async () => {
+  const many = await app.newAccount();
+  const manyId = many.account.metadata?.id ?? "";
+  const { id } = await issueKey(many, { spec: { workspaceScope: WorkspaceScope.SELECTED } });
+  await sql`
+    with made as (
+      select 'prof_' || lpad(n::text, 26, '0') as profile, 'key_' || lpad(n::text, 26, '0') as key
+      from generate_series(1, 201) n
+    ), profiles as (
+      insert into profile (id, account_id, type, name) select profile, ${manyId}, 'api_key', 'x' from made
+    )
+    insert into api_key (id, account_id, profile_id, name, kind, environment, workspace_scope, permissions, created_by)
+    select made.key, k.account_id, made.profile, 'x', k.kind, k.environment, k.workspace_scope, k.permissions, k.created_by
+    from made, api_key k where k.id = ${id}`.execute(app.db);
+  const revokeAll = sql`update api_key set revoked_at = clock_timestamp() where account_id = ${manyId} and not system`;
+  expect(await feed.tagsOf(() => revokeAll.execute(app.db))).toEqual([manyId]);
+  const everybody = sql`
+    insert into account (id, name, created_by)
+    select 'acct_' || lpad(n::text, 26, '0'), 'bulk', 'prof_x' from generate_series(1, 201) n`;
+  const suspendAll = () =>
+    app.db.transaction().execute(async (tx) => {
+      await sql`set constraints all deferred`.execute(tx);
+      await everybody.execute(tx);
+      await sql`update account set suspended_at = clock_timestamp() where name = 'bulk'`.execute(tx);
+      await sql`delete from account where name = 'bulk'`.execute(tx);
+    });
+  expect(new Set(await feed.tagsOf(suspendAll))).toEqual(new Set(["*"]));
+  expect(await feed.tagsOf(() => sql`truncate guest`.execute(app.db))).toEqual(["*"]);
+});
+
+test("a service key is told with its account when its team's rights change", async () => {
+  const roleId = await newRole(owner, "ci", "agents:read");
+  const teamId = await newTeam(owner, "ci", roleId);
+  const robot = await newServiceAccount(owner, "ci bot", teamId);
+  await newServiceKey(app, owner, robot.id);
+  const edit = { id: roleId, spec: { permissions: ["agents:write"] } };
+  expect(await feed.tagsOf(() => owner.roles.updateRole(edit))).toEqual([accountId]);
+});

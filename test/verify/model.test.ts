@@ -1,0 +1,159 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { accountHeader } from "../../src/rpc/middleware/context.ts";
+import { type Clients, newWorkspace, type Owner, startBeside, type TestApp, useApp } from "../support/app.ts";
+import { fromMemory, inTurns } from "../support/coherence/instances.ts";
+import { outcome } from "../support/errors.ts";
+import { keyCommands } from "../support/model/keys.ts";
+import { actors, type Rights, type World, without } from "../support/model/model.ts";
+import { peopleCommands, pick } from "../support/model/people.ts";
+import { endGraces } from "../support/model/reach.ts";
+import { answer, credentials, expected } from "../support/model/verdicts.ts";
+import { runs } from "../support/random.ts";
+
+const worlds = runs(6);
+const stepsPerRun = 25;
+const timeoutMs = runs(60_000);
+
+const app = useApp();
+let other: TestApp;
+const commands = { ...peopleCommands, ...keyCommands };
+const number = fc.nat({ max: 1000 });
+const command = fc.constantFrom(...Object.keys(commands));
+const step = fc.record(
+  { command, actor: number, a: number, b: number, c: number },
+  { noNullPrototype: true },
+);
+const steps = fc.array(step, { minLength: stepsPerRun, maxLength: stepsPerRun, size: "max" });
+
+let users: Owner[] = [];
+let endOther: (() => Promise<void>) | undefined;
+afterAll(() => endOther?.());
+
+function clientAs(token: string, headers?: Record<string, string>): Clients {
+  return inTurns([app, other], token, headers);
+}
+
+beforeAll(async () => {
+  const beside = await startBeside(app);
+  other = beside.app;
+  endOther = beside.end;
+  users = await Promise.all([1, 2, 3, 4].map((one) => app.newAccount(`Home ${one}`)));
+});
+
+test(
+  "whatever goes through either of two instances, every token is at both who the model says, and nobody gains what nobody gave",
+  async () => {
+    const tried = new Set<string>();
+    const property = fc.asyncProperty(steps, async (sequence) => {
+      const world = await newWorld();
+      const granted = new Map<string, Set<string>>();
+      expectGiven(world, granted);
+      for (const [index, { command, actor: who, ...numbers }] of sequence.entries()) {
+        const actor = pick(actors(world, clientAs), who);
+        const plan = actor && commands[command]?.(world, actor, numbers);
+        if (!plan) continue;
+        const done = await outcome(plan.run());
+        const as = actor.key ? `${actor.key.kind} key` : `${actor.person?.role?.builtin || "custom"} session`;
+        expect({ index, command, as, done: done === "ok", reason: done }).toMatchObject({
+          done: plan.allowed,
+        });
+        if (done === "ok") endGraces(world);
+        tried.add(`${command} ${done}`);
+        await expectModel(world, index);
+        expectGiven(world, granted, actor.rights);
+      }
+      await expectModel(world, 1, true);
+    });
+    await fc.assert(property, { numRuns: worlds, endOnFailure: true });
+    expect(tried.size).toBeGreaterThan(Object.keys(commands).length);
+    for (const one of [app, other]) expect(await fromMemory(one)).toBeGreaterThan(100);
+  },
+  timeoutMs,
+);
+
+/** An account with an owner, three strangers, two workspaces and a little of everything. */
+async function newWorld(): Promise<World> {
+  const [first] = users;
+  if (!first) throw new Error("nobody signed up");
+  const { account, profile } = await first.accounts.createAccount({ metadata: { name: "Model" } });
+  const accountId = account?.metadata?.id ?? "";
+  const people = users.map((user) => ({
+    user: clientAs(user.token),
+    member: clientAs(user.token, { [accountHeader]: accountId }),
+    email: user.email,
+    profileId: "",
+    role: undefined as World["roles"][number] | undefined,
+    teams: new Set<World["teams"][number]>(),
+    grants: new Set<string>(),
+  }));
+  const [owner] = people;
+  if (!owner) throw new Error("nobody signed up");
+  const builtins = {
+    owner: ["*"],
+    admin: ["*"],
+    developer: ["*:write", "api_keys:write"],
+    viewer: ["*:read"],
+  };
+  const { items } = await owner.member.roles.listRoles({});
+  const roles = Object.entries(builtins).map(([builtin, permissions]) => ({
+    id: items.find(({ metadata }) => metadata?.name === builtin)?.metadata?.id ?? "",
+    permissions,
+    builtin,
+  }));
+  Object.assign(owner, { profileId: profile?.metadata?.id, role: roles[0] });
+  const workspaces = [await newWorkspace(owner.member), await newWorkspace(owner.member)];
+  const world: World = { accountId, workspaces, people, roles, teams: [], robots: [], keys: [] };
+  const start: [string, number, number, number][] = [
+    ["join", 0, 1, 0],
+    ["join", 0, 2, 0],
+    ["createRole", 4, 0, 0],
+    ["createRole", 5, 0, 0],
+    ["createTeam", 4, 0, 0],
+    ["createTeam", 5, 0, 0],
+    ["createRobot", 0, 0, 0],
+    ["createKey", 1, 1, 7],
+    ["createKey", 0, 1, 6],
+    ["createKey", 2, 1, 7],
+  ];
+  for (const [command, a, b, c] of start) {
+    const [actor] = actors(world, clientAs);
+    await (actor && commands[command]?.(world, actor, { a, b, c }))?.run();
+  }
+  return world;
+}
+
+/** Compares tokens with the model: what is over for good only where `all` are asked about. */
+async function expectModel(world: World, turn: number, all = false): Promise<void> {
+  const verifiers = [app, other].map((one) => one.clientAs(app.platformToken).tokens);
+  const wanted = ["agents:read", "agents:manage", "runs:start", "api_keys:write", "teams:read"];
+  const question =
+    turn % 3 === 0
+      ? { workspaceId: "", requiredPermissions: [] }
+      : { workspaceId: pick(world.workspaces, turn) ?? "", requiredPermissions: [pick(wanted, turn) ?? ""] };
+  const asked = credentials(world).filter(({ over }) => all || !over);
+  for (let from = 0; from < asked.length; from += 100) {
+    const some = asked.slice(from, from + 100);
+    const requests = some.map(({ token }) => ({
+      ...{ token, accountId: world.accountId, dryRun: turn % 3 !== 2 },
+      ...question,
+    }));
+    const answers = some.map((one, index) =>
+      expected(one, requests[index] ?? { dryRun: false, ...question }),
+    );
+    for (const tokens of verifiers) {
+      const { responses } = await tokens.batchVerifyTokens({ requests });
+      expect(responses.map(answer)).toEqual(answers);
+    }
+  }
+}
+
+/** Compares what everybody gained with what whoever acted held; at the beginning there is nobody. */
+function expectGiven(world: World, granted: Map<string, Set<string>>, by?: Rights): void {
+  for (const { name, rights } of credentials(world)) {
+    const before = granted.get(name) ?? new Set();
+    const gained = without(rights.permissions, before);
+    if (by) expect([...without(gained, by.permissions)]).toEqual([]);
+    granted.set(name, new Set([...before, ...gained]));
+  }
+}
