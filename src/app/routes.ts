@@ -29,6 +29,7 @@ import { accountService } from "../rpc/account-service.ts";
 import { apiKeyService } from "../rpc/api-key-service.ts";
 import { auditService } from "../rpc/audit-service.ts";
 import { inviteService } from "../rpc/invite-service.ts";
+import { createInviteLimit } from "../rpc/middleware/invite-limit.ts";
 import { noteOutcomes } from "../rpc/middleware/outcome.ts";
 import { explainParseErrors } from "../rpc/middleware/parse-errors.ts";
 import { createPeopleLimits, type PeopleLimitSettings } from "../rpc/middleware/people-limits.ts";
@@ -41,6 +42,7 @@ import { teamService } from "../rpc/team-service.ts";
 import { type TokenDeps, tokenService } from "../rpc/token-service.ts";
 import { workspaceAdminService } from "../rpc/workspace-admin-service.ts";
 import { workspaceService } from "../rpc/workspace-service.ts";
+import type { PublicLimit } from "../verify/public-limit.ts";
 import type { Background } from "./background.ts";
 
 /** What the services depend on. */
@@ -90,11 +92,14 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const parsePermissions = createPermissionParser(config.permissions);
   const claimed = config.oidcIssuers.some((issuer) => issuer.roleClaim !== undefined);
   const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
-  const mails = { mint, mailer, tokenPrefix, bounds };
   const limits = createPeopleLimits(config);
+  const inviteLimit = (perAccount: PublicLimit) =>
+    createInviteLimit({ perAccount, perEmail: limits.mailsPerEmail, delivers: mailer.delivers });
+  const mails = { mint, mailer, tokenPrefix, bounds, inviteLimit: inviteLimit(limits.invites) };
+  const openings = { ...mails, limits, inviteLimit: inviteLimit(limits.openedAccounts) };
   return (router) => {
     router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
-    router.service(AccountService, accountService(db, { ...mails, limits }));
+    router.service(AccountService, accountService(db, openings));
     router.service(WorkspaceService, workspaceService(db));
     router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
     router.service(ProfileService, profileService(db, bounds));

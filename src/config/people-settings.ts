@@ -9,6 +9,8 @@ export interface PeopleSettings {
   passwordChangesPerHour: number;
   /** `RequestPasswordReset` and `ChangeEmail`, per client address and per user. */
   mailsPerHour: number;
+  /** `CreateInvite` and `AddWorkspaceMember` by e-mail address, per account. */
+  invitesPerHour: number;
 }
 
 const expected = "a number, 1 to 100000000";
@@ -19,5 +21,6 @@ export function readPeopleSettings(read: Read): PeopleSettings {
     signUpsPerHour: read("LATCHKEY_SIGNUPS_PER_HOUR", 60, parseCount, expected),
     passwordChangesPerHour: read("LATCHKEY_PASSWORD_CHANGES_PER_HOUR", 60, parseCount, expected),
     mailsPerHour: read("LATCHKEY_MAILS_PER_HOUR", 100, parseCount, expected),
+    invitesPerHour: read("LATCHKEY_INVITES_PER_HOUR", 500, parseCount, expected),
   };
 }

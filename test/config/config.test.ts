@@ -42,6 +42,7 @@ test("nothing set is the documented default", () => {
     signUpsPerHour: 60,
     passwordChangesPerHour: 60,
     mailsPerHour: 100,
+    invitesPerHour: 500,
     auditRetentionMs: 400 * 86_400_000,
     bounds: {
       permissionsPerKey: 256,
@@ -155,6 +156,7 @@ test.each([
   "LATCHKEY_SIGNUPS_PER_HOUR",
   "LATCHKEY_PASSWORD_CHANGES_PER_HOUR",
   "LATCHKEY_MAILS_PER_HOUR",
+  "LATCHKEY_INVITES_PER_HOUR",
   "LATCHKEY_MAX_CONNECTIONS",
   "LATCHKEY_MAX_CONNECTIONS_PER_ADDRESS",
 ])("%s is a number", (name) => {

@@ -25,6 +25,13 @@ async function everything() {
   );
 }
 
+// Earlier servers made more than one pending invite of an address.
+async function secondInviteOf(owner: Clients, email: string): Promise<Token> {
+  const invite = await inviteOf(owner, { email: newEmail(), role: "admin" });
+  await app.db.updateTable("invite").set({ email }).where("id", "=", invite.id).execute();
+  return invite;
+}
+
 describe("an invite", () => {
   test("accepted by a stranger makes a user, who gets a session, the role and the workspaces", async () => {
     const owner = await app.newAccount("Host");
@@ -170,10 +177,7 @@ describe("an invite", () => {
       [guest.email, guest],
     ] as const) {
       // Two invites of one address, each accepted twice.
-      const invites = [
-        await inviteOf(owner, { email, role: "viewer" }),
-        await inviteOf(owner, { email, role: "admin" }),
-      ];
+      const invites = [await inviteOf(owner, { email, role: "viewer" }), await secondInviteOf(owner, email)];
       const all = await Promise.allSettled([...invites, ...invites].map((invite) => accept(invite, caller)));
       expect(all.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
       for (const one of all) {
@@ -191,7 +195,7 @@ describe("an invite", () => {
     const email = newEmail();
     const [first, second] = [
       await inviteOf(owner, { email, role: "viewer" }),
-      await inviteOf(owner, { email, role: "admin" }),
+      await secondInviteOf(owner, email),
     ];
     const joined = app.clientAs((await accept(first)).token);
     expect(await refusal(accept(second, joined))).toMatchObject({ reason: "ALREADY_EXISTS" });

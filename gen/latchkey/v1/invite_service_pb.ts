@@ -273,6 +273,8 @@ export const InviteService: GenService<{
    * If the server cannot mail the invite, the call fails with `UNAVAILABLE`.
    * The invite then exists, and the error contains its `id`,
    * but no mail with its token was sent. Revoke that invite, and invite again later.
+   * If the address has a pending invite to the account, the call fails with `ALREADY_EXISTS`, and the error contains the `id` of that invite.
+   * The server limits invites per account and mails per address. Beyond a limit, the call fails with `RATE_LIMITED`.
    *
    * @generated from rpc latchkey.v1.InviteService.CreateInvite
    */

@@ -7,6 +7,7 @@ import { type Actor, type Change, difference, type Fields } from "../kernel/audi
 import { DomainError, notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
+import { onceOf } from "../kernel/mail.ts";
 import { mutate, mutateUnchecked } from "../kernel/mutation.ts";
 import { accountLock, type LockMode } from "../kernel/row-lock.ts";
 import { normaliseEmail, requireName } from "../kernel/text.ts";
@@ -29,6 +30,8 @@ export async function openAccount(
 ): Promise<{ account: Account; invite: Invite }> {
   const name = requireName(input.name);
   const accountId = newId("acct");
+  const email = normaliseEmail(input.ownerEmail);
+  const inviteLimit = onceOf(deps.inviteLimit);
   const once = { requestId: input.requestId, resourceId: accountId };
   const made = await mutate(
     db,
@@ -38,10 +41,11 @@ export async function openAccount(
       await insertAccount(tx, accountId, { ...input, name }, system);
       await insertSystemKey(tx, accountId, { system });
       const roles = await insertRoles(tx, accountId, system);
+      await inviteLimit.spend({ to: email, accountId: caller.accountId });
       const maker = { accountId, profileId: system, columns: makerColumns(caller) };
       const { invite, token, event } = await insertInvite(tx, deps, maker, {
         id: newId("inv"),
-        email: normaliseEmail(input.ownerEmail),
+        email,
         roleId: roles.owner,
         workspaceIds: [],
       });

@@ -10,12 +10,13 @@ import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { type Page, type PageInput, page } from "../kernel/list.ts";
-import type { Mailer } from "../kernel/mail.ts";
+import { type Mailer, type MailLimit, onceOf } from "../kernel/mail.ts";
 import { mutate } from "../kernel/mutation.ts";
-import { rowLock } from "../kernel/row-lock.ts";
+import { inviteeLock, rowLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
 import type { Mint } from "../kernel/token.ts";
 import { findRole } from "../role/reference.ts";
+import { refuseMember, refusePending, requirePendingWithin } from "./bound.ts";
 import { invitedReach } from "./reach.ts";
 
 /** An invite as it is stored, who made it, whether its time is over, and its token in the one answer that shows it. */
@@ -38,6 +39,7 @@ export interface InviteDeps {
   mint: Mint;
   mailer: Mailer;
   bounds: Bounds;
+  inviteLimit: MailLimit;
 }
 
 const lifetime = sql`interval '7 days'`;
@@ -54,12 +56,17 @@ export async function createInvite(
   input: NewInvite,
 ): Promise<Invite> {
   const id = newId("inv");
-  const locks = workspaceLocks(caller.accountId, input.workspaceIds);
+  const email = normaliseEmail(input.email);
+  const locks = [
+    inviteeLock(caller.accountId, email),
+    ...workspaceLocks(caller.accountId, input.workspaceIds),
+  ];
+  const inviteLimit = onceOf(deps.inviteLimit);
   const { invite, token } = await mutate(
     db,
     { by: caller, locks },
     async (tx, caller) => {
-      const made = await inviteInto(tx, caller, deps, id, input);
+      const made = await inviteInto(tx, caller, { ...deps, inviteLimit }, id, { ...input, email });
       return { result: made, events: [made.event] };
     },
     { requestId: input.requestId, resourceId: id },
@@ -77,8 +84,8 @@ export async function createInvite(
   return deps.mailer.delivers ? invite : { ...invite, token };
 }
 
-/** Makes an invite within a transaction, judged by what the caller holds. */
-export async function inviteInto(
+// Makes an invite within a transaction, judged by what the caller holds. Only what nothing else refuses is counted.
+async function inviteInto(
   tx: Tx,
   caller: Caller,
   deps: InviteDeps,
@@ -91,10 +98,12 @@ export async function inviteInto(
   refuseEscalation(caller, [{ after: invitedReach(role, input.workspaceIds) }]);
   requireWithin(deps.bounds, "workspacesPerProfile", input.workspaceIds.length);
   await liveWorkspaces(tx, caller.accountId, input.workspaceIds);
-  const email = normaliseEmail(input.email);
-  await refuseMember(tx, caller.accountId, email);
   const { accountId, profile } = caller;
+  const { email } = input;
+  await refuseMember(tx, accountId, email);
+  await refusePending(tx, accountId, email);
   await requirePendingWithin(tx, deps.bounds, accountId);
+  await deps.inviteLimit.spend({ to: email, accountId });
   const maker = { accountId, profileId: profile.id, columns: makerColumns(caller) };
   return insertInvite(tx, deps, maker, { id, email, roleId: role.id, workspaceIds: input.workspaceIds });
 }
@@ -182,32 +191,6 @@ export function revokeInvite(db: Store, caller: Caller, id: string): Promise<Inv
 /** The refusal of what works once and was used. */
 export function alreadyUsed(message: string, metadata: Record<string, string> = {}): DomainError {
   return new DomainError("ALREADY_USED", message, metadata);
-}
-
-// What is pending is compared again whenever its maker changes.
-async function requirePendingWithin(tx: Tx, bounds: Bounds, accountId: string): Promise<void> {
-  const { pending } = await tx
-    .selectFrom("invite")
-    .select(sql<number>`count(*)::int`.as("pending"))
-    .where("account_id", "=", accountId)
-    .where("accepted_at", "is", null)
-    .where("revoked_at", "is", null)
-    .where(sql<boolean>`expires_at > clock_timestamp()`)
-    .executeTakeFirstOrThrow();
-  requireWithin(bounds, "pendingInvitesPerAccount", pending + 1);
-}
-
-async function refuseMember(tx: Tx, accountId: string, email: string): Promise<void> {
-  const member = await tx
-    .selectFrom("membership")
-    .innerJoin("user", "user.id", "membership.user_id")
-    .select("membership.profile_id")
-    .where("membership.account_id", "=", accountId)
-    .where("user.email", "=", email)
-    .executeTakeFirst();
-  if (member) {
-    throw new DomainError("ALREADY_EXISTS", "this person is a member already", { id: member.profile_id });
-  }
 }
 
 function selectInvites(db: Db) {

@@ -12,3 +12,20 @@ export interface Mail {
   subject: string;
   text: string;
 }
+
+/** Limits the mails that go to an address of the caller's choice. */
+export interface MailLimit {
+  /** Counts a mail by its recipient and by the account that causes it. Refuses it as `RATE_LIMITED`, and then counts nothing. */
+  spend(mail: { to: string; accountId: string }): Promise<void>;
+}
+
+/** A limit that counts one mail only, however often its transaction is tried. */
+export function onceOf(limit: MailLimit): MailLimit {
+  let spent: Promise<void> | undefined;
+  return {
+    spend(mail) {
+      spent ??= limit.spend(mail);
+      return spent;
+    },
+  };
+}

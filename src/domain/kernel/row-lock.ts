@@ -1,4 +1,4 @@
-/** The tables whose rows a change may lock. `owners` is no table: it stands for who owns an account. */
+/** The tables whose rows a change may lock. `owners` is no table: it stands for what an account has no row for. */
 export type LockTable =
   | "account"
   | "user"
@@ -57,6 +57,11 @@ export function identityLock(identityId: string, mode: LockMode): RowLock {
 /** Locks who owns an account: of two changes that may take owners away, the second sees the first. */
 export function ownershipLock(accountId: string): RowLock {
   return { table: "owners", scope: accountId, id: "owners", mode: "update" };
+}
+
+/** Locks the invites of an e-mail address to an account: of two changes that invite it, the second sees the first. */
+export function inviteeLock(accountId: string, email: string): RowLock {
+  return { table: "owners", scope: accountId, id: email, mode: "update" };
 }
 
 /** Locks as the columns that the database function takes. */

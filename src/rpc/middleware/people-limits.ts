@@ -13,8 +13,12 @@ export interface PeopleLimits {
   passwordChanges: PublicLimit;
   /** `RequestPasswordReset` and `ChangeEmail`, per client address and per user. */
   mails: PublicLimit;
-  /** The same, per e-mail address that gets the mail. */
+  /** The same and invites, per e-mail address that gets the mail. */
   mailsPerEmail: PublicLimit;
+  /** `CreateInvite` and `AddWorkspaceMember` by e-mail address, per account. */
+  invites: PublicLimit;
+  /** `OpenAccount`, per platform account. */
+  openedAccounts: PublicLimit;
 }
 
 /** The limits that are settings. */
@@ -22,6 +26,7 @@ export interface PeopleLimitSettings {
   signUpsPerHour: number;
   passwordChangesPerHour: number;
   mailsPerHour: number;
+  invitesPerHour: number;
 }
 
 // Wrong passwords in five minutes: enough for a person with many of them, too few for a guesser.
@@ -30,6 +35,8 @@ const guessesPerEmail = 10;
 const guessesPerAddress = 100;
 const hourSeconds = 3_600;
 const mailsPerEmail = 5;
+// The platform is trusted: enough for an import of many accounts, and an end for a key that leaked.
+const openedAccountsPerHour = 10_000;
 
 /** Creates the limits. All of them count from the first call of an hour, or of five minutes. */
 export function createPeopleLimits(settings: PeopleLimitSettings): PeopleLimits {
@@ -41,6 +48,8 @@ export function createPeopleLimits(settings: PeopleLimitSettings): PeopleLimits 
     passwordChanges: perHour("passwordChanges", settings.passwordChangesPerHour),
     mails: perHour("mails", settings.mailsPerHour),
     mailsPerEmail: perHour("mailsPerEmail", mailsPerEmail),
+    invites: perHour("invites", settings.invitesPerHour),
+    openedAccounts: perHour("openedAccounts", openedAccountsPerHour),
   };
 }
 

@@ -1,0 +1,26 @@
+import type { MailLimit } from "../../domain/kernel/mail.ts";
+import type { PublicLimit } from "../../verify/public-limit.ts";
+
+/** What limits invites. */
+export interface InviteLimits {
+  perAccount: PublicLimit;
+  perEmail: PublicLimit;
+  /** Whether mail leaves the server. If it does not, no address receives any, and none is counted. */
+  delivers: boolean;
+}
+
+/** Creates the limit of the mails that invites cause. */
+export function createInviteLimit({ perAccount, perEmail, delivers }: InviteLimits): MailLimit {
+  return {
+    async spend({ to, accountId }) {
+      await perAccount.spend(accountId);
+      if (!delivers) return;
+      try {
+        await perEmail.spend(to);
+      } catch (error) {
+        await perAccount.giveBack(accountId);
+        throw error;
+      }
+    },
+  };
+}
