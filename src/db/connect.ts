@@ -91,6 +91,8 @@ function poolConfig({
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     idleTimeoutMillis: idleConnectionMs,
     maxLifetimeSeconds: connectionLifetimeS,
+    // Statements of a transaction that are started together are sent together.
+    pipeline: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,
   };

@@ -111,6 +111,15 @@ export function isOvertaken(error: unknown): boolean {
   return code === "23505" || code === "23503";
 }
 
+/**
+ * True for a statement that failed only because one before it in its transaction had failed: the transaction takes no more,
+ * or a named statement was never prepared.
+ */
+export function isAftermath(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "25P02" || code === "26000";
+}
+
 /** True where a named statement was prepared before a migration changed its columns. */
 export function isStalePlan(error: unknown): boolean {
   return codeOf(error) === "0A000" && fieldOf(error, "routine") === "RevalidateCachedQuery";

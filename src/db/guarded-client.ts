@@ -27,7 +27,11 @@ export interface GuardDeps {
   onQuery: OnQuery;
 }
 
-type Send = (text: string, parameters: readonly unknown[]) => Promise<pg.QueryResult>;
+interface Send {
+  (text: string, parameters: readonly unknown[]): Promise<pg.QueryResult>;
+  /** Whether a transaction is open after all that was sent so far, answered or not. */
+  isInTransaction(): boolean;
+}
 
 /** Returns a connection as Kysely sees it: each statement within its scope, and no reuse of a connection that was lost. */
 export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClient {
@@ -56,8 +60,9 @@ export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClie
       if (stuckCommits.tooMany()) throw tooManyStuckCommits();
       confirmation.begin();
     }
+    const inTransaction = isBegin(text) || send.isInTransaction();
     const result = await run(text, parameters, scope);
-    if (client.getTransactionStatus() !== "I") confirmation.note(result);
+    if (inTransaction) confirmation.note(result);
     else if (scope.primary) return await confirm({ text, parameters }, result, scope.primary);
     return result;
   }
@@ -129,7 +134,8 @@ export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClie
     get processID() {
       return processIdOf(client);
     },
-    release: (destroy) => client.release(destroy === true || abandoned || spent),
+    release: (destroy) =>
+      client.release(destroy === true || abandoned || spent || client.getTransactionStatus() !== "I"),
     openedAt,
     answeredAt: () => answeredAt,
     server: confirmation.server,
@@ -138,6 +144,7 @@ export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClie
 
 function createSend(client: pg.PoolClient, names: StatementNames): Send {
   let generation = 0;
+  let inTransaction = false;
 
   async function send(text: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
     const name = names(text, parameters);
@@ -147,18 +154,23 @@ function createSend(client: pg.PoolClient, names: StatementNames): Send {
     );
   }
 
-  return async (text, parameters) => {
-    const inTransaction = client.getTransactionStatus() !== "I";
+  async function sendAfresh(text: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
+    // The server's own word may be older than what was sent since.
+    if (isBegin(text)) inTransaction = true;
+    else if (text === "commit" || text === "rollback") inTransaction = false;
+    const alone = !inTransaction;
     try {
       return await send(text, parameters);
     } catch (error) {
       if (!isStalePlan(error)) throw error;
       // A migration changed the table under prepared statements. Nothing ran yet: prepare them all afresh.
       generation += 1;
-      if (inTransaction) throw error;
+      if (!alone) throw error;
       return await send(text, parameters);
     }
-  };
+  }
+
+  return Object.assign(sendAfresh, { isInTransaction: () => inTransaction });
 }
 
 /** Cancels one statement: when it has run for too long, when its caller gives up, or on request. */

@@ -56,6 +56,7 @@ describe("the source", () => {
   test("writes outside of a mutation only where the reviewed list says so", () => {
     const writes = [
       /\.transaction\(\)/,
+      /\binTransaction\(db\b/,
       /\bdb\s*\.(insertInto|updateTable|deleteFrom)\(/,
       /\b(insert into|delete from|update)\b[^`]*`\s*\.execute\(\s*db\b/,
     ];

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import { isOvertaken, isRetryable } from "../../db/errors.ts";
+import { inTransaction } from "../../db/transaction.ts";
 import { lockAndSee } from "../access/authority.ts";
 import { callerLocks, userLocks } from "../access/caller-lock.ts";
 import { endPending } from "../access/pending.ts";
@@ -163,7 +164,7 @@ async function commit<T>(
   for (let attempt = 1; ; attempt++) {
     const effect = db.changes.begin();
     try {
-      const { result, told } = await db.transaction().execute((tx) => run(tx, effect.mark));
+      const { result, told } = await inTransaction(db, (tx) => run(tx, effect.mark));
       if (told) return { result, settle: effect.settle };
       effect.abandon();
       return { result, settle: () => Promise.resolve() };

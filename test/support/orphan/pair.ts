@@ -16,10 +16,10 @@ import { readPidFile } from "../../../src/db/embedded/postmaster.ts";
 import { migrate, migrationTimeoutMs } from "../../../src/db/migrate.ts";
 import { bootstrap } from "../../../src/domain/account/bootstrap.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
+import { unserved } from "../database/store.ts";
 import { freePort } from "../net/free-port.ts";
 import { scratchDirectory } from "../server/scratch.ts";
 import { quietLog } from "../server/server.ts";
-import { unserved } from "../store.ts";
 
 /** A server of the pair. */
 export interface PairServer {

@@ -10,7 +10,7 @@ import { startEmbedded } from "../../../src/db/embedded/embedded.ts";
 import type { User } from "../../../src/db/embedded/postgres-user.ts";
 import { migrate, migrationTimeoutMs } from "../../../src/db/migrate.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
-import { unserved } from "../store.ts";
+import { unserved } from "../database/store.ts";
 import { quietLog } from "./server.ts";
 
 const pollMs = 20;

@@ -1,4 +1,4 @@
-import { type Db, followChanges, type Store } from "../../src/db/connect.ts";
+import { type Db, followChanges, type Store } from "../../../src/db/connect.ts";
 
 /** A database that no instance serves yet: a change of it is effective as soon as it is committed. */
 export function unserved(db: Db): Store {

@@ -1,0 +1,58 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import pg from "pg";
+import { vi } from "vitest";
+
+/** The round trips of one call: the statements of each, in the order in which they were sent. */
+export type Trips = string[][];
+
+// What verification looks up for the gate, where memory did not have it.
+const lookup = /\bfrom credential\b/;
+
+interface Trip {
+  client: pg.Client;
+  statements: string[];
+  answered: boolean;
+}
+
+/**
+ * Counts round trips between us and Postgres, at the client. Statements that are sent before any of them was answered are one
+ * trip. Look-ups of verification do not count. Call `restore` at the end.
+ */
+export function watchTrips() {
+  const calls = new AsyncLocalStorage<Trip[]>();
+  const send = pg.Client.prototype.query as (...args: unknown[]) => Promise<unknown>;
+  const spy = vi.spyOn(pg.Client.prototype, "query") as unknown as {
+    mockImplementation(implementation: (this: pg.Client, ...args: unknown[]) => unknown): void;
+    mockRestore(): void;
+  };
+  spy.mockImplementation(function (this: pg.Client, ...args) {
+    const trips = calls.getStore();
+    const text = textOf(args[0]);
+    const sent = send.apply(this, args);
+    if (!trips || lookup.test(text)) return sent;
+    let trip = trips.findLast(({ client }) => client === this);
+    if (!trip || trip.answered) {
+      trip = { client: this, statements: [], answered: false };
+      trips.push(trip);
+    }
+    trip.statements.push(text);
+    const mine = trip;
+    const end = () => {
+      mine.answered = true;
+    };
+    sent.then(end, end);
+    return sent;
+  });
+  return {
+    async tripsOf(call: () => Promise<unknown>): Promise<Trips> {
+      const trips: Trip[] = [];
+      await calls.run(trips, call);
+      return trips.map(({ statements }) => statements);
+    },
+    restore: () => spy.mockRestore(),
+  };
+}
+
+function textOf(query: unknown): string {
+  return typeof query === "string" ? query : (query as { text: string }).text;
+}
