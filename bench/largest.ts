@@ -4,8 +4,8 @@ import type { Principal } from "../src/domain/access/principal.ts";
 import { atOnce } from "../src/domain/kernel/slices.ts";
 import { digestOf } from "../src/domain/kernel/token.ts";
 import { type CredentialRow, toCredentials } from "../src/verify/evaluate/credential.ts";
-import { type Judgement, judge } from "../src/verify/evaluate/evaluate.ts";
-import type { Question } from "../src/verify/evaluate/verdict.ts";
+import { type Evaluation, evaluate } from "../src/verify/evaluate/evaluate.ts";
+import type { Requirements } from "../src/verify/evaluate/verdict.ts";
 
 /** The largest principal that some bounds allow, asked as much as one request can ask. */
 export interface Largest {
@@ -15,9 +15,9 @@ export interface Largest {
   /** Makes of its row what memory keeps. */
   load(): void;
   /** Evaluates it once: it has all that is asked for. */
-  evaluate(): Judgement;
+  evaluate(): Evaluation;
   /** Evaluates it once: it has nothing that is asked for. */
-  evaluateInVain(): Judgement;
+  evaluateInVain(): Evaluation;
 }
 
 // As many as the schema of the requests allows.
@@ -30,7 +30,7 @@ export function largest(bounds: Bounds): Largest {
   const load = () => atOnce(toCredentials([JSON.parse(text)]));
   const [credential] = load();
   const workspaceId = id("ws", bounds.workspacesPerProfile - 1);
-  const question: Question = {
+  const requirements: Requirements = {
     accountId: "",
     workspaceId,
     permissions: list(wanted, (n) => permission(bounds.permissionsPerPrincipal - 1 - n)),
@@ -38,22 +38,22 @@ export function largest(bounds: Bounds): Largest {
     environment: undefined,
   };
   const nothing = {
-    ...question,
-    permissions: question.permissions.map((one) => `${one}ed`),
-    entitlements: question.entitlements.map((one) => `${one}0`),
+    ...requirements,
+    permissions: requirements.permissions.map((one) => `${one}ed`),
+    entitlements: requirements.entitlements.map((one) => `${one}0`),
   };
   const workspace = { id: workspaceId, accountId: id("acct", 0), live: true };
   const loaded = { credential, workspace, now: new Date() };
   const digest = digestOf(hash(bounds.tokensPerKey - 1));
-  const ask = (one: Question) => judge(loaded, digest, one, { sessionIdleMs: 1 });
-  const { principal, failures } = ask(question);
+  const ask = (one: Requirements) => evaluate(loaded, digest, one, { sessionIdleMs: 1 });
+  const { principal, failures } = ask(requirements);
   deepStrictEqual(failures, []);
   if (!principal) throw new Error("the largest principal was not found");
   return {
     bytes: text.length,
     principal,
     load,
-    evaluate: () => ask(question),
+    evaluate: () => ask(requirements),
     evaluateInVain: () => ask(nothing),
   };
 }

@@ -1,6 +1,6 @@
 import { atOnce } from "../src/domain/kernel/slices.ts";
 import { createCache } from "../src/verify/cache/cache.ts";
-import { createReplies } from "../src/verify/cache/response-cache.ts";
+import { createResponseCache } from "../src/verify/cache/response-cache.ts";
 import { type Credential, toCredentials } from "../src/verify/evaluate/credential.ts";
 
 // Prints the bytes that a remembered key takes, and those of an answer that is kept for it. Run with --expose-gc.
@@ -15,7 +15,7 @@ const permissions = Array.from({ length: 8 }, (_, n) => `resource_${n}:write`);
 function credential(n: number): Credential {
   const workspaces = Object.fromEntries(Array.from({ length: 8 }, (_, w) => [id("ws", n * 8 + w), true]));
   const accountId = id("acct", n % 200);
-  const opening = {
+  const accountAccess = {
     account_id: accountId,
     profile: { id: id("prof", n), type: "api_key", name: `Key ${n}`, email: "" },
     permissions,
@@ -35,7 +35,7 @@ function credential(n: number): Credential {
     environment: "live",
     user_id: null,
     tokens: [{ id: String(n), hash: n.toString(16).padStart(64, "0"), ends_at: null }],
-    openings: [opening],
+    openings: [accountAccess],
   });
   const row = {
     ...JSON.parse(text),
@@ -60,11 +60,11 @@ const cache = createCache(2 * count);
 const start = used();
 for (let n = 0; n < count; n++) cache.keepCredential(credential(n));
 const kept = used();
-const replies = createReplies<string>({ holds: () => true }, count * 2_048);
+const replies = createResponseCache<string>({ holds: () => true }, count * 2_048);
 for (let n = 0; n < count; n++) {
   const found = cache.credential(id("key", n));
   const basis = { credential: found, workspace: undefined, now: new Date(0) };
-  const judgement = {
+  const evaluation = {
     failures: [],
     principal: undefined,
     userId: undefined,
@@ -74,7 +74,7 @@ for (let n = 0; n < count; n++) {
     basis,
   };
   const text = Buffer.alloc(900, 97 + (n % 26)).toString("latin1");
-  replies.keep(Buffer.alloc(32, n).toString("latin1") + n, judgement, text, text.length);
+  replies.keep(Buffer.alloc(32, n).toString("latin1") + n, evaluation, text, text.length);
 }
 const answered = used();
 // Also so that neither is given up before it was measured.

@@ -1,7 +1,7 @@
 import { quantile } from "../bench/closed-loop.ts";
 import type { Fault } from "./faults.ts";
 import type { Instance } from "./instance.ts";
-import type { Outcome } from "./storm.ts";
+import type { Outcome } from "./scenario.ts";
 
 /** When each key was revoked, and when the latest verification began that accepted it: one clock, in one process. */
 export interface Ledger {

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { alterCopy } from "../bench/altered.ts";
 import { breakages } from "./broken.ts";
 import { type Fault, faults } from "./faults.ts";
-import { type Outcome, type Storm, weather } from "./storm.ts";
+import { type Outcome, runScenario, type Scenario } from "./scenario.ts";
 
 const help = `npm run chaos -- [options]
   --revocations 10000    that return with nothing broken, and as many under faults
@@ -31,7 +31,7 @@ async function main(): Promise<boolean> {
   }
   const chosen = (values.faults?.split(",") ?? Object.keys(faults)).map(asFault);
   const each = number("--revocations", values.revocations);
-  const base: Storm = {
+  const base: Scenario = {
     root,
     instances: 3,
     revocations: each,
@@ -66,13 +66,13 @@ async function main(): Promise<boolean> {
   return holds && caught;
 }
 
-async function tell(title: string, storm: Storm): Promise<Outcome> {
-  const seen = await weather(storm);
+async function tell(title: string, scenario: Scenario): Promise<Outcome> {
+  const seen = await runScenario(scenario);
   const ms = (value: number) => `${value.toFixed(1)} ms`;
   const struck = Object.entries(seen.faults).map(([fault, count]) => `${count} × ${fault}`);
   print(
     [
-      `${title}: ${storm.instances} instances, ${seen.seconds.toFixed(0)} s`,
+      `${title}: ${scenario.instances} instances, ${seen.seconds.toFixed(0)} s`,
       `  accepted after the revocation had returned: ${seen.late}${seen.late > 0 ? `, by up to ${ms(seen.worstMs)}` : ""}`,
       `  ${seen.revoked} revocations returned (p50 ${ms(seen.p50)}, p99 ${ms(seen.p99)}; through the instance that nothing`,
       `  was done to, at most ${ms(seen.slowestUntouched)}), ${seen.unanswered} did not; ${seen.verifications} verifications`,

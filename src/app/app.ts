@@ -5,7 +5,7 @@ import { createCallerQueue } from "../db/caller-queue.ts";
 import { type Db, followChanges } from "../db/connect.ts";
 import { isUnavailable } from "../db/errors.ts";
 import { withStatements } from "../db/statement-scope.ts";
-import { welcome } from "../domain/external-identity/provision-user.ts";
+import { provisionUser } from "../domain/external-identity/provision-user.ts";
 import { DomainError } from "../domain/kernel/error.ts";
 import type { Mailer } from "../domain/kernel/mail.ts";
 import { createRefusals } from "../domain/kernel/refusal.ts";
@@ -15,26 +15,30 @@ import type { Log } from "../infra/log.ts";
 import type { Metrics } from "../infra/metrics.ts";
 import { createClientAddress } from "../net/client-address.ts";
 import { withCors } from "../net/cors.ts";
-import type { LaneOptions } from "../net/fast-path/codec.ts";
-import { createLane } from "../net/fast-path/fast-path.ts";
+import type { FastPathOptions } from "../net/fast-path/codec.ts";
+import { createFastPath } from "../net/fast-path/fast-path.ts";
 import type { Limits } from "../net/limits.ts";
 import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
 import { createHealthStatus, type HealthStatus } from "../net/standard-services/health.ts";
 import { inTurns } from "../net/turns.ts";
-import { hotMethods } from "../rpc/fast-path.ts";
-import { createErrorInterceptor, createGate, type GateDeps } from "../rpc/middleware/auth-interceptor.ts";
+import { fastPathMethods } from "../rpc/fast-path.ts";
+import {
+  type AuthDeps,
+  createAuthInterceptor,
+  createErrorInterceptor,
+} from "../rpc/middleware/auth-interceptor.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
-import { createMemory } from "../verify/cache/coherent-cache.ts";
+import { createCoherentCache } from "../verify/cache/coherent-cache.ts";
 import { leaseMs as productionLeaseMs } from "../verify/coherence/lease.ts";
-import { createUses } from "../verify/last-used.ts";
+import { createLastUsed } from "../verify/last-used.ts";
 import { createOidcVerifier } from "../verify/oidc/oidc.ts";
 import { createPublicLimit } from "../verify/public-limit.ts";
 import { createResolver } from "../verify/resolve.ts";
 import { createBackground } from "./background.ts";
 import { reportFeed } from "./feed-report.ts";
 import { startHousekeeping } from "./housekeeping.ts";
-import { createCalls } from "./request-log.ts";
+import { createRequestLog } from "./request-log.ts";
 import { createRoutes, createServiceValidate, type RouteDeps } from "./routes.ts";
 
 /** What the service is assembled from. */
@@ -62,7 +66,7 @@ export interface AppDeps {
   /** Aborted when streams should end. */
   shutdownSignal?: AbortSignal;
   /** False: no call takes the fast lane. */
-  lane?: boolean;
+  fastPath?: boolean;
   /** How long a heartbeat lets memory be served; the same for all instances of a database. */
   leaseMs?: number;
   /** The check of requests, which takes 0.1 s to create; unset: one of its own. */
@@ -115,7 +119,7 @@ export function createApp({
   log,
   metrics,
   shutdownSignal,
-  lane = true,
+  fastPath = true,
   leaseMs = productionLeaseMs,
   // First, since it takes a while in which nothing else is heard.
   validate = createServiceValidate(),
@@ -124,7 +128,7 @@ export function createApp({
     log.error({ error: describe(error) }, "could not write in the background");
   const health = createHealthStatus();
   const { cacheEntries: entries, maxStalenessMs } = config;
-  const memory = createMemory({
+  const coherentCache = createCoherentCache({
     db: lookups,
     listenUrl,
     entries,
@@ -135,27 +139,28 @@ export function createApp({
     onFeed: reportFeed(health, log),
   });
   const callerQueue = createCallerQueue({ ...changesPerBearer, overflow: tooManyChanges });
-  const db = followChanges(unfollowed, memory.coherence, callerQueue);
+  const db = followChanges(unfollowed, coherentCache.coherence, callerQueue);
   const refusals = createRefusals(db, refusalsIntervalMs, onError);
   const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, onError);
-  const uses = createUses(db, usesIntervalMs, onError);
+  const lastUsed = createLastUsed(db, usesIntervalMs, onError);
   const oidc = createOidcVerifier(config.oidcIssuers, {
     onFailure: (issuer, error) =>
       log.warn({ issuer, error: describe(error) }, "an issuer's keys cannot be fetched"),
   });
-  const resolver = createResolver(memory.loader, oidc, config);
+  const resolver = createResolver(coherentCache.loader, oidc, config);
   const onBug = (error: unknown) => log.error({ error: describe(error) }, "a call failed: this is a bug");
   const onCanceled = (error: unknown) => log.debug({ error: describe(error) }, "a client canceled its call");
-  const gateDeps: GateDeps = {
+  const authDeps: AuthDeps = {
     resolver,
-    uses,
+    lastUsed,
     refusals,
     tokenPrefix: config.tokenPrefix,
-    welcome: (call, newcomer) => welcome(db, call, config.bounds, newcomer),
+    provisionUser: (call, newUser) => provisionUser(db, call, config.bounds, newUser),
     errors: { isUnavailable, onBug },
     onCanceled,
-    loader: memory.loader,
-    operate: (signal, operation) => withStatements({ signal, primary: memory.coherence.primary }, operation),
+    loader: coherentCache.loader,
+    operate: (signal, operation) =>
+      withStatements({ signal, primary: coherentCache.coherence.primary }, operation),
   };
   const background = createBackground((error) =>
     log.error({ error: describe(error) }, "work in the background failed"),
@@ -164,8 +169,8 @@ export function createApp({
 
   const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
   const routerOptions: ConnectRouterOptions = {
-    requestGate: createGate(gateDeps),
-    interceptors: [createErrorInterceptor(gateDeps, validate)],
+    requestGate: createAuthInterceptor(authDeps),
+    interceptors: [createErrorInterceptor(authDeps, validate)],
     jsonOptions,
     readMaxBytes: limits.maxMessageBytes,
     maxTimeoutMs: limits.maxRpcTimeoutMs,
@@ -175,7 +180,7 @@ export function createApp({
   const tokenDeps: TokenDeps = {
     resolver,
     oidc,
-    uses,
+    lastUsed,
     tokenPrefix: config.tokenPrefix,
     vocabulary: config.permissions,
     revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
@@ -194,48 +199,48 @@ export function createApp({
     // It goes on when its call has ended.
     background: (work) => withStatements({}, () => background.run(work)),
   });
-  const calls = createCalls(log, metrics, createClientAddress(config.trustedProxies));
+  const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const adapter = connectNodeAdapter({
     ...routerOptions,
     routes,
     acceptCompression: [compressionGzip],
-    contextValues: calls.contextValues,
+    contextValues: requestLog.contextValues,
   });
-  const laneOptions: LaneOptions = {
+  const fastPathOptions: FastPathOptions = {
     maxTimeoutMs: limits.maxRpcTimeoutMs,
     maxMessageBytes: limits.maxMessageBytes,
     jsonOptions,
-    contextValues: calls.contextValues,
+    contextValues: requestLog.contextValues,
     onBug,
   };
-  const hotDeps = {
-    ...gateDeps,
-    loader: memory.loader,
+  const fastPathDeps = {
+    ...authDeps,
+    loader: coherentCache.loader,
     onVerdict: metrics.verdict,
     keptBytes: entries * keptBytesPerEntry,
   };
-  const hot = hotMethods(hotDeps, validate, verification(tokenDeps));
-  const { handler, plain } = createLane(lane ? hot : [], laneOptions, inTurns(adapter, onBug));
+  const hot = fastPathMethods(fastPathDeps, validate, verification(tokenDeps));
+  const { handler, plain } = createFastPath(fastPath ? hot : [], fastPathOptions, inTurns(adapter, onBug));
   const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
-    calls.observe(withCors(config.corsOrigins, inner));
+    requestLog.observe(withCors(config.corsOrigins, inner));
   return {
     routes,
     routerOptions,
     handler: outer(handler),
     plain: { takes: plain.takes, handler: outer(plain.handler) },
     health,
-    primary: memory.coherence.primary,
-    settled: memory.coherence.barrier,
-    ready: () => memory.coherence.ready(readyMs),
+    primary: coherentCache.coherence.primary,
+    settled: coherentCache.coherence.barrier,
+    ready: () => coherentCache.coherence.ready(readyMs),
     async flush() {
       await background.settle();
-      await Promise.all([refusals.flush(), failedLogIns.flush(), uses.flush()]);
+      await Promise.all([refusals.flush(), failedLogIns.flush(), lastUsed.flush()]);
     },
     async close() {
       housekeeping.stop();
       await background.settle();
-      await Promise.all([refusals.close(), failedLogIns.close(), uses.close()]);
-      await memory.coherence.stop();
+      await Promise.all([refusals.close(), failedLogIns.close(), lastUsed.close()]);
+      await coherentCache.coherence.stop();
     },
   };
 }

@@ -8,7 +8,7 @@ import type { HandlerOf, Request, Response } from "../net/request.ts";
 import { type CallRecord, withRecord } from "../rpc/middleware/context.ts";
 
 /** Follows calls from their first byte to their last, and reports each once: a log line and a measurement. */
-export interface Calls {
+export interface RequestLog {
   /** Wraps the handler of all requests. */
   observe<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S>;
   /** The context values of a request that is being observed. */
@@ -23,7 +23,7 @@ type Observed = Request & { [recordKey]?: CallRecord };
 const harmlessId = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Starts to follow calls. */
-export function createCalls(log: Log, metrics: Metrics, clientAddress: ClientAddress): Calls {
+export function createRequestLog(log: Log, metrics: Metrics, clientAddress: ClientAddress): RequestLog {
   // The fields of this line are known, and none is a secret: looking for names of secrets in it took longer than writing it.
   const callLog = log.child({}, { redact: [] });
 

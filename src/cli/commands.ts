@@ -8,7 +8,7 @@ import { createMetrics, createWorkerMetrics, type PoolStats, type Rendered } fro
 import { openMetricsPort } from "../net/metrics-port.ts";
 import { openDatabase } from "./open-database.ts";
 import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
-import { welcome } from "./quickstart.ts";
+import { quickstart } from "./quickstart.ts";
 import { type ServeDeps, serve } from "./serve.ts";
 import { withStore } from "./store.ts";
 import { runWorkers, tellReady } from "./workers.ts";
@@ -34,7 +34,7 @@ export async function serveCommand(
     }
     const onReady = (url: string) => {
       process.stdout.write(`latchkey listening on ${url}\n`);
-      if (database.embedded) process.stderr.write(welcome(url, keyFiles(config)));
+      if (database.embedded) process.stderr.write(quickstart(url, keyFiles(config)));
       reported = reportExceededBounds(database.db, config.bounds, log);
     };
     if (cluster.isWorker) {

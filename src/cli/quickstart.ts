@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
  * What a person sees who starts Latchkey on an embedded database: where the keys are, and three commands to paste that
  * sign up, issue a key and verify it. Tokens travel in files and pipes, never as arguments.
  */
-export function welcome(url: string, keys: { platform: string; verifier: string }): string {
+export function quickstart(url: string, keys: { platform: string; verifier: string }): string {
   const dir = dirname(keys.platform);
   const [me, key] = [quote(join(dir, "me")), quote(join(dir, "key.json"))];
   const post = `curl -sS -H 'content-type: application/json'`;

@@ -27,7 +27,7 @@ export async function withStore<T>(
     leaseMs,
     maxStalenessMs: 0,
     // It verifies nothing, so it keeps nothing that has to be forgotten.
-    forget() {},
+    invalidate() {},
     onLost() {},
     onFeed() {},
     onSettled() {},

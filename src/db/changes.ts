@@ -7,7 +7,7 @@ export interface Changes {
 
 /** A change on its way: `mark` is sent by its transaction, behind all that it changes. Exactly one of the two ends it. */
 export interface Change {
-  mark: string;
+  changeMarker: string;
   /**
    * Resolves when it is effective everywhere. Call it when its COMMIT was answered. Throws `REVOCATION_PENDING` where that
    * takes longer than the caller has time.

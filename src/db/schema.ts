@@ -23,12 +23,12 @@ import type {
   TeamRightsView,
   TeamRoleTable,
   TeamTable,
-  UserOpeningView,
+  UserAccessView,
   UserTable,
   WorkspaceGrantTable,
   WorkspaceTable,
 } from "./tables.ts";
-import type { ApiKeyKind, Environment, OpeningJson } from "./values.ts";
+import type { AccountAccessJson, ApiKeyKind, Environment } from "./values.ts";
 
 export type * from "./values.ts";
 
@@ -59,7 +59,7 @@ export interface Database {
   invite: InviteTable;
   team_rights: TeamRightsView;
   member_rights: MemberRightsView;
-  user_opening: UserOpeningView;
+  user_opening: UserAccessView;
   credential: CredentialView;
 }
 
@@ -74,5 +74,5 @@ interface CredentialView {
   user_id: string | null;
   last_used_at: Date | null;
   tokens: { id: string | null; hash: string; ends_at: number | null }[];
-  openings: OpeningJson[];
+  openings: AccountAccessJson[];
 }

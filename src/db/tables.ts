@@ -1,5 +1,5 @@
 import type { Generated } from "kysely";
-import type { BuiltinRole, Labels, OpeningJson, ProfileType } from "./values.ts";
+import type { AccountAccessJson, BuiltinRole, Labels, ProfileType } from "./values.ts";
 
 /** The tables and the helper views, column by column. `timestamptz` is read as Date, `bigint` as string. */
 export interface AccountTable {
@@ -163,10 +163,10 @@ export interface MemberRightsView {
   owner: boolean;
 }
 
-export interface UserOpeningView {
+export interface UserAccessView {
   user_id: string;
   account_id: string;
-  opening: OpeningJson;
+  opening: AccountAccessJson;
 }
 
 export interface MembershipTable {

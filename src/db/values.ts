@@ -8,7 +8,7 @@ export type Environment = "test" | "live";
 export type WorkspaceScope = "selected" | "all";
 
 /** What a credential opens in one account, as the view tells it. `workspaces`: id -> whether it is live. */
-export interface OpeningJson {
+export interface AccountAccessJson {
   account_id: string;
   platform: boolean;
   suspended: boolean;

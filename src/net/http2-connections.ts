@@ -15,13 +15,13 @@ import { type Refusals, reasonOf } from "./refusal.ts";
 import { createTurns } from "./turn-counter.ts";
 
 /** The HTTP/2 connections of a port. */
-export type Sessions = ReturnType<typeof createSessions>;
+export type Http2Connections = ReturnType<typeof createHttp2Connections>;
 
 /** Answers a stream, given what node's event says about it: the headers, and more. */
 export type AnswerStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, more: unknown[]) => void;
 
 /** What following HTTP/2 connections needs. */
-export type SessionsOptions = {
+export type Http2ConnectionsOptions = {
   limits: Limits;
   refusals: Refusals;
   activity: Activity;
@@ -32,7 +32,10 @@ export type SessionsOptions = {
 type Tracked = { socket: Socket; end: () => void };
 
 /** Follows the HTTP/2 connections of a server and ends those that do nothing, or nothing good. Answers their streams. */
-export function createSessions(server: Http2Server | Http2SecureServer, options: SessionsOptions) {
+export function createHttp2Connections(
+  server: Http2Server | Http2SecureServer,
+  options: Http2ConnectionsOptions,
+) {
   const { limits, refusals, activity, linger, answer } = options;
   const tracked = new Map<ServerHttp2Session, Tracked>();
   const turns = createTurns();

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import type { Socket } from "node:net";
 import { createAdmission, type Eviction } from "./admission.ts";
 import { createExchanges } from "./exchange.ts";
-import { createSessions } from "./http2-connections.ts";
+import { createHttp2Connections } from "./http2-connections.ts";
 import type { Limits } from "./limits.ts";
 import { createLinger } from "./linger.ts";
 import { hostPort, listen } from "./listen.ts";
@@ -59,7 +59,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     onEviction: options.onEviction ?? (() => {}),
   });
   const linger = createLinger(limits.lingerMs);
-  const sessions = createSessions(http2, { limits, refusals, activity, linger, answer });
+  const http2Connections = createHttp2Connections(http2, { limits, refusals, activity, linger, answer });
   const exchanges = createExchanges(limits, {
     began: activity.begin,
     ended: activity.end,
@@ -123,11 +123,11 @@ export async function openPort(options: PortOptions): Promise<Port> {
       return;
     }
     const session = request.stream.session as ServerHttp2Session | undefined;
-    const socket = sessions.socketOf(session);
+    const socket = http2Connections.socketOf(session);
     if (!socket) return;
     refusals.refuse(socket, reason);
     // Others may share the connection, so their streams may finish; one that reads nothing cannot even be told.
-    sessions.end(session);
+    http2Connections.end(session);
     if (reason === "slow_reader") linger(socket);
   }
 
@@ -147,7 +147,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     const closed = new Promise((resolve) => front.close(resolve));
     closeUnknown();
     exchanges.drain();
-    sessions.drain();
+    http2Connections.drain();
     const timer = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, limits.drainGraceMs);

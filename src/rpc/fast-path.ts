@@ -11,9 +11,9 @@ import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import type { Authority } from "../domain/access/authority.ts";
 import type { Principal } from "../domain/access/principal.ts";
 import type { Loader } from "../verify/cache/loader.ts";
-import { createReplies, digest } from "../verify/cache/response-cache.ts";
-import type { Judgement } from "../verify/evaluate/evaluate.ts";
-import { answer, createGate, type GateDeps, recheck } from "./middleware/auth-interceptor.ts";
+import { createResponseCache, digest } from "../verify/cache/response-cache.ts";
+import type { Evaluation } from "../verify/evaluate/evaluate.ts";
+import { type AuthDeps, answer, createAuthInterceptor, recheck } from "./middleware/auth-interceptor.ts";
 import { type Arrival, accountHeader, callOf, recordOf } from "./middleware/context.ts";
 import { codeName } from "./middleware/outcome.ts";
 import { parseError } from "./middleware/parse-errors.ts";
@@ -21,10 +21,10 @@ import type { Validate } from "./middleware/validate.ts";
 import type { TokenDeps, verification } from "./token-service.ts";
 
 /** A unary method without the machinery that calls it. */
-export interface HotMethod {
+export interface FastPathMethod {
   method: DescMethodUnary;
   /** Lets a call pass by its headers: at once, where its bearer passed before and nothing has changed since. */
-  gate(arrival: Arrival): Promise<void> | undefined;
+  authorize(arrival: Arrival): Promise<void> | undefined;
   /** Evaluates the bearer again, once the body is there: at once, where nothing has changed since it passed. */
   recheck(values: ContextValues): Promise<void> | undefined;
   /** The answer that this body was given before in this form, where it would be given again. */
@@ -40,14 +40,14 @@ export interface HotMethod {
 }
 
 /** What hot methods depend on. */
-export interface HotDeps extends GateDeps, Pick<TokenDeps, "onVerdict"> {
+export interface FastPathDeps extends AuthDeps, Pick<TokenDeps, "onVerdict"> {
   loader: Loader;
   /** What the answers that are kept may take, in bytes. */
   keptBytes: number;
 }
 
 type Context = Pick<Arrival, "values">;
-type Used = Pick<Judgement, "tokenId" | "sessionId">;
+type Used = Pick<Evaluation, "tokenId" | "sessionId">;
 type Payload = string | Uint8Array;
 
 const passBytes = 1_024;
@@ -59,34 +59,34 @@ const noChange: Authority<Principal> = {
 };
 
 /** The methods that other services call on every request of theirs: same gate, rules, operations and errors as ever. */
-export function hotMethods(
-  deps: HotDeps,
+export function fastPathMethods(
+  deps: FastPathDeps,
   validate: Validate,
   { verifyToken, batchVerifyTokens }: ReturnType<typeof verification>,
-): HotMethod[] {
-  const fullGate = createGate(deps);
+): FastPathMethod[] {
+  const authenticateFully = createAuthInterceptor(deps);
 
   function hot<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     operation: (request: MessageShape<I>, context: Context) => Promise<MessageInitShape<O>>,
-  ): HotMethod {
+  ): FastPathMethod {
     const name = `${method.parent.typeName}/${method.name}`;
-    const passes = createReplies<Judgement>(deps.loader, deps.keptBytes / 10);
-    const answers = createReplies<{ payload: Payload; used: Used }>(deps.loader, deps.keptBytes);
+    const passes = createResponseCache<Evaluation>(deps.loader, deps.keptBytes / 10);
+    const answers = createResponseCache<{ payload: Payload; used: Used }>(deps.loader, deps.keptBytes);
 
-    async function gateAndKeep(arrival: Arrival, key: string): Promise<void> {
-      await fullGate(arrival);
+    async function authorizeAndKeep(arrival: Arrival, key: string): Promise<void> {
+      await authenticateFully(arrival);
       const { passed } = recordOf(arrival.values);
       if (passed) passes.keep(key, passed, passed, passBytes);
     }
 
     return {
       method,
-      gate(arrival) {
+      authorize(arrival) {
         const { requestHeader } = arrival;
         const key = digest(`${requestHeader.get("authorization")}\n${requestHeader.get(accountHeader)}`);
         const passed = passes.recall(key);
-        if (!passed?.principal) return gateAndKeep(arrival, key);
+        if (!passed?.principal) return authorizeAndKeep(arrival, key);
         const record = recordOf(arrival.values);
         record.method = name;
         record.arrival = arrival;
@@ -96,7 +96,7 @@ export function hotMethods(
           caller: { ...passed.principal, call: callOf(arrival), authority: noChange },
         };
         arrival.responseHeader.set("x-request-id", record.requestId);
-        deps.uses.record(passed);
+        deps.lastUsed.record(passed);
         return undefined;
       },
       recheck: (values) => recheck(deps, values),
@@ -105,7 +105,7 @@ export function hotMethods(
         if (!record.passed) return undefined;
         const known = answers.recall(keyOf(record.passed, form, body));
         if (!known) return undefined;
-        deps.uses.record(known.used);
+        deps.lastUsed.record(known.used);
         deps.onVerdict("VALID");
         record.parsed = true;
         record.code = "ok";
@@ -139,7 +139,7 @@ export function hotMethods(
 }
 
 // Who asks decides what they are told: of their own account's tokens, or of everybody's.
-function keyOf({ principal }: Judgement, form: string, body: Uint8Array): string {
+function keyOf({ principal }: Evaluation, form: string, body: Uint8Array): string {
   const everything = principal?.platform && principal.keyId !== undefined;
   return `${form} ${everything ? "*" : principal?.accountId} ${digest(body)}`;
 }

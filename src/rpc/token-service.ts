@@ -14,11 +14,11 @@ import type { Caller } from "../domain/access/principal.ts";
 import { revokeToken } from "../domain/api-key/revoke-token.ts";
 import { DomainError, invalidFields } from "../domain/kernel/error.ts";
 import { endsByItself } from "../domain/session/session.ts";
-import type { Judgement } from "../verify/evaluate/evaluate.ts";
-import type { Uses } from "../verify/last-used.ts";
+import type { Evaluation } from "../verify/evaluate/evaluate.ts";
+import type { LastUsed } from "../verify/last-used.ts";
 import type { OidcVerifier } from "../verify/oidc/oidc.ts";
 import type { PublicLimit } from "../verify/public-limit.ts";
-import type { Inquiry, Resolver } from "../verify/resolve.ts";
+import type { Resolver, VerifyRequest } from "../verify/resolve.ts";
 import { verifyTokens } from "../verify/verify.ts";
 import { environmentOf } from "./api-key-message.ts";
 import { timestamp } from "./messages.ts";
@@ -29,7 +29,7 @@ import { principalMessage } from "./principal-message.ts";
 export interface TokenDeps {
   resolver: Resolver;
   oidc: OidcVerifier;
-  uses: Uses;
+  lastUsed: LastUsed;
   tokenPrefix: string;
   /** The permissions that this deployment knows, where it lists them. */
   vocabulary: Vocabulary | undefined;
@@ -46,8 +46,8 @@ export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof Tok
     async revokeToken({ token }, context) {
       const call = callOf(context);
       await deps.revocations.spend(call.addressKey);
-      const outside = await deps.oidc.verify(token);
-      if (outside) throw endsByItself(outside.endsAt);
+      const external = await deps.oidc.verify(token);
+      if (external) throw endsByItself(external.endsAt);
       await revokeToken(db, call, deps.tokenPrefix, token);
       return {};
     },
@@ -64,15 +64,15 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
     const violations = permissionViolations(namedPermissions(requests, field), deps.vocabulary);
     if (violations.length > 0) throw invalidFields(violations);
     const caller = callerOf(context);
-    const inquiries = requests.map((request) => toInquiry(request, caller));
-    const judgements = await verifyTokens(deps.resolver, caller, inquiries);
-    requireOneAnswer(judgements);
-    const [only] = judgements;
+    const verifyRequests = requests.map((request) => toVerifyRequest(request, caller));
+    const evaluations = await verifyTokens(deps.resolver, caller, verifyRequests);
+    requireOneAnswer(evaluations);
+    const [only] = evaluations;
     const [request] = requests;
     if (requests.length === 1 && !request?.dryRun && !request?.fresh && only) {
       recordOf(context.values).answered = only;
     }
-    return judgements.map((judgement, index) => answer(deps, judgement, requests[index]?.dryRun ?? false));
+    return evaluations.map((evaluation, index) => answer(deps, evaluation, requests[index]?.dryRun ?? false));
   }
   return {
     async verifyToken(request: VerifyTokenRequest, context: Context) {
@@ -98,14 +98,14 @@ function* namedPermissions(requests: VerifyTokenRequest[], field: (index: number
 }
 
 /** Refuses a batch whose principals are too much for one answer: nobody else is answered while it is written. */
-function requireOneAnswer(judgements: readonly Judgement[]): void {
+function requireOneAnswer(evaluations: readonly Evaluation[]): void {
   let items = 0;
-  for (const { failures, principal } of judgements) {
+  for (const { failures, principal } of evaluations) {
     if (!principal || failures.length > 0) continue;
     const { permissions, workspaceScope, workspaceIds, entitlements } = principal;
     items += permissions.length + entitlements.length + (workspaceScope === "all" ? 0 : workspaceIds.length);
   }
-  if (judgements.length === 1 || items <= maxBatchItems) return;
+  if (evaluations.length === 1 || items <= maxBatchItems) return;
   throw new DomainError(
     "BOUND_EXCEEDED",
     `the principals of a batch have at most ${maxBatchItems} permissions, workspaces and entitlements together: ask about fewer tokens at once`,
@@ -116,7 +116,7 @@ function requireOneAnswer(judgements: readonly Judgement[]): void {
   );
 }
 
-function toInquiry(request: VerifyTokenRequest, caller: Caller): Inquiry {
+function toVerifyRequest(request: VerifyTokenRequest, caller: Caller): VerifyRequest {
   return {
     token: request.token,
     caller: caller.profile.id,
@@ -131,20 +131,20 @@ function toInquiry(request: VerifyTokenRequest, caller: Caller): Inquiry {
 
 function answer(
   deps: Omit<TokenDeps, "revocations" | "oidc">,
-  judgement: Judgement,
+  evaluation: Evaluation,
   dryRun: boolean,
 ): MessageInitShape<typeof VerifyTokenResponseSchema> {
-  const [first] = judgement.failures;
+  const [first] = evaluation.failures;
   deps.onVerdict(first?.verdict ?? "VALID");
   const failedRules = dryRun
-    ? judgement.failures.map(({ verdict, metadata }) => ({ verdict: Verdict[verdict], metadata }))
+    ? evaluation.failures.map(({ verdict, metadata }) => ({ verdict: Verdict[verdict], metadata }))
     : [];
   if (first) return { verdict: Verdict[first.verdict], metadata: first.metadata, failedRules };
-  if (!dryRun) deps.uses.record(judgement);
+  if (!dryRun) deps.lastUsed.record(evaluation);
   return {
     valid: true,
     verdict: Verdict.VALID,
-    ...(judgement.principal && { principal: principalMessage(judgement.principal) }),
-    endsAt: timestamp(judgement.endsAt),
+    ...(evaluation.principal && { principal: principalMessage(evaluation.principal) }),
+    endsAt: timestamp(evaluation.endsAt),
   };
 }

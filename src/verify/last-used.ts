@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
-import type { Judgement } from "./evaluate/evaluate.ts";
+import type { Evaluation } from "./evaluate/evaluate.ts";
 
 /** Remembers when tokens and sessions were last used, off the path of the call: at most one interval is lost by a crash. */
-export interface Uses {
-  record(judgement: Pick<Judgement, "tokenId" | "sessionId">): void;
+export interface LastUsed {
+  record(evaluation: Pick<Evaluation, "tokenId" | "sessionId">): void;
   /** Writes what is buffered. */
   flush(): Promise<void>;
   /** Stops the timer and writes the rest. */
@@ -15,7 +15,7 @@ export interface Uses {
 const maxRows = 500;
 
 /** Starts to remember uses, written every `intervalMs`; a failed write is reported and tried again. */
-export function createUses(db: Db, intervalMs: number, onError: (error: unknown) => void): Uses {
+export function createLastUsed(db: Db, intervalMs: number, onError: (error: unknown) => void): LastUsed {
   let tokens = new Map<string, number>();
   let sessions = new Map<string, number>();
   let writing: Promise<void> = Promise.resolve();

@@ -1,16 +1,16 @@
 import type { Seen } from "../domain/access/authority.ts";
 import { inTurns } from "../domain/kernel/slices.ts";
 import { digestToken, parseToken } from "../domain/kernel/token.ts";
-import type { Ask } from "./cache/load.ts";
+import type { LookupKey } from "./cache/load.ts";
 import type { Loader } from "./cache/loader.ts";
 import { toCredentials } from "./evaluate/credential.ts";
-import { type Judgement, type JudgeSettings, judge, refused } from "./evaluate/evaluate.ts";
-import { judgeOutside, type OwnCall } from "./evaluate/evaluate-external.ts";
-import type { Question } from "./evaluate/verdict.ts";
-import type { OidcVerifier, OutsideToken } from "./oidc/oidc.ts";
+import { type EvaluateSettings, type Evaluation, evaluate, refused } from "./evaluate/evaluate.ts";
+import { evaluateExternal, type OwnCall } from "./evaluate/evaluate-external.ts";
+import type { Requirements } from "./evaluate/verdict.ts";
+import type { ExternalToken, OidcVerifier } from "./oidc/oidc.ts";
 
 /** A token and what is asked of it. */
-export interface Inquiry extends Question {
+export interface VerifyRequest extends Requirements {
   token: string;
   /** Who asks: the database is shared fairly between them. A profile, or the key of an address before anybody is known. */
   caller: string;
@@ -26,67 +26,67 @@ export interface Resolver {
    * Judges tokens, in their order: from memory where it may be served, and at once if all of them are there; the others by
    * the database, with one statement for all of them. Garbage costs none.
    */
-  resolve(inquiries: readonly Inquiry[]): Judgement[] | Promise<Judgement[]>;
+  resolve(verifyRequests: readonly VerifyRequest[]): Evaluation[] | Promise<Evaluation[]>;
   /** Evaluates a token again that was evaluated before, by what a transaction sees. */
-  evaluateSeen(before: Judgement, inquiry: Inquiry, seen: Seen): Promise<Judgement>;
+  evaluateSeen(before: Evaluation, verifyRequest: VerifyRequest, seen: Seen): Promise<Evaluation>;
 }
 
 /** What the resolver depends on. */
-export interface ResolverSettings extends JudgeSettings {
+export interface ResolverSettings extends EvaluateSettings {
   tokenPrefix: string;
 }
 
 /** Creates a resolver over a loader. */
 export function createResolver(loader: Loader, oidc: OidcVerifier, settings: ResolverSettings): Resolver {
-  function fromMemory(inquiry: Inquiry): Judgement | undefined {
-    const parsed = parseToken(settings.tokenPrefix, inquiry.token);
-    if (!parsed || inquiry.fresh) return undefined;
-    const loaded = loader.recall({ id: parsed.id, workspaceId: inquiry.workspaceId });
-    const judgement = loaded && judge(loaded, digestToken(inquiry.token), inquiry, settings);
-    return judgement && !remembersLess(judgement) ? judgement : undefined;
+  function fromMemory(verifyRequest: VerifyRequest): Evaluation | undefined {
+    const parsed = parseToken(settings.tokenPrefix, verifyRequest.token);
+    if (!parsed || verifyRequest.fresh) return undefined;
+    const loaded = loader.recall({ id: parsed.id, workspaceId: verifyRequest.workspaceId });
+    const evaluation = loaded && evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
+    return evaluation && !remembersLess(evaluation) ? evaluation : undefined;
   }
 
-  async function recognise({ token, workspaceId }: Inquiry): Promise<Recognised | undefined> {
+  async function recognise({ token, workspaceId }: VerifyRequest): Promise<Recognised | undefined> {
     const parsed = parseToken(settings.tokenPrefix, token);
-    if (parsed) return { ask: { id: parsed.id, workspaceId } };
-    const outside = await oidc.verify(token);
-    return outside && { ask: { id: outside.identity.id, workspaceId }, outside };
+    if (parsed) return { lookupKey: { id: parsed.id, workspaceId } };
+    const external = await oidc.verify(token);
+    return external && { lookupKey: { id: external.identity.id, workspaceId }, external };
   }
 
-  async function lookUp(inquiry: Inquiry): Promise<Judgement> {
-    const recognised = await recognise(inquiry);
+  async function lookUp(verifyRequest: VerifyRequest): Promise<Evaluation> {
+    const recognised = await recognise(verifyRequest);
     if (!recognised) return refused([{ verdict: "INVALID", metadata: {} }]);
-    const { ask, outside } = recognised;
-    const known = outside && !inquiry.fresh ? loader.recall(ask) : undefined;
-    const loaded = known ?? (await loader.fetch(ask, inquiry));
-    return outside
-      ? judgeOutside(loaded, outside, inquiry, inquiry.own)
-      : judge(loaded, digestToken(inquiry.token), inquiry, settings);
+    const { lookupKey, external } = recognised;
+    const known = external && !verifyRequest.fresh ? loader.recall(lookupKey) : undefined;
+    const loaded = known ?? (await loader.fetch(lookupKey, verifyRequest));
+    return external
+      ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own)
+      : evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
   }
 
   return {
-    resolve(inquiries) {
-      const known = inquiries.map(fromMemory);
-      if (known.every((judgement) => judgement !== undefined)) return known;
-      return Promise.all(inquiries.map((inquiry, index) => known[index] ?? lookUp(inquiry)));
+    resolve(verifyRequests) {
+      const known = verifyRequests.map(fromMemory);
+      if (known.every((evaluation) => evaluation !== undefined)) return known;
+      return Promise.all(verifyRequests.map((verifyRequest, index) => known[index] ?? lookUp(verifyRequest)));
     },
-    async evaluateSeen({ outside }, inquiry, { credential: row, now }) {
+    async evaluateSeen({ external }, verifyRequest, { credential: row, now }) {
       const [credential] = await inTurns(toCredentials(row ? [row] : []));
       const loaded = { credential, workspace: undefined, now };
-      return outside
-        ? judgeOutside(loaded, outside, inquiry, inquiry.own)
-        : judge(loaded, digestToken(inquiry.token), inquiry, settings);
+      return external
+        ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own)
+        : evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
     },
   };
 }
 
 // What a token is found by, and what it says itself where an outside issuer signed it.
 interface Recognised {
-  ask: Ask;
-  outside?: OutsideToken;
+  lookupKey: LookupKey;
+  external?: ExternalToken;
 }
 
 // Activity is no change: memory may not know that a session was used since, and must not call it idle.
-function remembersLess({ failures, sessionId }: Judgement): boolean {
+function remembersLess({ failures, sessionId }: Evaluation): boolean {
   return sessionId !== undefined && failures.some(({ verdict }) => verdict === "EXPIRED");
 }

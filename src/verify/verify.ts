@@ -1,7 +1,7 @@
 import type { Principal } from "../domain/access/principal.ts";
-import { type Judgement, refused } from "./evaluate/evaluate.ts";
+import { type Evaluation, refused } from "./evaluate/evaluate.ts";
 import type { Failure } from "./evaluate/verdict.ts";
-import type { Inquiry, Resolver } from "./resolve.ts";
+import type { Resolver, VerifyRequest } from "./resolve.ts";
 
 /**
  * Judges other people's tokens for a holder of `tokens:verify`. A key of the platform account may ask about every
@@ -11,23 +11,28 @@ import type { Inquiry, Resolver } from "./resolve.ts";
 export function verifyTokens(
   resolver: Resolver,
   caller: Principal,
-  inquiries: readonly Inquiry[],
-): Judgement[] | Promise<Judgement[]> {
-  if (caller.platform && caller.keyId !== undefined) return resolver.resolve(inquiries);
-  const own = inquiries.map((inquiry) => ({ ...inquiry, accountId: inquiry.accountId || caller.accountId }));
-  const judgements = resolver.resolve(own.filter((inquiry) => inquiry.accountId === caller.accountId));
-  const tell = (judgements: Judgement[]) => tellTenant(caller, own, judgements);
-  return Array.isArray(judgements) ? tell(judgements) : judgements.then(tell);
+  verifyRequests: readonly VerifyRequest[],
+): Evaluation[] | Promise<Evaluation[]> {
+  if (caller.platform && caller.keyId !== undefined) return resolver.resolve(verifyRequests);
+  const own = verifyRequests.map((verifyRequest) => ({
+    ...verifyRequest,
+    accountId: verifyRequest.accountId || caller.accountId,
+  }));
+  const evaluations = resolver.resolve(
+    own.filter((verifyRequest) => verifyRequest.accountId === caller.accountId),
+  );
+  const tell = (evaluations: Evaluation[]) => tellTenant(caller, own, evaluations);
+  return Array.isArray(evaluations) ? tell(evaluations) : evaluations.then(tell);
 }
 
-function tellTenant(caller: Principal, own: Inquiry[], judgements: Judgement[]): Judgement[] {
-  const next = judgements.values();
+function tellTenant(caller: Principal, own: VerifyRequest[], evaluations: Evaluation[]): Evaluation[] {
+  const next = evaluations.values();
   return own.map(({ accountId }) => {
     if (accountId !== caller.accountId) return refused([mismatch(accountId)]);
-    const judgement = next.next().value ?? refused([invalid]);
-    return judgement.failures.some(({ verdict }) => verdict === "ACCOUNT_MISMATCH")
+    const evaluation = next.next().value ?? refused([invalid]);
+    return evaluation.failures.some(({ verdict }) => verdict === "ACCOUNT_MISMATCH")
       ? refused([invalid])
-      : judgement;
+      : evaluation;
   });
 }
 

@@ -114,7 +114,7 @@ test("a change reads of its bearer only the account in which it acts", async () 
     app.pool.transaction().execute((tx) => lockAndSee(tx, { credentialId: id, accountId }, []));
   const accountId = account?.metadata?.id ?? "";
   const openings = async (accountId: string | null) =>
-    (await seen(accountId)).credential?.openings.map((opening) => opening.account_id);
+    (await seen(accountId)).credential?.openings.map((accountAccess) => accountAccess.account_id);
   expect(await openings(accountId)).toEqual([accountId]);
   expect(await openings(null)).toEqual([]);
   expect(await openings(newId("acct"))).toEqual([]);

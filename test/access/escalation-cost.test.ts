@@ -28,13 +28,13 @@ test("one comparison of long lists costs about as much as many of short ones", (
   const times = 32;
   const [few, many] = [callerWith(250), callerWith(250 * times)];
   // Not within what it was before, so that both comparisons look at everything.
-  const judge = (caller: Holder) => {
+  const evaluate = (caller: Holder) => {
     const before = { ...reachOf(caller), permissions: caller.permissions.slice(0, -1) };
     refuseEscalation(caller, [{ before, after: reachOf(caller) }]);
   };
-  const oneLong = leastTime(() => judge(many));
+  const oneLong = leastTime(() => evaluate(many));
   const manyShort = leastTime(() => {
-    for (let n = 0; n < times; n++) judge(few);
+    for (let n = 0; n < times; n++) evaluate(few);
   });
   // With each compared to each it would be 32. Larger tables alone make it up to five.
   expect(oneLong / manyShort).toBeLessThan(12);

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { ways } from "../support/escalation/paths.ts";
+import { escalationPaths } from "../support/escalation/paths.ts";
 import { methods, nameOf } from "../support/schema/requests.ts";
 
 /** What an RPC can do to what somebody reaches. Reviewed by hand: a new RPC has no class, and fails the first test. */
 const classes = {
   /** Calls `refuseEscalation` with every principal that results. */
-  judged: [
+  evaluated: [
     "ApiKeyService/CreateApiKey",
     "ApiKeyService/UpdateApiKey",
     "ApiKeyService/RotateApiKey",
@@ -25,7 +25,7 @@ const classes = {
     "ServiceAccountService/UpdateServiceAccount",
   ],
   /** Compares what it gives with what the credential that promised it reaches now. See invite-judged.test.ts. */
-  judgedByMaker: ["InviteService/AcceptInvite"],
+  checkedAgainstMaker: ["InviteService/AcceptInvite"],
   /** Ends or takes away. */
   narrows: [
     "ApiKeyService/RevokeApiKey",
@@ -103,7 +103,9 @@ test("for every RPC of the schema it is decided whether it can widen a principal
 
 test("every RPC that can widen a principal is tried by every kind of caller who holds less", () => {
   // Only owners change and remove owners: that is a rank, and no reach.
-  const tried = new Set(ways.map(({ method }) => method).filter((method) => method !== "RemoveProfile"));
-  const judged = classes.judged.map((name) => name.slice(name.indexOf("/") + 1));
-  expect([...tried].toSorted()).toEqual(judged.toSorted());
+  const tried = new Set(
+    escalationPaths.map(({ method }) => method).filter((method) => method !== "RemoveProfile"),
+  );
+  const evaluated = classes.evaluated.map((name) => name.slice(name.indexOf("/") + 1));
+  expect([...tried].toSorted()).toEqual(evaluated.toSorted());
 });

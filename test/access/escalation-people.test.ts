@@ -4,7 +4,7 @@ import { type Bearer, type Company, everyRow, newCompany, refusals } from "../su
 import { newDeveloperKey, newMember, newRole } from "../support/actors/organisation.ts";
 import { useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
-import { type Way, ways } from "../support/escalation/paths.ts";
+import { type EscalationPath, escalationPaths } from "../support/escalation/paths.ts";
 
 const app = useApp();
 const bearers: Bearer[] = ["session", "developer key", "service key", "application key"];
@@ -15,20 +15,20 @@ beforeAll(async () => {
 });
 
 describe.each(bearers)("by a %s, nobody goes up who", (bearer) => {
-  test.each(ways)("$what", async (way) => {
+  test.each(escalationPaths)("$what", async (path) => {
     const [rows, refused] = [await everyRow(app), await refusals(app)];
-    const expected = { code: "PermissionDenied", ...told(way, bearer) };
-    expect(await refusal(way.call(company.bearers[bearer], company))).toMatchObject(expected);
+    const expected = { code: "PermissionDenied", ...told(path, bearer) };
+    expect(await refusal(path.call(company.bearers[bearer], company))).toMatchObject(expected);
     expect(await everyRow(app)).toBe(rows);
     const counted = await refusals(app);
     // Past ten methods of one principal within a minute, the rest is one event.
-    const method = counted[way.method] === refused[way.method] ? "*" : way.method;
+    const method = counted[path.method] === refused[path.method] ? "*" : path.method;
     expect(counted).toEqual({ ...refused, [method]: (refused[method] ?? 0) + 1 });
   });
 });
 
 // The first row of the table of errors: environment, workspace, permission.
-function told({ environment, workspace, missing }: Way, bearer: Bearer) {
+function told({ environment, workspace, missing }: EscalationPath, bearer: Bearer) {
   if (environment === "none" && bearer === "application key") {
     return { reason: "ENVIRONMENT_MISMATCH", metadata: { environment: "live" } };
   }

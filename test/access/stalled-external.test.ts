@@ -4,11 +4,11 @@ import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Clients, Owner } from "../support/app.ts";
 import { rowsOf } from "../support/database/catalogue.ts";
-import { join, newSubject, useOutside } from "../support/oidc/external.ts";
+import { join, newSubject, useExternal } from "../support/oidc/external.ts";
 import { openStallingClient } from "../support/stalled/client.ts";
 import { beginCall } from "../support/stalled/run.ts";
 
-const outside = useOutside({ role_claim: "role", max_role: "admin" });
+const external = useExternal({ role_claim: "role", max_role: "admin" });
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
 /** Somebody of the outside issuer in an account, by membership or by a role that their token claims. */
@@ -56,12 +56,12 @@ const losses: Record<
   ],
 };
 
-const platform = () => outside.app.clientAs(outside.app.platformToken);
+const platform = () => external.app.clientAs(external.app.platformToken);
 
 async function newScene(as: "member" | "guest"): Promise<Scene> {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const claims = { sub: newSubject(), ...(as === "guest" && { role: "admin" }) };
-  const person = await outside.as(claims, { "latchkey-account": idOf(owner) });
+  const person = await external.as(claims, { "latchkey-account": idOf(owner) });
   if (as === "member") await join(owner, person, "admin");
   const { profile } = await person.profiles.whoAmI({});
   return { owner, person, profileId: profile?.metadata?.id ?? "" };
@@ -72,7 +72,7 @@ async function stalled(
   [method, request]: Asked,
   lose: () => Promise<unknown>,
 ): Promise<string> {
-  const client = await openStallingClient(outside.app.app);
+  const client = await openStallingClient(external.app.app);
   const headers = { "latchkey-account": idOf(owner) };
   try {
     const message = create(method.input, request) as Message;
@@ -100,11 +100,11 @@ test("a user of an outside issuer who was erased while the body was on its way i
   expect(await stalled(await newScene("member"), asUser, async () => {})).toBe("ok");
   const scene = await newScene("member");
   const users = await usersOf();
-  const erase = () => outside.app.clientAs(scene.person.token).sessions.deleteUser({});
+  const erase = () => external.app.clientAs(scene.person.token).sessions.deleteUser({});
   expect(await stalled(scene, asUser, erase)).toBe("INVALID_SESSION");
   expect(await usersOf()).toBe(users);
 });
 
 async function usersOf(): Promise<number> {
-  return (await rowsOf(outside.app.db)).filter(({ table }) => table === "user").length;
+  return (await rowsOf(external.app.db)).filter(({ table }) => table === "user").length;
 }

@@ -3,9 +3,9 @@ import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { purgeOneAccount } from "../../src/domain/account/delete.ts";
 import type { Clients, Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
-import { join, newSubject, useOutside } from "../support/oidc/external.ts";
+import { join, newSubject, useExternal } from "../support/oidc/external.ts";
 
-const outside = useOutside({ role_claim: "role" });
+const external = useExternal({ role_claim: "role" });
 
 const inAccount = (owner: Owner) => ({ "latchkey-account": owner.account.metadata?.id ?? "" });
 
@@ -15,14 +15,14 @@ async function permissionsOf(person: Clients): Promise<string[] | undefined> {
 
 async function expectRefused(owner: Owner, person: Clients, reason: string, verdict: Verdict): Promise<void> {
   expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({ reason });
-  const platform = outside.app.clientAs(outside.app.platformToken);
+  const platform = external.app.clientAs(external.app.platformToken);
   const question = { token: person.token, accountId: owner.account.metadata?.id ?? "" };
   expect(await platform.tokens.verifyToken(question)).toMatchObject({ verdict });
 }
 
 test("a changed role bites at the next call", async () => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.as({ sub: newSubject() });
+  const owner = await external.app.newAccount();
+  const person = await external.as({ sub: newSubject() });
   const id = await join(owner, person, "viewer");
   expect(await permissionsOf(person)).toEqual(["*:read"]);
   await owner.profiles.setProfileRole({ id, role: "admin" });
@@ -32,8 +32,8 @@ test("a changed role bites at the next call", async () => {
 });
 
 test("a team's roles count, and end with it", async () => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.as({ sub: newSubject() });
+  const owner = await external.app.newAccount();
+  const person = await external.as({ sub: newSubject() });
   const profileId = await join(owner, person, "viewer");
   await owner.roles.createRole({ metadata: { name: "runner" }, spec: { permissions: ["runs:start"] } });
   const { team } = await owner.teams.createTeam({ metadata: { name: "ci" }, spec: { roles: ["runner"] } });
@@ -45,11 +45,11 @@ test("a team's roles count, and end with it", async () => {
 });
 
 test.for(["member", "guest"])("a suspended account stops its %s at the next call", async (standing) => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  const owner = await external.app.newAccount();
+  const person = await external.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
   if (standing === "member") await join(owner, person, "viewer");
   await person.profiles.whoAmI({});
-  const platform = outside.app.clientAs(outside.app.platformToken);
+  const platform = external.app.clientAs(external.app.platformToken);
   await platform.accounts.suspendAccount({ accountId: owner.account.metadata?.id ?? "" });
   await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
   await platform.accounts.resumeAccount({ accountId: owner.account.metadata?.id ?? "" });
@@ -57,10 +57,10 @@ test.for(["member", "guest"])("a suspended account stops its %s at the next call
 });
 
 test("a removed member stays out, claimed role or not, until invited again", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const sub = newSubject();
-  const person = await outside.as({ sub }, inAccount(owner));
-  const claiming = await outside.as({ sub, role: "viewer" }, inAccount(owner));
+  const person = await external.as({ sub }, inAccount(owner));
+  const claiming = await external.as({ sub, role: "viewer" }, inAccount(owner));
   const address = `${sub}@example.com`;
   const id = await join(owner, person, "admin", address);
   await owner.profiles.removeProfile({ id });
@@ -72,37 +72,39 @@ test("a removed member stays out, claimed role or not, until invited again", asy
 });
 
 test("a removed guest stays out", async () => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  const owner = await external.app.newAccount();
+  const person = await external.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
   const { profile } = await person.profiles.whoAmI({});
   await owner.profiles.removeProfile({ id: profile?.metadata?.id });
   await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
 });
 
 test("a guest whose token claims nothing any more is out, and is let in by the next that does", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const sub = newSubject();
-  const claiming = await outside.as({ sub, role: "viewer" }, inAccount(owner));
+  const claiming = await external.as({ sub, role: "viewer" }, inAccount(owner));
   await claiming.profiles.whoAmI({});
-  const person = await outside.as({ sub }, inAccount(owner));
+  const person = await external.as({ sub }, inAccount(owner));
   await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
   expect(await permissionsOf(claiming)).toEqual(["*:read"]);
 });
 
 test("a guest who is given a role is a member from then on, under the same profile", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const sub = newSubject();
-  const { profile } = await (await outside.as({ sub, role: "viewer" }, inAccount(owner))).profiles.whoAmI({});
+  const { profile } = await (await external.as({ sub, role: "viewer" }, inAccount(owner))).profiles.whoAmI(
+    {},
+  );
   const id = profile?.metadata?.id;
   await owner.profiles.setProfileRole({ id, role: "developer" });
-  const person = await outside.as({ sub });
+  const person = await external.as({ sub });
   expect(await permissionsOf(person)).toEqual(["*:write", "api_keys:write"]);
   expect((await person.profiles.whoAmI({})).profile?.metadata?.id).toBe(id);
 });
 
 test("a guest who accepts an invite is a member under a new profile, and the guest's is gone", async () => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  const owner = await external.app.newAccount();
+  const person = await external.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
   const { profile } = await person.profiles.whoAmI({});
   const id = await join(owner, person, "developer");
   expect((await person.profiles.whoAmI({})).profile?.metadata?.id).toBe(id);
@@ -111,14 +113,14 @@ test("a guest who accepts an invite is a member under a new profile, and the gue
 });
 
 test("an account with guests can be deleted, data and all", async () => {
-  const owner = await outside.app.newAccount("Brief");
-  const platform = outside.app.clientAs(outside.app.platformToken);
+  const owner = await external.app.newAccount("Brief");
+  const platform = external.app.clientAs(external.app.platformToken);
   const accountId = owner.account.metadata?.id ?? "";
   await platform.accounts.setEntitlements({ accountId, entitlements: ["deletion_days=0"] });
-  const person = await outside.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+  const person = await external.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
   await person.profiles.whoAmI({});
   await owner.accounts.deleteAccount({ name: "Brief" });
   await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
-  expect(await purgeOneAccount(outside.app.db)).toBe(accountId);
+  expect(await purgeOneAccount(external.app.db)).toBe(accountId);
   await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
 });

@@ -3,23 +3,23 @@ import { expect, test } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { identityId } from "../../src/verify/oidc/oidc.ts";
 import { issueKey } from "../support/app.ts";
-import { heldUp } from "../support/database/lock-barrier.ts";
+import { lockBarrier } from "../support/database/lock-barrier.ts";
 import { refusal } from "../support/errors.ts";
-import { join, newSubject, useOutside } from "../support/oidc/external.ts";
+import { join, newSubject, useExternal } from "../support/oidc/external.ts";
 
-const outside = useOutside({ role_claim: "role" });
+const external = useExternal({ role_claim: "role" });
 // All connections of the pool but that which holds them up.
 const calls = 9;
 
 async function usersOf(subject: string): Promise<number> {
   const { rows } = await sql<{ count: string }>`
-    select count(*) as count from identity where subject = ${subject}`.execute(outside.app.db);
+    select count(*) as count from identity where subject = ${subject}`.execute(external.app.db);
   return Number(rows[0]?.count);
 }
 
 async function countOf(table: string): Promise<number> {
   const { rows } = await sql<{ count: string }>`select count(*) as count from ${sql.table(table)}`.execute(
-    outside.app.db,
+    external.app.db,
   );
   return Number(rows[0]?.count);
 }
@@ -31,21 +31,21 @@ async function everything(): Promise<number[]> {
 test("the first use makes one user, however many calls come at once, and later ones none", async () => {
   const subject = newSubject();
   const before = await countOf("user");
-  const person = await outside.as({ sub: subject });
+  const person = await external.as({ sub: subject });
   const ten = () => Promise.all(Array.from({ length: 10 }, () => person.accounts.listAccounts({})));
-  await heldUp(outside.app.db, "identity", calls, ten);
+  await lockBarrier(external.app.db, "identity", calls, ten);
   await person.accounts.listAccounts({});
   expect(await usersOf(subject)).toBe(1);
   expect(await countOf("user")).toBe(before + 1);
 });
 
 test("ten first uses with a claimed role make one profile, with one event", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const claims = { sub: newSubject(), role: "viewer", name: "Ada Lovelace" };
-  await (await outside.as({ ...claims, role: undefined })).accounts.listAccounts({});
-  const person = await outside.as(claims, { "latchkey-account": owner.account.metadata?.id ?? "" });
+  await (await external.as({ ...claims, role: undefined })).accounts.listAccounts({});
+  const person = await external.as(claims, { "latchkey-account": owner.account.metadata?.id ?? "" });
   const ten = () => Promise.all(Array.from({ length: 10 }, () => person.profiles.whoAmI({})));
-  const answers = await heldUp(outside.app.db, "guest", calls, ten);
+  const answers = await lockBarrier(external.app.db, "guest", calls, ten);
   const ids = new Set(answers.map(({ profile }) => profile?.metadata?.id));
   expect(ids.size).toBe(1);
   const [id = ""] = ids;
@@ -59,13 +59,13 @@ test("ten first uses with a claimed role make one profile, with one event", asyn
 });
 
 test("VerifyToken makes nobody: an unknown person's token is invalid, and nothing is written", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
-  const token = await outside.issuer.token({ sub: newSubject(), role: "viewer" });
+  const token = await external.issuer.token({ sub: newSubject(), role: "viewer" });
   const before = await everything();
-  for (const caller of [outside.app.platformToken, verifier.token]) {
+  for (const caller of [external.app.platformToken, verifier.token]) {
     const asked = { token, accountId: owner.account.metadata?.id ?? "" };
-    const answer = await outside.app.clientAs(caller).tokens.verifyToken(asked);
+    const answer = await external.app.clientAs(caller).tokens.verifyToken(asked);
     expect(answer).toMatchObject({ valid: false, verdict: Verdict.INVALID, metadata: {} });
     expect(answer.principal).toBeUndefined();
   }
@@ -73,11 +73,11 @@ test("VerifyToken makes nobody: an unknown person's token is invalid, and nothin
 });
 
 test("a person is never matched by e-mail", async () => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.as({ sub: newSubject(), email: owner.email, email_verified: true });
+  const owner = await external.app.newAccount();
+  const person = await external.as({ sub: newSubject(), email: owner.email, email_verified: true });
   expect((await person.accounts.listAccounts({})).items).toEqual([]);
   const account = { "latchkey-account": owner.account.metadata?.id ?? "" };
-  const named = await outside.as({ sub: newSubject(), email: owner.email, email_verified: true }, account);
+  const named = await external.as({ sub: newSubject(), email: owner.email, email_verified: true }, account);
   expect(await refusal(named.profiles.whoAmI({}))).toMatchObject({ reason: "ACCOUNT_MISMATCH" });
 });
 
@@ -90,22 +90,22 @@ test("a refused token makes nobody", async () => {
   const before = await everything();
   const account = { "latchkey-account": "acct_01jd0000000000000000000000" };
   const wrong = [
-    await outside.as({ sub: newSubject(), aud: "https://other.test" }),
-    await outside.asWith({ accounts: ["acct_01jd0000000000000000000001"] }, { sub: newSubject() }, account),
+    await external.as({ sub: newSubject(), aud: "https://other.test" }),
+    await external.asWith({ accounts: ["acct_01jd0000000000000000000001"] }, { sub: newSubject() }, account),
   ];
   for (const person of wrong) await refusal(person.profiles.whoAmI({}));
   expect(await everything()).toEqual(before);
 });
 
 test("an invite makes somebody with no address yet a member, but is no way to another's address", async () => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.as({ sub: newSubject() });
+  const owner = await external.app.newAccount();
+  const person = await external.as({ sub: newSubject() });
   await join(owner, person, "developer");
   expect((await person.profiles.whoAmI({})).principal?.permissions).toEqual(["*:write", "api_keys:write"]);
 
-  const other = await outside.app.newAccount();
+  const other = await external.app.newAccount();
   const { invite } = await other.invites.createInvite({ email: owner.email, role: "viewer" });
-  const thief = await outside.as({ sub: newSubject() });
+  const thief = await external.as({ sub: newSubject() });
   const theft = thief.invites.acceptInvite({ id: invite?.metadata?.id, token: invite?.spec?.token });
   expect(await refusal(theft)).toMatchObject({ reason: "LOGIN_REQUIRED" });
 });

@@ -4,13 +4,13 @@ import { rotate, verdictOf } from "../support/actors/api-key.ts";
 import { newMember, newRole } from "../support/actors/organisation.ts";
 import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
-import { type IssuerSetting, join, newSubject, useOutside } from "../support/oidc/external.ts";
+import { type IssuerSetting, join, newSubject, useExternal } from "../support/oidc/external.ts";
 
-const outside = useOutside({ role_claim: "role" });
+const external = useExternal({ role_claim: "role" });
 
 // What somebody's token with a claimed role may do in an account, by its settings.
 async function permissionsOf(owner: Owner, setting: IssuerSetting, claims: Record<string, unknown>) {
-  const person = await outside.asWith(setting, claims, header(owner));
+  const person = await external.asWith(setting, claims, header(owner));
   return (await person.profiles.whoAmI({})).principal?.permissions;
 }
 
@@ -28,12 +28,12 @@ test.for([
   ["owner", "admin", ["*"]],
   [["nobody knows this", "Developer"], "admin", ["*:write", "api_keys:write"]],
 ] as const)("a claimed %s is at most %s", async ([role, maxRole, expected]) => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   expect(await permissionsOf(owner, { max_role: maxRole }, { sub: newSubject(), role })).toEqual(expected);
 });
 
 test("roles of the account's own count by name and by id, and bound what is claimed", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const runner = await owner.roles.createRole({
     metadata: { name: "Runner" },
     spec: { permissions: ["runs:*", "agents:read"] },
@@ -55,8 +55,8 @@ test.for([
   ["a bound that the account does not have", { max_role: "nobody knows this" }, "viewer"],
   ["a role where none is read", { role_claim: undefined }, "viewer"],
 ] as const)("to somebody who is no member, %s opens nothing", async ([, setting, role]) => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.asWith(setting, { sub: newSubject(), role }, header(owner));
+  const owner = await external.app.newAccount();
+  const person = await external.asWith(setting, { sub: newSubject(), role }, header(owner));
   expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({
     code: "PermissionDenied",
     reason: "ACCOUNT_MISMATCH",
@@ -65,16 +65,16 @@ test.for([
 });
 
 test("the role of owners, meant by its id, is no bound: it lets nothing through", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const { items } = await owner.roles.listRoles({});
   const max_role = items.find((role) => role.metadata?.name === "owner")?.metadata?.id;
-  const person = await outside.asWith({ max_role }, { sub: newSubject(), role: "viewer" }, header(owner));
+  const person = await external.asWith({ max_role }, { sub: newSubject(), role: "viewer" }, header(owner));
   expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({ reason: "ACCOUNT_MISMATCH" });
 });
 
 test("whoever claims to be an owner makes, changes and removes none", async () => {
-  const owner = await outside.app.newAccount();
-  const person = await outside.asWith(
+  const owner = await external.app.newAccount();
+  const person = await external.asWith(
     { max_role: "admin" },
     { sub: newSubject(), role: "owner" },
     header(owner),
@@ -90,9 +90,9 @@ test("whoever claims to be an owner makes, changes and removes none", async () =
 });
 
 test("a claimed role counts for its request only, on top of a membership, and is not stored", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const sub = newSubject();
-  const profileId = await join(owner, await outside.as({ sub }), "viewer");
+  const profileId = await join(owner, await external.as({ sub }), "viewer");
   const setting = { max_role: "admin" };
   expect(await permissionsOf(owner, setting, { sub, role: "developer" })).toEqual([
     "*:write",
@@ -104,30 +104,30 @@ test("a claimed role counts for its request only, on top of a membership, and is
 });
 
 test("a member's rights are not lessened by a lower claim", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const sub = newSubject();
-  await join(owner, await outside.as({ sub }), "admin");
+  await join(owner, await external.as({ sub }), "admin");
   expect(await permissionsOf(owner, {}, { sub, role: "viewer" })).toEqual(["*"]);
 });
 
 test("an admin by claim enters every workspace, a viewer by claim those that were granted", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const sub = newSubject();
-  const viewer = await outside.asWith({ max_role: "admin" }, { sub, role: "viewer" }, header(owner));
+  const viewer = await external.asWith({ max_role: "admin" }, { sub, role: "viewer" }, header(owner));
   const { profile, principal } = await viewer.profiles.whoAmI({});
   expect(principal).toMatchObject({ workspaceScope: WorkspaceScope.SELECTED, workspaceIds: [] });
   await owner.workspaceAdmin.addWorkspaceMember({ workspaceId, profileId: profile?.metadata?.id });
   expect((await viewer.profiles.whoAmI({})).principal?.workspaceIds).toEqual([workspaceId]);
-  const admin = await outside.asWith({ max_role: "admin" }, { sub, role: "admin" }, header(owner));
+  const admin = await external.asWith({ max_role: "admin" }, { sub, role: "admin" }, header(owner));
   expect((await admin.profiles.whoAmI({})).principal?.workspaceScope).toBe(WorkspaceScope.ALL);
-  const bounded = await outside.asWith({}, { sub, role: "admin" }, header(owner));
+  const bounded = await external.asWith({}, { sub, role: "admin" }, header(owner));
   expect((await bounded.profiles.whoAmI({})).principal?.workspaceScope).toBe(WorkspaceScope.SELECTED);
 });
 
 test("what a claimed role lent leaves no credential behind", async () => {
-  const owner = await outside.app.newAccount();
-  const guest = await outside.asWith(
+  const owner = await external.app.newAccount();
+  const guest = await external.asWith(
     { max_role: "admin" },
     { sub: newSubject(), role: "admin" },
     header(owner),
@@ -136,22 +136,22 @@ test("what a claimed role lent leaves no credential behind", async () => {
   expect(await refusal(issueKey(guest, developer))).toMatchObject({ reason: "PERMISSION_DENIED" });
 
   const sub = newSubject();
-  await join(owner, await outside.as({ sub }), "viewer");
-  const member = await outside.asWith({ max_role: "admin" }, { sub, role: "admin" }, header(owner));
+  await join(owner, await external.as({ sub }), "viewer");
+  const member = await external.asWith({ max_role: "admin" }, { sub, role: "admin" }, header(owner));
   const key = await issueKey(member, developer);
-  const { principal } = await outside.app.clientAs(key.token).profiles.whoAmI({});
+  const { principal } = await external.app.clientAs(key.token).profiles.whoAmI({});
   expect(principal?.permissions).toEqual(["*:read"]);
 });
 
 test("where tokens claim roles, a role counts as everybody who may claim it", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const [a, b] = [await newWorkspace(owner, "a"), await newWorkspace(owner, "b")];
   const writer = await newRole(owner, "writer", "agents:write");
   const runner = await newRole(owner, "runner", "agents:read");
   await newRole(owner, "manager", "roles:manage", "agents:read", "runs:start");
-  const manager = await newMember(outside.app, owner, "manager", [a]);
+  const manager = await newMember(external.app, owner, "manager", [a]);
   const claims = { sub: newSubject(), role: "viewer" };
-  const guest = await outside.asWith({ max_role: "admin" }, claims, header(owner));
+  const guest = await external.asWith({ max_role: "admin" }, claims, header(owner));
   const profileId = (await guest.profiles.whoAmI({})).profile?.metadata?.id ?? "";
   const make = { metadata: { name: "on call" }, spec: { permissions: ["runs:start"] } };
   const update = { id: runner, spec: { permissions: ["agents:read", "runs:start"] } };
@@ -169,16 +169,16 @@ test("where tokens claim roles, a role counts as everybody who may claim it", as
 });
 
 test("a grace period that a claimed role gave goes on until its person is removed", async () => {
-  const owner = await outside.app.newAccount();
+  const owner = await external.app.newAccount();
   const claims = { sub: newSubject(), role: "admin" };
-  const guest = await outside.asWith({ max_role: "admin" }, claims, header(owner));
+  const guest = await external.asWith({ max_role: "admin" }, claims, header(owner));
   const profileId = (await guest.profiles.whoAmI({})).profile?.metadata?.id ?? "";
   const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
   const newest = await rotate(guest, key.id, 3600);
   await owner.apiKeys.disableApiKey({ id: (await issueKey(owner, {})).id });
-  expect(await verdictOf(outside.app, key.token)).toBe("VALID");
+  expect(await verdictOf(external.app, key.token)).toBe("VALID");
   await owner.profiles.removeProfile({ id: profileId });
-  expect([await verdictOf(outside.app, key.token), await verdictOf(outside.app, newest)]).toEqual([
+  expect([await verdictOf(external.app, key.token), await verdictOf(external.app, newest)]).toEqual([
     "REVOKED",
     "VALID",
   ]);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from 
 import { alterCopy } from "../../bench/altered.ts";
 import { breakages } from "../../chaos/broken.ts";
 import { type Fault, faults } from "../../chaos/faults.ts";
-import { weather } from "../../chaos/storm.ts";
+import { runScenario } from "../../chaos/scenario.ts";
 import { leaseMs } from "../../src/verify/coherence/lease.ts";
 import { long } from "../support/long.ts";
 import { copyCluster } from "../support/server/data-directory.ts";
@@ -26,7 +26,7 @@ function newDataDir(): string {
 
 // Every instance has the lease of production.
 test("whatever breaks, nothing that begins after a revocation returned accepts the key, and none hangs", async () => {
-  const seen = await weather({
+  const seen = await runScenario({
     root,
     instances: 3,
     revocations: 3_000,
@@ -46,7 +46,7 @@ test("what is late is seen: where a revocation waits for nobody else, it is", as
   if (!breakage) throw new Error("there is no such breakage");
   const copy = alterCopy(root, [breakage]);
   onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
-  const seen = await weather({
+  const seen = await runScenario({
     root: copy,
     instances: 2,
     revocations: 1_000,

@@ -25,7 +25,7 @@ export interface ClaimedRoles {
 }
 
 /** Somebody with a good token of an outside issuer, whom we have yet to meet: at all, or in an account. */
-export interface Newcomer {
+export interface NewUser {
   identity: Identity;
   scope: Scope;
   /** Where they need a profile; empty: nowhere. */

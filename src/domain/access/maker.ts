@@ -109,9 +109,9 @@ export async function loadKeys(
     from unnest(${[...new Set(ids)]}::text[]) as one (id)
     cross join lateral (select * from credential where credential.id = one.id limit 1) c`.execute(db);
   return new Map(
-    rows.flatMap(({ id, ended, environment, expires_at, openings: [opening] }): [string, KeyNow][] => {
-      if (!opening || (accountId !== undefined && opening.account_id !== accountId)) return [];
-      const { permissions, owner_permissions: owner, workspace_scope, workspaces, platform } = opening;
+    rows.flatMap(({ id, ended, environment, expires_at, openings: [accountAccess] }): [string, KeyNow][] => {
+      if (!accountAccess || (accountId !== undefined && accountAccess.account_id !== accountId)) return [];
+      const { permissions, owner_permissions: owner, workspace_scope, workspaces, platform } = accountAccess;
       const live = Object.keys(workspaces).filter((one) => workspaces[one]);
       const reach: Reach = {
         permissions: narrow(permissions, owner ?? ["*"]),
@@ -119,7 +119,7 @@ export async function loadKeys(
         environment: environment ?? "every",
         end: expires_at,
       };
-      return [[id, { accountId: opening.account_id, reach, ended, platform }]];
+      return [[id, { accountId: accountAccess.account_id, reach, ended, platform }]];
     }),
   );
 }

@@ -66,7 +66,7 @@ export interface UserCaller {
   /** For a session. */
   sessionId?: string;
   /** For a token of an outside issuer: what it speaks for, and when it ends. */
-  outside?: { scope: Scope; endsAt: Date };
+  external?: { scope: Scope; endsAt: Date };
   call: Call;
   /** How a change evaluates it again. */
   authority: Authority<void>;

@@ -77,7 +77,7 @@ export async function listAccounts(db: Db, user: UserCaller, input: ListInput): 
     .selectAll("account")
     .where("membership.user_id", "=", user.userId)
     .where(listFilter("account", input));
-  const scope = user.outside?.scope;
+  const scope = user.external?.scope;
   if (scope && !scope.platform) query = query.where("account.platform", "=", false);
   if (scope && scope.accounts !== "*") query = query.where(sql<boolean>`account.id = any(${scope.accounts})`);
   return page(query, "account.id", input, (account) => account.id);

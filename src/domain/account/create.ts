@@ -45,7 +45,7 @@ export async function createAccount(
   requireSpeaksForNewAccount(user);
   const name = requireName(input.name);
   const accountId = newId("acct");
-  const once = { requestId: input.requestId, resourceId: accountId };
+  const idempotencyKey = { requestId: input.requestId, resourceId: accountId };
   // Locked, so that nobody gets an account while they are erased, and two at once do not exceed the bound.
   const locks = [userLock(user.userId, "no key update")];
   return mutateAsUser(
@@ -65,7 +65,7 @@ export async function createAccount(
       await requireMembershipsWithin(tx, bounds, user.userId);
       return { result: made, events: [accountMade(made)] };
     },
-    once,
+    idempotencyKey,
   );
 }
 

@@ -32,7 +32,7 @@ export async function openAccount(
   const accountId = newId("acct");
   const email = normaliseEmail(input.ownerEmail);
   const inviteLimit = onceOf(deps.inviteLimit);
-  const once = { requestId: input.requestId, resourceId: accountId };
+  const idempotencyKey = { requestId: input.requestId, resourceId: accountId };
   const made = await mutate(
     db,
     caller,
@@ -55,7 +55,7 @@ export async function openAccount(
       const opened = { ...actor, resourceType: "account", resourceId: accountId, after };
       return { result: { account, invite, token }, events: [opened, { ...actor, ...event }] };
     },
-    once,
+    idempotencyKey,
   );
   try {
     await mailInvite(deps.mailer, made.invite, made.token);

@@ -11,7 +11,7 @@ import { databaseTime, mutate } from "../kernel/mutation.ts";
 import { rowLock } from "../kernel/row-lock.ts";
 import type { Mint, MintedToken } from "../kernel/token.ts";
 import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
-import { draft, judgeDraft, type NewApiKey } from "./draft.ts";
+import { checkDraft, draft, type NewApiKey } from "./draft.ts";
 
 /** What minting keys depends on. */
 export interface MintDeps {
@@ -39,7 +39,7 @@ export async function createApiKey(
     db,
     { by: caller, locks },
     async (tx, caller) => {
-      const owner = await judgeDraft(tx, caller, key, input);
+      const owner = await checkDraft(tx, caller, key, input);
       requireWithin(deps.bounds, "permissionsPerKey", key.permissions.length);
       if (key.expiresAt) await requireFuture(tx, key.expiresAt);
       await requireRoom(tx, caller, "max_api_keys");

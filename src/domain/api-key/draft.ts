@@ -5,7 +5,7 @@ import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
 import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
 import { nameViolations } from "../kernel/text.ts";
 import type { TokenKind } from "../kernel/token.ts";
-import { developerOwner, judgeKey, type KeyOwner, serviceOwner } from "./owner.ts";
+import { checkKey, developerOwner, type KeyOwner, serviceOwner } from "./owner.ts";
 
 /** What a key is made from. What is left out has its default. */
 export interface NewApiKey {
@@ -69,7 +69,7 @@ function requireMayCreate(caller: Caller, kind: ApiKeyKind): void {
 }
 
 /** Refuses a draft that would reach more than the caller. Returns who will own the key, where somebody does. */
-export async function judgeDraft(
+export async function checkDraft(
   tx: Tx,
   caller: Caller,
   key: Draft,
@@ -79,7 +79,7 @@ export async function judgeDraft(
   const owner = await ownerOf(tx, caller, key, input.serviceAccountId);
   const { kind, environment, permissions } = key;
   const state = { kind, environment, permissions, system: false, granted: input.workspaceIds };
-  await judgeKey(tx, caller, {
+  await checkKey(tx, caller, {
     owner: owner?.rights,
     after: { ...state, workspace_scope: key.workspaceScope, expires_at: key.expiresAt },
     grants: input.workspaceIds,

@@ -103,7 +103,7 @@ export async function loadKeyState(db: Db, key: ApiKeyRow) {
  * Refuses a change of a key by which the key reaches more than the caller. A service or developer key as caller passes
  * on no more than its own list and scope name, either: what its owner gains one day must not reach it by another key.
  */
-export async function judgeKey(db: Db, caller: Caller, change: KeyChange): Promise<void> {
+export async function checkKey(db: Db, caller: Caller, change: KeyChange): Promise<void> {
   refuseEscalation(caller, keyChanges(change));
   const own = change.owner && (await listedHolder(db, caller));
   if (own) refuseEscalation(own, listedChanges(change));

@@ -18,7 +18,7 @@ import {
   touchApiKey,
 } from "./api-key.ts";
 import { insertToken, type MintDeps } from "./create.ts";
-import { judgeKey, loadKeyState } from "./owner.ts";
+import { checkKey, loadKeyState } from "./owner.ts";
 
 /** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
 export const minSelfGraceMs = 60_000;
@@ -39,7 +39,7 @@ export async function rotateApiKey(
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const key = await readApiKeyOrOwn(tx, caller, input.id, "api_keys:write", (one) => isOwn(caller, one));
     const itself = caller.keyId === key.id;
-    judgeRotation(caller, key, itself);
+    checkRotation(caller, key, itself);
     refuseRevoked(key);
     if (key.expired) {
       throw new DomainError("WRONG_STATE", "the key has expired: a new token would be dead", {
@@ -48,7 +48,7 @@ export async function rotateApiKey(
       });
     }
     const { owner, state } = await loadKeyState(tx, key);
-    await judgeKey(tx, caller, { owner, after: state });
+    await checkKey(tx, caller, { owner, after: state });
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
     }
@@ -71,7 +71,7 @@ function isOwn(caller: Caller, key: ApiKeyRow): boolean {
   return isOwnDeveloperKey(caller, key) || (caller.keyId === key.id && key.kind === "service");
 }
 
-function judgeRotation(caller: Caller, key: ApiKeyRow, itself: boolean): void {
+function checkRotation(caller: Caller, key: ApiKeyRow, itself: boolean): void {
   if (key.kind === "developer" && key.owner_profile_id !== caller.profile.id) {
     throw new DomainError("PERMISSION_DENIED", "a developer key is rotated by its own user", {
       permission: "api_keys:write",

@@ -15,7 +15,7 @@ import {
   refuseRevoked,
   systemKey,
 } from "./api-key.ts";
-import { judgeKey, loadKeyState } from "./owner.ts";
+import { checkKey, loadKeyState } from "./owner.ts";
 
 const now = sql<Date>`clock_timestamp()`;
 
@@ -33,7 +33,7 @@ export function revokeApiKey(db: Store, caller: Caller, id: string): Promise<Api
 
 /** Ends locked keys for good, by the rules of `revokeApiKey`, and returns what it did: one change for each key that was not revoked. */
 export async function revokeLocked(tx: Tx, caller: Caller, keys: readonly ApiKeyRow[]): Promise<Change[]> {
-  for (const key of keys) judgeRevocation(caller, key);
+  for (const key of keys) checkRevocation(caller, key);
   const changes = keys.flatMap((key) => changeOf(key, { disabled: key.disabled_at !== null, revoked: true }));
   await write(tx, changes, { revoked_at: now });
   return changes;
@@ -53,16 +53,16 @@ function setDisabled(db: Store, caller: Caller, id: string, disabled: boolean): 
   const locks = [apiKeyLock(caller, id)];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const key = await readApiKey(tx, caller, id);
-    judgeSystemKey(caller, key, disabled ? "disabled" : "enabled");
+    checkSystemKey(caller, key, disabled ? "disabled" : "enabled");
     refuseRevoked(key);
     const changes = changeOf(key, { disabled, revoked: false });
-    if (!disabled && changes.length > 0) await judgeRevival(tx, caller, key);
+    if (!disabled && changes.length > 0) await checkRevival(tx, caller, key);
     await write(tx, changes, { disabled_at: disabled ? now : null });
     return { result: await findApiKey(tx, caller, id), events: changes };
   });
 }
 
-function judgeRevocation(caller: Caller, key: ApiKeyRow): void {
+function checkRevocation(caller: Caller, key: ApiKeyRow): void {
   if (key.system) throw systemKey(key, "a system key is never revoked: disable it, or rotate it");
   if (key.kind === "service" && caller.keyId === key.id) {
     throw new DomainError("PERMISSION_DENIED", "a service key does not revoke itself", {
@@ -71,17 +71,17 @@ function judgeRevocation(caller: Caller, key: ApiKeyRow): void {
   }
 }
 
-function judgeSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enabled"): void {
+function checkSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enabled"): void {
   if (key.system && !caller.owner && caller.keyId !== key.id) {
     throw systemKey(key, `a system key is ${what} by an owner's session or by itself`);
   }
 }
 
 // A disabled key reaches nothing: to enable it is to make it anew. Who enables a system key is decided above.
-async function judgeRevival(tx: Tx, caller: Caller, key: ApiKeyRow): Promise<void> {
+async function checkRevival(tx: Tx, caller: Caller, key: ApiKeyRow): Promise<void> {
   if (key.system) return;
   const { owner, state } = await loadKeyState(tx, key);
-  await judgeKey(tx, caller, { owner, after: state });
+  await checkKey(tx, caller, { owner, after: state });
 }
 
 interface State {

@@ -18,7 +18,7 @@ import {
   systemKey,
 } from "./api-key.ts";
 import { type MintDeps, requireFuture } from "./create.ts";
-import { judgeKey, loadKeyState } from "./owner.ts";
+import { checkKey, loadKeyState } from "./owner.ts";
 
 /** What an update changes. What is left out stays; `expiresAt: null` is no end. */
 export interface ApiKeyUpdate {
@@ -68,7 +68,7 @@ export async function updateApiKey(
     };
     const changes = difference(before, after);
     if (!changes) return { result: await findApiKey(tx, caller, key.id), events: [] };
-    await judgeChange(tx, caller, key, after);
+    await checkChange(tx, caller, key, after);
     requireWithin(bounds, "permissionsPerKey", after.permissions.length, key.permissions.length);
     await tx
       .updateTable("api_key")
@@ -85,7 +85,7 @@ export async function updateApiKey(
 
 type Settings = Pick<ApiKeyRow, "permissions" | "workspace_scope" | "expires_at" | "description">;
 
-async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settings): Promise<void> {
+async function checkChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settings): Promise<void> {
   if (key.system && difference(pick(key, specFields), pick(after, specFields))) {
     throw systemKey(key, "the spec of a system key is fixed");
   }
@@ -93,7 +93,7 @@ async function judgeChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settin
   const moved = end?.getTime() !== key.expires_at?.getTime();
   if (moved && end) await requireFuture(tx, end);
   const { owner, state } = await loadKeyState(tx, key);
-  await judgeKey(tx, caller, { owner, before: state, after: { ...state, ...after } });
+  await checkKey(tx, caller, { owner, before: state, after: { ...state, ...after } });
 }
 
 const specFields = ["permissions", "workspace_scope", "expires_at", "description"] as const;

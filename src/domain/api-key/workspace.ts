@@ -16,7 +16,7 @@ import {
   touchApiKey,
 } from "./api-key.ts";
 import { takesNoGrants } from "./draft.ts";
-import { judgeKey, loadKeyState } from "./owner.ts";
+import { checkKey, loadKeyState } from "./owner.ts";
 
 /** Which key, and which workspace. */
 export interface ApiKeyWorkspace {
@@ -53,7 +53,7 @@ export async function grantToKey(
   const { owner, state: before } = await loadKeyState(tx, key);
   if (before.granted.includes(workspaceId)) return [];
   const after = { ...before, granted: [...before.granted, workspaceId] };
-  await judgeKey(tx, caller, { owner, before, after, grants: [workspaceId] });
+  await checkKey(tx, caller, { owner, before, after, grants: [workspaceId] });
   const added = await insertGrants(tx, caller, bounds, key.profile_id, [workspaceId]);
   if (added.length > 0) await touchApiKey(tx, key);
   return added.map((id) => ({ resourceType: "api_key", resourceId: key.id, after: { workspace_id: id } }));

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Bounds } from "../access/bounds.ts";
-import { claimedRoles, type Identity, type Newcomer, speaksFor } from "../access/external-issuer.ts";
+import { claimedRoles, type Identity, type NewUser, speaksFor } from "../access/external-issuer.ts";
 import type { Call } from "../access/principal.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { newId } from "../kernel/id.ts";
@@ -14,8 +14,8 @@ import { requireMembershipsWithin } from "../profile/membership-bound.ts";
  * counts in an account, a guest's profile there, under which what they do is recorded. What is made gives no right. One
  * call at a time for each identity, which so becomes no two guests; the account is not purged meanwhile.
  */
-export async function welcome(db: Store, call: Call, bounds: Bounds, newcomer: Newcomer): Promise<void> {
-  const { identity, accountId } = newcomer;
+export async function provisionUser(db: Store, call: Call, bounds: Bounds, newUser: NewUser): Promise<void> {
+  const { identity, accountId } = newUser;
   const user = await findUser(db, identity.id);
   const locks = [
     identityLock(identity.id, "no key update"),
@@ -23,8 +23,8 @@ export async function welcome(db: Store, call: Call, bounds: Bounds, newcomer: N
     ...(user ? [userLock(user.id, "no key update")] : []),
   ];
   return mutateUnchecked(db, "ProvisionUser", { by: call, locks }, async (tx) => {
-    const user = await ensureUser(tx, newcomer.identity);
-    const events = await makeGuest(tx, bounds, newcomer, user);
+    const user = await ensureUser(tx, newUser.identity);
+    const events = await makeGuest(tx, bounds, newUser, user);
     return { result: undefined, events };
   });
 }
@@ -66,7 +66,7 @@ function findUser(tx: Db, identityId: string): Promise<IdentityUser | undefined>
 async function makeGuest(
   tx: Tx,
   bounds: Bounds,
-  { identity, scope, accountId, claimed }: Newcomer,
+  { identity, scope, accountId, claimed }: NewUser,
   user: IdentityUser,
 ): Promise<(Change & Actor)[]> {
   if (accountId === "" || claimed.roles.length === 0) return [];

@@ -5,7 +5,7 @@ import { DomainError } from "../kernel/error.ts";
 
 /** Refuses a token of an outside issuer where it would act in an account that the issuer does not speak for. */
 export function requireSpeaksFor(user: UserCaller, account: { id: string; platform: boolean }): void {
-  if (user.outside && !speaksFor(user.outside.scope, account)) {
+  if (user.external && !speaksFor(user.external.scope, account)) {
     throw new DomainError("ACCOUNT_MISMATCH", "the token's issuer does not speak for this account", {
       account_id: account.id,
     });
@@ -14,7 +14,7 @@ export function requireSpeaksFor(user: UserCaller, account: { id: string; platfo
 
 /** Refuses a token of an outside issuer that speaks for named accounts: a new account is none of them. */
 export function requireSpeaksForNewAccount(user: UserCaller): void {
-  if (user.outside && user.outside.scope.accounts !== "*") throw signIn();
+  if (user.external && user.external.scope.accounts !== "*") throw signIn();
 }
 
 /**
@@ -22,15 +22,15 @@ export function requireSpeaksForNewAccount(user: UserCaller): void {
  * account does not act for the person in another.
  */
 export async function requireWholeUser(db: Db, user: UserCaller): Promise<void> {
-  const { outside } = user;
-  if (!outside) return;
+  const { external } = user;
+  if (!external) return;
   const accounts = await db
     .selectFrom("membership")
     .innerJoin("account", "account.id", "membership.account_id")
     .select(["account.id", "account.platform"])
     .where("membership.user_id", "=", user.userId)
     .execute();
-  if (!accounts.every((account) => speaksFor(outside.scope, account))) throw signIn();
+  if (!accounts.every((account) => speaksFor(external.scope, account))) throw signIn();
 }
 
 function signIn(): DomainError {

@@ -51,16 +51,16 @@ export async function acceptInvite(
   if (parsed?.kind !== "inv" || parsed.id !== input.id) throw unknownInvite();
   const hash = hashToken(input.token);
   const known = await refuseUnknown(db, input.id, hash, user);
-  const newcomer = user ? undefined : await makeNewcomer(call, deps, input);
+  const newUser = user ? undefined : await makeNewUser(call, deps, input);
   const locks = await locksOf(db, known, user);
   const accept = async (tx: Tx): Promise<Made<Accepted>> => {
     const invite = requirePending(await selectInvite(tx, input.id).executeTakeFirst(), hash);
     // A workspace that was archived since is not given.
     const workspaceIds = await liveWorkspaces(tx, invite.account_id, invite.workspace_ids, "skip");
-    const role = await judgeInvite(tx, invite, workspaceIds, user);
+    const role = await checkInvite(tx, invite, workspaceIds, user);
     const person = user
       ? await requireInvited(tx, user.userId, invite)
-      : await insertInvited(tx, invite, newcomer);
+      : await insertInvited(tx, invite, newUser);
     requireWithin(deps.bounds, "permissionsPerPrincipal", role.permissions.length);
     requireWithin(deps.bounds, "workspacesPerProfile", workspaceIds.length);
     const profile = await join(tx, invite, { roleId: role.id, workspaceIds }, person);
@@ -111,7 +111,7 @@ async function refuseUnknown(
   return invite;
 }
 
-async function makeNewcomer(call: Call, deps: SessionDeps, input: Acceptance) {
+async function makeNewUser(call: Call, deps: SessionDeps, input: Acceptance) {
   const name = requireName(input.name, "name");
   if (input.password === "") throw invalidField("password", "expected 10 to 128 characters");
   const wanted = { password: input.password, field: "password", personal: [name] };
@@ -137,7 +137,7 @@ function requirePending(invite: StoredInvite | undefined, hash: Buffer): StoredI
   return invite;
 }
 
-async function judgeInvite(
+async function checkInvite(
   tx: Tx,
   invite: StoredInvite,
   workspaceIds: string[],

@@ -44,24 +44,24 @@ async function takeEmail(tx: Tx, user: { id: string; name: string }, { email, ma
 export async function insertInvited(
   tx: Tx,
   invite: Invited,
-  newcomer: { name: string; passwordHash: string } | undefined,
+  newUser: { name: string; passwordHash: string } | undefined,
 ) {
-  if (!newcomer) throw loginRequired();
+  if (!newUser) throw loginRequired();
   const id = newId("user");
   const made = await tx
     .insertInto("user")
     .values({
       id,
       email: invite.email,
-      name: newcomer.name,
-      password_hash: newcomer.passwordHash,
+      name: newUser.name,
+      password_hash: newUser.passwordHash,
       // Proven only by a token that was mailed to it.
       ...(invite.mailed && { email_proven_at: sql<Date>`clock_timestamp()` }),
     })
     .onConflict((conflict) => conflict.column("email").doNothing())
     .executeTakeFirst();
   if (made.numInsertedOrUpdatedRows === 0n) throw loginRequired();
-  return { id, name: newcomer.name, email: invite.email };
+  return { id, name: newUser.name, email: invite.email };
 }
 
 /** The refusal of whoever is not signed in, where the address has a user. */

@@ -24,7 +24,7 @@ export interface Made<T> {
 }
 
 /** Makes a creation safe to repeat: by what id the caller asks, and what will have been made. */
-export interface Once {
+export interface IdempotencyKey {
   requestId: string;
   resourceId: string;
 }
@@ -47,7 +47,7 @@ export function mutate<T>(
   db: Store,
   by: Caller | Locking<Caller>,
   run: (tx: Tx, caller: Caller) => Promise<Done<T>>,
-  once?: Once,
+  idempotencyKey?: IdempotencyKey,
 ): Promise<T> {
   const { by: caller, locks } = lockingOf(by);
   const { accountId, profile, keyId = "", call, authority } = caller;
@@ -67,7 +67,7 @@ export function mutate<T>(
       const { result, events } = await run(tx, now);
       return { result, events: events.map((event) => ({ ...actor, ...event })) };
     },
-    once: once && { ...once, callerId: actor.profileId },
+    idempotencyKey: idempotencyKey && { ...idempotencyKey, callerId: actor.profileId },
   });
 }
 
@@ -76,7 +76,7 @@ export function mutateAsUser<T>(
   db: Store,
   by: UserCaller | Locking<UserCaller>,
   run: (tx: Tx) => Promise<Made<T>>,
-  once?: Once,
+  idempotencyKey?: IdempotencyKey,
 ): Promise<T> {
   const { by: user, locks } = lockingOf(by);
   const { call, authority } = user;
@@ -89,7 +89,7 @@ export function mutateAsUser<T>(
         await lockAndSee(tx, { credentialId, accountId: null }, [...userLocks(user), ...locks]),
       ),
     run,
-    once: once && { ...once, callerId: user.userId },
+    idempotencyKey: idempotencyKey && { ...idempotencyKey, callerId: user.userId },
   });
 }
 
@@ -106,7 +106,7 @@ export function mutateUnchecked<T>(
     credentialId: undefined,
     begin: async (tx) => void (locks.length > 0 && (await lockAndSee(tx, nobody, locks))),
     run,
-    once: undefined,
+    idempotencyKey: undefined,
   });
 }
 
@@ -120,14 +120,17 @@ function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
  * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
  * refused by the check then.
  */
-async function change<B, T>(db: Store, { call, credentialId, begin, run, once }: Plan<B, T>): Promise<T> {
+async function change<B, T>(
+  db: Store,
+  { call, credentialId, begin, run, idempotencyKey }: Plan<B, T>,
+): Promise<T> {
   const make = () =>
-    commit(db, async (tx, mark) => {
+    commit(db, async (tx, changeMarker) => {
       const bearer = await begin(tx);
-      if (once?.requestId) await claim(tx, call, once);
+      if (idempotencyKey?.requestId) await claim(tx, call, idempotencyKey);
       const { result, events } = await run(tx, bearer);
       await recordEvents(tx, call, [...events, ...(await endPending(tx, events))]);
-      return { result, told: await tell(tx, mark, events.length === 0) };
+      return { result, told: await tell(tx, changeMarker, events.length === 0) };
     });
   // Before it has a connection: what one bearer changes at once keeps the others' changes waiting no longer.
   const { callerQueue } = db;
@@ -145,10 +148,10 @@ interface Plan<B, T> {
   credentialId: string | undefined;
   begin(tx: Tx): Promise<B>;
   run(tx: Tx, bearer: B): Promise<Made<T>>;
-  once: Claim | undefined;
+  idempotencyKey: Claim | undefined;
 }
 
-interface Claim extends Once {
+interface Claim extends IdempotencyKey {
   callerId: string;
 }
 
@@ -159,12 +162,12 @@ interface Committed<T> {
 
 async function commit<T>(
   db: Store,
-  run: (tx: Tx, mark: string) => Promise<{ result: T; told: boolean }>,
+  run: (tx: Tx, changeMarker: string) => Promise<{ result: T; told: boolean }>,
 ): Promise<Committed<T>> {
   for (let attempt = 1; ; attempt++) {
     const effect = db.changes.begin();
     try {
-      const { result, told } = await inTransaction(db, (tx) => run(tx, effect.mark));
+      const { result, told } = await inTransaction(db, (tx) => run(tx, effect.changeMarker));
       if (told) return { result, settle: effect.settle };
       effect.abandon();
       return { result, settle: () => Promise.resolve() };
@@ -180,9 +183,9 @@ async function commit<T>(
 // Sends the mark behind everything that the transaction changed, if verification reads it (the triggers say so), or if
 // nothing was found to change: then somebody else may just have changed it, and their change is waited for likewise.
 // What others are told of must not be undone by a crash.
-async function tell(tx: Tx, mark: string, foundNothing: boolean): Promise<boolean> {
+async function tell(tx: Tx, changeMarker: string, foundNothing: boolean): Promise<boolean> {
   const { rows } = await sql`
-    select pg_notify('latchkey', ${mark}),
+    select pg_notify('latchkey', ${changeMarker}),
       case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end
     where current_setting('latchkey.invalidated', true) = 'yes' or ${foundNothing}`.execute(tx);
   return rows.length > 0;
@@ -197,19 +200,19 @@ export async function databaseTime(db: Db): Promise<Date> {
 }
 
 // The insert waits for a concurrent one with the same id: exactly one of them makes something.
-async function claim(tx: Tx, call: Call, once: Claim): Promise<void> {
+async function claim(tx: Tx, call: Call, idempotencyKey: Claim): Promise<void> {
   const day = sql`interval '24 hours'`;
   await sql`
-    delete from request where caller_id = ${once.callerId} and created_at < clock_timestamp() - ${day}`.execute(
+    delete from request where caller_id = ${idempotencyKey.callerId} and created_at < clock_timestamp() - ${day}`.execute(
     tx,
   );
   const claimed = await tx
     .insertInto("request")
     .values({
-      caller_id: once.callerId,
+      caller_id: idempotencyKey.callerId,
       method: call.method,
-      request_id: once.requestId,
-      resource_id: once.resourceId,
+      request_id: idempotencyKey.requestId,
+      resource_id: idempotencyKey.resourceId,
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst();
@@ -217,9 +220,9 @@ async function claim(tx: Tx, call: Call, once: Claim): Promise<void> {
   const first = await tx
     .selectFrom("request")
     .select("resource_id")
-    .where("caller_id", "=", once.callerId)
+    .where("caller_id", "=", idempotencyKey.callerId)
     .where("method", "=", call.method)
-    .where("request_id", "=", once.requestId)
+    .where("request_id", "=", idempotencyKey.requestId)
     .executeTakeFirst();
   throw new DomainError("ALREADY_EXISTS", "this request_id was already answered", {
     id: first?.resource_id ?? "",

@@ -10,7 +10,7 @@ import { DomainError, notFound } from "../kernel/error.ts";
 import { type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type LockMode, ownershipLock, type RowLock, rowLock } from "../kernel/row-lock.ts";
-import { judgePersonRole } from "../role/change.ts";
+import { checkPersonRole } from "../role/change.ts";
 import { findRole } from "../role/reference.ts";
 import { endMembership } from "./end-membership.ts";
 
@@ -98,7 +98,7 @@ export function setProfileRole(
     if (role.builtin === "owner" || member.builtin === "owner") requireOwner(caller);
     if (member.builtin === "owner") refuseLastOwner(owners, caller.accountId, member.profile_id);
     const workspaces = await liveGrantsTo(tx, caller.accountId, input.id);
-    await judgePersonRole(tx, caller, { profileId: input.id, roleId: member.role_id, workspaces }, role.id);
+    await checkPersonRole(tx, caller, { profileId: input.id, roleId: member.role_id, workspaces }, role.id);
     const affected = { profiles: [input.id] };
     const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
     if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);

@@ -12,7 +12,7 @@ import {
   teamRoleChanges,
   workspaceChanges,
 } from "./effect.ts";
-import { loadHolding, workspacesOfOutsiders } from "./holder-load.ts";
+import { loadHolding, workspacesOfExternalUsers } from "./holder-load.ts";
 
 /** Whether tokens of outside issuers may claim roles by their names, for one request each. */
 export interface RoleClaims {
@@ -23,7 +23,7 @@ export interface RoleClaims {
  * Refuses a new role, or one with a new name, that allows more than the caller may do. Nobody holds it, but if outside
  * tokens claim roles, those with a claim of this name hold it from now on.
  */
-export async function judgeNamedRole(
+export async function checkNamedRole(
   tx: Tx,
   caller: Caller,
   permissions: readonly string[],
@@ -35,7 +35,7 @@ export async function judgeNamedRole(
 }
 
 /** Refuses other permissions of a role by which the role or one of its holders reaches more than the caller. */
-export async function judgeRole(
+export async function checkRole(
   tx: Tx,
   caller: Caller,
   role: RoleContent,
@@ -50,7 +50,7 @@ export async function judgeRole(
 }
 
 /** Refuses a replacement of a role by which one of its holders reaches more than the caller. */
-export async function judgeReplacement(
+export async function checkReplacement(
   tx: Tx,
   caller: Caller,
   role: RoleContent,
@@ -63,7 +63,7 @@ export async function judgeReplacement(
 }
 
 /** Refuses other roles of a team by which the team or one of its holders reaches more than the caller. */
-export async function judgeTeamRoles(
+export async function checkTeamRoles(
   tx: Tx,
   caller: Caller,
   teamId: string,
@@ -75,7 +75,7 @@ export async function judgeTeamRoles(
 }
 
 /** Refuses to make somebody a member of a team by which the person reaches more than the caller. */
-export async function judgeTeamMember(
+export async function checkTeamMember(
   tx: Tx,
   caller: Caller,
   teamId: string,
@@ -87,7 +87,7 @@ export async function judgeTeamMember(
 }
 
 /** Refuses a team by which a service account reaches more than the caller. `from`: the team that it leaves. */
-export async function judgeServiceTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
+export async function checkServiceTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
   if (reachesAll(caller)) return;
   const teamIds = from === undefined ? [teamId] : [teamId, from];
   const { grants } = await loadHolding(tx, caller.accountId, { profileId: "" }, { teamIds });
@@ -95,7 +95,7 @@ export async function judgeServiceTeam(tx: Tx, caller: Caller, teamId: string, f
 }
 
 /** Refuses a role by which a person reaches more than the caller. */
-export async function judgePersonRole(
+export async function checkPersonRole(
   tx: Tx,
   caller: Caller,
   person: { profileId: string; roleId: string | null; workspaces: readonly string[] },
@@ -111,7 +111,7 @@ export async function judgePersonRole(
 }
 
 /** Refuses a workspace for a person or service account by which it reaches more than the caller. */
-export async function judgeWorkspaceMember(
+export async function checkWorkspaceMember(
   tx: Tx,
   caller: Caller,
   profileId: string,
@@ -123,5 +123,5 @@ export async function judgeWorkspaceMember(
 }
 
 function workspacesOfClaims(tx: Tx, caller: Caller, claimed: boolean): Promise<"all" | string[]> {
-  return claimed ? workspacesOfOutsiders(tx, caller.accountId) : Promise.resolve([]);
+  return claimed ? workspacesOfExternalUsers(tx, caller.accountId) : Promise.resolve([]);
 }

@@ -22,7 +22,7 @@ export async function loadHolding(
 }
 
 /** The workspaces of those who may claim a role for one request: everybody whom an outside issuer vouches for. */
-export async function workspacesOfOutsiders(db: Db, accountId: string): Promise<"all" | string[]> {
+export async function workspacesOfExternalUsers(db: Db, accountId: string): Promise<"all" | string[]> {
   const { rows } = await sql<{ all: boolean | null; workspaces: string[] }>`
     select bool_or(p.all_workspaces) as all, coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}') as workspaces
     from (

@@ -13,7 +13,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { judgeNamedRole, judgeReplacement, judgeRole, type RoleClaims } from "./change.ts";
+import { checkNamedRole, checkReplacement, checkRole, type RoleClaims } from "./change.ts";
 import { findRole } from "./reference.ts";
 
 /** A role as it is stored. */
@@ -58,7 +58,7 @@ export async function createRole(db: Store, caller: Caller, deps: RoleDeps, inpu
     // Of two roles that are made at once, the second counts the first.
     { by: caller, locks: [accountLock(caller.accountId, "no key update")] },
     async (tx, caller) => {
-      await judgeNamedRole(tx, caller, permissions, deps);
+      await checkNamedRole(tx, caller, permissions, deps);
       requireWithin(deps.bounds, "permissionsPerRole", permissions.length);
       requireWithin(deps.bounds, "rolesPerAccount", 1 + (await countRoles(tx, caller)));
       const insert = tx
@@ -122,9 +122,9 @@ export async function updateRole(
     const changes = difference(pick(role, auditedFields), after);
     if (!changes) return { result: role, events: [] };
     if (deps.claimed && nameKey(after.name) !== role.name_key) {
-      await judgeNamedRole(tx, caller, after.permissions, deps);
+      await checkNamedRole(tx, caller, after.permissions, deps);
     }
-    if (permissions) await judgeRole(tx, caller, role, permissions, deps);
+    if (permissions) await checkRole(tx, caller, role, permissions, deps);
     requireWithin(deps.bounds, "permissionsPerRole", after.permissions.length, role.permissions.length);
     const affected = after.permissions.length > role.permissions.length ? { roles: [role.id] } : {};
     const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
@@ -178,7 +178,7 @@ async function replaceRole(
   if (replacement.id === role.id || replacement.builtin === "owner") {
     throw invalidFields([{ field: "replacement", description: "expected another role, and not owner" }]);
   }
-  await judgeReplacement(tx, caller, role, replacement);
+  await checkReplacement(tx, caller, role, replacement);
   const affected = { roles: [role.id, replacement.id] };
   const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
   const held = { account_id: role.account_id, role_id: role.id };

@@ -12,7 +12,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { judgeServiceTeam } from "../role/change.ts";
+import { checkServiceTeam } from "../role/change.ts";
 
 /** A service account, and how many live keys it has. */
 export interface ServiceAccount extends Selectable<Database["service_account"]> {
@@ -57,7 +57,7 @@ export async function createServiceAccount(
     db,
     { by: caller, locks },
     async (tx, caller) => {
-      await judgeTeam(tx, caller, input.teamId);
+      await checkTeam(tx, caller, input.teamId);
       await requireTeamWithin(tx, caller.accountId, bounds, input.teamId);
       const profileId = newId("prof");
       await tx
@@ -126,7 +126,7 @@ export async function updateServiceAccount(
     if (!changes) return { result: before, events: [] };
     refuseItself(caller, before);
     if (after.team_id !== before.team_id) {
-      await judgeTeam(tx, caller, after.team_id, before.team_id);
+      await checkTeam(tx, caller, after.team_id, before.team_id);
       await requireTeamWithin(tx, caller.accountId, bounds, after.team_id, before.team_id);
     }
     const update = tx
@@ -164,7 +164,7 @@ export async function deleteServiceAccount(db: Store, caller: Caller, id: string
   });
 }
 
-async function judgeTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
+async function checkTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
   const team = await tx
     .selectFrom("team")
     .select("id")
@@ -172,7 +172,7 @@ async function judgeTeam(tx: Tx, caller: Caller, teamId: string, from?: string):
     .where("id", "=", teamId)
     .executeTakeFirst();
   if (!team) throw invalidField("spec.team_id", "expected the id of a team of this account");
-  await judgeServiceTeam(tx, caller, team.id, from);
+  await checkServiceTeam(tx, caller, team.id, from);
 }
 
 function selectServiceAccounts(db: Db, caller: Caller) {

@@ -135,7 +135,7 @@ async function oldestSessions(db: Db, userId: string): Promise<string[]> {
 /** Ends the session that asks. A token of an outside issuer is no session: it ends when it says. */
 export async function logOut(db: Store, user: UserCaller): Promise<void> {
   const { sessionId } = user;
-  if (sessionId === undefined) throw endsByItself(user.outside?.endsAt);
+  if (sessionId === undefined) throw endsByItself(user.external?.endsAt);
   const locks = [sessionLock(user.userId, sessionId, "no key update")];
   return mutateAsUser(db, { by: user, locks }, async (tx) => {
     const events = await endSession(tx, sessionId, user.userId);

@@ -7,7 +7,7 @@ import { notFound } from "../kernel/error.ts";
 import { type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
-import { judgeTeamMember } from "../role/change.ts";
+import { checkTeamMember } from "../role/change.ts";
 import { getTeam } from "./team.ts";
 
 /** Which team, and who. */
@@ -45,7 +45,7 @@ export function addTeamMember(
     const team = await getTeam(tx, caller, input.id);
     const profile = await findPerson(tx, caller, input.profileId);
     if (await isMember(tx, team.id, profile)) return { result: profile, events: [] };
-    await judgeTeamMember(tx, caller, team.id, profile.id);
+    await checkTeamMember(tx, caller, team.id, profile.id);
     const affected = { profiles: [profile.id] };
     const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
     await tx

@@ -12,7 +12,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { judgeServiceTeam, judgeTeamRoles } from "../role/change.ts";
+import { checkServiceTeam, checkTeamRoles } from "../role/change.ts";
 import { findRole } from "../role/reference.ts";
 
 /** A team with the ids of its roles, and how many belong to it. */
@@ -168,7 +168,7 @@ async function moveServiceAccounts(
 ): Promise<Change[]> {
   if (replacement === team.id) throw invalidField("replacement", "expected another team");
   const target = await getTeam(tx, caller, replacement);
-  await judgeServiceTeam(tx, caller, target.id, team.id);
+  await checkServiceTeam(tx, caller, target.id, team.id);
   await requireTeamWithin(tx, caller.accountId, bounds, target.id, team.id);
   const moved = await tx
     .updateTable("service_account")
@@ -209,7 +209,7 @@ async function setRoles(
   before: readonly string[],
   roles: Awaited<ReturnType<typeof findRoles>>,
 ): Promise<void> {
-  await judgeTeamRoles(tx, caller, teamId, roles);
+  await checkTeamRoles(tx, caller, teamId, roles);
   requireWithin(bounds, "rolesPerTeam", roles.length, before.length);
   const affected = roles.some((role) => !before.includes(role.id)) ? { teams: [teamId] } : {};
   const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);

@@ -12,7 +12,7 @@ import { type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
-import { judgeWorkspaceMember } from "../role/change.ts";
+import { checkWorkspaceMember } from "../role/change.ts";
 import { findWorkspace } from "./workspace.ts";
 
 /** A profile that a workspace is granted to. */
@@ -163,7 +163,7 @@ async function grant(
   }
   const granted = await liveGrantsTo(tx, caller.accountId, profile.id);
   if (granted.includes(workspaceId)) return [];
-  await judgeWorkspaceMember(tx, caller, profile.id, workspaceId);
+  await checkWorkspaceMember(tx, caller, profile.id, workspaceId);
   const added = await insertGrants(tx, caller, bounds, profile.id, [workspaceId]);
   return added.map((id) => ({
     resourceType: "workspace",

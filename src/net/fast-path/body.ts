@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { Wire } from "./codec.ts";
+import type { Codec } from "./codec.ts";
 
 const nothing = Buffer.alloc(0);
 
@@ -9,7 +9,7 @@ const nothing = Buffer.alloc(0);
  */
 export function readBody(
   stream: Readable,
-  wire: Pick<Wire, "isEnough">,
+  codec: Pick<Codec, "isEnough">,
   maxBytes: number,
   done: (body: Buffer) => void,
 ): void {
@@ -30,7 +30,7 @@ export function readBody(
     if (!first) first = chunk;
     else if (more) more.push(chunk);
     else more = [chunk];
-    if (!wire.isEnough(size, first, maxBytes)) return;
+    if (!codec.isEnough(size, first, maxBytes)) return;
     stream.off("data", onData);
     stream.off("end", onEnd);
     stream.pause();

@@ -4,16 +4,16 @@ import type { Request } from "../request.ts";
 import type { Form } from "./admission.ts";
 
 /** A unary method that the lane answers. What clients are to see is thrown as `ConnectError`, as in handlers of connect. */
-export interface LaneMethod {
+export interface FastPathMethod {
   readonly method: DescMethodUnary;
   /** Lets a call pass by its headers, before its body is read. */
-  gate(arrival: LaneArrival): Promise<void> | undefined;
+  authorize(arrival: FastPathArrival): Promise<void> | undefined;
   /** Lets a call pass once more, when its body is there: at once, or not at all, or later. */
   recheck(values: ContextValues): Promise<void> | undefined;
   /** The answer that this body was given before in this form, where it would be given again. */
   recall(form: Form, body: Uint8Array, values: ContextValues): Payload | undefined;
   /** Answers a message. */
-  invoke(message: Message, context: LaneContext): Promise<Message>;
+  invoke(message: Message, context: FastPathContext): Promise<Message>;
   /** Keeps an answer for `recall`, if it may be given again. */
   keep(form: Form, body: Uint8Array, values: ContextValues, payload: Payload): void;
   /** Told how a call failed, wherever it did. */
@@ -23,16 +23,16 @@ export interface LaneMethod {
 }
 
 /** What is known of a call before its body is read: the cheap part of a `HandlerContext`. */
-export interface LaneArrival extends Pick<HandlerContext, "service" | "method" | "values" | "timeoutMs"> {
+export interface FastPathArrival extends Pick<HandlerContext, "service" | "method" | "values" | "timeoutMs"> {
   readonly requestHeader: Pick<Headers, "get" | "has">;
   readonly responseHeader: Pick<Headers, "set">;
 }
 
 /** What a method is told of a call: the cheap part of a `HandlerContext`. */
-export type LaneContext = Pick<HandlerContext, "values" | "timeoutMs">;
+export type FastPathContext = Pick<HandlerContext, "values" | "timeoutMs">;
 
 /** What the lane depends on. */
-export interface LaneOptions {
+export interface FastPathOptions {
   /** The longest deadline that a caller may ask for. */
   maxTimeoutMs: number;
   /** Bytes of one request message. */
@@ -54,7 +54,7 @@ export interface Answer {
 export type Payload = string | Uint8Array;
 
 /** How a protocol is spoken. */
-export interface Wire {
+export interface Codec {
   /** The deadline that the caller asks for. */
   timeout(
     headers: Pick<Headers, "get">,
@@ -62,8 +62,13 @@ export interface Wire {
   ): { timeoutMs?: number | undefined; error?: ConnectError };
   /** Whether a body, of which so much came, need not be read further to be refused. */
   isEnough(size: number, first: Buffer, maxBytes: number): boolean;
-  parse(method: LaneMethod, body: Buffer, options: LaneOptions): Promise<Message>;
-  encode(method: LaneMethod, message: Message, options: LaneOptions): Payload;
+  parse(method: FastPathMethod, body: Buffer, options: FastPathOptions): Promise<Message>;
+  encode(method: FastPathMethod, message: Message, options: FastPathOptions): Payload;
   send(response: Answer, headers: Record<string, string>, payload: Payload): void;
-  fail(response: Answer, headers: Record<string, string>, error: ConnectError, options: LaneOptions): void;
+  fail(
+    response: Answer,
+    headers: Record<string, string>,
+    error: ConnectError,
+    options: FastPathOptions,
+  ): void;
 }

@@ -9,10 +9,10 @@ import {
   headerTimeout,
   parseTimeout,
 } from "@connectrpc/connect/protocol-connect";
-import type { Wire } from "./codec.ts";
+import type { Codec } from "./codec.ts";
 
 /** Connect's unary protocol, in JSON or binary: https://connectrpc.com/docs/protocol#unary-request */
-export function connectWire(isJson: boolean): Wire {
+export function connectCodec(isJson: boolean): Codec {
   const contentType = isJson ? contentTypeUnaryJson : contentTypeUnaryProto;
   // One for all: it keeps nothing between two texts.
   const decoder = new TextDecoder();

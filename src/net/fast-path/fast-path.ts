@@ -5,14 +5,14 @@ import { isHttp2 } from "../exchange.ts";
 import type { Handler, PlainHandler, Request, Response } from "../request.ts";
 import { admit, type Form, headerReader } from "./admission.ts";
 import { readBody } from "./body.ts";
-import type { LaneMethod, LaneOptions, Payload, Wire } from "./codec.ts";
-import { connectWire } from "./connect-codec.ts";
-import { grpcWire } from "./grpc-codec.ts";
+import type { Codec, FastPathMethod, FastPathOptions, Payload } from "./codec.ts";
+import { connectCodec } from "./connect-codec.ts";
+import { grpcCodec } from "./grpc-codec.ts";
 
-const wires: Record<Form, Wire> = { json: connectWire(true), proto: connectWire(false), grpc: grpcWire };
+const codecs: Record<Form, Codec> = { json: connectCodec(true), proto: connectCodec(false), grpc: grpcCodec };
 
 /** A lane, and the handler behind it. */
-export interface Lane {
+export interface FastPath {
   /** Answers what the lane takes in the lane, and everything else by the ordinary handler. */
   handler: Handler;
   /** The lane alone. */
@@ -23,7 +23,11 @@ export interface Lane {
  * Answers the plain calls of a few methods on node's own streams, and leaves every other request to `next` before a
  * byte of its body is read. Clients cannot tell which of the two answered, save that the lane never compresses.
  */
-export function createLane(methods: readonly LaneMethod[], options: LaneOptions, next: Handler): Lane {
+export function createFastPath(
+  methods: readonly FastPathMethod[],
+  options: FastPathOptions,
+  next: Handler,
+): FastPath {
   const paths = new Map(methods.map((entry) => [createMethodUrl("/", entry.method), entry]));
 
   function tryAnswer(request: Request, response: Response): boolean {
@@ -44,17 +48,17 @@ export function createLane(methods: readonly LaneMethod[], options: LaneOptions,
 
 // No promises where none is needed: an answer from memory is given in the turn in which its question arrives.
 function answer(
-  method: LaneMethod,
+  method: FastPathMethod,
   form: Form,
-  options: LaneOptions,
+  options: FastPathOptions,
   request: Request,
   response: Response,
 ): void {
-  const wire = wires[form];
+  const codec = codecs[form];
   const headers: Record<string, string> = {};
   const values = options.contextValues(request);
   const requestHeader = headerReader(request.headers);
-  const timeout = wire.timeout(requestHeader, options.maxTimeoutMs);
+  const timeout = codec.timeout(requestHeader, options.maxTimeoutMs);
   const end = timeout.timeoutMs === undefined ? undefined : performance.now() + timeout.timeoutMs;
   const timeoutMs = () => (end === undefined ? undefined : end - performance.now());
   const responseHeader = {
@@ -65,14 +69,14 @@ function answer(
   attempt(() => {
     const desc = method.method;
     const arrival = { service: desc.parent, method: desc, values, requestHeader, responseHeader, timeoutMs };
-    const passing = method.gate(arrival);
+    const passing = method.authorize(arrival);
     if (passing) passing.then(read).catch(fail);
     else read();
   });
 
   function read(): void {
     if (timeout.error) throw timeout.error;
-    readBody(streamOf(request, response), wire, options.maxMessageBytes, (body) =>
+    readBody(streamOf(request, response), codec, options.maxMessageBytes, (body) =>
       attempt(() => {
         const passing = method.recheck(values);
         if (passing) passing.then(() => reply(body)).catch(fail);
@@ -88,14 +92,14 @@ function answer(
   }
 
   async function compute(body: Buffer): Promise<Payload> {
-    const message = await wire.parse(method, body, options);
-    const payload = wire.encode(method, await method.invoke(message, { values, timeoutMs }), options);
+    const message = await codec.parse(method, body, options);
+    const payload = codec.encode(method, await method.invoke(message, { values, timeoutMs }), options);
     method.keep(form, body, values, payload);
     return payload;
   }
 
   function send(payload: Payload): void {
-    if (isOpen(response)) wire.send(response, headers, payload);
+    if (isOpen(response)) codec.send(response, headers, payload);
   }
 
   function attempt(step: () => void): void {
@@ -111,7 +115,7 @@ function answer(
     const failure = error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
     try {
       method.failed(failure, values);
-      if (isOpen(response)) wire.fail(response, headers, failure, options);
+      if (isOpen(response)) codec.fail(response, headers, failure, options);
     } catch (bug) {
       options.onBug(bug);
       response.destroy();

@@ -17,7 +17,7 @@ import {
   parseTimeout,
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
-import type { Answer, Wire } from "./codec.ts";
+import type { Answer, Codec } from "./codec.ts";
 
 const ok = { [headerGrpcStatus]: grpcStatusOk };
 
@@ -25,7 +25,7 @@ const ok = { [headerGrpcStatus]: grpcStatusOk };
 const prefixBytes = 5;
 
 /** gRPC over HTTP/2, unary and binary: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-export const grpcWire: Wire = {
+export const grpcCodec: Codec = {
   timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
   // With so much of a body it is certain what is wrong with it.
   isEnough: (size, first, maxBytes) =>

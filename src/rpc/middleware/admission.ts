@@ -1,31 +1,35 @@
 import { type Principal, permissionDenied, type UserCaller } from "../../domain/access/principal.ts";
 import { DomainError, type Reason } from "../../domain/kernel/error.ts";
 import type { ParsedToken } from "../../domain/kernel/token.ts";
-import type { Judgement } from "../../verify/evaluate/evaluate.ts";
+import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 import type { Failure } from "../../verify/evaluate/verdict.ts";
 import type { Rule } from "./access.ts";
 import { accountHeader } from "./context.ts";
 
 /** Admits a bearer as a signed-in user, no account resolved. Throws why not. Pure. */
 export function admitUser(
-  judgement: Judgement,
+  evaluation: Evaluation,
   parsed: ParsedToken | undefined,
 ): Omit<UserCaller, "call" | "authority"> {
-  const { failures, sessionId, userId, scope, endsAt } = judgement;
+  const { failures, sessionId, userId, scope, endsAt } = evaluation;
   const [failure] = failures.filter(isAboutToken);
-  if (failure) throw refusalOf(judgement, failure, parsed);
-  const outside = scope && endsAt && { scope, endsAt };
-  if (userId === undefined || (sessionId === undefined && !outside)) {
+  if (failure) throw refusalOf(evaluation, failure, parsed);
+  const external = scope && endsAt && { scope, endsAt };
+  if (userId === undefined || (sessionId === undefined && !external)) {
     throw new DomainError("LOGIN_REQUIRED", "a signed-in user must make this call, not a key");
   }
-  return { userId, ...(sessionId !== undefined && { sessionId }), ...(outside && { outside }) };
+  return { userId, ...(sessionId !== undefined && { sessionId }), ...(external && { external }) };
 }
 
 /** Admits a bearer as a principal of an account, by the rule of a method. Throws why not. Pure. */
-export function admitPrincipal(rule: Rule, judgement: Judgement, parsed: ParsedToken | undefined): Principal {
-  const { failures, principal } = judgement;
+export function admitPrincipal(
+  rule: Rule,
+  evaluation: Evaluation,
+  parsed: ParsedToken | undefined,
+): Principal {
+  const { failures, principal } = evaluation;
   const [failure] = failures;
-  if (failure) throw refusalOf(judgement, failure, parsed);
+  if (failure) throw refusalOf(evaluation, failure, parsed);
   if (!principal) throw new Error("a valid token without a principal");
   if (rule.case === "platformPermission" && !(principal.platform && principal.keyId)) {
     throw permissionDenied(rule.value);
@@ -33,7 +37,7 @@ export function admitPrincipal(rule: Rule, judgement: Judgement, parsed: ParsedT
   return principal;
 }
 
-function refusalOf({ scope }: Judgement, failure: Failure, parsed: ParsedToken | undefined): DomainError {
+function refusalOf({ scope }: Evaluation, failure: Failure, parsed: ParsedToken | undefined): DomainError {
   const { verdict } = failure;
   const metadata = { ...failure.metadata, ...(verdict === "INVALID" && parsed && idOf(parsed)) };
   if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");

@@ -1,7 +1,7 @@
 import { Code, type ContextValues, type Interceptor, type StreamRequest } from "@connectrpc/connect";
 import { DomainError } from "../../domain/kernel/error.ts";
 import type { Loader } from "../../verify/cache/loader.ts";
-import type { Judgement } from "../../verify/evaluate/evaluate.ts";
+import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
 import { callerSignal, canceled, isCallerGone } from "./caller-signal.ts";
 import { type Arrival, callOf, recordOf } from "./context.ts";
@@ -10,7 +10,7 @@ import { codeName } from "./outcome.ts";
 import type { Validate } from "./validate.ts";
 
 /** What every call passes. */
-export interface GateDeps extends AuthenticateDeps {
+export interface AuthDeps extends AuthenticateDeps {
   errors: ErrorPolicy;
   /** Called once for every call whose caller has gone. */
   onCanceled(error: unknown): void;
@@ -20,7 +20,7 @@ export interface GateDeps extends AuthenticateDeps {
 }
 
 /** The gate: runs on the headers, before the body is read. Resolves the bearer, holds it against the access rule. */
-export function createGate(deps: GateDeps): (context: Arrival) => Promise<void> {
+export function createAuthInterceptor(deps: AuthDeps): (context: Arrival) => Promise<void> {
   return async (context) => {
     const record = recordOf(context.values);
     record.arrival = context;
@@ -39,14 +39,14 @@ export function createGate(deps: GateDeps): (context: Arrival) => Promise<void> 
  * the authority of that moment. Returns undefined, at once, if the cache still holds the very entry by which the bearer
  * passed. Fails with what the gate would say.
  */
-export function recheck(deps: GateDeps, values: ContextValues): Promise<void> | undefined {
+export function recheck(deps: AuthDeps, values: ContextValues): Promise<void> | undefined {
   const { passed, arrival } = recordOf(values);
   if (!passed || !arrival) return undefined;
   if (passed.basis && deps.loader.stillHolds(passed.basis, passed.endsAt)) return undefined;
   return evaluateAgain(deps, arrival, passed);
 }
 
-async function evaluateAgain(deps: GateDeps, arrival: Arrival, passed: Judgement): Promise<void> {
+async function evaluateAgain(deps: AuthDeps, arrival: Arrival, passed: Evaluation): Promise<void> {
   const record = recordOf(arrival.values);
   record.bearer = { type: "nobody" };
   try {
@@ -57,7 +57,7 @@ async function evaluateAgain(deps: GateDeps, arrival: Arrival, passed: Judgement
 }
 
 /** Checks requests by the rules of the schema, and turns what is thrown into what clients see. */
-export function createErrorInterceptor(deps: GateDeps, validate: Validate): Interceptor {
+export function createErrorInterceptor(deps: AuthDeps, validate: Validate): Interceptor {
   return (next) => (request) =>
     answer(deps, request.contextValues, async () => {
       if (!request.stream) await recheck(deps, request.contextValues);
@@ -70,7 +70,7 @@ export function createErrorInterceptor(deps: GateDeps, validate: Validate): Inte
 }
 
 /** Answers a call whose message was parsed, and turns what is thrown into what clients see. */
-export async function answer<T>(deps: GateDeps, values: ContextValues, run: () => Promise<T>): Promise<T> {
+export async function answer<T>(deps: AuthDeps, values: ContextValues, run: () => Promise<T>): Promise<T> {
   const record = recordOf(values);
   record.parsed = true;
   try {
@@ -86,7 +86,7 @@ export async function answer<T>(deps: GateDeps, values: ContextValues, run: () =
 
 // A stream has ended with its last message, and not when it was begun. What a transport cannot send it throws into `yield`.
 async function* follow<T>(
-  deps: GateDeps,
+  deps: AuthDeps,
   { contextValues: values, signal }: Pick<StreamRequest, "contextValues" | "signal">,
   messages: AsyncIterable<T>,
 ) {
@@ -112,7 +112,7 @@ function isRefusal(error: DomainError): boolean {
   return codes[error.reason] === Code.PermissionDenied;
 }
 
-function fail(deps: GateDeps, values: ContextValues, error: unknown) {
+function fail(deps: AuthDeps, values: ContextValues, error: unknown) {
   const record = recordOf(values);
   const failure = toConnectError(error, deps.errors);
   if (failure.code === Code.Canceled) deps.onCanceled(error);

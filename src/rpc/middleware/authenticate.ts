@@ -1,13 +1,13 @@
 import type { Authority, Seen } from "../../domain/access/authority.ts";
-import type { Newcomer } from "../../domain/access/external-issuer.ts";
+import type { NewUser } from "../../domain/access/external-issuer.ts";
 import { parsePermission } from "../../domain/access/permission.ts";
 import type { Call } from "../../domain/access/principal.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
 import type { Refusals } from "../../domain/kernel/refusal.ts";
 import { parseToken } from "../../domain/kernel/token.ts";
-import type { Judgement } from "../../verify/evaluate/evaluate.ts";
-import type { Uses } from "../../verify/last-used.ts";
-import type { Inquiry, Resolver } from "../../verify/resolve.ts";
+import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
+import type { LastUsed } from "../../verify/last-used.ts";
+import type { Resolver, VerifyRequest } from "../../verify/resolve.ts";
 import { optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
 import { admitPrincipal, admitUser } from "./admission.ts";
 import { type Arrival, accountHeader, type Bearer, recordOf } from "./context.ts";
@@ -15,11 +15,11 @@ import { type Arrival, accountHeader, type Bearer, recordOf } from "./context.ts
 /** What resolving a bearer depends on. */
 export interface AuthenticateDeps {
   resolver: Resolver;
-  uses: Uses;
+  lastUsed: LastUsed;
   refusals: Refusals;
   tokenPrefix: string;
   /** Makes the user, and where needed the profile, of somebody whom an outside issuer vouches for. */
-  welcome(call: Call, newcomer: Newcomer): Promise<void>;
+  provisionUser(call: Call, newUser: NewUser): Promise<void>;
 }
 
 /**
@@ -32,37 +32,37 @@ export async function authenticate(
   deps: AuthenticateDeps,
   context: Arrival,
   call: Call,
-  before?: Judgement,
+  before?: Evaluation,
 ): Promise<Bearer> {
   const rule = ruleFor(context);
   if (rule.case === "public" && rule.value) return { type: "nobody" };
   if (rule.case === undefined || rule.value === false || rule.value === "") {
     throw new DomainError("PERMISSION_DENIED", "this method is closed");
   }
-  const inquiry = inquiryOf(context, rule, call);
-  const asked = before ? inSameAccount(inquiry, before) : inquiry;
-  let judgement = await resolveOne(deps, asked);
-  if (judgement.newcomer && !before) {
-    await deps.welcome(call, judgement.newcomer);
-    judgement = await resolveOne(deps, asked);
+  const verifyRequest = verifyRequestOf(context, rule, call);
+  const asked = before ? inSameAccount(verifyRequest, before) : verifyRequest;
+  let evaluation = await resolveOne(deps, asked);
+  if (evaluation.newUser && !before) {
+    await deps.provisionUser(call, evaluation.newUser);
+    evaluation = await resolveOne(deps, asked);
   }
   // Also of a call that is refused, the log says whose it was. It admits nobody: only the bearer does.
   const record = recordOf(context.values);
-  record.shown = judgement.principal ?? record.shown;
+  record.shown = evaluation.principal ?? record.shown;
   try {
-    const bearer = bearerOf(deps, rule, asked, judgement, call);
-    deps.uses.record(judgement);
-    record.passed = judgement;
+    const bearer = bearerOf(deps, rule, asked, evaluation, call);
+    deps.lastUsed.record(evaluation);
+    record.passed = evaluation;
     return bearer;
   } catch (error) {
-    const { principal } = judgement;
+    const { principal } = evaluation;
     const denied = error instanceof DomainError && error.reason === "PERMISSION_DENIED";
     if (denied && principal) deps.refusals.record(principal, call, error.reason);
     throw error;
   }
 }
 
-function inquiryOf({ requestHeader, method }: Arrival, rule: Rule, call: Call): Inquiry {
+function verifyRequestOf({ requestHeader, method }: Arrival, rule: Rule, call: Call): VerifyRequest {
   const token = bearerToken(requestHeader);
   const accountId = requestHeader.get(accountHeader) ?? "";
   return {
@@ -79,41 +79,43 @@ function inquiryOf({ requestHeader, method }: Arrival, rule: Rule, call: Call): 
 }
 
 // A user whose only account is another one by now does not act there: the request was not meant for it.
-function inSameAccount(inquiry: Inquiry, { principal }: Judgement): Inquiry {
-  return inquiry.own === "user" || !principal ? inquiry : { ...inquiry, accountId: principal.accountId };
+function inSameAccount(verifyRequest: VerifyRequest, { principal }: Evaluation): VerifyRequest {
+  return verifyRequest.own === "user" || !principal
+    ? verifyRequest
+    : { ...verifyRequest, accountId: principal.accountId };
 }
 
 function bearerOf(
   { resolver, tokenPrefix }: AuthenticateDeps,
   rule: Rule,
-  inquiry: Inquiry,
-  judgement: Judgement,
+  verifyRequest: VerifyRequest,
+  evaluation: Evaluation,
   call: Call,
 ): Bearer {
-  const parsed = parseToken(tokenPrefix, inquiry.token);
-  function authority<T>(admitted: (again: Judgement) => T): Authority<T> {
-    const credential = judgement.basis?.credential;
+  const parsed = parseToken(tokenPrefix, verifyRequest.token);
+  function authority<T>(admitted: (again: Evaluation) => T): Authority<T> {
+    const credential = evaluation.basis?.credential;
     if (!credential) throw new Error("a bearer without a credential");
-    const asked = inSameAccount(inquiry, judgement);
-    const evaluate = async (seen: Seen) => admitted(await resolver.evaluateSeen(judgement, asked, seen));
+    const asked = inSameAccount(verifyRequest, evaluation);
+    const evaluate = async (seen: Seen) => admitted(await resolver.evaluateSeen(evaluation, asked, seen));
     return { credentialId: credential.id, kind: credential.kind, evaluate };
   }
   if (rule.case === "user") {
-    const user = admitUser(judgement, parsed);
+    const user = admitUser(evaluation, parsed);
     return {
       type: "user",
       user: { ...user, call, authority: authority((again) => void admitUser(again, parsed)) },
     };
   }
-  const principal = admitPrincipal(rule, judgement, parsed);
+  const principal = admitPrincipal(rule, evaluation, parsed);
   const again = authority((seen) => admitPrincipal(rule, seen, parsed));
   return { type: "principal", caller: { ...principal, call, authority: again } };
 }
 
-async function resolveOne({ resolver }: AuthenticateDeps, inquiry: Inquiry): Promise<Judgement> {
-  const [judgement] = await resolver.resolve([inquiry]);
-  if (!judgement) throw new Error("the resolver did not answer");
-  return judgement;
+async function resolveOne({ resolver }: AuthenticateDeps, verifyRequest: VerifyRequest): Promise<Evaluation> {
+  const [evaluation] = await resolver.resolve([verifyRequest]);
+  if (!evaluation) throw new Error("the resolver did not answer");
+  return evaluation;
 }
 
 // A public method that knows users asks for one where there is a bearer.

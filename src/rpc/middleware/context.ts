@@ -7,7 +7,7 @@ import {
 } from "@connectrpc/connect";
 import type { Call, Caller, Principal, UserCaller } from "../../domain/access/principal.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
-import type { Judgement } from "../../verify/evaluate/evaluate.ts";
+import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 
 /** The header in which a user names the account. */
 export const accountHeader = "latchkey-account";
@@ -30,10 +30,10 @@ export interface CallRecord {
   /** Whose bearer was shown, refused or not: for the log alone. */
   shown?: Principal | undefined;
   /** The judgement that its bearer passed by, and what was known of the call then: to evaluate the bearer again. */
-  passed?: Judgement;
+  passed?: Evaluation;
   arrival?: Arrival;
   /** The judgement that is all of its answer. */
-  answered?: Judgement;
+  answered?: Evaluation;
   /** Set once its message was read and parsed. */
   parsed?: true;
   /** Set when the call was answered: `ok`, or the code of its error. */

@@ -10,7 +10,7 @@ export interface Cache {
   keepCredential(credential: Credential): void;
   keepWorkspace(workspace: CachedWorkspace): void;
   /** Forgets everything that has one of these tags: an id of a key, session, user or account, or `*` for everything. */
-  forget(tags: readonly string[]): void;
+  invalidate(tags: readonly string[]): void;
   size(): number;
 }
 
@@ -29,7 +29,7 @@ interface Entry {
 
 // What an entry takes, and what each account that it opens and each item of a list adds: measured, see bench/README.md.
 const bytesPerEntry = 500;
-const bytesPerOpening = 600;
+const bytesPerAccess = 600;
 const bytesPerItem = 40;
 const bytesOfNothing = 120;
 const bytesPerKept = 2_048;
@@ -74,13 +74,13 @@ export function createCache(entries: number): Cache {
     hasSeen: (id) => kept.has(id),
     keepCredential(credential) {
       const { openings } = credential;
-      const bytes = bytesPerEntry + openings.length * bytesPerOpening + itemsOf(credential) * bytesPerItem;
+      const bytes = bytesPerEntry + openings.length * bytesPerAccess + itemsOf(credential) * bytesPerItem;
       keep(credential.id, { tags: tagsOf(credential), credential }, bytes);
     },
     keepWorkspace(workspace) {
       keep(workspace.id, { tags: [workspace.accountId], workspace }, bytesPerEntry);
     },
-    forget(tags) {
+    invalidate(tags) {
       for (const tag of tags) {
         if (tag === "*") kept.clear();
         else {
@@ -95,7 +95,7 @@ export function createCache(entries: number): Cache {
 
 /** By what a credential is forgotten, besides its own id: its user, and every account that it opens. */
 export function tagsOf(credential: Credential): string[] {
-  const accounts = credential.openings.map((opening) => opening.account_id);
+  const accounts = credential.openings.map((accountAccess) => accountAccess.account_id);
   return credential.user_id === null ? accounts : [credential.user_id, ...accounts];
 }
 

@@ -8,7 +8,7 @@ import { load } from "./load.ts";
 import { createLoader, type Loader, type LoaderObserver } from "./loader.ts";
 
 /** What a process remembers of credentials, and what keeps that coherent. */
-export interface Memory {
+export interface CoherentCache {
   loader: Loader;
   coherence: Coherence;
   /** How many entries there are. */
@@ -16,7 +16,7 @@ export interface Memory {
 }
 
 /** What a memory depends on. */
-export interface MemoryDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed"> {
+export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed"> {
   /** The pool that loads and beats use. */
   db: Db;
   /** Where to listen: the database itself, without a pooler between. */
@@ -27,11 +27,11 @@ export interface MemoryDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed"> {
 }
 
 /** Creates a memory and starts to follow the change feed. */
-export function createMemory(deps: MemoryDeps): Memory {
+export function createCoherentCache(deps: CoherentCacheDeps): CoherentCache {
   const { db, entries, observer } = deps;
   const cache = createCache(entries);
-  const { loader, fence } = createLoader(
-    (asks, how) => load(db, asks, how),
+  const { loader, inFlight } = createLoader(
+    (lookupKeys, how) => load(db, lookupKeys, how),
     cache,
     () => coherence,
     observer,
@@ -40,10 +40,10 @@ export function createMemory(deps: MemoryDeps): Memory {
     ...deps,
     clock: machineClock,
     onSettled: observer.settled,
-    onLost: () => fence.forget(["*"]),
-    forget(tags) {
-      fence.forget(tags);
-      cache.forget(tags);
+    onLost: () => inFlight.invalidate(["*"]),
+    invalidate(tags) {
+      inFlight.invalidate(tags);
+      cache.invalidate(tags);
     },
   });
   return { loader, coherence, size: cache.size };

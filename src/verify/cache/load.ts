@@ -1,13 +1,13 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import { type PrimaryProof, primaryProof } from "../../db/primary-proof.ts";
-import type { OpeningJson } from "../../db/schema.ts";
+import type { AccountAccessJson } from "../../db/schema.ts";
 import { withStatements } from "../../db/statement-scope.ts";
 import { inTurns } from "../../domain/kernel/slices.ts";
 import { type Credential, type CredentialRow, toCredentials } from "../evaluate/credential.ts";
 
 /** What to load: a credential, and the workspace that its bearer wants to enter, if any. */
-export interface Ask {
+export interface LookupKey {
   id: string;
   workspaceId: string;
 }
@@ -27,9 +27,9 @@ interface Row extends Omit<CredentialRow, "id" | "openings">, PrimaryProof {
   position: string;
   id: string | null;
   /** All of them, where they are few. */
-  openings: OpeningJson[] | null;
+  openings: AccountAccessJson[] | null;
   /** One of many: each has a row of its own, since a row is parsed in one go. */
-  opening: OpeningJson | null;
+  opening: AccountAccessJson | null;
   workspace_id: string | null;
   workspace_account_id: string | null;
   workspace_live: boolean;
@@ -51,8 +51,12 @@ const fewOpenings = 4;
  * Loads what some verdicts need: one statement, in autocommit, through the one view. Answers in the order asked. Long
  * lists take their time, in which the event loop turns.
  */
-export async function load(db: Db, asks: readonly Ask[], { limitMs, primary }: LoadHow): Promise<Loaded[]> {
-  const answers = answersOf(await withStatements({ limitMs }, () => loadRows(db, asks, primary ?? "")));
+export async function load(
+  db: Db,
+  lookupKeys: readonly LookupKey[],
+  { limitMs, primary }: LoadHow,
+): Promise<Loaded[]> {
+  const answers = answersOf(await withStatements({ limitMs }, () => loadRows(db, lookupKeys, primary ?? "")));
   const found = answers.flatMap(({ credential }) => credential ?? []);
   const credentials = (await inTurns(toCredentials(found))).values();
   return answers.map(({ row, credential }) => ({
@@ -66,7 +70,7 @@ export async function load(db: Db, asks: readonly Ask[], { limitMs, primary }: L
   }));
 }
 
-async function loadRows(db: Db, asks: readonly Ask[], primary: string): Promise<Row[]> {
+async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: string): Promise<Row[]> {
   // `limit 1` has each id looked up by itself: joined outright, Postgres would build the whole view first. `(select …)`
   // hides how many ids there are, so that the general plan never looks dearer than one made afresh for every call.
   const { rows } = await sql<Row>`
@@ -75,7 +79,7 @@ async function loadRows(db: Db, asks: readonly Ask[], primary: string): Promise<
       c.last_used_at, c.tokens, case when o.opening is null then c.openings end as openings, o.opening,
       w.id as workspace_id, w.account_id as workspace_account_id, w.archived_at is null as workspace_live,
       clock_timestamp() as now, here.server
-    from here cross join unnest((select ${asks.map((ask) => ask.id)}::text[]), (select ${asks.map((ask) => ask.workspaceId)}::text[]))
+    from here cross join unnest((select ${lookupKeys.map((lookupKey) => lookupKey.id)}::text[]), (select ${lookupKeys.map((lookupKey) => lookupKey.workspaceId)}::text[]))
       with ordinality as ask (id, workspace_id, position)
     left join lateral (select * from credential where credential.id = ask.id limit 1) c on true
     left join lateral (

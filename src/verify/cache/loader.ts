@@ -1,13 +1,13 @@
 import { isUnavailable } from "../../db/errors.ts";
 import type { Coherence } from "../coherence/coherence.ts";
 import { type Cache, tagsOf } from "./cache.ts";
-import type { Ask, Loaded, LoadHow } from "./load.ts";
-import { createLookupLanes } from "./lookup-classes.ts";
+import type { Loaded, LoadHow, LookupKey } from "./load.ts";
+import { createLookupClasses } from "./lookup-classes.ts";
 
 /** Answers what verdicts need: from memory where that is coherent, else from the database. */
 export interface Loader {
   /** What memory knows of an ask, if it may be served at this moment. */
-  recall(ask: Ask): Loaded | undefined;
+  recall(lookupKey: LookupKey): Loaded | undefined;
   /** Whether memory may be served at this moment and would say of something what it said, before a time. */
   holds(loaded: Loaded, until: Date | undefined): boolean;
   /** The same, of what this call was answered before: no look-up of its own. */
@@ -16,7 +16,7 @@ export interface Loader {
    * The answer of the database, by a statement that is sent after this call. While the database is away, what may be stale
    * instead, unless that must be `fresh`.
    */
-  fetch(ask: Ask, by: { caller: string; fresh: boolean }): Promise<Loaded>;
+  fetch(lookupKey: LookupKey, by: { caller: string; fresh: boolean }): Promise<Loaded>;
 }
 
 /** What a loader tells of its work, for metrics. */
@@ -26,8 +26,8 @@ export interface LoaderObserver {
 }
 
 /** The fence around the loads under way: what is forgotten while a load runs must not be kept by it. */
-export interface Fence {
-  forget(tags: readonly string[]): void;
+export interface InFlightLoads {
+  invalidate(tags: readonly string[]): void;
 }
 
 // While the database is away, how often it is tried before what may be stale is served at once.
@@ -38,21 +38,21 @@ const unprovenFactor = 2;
 
 /** Creates a loader over a cache; `load` sends one statement. Feed every invalidation to `fence` before or after the cache, in the same turn. */
 export function createLoader(
-  load: (asks: readonly Ask[], how: LoadHow) => Promise<Loaded[]>,
+  load: (lookupKeys: readonly LookupKey[], how: LoadHow) => Promise<Loaded[]>,
   cache: Cache,
   coherence: () => Pick<Coherence, "time" | "staleTime" | "primary">,
   observer: LoaderObserver,
-): { loader: Loader; fence: Fence } {
+): { loader: Loader; inFlight: InFlightLoads } {
   const statements = new Set<{ seen: Set<string> }>();
   let awayUntil = Number.NEGATIVE_INFINITY;
-  const lanes = createLookupLanes({
+  const lookupClasses = createLookupClasses({
     load: loadAndKeep,
     onAway(away) {
       awayUntil = away ? performance.now() + awayMs : Number.NEGATIVE_INFINITY;
     },
   });
 
-  function remembered({ id, workspaceId }: Ask, time: number): Loaded | undefined {
+  function remembered({ id, workspaceId }: LookupKey, time: number): Loaded | undefined {
     const credential = cache.credential(id);
     if (!credential) return undefined;
     const workspace = workspaceId === "" ? undefined : cache.workspace(workspaceId);
@@ -60,17 +60,18 @@ export function createLoader(
     return { credential, workspace, now: new Date(time) };
   }
 
-  function lookUp(ask: Ask, caller: string): Promise<Loaded> {
-    const known = cache.hasSeen(ask.id) && (ask.workspaceId === "" || cache.hasSeen(ask.workspaceId));
-    return lanes.lookUp(ask, caller, known);
+  function lookUp(lookupKey: LookupKey, caller: string): Promise<Loaded> {
+    const known =
+      cache.hasSeen(lookupKey.id) && (lookupKey.workspaceId === "" || cache.hasSeen(lookupKey.workspaceId));
+    return lookupClasses.lookUp(lookupKey, caller, known);
   }
 
-  async function loadAndKeep(asks: readonly Ask[], limitMs: number): Promise<Loaded[]> {
+  async function loadAndKeep(lookupKeys: readonly LookupKey[], limitMs: number): Promise<Loaded[]> {
     const statement = { seen: new Set<string>() };
     statements.add(statement);
     const primary = coherence().primary();
     try {
-      const rows = await load(asks, primary === undefined ? unproven(limitMs) : { limitMs, primary });
+      const rows = await load(lookupKeys, primary === undefined ? unproven(limitMs) : { limitMs, primary });
       for (const row of rows) if (primary !== undefined && row.server === primary) keep(row, statement.seen);
       return rows;
     } finally {
@@ -93,19 +94,19 @@ export function createLoader(
     return !workspace || cache.workspace(workspace.id) === workspace;
   }
 
-  function stale(ask: Ask): Loaded | undefined {
+  function stale(lookupKey: LookupKey): Loaded | undefined {
     const time = coherence().staleTime();
-    return time === undefined ? undefined : remembered(ask, time);
+    return time === undefined ? undefined : remembered(lookupKey, time);
   }
 
-  async function fetchOrStale(ask: Ask, caller: string): Promise<Loaded> {
-    const kept = performance.now() < awayUntil ? stale(ask) : undefined;
+  async function fetchOrStale(lookupKey: LookupKey, caller: string): Promise<Loaded> {
+    const kept = performance.now() < awayUntil ? stale(lookupKey) : undefined;
     if (kept) return kept;
     try {
-      return await lookUp(ask, caller);
+      return await lookUp(lookupKey, caller);
     } catch (error) {
       // A look-up that was refused before its turn came has an error of its own.
-      const kept = isUnavailable(error) || performance.now() < awayUntil ? stale(ask) : undefined;
+      const kept = isUnavailable(error) || performance.now() < awayUntil ? stale(lookupKey) : undefined;
       if (kept) return kept;
       throw error;
     }
@@ -113,9 +114,9 @@ export function createLoader(
 
   return {
     loader: {
-      recall(ask) {
+      recall(lookupKey) {
         const time = coherence().time();
-        const loaded = time === undefined ? undefined : remembered(ask, time);
+        const loaded = time === undefined ? undefined : remembered(lookupKey, time);
         if (loaded) observer.hit(1);
         return loaded;
       },
@@ -125,13 +126,13 @@ export function createLoader(
         return holds;
       },
       stillHolds,
-      fetch(ask, { caller, fresh }) {
+      fetch(lookupKey, { caller, fresh }) {
         observer.miss(1);
-        return fresh ? lookUp(ask, caller) : fetchOrStale(ask, caller);
+        return fresh ? lookUp(lookupKey, caller) : fetchOrStale(lookupKey, caller);
       },
     },
-    fence: {
-      forget(tags) {
+    inFlight: {
+      invalidate(tags) {
         for (const { seen } of statements) for (const tag of tags) seen.add(tag);
       },
     },

@@ -1,25 +1,25 @@
 import { isCancelled, isSilence, isUnavailable } from "../../db/errors.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
-import type { Ask, Loaded } from "./load.ts";
+import type { Loaded, LookupKey } from "./load.ts";
 import { createLookupQueue, type LookupQueue } from "./lookup-queue.ts";
 import { createSlowIds } from "./slow-ids.ts";
 
 /** Look-ups on their way to the database: many ids share a statement, and a slow one delays the others only for a moment. */
-export interface LookupLanes {
+export interface LookupClasses {
   /** Looks something up by a statement that is sent after this call. `known`: it exists, or did. */
-  lookUp(ask: Ask, caller: string, known: boolean): Promise<Loaded>;
+  lookUp(lookupKey: LookupKey, caller: string, known: boolean): Promise<Loaded>;
 }
 
 /** What the lanes depend on. */
-export interface LookupLanesDeps {
+export interface LookupClassesDeps {
   /** Sends one statement for these. Returns their rows in the same order. Cancels the statement after the limit. */
-  load(asks: readonly Ask[], limitMs: number): Promise<Loaded[]>;
+  load(lookupKeys: readonly LookupKey[], limitMs: number): Promise<Loaded[]>;
   /** A statement succeeded, or failed because the database is away. */
   onAway(away: boolean): void;
 }
 
 interface Waiting {
-  ask: Ask;
+  lookupKey: LookupKey;
   caller: string;
   /** When it is refused, whatever it waits for. */
   dueAt: number;
@@ -27,7 +27,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-interface Lane {
+interface LookupClass {
   queue: LookupQueue<Waiting>;
   /** How many statements at once. */
   statements: number;
@@ -54,118 +54,118 @@ const patienceMs = 2_700;
 const overdueCheckMs = 100;
 
 /** Creates the lanes. What comes in one turn of the event loop shares a statement, which nothing joins once it was sent. */
-export function createLookupLanes({ load, onAway }: LookupLanesDeps): LookupLanes {
+export function createLookupClasses({ load, onAway }: LookupClassesDeps): LookupClasses {
   const slow = createSlowIds();
-  const known = createLane(knownStatements, statementLimitMs, (queue, most) => queue.take(most));
-  const strange = createLane(strangeStatements, statementLimitMs, (queue, most) => queue.take(most));
-  const parts = createLane(partStatements, statementLimitMs, (queue) => queue.takeOfOne(fewPerStatement));
-  const alone = createLane(aloneStatements, aloneLimitMs, takeOneId);
-  const lanes = [known, strange, parts, alone];
+  const known = createFastPath(knownStatements, statementLimitMs, (queue, most) => queue.take(most));
+  const strange = createFastPath(strangeStatements, statementLimitMs, (queue, most) => queue.take(most));
+  const parts = createFastPath(partStatements, statementLimitMs, (queue) => queue.takeOfOne(fewPerStatement));
+  const alone = createFastPath(aloneStatements, aloneLimitMs, takeOneId);
+  const lookupClasses = [known, strange, parts, alone];
   const underWay = new Set<readonly Waiting[]>();
   let scheduled = false;
   let watching = false;
 
-  function send(lane: Lane, most: number): void {
-    while (lane.queue.size() > 0 && lane.underWay < lane.statements) {
-      void run(lane, lane.take(Math.min(most, maxPerStatement)));
+  function send(lookupClass: LookupClass, most: number): void {
+    while (lookupClass.queue.size() > 0 && lookupClass.underWay < lookupClass.statements) {
+      void run(lookupClass, lookupClass.take(Math.min(most, maxPerStatement)));
     }
   }
 
-  async function run(lane: Lane, batch: readonly Waiting[]): Promise<void> {
+  async function run(lookupClass: LookupClass, batch: readonly Waiting[]): Promise<void> {
     underWay.add(batch);
-    lane.underWay += 1;
+    lookupClass.underWay += 1;
     let settle: () => void;
     try {
-      const { asks, places } = distinct(batch);
+      const { lookupKeys, places } = distinct(batch);
       const sentAt = performance.now();
-      const rows = await load(asks, lane.limitMs);
+      const rows = await load(lookupKeys, lookupClass.limitMs);
       onAway(false);
-      if (lane === alone && performance.now() < sentAt + statementLimitMs) forgetSlow(batch);
+      if (lookupClass === alone && performance.now() < sentAt + statementLimitMs) forgetSlow(batch);
       settle = () => answer(batch, rows, places);
     } catch (error) {
-      settle = fail(lane, batch, error);
+      settle = fail(lookupClass, batch, error);
     }
     underWay.delete(batch);
-    lane.underWay -= 1;
+    lookupClass.underWay -= 1;
     // The database looks up the next ones while these are answered.
-    send(lane, share(lane.queue.size()));
+    send(lookupClass, share(lookupClass.queue.size()));
     setImmediate(settle);
   }
 
-  function fail(lane: Lane, batch: readonly Waiting[], error: unknown): () => void {
-    if (isCancelled(error)) return lane === alone ? refuseSlow(batch) : tryApart(lane, batch);
+  function fail(lookupClass: LookupClass, batch: readonly Waiting[], error: unknown): () => void {
+    if (isCancelled(error)) return lookupClass === alone ? refuseSlow(batch) : tryApart(lookupClass, batch);
     if (isUnavailable(error)) {
       onAway(true);
       // What waits behind a database that cannot be reached would wait as long as this did.
-      if (!isSilence(error)) lane.queue.refuseAll(error);
+      if (!isSilence(error)) lookupClass.queue.refuseAll(error);
     }
     return () => refuse(batch, error);
   }
 
   // The database is there, and something in this statement is slow: smaller statements find out what.
-  function tryApart(lane: Lane, batch: readonly Waiting[]): () => void {
-    const ids = new Set(batch.map(({ ask }) => ask.id));
+  function tryApart(lookupClass: LookupClass, batch: readonly Waiting[]): () => void {
+    const ids = new Set(batch.map(({ lookupKey }) => lookupKey.id));
     if (ids.size === 1) for (const id of ids) slow.add(id);
-    const next = ids.size === 1 || lane === parts ? alone : parts;
+    const next = ids.size === 1 || lookupClass === parts ? alone : parts;
     for (const waiting of batch) enqueue(next, waiting);
     send(next, maxPerStatement);
     return () => {};
   }
 
   function refuseSlow(batch: readonly Waiting[]): () => void {
-    for (const { ask } of batch) slow.add(ask.id);
+    for (const { lookupKey } of batch) slow.add(lookupKey.id);
     return () => refuse(batch, tooSlow());
   }
 
   function forgetSlow(batch: readonly Waiting[]): void {
-    for (const { ask } of batch) slow.delete(ask.id);
+    for (const { lookupKey } of batch) slow.delete(lookupKey.id);
   }
 
   function refuseOverdue(): void {
     const now = performance.now();
     const isOverdue = ({ dueAt }: Waiting) => dueAt <= now;
-    for (const { queue } of lanes) refuse(queue.takeFitting(isOverdue), tooSlow());
+    for (const { queue } of lookupClasses) refuse(queue.takeFitting(isOverdue), tooSlow());
     for (const batch of underWay) refuse(batch.filter(isOverdue), tooSlow());
-    watching = underWay.size > 0 || lanes.some(({ queue }) => queue.size() > 0);
+    watching = underWay.size > 0 || lookupClasses.some(({ queue }) => queue.size() > 0);
     if (watching) setTimeout(refuseOverdue, overdueCheckMs).unref();
   }
 
   return {
-    lookUp(ask, caller, isKnown) {
-      const lane = slow.has(ask.id) ? alone : isKnown ? known : strange;
+    lookUp(lookupKey, caller, isKnown) {
+      const lookupClass = slow.has(lookupKey.id) ? alone : isKnown ? known : strange;
       if (!watching) setTimeout(refuseOverdue, overdueCheckMs).unref();
       watching = true;
       return new Promise((resolve, reject) => {
-        enqueue(lane, { ask, caller, dueAt: performance.now() + patienceMs, resolve, reject });
+        enqueue(lookupClass, { lookupKey, caller, dueAt: performance.now() + patienceMs, resolve, reject });
         if (scheduled) return;
         scheduled = true;
         setImmediate(() => {
           scheduled = false;
-          for (const one of lanes) send(one, maxPerStatement);
+          for (const one of lookupClasses) send(one, maxPerStatement);
         });
       });
     },
   };
 }
 
-function createLane(
+function createFastPath(
   statements: number,
   limitMs: number,
   take: (queue: LookupQueue<Waiting>, most: number) => Waiting[],
-): Lane {
+): LookupClass {
   const overflow = () => new DomainError("UNAVAILABLE", "too many tokens are being looked up: try again");
   const queue = createLookupQueue<Waiting>(maxWaiting, overflow);
   return { queue, statements, limitMs, underWay: 0, take: (most) => take(queue, most) };
 }
 
-function enqueue({ queue }: Lane, waiting: Waiting): void {
+function enqueue({ queue }: LookupClass, waiting: Waiting): void {
   queue.push({ caller: waiting.caller, item: waiting, refuse: waiting.reject });
 }
 
 // All who wait for one id share its statement: however many they are, they take no more of the lane than one.
 function takeOneId(queue: LookupQueue<Waiting>): Waiting[] {
   const [first] = queue.take(1);
-  return first ? [first, ...queue.takeFitting(({ ask }) => ask.id === first.ask.id)] : [];
+  return first ? [first, ...queue.takeFitting(({ lookupKey }) => lookupKey.id === first.lookupKey.id)] : [];
 }
 
 function answer(batch: readonly Waiting[], rows: readonly Loaded[], places: readonly number[]): void {
@@ -192,14 +192,14 @@ function share(waiting: number): number {
 }
 
 // Each thing is asked once, whoever asks, and `places` says where the answer to each of the batch stands.
-function distinct(batch: readonly Waiting[]): { asks: Ask[]; places: number[] } {
-  const asks: Ask[] = [];
+function distinct(batch: readonly Waiting[]): { lookupKeys: LookupKey[]; places: number[] } {
+  const lookupKeys: LookupKey[] = [];
   const known = new Map<string, number>();
-  const places = batch.map(({ ask }) => {
-    const key = `${ask.id} ${ask.workspaceId}`;
-    const place = known.get(key) ?? asks.push(ask) - 1;
+  const places = batch.map(({ lookupKey }) => {
+    const key = `${lookupKey.id} ${lookupKey.workspaceId}`;
+    const place = known.get(key) ?? lookupKeys.push(lookupKey) - 1;
     known.set(key, place);
     return place;
   });
-  return { asks, places };
+  return { lookupKeys, places };
 }

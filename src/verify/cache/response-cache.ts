@@ -1,39 +1,39 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { Judgement } from "../evaluate/evaluate.ts";
+import type { Evaluation } from "../evaluate/evaluate.ts";
 import type { Loader } from "./loader.ts";
 
 /** What was concluded from judgements, kept for as long as it would be concluded again. */
-export interface Replies<T> {
+export interface ResponseCache<T> {
   recall(key: string): T | undefined;
   /** Keeps what followed from a judgement, where memory can tell whether that still holds; `bytes`: its size. */
-  keep(key: string, judgement: Judgement, value: T, bytes: number): void;
+  keep(key: string, evaluation: Evaluation, value: T, bytes: number): void;
 }
 
-interface Reply<T> {
+interface CachedResponse<T> {
   value: T;
-  basis: NonNullable<Judgement["basis"]>;
+  basis: NonNullable<Evaluation["basis"]>;
   endsAt: Date | undefined;
 }
 
 // What a reply takes besides what it says.
-const bytesPerReply = 512;
+const bytesPerResponse = 512;
 
 /** Creates replies that take so many bytes at most. */
-export function createReplies<T>(loader: Pick<Loader, "holds">, maxBytes: number): Replies<T> {
-  const kept = new LRUCache<string, Reply<T>>({ maxSize: maxBytes });
+export function createResponseCache<T>(loader: Pick<Loader, "holds">, maxBytes: number): ResponseCache<T> {
+  const kept = new LRUCache<string, CachedResponse<T>>({ maxSize: maxBytes });
   return {
     recall(key) {
-      const reply = kept.get(key);
-      if (!reply) return undefined;
-      if (loader.holds(reply.basis, reply.endsAt)) return reply.value;
+      const cachedResponse = kept.get(key);
+      if (!cachedResponse) return undefined;
+      if (loader.holds(cachedResponse.basis, cachedResponse.endsAt)) return cachedResponse.value;
       kept.delete(key);
       return undefined;
     },
-    keep(key, judgement, value, bytes) {
-      const { basis, endsAt } = judgement;
-      if (basis && isSimple(judgement)) {
-        kept.set(key, { value, basis, endsAt }, { size: bytesPerReply + bytes });
+    keep(key, evaluation, value, bytes) {
+      const { basis, endsAt } = evaluation;
+      if (basis && isSimple(evaluation)) {
+        kept.set(key, { value, basis, endsAt }, { size: bytesPerResponse + bytes });
       }
     },
   };
@@ -45,6 +45,6 @@ export function digest(text: string | Uint8Array): string {
 }
 
 // Of a key that may do what was asked: when a session was last used decides too, and an issuer's token is no record of ours.
-function isSimple({ failures, tokenId }: Judgement): boolean {
+function isSimple({ failures, tokenId }: Evaluation): boolean {
   return failures.length === 0 && tokenId !== undefined;
 }

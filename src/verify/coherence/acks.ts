@@ -2,9 +2,9 @@ import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 
 /** Tells other instances that this one has applied their changes. */
-export interface Answers {
+export interface Acks {
   /** Owes an instance the answer that everything up to this change of it is applied. */
-  owe(instance: string, change: string): void;
+  enqueueAck(instance: string, change: string): void;
   stop(): void;
 }
 
@@ -14,7 +14,7 @@ export function answerChannel(instance: string): string {
 }
 
 /** Creates the answers of the instance `self`. Cumulative: the last mark of an instance answers all before it. */
-export function createAnswers(db: Db, self: string, onError: (error: unknown) => void): Answers {
+export function createAcks(db: Db, self: string, onError: (error: unknown) => void): Acks {
   const due = new Map<string, string>();
   let answering = false;
   let stopped = false;
@@ -35,7 +35,7 @@ export function createAnswers(db: Db, self: string, onError: (error: unknown) =>
   }
 
   return {
-    owe(instance, change) {
+    enqueueAck(instance, change) {
       due.set(instance, change);
       if (!answering && !stopped) void answer();
     },

@@ -6,11 +6,11 @@ import { isReadOnly } from "../../db/errors.ts";
 import { type Listener, openListener } from "../../db/listen.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
 import { createAcknowledgements, type Settled } from "./acknowledge.ts";
-import { answerChannel, createAnswers } from "./acks.ts";
+import { answerChannel, createAcks } from "./acks.ts";
 import type { Clock } from "./clock.ts";
-import { createBeats } from "./heartbeats.ts";
+import { createHeartbeats } from "./heartbeats.ts";
 import { createLease, type Lease, type LeaseLength, marginMs } from "./lease.ts";
-import { createLongLease, longestLease } from "./lease-registry.ts";
+import { createLongLease, readLeaseRegistry } from "./lease-registry.ts";
 
 /** What keeps a memory of this process coherent with the database. */
 export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
@@ -37,7 +37,7 @@ export interface CoherenceDeps extends LeaseLength {
   listenUrl: string;
   clock: Clock;
   /** Called synchronously, in the order of the feed: forget everything with one of these tags. `*` is everything. */
-  forget(tags: readonly string[]): void;
+  invalidate(tags: readonly string[]): void;
   /** The feed was lost: keep nothing of what is being loaded. */
   onLost(): void;
   /** Called when the state of the feed changes. */
@@ -49,7 +49,7 @@ export interface CoherenceDeps extends LeaseLength {
 }
 
 const channel = "latchkey";
-const beatsPerLease = 4;
+const heartbeatsPerLease = 4;
 const reconnectMs = 100;
 // A standby stays one until it is promoted, or the URL leads elsewhere.
 const standbyReconnectMs = 1_000;
@@ -65,7 +65,7 @@ const answerMs = 25;
 
 /** Starts to follow the change feed. The protocol and why it holds: docs/verification.md. */
 export function startCoherence(deps: CoherenceDeps): Coherence {
-  const { db, listenUrl, clock, leaseMs, maxStalenessMs, forget, onLost, onSettled } = deps;
+  const { db, listenUrl, clock, leaseMs, maxStalenessMs, invalidate, onLost, onSettled } = deps;
   let stopped = false;
   // What fails while all ends is no news.
   const onError = (error: unknown) => {
@@ -74,14 +74,14 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   const self = randomBytes(9).toString("hex");
   const ownLeaseMs = leaseMs + maxStalenessMs;
   const acknowledgements = createAcknowledgements(self, ownLeaseMs, clock);
-  const lease = createLease(clock, deps, () => forget(everything));
+  const lease = createLease(clock, deps, () => invalidate(everything));
   const longLease = createLongLease(db, ownLeaseMs, leaseMs, clock.monotonic);
-  const answers = createAnswers(db, self, onError);
-  const waitingForBeat = new Set<() => void>();
+  const acks = createAcks(db, self, onError);
+  const waitingForHeartbeat = new Set<() => void>();
   let listener: Listener | undefined;
   // Which connection of the feed this is: what comes from an earlier one is not heard any more.
   let epoch = 0;
-  let lastBeatAt = clock.monotonic();
+  let lastHeartbeatAt = clock.monotonic();
   let reconnect: NodeJS.Timeout | undefined;
   let feedState: FeedState = "lost";
 
@@ -90,17 +90,17 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     feedState = state;
   }
 
-  const beats = createBeats({
+  const heartbeats = createHeartbeats({
     db,
     clock,
     channel,
     words: (number) => `b ${self} ${number} ${ownLeaseMs}`,
     server: () => listener?.serverStart,
     onConfirmed(sentAt, databaseTime) {
-      lastBeatAt = clock.monotonic();
+      lastHeartbeatAt = clock.monotonic();
       lease.confirm(sentAt, databaseTime);
-      for (const wake of waitingForBeat) wake();
-      waitingForBeat.clear();
+      for (const wake of waitingForHeartbeat) wake();
+      waitingForHeartbeat.clear();
     },
     onWrongServer: () => listener?.close(),
     onError,
@@ -109,7 +109,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   async function open(): Promise<void> {
     epoch += 1;
     const mine = epoch;
-    lastBeatAt = clock.monotonic();
+    lastHeartbeatAt = clock.monotonic();
     let opened: Listener | undefined;
     try {
       opened = await openListener(listenUrl, [channel, answerChannel(self)], {
@@ -117,17 +117,17 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
         onLost: () => mine === epoch && lost(),
       });
       // Whoever declares a long lease after this is heard beating.
-      const longest = await longestLease(db, leaseMs);
+      const longest = await readLeaseRegistry(db, leaseMs);
       if (mine !== epoch || stopped) return opened.close();
       // What was loaded before LISTEN stood may have changed unheard.
-      forget(everything);
+      invalidate(everything);
       lease.end();
       listener = opened;
       tellFeed("open");
-      beats.forget();
+      heartbeats.reset();
       acknowledgements.opened(longest);
-      lastBeatAt = clock.monotonic();
-      beat();
+      lastHeartbeatAt = clock.monotonic();
+      heartbeat();
     } catch (error) {
       if (isReadOnly(error)) leadsToStandby();
       else onError(error);
@@ -147,35 +147,35 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     epoch += 1;
     if (feedState === "open") tellFeed("lost");
     listener = undefined;
-    beats.forget();
+    heartbeats.reset();
     onLost();
     lease.suspend();
-    if (maxStalenessMs === 0) forget(everything);
+    if (maxStalenessMs === 0) invalidate(everything);
     acknowledgements.lost();
     if (!stopped) reconnect = setTimeout(open, reconnectMs);
   }
 
   function receive(payload: string): void {
     const [, kind, boot = "", number = "", ms] = instanceWords.exec(payload) ?? [];
-    if (payload.startsWith("i ")) forget(payload.slice(2).split(" "));
+    if (payload.startsWith("i ")) invalidate(payload.slice(2).split(" "));
     else if (kind === "a") acknowledgements.answered(boot, Number(number));
     else if (kind === "m" && boot === self) acknowledgements.received(Number(number));
-    else if (kind === "m") answers.owe(boot, number);
+    else if (kind === "m") acks.enqueueAck(boot, number);
     else if (kind === "b" && ms !== undefined) {
       acknowledgements.seen(boot, Number(ms));
-      if (boot === self) beats.received(number);
+      if (boot === self) heartbeats.received(number);
     } else if (kind === "x") acknowledgements.left(boot);
   }
 
-  function beat(): void {
-    longLease.declare().then(beats.send).catch(onError);
+  function heartbeat(): void {
+    longLease.declare().then(heartbeats.send).catch(onError);
   }
 
   const ticks = setInterval(() => {
     // A listener that lags is cut off, not believed.
-    if (listener && clock.monotonic() - lastBeatAt > 2 * leaseMs) listener.close();
-    else if (listener) beat();
-  }, leaseMs / beatsPerLease);
+    if (listener && clock.monotonic() - lastHeartbeatAt > 2 * leaseMs) listener.close();
+    else if (listener) heartbeat();
+  }, leaseMs / heartbeatsPerLease);
 
   async function settle(change: number, timeLeftMs?: number): Promise<void> {
     if (timeLeftMs === undefined) return settleInTime(change);
@@ -189,7 +189,9 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     const others = acknowledgements.others();
     let how: Settled | undefined;
     // Whoever has a longer lease than we heard of declared it before this change was made.
-    const longest = sleep(unusualMs).then(() => (how === undefined ? longestLease(db, leaseMs) : leaseMs));
+    const longest = sleep(unusualMs).then(() =>
+      how === undefined ? readLeaseRegistry(db, leaseMs) : leaseMs,
+    );
     longest.catch(() => undefined);
     how = await acknowledgements.settle(change);
     if (how === "timed out") {
@@ -203,7 +205,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   function begin(): Change {
     const change = acknowledgements.begin();
     return {
-      mark: `m ${self} ${change}`,
+      changeMarker: `m ${self} ${change}`,
       settle: (timeLeftMs) => settle(change, timeLeftMs),
       abandon: () => acknowledgements.abandon(change),
     };
@@ -219,7 +221,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     async barrier() {
       const change = begin();
       try {
-        await sql`select pg_notify(${channel}, ${change.mark})`.execute(db);
+        await sql`select pg_notify(${channel}, ${change.changeMarker})`.execute(db);
       } catch (error) {
         change.abandon();
         throw error;
@@ -230,7 +232,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
       if (lease.time() !== undefined) return Promise.resolve();
       return new Promise((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
-        waitingForBeat.add(() => {
+        waitingForHeartbeat.add(() => {
           clearTimeout(timer);
           resolve();
         });
@@ -240,9 +242,9 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
       stopped = true;
       clearInterval(ticks);
       clearTimeout(reconnect);
-      answers.stop();
+      acks.stop();
       lease.end();
-      forget(everything);
+      invalidate(everything);
       // Without a feed nobody is reached, and nobody waits for long.
       if (listener) await sql`select pg_notify(${channel}, ${`x ${self}`})`.execute(db).catch(onError);
       listener?.close();

@@ -4,17 +4,17 @@ import { withStatements } from "../../db/statement-scope.ts";
 import type { Clock } from "./clock.ts";
 
 /** The beats of one instance: each proves that the feed is alive, and that it is the feed of what loads see. */
-export interface Beats {
+export interface Heartbeats {
   /** Sends one, unless one is under way. */
   send(): Promise<void>;
   /** A beat of this instance came back through the feed. */
   received(number: string): void;
   /** The feed was lost or opened anew: what is under way counts no more. */
-  forget(): void;
+  reset(): void;
 }
 
 /** What beats depend on. */
-export interface BeatsDeps {
+export interface HeartbeatsDeps {
   /** The pool that loads use. */
   db: Db;
   clock: Clock;
@@ -41,7 +41,7 @@ interface Sent {
 }
 
 /** Creates the beats of an instance. */
-export function createBeats({
+export function createHeartbeats({
   db,
   clock,
   channel,
@@ -50,7 +50,7 @@ export function createBeats({
   onConfirmed,
   onWrongServer,
   onError,
-}: BeatsDeps): Beats {
+}: HeartbeatsDeps): Heartbeats {
   let last = 0;
   let sent: Sent | undefined;
 
@@ -95,7 +95,7 @@ export function createBeats({
       sent.received = true;
       confirm(sent);
     },
-    forget() {
+    reset() {
       sent = undefined;
     },
   };

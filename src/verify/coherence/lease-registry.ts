@@ -28,7 +28,7 @@ export function createLongLease(db: Db, ms: number, ordinaryMs: number, now: () 
 }
 
 /** The longest lease, in milliseconds, that any instance may hold now or may have begun before now. */
-export async function longestLease(db: Db, ordinaryMs: number): Promise<number> {
+export async function readLeaseRegistry(db: Db, ordinaryMs: number): Promise<number> {
   const { rows } = await sql<{ ms: number }>`
     select coalesce(max(ms), 0) as ms from long_lease where until > clock_timestamp()`.execute(db);
   return Math.max(ordinaryMs, rows[0]?.ms ?? 0);

@@ -1,5 +1,5 @@
 import type { Selectable } from "kysely";
-import type { Database, OpeningJson } from "../../db/schema.ts";
+import type { AccountAccessJson, Database } from "../../db/schema.ts";
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
 import type { Slices } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
@@ -10,13 +10,13 @@ export type CredentialRow = Selectable<Database["credential"]>;
 /** A key or a session with the digests of its tokens, and what it opens: the view's row as memory keeps it. */
 export interface Credential extends Omit<CredentialRow, "tokens" | "openings"> {
   tokens: { id: string | null; digest: string; ends_at: number | null }[];
-  openings: Opening[];
+  openings: AccountAccess[];
 }
 
 type Computed = "workspaces" | "permissions" | "owner_permissions";
 
 /** What a credential opens in one account; the workspaces by their ids. */
-export interface Opening extends Omit<OpeningJson, Computed> {
+export interface AccountAccess extends Omit<AccountAccessJson, Computed> {
   /** What it may do there: its own list, narrowed by what its owner may do. Computed once, when the row is loaded. */
   held: PermissionSet;
   /** The names of those entitlements that are met. */
@@ -24,7 +24,7 @@ export interface Opening extends Omit<OpeningJson, Computed> {
   liveWorkspaces: readonly string[];
   archivedWorkspaces: readonly string[];
   /** For an outside identity: what it opens with roles that its tokens claimed lately, by those roles. */
-  claimed?: Map<string, Opening>;
+  claimed?: Map<string, AccountAccess>;
 }
 
 /**
@@ -40,8 +40,8 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
       digest: digestOf(token.hash),
       ends_at: token.ends_at,
     }));
-    const openings: Opening[] = [];
-    for (const opening of row.openings) openings.push(yield* toOpening(opening));
+    const openings: AccountAccess[] = [];
+    for (const accountAccess of row.openings) openings.push(yield* toAccountAccess(accountAccess));
     credentials.push({
       id,
       kind,
@@ -63,13 +63,13 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
 
 // Field by field, since a spread object takes more room; and an object with an id for each name would be of a class of its
 // own, and take several times as much.
-function* toOpening(json: OpeningJson): Slices<Opening> {
+function* toAccountAccess(json: AccountAccessJson): Slices<AccountAccess> {
   const { account_id, platform, suspended, profile, owner, workspace_scope, workspaces, standing, roles } =
     json;
   const held = yield* effectiveSet(json.permissions, json.owner_permissions, shared);
   const entitlements = json.entitlements.map(shared);
   const ids = Object.keys(workspaces);
-  const opening: Opening = {
+  const accountAccess: AccountAccess = {
     account_id: shared(account_id),
     platform,
     suspended,
@@ -82,7 +82,7 @@ function* toOpening(json: OpeningJson): Slices<Opening> {
     liveWorkspaces: ids.filter((id) => workspaces[id]),
     archivedWorkspaces: ids.filter((id) => !workspaces[id]),
   };
-  return standing ? { ...opening, standing, roles: roles ?? [], claimed: new Map() } : opening;
+  return standing ? { ...accountAccess, standing, roles: roles ?? [], claimed: new Map() } : accountAccess;
 }
 
 // An entitlement is `name` or `name=number`: a number meets it when it is greater than 0.

@@ -1,15 +1,15 @@
 import type { ApiKeyKind } from "../../db/schema.ts";
-import type { Newcomer, Scope } from "../../domain/access/external-issuer.ts";
+import type { NewUser, Scope } from "../../domain/access/external-issuer.ts";
 import type { Principal } from "../../domain/access/principal.ts";
 import { sameDigest } from "../../domain/kernel/token.ts";
 import type { Loaded } from "../cache/load.ts";
-import type { OutsideToken } from "../oidc/oidc.ts";
-import type { Credential, Opening } from "./credential.ts";
+import type { ExternalToken } from "../oidc/oidc.ts";
+import type { AccountAccess, Credential } from "./credential.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
-import type { Failure, Question } from "./verdict.ts";
+import type { Failure, Requirements } from "./verdict.ts";
 
 /** The judgement: every rule that fails, in the order of precedence; none means valid. */
-export interface Judgement {
+export interface Evaluation {
   failures: Failure[];
   /** Who the bearer is. Where rules fail, only for our own use: never told to whoever asked. */
   principal: Principal | undefined;
@@ -24,24 +24,24 @@ export interface Judgement {
   basis?: Loaded;
   /** For a token of an outside issuer: the accounts that it speaks for, and what it says itself. */
   scope?: Scope;
-  outside?: OutsideToken;
+  external?: ExternalToken;
   /** For one that calls us: whom we have yet to meet, in which account if any. */
-  newcomer?: Newcomer;
+  newUser?: NewUser;
 }
 
 /** The settings that judging depends on. */
-export interface JudgeSettings {
+export interface EvaluateSettings {
   /** A session unused for so long has expired. */
   sessionIdleMs: number;
 }
 
 /** Judges a token by what was loaded for it. Pure: all time is the database's, in `loaded.now`. */
-export function judge(
+export function evaluate(
   loaded: Loaded,
   digest: string,
-  question: Question,
-  settings: JudgeSettings,
-): Judgement {
+  requirements: Requirements,
+  settings: EvaluateSettings,
+): Evaluation {
   const { credential, now } = loaded;
   const token = credential?.tokens.find((one) => sameDigest(one.digest, digest));
   if (!credential || !token) return refused([{ verdict: "INVALID", metadata: {} }]);
@@ -49,7 +49,7 @@ export function judge(
   const end = credentialEnd(credential, settings);
   const failures = lifeFailures(credential, tokenEnd, end, now);
   const session = credential.kind === "session";
-  const base: Judgement = {
+  const base: Evaluation = {
     failures,
     principal: undefined,
     userId: credential.user_id ?? undefined,
@@ -58,31 +58,34 @@ export function judge(
     endsAt: earlier(tokenEnd, end),
     basis: loaded,
   };
-  const opening = choose(credential, question.accountId);
-  if ("verdict" in opening) return { ...base, failures: [...failures, opening] };
-  const principal = toPrincipal(credential, opening, tokenEnd !== undefined);
-  failures.push(...openingFailures(loaded, opening, principal, question));
+  const accountAccess = choose(credential, requirements.accountId);
+  if ("verdict" in accountAccess) return { ...base, failures: [...failures, accountAccess] };
+  const principal = toPrincipal(credential, accountAccess, tokenEnd !== undefined);
+  failures.push(...accessFailures(loaded, accountAccess, principal, requirements));
   return { ...base, principal };
 }
 
 /** Every rule that a principal fails in its account. */
-export function openingFailures(
+export function accessFailures(
   { workspace }: Loaded,
-  opening: Opening,
+  accountAccess: AccountAccess,
   principal: Principal,
-  question: Question,
+  requirements: Requirements,
 ): Failure[] {
-  const suspended = { verdict: "ACCOUNT_SUSPENDED" as const, metadata: { account_id: opening.account_id } };
+  const suspended = {
+    verdict: "ACCOUNT_SUSPENDED" as const,
+    metadata: { account_id: accountAccess.account_id },
+  };
   return [
-    ...(opening.suspended ? [suspended] : []),
-    ...environmentFailure(principal, question.environment),
-    ...workspaceFailure(opening, workspace, question.workspaceId),
-    ...permissionFailures(opening, question),
+    ...(accountAccess.suspended ? [suspended] : []),
+    ...environmentFailure(principal, requirements.environment),
+    ...workspaceFailure(accountAccess, workspace, requirements.workspaceId),
+    ...permissionFailures(accountAccess, requirements),
   ];
 }
 
 /** The judgement of something that is no credential of ours. */
-export function refused(failures: Failure[]): Judgement {
+export function refused(failures: Failure[]): Evaluation {
   return {
     failures,
     principal: undefined,
@@ -113,7 +116,7 @@ function lifeFailures(
   return failures;
 }
 
-function credentialEnd(credential: Credential, settings: JudgeSettings): Date | undefined {
+function credentialEnd(credential: Credential, settings: EvaluateSettings): Date | undefined {
   const idle =
     credential.last_used_at && new Date(credential.last_used_at.getTime() + settings.sessionIdleMs);
   return earlier(credential.expires_at ?? undefined, idle ?? undefined);
@@ -125,35 +128,39 @@ function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
 }
 
 // A key opens its own account. A user's session opens the one that is named, or their only one.
-function choose(credential: Credential, accountId: string): Opening | Failure {
+function choose(credential: Credential, accountId: string): AccountAccess | Failure {
   const { openings } = credential;
   if (accountId !== "") {
-    const named = openings.find((opening) => opening.account_id === accountId);
+    const named = openings.find((accountAccess) => accountAccess.account_id === accountId);
     return named ?? { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
   }
   const [only, ...more] = openings;
   if (only && more.length === 0) return only;
-  const account_ids = openings.map((opening) => opening.account_id).join(",");
+  const account_ids = openings.map((accountAccess) => accountAccess.account_id).join(",");
   return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
 }
 
 /** The principal that a credential is in an account. */
-export function toPrincipal(credential: Credential, opening: Opening, superseded: boolean): Principal {
+export function toPrincipal(
+  credential: Credential,
+  accountAccess: AccountAccess,
+  superseded: boolean,
+): Principal {
   const { kind, user_id, environment, expires_at } = credential;
   return {
-    accountId: opening.account_id,
-    profile: opening.profile,
+    accountId: accountAccess.account_id,
+    profile: accountAccess.profile,
     kind: isKey(kind) ? kind : "user",
     ...(user_id !== null && { userId: user_id }),
     ...(isKey(kind) && { keyId: credential.id }),
     ...(environment !== null && { environment }),
     ...(isKey(kind) && expires_at !== null && { expiresAt: expires_at }),
-    permissions: opening.held.permissions,
-    workspaceScope: opening.workspace_scope,
-    workspaceIds: opening.liveWorkspaces,
-    entitlements: opening.entitlements,
-    owner: opening.owner,
-    platform: opening.platform,
+    permissions: accountAccess.held.permissions,
+    workspaceScope: accountAccess.workspace_scope,
+    workspaceIds: accountAccess.liveWorkspaces,
+    entitlements: accountAccess.entitlements,
+    owner: accountAccess.owner,
+    platform: accountAccess.platform,
     superseded,
   };
 }

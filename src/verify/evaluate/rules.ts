@@ -2,8 +2,8 @@ import type { Environment } from "../../db/schema.ts";
 import { holds } from "../../domain/access/permission.ts";
 import type { Principal } from "../../domain/access/principal.ts";
 import type { Loaded } from "../cache/load.ts";
-import type { Opening } from "./credential.ts";
-import type { Failure, Question } from "./verdict.ts";
+import type { AccountAccess } from "./credential.ts";
+import type { Failure, Requirements } from "./verdict.ts";
 
 /** A key of the other environment fails; what is bound to none passes. */
 export function environmentFailure(principal: Principal, wanted: Environment | undefined): Failure[] {
@@ -14,25 +14,26 @@ export function environmentFailure(principal: Principal, wanted: Environment | u
 
 /** A workspace that may not be entered, because it is not granted, not there, another account's, or archived. */
 export function workspaceFailure(
-  opening: Opening,
+  accountAccess: AccountAccess,
   workspace: Loaded["workspace"],
   workspaceId: string,
 ): Failure[] {
   if (workspaceId === "") return [];
   const metadata = { workspace_id: workspaceId };
   const granted =
-    opening.liveWorkspaces.includes(workspaceId) || opening.archivedWorkspaces.includes(workspaceId);
-  const ours = workspace?.accountId === opening.account_id;
-  if (!workspace || !ours || !(granted || opening.workspace_scope === "all")) {
+    accountAccess.liveWorkspaces.includes(workspaceId) ||
+    accountAccess.archivedWorkspaces.includes(workspaceId);
+  const ours = workspace?.accountId === accountAccess.account_id;
+  if (!workspace || !ours || !(granted || accountAccess.workspace_scope === "all")) {
     return [{ verdict: "WORKSPACE_FORBIDDEN", metadata }];
   }
   return workspace.live ? [] : [{ verdict: "WORKSPACE_ARCHIVED", metadata }];
 }
 
 /** Every permission and entitlement that is missing. */
-export function permissionFailures({ held, entitled }: Opening, question: Question): Failure[] {
-  const permissions = question.permissions.filter((permission) => !holds(held, permission));
-  const entitlements = question.entitlements.filter((name) => !entitled.includes(name));
+export function permissionFailures({ held, entitled }: AccountAccess, requirements: Requirements): Failure[] {
+  const permissions = requirements.permissions.filter((permission) => !holds(held, permission));
+  const entitlements = requirements.entitlements.filter((name) => !entitled.includes(name));
   return [
     ...permissions.map((permission) => ({ verdict: "PERMISSION_DENIED" as const, metadata: { permission } })),
     ...entitlements.map((entitlement) => ({

@@ -25,7 +25,7 @@ export interface Failure {
 }
 
 /** What is asked of a token. Empty strings and lists ask nothing. */
-export interface Question {
+export interface Requirements {
   accountId: string;
   workspaceId: string;
   permissions: readonly string[];

@@ -29,7 +29,7 @@ export interface OidcIssuer {
 }
 
 /** What a token of an outside issuer says. Its signature, issuer, audience and form are right; it may have expired. */
-export interface OutsideToken {
+export interface ExternalToken {
   identity: Identity;
   scope: Scope;
   /** The account that it means; empty: it does not say. */
@@ -41,7 +41,7 @@ export interface OutsideToken {
 /** Tells the tokens of outside issuers from everything else. */
 export interface OidcVerifier {
   /** Returns undefined for what is no access token of a known issuer. Throws `UNAVAILABLE` where its keys cannot be had. */
-  verify(token: string): Promise<OutsideToken | undefined>;
+  verify(token: string): Promise<ExternalToken | undefined>;
 }
 
 /** Asymmetric signatures (RFC 7518, RFC 8037, RFC 9864): whoever can check one cannot make one. */
@@ -131,7 +131,7 @@ async function open(
   }
 }
 
-function read(claims: JWTPayload, issuer: OidcIssuer): OutsideToken | undefined {
+function read(claims: JWTPayload, issuer: OidcIssuer): ExternalToken | undefined {
   const { sub: subject, exp } = claims;
   if (!isText(subject, maxSubjectLength) || exp === undefined || exp < 0 || exp > latestEnd) return undefined;
   const account = issuer.accountClaim === undefined ? undefined : claims[issuer.accountClaim];

@@ -7,14 +7,14 @@ import { inSeconds } from "../../support/actors/api-key.ts";
 import { issueKey, useApp } from "../../support/app.ts";
 import { comparable, overHttp1, overHttp2, type WireAnswer } from "../../support/fast-path/exchange.ts";
 import { oneOfEach, type Tokens, type WireRequest, wireRequests } from "../../support/fast-path/requests.ts";
-import { type Line, openLaneServer } from "../../support/fast-path/server.ts";
+import { type Line, openFastPathServer } from "../../support/fast-path/server.ts";
 import { runs } from "../../support/random.ts";
 
 const app = useApp();
 
 /** One of two servers over the same database. */
-async function openServer(lane: boolean) {
-  const server = await openLaneServer(app.databaseUrl, lane);
+async function openServer(fastPath: boolean) {
+  const server = await openFastPathServer(app.databaseUrl, fastPath);
   const sessions = await Promise.all(Array.from({ length: 5 }, () => openSession(server.url)));
   let sent = 0;
   return {

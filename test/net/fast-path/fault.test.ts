@@ -12,7 +12,7 @@ import { newId } from "../../../src/domain/kernel/id.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 import { useApp } from "../../support/app.ts";
 import { refusal } from "../../support/errors.ts";
-import { openLaneServer } from "../../support/fast-path/server.ts";
+import { openFastPathServer } from "../../support/fast-path/server.ts";
 import { closeOf, openSession } from "../../support/net/hostile.ts";
 import { pathOf } from "../../support/net/http.ts";
 import { connectRaw, shortLimits } from "../../support/net/net.ts";
@@ -64,9 +64,9 @@ function transports(baseUrl: string): Record<string, Transport> {
   };
 }
 
-describe.each([true, false])("with the lane: %s", (lane) => {
+describe.each([true, false])("with the lane: %s", (fastPath) => {
   test("every client is answered", async () => {
-    const { url } = await openLaneServer(app.databaseUrl, lane);
+    const { url } = await openFastPathServer(app.databaseUrl, fastPath);
     for (const [name, transport] of Object.entries(transports(url))) {
       const client = createClient(TokenService, transport);
       const headers = { authorization: `Bearer ${app.platformToken}` };
@@ -84,7 +84,7 @@ describe.each([true, false])("with the lane: %s", (lane) => {
     const db = databaseThat(async () => {
       throw Object.assign(new Error("the secret cause"), { code });
     });
-    const { url, lines } = await openLaneServer(db, lane);
+    const { url, lines } = await openFastPathServer(db, fastPath);
     for (const [name, transport] of Object.entries(transports(url))) {
       const headers = { authorization: `Bearer ${stranger}` };
       const call = createClient(TokenService, transport).verifyToken({ token: "x" }, { headers });
@@ -97,7 +97,7 @@ describe.each([true, false])("with the lane: %s", (lane) => {
   });
 
   test("a body that does not come is cut off by the port", async () => {
-    const server = await openLaneServer(app.databaseUrl, lane, shortLimits);
+    const server = await openFastPathServer(app.databaseUrl, fastPath, shortLimits);
     const head = `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nauthorization: Bearer ${app.platformToken}\r\n`;
     const raw = await connectRaw(server.port, `${head}content-length: 100\r\n\r\n{`);
     expect(await raw.closed).toMatch(/^(HTTP\/1.1 408|$)/);
@@ -109,7 +109,7 @@ describe.each([true, false])("with the lane: %s", (lane) => {
     session.destroy();
     expect((await server.refusals()).map(({ reason }) => reason)).toEqual(["slow_request", "slow_request"]);
     // connect says of a stream that ended early that this is internal.
-    const ended = lane ? "canceled" : "internal";
+    const ended = fastPath ? "canceled" : "internal";
     expect(server.lines.map((line) => line.code)).toEqual(["canceled", ended]);
   });
 
@@ -118,7 +118,7 @@ describe.each([true, false])("with the lane: %s", (lane) => {
     const db = databaseThat(
       () => new Promise<never>((_resolve, reject) => waiting.push(() => reject(new Error("late")))),
     );
-    const server = await openLaneServer(db, lane);
+    const server = await openFastPathServer(db, fastPath);
     const head = `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nauthorization: Bearer ${stranger}\r\n`;
     for (const body of ["content-length: 100\r\n\r\n{", "content-length: 2\r\n\r\n{}"]) {
       const { socket } = await connectRaw(server.port, head + body);
@@ -151,7 +151,7 @@ describe.each([true, false])("with the lane: %s", (lane) => {
     const onUncaught = (error: unknown) => void uncaught.push(error);
     process.on("uncaughtException", onUncaught);
     onTestFinished(() => void process.off("uncaughtException", onUncaught));
-    const server = await openLaneServer(app.databaseUrl, lane);
+    const server = await openFastPathServer(app.databaseUrl, fastPath);
     const session = openSession(server.url);
     await once(session, "connect");
     const body = Buffer.concat([

@@ -130,7 +130,7 @@ export function simulate(instances: Instance[]) {
   for (const one of instances) acts.open?.(one);
   return {
     /** Every instance that listens sends a beat. */
-    beat(): void {
+    heartbeat(): void {
       for (const one of instances) {
         if (one.position === undefined || one.frozen) continue;
         longest = Math.max(longest, one.leaseMs);

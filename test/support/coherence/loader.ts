@@ -1,5 +1,5 @@
 import { createCache } from "../../../src/verify/cache/cache.ts";
-import type { Ask, Loaded } from "../../../src/verify/cache/load.ts";
+import type { Loaded, LookupKey } from "../../../src/verify/cache/load.ts";
 import { createLoader } from "../../../src/verify/cache/loader.ts";
 
 /** A statement that was sent and not yet answered. */
@@ -14,8 +14,8 @@ export function handDriven(entries = 1_000) {
   const cache = createCache(entries);
   const sent: Sent[] = [];
   const feed = { coherent: true, staleness: false };
-  const { loader, fence } = createLoader(
-    (asks) => new Promise((resolve, reject) => sent.push(statement(asks, resolve, reject))),
+  const { loader, inFlight } = createLoader(
+    (lookupKeys) => new Promise((resolve, reject) => sent.push(statement(lookupKeys, resolve, reject))),
     cache,
     () => ({
       time: () => (feed.coherent ? 0 : undefined),
@@ -24,9 +24,9 @@ export function handDriven(entries = 1_000) {
     }),
     { hit() {}, miss() {} },
   );
-  const forget = (...tags: string[]) => {
-    fence.forget(tags);
-    cache.forget(tags);
+  const invalidate = (...tags: string[]) => {
+    inFlight.invalidate(tags);
+    cache.invalidate(tags);
   };
   const fetch = (id: string, caller = "somebody", fresh = false) =>
     loader.fetch({ id, workspaceId: "" }, { caller, fresh });
@@ -38,21 +38,21 @@ export function handDriven(entries = 1_000) {
     for (const statement of sent.splice(0)) await statement.answer();
     await Promise.all(all);
   }
-  return { cache, sent, feed, loader, forget, fetch, remembers, learn };
+  return { cache, sent, feed, loader, invalidate, fetch, remembers, learn };
 }
 
 /** Resolves in the next turn of the event loop. */
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 function statement(
-  asks: readonly Ask[],
+  lookupKeys: readonly LookupKey[],
   resolve: (rows: Loaded[]) => void,
   reject: (error: unknown) => void,
 ) {
   return {
-    ids: asks.map((ask) => ask.id),
+    ids: lookupKeys.map((lookupKey) => lookupKey.id),
     async answer(server = "this one") {
-      resolve(asks.map((ask) => rowOf(ask.id, server)));
+      resolve(lookupKeys.map((lookupKey) => rowOf(lookupKey.id, server)));
       await turn();
     },
     async fail(error: unknown) {

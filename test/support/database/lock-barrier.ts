@@ -5,7 +5,7 @@ import type { Db } from "../../../src/db/connect.ts";
  * Starts calls while nobody may write to a table, and lets go when so many of them wait: for the table, or for each
  * other. So they truly come at once.
  */
-export async function heldUp<T>(
+export async function lockBarrier<T>(
   db: Db,
   table: "identity" | "guest",
   waiting: number,

@@ -1,7 +1,7 @@
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { inSeconds, rotate } from "../actors/api-key.ts";
 import type { Company } from "../actors/company.ts";
-import type { Way } from "./paths.ts";
+import type { EscalationPath } from "./paths.ts";
 
 const { SERVICE, APPLICATION } = ApiKeyKind;
 const { ALL, SELECTED } = WorkspaceScope;
@@ -11,7 +11,7 @@ const other = ({ other }: Company) => other;
 const every = () => "*";
 
 /** Every path by which a key could be given more than the giver holds. */
-export const keyWays: Way[] = [
+export const keyPaths: EscalationPath[] = [
   {
     what: "mints an application key with more",
     method: "CreateApiKey",

@@ -1,9 +1,9 @@
 import type { Company } from "../actors/company.ts";
 import type { Clients } from "../app.ts";
-import { keyWays } from "./key-paths.ts";
+import { keyPaths } from "./key-paths.ts";
 
 /** A way up: who calls what, which method the audit log then names, and what the refusal says is missing. */
-export interface Way {
+export interface EscalationPath {
   what: string;
   method: string;
   call(by: Clients, at: Company): Promise<unknown>;
@@ -18,8 +18,8 @@ const other = ({ other }: Company) => other;
 const every = () => "*";
 
 /** Every path by which somebody could be given more than the giver holds. */
-export const ways: Way[] = [
-  ...keyWays,
+export const escalationPaths: EscalationPath[] = [
+  ...keyPaths,
   {
     what: "invites to a stronger role",
     environment: "none",

@@ -23,7 +23,11 @@ const nowhere = "postgres://127.0.0.1:1/nowhere";
  * Serves a database, by its URL, or one that only acts as such and has no change feed, with or without the lane until the
  * test ends, and collects what is logged of calls.
  */
-export async function openLaneServer(database: string | Db, lane: boolean, limits: Limits = defaultLimits) {
+export async function openFastPathServer(
+  database: string | Db,
+  fastPath: boolean,
+  limits: Limits = defaultLimits,
+) {
   const listenUrl = typeof database === "string" ? database : nowhere;
   const opened = typeof database === "string" ? openTestDatabase(database) : undefined;
   const db = opened?.db ?? (database as Db);
@@ -41,7 +45,7 @@ export async function openLaneServer(database: string | Db, lane: boolean, limit
     limits,
     log,
     metrics,
-    lane,
+    fastPath,
     leaseMs: testLeaseMs,
     validate,
   });

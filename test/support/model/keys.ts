@@ -41,9 +41,9 @@ export const keyCommands: Record<string, Command> = {
     const [robot, team] = [pick(world.robots, a), pick(world.teams, b)];
     if (!robot || !team) return undefined;
     const effects = effectsOf(world, () => assign(robot, { team }));
-    const judged = actor.key?.robot !== robot && mayResult(actor, effects);
+    const evaluated = actor.key?.robot !== robot && mayResult(actor, effects);
     return {
-      allowed: can(actor, "service_accounts:write") && (team === robot.team || judged),
+      allowed: can(actor, "service_accounts:write") && (team === robot.team || evaluated),
       async run() {
         const spec = { teamId: team.id };
         await actor.by.serviceAccounts.updateServiceAccount({ id: robot.id, spec });
@@ -131,13 +131,13 @@ export const keyCommands: Record<string, Command> = {
     const itself = actor.key === key;
     const own = (key.person && actor.person === key.person) || (itself && key.kind === "service");
     const theirs = key.kind !== "developer" || (actor.person ?? actor.key?.person) === key.person;
-    const judged = mayRevive(actor, key);
+    const evaluated = mayRevive(actor, key);
     return {
       allowed:
         (can(actor, "api_keys:write") || own === true) &&
         theirs &&
         !key.revoked &&
-        judged &&
+        evaluated &&
         (!itself || grace >= 60),
       async run() {
         const token = await rotate(actor.by, key.id, grace);

@@ -129,9 +129,9 @@ export const peopleCommands: Record<string, Command> = {
     const [before, after] = [teamRights(team), teamRights({ ...team, roles })];
     const group = { before: reachOf(before, ...entered), after: reachOf(after, ...entered) };
     const effects = effectsOf(world, () => assign(team, { roles }));
-    const judged = mayResult(actor, [...(after.length > 0 ? [group] : []), ...effects]);
+    const evaluated = mayResult(actor, [...(after.length > 0 ? [group] : []), ...effects]);
     return {
-      allowed: can(actor, "teams:manage") && !owner && (same(roles, team.roles) || judged),
+      allowed: can(actor, "teams:manage") && !owner && (same(roles, team.roles) || evaluated),
       async run() {
         const spec = { roles: [...roles].map((role) => role.id) };
         await actor.by.teams.updateTeam({ id: team.id, spec, updateMask: { paths: ["spec.roles"] } });
@@ -185,12 +185,12 @@ export const peopleCommands: Record<string, Command> = {
     const owners = [role.builtin, person.role?.builtin].includes("owner");
     const held = (one: Role | undefined) => reachOf(one?.permissions ?? [], opensAll(one), person.grants);
     const effects = effectsOf(world, () => assign(person, { role }));
-    const judged =
+    const evaluated =
       (!owners || isOwner(actor)) &&
       !isLast(world, person) &&
       mayResult(actor, [{ before: held(person.role), after: held(role) }, ...effects]);
     return {
-      allowed: can(actor, "profiles:manage") && (role === person.role || judged),
+      allowed: can(actor, "profiles:manage") && (role === person.role || evaluated),
       async run() {
         await actor.by.profiles.setProfileRole({ id: person.profileId, role: role.id });
         person.role = role;

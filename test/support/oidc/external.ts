@@ -9,7 +9,7 @@ export type IssuerSetting = Record<string, unknown>;
 type Headers = Record<string, string>;
 
 /** A service that trusts one issuer of the test's own. */
-export interface OutsideApp {
+export interface ExternalApp {
   app: TestApp;
   issuer: TestIssuer;
   /** The clients of somebody with a token of these claims. */
@@ -21,22 +21,22 @@ export interface OutsideApp {
 }
 
 /** Starts a service for a test file that trusts an issuer of its own for every account. Read it only inside tests. */
-export function useOutside(more: IssuerSetting = {}): OutsideApp {
-  const outside = {} as OutsideApp;
+export function useExternal(more: IssuerSetting = {}): ExternalApp {
+  const external = {} as ExternalApp;
   let end: (() => Promise<void>) | undefined;
   beforeAll(async () => {
     const issuer = await startIssuer();
     const env = issuersEnv({ issuer: issuer.url, ...more });
     const started = await startApp(env);
     const others = new Map<string, Awaited<ReturnType<typeof startBeside>>>();
-    Object.assign(outside, {
+    Object.assign(external, {
       app: started.app,
       issuer,
       async as(claims = {}, headers = {}) {
         return started.app.clientAs(await issuer.token(claims), headers);
       },
       async asWith(setting, claims, headers = {}) {
-        return outside.clientWith(setting, await issuer.token(claims), headers);
+        return external.clientWith(setting, await issuer.token(claims), headers);
       },
       async clientWith(setting, token, headers = {}) {
         const entry = { issuer: issuer.url, ...more, ...setting };
@@ -46,7 +46,7 @@ export function useOutside(more: IssuerSetting = {}): OutsideApp {
         others.set(key, other);
         return other.app.clientAs(token, headers);
       },
-    } satisfies OutsideApp);
+    } satisfies ExternalApp);
     end = async () => {
       for (const other of others.values()) await other.end();
       await started.end();
@@ -54,7 +54,7 @@ export function useOutside(more: IssuerSetting = {}): OutsideApp {
     };
   });
   afterAll(() => end?.());
-  return outside;
+  return external;
 }
 
 /** The setting for some issuers: our audience, every account, where nothing else is said. */

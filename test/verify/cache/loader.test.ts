@@ -14,9 +14,9 @@ test("what is asked in one turn shares a statement, each id once", async () => {
 });
 
 test("nobody joins a statement that was sent", async () => {
-  const { fetch, sent, learn, forget } = handDriven();
+  const { fetch, sent, learn, invalidate } = handDriven();
   await learn("a");
-  forget("a");
+  invalidate("a");
   const first = fetch("a");
   await turn();
   const second = fetch("a");
@@ -29,10 +29,10 @@ test("nobody joins a statement that was sent", async () => {
 test.each([["a"], ["user_1"], ["*"]])(
   "what is forgotten as %s while its load runs is not kept by it",
   async (tag) => {
-    const { fetch, sent, remembers, forget } = handDriven();
+    const { fetch, sent, remembers, invalidate } = handDriven();
     const asked = fetch("a");
     await turn();
-    forget(tag);
+    invalidate(tag);
     await sent[0]?.answer();
     expect((await asked).credential?.id).toBe("a");
     expect(remembers("a")).toBe(false);
@@ -40,10 +40,10 @@ test.each([["a"], ["user_1"], ["*"]])(
 );
 
 test("what others are forgotten for is kept", async () => {
-  const { fetch, sent, remembers, forget } = handDriven();
+  const { fetch, sent, remembers, invalidate } = handDriven();
   const asked = fetch("a");
   await turn();
-  forget("b", "user_2");
+  invalidate("b", "user_2");
   await sent[0]?.answer();
   await asked;
   expect(remembers("a")).toBe(true);
@@ -73,11 +73,11 @@ test("nothing is recalled without a lease", async () => {
 });
 
 test("unknown ids are not kept, and take two statements of 256 at a time, beside those that are known", async () => {
-  const { fetch, sent, learn, forget, cache } = handDriven();
+  const { fetch, sent, learn, invalidate, cache } = handDriven();
   await learn("a", "b");
-  forget("*");
+  invalidate("*");
   await learn("a");
-  forget("a");
+  invalidate("a");
   const flood = Array.from({ length: 600 }, (_, index) => fetch(`un${index}`, "flood"));
   await turn();
   expect(sent.map(({ ids }) => ids.length)).toEqual([256, 256]);

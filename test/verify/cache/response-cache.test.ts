@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { inSeconds } from "../../support/actors/api-key.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../../support/app.ts";
-import { openLaneServer } from "../../support/fast-path/server.ts";
+import { openFastPathServer } from "../../support/fast-path/server.ts";
 import { pathOf } from "../../support/net/http.ts";
 
 const app = useApp();
@@ -15,12 +15,12 @@ interface Asking {
 }
 
 /** The status of an answer, with its verdict or reason. */
-type Ask = (asking: Asking) => Promise<string>;
+type LookupKey = (asking: Asking) => Promise<string>;
 
-async function openAsking(): Promise<{ ask: Ask; figures(name: string): Promise<number> }> {
-  const server = await openLaneServer(app.databaseUrl, true);
+async function openAsking(): Promise<{ lookupKey: LookupKey; figures(name: string): Promise<number> }> {
+  const server = await openFastPathServer(app.databaseUrl, true);
   return {
-    async ask({ bearer, question, method = "verifyToken" }) {
+    async lookupKey({ bearer, question, method = "verifyToken" }) {
       const response = await fetch(server.url + pathOf(TokenService.method[method]), {
         method: "POST",
         headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
@@ -106,15 +106,15 @@ describe("an answer that was given before is not given again once", () => {
   test.each(Object.keys(changes))("%s", async (name) => {
     const change = await changes[name]?.(await app.newAccount());
     if (!change) throw new Error(`no change ${name}`);
-    const { ask } = await openAsking();
-    for (let i = 0; i < 3; i++) expect(await ask(change.asking)).toBe("200 VALID");
+    const { lookupKey } = await openAsking();
+    for (let i = 0; i < 3; i++) expect(await lookupKey(change.asking)).toBe("200 VALID");
     await change.change();
-    expect(await ask(change.asking)).toBe(change.after);
+    expect(await lookupKey(change.asking)).toBe(change.after);
   });
 });
 
 test("an answer that was given before ends with the token, without any change", async () => {
-  const { ask } = await openAsking();
+  const { lookupKey } = await openAsking();
   const owner = await app.newAccount();
   const { token } = await issueKey(owner, { spec: { expiresAt: inSeconds(2) } });
   const [subject, bearer] = [
@@ -122,29 +122,31 @@ test("an answer that was given before ends with the token, without any change", 
     { bearer: token, question: { token } },
   ];
   for (let i = 0; i < 3; i++) {
-    expect(await ask(subject)).toBe("200 VALID");
-    expect(await ask(bearer)).toBe("403 PERMISSION_DENIED");
+    expect(await lookupKey(subject)).toBe("200 VALID");
+    expect(await lookupKey(bearer)).toBe("403 PERMISSION_DENIED");
   }
-  await expect.poll(() => ask(subject), { timeout: 5_000 }).toBe("200 EXPIRED");
-  expect(await ask(bearer)).toBe("401 EXPIRED_API_KEY");
+  await expect.poll(() => lookupKey(subject), { timeout: 5_000 }).toBe("200 EXPIRED");
+  expect(await lookupKey(bearer)).toBe("401 EXPIRED_API_KEY");
 });
 
 test("who asks decides: what the own account is told, no other account is, and it is no answer to another method", async () => {
-  const { ask } = await openAsking();
+  const { lookupKey } = await openAsking();
   const [owner, other] = [await app.newAccount(), await app.newAccount()];
   const [own, foreign, { token }] = [await verifierOf(owner), await verifierOf(other), await issueKey(owner)];
   for (let i = 0; i < 3; i++) {
-    expect(await ask({ bearer: own.token, question: { token } })).toBe("200 VALID");
-    expect(await ask({ bearer: foreign.token, question: { token } })).toBe("200 INVALID");
-    expect(await ask({ bearer: own.token, question: { token }, method: "batchVerifyTokens" })).toBe("400");
+    expect(await lookupKey({ bearer: own.token, question: { token } })).toBe("200 VALID");
+    expect(await lookupKey({ bearer: foreign.token, question: { token } })).toBe("200 INVALID");
+    expect(await lookupKey({ bearer: own.token, question: { token }, method: "batchVerifyTokens" })).toBe(
+      "400",
+    );
   }
 });
 
 test("what is given again is counted like the first time", async () => {
-  const { ask, figures } = await openAsking();
+  const { lookupKey, figures } = await openAsking();
   const owner = await app.newAccount();
   const { id, token } = await issueKey(owner);
-  for (let i = 0; i < 5; i++) await ask({ bearer: app.platformToken, question: { token } });
+  for (let i = 0; i < 5; i++) await lookupKey({ bearer: app.platformToken, question: { token } });
   expect(await figures('latchkey_verdicts_total{verdict="VALID"}')).toBe(5);
   expect(await figures("latchkey_call_seconds_count")).toBe(5);
   expect(await figures("latchkey_lookups_total")).toBe(10);

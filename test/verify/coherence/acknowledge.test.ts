@@ -133,7 +133,7 @@ test("whatever is late, lost, frozen or new: no instance serves what was before 
       const world = simulate([instance("a"), instance("b", 3_000), instance("c")]);
       for (const { kind, who, much } of events) {
         if (kind === "pass") {
-          world.beat();
+          world.heartbeat();
           await vi.advanceTimersByTimeAsync(much);
         } else {
           for (let i = 0; i < much; i++) world.act(kind, who);

@@ -59,8 +59,8 @@ describe.concurrent("an instance that does not answer", () => {
       await knowsEverybody(owner);
       const before = await figure(app, "latchkey_acknowledged_instances_sum");
       // Beats on and never answers: only its patience ends a wait.
-      const beats = setInterval(() => void say(app, `b ${instance} 1 ${leaseMs}`), 50);
-      onTestFinished(() => clearInterval(beats));
+      const heartbeats = setInterval(() => void say(app, `b ${instance} 1 ${leaseMs}`), 50);
+      onTestFinished(() => clearInterval(heartbeats));
       await say(app, `b ${instance} 1 ${leaseMs}`);
       const timedOut = 'latchkey_acknowledged_seconds_count{outcome="timed_out"}';
       const late = await figure(app, timedOut);

@@ -6,7 +6,7 @@ import { type Instance, startInstance } from "./instance.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 
 /** A storm: revocations under load while things break. */
-export interface Storm {
+export interface Scenario {
   /** The sources of the instances. */
   root: string;
   instances: number;
@@ -48,18 +48,18 @@ const callMs = 5_000;
 const stallMs = 250;
 
 /** Lets a storm pass over real instances, and tells what was seen. The first instance is never struck itself. */
-export async function weather(storm: Storm): Promise<Outcome> {
+export async function runScenario(scenario: Scenario): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
   // Of some the answer gets lost, and they are not made again.
-  const keys = 2 * storm.revocations;
-  const database = await openBenchDatabase(stack, 100, keys, storm.dataDir);
+  const keys = 2 * scenario.revocations;
+  const database = await openBenchDatabase(stack, 100, keys, scenario.dataDir);
   const { url, platformToken } = database;
   const instances = await Promise.all(
-    Array.from({ length: storm.instances }, async () =>
-      stack.use(await startInstance(storm.root, url, platformToken)),
+    Array.from({ length: scenario.instances }, async () =>
+      stack.use(await startInstance(scenario.root, url, platformToken)),
     ),
   );
-  const ledger = openLedger(100, keys, storm.revocations);
+  const ledger = openLedger(100, keys, scenario.revocations);
   const startedAt = performance.now();
   const over = new AbortController();
   const isOver = () => over.signal.aborted;
@@ -71,13 +71,13 @@ export async function weather(storm: Storm): Promise<Outcome> {
     const now = performance.now();
     if (now - tickedAt > stallMs) upheavals += 2;
     tickedAt = now;
-    if (storm.untilLate && ledger.outcome().late > 0) over.abort();
+    if (scenario.untilLate && ledger.outcome().late > 0) over.abort();
   }, 20);
 
   const load = instances.map((instance) =>
     Array.from({ length: lanesPerInstance }, () => verifyOn(instance, ledger, isOver)),
   );
-  const strikes = storm.faults.map(async (fault) => {
+  const strikes = scenario.faults.map(async (fault) => {
     while (!isOver()) {
       const gapMs = everywhere.has(fault) ? 15_000 : 5_000;
       await wait(1_000 + Math.random() * gapMs, undefined, { signal: over.signal }).catch(() => undefined);
@@ -92,7 +92,7 @@ export async function weather(storm: Storm): Promise<Outcome> {
         instance,
         databaseUrl: url,
         postgres: () => database.pid(),
-        longestMs: storm.longestMs,
+        longestMs: scenario.longestMs,
       };
       await faults[fault](victims);
       if (everywhere.has(fault)) upheavals += 1;
@@ -110,11 +110,11 @@ export async function weather(storm: Storm): Promise<Outcome> {
     }),
   );
 
-  const deadline = setTimeout(() => over.abort(), storm.maxSeconds * 1_000);
-  const progress = setInterval(() => storm.onProgress?.(ledger.line()), 5_000);
+  const deadline = setTimeout(() => over.abort(), scenario.maxSeconds * 1_000);
+  const progress = setInterval(() => scenario.onProgress?.(ledger.line()), 5_000);
   await Promise.all(revokers);
   // What might be accepted later than it should has this long to be.
-  if (!isOver()) await wait(Math.min(storm.longestMs, 2_500));
+  if (!isOver()) await wait(Math.min(scenario.longestMs, 2_500));
   over.abort();
   clearTimeout(deadline);
   clearInterval(progress);
