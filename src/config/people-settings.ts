@@ -1,8 +1,10 @@
 import { parseCount } from "./parse.ts";
 import type { Read } from "./reader.ts";
 
-/** How much one client address and one user may ask for. */
+/** Whether people may sign up, and how much one client address and one user may ask for. */
 export interface PeopleSettings {
+  /** `closed`: no one signs up without an invite. */
+  signup: "open" | "closed";
   /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per client address and per user. */
   signUpsPerHour: number;
   /** `ChangePassword` and `ResetPassword`, per client address and per user. */
@@ -18,6 +20,12 @@ const expected = "a number, 1 to 100000000";
 /** Reads the settings about people. */
 export function readPeopleSettings(read: Read): PeopleSettings {
   return {
+    signup: read(
+      "LATCHKEY_SIGNUP",
+      "open",
+      (text) => (text === "open" || text === "closed" ? text : undefined),
+      "open or closed",
+    ),
     signUpsPerHour: read("LATCHKEY_SIGNUPS_PER_HOUR", 60, parseCount, expected),
     passwordChangesPerHour: read("LATCHKEY_PASSWORD_CHANGES_PER_HOUR", 60, parseCount, expected),
     mailsPerHour: read("LATCHKEY_MAILS_PER_HOUR", 100, parseCount, expected),

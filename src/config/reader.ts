@@ -12,6 +12,9 @@ export type Read = <T>(
   expected: string,
 ) => T;
 
+/** Reads settings and collects what is wrong with them. */
+export type Reader = ReturnType<typeof createReader>;
+
 /** Collects every wrong setting, so that one error can name all of them. */
 export function createReader(env: Env) {
   const problems: string[] = [];
@@ -34,5 +37,6 @@ export function createReader(env: Env) {
     }
   }
 
-  return { read, problems, checkNames };
+  const isSet = (name: string) => env[name] !== undefined && env[name] !== "";
+  return { read, problems, checkNames, isSet };
 }

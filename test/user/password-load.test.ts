@@ -8,7 +8,8 @@ import { logIn } from "../support/actors/people.ts";
 import { issueKey, password, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
-const app = useApp();
+// A tenth of the cost in production: one hash takes a few milliseconds, so that the sign-ups outlast a log-in.
+const app = useApp({}, { passwordCost: { memoryCost: 2_048, timeCost: 2, parallelism: 1 } });
 const signUp = (email: string, secret = password) =>
   app.clientAs("").sessions.signUp({ email, password: secret, name: "Somebody", accountName: "Acme" });
 
