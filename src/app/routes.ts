@@ -42,6 +42,7 @@ import { teamService } from "../rpc/team-service.ts";
 import { type TokenDeps, tokenService } from "../rpc/token-service.ts";
 import { workspaceAdminService } from "../rpc/workspace-admin-service.ts";
 import { workspaceService } from "../rpc/workspace-service.ts";
+import { claimingIssuersOf } from "../verify/oidc/oidc.ts";
 import type { PublicLimit } from "../verify/public-limit.ts";
 import type { Background } from "./background.ts";
 
@@ -90,22 +91,22 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const { tokenPrefix, sessionIdleMs, bounds } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions);
-  const claimed = config.oidcIssuers.some((issuer) => issuer.roleClaim !== undefined);
+  const access = { bounds, claimingIssuers: claimingIssuersOf(config.oidcIssuers) };
   const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
   const limits = createPeopleLimits(config);
   const inviteLimit = (perAccount: PublicLimit) =>
     createInviteLimit({ perAccount, perEmail: limits.mailsPerEmail, delivers: mailer.delivers });
-  const mails = { mint, mailer, tokenPrefix, bounds, inviteLimit: inviteLimit(limits.invites) };
+  const mails = { mint, mailer, tokenPrefix, ...access, inviteLimit: inviteLimit(limits.invites) };
   const openings = { ...mails, limits, inviteLimit: inviteLimit(limits.openedAccounts) };
   return (router) => {
     router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
     router.service(AccountService, accountService(db, openings));
     router.service(WorkspaceService, workspaceService(db));
     router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
-    router.service(ProfileService, profileService(db, bounds));
+    router.service(ProfileService, profileService(db, access));
     router.service(InviteService, inviteService(db, { ...sessions, ...mails, limits }));
-    router.service(TeamService, teamService(db, bounds));
-    router.service(RoleService, roleService(db, { parsePermissions, claimed, bounds }));
+    router.service(TeamService, teamService(db, access));
+    router.service(RoleService, roleService(db, { parsePermissions, ...access }));
     router.service(ServiceAccountService, serviceAccountService(db, bounds));
     router.service(
       SessionService,

@@ -3,7 +3,6 @@ import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import type { ProfileType as StoredType } from "../db/schema.ts";
-import type { Bounds } from "../domain/access/bounds.ts";
 import {
   type AccountProfile,
   getProfile,
@@ -11,12 +10,13 @@ import {
   removeProfile,
   setProfileRole,
 } from "../domain/profile/profile.ts";
+import type { AccessDeps } from "../domain/role/change.ts";
 import { profileMessage, timestamp } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** `ProfileService`: who is who in an account. */
-export function profileService(db: Store, bounds: Bounds): ServiceImpl<typeof ProfileService> {
+export function profileService(db: Store, deps: AccessDeps): ServiceImpl<typeof ProfileService> {
   return {
     async whoAmI(_request, context) {
       const caller = callerOf(context);
@@ -38,7 +38,7 @@ export function profileService(db: Store, bounds: Bounds): ServiceImpl<typeof Pr
       return {};
     },
     async setProfileRole(request, context) {
-      return { profile: message(await setProfileRole(db, callerOf(context), bounds, request)) };
+      return { profile: message(await setProfileRole(db, callerOf(context), deps, request)) };
     },
   };
 }

@@ -45,7 +45,7 @@ export function roleService(db: Store, deps: RoleDeps): ServiceImpl<typeof RoleS
       return { role: message(await updateRole(db, callerOf(context), deps, update(request))) };
     },
     async deleteRole(request, context) {
-      await deleteRole(db, callerOf(context), deps.bounds, request);
+      await deleteRole(db, callerOf(context), deps, request);
       return {};
     },
   };

@@ -7,8 +7,8 @@ import {
   UpdateTeamRequestSchema,
 } from "../../gen/latchkey/v1/team_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import type { Bounds } from "../domain/access/bounds.ts";
 import { etagOf } from "../domain/kernel/list.ts";
+import type { AccessDeps } from "../domain/role/change.ts";
 import { addTeamMember, listTeamMembers, removeTeamMember } from "../domain/team/member.ts";
 import {
   createTeam,
@@ -25,12 +25,12 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `TeamService`: groups of people and service accounts, with roles. */
-export function teamService(db: Store, bounds: Bounds): ServiceImpl<typeof TeamService> {
+export function teamService(db: Store, deps: AccessDeps): ServiceImpl<typeof TeamService> {
   return {
     async createTeam(request, context) {
       const roles = request.spec?.roles ?? [];
       return {
-        team: message(await createTeam(db, callerOf(context), bounds, { ...commonFields(request), roles })),
+        team: message(await createTeam(db, callerOf(context), deps, { ...commonFields(request), roles })),
       };
     },
     async listTeams(request, context) {
@@ -41,10 +41,10 @@ export function teamService(db: Store, bounds: Bounds): ServiceImpl<typeof TeamS
       return { team: message(await getTeam(db, callerOf(context), id)) };
     },
     async updateTeam(request, context) {
-      return { team: message(await updateTeam(db, callerOf(context), bounds, update(request))) };
+      return { team: message(await updateTeam(db, callerOf(context), deps, update(request))) };
     },
     async deleteTeam(request, context) {
-      await deleteTeam(db, callerOf(context), bounds, request);
+      await deleteTeam(db, callerOf(context), deps, request);
       return {};
     },
     async listTeamMembers(request, context) {
@@ -54,7 +54,7 @@ export function teamService(db: Store, bounds: Bounds): ServiceImpl<typeof TeamS
     },
     async addTeamMember(request, context) {
       const caller = callerOf(context);
-      return { profile: profileMessage(caller.accountId, await addTeamMember(db, caller, bounds, request)) };
+      return { profile: profileMessage(caller.accountId, await addTeamMember(db, caller, deps, request)) };
     },
     async removeTeamMember(request, context) {
       await removeTeamMember(db, callerOf(context), request);

@@ -43,7 +43,12 @@ test("one comparison of long lists costs about as much as many of short ones", (
 test("the event loop turns while many holders of a role are compared", async () => {
   const caller = callerWith(1_000);
   const teamIds = ["team_0"];
-  const holders = Array.from({ length: 100 }, () => ({ roleId: "role_0", teamIds, workspaces: ["ws_0"] }));
+  const holders = Array.from({ length: 100 }, () => ({
+    roleId: "role_0",
+    teamIds,
+    workspaces: ["ws_0"],
+    claims: [],
+  }));
   const holdingOf = (count: number): Holding => ({
     holders,
     grants: {

@@ -5,11 +5,11 @@ import {
   type Reach,
   refuseEscalation,
 } from "../../src/domain/access/escalation.ts";
-import { useApp } from "../support/app.ts";
 import { searchEscalationPure } from "../support/escalation-search/pure.ts";
 import { searchEscalation } from "../support/escalation-search/server.ts";
+import { useExternal } from "../support/oidc/external.ts";
 
-const app = useApp();
+const external = useExternal({ role_claim: "role", max_role: "developer" });
 const steps = 20_000;
 const serverSteps = 150;
 
@@ -41,8 +41,21 @@ test("the search finds the ways up if only what is added is compared", () => {
   expect(violations.join("\n")).toMatch(/gained|exceeds/);
 });
 
+test("the search finds the ways up if what external issuers may claim does not count", () => {
+  const refuse = (caller: Holder, changes: readonly PrincipalChange[]) =>
+    refuseEscalation(
+      caller,
+      changes.map(({ most: _, ...change }) => change),
+    );
+  const { violations } = searchEscalationPure({ steps, seed: 1, refuse });
+  expect(violations.join("\n")).toMatch(/claiming .* gained/);
+});
+
 test("whatever they do through the service, no token is ever good for more", async () => {
-  const { violations, allowed, refused } = await searchEscalation({ steps: serverSteps, seed: 1, app });
+  const newOutsider = (claims: object) => external.issuer.token({ ...claims });
+  const { app } = external;
+  const found = await searchEscalation({ steps: serverSteps, seed: 3, app, newOutsider });
+  const { violations, allowed, refused } = found;
   expect(violations).toEqual([]);
   expect(allowed).toBeGreaterThan(serverSteps / 20);
   expect(refused).toBeGreaterThan(serverSteps / 5);

@@ -17,10 +17,15 @@ export interface Reach {
   end: Date | null;
 }
 
-/** A principal before and after a change. No `before`: the change makes it, revives it or hands out its token. */
+/**
+ * A principal before and after a change. No `before`: the change makes it, revives it or hands out its token. `most`: what
+ * it may come to reach after the change by what the tokens of its external issuer may claim, of which a token may claim
+ * any part.
+ */
 export interface PrincipalChange {
   before?: Reach;
   after: Reach;
+  most?: Reach;
 }
 
 /** Those parts of a principal that its reach depends on. */
@@ -36,7 +41,8 @@ export type Holder = Pick<
  * A change passes if the resulting principal is within what it was before, or as a whole within what the caller
  * reaches. Both sides are products, so permissions, workspaces, environment and end can be compared one by one, but
  * only of the whole result: an added permission also counts in the workspaces that the principal had before. Therefore
- * a caller adds nothing at all to a principal that reaches more than the caller.
+ * a caller adds nothing at all to a principal that reaches more than the caller. Claims stay as they are while `after` is
+ * within `before`; if it is not, the principal counts with the most that it may claim.
  *
  * A token that was superseded by a rotation widens nothing. If several rules fail, the error is the first of the table
  * of errors.
@@ -55,9 +61,9 @@ function* compare(caller: Holder, changes: Iterable<PrincipalChange>): Slices<vo
   let worst: Refusal | undefined;
   for (const change of changes) {
     yield;
-    const { before, after } = change;
+    const { before, after, most = after } = change;
     if (before && isWithin(after, before)) continue;
-    const refusal = refusalOf(caller, held, after);
+    const refusal = refusalOf(caller, held, most);
     if (refusal && refusal.place < (worst?.place ?? Number.POSITIVE_INFINITY)) worst = refusal;
   }
   if (worst) throw worst.error();

@@ -24,6 +24,18 @@ export interface ClaimedRoles {
   maxRole: string;
 }
 
+/** An issuer whose tokens may claim roles, in which accounts, and by its name or id the role that gives the most. */
+export interface ClaimingIssuer {
+  issuer: string;
+  scope: Scope;
+  maxRole: string;
+}
+
+/** The issuers whose tokens may claim roles. Who they vouch for counts with all that they may claim. */
+export interface Claiming {
+  claimingIssuers: readonly ClaimingIssuer[];
+}
+
 /** Somebody with a good token of an outside issuer, whom we have yet to meet: at all, or in an account. */
 export interface NewUser {
   identity: Identity;
@@ -69,6 +81,21 @@ export function claimedRoles({
     const found = wanted.flatMap((reference) => findRole(roles, reference) ?? []);
     return found.length > 0 ? { roles: [...new Set(found)], most } : undefined;
   };
+}
+
+/** What the roles are found by that an issuer's claims give at most: an id, or the form of a name in which it is compared. */
+export function mostReferences(issuers: readonly ClaimingIssuer[]): { ids: string[]; nameKeys: string[] } {
+  const references = issuers.map(({ maxRole }) => referenceOf(maxRole));
+  return { ids: references.map(({ id }) => id), nameKeys: references.map(({ nameKey }) => nameKey) };
+}
+
+/**
+ * Finds the role that an issuer's claims give at most, among those of an account. All roles may be claimed, `owner`
+ * too, so that all claims together give just this one. Undefined: they give nothing.
+ */
+export function mostOf<R extends NamedRole>({ maxRole }: ClaimingIssuer, roles: readonly R[]): R | undefined {
+  const most = findRole(roles, referenceOf(maxRole));
+  return most?.builtin === "owner" ? undefined : most;
 }
 
 interface RoleReference {

@@ -7,6 +7,8 @@ export interface RoleHolder {
   teamIds: readonly string[];
   /** What was granted. `all` for a service account. */
   workspaces: "all" | readonly string[];
+  /** The roles that give the most of what its external issuers may claim for it. */
+  claims: readonly string[];
 }
 
 /** What roles allow, and which roles teams have. */
@@ -32,6 +34,16 @@ export function holderReach({ roleId, teamIds, workspaces }: RoleHolder, grants:
   const ofTeams = teamIds.flatMap((id) => teamPermissions(id, grants));
   const permissions = [...new Set([...(own?.permissions ?? []), ...ofTeams])];
   return lastingReach(permissions, own?.allWorkspaces ? "all" : workspaces);
+}
+
+/** The most that a holder may reach by what its external issuers may claim for it. Undefined: they claim nothing. */
+export function claimedReach(holder: RoleHolder, grants: RoleGrants): Reach | undefined {
+  if (holder.claims.length === 0) return undefined;
+  const { permissions, workspaces } = holderReach(holder, grants);
+  const claimed = holder.claims.flatMap((id) => grants.roles.get(id) ?? []);
+  const all = claimed.some(({ allWorkspaces }) => allWorkspaces);
+  const together = [...permissions, ...claimed.flatMap((role) => role.permissions)];
+  return lastingReach([...new Set(together)], all ? "all" : workspaces);
 }
 
 /** What the members of a team may do by it. */
@@ -66,6 +78,9 @@ export function holderChanges(before: Holding, after: Holding): PrincipalChange[
       },
       get after() {
         return holderReach(holder, after.grants);
+      },
+      get most() {
+        return claimedReach(holder, after.grants) ?? holderReach(holder, after.grants);
       },
     };
   });

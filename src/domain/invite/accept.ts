@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
-import { type Bounds, requireWithin } from "../access/bounds.ts";
+import { requireWithin } from "../access/bounds.ts";
 import type { Call, ProfileRef, UserCaller } from "../access/principal.ts";
 import { liveWorkspaces, workspaceLocks } from "../access/workspace-grant.ts";
 import { type Account, getAccountById } from "../account/account.ts";
@@ -14,11 +14,13 @@ import { accountLock, type RowLock, rowLock, userLock } from "../kernel/row-lock
 import { requireName } from "../kernel/text.ts";
 import { hashToken, parseToken, sameHash } from "../kernel/token.ts";
 import { requireMembershipsWithin } from "../profile/membership-bound.ts";
+import type { AccessDeps } from "../role/change.ts";
+import { claimedIn, claimedOfUser } from "../role/holder-load.ts";
 import { insertSession, type SessionDeps } from "../session/session.ts";
 import { alreadyUsed, type Invite } from "./invite.ts";
 import { requireMaker } from "./maker.ts";
 import { insertInvited, loginRequired, requireInvited } from "./person.ts";
-import { invitedReach } from "./reach.ts";
+import { type Claims, invitedReach } from "./reach.ts";
 
 /** Who accepts: somebody signed in, or nobody yet, with what makes them a user. */
 export interface Acceptance {
@@ -44,7 +46,7 @@ export async function acceptInvite(
   db: Store,
   call: Call,
   user: UserCaller | undefined,
-  deps: SessionDeps & { tokenPrefix: string; bounds: Bounds },
+  deps: SessionDeps & AccessDeps & { tokenPrefix: string },
   input: Acceptance,
 ): Promise<Accepted> {
   const parsed = parseToken(deps.tokenPrefix, input.token);
@@ -57,7 +59,7 @@ export async function acceptInvite(
     const invite = requirePending(await selectInvite(tx, input.id).executeTakeFirst(), hash);
     // A workspace that was archived since is not given.
     const workspaceIds = await liveWorkspaces(tx, invite.account_id, invite.workspace_ids, "skip");
-    const role = await checkInvite(tx, invite, workspaceIds, user);
+    const role = await checkInvite(tx, invite, deps, workspaceIds, user);
     const person = user
       ? await requireInvited(tx, user.userId, invite)
       : await insertInvited(tx, invite, newUser);
@@ -140,6 +142,7 @@ function requirePending(invite: StoredInvite | undefined, hash: Buffer): StoredI
 async function checkInvite(
   tx: Tx,
   invite: StoredInvite,
+  deps: AccessDeps,
   workspaceIds: string[],
   user: UserCaller | undefined,
 ) {
@@ -154,8 +157,21 @@ async function checkInvite(
     .where("account_id", "=", invite.account_id)
     .where("id", "=", invite.role_id)
     .executeTakeFirstOrThrow();
-  await requireMaker(tx, invite, invitedReach(role, workspaceIds), role.builtin === "owner");
+  const given = invitedReach(role, workspaceIds, await claimsOf(tx, deps, account, user));
+  await requireMaker(tx, invite, given, role.builtin === "owner");
   return role;
+}
+
+async function claimsOf(
+  tx: Tx,
+  { claimingIssuers }: AccessDeps,
+  { id, platform }: Account,
+  user: UserCaller | undefined,
+): Promise<Claims | undefined> {
+  const at = claimedIn(claimingIssuers, { accountId: id, platform });
+  if (!user || at.issuers.length === 0) return undefined;
+  const removed = (await guestsOf(tx, user.userId, id)).some(({ removed_at }) => removed_at !== null);
+  return { roles: await claimedOfUser(tx, at, user.userId), removed };
 }
 
 async function join(

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
-import { type Bounds, requireWithin } from "../access/bounds.ts";
+import { requireWithin } from "../access/bounds.ts";
 import { refuseEscalation } from "../access/escalation.ts";
 import { type MakerColumns, makerColumns } from "../access/maker.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermission } from "../access/principal.ts";
@@ -15,6 +15,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { inviteeLock, rowLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
 import type { Mint } from "../kernel/token.ts";
+import type { AccessDeps } from "../role/change.ts";
 import { findRole } from "../role/reference.ts";
 import { refuseMember, refusePending, requirePendingWithin } from "./bound.ts";
 import { invitedReach } from "./reach.ts";
@@ -35,10 +36,9 @@ export interface NewInvite {
 }
 
 /** What inviting depends on. */
-export interface InviteDeps {
+export interface InviteDeps extends AccessDeps {
   mint: Mint;
   mailer: Mailer;
-  bounds: Bounds;
   inviteLimit: MailLimit;
 }
 

@@ -1,16 +1,14 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { BuiltinRole, ProfileType } from "../../db/schema.ts";
-import type { Bounds } from "../access/bounds.ts";
 import { watchHolders } from "../access/holder-bounds.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "../access/principal.ts";
-import { liveGrantsTo } from "../access/workspace-grant.ts";
 import { findGuest, forgetGuest } from "../external-identity/guest.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type LockMode, ownershipLock, type RowLock, rowLock } from "../kernel/row-lock.ts";
-import { checkPersonRole } from "../role/change.ts";
+import { type AccessDeps, checkPersonRole } from "../role/change.ts";
 import { findRole } from "../role/reference.ts";
 import { endMembership } from "./end-membership.ts";
 
@@ -85,7 +83,7 @@ function personLocks({ accountId }: Caller, profileId: string, mode: LockMode): 
 export function setProfileRole(
   db: Store,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   input: { id: string; role: string },
 ): Promise<AccountProfile> {
   const locks = personLocks(caller, input.id, "no key update");
@@ -97,10 +95,9 @@ export function setProfileRole(
     if (unchanged) return { result: await getProfile(tx, caller, input.id), events: [] };
     if (role.builtin === "owner" || member.builtin === "owner") requireOwner(caller);
     if (member.builtin === "owner") refuseLastOwner(owners, caller.accountId, member.profile_id);
-    const workspaces = await liveGrantsTo(tx, caller.accountId, input.id);
-    await checkPersonRole(tx, caller, { profileId: input.id, roleId: member.role_id, workspaces }, role.id);
+    await checkPersonRole(tx, caller, deps, { profileId: input.id, roleId: member.role_id }, role.id);
     const affected = { profiles: [input.id] };
-    const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
+    const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
     if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);
     else {
       await tx

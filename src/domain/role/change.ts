@@ -1,9 +1,11 @@
 import type { Tx } from "../../db/connect.ts";
+import type { Bounds } from "../access/bounds.ts";
 import { reachesAll, refuseEscalation, refuseEscalationOfMany } from "../access/escalation.ts";
+import type { Claiming } from "../access/external-issuer.ts";
 import type { Caller } from "../access/principal.ts";
-import { lastingReach } from "../access/role-holder.ts";
 import {
   memberChanges,
+  namedRoleChanges,
   personRoleChanges,
   type RoleContent,
   replacementChanges,
@@ -12,11 +14,11 @@ import {
   teamRoleChanges,
   workspaceChanges,
 } from "./effect.ts";
-import { loadHolding, workspacesOfExternalUsers } from "./holder-load.ts";
+import { claimedIn, loadHolding, workspacesOfExternalUsers } from "./holder-load.ts";
 
-/** Whether tokens of outside issuers may claim roles by their names, for one request each. */
-export interface RoleClaims {
-  claimed: boolean;
+/** What a change of roles, teams, people or grants is judged by, besides what its caller holds. */
+export interface AccessDeps extends Claiming {
+  bounds: Bounds;
 }
 
 /**
@@ -26,39 +28,41 @@ export interface RoleClaims {
 export async function checkNamedRole(
   tx: Tx,
   caller: Caller,
+  { claimingIssuers }: Claiming,
   permissions: readonly string[],
-  { claimed }: RoleClaims,
 ): Promise<void> {
-  if (reachesAll(caller) || permissions.length === 0) return;
-  const workspaces = await workspacesOfClaims(tx, caller, claimed);
-  refuseEscalation(caller, [{ after: lastingReach(permissions, workspaces) }]);
+  if (reachesAll(caller)) return;
+  const at = claimedIn(claimingIssuers, caller);
+  const outsiders = at.issuers.length > 0 ? await workspacesOfExternalUsers(tx, at) : undefined;
+  refuseEscalation(caller, namedRoleChanges(permissions, outsiders));
 }
 
 /** Refuses other permissions of a role by which the role or one of its holders reaches more than the caller. */
 export async function checkRole(
   tx: Tx,
   caller: Caller,
+  { claimingIssuers }: Claiming,
   role: RoleContent,
   permissions: readonly string[],
-  { claimed }: RoleClaims,
 ): Promise<void> {
   if (reachesAll(caller)) return;
-  const loaded = await loadHolding(tx, caller.accountId, { roleId: role.id }, { roleIds: [role.id] });
-  const claiming = { roleId: null, teamIds: [], workspaces: await workspacesOfClaims(tx, caller, claimed) };
-  const holding = { ...loaded, holders: [...loaded.holders, claiming] };
-  await refuseEscalationOfMany(caller, roleChanges(holding, role, permissions));
+  const at = claimedIn(claimingIssuers, caller);
+  const holding = await loadHolding(tx, at, { roleId: role.id }, { roleIds: [role.id] });
+  const outsiders = await workspacesOfExternalUsers(tx, at);
+  await refuseEscalationOfMany(caller, roleChanges(holding, role, permissions, outsiders));
 }
 
 /** Refuses a replacement of a role by which one of its holders reaches more than the caller. */
 export async function checkReplacement(
   tx: Tx,
   caller: Caller,
+  { claimingIssuers }: Claiming,
   role: RoleContent,
   replacement: RoleContent,
 ): Promise<void> {
   if (reachesAll(caller)) return;
   const also = { roleIds: [role.id, replacement.id] };
-  const holding = await loadHolding(tx, caller.accountId, { roleId: role.id }, also);
+  const holding = await loadHolding(tx, claimedIn(claimingIssuers, caller), { roleId: role.id }, also);
   await refuseEscalationOfMany(caller, replacementChanges(holding, role, replacement));
 }
 
@@ -66,11 +70,13 @@ export async function checkReplacement(
 export async function checkTeamRoles(
   tx: Tx,
   caller: Caller,
+  { claimingIssuers }: Claiming,
   teamId: string,
   roles: readonly RoleContent[],
 ): Promise<void> {
   if (reachesAll(caller)) return;
-  const holding = await loadHolding(tx, caller.accountId, { teamId }, { teamIds: [teamId] });
+  const at = claimedIn(claimingIssuers, caller);
+  const holding = await loadHolding(tx, at, { teamId }, { teamIds: [teamId] });
   await refuseEscalationOfMany(caller, teamRoleChanges(holding, teamId, roles));
 }
 
@@ -78,11 +84,13 @@ export async function checkTeamRoles(
 export async function checkTeamMember(
   tx: Tx,
   caller: Caller,
+  { claimingIssuers }: Claiming,
   teamId: string,
   profileId: string,
 ): Promise<void> {
   if (reachesAll(caller)) return;
-  const holding = await loadHolding(tx, caller.accountId, { profileId }, { teamIds: [teamId] });
+  const at = claimedIn(claimingIssuers, caller);
+  const holding = await loadHolding(tx, at, { profileId }, { teamIds: [teamId] });
   refuseEscalation(caller, memberChanges(holding, teamId));
 }
 
@@ -90,7 +98,7 @@ export async function checkTeamMember(
 export async function checkServiceTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
   if (reachesAll(caller)) return;
   const teamIds = from === undefined ? [teamId] : [teamId, from];
-  const { grants } = await loadHolding(tx, caller.accountId, { profileId: "" }, { teamIds });
+  const { grants } = await loadHolding(tx, claimedIn([], caller), { profileId: "" }, { teamIds });
   refuseEscalation(caller, serviceTeamChanges(grants, teamId, from));
 }
 
@@ -98,30 +106,26 @@ export async function checkServiceTeam(tx: Tx, caller: Caller, teamId: string, f
 export async function checkPersonRole(
   tx: Tx,
   caller: Caller,
-  person: { profileId: string; roleId: string | null; workspaces: readonly string[] },
+  { claimingIssuers }: Claiming,
+  person: { profileId: string; roleId: string | null },
   roleId: string,
 ): Promise<void> {
   if (reachesAll(caller)) return;
   const { profileId } = person;
-  const loaded = await loadHolding(tx, caller.accountId, { profileId }, { roleIds: [roleId] });
-  // A guest has no membership yet.
-  const guest = { roleId: null, teamIds: [], workspaces: person.workspaces };
-  const holders = loaded.holders.length > 0 ? loaded.holders : [guest];
-  refuseEscalation(caller, personRoleChanges({ ...loaded, holders }, person.roleId, roleId));
+  const at = claimedIn(claimingIssuers, caller);
+  const holding = await loadHolding(tx, at, { profileId }, { roleIds: [roleId] });
+  refuseEscalation(caller, personRoleChanges(holding, person.roleId, roleId));
 }
 
 /** Refuses a workspace for a person or service account by which it reaches more than the caller. */
 export async function checkWorkspaceMember(
   tx: Tx,
   caller: Caller,
+  { claimingIssuers }: Claiming,
   profileId: string,
   workspaceId: string,
 ): Promise<void> {
   if (reachesAll(caller)) return;
-  const holding = await loadHolding(tx, caller.accountId, { profileId });
+  const holding = await loadHolding(tx, claimedIn(claimingIssuers, caller), { profileId });
   refuseEscalation(caller, workspaceChanges(holding, workspaceId));
-}
-
-function workspacesOfClaims(tx: Tx, caller: Caller, claimed: boolean): Promise<"all" | string[]> {
-  return claimed ? workspacesOfExternalUsers(tx, caller.accountId) : Promise.resolve([]);
 }

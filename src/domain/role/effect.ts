@@ -1,4 +1,4 @@
-import type { PrincipalChange } from "../access/escalation.ts";
+import type { PrincipalChange, Reach } from "../access/escalation.ts";
 import {
   groupReach,
   type Holding,
@@ -18,12 +18,27 @@ export interface RoleContent {
   all_workspaces: boolean;
 }
 
-/** A role gets other permissions. */
+/**
+ * A role is made, or gets another name. `outsiders`: the workspaces of those whose tokens may claim it from now on, who
+ * are let in by it even if it allows nothing. Undefined: no token claims roles.
+ */
+export function namedRoleChanges(
+  permissions: readonly string[],
+  outsiders: Reach["workspaces"] | undefined,
+): PrincipalChange[] {
+  if (permissions.length === 0 && outsiders === undefined) return [];
+  return [{ after: lastingReach(permissions, outsiders ?? []) }];
+}
+
+/** A role gets other permissions. `outsiders`: the workspaces of those whose tokens may claim it. */
 export function roleChanges(
-  before: Holding,
+  held: Holding,
   role: RoleContent,
   permissions: readonly string[],
+  outsiders: Reach["workspaces"],
 ): PrincipalChange[] {
+  const claiming = { roleId: null, teamIds: [], workspaces: outsiders, claims: [] };
+  const before = { ...held, holders: [...held.holders, claiming] };
   const roles = new Map(before.grants.roles);
   roles.set(role.id, { permissions, allWorkspaces: role.all_workspaces });
   const after = { ...before, grants: { ...before.grants, roles } };
@@ -78,16 +93,21 @@ export function memberChanges(before: Holding, teamId: string): PrincipalChange[
 
 /** A service account is made in a team, or moves there `from` another one. */
 export function serviceTeamChanges(grants: RoleGrants, teamId: string, from?: string): PrincipalChange[] {
-  const reach = (id: string) => holderReach({ roleId: null, teamIds: [id], workspaces: "all" }, grants);
+  const reach = (id: string) =>
+    holderReach({ roleId: null, teamIds: [id], workspaces: "all", claims: [] }, grants);
   return [{ ...(from !== undefined && { before: reach(from) }), after: reach(teamId) }];
 }
 
-/** A person gets another role. */
+/** A person gets another role. `from` is null for a guest, who is nobody without a claim. */
 export function personRoleChanges(before: Holding, from: string | null, roleId: string): PrincipalChange[] {
   const after: Holding = { ...before, holders: before.holders.map((one) => ({ ...one, roleId })) };
   const ofRole = (id: string | null, holding: Holding) =>
     groupReach((id !== null && before.grants.roles.get(id)?.permissions) || [], holding);
-  return [{ before: ofRole(from, before), after: ofRole(roleId, after) }, ...holderChanges(before, after)];
+  const changes = [
+    { before: ofRole(from, before), after: ofRole(roleId, after) },
+    ...holderChanges(before, after),
+  ];
+  return from === null ? changes.map(({ before: _, ...made }) => made) : changes;
 }
 
 /** A workspace is granted to a person or a service account. */

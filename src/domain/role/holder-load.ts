@@ -1,38 +1,78 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
+import {
+  type ClaimingIssuer,
+  mostOf,
+  mostReferences,
+  type NamedRole,
+  speaksFor,
+} from "../access/external-issuer.ts";
 import type { Holding, RoleGrants, RoleHolder } from "../access/role-holder.ts";
 
 /** Whose holders to load: of a role (directly, by a team or by a pending invite), of a team, or one person. */
 export type HeldBy = { roleId: string } | { teamId: string } | { profileId: string };
 
+/** An account, and the issuers whose tokens may claim roles in it. */
+export interface ClaimedIn {
+  accountId: string;
+  issuers: readonly ClaimingIssuer[];
+}
+
+/** Of all issuers those whose tokens may claim roles in an account. */
+export function claimedIn(
+  issuers: readonly ClaimingIssuer[],
+  account: { accountId: string; platform: boolean },
+): ClaimedIn {
+  const { accountId, platform } = account;
+  return {
+    accountId,
+    issuers: issuers.filter(({ scope }) => speaksFor(scope, { id: accountId, platform })),
+  };
+}
+
 /**
- * Loads who holds something and what all their roles and teams allow now. Holders with the same role and teams are one,
- * with the workspaces of all of them, so that the size of an account does not matter much.
+ * Loads who holds something and what all their roles and teams allow now. Holders with the same role, teams and outside
+ * issuers are one, with the workspaces of all of them, so that the size of an account does not matter much.
  */
 export async function loadHolding(
   db: Db,
-  accountId: string,
+  at: ClaimedIn,
   by: HeldBy,
   also: { roleIds?: readonly string[]; teamIds?: readonly string[] } = {},
 ): Promise<Holding> {
-  const holders = await loadHolders(db, accountId, by);
-  const roleIds = [...holders.flatMap(({ roleId }) => roleId ?? []), ...(also.roleIds ?? [])];
-  const teamIds = [...holders.flatMap((holder) => holder.teamIds), ...(also.teamIds ?? [])];
-  return { holders, grants: await loadGrants(db, accountId, roleIds, teamIds) };
+  const loaded = await loadHolders(db, at, by);
+  const roleIds = [...loaded.flatMap(({ roleId }) => roleId ?? []), ...(also.roleIds ?? [])];
+  const teamIds = [...loaded.flatMap((holder) => holder.teamIds), ...(also.teamIds ?? [])];
+  const known = new Set(loaded.flatMap((holder) => holder.issuers));
+  const claiming = at.issuers.filter(({ issuer }) => known.has(issuer));
+  const { named, ...grants } = await loadGrants(db, at.accountId, { roleIds, teamIds, claiming });
+  const most = new Map(claiming.map((one) => [one.issuer, mostOf(one, named)?.id]));
+  const holders = loaded.map(({ issuers, ...holder }) => ({
+    ...holder,
+    claims: issuers.flatMap((issuer) => most.get(issuer) ?? []),
+  }));
+  return { holders, grants };
 }
 
-/** The workspaces of those who may claim a role for one request: everybody whom an outside issuer vouches for. */
-export async function workspacesOfExternalUsers(db: Db, accountId: string): Promise<"all" | string[]> {
+/** The workspaces of those who may claim a role for one request. */
+export async function workspacesOfExternalUsers(
+  db: Db,
+  { accountId, issuers }: ClaimedIn,
+): Promise<"all" | string[]> {
+  if (issuers.length === 0) return [];
   const { rows } = await sql<{ all: boolean | null; workspaces: string[] }>`
     select bool_or(p.all_workspaces) as all, coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}') as workspaces
     from (
       select m.profile_id, r.all_workspaces
       from membership m
       join role r on r.account_id = m.account_id and r.id = m.role_id
-      where m.account_id = ${accountId} and exists (select from identity i where i.user_id = m.user_id)
+      where m.account_id = ${accountId} and exists (
+        select from identity i where i.user_id = m.user_id and i.issuer = any (${issuersOf(issuers)})
+      )
       union all
       select g.profile_id, false
       from guest g
+      join identity i on i.id = g.identity_id and i.issuer = any (${issuersOf(issuers)})
       join profile p on p.id = g.profile_id
       where g.account_id = ${accountId} and p.removed_at is null
     ) p
@@ -44,26 +84,47 @@ export async function workspacesOfExternalUsers(db: Db, accountId: string): Prom
   return row?.all ? "all" : (row?.workspaces ?? []);
 }
 
-async function loadHolders(db: Db, accountId: string, by: HeldBy): Promise<RoleHolder[]> {
-  const { rows } = await sql<{ roleId: string | null; teamIds: string[]; workspaces: string[] | null }>`
-    select p.role_id as "roleId", p.team_ids as "teamIds",
+/** The roles that give the most of what the issuers of a user may claim in an account. */
+export async function claimedOfUser(
+  db: Db,
+  { accountId, issuers }: ClaimedIn,
+  userId: string,
+): Promise<{ permissions: readonly string[]; allWorkspaces: boolean }[]> {
+  if (issuers.length === 0) return [];
+  const { rows } = await sql<{ issuer: string }>`
+    select distinct issuer from identity where user_id = ${userId} and issuer = any (${issuersOf(issuers)})`.execute(
+    db,
+  );
+  const claiming = issuers.filter(({ issuer }) => rows.some((row) => row.issuer === issuer));
+  if (claiming.length === 0) return [];
+  const { named, roles } = await loadGrants(db, accountId, { roleIds: [], teamIds: [], claiming });
+  const most = new Set(claiming.flatMap((issuer) => mostOf(issuer, named)?.id ?? []));
+  return [...most].flatMap((id) => roles.get(id) ?? []);
+}
+
+type LoadedHolder = Omit<RoleHolder, "claims"> & { issuers: string[] };
+
+async function loadHolders(db: Db, at: ClaimedIn, by: HeldBy): Promise<LoadedHolder[]> {
+  const { accountId } = at;
+  const { rows } = await sql<LoadedHolder & { workspaces: string[] | null }>`
+    select p.role_id as "roleId", p.team_ids as "teamIds", p.issuers,
       coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}') as workspaces
-    from (${people(accountId, by)}) p
+    from (${people(at, by)}) p
     left join workspace_grant g on g.account_id = ${accountId} and g.profile_id = p.profile_id
     left join workspace w on w.account_id = g.account_id and w.id = g.workspace_id and w.archived_at is null
-    group by 1, 2
+    group by 1, 2, 3
     union all
-    select null, array[s.team_id], null
+    select null, array[s.team_id], '{}', null
     from (${serviceTeams(accountId, by)}) s
     union all
-    select i.role_id, '{}', coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}')
+    select i.role_id, '{}', '{}', coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}')
     from (${invites(accountId, by)}) i
     left join workspace w on w.account_id = ${accountId} and w.id = any (i.workspace_ids) and w.archived_at is null
     group by 1`.execute(db);
   return rows.map(({ workspaces, ...holder }) => ({ ...holder, workspaces: workspaces ?? "all" }));
 }
 
-function people(accountId: string, by: HeldBy) {
+function people({ accountId, issuers }: ClaimedIn, by: HeldBy) {
   const ofTeam =
     "teamId" in by
       ? sql`x.team_id = ${by.teamId}`
@@ -85,9 +146,19 @@ function people(accountId: string, by: HeldBy) {
     select m.profile_id, m.role_id, array(
       select x.team_id from team_member x
       where x.account_id = m.account_id and x.profile_id = m.profile_id order by 1
-    ) as team_ids
+    ) as team_ids, array(
+      select distinct i.issuer from identity i
+      where i.user_id = m.user_id and i.issuer = any (${issuersOf(issuers)}) order by 1
+    ) as issuers
     from membership m
-    where m.account_id = ${accountId} and ${condition}`;
+    where m.account_id = ${accountId} and ${condition}
+    union all
+    select g.profile_id, null, '{}', array(select i.issuer where i.issuer = any (${issuersOf(issuers)}))
+    from guest g
+    join identity i on i.id = g.identity_id
+    join profile p on p.id = g.profile_id
+    where g.account_id = ${accountId} and g.profile_id = ${"profileId" in by ? by.profileId : ""}
+      and p.removed_at is null`;
 }
 
 function serviceTeams(accountId: string, by: HeldBy) {
@@ -110,31 +181,46 @@ function invites(accountId: string, by: HeldBy) {
       and i.accepted_at is null and i.revoked_at is null and i.expires_at > clock_timestamp()`;
 }
 
+interface WantedGrants {
+  roleIds: readonly string[];
+  teamIds: readonly string[];
+  claiming: readonly ClaimingIssuer[];
+}
+
+/** What roles and teams allow, and the roles with their names. */
 async function loadGrants(
   db: Db,
   accountId: string,
-  roleIds: readonly string[],
-  teamIds: readonly string[],
-): Promise<RoleGrants> {
-  const ofTeams = await db
-    .selectFrom("team_role")
-    .select(["team_id", "role_id"])
-    .where("account_id", "=", accountId)
-    .where(sql<boolean>`team_id = any (${[...new Set(teamIds)]})`)
-    .execute();
-  const wanted = [...new Set([...roleIds, ...ofTeams.map((one) => one.role_id)])];
-  const roles = await db
+  { roleIds, teamIds, claiming }: WantedGrants,
+): Promise<RoleGrants & { named: NamedRole[] }> {
+  const ofTeams =
+    teamIds.length === 0
+      ? []
+      : await db
+          .selectFrom("team_role")
+          .select(["team_id", "role_id"])
+          .where("account_id", "=", accountId)
+          .where(sql<boolean>`team_id = any (${[...new Set(teamIds)]})`)
+          .execute();
+  const { ids, nameKeys } = mostReferences(claiming);
+  const wanted = [...new Set([...roleIds, ...ofTeams.map((one) => one.role_id), ...ids])];
+  const named = await db
     .selectFrom("role")
-    .select(["id", "permissions", "all_workspaces"])
+    .select(["id", "name_key", "builtin", "permissions", "all_workspaces"])
     .where("account_id", "=", accountId)
-    .where(sql<boolean>`id = any (${wanted})`)
+    .where(sql<boolean>`(id = any (${wanted}) or name_key = any (${nameKeys}))`)
     .execute();
   const teams = new Map<string, string[]>(teamIds.map((id) => [id, []]));
   for (const { team_id, role_id } of ofTeams) teams.get(team_id)?.push(role_id);
   return {
     roles: new Map(
-      roles.map((role) => [role.id, { permissions: role.permissions, allWorkspaces: role.all_workspaces }]),
+      named.map((role) => [role.id, { permissions: role.permissions, allWorkspaces: role.all_workspaces }]),
     ),
     teams,
+    named,
   };
+}
+
+function issuersOf(issuers: readonly ClaimingIssuer[]): string[] {
+  return issuers.map(({ issuer }) => issuer);
 }

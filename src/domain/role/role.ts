@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
-import { type Bounds, requireWithin } from "../access/bounds.ts";
+import { requireWithin } from "../access/bounds.ts";
 import { watchHolders } from "../access/holder-bounds.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
 import type { Caller } from "../access/principal.ts";
@@ -13,7 +13,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { checkNamedRole, checkReplacement, checkRole, type RoleClaims } from "./change.ts";
+import { type AccessDeps, checkNamedRole, checkReplacement, checkRole } from "./change.ts";
 import { findRole } from "./reference.ts";
 
 /** A role as it is stored. */
@@ -41,9 +41,8 @@ export interface RoleUpdate {
 }
 
 /** What making and changing roles depends on. */
-export interface RoleDeps extends RoleClaims {
+export interface RoleDeps extends AccessDeps {
   parsePermissions: ParsePermissions;
-  bounds: Bounds;
 }
 
 const auditedFields = ["name", "description", "external_id", "labels", "permissions"] as const;
@@ -58,7 +57,7 @@ export async function createRole(db: Store, caller: Caller, deps: RoleDeps, inpu
     // Of two roles that are made at once, the second counts the first.
     { by: caller, locks: [accountLock(caller.accountId, "no key update")] },
     async (tx, caller) => {
-      await checkNamedRole(tx, caller, permissions, deps);
+      await checkNamedRole(tx, caller, deps, permissions);
       requireWithin(deps.bounds, "permissionsPerRole", permissions.length);
       requireWithin(deps.bounds, "rolesPerAccount", 1 + (await countRoles(tx, caller)));
       const insert = tx
@@ -121,10 +120,10 @@ export async function updateRole(
     };
     const changes = difference(pick(role, auditedFields), after);
     if (!changes) return { result: role, events: [] };
-    if (deps.claimed && nameKey(after.name) !== role.name_key) {
-      await checkNamedRole(tx, caller, after.permissions, deps);
+    if (deps.claimingIssuers.length > 0 && nameKey(after.name) !== role.name_key) {
+      await checkNamedRole(tx, caller, deps, after.permissions);
     }
-    if (permissions) await checkRole(tx, caller, role, permissions, deps);
+    if (permissions) await checkRole(tx, caller, deps, role, permissions);
     requireWithin(deps.bounds, "permissionsPerRole", after.permissions.length, role.permissions.length);
     const affected = after.permissions.length > role.permissions.length ? { roles: [role.id] } : {};
     const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
@@ -143,14 +142,15 @@ export async function updateRole(
 export async function deleteRole(
   db: Store,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   input: { id: string; replacement: string },
 ): Promise<void> {
   const locks = roleLocks(caller, input.id, "update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const role = await findCustomRole(tx, caller, input.id);
     if (input.replacement === "") await refuseHeld(tx, role);
-    else await replaceRole(tx, caller, bounds, role, input.replacement);
+    else await replaceRole(tx, caller, deps, role, input.replacement);
+    await checkSuccessor(tx, caller, deps, role);
     await tx
       .updateTable("invite")
       // One whose time is over is over for good.
@@ -167,10 +167,17 @@ export async function deleteRole(
   });
 }
 
+// Claims name a role by its id or its name. What named this one by its id means the role of that name from now on.
+async function checkSuccessor(tx: Tx, caller: Caller, deps: AccessDeps, role: Role): Promise<void> {
+  if (deps.claimingIssuers.length === 0) return;
+  const successor = await selectRoles(tx, caller).where("name_key", "=", nameKey(role.id)).executeTakeFirst();
+  if (successor) await checkNamedRole(tx, caller, deps, successor.permissions);
+}
+
 async function replaceRole(
   tx: Tx,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   role: Role,
   reference: string,
 ): Promise<void> {
@@ -178,9 +185,9 @@ async function replaceRole(
   if (replacement.id === role.id || replacement.builtin === "owner") {
     throw invalidFields([{ field: "replacement", description: "expected another role, and not owner" }]);
   }
-  await checkReplacement(tx, caller, role, replacement);
+  await checkReplacement(tx, caller, deps, role, replacement);
   const affected = { roles: [role.id, replacement.id] };
-  const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
+  const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
   const held = { account_id: role.account_id, role_id: role.id };
   for (const table of ["membership", "invite"] as const) {
     await tx

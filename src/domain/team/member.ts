@@ -1,13 +1,13 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
-import { type Bounds, requireWithin } from "../access/bounds.ts";
+import { requireWithin } from "../access/bounds.ts";
 import { watchHolders } from "../access/holder-bounds.ts";
 import type { Caller, ProfileRef } from "../access/principal.ts";
 import { notFound } from "../kernel/error.ts";
 import { type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
-import { checkTeamMember } from "../role/change.ts";
+import { type AccessDeps, checkTeamMember } from "../role/change.ts";
 import { getTeam } from "./team.ts";
 
 /** Which team, and who. */
@@ -37,7 +37,7 @@ export async function listTeamMembers(
 export function addTeamMember(
   db: Store,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   input: TeamMembership,
 ): Promise<ProfileRef> {
   const locks = memberLocks(caller, input);
@@ -45,9 +45,9 @@ export function addTeamMember(
     const team = await getTeam(tx, caller, input.id);
     const profile = await findPerson(tx, caller, input.profileId);
     if (await isMember(tx, team.id, profile)) return { result: profile, events: [] };
-    await checkTeamMember(tx, caller, team.id, profile.id);
+    await checkTeamMember(tx, caller, deps, team.id, profile.id);
     const affected = { profiles: [profile.id] };
-    const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
+    const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
     await tx
       .insertInto("team_member")
       .values({
@@ -57,7 +57,7 @@ export function addTeamMember(
         created_by: caller.profile.id,
       })
       .execute();
-    requireWithin(bounds, "teamsPerProfile", await countTeams(tx, caller, profile.id));
+    requireWithin(deps.bounds, "teamsPerProfile", await countTeams(tx, caller, profile.id));
     await requireHoldersWithin();
     const change = { resourceType: "team", resourceId: team.id, after: { profile_id: profile.id } };
     return { result: profile, events: [change] };

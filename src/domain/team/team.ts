@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
-import { type Bounds, requireWithin } from "../access/bounds.ts";
+import { requireWithin } from "../access/bounds.ts";
 import { requireTeamWithin, watchHolders } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
 import { type Change, difference } from "../kernel/audit-event.ts";
@@ -12,7 +12,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { checkServiceTeam, checkTeamRoles } from "../role/change.ts";
+import { type AccessDeps, checkServiceTeam, checkTeamRoles } from "../role/change.ts";
 import { findRole } from "../role/reference.ts";
 
 /** A team with the ids of its roles, and how many belong to it. */
@@ -44,7 +44,7 @@ export interface TeamUpdate {
 }
 
 /** Makes a team. Nobody gives it roles that allow more than they hold. */
-export async function createTeam(db: Store, caller: Caller, bounds: Bounds, input: NewTeam): Promise<Team> {
+export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, input: NewTeam): Promise<Team> {
   const name = requireName(input.name);
   const id = newId("team");
   return mutate(
@@ -63,7 +63,7 @@ export async function createTeam(db: Store, caller: Caller, bounds: Bounds, inpu
         created_by: caller.profile.id,
       });
       await giveName("team", insert.execute());
-      await setRoles(tx, caller, bounds, id, [], roles);
+      await setRoles(tx, caller, deps, id, [], roles);
       const team = await getTeam(tx, caller, id);
       return { result: team, events: [{ resourceType: "team", resourceId: id, after: audited(team) }] };
     },
@@ -87,7 +87,7 @@ export function listTeams(db: Db, caller: Caller, input: ListInput): Promise<Pag
 export async function updateTeam(
   db: Store,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   input: TeamUpdate,
 ): Promise<Team> {
   const name = input.name === undefined ? undefined : requireName(input.name);
@@ -105,7 +105,7 @@ export async function updateTeam(
     };
     const changes = difference(audited(team), after);
     if (!changes) return { result: team, events: [] };
-    if (roles) await setRoles(tx, caller, bounds, team.id, team.roles, roles);
+    if (roles) await setRoles(tx, caller, deps, team.id, team.roles, roles);
     const { roles: _, ...columns } = after;
     const update = tx
       .updateTable("team")
@@ -123,7 +123,7 @@ export async function updateTeam(
 export async function deleteTeam(
   db: Store,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   input: { id: string; replacement: string },
 ): Promise<void> {
   const locks = teamLocks(caller, input.id, "update");
@@ -132,7 +132,7 @@ export async function deleteTeam(
     const moved: Change[] = [];
     if (team.serviceAccounts > 0) {
       if (input.replacement === "") throw await inUse(tx, team);
-      moved.push(...(await moveServiceAccounts(tx, caller, bounds, team, input.replacement)));
+      moved.push(...(await moveServiceAccounts(tx, caller, deps, team, input.replacement)));
     }
     await tx.deleteFrom("team").where("id", "=", team.id).execute();
     const deleted = { resourceType: "team", resourceId: team.id, before: audited(team) };
@@ -162,14 +162,14 @@ async function inUse(tx: Tx, team: Team): Promise<DomainError> {
 async function moveServiceAccounts(
   tx: Tx,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   team: Team,
   replacement: string,
 ): Promise<Change[]> {
   if (replacement === team.id) throw invalidField("replacement", "expected another team");
   const target = await getTeam(tx, caller, replacement);
   await checkServiceTeam(tx, caller, target.id, team.id);
-  await requireTeamWithin(tx, caller.accountId, bounds, target.id, team.id);
+  await requireTeamWithin(tx, caller.accountId, deps.bounds, target.id, team.id);
   const moved = await tx
     .updateTable("service_account")
     .set((eb) => ({ team_id: target.id, version: eb("version", "+", 1) }))
@@ -204,15 +204,15 @@ async function findRoles(tx: Tx, caller: Caller, references: string[]) {
 async function setRoles(
   tx: Tx,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   teamId: string,
   before: readonly string[],
   roles: Awaited<ReturnType<typeof findRoles>>,
 ): Promise<void> {
-  await checkTeamRoles(tx, caller, teamId, roles);
-  requireWithin(bounds, "rolesPerTeam", roles.length, before.length);
+  await checkTeamRoles(tx, caller, deps, teamId, roles);
+  requireWithin(deps.bounds, "rolesPerTeam", roles.length, before.length);
   const affected = roles.some((role) => !before.includes(role.id)) ? { teams: [teamId] } : {};
-  const requireHoldersWithin = await watchHolders(tx, caller.accountId, bounds, affected);
+  const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
   await tx
     .deleteFrom("team_role")
     .where("account_id", "=", caller.accountId)

@@ -1,6 +1,5 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
-import type { Bounds } from "../access/bounds.ts";
 import { type Caller, type ProfileRef, requirePermission } from "../access/principal.ts";
 import { deleteGrant, insertGrants, liveGrantsTo, workspaceLocks } from "../access/workspace-grant.ts";
 import { apiKeyLock, readApiKey } from "../api-key/api-key.ts";
@@ -12,7 +11,7 @@ import { type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
-import { checkWorkspaceMember } from "../role/change.ts";
+import { type AccessDeps, checkWorkspaceMember } from "../role/change.ts";
 import { findWorkspace } from "./workspace.ts";
 
 /** A profile that a workspace is granted to. */
@@ -63,10 +62,9 @@ export async function addWorkspaceMember(
   if ((input.profileId === "") === (input.email === "")) {
     throw invalidField("profile_id", "expected either a profile_id or an email");
   }
-  if (input.email === "") return { member: await addProfile(db, caller, deps.bounds, input) };
+  if (input.email === "") return { member: await addProfile(db, caller, deps, input) };
   const profileId = await memberByEmail(db, caller, deps, input.email);
-  if (profileId !== undefined)
-    return { member: await addProfile(db, caller, deps.bounds, { ...input, profileId }) };
+  if (profileId !== undefined) return { member: await addProfile(db, caller, deps, { ...input, profileId }) };
   // The invite requires it again, of the caller as it is then.
   requirePermission(caller, "invites:write");
   await findWorkspace(db, caller, input.workspaceId);
@@ -95,7 +93,7 @@ async function memberByEmail(
 async function addProfile(
   db: Store,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   input: WorkspaceMembership,
 ): Promise<WorkspaceMember> {
   const locks = [
@@ -104,7 +102,7 @@ async function addProfile(
   ];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const profile = await findMember(tx, caller, input);
-    const events = await grant(tx, caller, bounds, profile, input.workspaceId);
+    const events = await grant(tx, caller, deps, profile, input.workspaceId);
     const member = await selectMembers(tx)
       .where("g.account_id", "=", caller.accountId)
       .where("g.workspace_id", "=", input.workspaceId)
@@ -149,12 +147,12 @@ type MemberProfile = { id: string; type: string; key_id: string | null };
 async function grant(
   tx: Tx,
   caller: Caller,
-  bounds: Bounds,
+  deps: AccessDeps,
   profile: MemberProfile,
   workspaceId: string,
 ): Promise<Change[]> {
   if (profile.key_id !== null) {
-    return grantToKey(tx, caller, bounds, await readApiKey(tx, caller, profile.key_id), workspaceId);
+    return grantToKey(tx, caller, deps.bounds, await readApiKey(tx, caller, profile.key_id), workspaceId);
   }
   if (profile.type === "system") {
     throw new DomainError("WRONG_STATE", "the account's system profile enters every workspace", {
@@ -163,8 +161,8 @@ async function grant(
   }
   const granted = await liveGrantsTo(tx, caller.accountId, profile.id);
   if (granted.includes(workspaceId)) return [];
-  await checkWorkspaceMember(tx, caller, profile.id, workspaceId);
-  const added = await insertGrants(tx, caller, bounds, profile.id, [workspaceId]);
+  await checkWorkspaceMember(tx, caller, deps, profile.id, workspaceId);
+  const added = await insertGrants(tx, caller, deps.bounds, profile.id, [workspaceId]);
   return added.map((id) => ({
     resourceType: "workspace",
     resourceId: id,

@@ -9,6 +9,7 @@ import {
 } from "jose";
 import {
   type ClaimedRoles,
+  type ClaimingIssuer,
   type Identity,
   mayNameAccount,
   type Scope,
@@ -97,6 +98,18 @@ export function identityId(issuer: string, subject: string): string {
     .digest("hex")}`;
 }
 
+/** Those issuers whose tokens may claim roles. */
+export function claimingIssuersOf(issuers: readonly OidcIssuer[]): ClaimingIssuer[] {
+  return issuers.flatMap((one) => {
+    const { issuer, maxRole, roleClaim } = one;
+    return roleClaim === undefined ? [] : [{ issuer, scope: scopeOf(one), maxRole }];
+  });
+}
+
+function scopeOf({ accounts }: OidcIssuer): Scope {
+  return { accounts, platform: accounts !== "*" };
+}
+
 // What a token says of itself: good only for finding out with whose keys to check it.
 function peek(token: string): { iss: string; alg: string; typ: unknown } | undefined {
   try {
@@ -136,7 +149,7 @@ function read(claims: JWTPayload, issuer: OidcIssuer): ExternalToken | undefined
   if (!isText(subject, maxSubjectLength) || exp === undefined || exp < 0 || exp > latestEnd) return undefined;
   const account = issuer.accountClaim === undefined ? undefined : claims[issuer.accountClaim];
   if (account !== undefined && typeof account !== "string") return undefined;
-  const issuerScope = { accounts: issuer.accounts, platform: issuer.accounts !== "*" };
+  const issuerScope = scopeOf(issuer);
   // A token that names its account speaks for no other one.
   const spoken = account !== undefined && (mayNameAccount(issuerScope, account) ? [account] : []);
   const scope = { ...issuerScope, ...(spoken && { accounts: spoken }) };

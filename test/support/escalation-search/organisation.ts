@@ -2,6 +2,9 @@ import type { Random } from "./random.ts";
 
 export const workspaces = ["A", "B", "C"];
 
+/** The id of a role that a step may make. */
+const laterRole = "role30";
+
 /** Sets of permissions that roles and keys get: those that let a caller go on, and those that it wants. */
 export const lists = [
   ["agents:read"],
@@ -21,7 +24,23 @@ export const lists = [
 ];
 
 export type Role = { permissions: readonly string[]; allWorkspaces: boolean };
-export type Person = { roleId: string; teamIds: string[]; workspaces: string[] };
+export interface Person {
+  /** A guest has none. */
+  roleId: string | null;
+  teamIds: string[];
+  workspaces: string[];
+  /** For somebody with an outside identity. */
+  external?: Outsider;
+}
+
+/** Somebody whose outside issuer may claim roles. */
+export interface Outsider {
+  /** The roles that each of some tokens claims. One may be made later. */
+  tokens: string[][];
+  /** Removed from the account: no claim counts. */
+  removed: boolean;
+}
+
 export type Environment = "test" | "live" | null;
 
 /** A key. `owner`: the id of a person or of a service account. */
@@ -48,6 +67,8 @@ export interface Organisation {
   robots: Map<string, string>;
   keys: Map<string, Key>;
   invites: Map<string, Invite>;
+  /** The role that claims give at most. It may be made later. */
+  most: string;
   made: number;
 }
 
@@ -66,6 +87,7 @@ export function newOrganisation(random: Random): Organisation {
     robots: new Map(),
     keys: new Map(),
     invites: new Map(),
+    most: random.pick(["admin", "role1", "role2", "role2", laterRole]),
     made: 0,
   };
   for (let n = 0; n < 5; n++) {
@@ -82,15 +104,37 @@ export function newOrganisation(random: Random): Organisation {
       workspaces: random.some(workspaces),
     });
   }
+  for (let n = 0; n < 3; n++) made.people.set(newId(made, "outsider"), newOutsider(made, random));
   for (let n = 0; n < 2; n++) made.robots.set(newId(made, "robot"), random.pick(teams));
   for (let n = 0; n < 8; n++) made.keys.set(newId(made, "key"), newKey(made, random));
   return made;
 }
 
+// A guest or a member with an outside identity.
+function newOutsider({ roles, teams }: Organisation, random: Random): Person {
+  const claimable = [...roles.keys(), laterRole];
+  const external = {
+    tokens: [claimable, random.some(claimable, 0.3), [random.pick(claimable)]],
+    removed: random.chance(0.15),
+  };
+  const guest = external.removed || random.chance(0.5);
+  return {
+    roleId: guest ? null : random.pick([...roles.keys()]),
+    teamIds: guest ? [] : random.some([...teams.keys()], 0.2),
+    workspaces: external.removed ? [] : random.some(workspaces, 0.3),
+    external,
+  };
+}
+
+/** The ids of those people who are members. */
+export function membersOf({ people }: Organisation): string[] {
+  return [...people].flatMap(([id, { roleId }]) => (roleId === null ? [] : [id]));
+}
+
 /** A random key of somebody or of the account. */
-export function newKey({ people, robots }: Organisation, random: Random): Key {
+export function newKey(at: Organisation, random: Random): Key {
   const kind = random.pick(["application", "application", "service", "developer"] as const);
-  const owners = { application: [null], service: [...robots.keys()], developer: [...people.keys()] };
+  const owners = { application: [null], service: [...at.robots.keys()], developer: membersOf(at) };
   const all = random.chance(kind === "application" ? 0.2 : 0.6);
   return {
     kind,

@@ -2,7 +2,7 @@ import type { Holder, Reach } from "../../../src/domain/access/escalation.ts";
 import type { Rights } from "../../../src/domain/access/rights.ts";
 import { type Holding, holderReach, type RoleHolder } from "../../../src/domain/access/role-holder.ts";
 import { type KeyState, keyReach } from "../../../src/domain/api-key/owner.ts";
-import type { Key, Organisation } from "./organisation.ts";
+import type { Key, Organisation, Person } from "./organisation.ts";
 
 // The organisation in the types of the functions under test.
 
@@ -35,11 +35,23 @@ export function ownerOf(at: Organisation, { owner }: Pick<Key, "owner">): Rights
 }
 
 /** A person or a service account, by what it holds. */
-export function holderOf({ people, robots }: Organisation, id: string): RoleHolder {
-  const person = people.get(id);
-  if (person) return person;
-  const team = robots.get(id);
-  return { roleId: null, teamIds: team === undefined ? [] : [team], workspaces: "all" };
+export function holderOf(at: Organisation, id: string): RoleHolder {
+  const person = at.people.get(id);
+  if (person) return { ...person, claims: claimsOf(at, person) };
+  const team = at.robots.get(id);
+  return { roleId: null, teamIds: team === undefined ? [] : [team], workspaces: "all", claims: [] };
+}
+
+/** The roles that give the most of what may be claimed for a person. */
+export function claimsOf({ roles, most }: Organisation, { external }: Person): string[] {
+  return external && roles.has(most) ? [most] : [];
+}
+
+/** The workspaces of those who may claim a role. */
+export function outsidersOf(at: Organisation): Reach["workspaces"] {
+  const outsiders = [...at.people.values()].filter(({ external }) => external && !external.removed);
+  const all = outsiders.some(({ roleId }) => roleId !== null && at.roles.get(roleId)?.allWorkspaces);
+  return all ? "all" : [...new Set(outsiders.flatMap(({ workspaces }) => workspaces))];
 }
 
 /** Whoever acts: a person by a session, or a key. */
@@ -57,9 +69,14 @@ export function listedCaller(at: Organisation, id: string): Holder | undefined {
 
 /** Those people, service accounts and pending invites that fit, with all that roles and teams give. */
 export function holdingOf(at: Organisation, fits: (holder: RoleHolder) => boolean): Holding {
-  const robots = [...at.robots.keys()].map((id) => holderOf(at, id));
-  const invites = [...at.invites.values()].map((invite) => ({ ...invite, teamIds: [] }));
-  return { holders: [...at.people.values(), ...robots, ...invites].filter(fits), grants: at };
+  const owners = [...at.people.keys(), ...at.robots.keys()].map((id) => holderOf(at, id));
+  const invites = [...at.invites.values()].map((invite) => ({ ...invite, teamIds: [], claims: [] }));
+  return { holders: [...owners, ...invites].filter(fits), grants: at };
+}
+
+/** One person, with all that roles and teams give. */
+export function holdingOfOne(at: Organisation, id: string): Holding {
+  return { holders: [holderOf(at, id)], grants: at };
 }
 
 function toHolder({ permissions, workspaces, environment, end }: Reach): Holder {

@@ -1,8 +1,9 @@
 import type { PrincipalChange } from "../../../src/domain/access/escalation.ts";
-import { lastingReach } from "../../../src/domain/access/role-holder.ts";
 import { keyChanges, listedChanges } from "../../../src/domain/api-key/owner.ts";
+import { invitedReach } from "../../../src/domain/invite/reach.ts";
 import {
   memberChanges,
+  namedRoleChanges,
   personRoleChanges,
   replacementChanges,
   roleChanges,
@@ -10,8 +11,17 @@ import {
   teamRoleChanges,
   workspaceChanges,
 } from "../../../src/domain/role/effect.ts";
-import { type Key, lists, newId, newKey, type Organisation, workspaces } from "./organisation.ts";
-import { holdingOf, ownerOf, stateOf } from "./pure-actor.ts";
+import {
+  type Key,
+  lists,
+  membersOf,
+  newId,
+  newKey,
+  type Organisation,
+  type Person,
+  workspaces,
+} from "./organisation.ts";
+import { claimsOf, holdingOf, holdingOfOne, outsidersOf, ownerOf, stateOf } from "./pure-actor.ts";
 import type { Random } from "./random.ts";
 
 /** What somebody tries: which principals result, by the functions under test, and what the step makes of the sets. */
@@ -63,14 +73,14 @@ export const steps: Record<string, Step> = {
     const permissions = random.pick(lists);
     const id = newId(at, "role");
     return {
-      changes: permissions.length > 0 ? [{ after: lastingReach(permissions, []) }] : [],
+      changes: namedRoleChanges(permissions, outsidersOf(at)),
       apply: () => void at.roles.set(id, { permissions, allWorkspaces: false }),
     };
   },
   updateRole(at, random) {
     const [id, permissions] = [customRole(at, random), random.pick(lists)];
     return {
-      changes: roleChanges(holdersOf(at, id), content(at, id), permissions),
+      changes: roleChanges(holdersOf(at, id), content(at, id), permissions, outsidersOf(at)),
       apply: () => void at.roles.set(id, { permissions, allWorkspaces: false }),
     };
   },
@@ -104,10 +114,10 @@ export const steps: Record<string, Step> = {
     return { changes, apply: () => void at.teams.set(id, roles) };
   },
   joinTeam(at, random) {
-    const [id, team] = [random.pick([...at.people.keys()]), random.pick([...at.teams.keys()])];
+    const [id, team] = [random.pick(membersOf(at)), random.pick([...at.teams.keys()])];
     const person = at.people.get(id);
     if (!person || person.teamIds.includes(team)) return undefined;
-    const holding = holdingOf(at, (one) => one === person);
+    const holding = holdingOfOne(at, id);
     return { changes: memberChanges(holding, team), apply: () => void person.teamIds.push(team) };
   },
   moveRobot(at, random) {
@@ -120,19 +130,20 @@ export const steps: Record<string, Step> = {
     };
   },
   setRole(at, random) {
-    const person = random.pick([...at.people.values()]);
+    const [id, person] = random.pick([...at.people]);
     const roleId = random.pick([...at.roles.keys()]);
-    const holding = holdingOf(at, (one) => one === person);
+    if (person.external?.removed) return undefined;
+    const holding = holdingOfOne(at, id);
     return {
       changes: personRoleChanges(holding, person.roleId, roleId),
       apply: () => void Object.assign(person, { roleId }),
     };
   },
   grantPerson(at, random) {
-    const person = random.pick([...at.people.values()]);
+    const [id, person] = random.pick([...at.people]);
     const workspace = random.pick(workspaces);
-    if (person.workspaces.includes(workspace)) return undefined;
-    const holding = holdingOf(at, (one) => one === person);
+    if (person.workspaces.includes(workspace) || person.external?.removed) return undefined;
+    const holding = holdingOfOne(at, id);
     return {
       changes: workspaceChanges(holding, workspace),
       apply: () => void person.workspaces.push(workspace),
@@ -149,9 +160,15 @@ export const steps: Record<string, Step> = {
 };
 
 /** What somebody gets who accepts an invite. Compared with what its maker reaches now. */
-export function invited(at: Organisation, roleId: string, granted: readonly string[]): PrincipalChange[] {
-  const { permissions, all_workspaces } = content(at, roleId);
-  return [{ after: lastingReach(permissions, all_workspaces ? "all" : granted) }];
+export function invited(
+  at: Organisation,
+  roleId: string,
+  granted: readonly string[],
+  person?: Person,
+): PrincipalChange[] {
+  const roles = person ? claimsOf(at, person).flatMap((id) => at.roles.get(id) ?? []) : [];
+  const claims = { roles, removed: person?.external?.removed ?? false };
+  return [{ after: invitedReach(content(at, roleId), granted, claims) }];
 }
 
 function updatesOf(random: Random): Partial<Key>[] {

@@ -113,14 +113,23 @@ function accept(at: Organisation, random: Random): Tried | undefined {
   if (at.invites.size === 0) return undefined;
   const [id, { roleId, workspaces, by }] = random.pick([...at.invites]);
   if (at.keys.get(by)?.disabled) return undefined;
-  const person = `guest of ${id}`;
+  // Whoever acts does not control what an issuer claims for an outsider.
+  const guests = [...at.people].filter(([, { roleId: role }]) => role === null);
+  const [guestId, guest] = guests.length > 0 && random.chance(0.5) ? random.pick(guests) : [];
+  const person = guestId ?? `invited by ${id}`;
   const attempt = {
-    changes: invited(at, roleId, workspaces),
+    changes: invited(at, roleId, workspaces, guest),
     apply() {
       at.invites.delete(id);
-      at.people.set(person, { roleId, teamIds: [], workspaces: [...workspaces] });
+      const external = guest?.external && { ...guest.external, removed: false };
+      at.people.set(person, {
+        roleId,
+        teamIds: [],
+        workspaces: [...workspaces],
+        ...(external && { external }),
+      });
     },
-    joins: person,
+    ...(!guest && { joins: person }),
   };
   return { name: "accept", actor: by, attempt };
 }

@@ -1,5 +1,5 @@
 import { closure } from "../model/model.ts";
-import type { Key, Organisation } from "./organisation.ts";
+import type { Key, Organisation, Person } from "./organisation.ts";
 
 // What somebody reaches, from plain sets and without the functions under test: bits for permissions, places and
 // environments. The bits of a permission list are those of all that it implies by `closure`, the slow model of design 5.
@@ -42,19 +42,39 @@ export function placeBits(all: boolean, workspaces: readonly string[]): number {
 /** What everybody reaches now: people, service accounts and keys by their ids. A disabled key reaches nothing. */
 export function reachOfAll(at: Organisation): Map<string, Bits> {
   const reached = new Map<string, Bits>();
-  for (const [id, { roleId, teamIds, workspaces }] of at.people) {
-    const role = at.roles.get(roleId);
+  for (const [id, person] of at.people) {
+    const { roleId, teamIds, workspaces } = person;
+    const role = roleId === null ? undefined : at.roles.get(roleId);
     const permissions = teamIds.reduce(
       (sum, one) => sum | teamBits(at, one),
       permissionBits(role?.permissions ?? []),
     );
-    reached.set(id, lasting(permissions, placeBits(role?.allWorkspaces ?? false, workspaces)));
+    const all = role?.allWorkspaces ?? false;
+    if (role) reached.set(id, lasting(permissions, placeBits(all, workspaces)));
+    for (const claimed of claimsThatCount(at, person)) {
+      const places = placeBits(all || claimed.all, workspaces);
+      reached.set(`${id} claiming ${claimed.names}`, lasting(permissions | claimed.permissions, places));
+    }
   }
   for (const [id, teamId] of at.robots) reached.set(id, lasting(teamBits(at, teamId), everyPlace));
   for (const [id, key] of at.keys) {
     if (!key.disabled) reached.set(id, keyBits(key, key.owner === null ? undefined : reached.get(key.owner)));
   }
   return reached;
+}
+
+// What each token of an outsider lends by its claims: what both they and the highest role give. A guest is nobody without.
+function claimsThatCount({ roles, most }: Organisation, { roleId, external }: Person) {
+  const highest = roles.get(most);
+  if (!external || external.removed) return [];
+  return external.tokens.flatMap((names) => {
+    const claimed = highest ? names.flatMap((one) => roles.get(one) ?? []) : [];
+    if (claimed.length === 0 && roleId === null) return [];
+    const lists = claimed.reduce((sum, role) => sum | permissionBits(role.permissions), 0);
+    const all = highest?.allWorkspaces && claimed.some(({ allWorkspaces }) => allWorkspaces);
+    const permissions = lists & permissionBits(highest?.permissions ?? []);
+    return [{ names: names.join(), permissions, all: all ?? false }];
+  });
 }
 
 /** What a key names, narrowed by what its owner reaches. */

@@ -7,6 +7,7 @@ import {
   chosenPermissions,
   chosenWorkspaces,
   join,
+  joinFromOutside,
   type KnownKey,
   known,
   randomKey,
@@ -111,6 +112,13 @@ export const serverSteps: Record<string, Step> = {
     await join(by, person, random.pick([...world.roles, "admin"]), chosenWorkspaces(world, random));
     return person.profileId;
   },
+  async inviteOutsider(world, random, by) {
+    if (world.outsiders.length === 0) return undefined;
+    const role = random.pick(world.roles);
+    await joinFromOutside(by, random.pick(world.outsiders), role, chosenWorkspaces(world, random));
+    // What an issuer claims for somebody is not under control.
+    return undefined;
+  },
 };
 
 function withKey(step: (world: World, random: Random, by: Clients, key: KnownKey) => Promise<unknown>): Step {
@@ -124,6 +132,6 @@ function oneWorkspace(world: World, random: Random): string {
   return chosenWorkspaces(world, random)[0] ?? random.pick(world.workspaces);
 }
 
-function memberOf({ people }: World, random: Random): string {
-  return random.pick(people.filter(({ profileId }) => profileId !== "")).profileId;
+function memberOf({ people, outsiders }: World, random: Random): string {
+  return random.pick([...people.filter(({ profileId }) => profileId !== ""), ...outsiders]).profileId;
 }

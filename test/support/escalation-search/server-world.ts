@@ -14,6 +14,18 @@ export interface Candidate {
   profileId: string;
 }
 
+/** Somebody with an outside identity: a guest of the account, or a member. */
+export interface OutsidePerson {
+  /** By which the search knows them: their profile changes when they become a member. */
+  id: string;
+  token: string;
+  as: Clients;
+  profileId: string;
+}
+
+/** Makes the token of a new outside identity, which claims roles. */
+export type NewOutsider = (claims: { sub: string; role: string }) => Promise<string>;
+
 /** A key that the search knows, with its newest token. */
 export interface KnownKey {
   id: string;
@@ -31,6 +43,8 @@ export interface World {
   teams: string[];
   robots: { id: string; profileId: string }[];
   people: Candidate[];
+  outsiders: OutsidePerson[];
+  newOutsider: NewOutsider | undefined;
   keys: KnownKey[];
   /** What the weak principal reaches. Only to choose steps of which enough are let through. */
   within: { permissions: string[]; workspaces: string[] };
@@ -42,7 +56,7 @@ const managing = ["api_keys", "invites", "profiles", "roles", "service_accounts"
 const platform = ["agents:read", "agents:write", "runs:start", "logs:read"];
 
 /** Makes an account with workspaces, and people elsewhere who can be invited. */
-export async function newWorld(app: SearchedApp): Promise<World> {
+export async function newWorld(app: SearchedApp, newOutsider?: NewOutsider): Promise<World> {
   const owner = await app.newAccount();
   const accountId = owner.account.metadata?.id ?? "";
   const people: Candidate[] = [];
@@ -61,6 +75,8 @@ export async function newWorld(app: SearchedApp): Promise<World> {
     teams: [],
     robots: [],
     people,
+    outsiders: [],
+    newOutsider,
     keys: [],
     within: { permissions: [], workspaces: [] },
   };
@@ -111,6 +127,7 @@ export async function fill(world: World, random: Random): Promise<string> {
     const role = index === 0 ? world.roles[0] : undefined;
     await join(owner, person, role ?? random.pick(world.roles), random.some(world.workspaces));
   }
+  for (const role of ["developer", "viewer"]) await addOutsider(world, random, role);
   for (let n = 0; n < 4; n++) {
     const permissions = random.chance(0.5) ? somePermissions(random) : random.some(platform);
     world.keys.push(
@@ -122,7 +139,8 @@ export async function fill(world: World, random: Random): Promise<string> {
 
 // Roles are bounded, and what an earlier organisation left is nobody's.
 async function empty(world: World): Promise<void> {
-  const { owner, people, robots, teams, roles } = world;
+  const { owner, people, outsiders, robots, teams, roles } = world;
+  for (const { profileId } of outsiders) await owner.profiles.removeProfile({ id: profileId });
   for (const person of people) {
     if (person.profileId !== "") await owner.profiles.removeProfile({ id: person.profileId });
     person.profileId = "";
@@ -130,7 +148,21 @@ async function empty(world: World): Promise<void> {
   for (const { id } of robots) await owner.serviceAccounts.deleteServiceAccount({ id });
   for (const id of teams) await owner.teams.deleteTeam({ id });
   for (const id of roles) await owner.roles.deleteRole({ id });
-  Object.assign(world, { roles: [], teams: [], robots: [], keys: [] });
+  Object.assign(world, { roles: [], teams: [], robots: [], keys: [], outsiders: [] });
+}
+
+// A guest, some of them with workspaces.
+async function addOutsider(world: World, random: Random, role: string): Promise<void> {
+  const { app, owner, accountId, newOutsider } = world;
+  if (!newOutsider) return;
+  const id = unique();
+  const token = await newOutsider({ sub: id, role });
+  const as = app.clientAs(token, { "latchkey-account": accountId });
+  const profileId = (await as.profiles.whoAmI({})).profile?.metadata?.id ?? "";
+  for (const workspaceId of random.some(world.workspaces, 0.3)) {
+    await owner.workspaceAdmin.addWorkspaceMember({ workspaceId, profileId });
+  }
+  world.outsiders.push({ id, token, as, profileId });
 }
 
 async function firstOf(world: World, random: Random): Promise<string> {
@@ -177,10 +209,27 @@ export async function join(
   role: string,
   workspaceIds: string[],
 ): Promise<void> {
-  const { invite } = await by.invites.createInvite({ email: person.user.email, role, workspaceIds });
-  const accept = { id: invite?.metadata?.id ?? "", token: invite?.spec?.token ?? "" };
-  const { profile } = await person.user.invites.acceptInvite(accept);
-  person.profileId = profile?.metadata?.id ?? "";
+  person.profileId = await accept(by, person.user, { email: person.user.email, role, workspaceIds });
+}
+
+/** The same for somebody with an outside identity, who has no address yet. */
+export async function joinFromOutside(
+  by: Clients,
+  person: OutsidePerson,
+  role: string,
+  workspaceIds: string[],
+): Promise<void> {
+  person.profileId = await accept(by, person.as, { email: `${unique()}@example.com`, role, workspaceIds });
+}
+
+async function accept(
+  by: Clients,
+  as: Clients,
+  invited: { email: string; role: string; workspaceIds: string[] },
+): Promise<string> {
+  const { invite } = await by.invites.createInvite(invited);
+  const request = { id: invite?.metadata?.id ?? "", token: invite?.spec?.token ?? "" };
+  return (await as.invites.acceptInvite(request)).profile?.metadata?.id ?? "";
 }
 
 /** A key as the search knows it. */

@@ -1,7 +1,7 @@
 import { outcome } from "../errors.ts";
 import { createRandom, type Random } from "./random.ts";
 import { serverSteps } from "./server-steps.ts";
-import { fill, newWorld, type SearchedApp, type World } from "./server-world.ts";
+import { fill, type NewOutsider, newWorld, type SearchedApp, type World } from "./server-world.ts";
 import type { SearchSummary } from "./summary.ts";
 import { beyond, type Cells, reachByVerdict, type Witness, withinCells } from "./verdict-reach.ts";
 
@@ -10,6 +10,8 @@ export interface SearchOptions {
   steps: number;
   seed: number;
   app: SearchedApp;
+  /** Where the server trusts an issuer whose tokens claim roles. */
+  newOutsider?: NewOutsider;
 }
 
 const stepsPerOrganisation = 60;
@@ -22,10 +24,11 @@ const maxViolations = 10;
  * - a token that gained something which the actor did not reach;
  * - a token that the first principal controls by now and that is good for more than the first one was at the beginning.
  */
-export async function searchEscalation({ steps, seed, app }: SearchOptions): Promise<SearchSummary> {
+export async function searchEscalation(options: SearchOptions): Promise<SearchSummary> {
+  const { steps, seed, app, newOutsider } = options;
   const random = createRandom(seed);
   const summary: SearchSummary = { steps: 0, seed, organisations: 0, allowed: 0, refused: 0, violations: [] };
-  const world = await newWorld(app);
+  const world = await newWorld(app, newOutsider);
   while (summary.steps < steps && summary.violations.length < maxViolations) {
     summary.organisations += 1;
     await searchOrganisation(world, random, Math.min(stepsPerOrganisation, steps - summary.steps), summary);
@@ -95,10 +98,18 @@ function clientsOf({ app, people, keys }: World, id: string) {
   return app.clientAs(keys.find((key) => key.id === id)?.token ?? "");
 }
 
-function reachOf({ app, accountId, workspaces, people, keys }: World): Promise<Map<string, Cells>> {
+function reachOf({
+  app,
+  accountId,
+  workspaces,
+  people,
+  outsiders,
+  keys,
+}: World): Promise<Map<string, Cells>> {
   const members = people.filter(({ profileId }) => profileId !== "");
   const witnesses: Witness[] = [
     ...members.map(({ profileId, user }) => ({ id: profileId, token: user.token, session: true })),
+    ...outsiders.map(({ id, token }) => ({ id, token, session: true })),
     ...keys.map(({ id, token }) => ({ id, token, session: false })),
   ];
   return reachByVerdict(app.clientAs(app.platformToken), accountId, workspaces, witnesses);
