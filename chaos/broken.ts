@@ -29,8 +29,8 @@ export const breakages: Record<string, Breakage> = {
   },
   "only oneself is waited for": {
     file: "src/verify/coherence/acknowledge.ts",
-    from: "return knowsEverybody && own <= applied ?",
-    to: "return own !== undefined ?",
+    from: "return knowsAllInstances && position <= applied ?",
+    to: "return position !== undefined ?",
     faults: ["feedLate"],
   },
 };

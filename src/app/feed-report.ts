@@ -1,6 +1,6 @@
 import type { Log } from "../infra/log.ts";
 import type { HealthStatus } from "../net/standard-services/health.ts";
-import type { FeedState } from "../verify/coherence/coherence.ts";
+import type { FeedState } from "../verify/coherence/feed.ts";
 
 // Serving means: this instance hears of changes, and so may serve from memory.
 const service = "latchkey.v1.ChangeFeed";

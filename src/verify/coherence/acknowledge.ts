@@ -1,114 +1,88 @@
 import type { Clock } from "./clock.ts";
 import { marginMs } from "./lease.ts";
+import { createMarkerPositions } from "./marker-positions.ts";
+import { createMembers } from "./members.ts";
 
 /** How a wait for the other instances ended. */
 export type Settled = "acknowledged" | "timed out";
 
 /**
- * Knows when a change that this instance committed is effective everywhere: when every instance that can hold a lease
- * has applied it, or when none that did not answer can hold one any more. Needs no list of instances: who sends beats
- * is there, and who has stopped is harmless after one lease. The argument is in docs/verification.md.
+ * Detects when a change of this instance is effective everywhere: each instance acknowledged it, or its lease expired.
+ * It needs no list of instances. An instance that sends heartbeats is known, and one that stopped sending them has no
+ * lease any more. The argument is in docs/verification.md.
  */
 export interface Acknowledgements {
-  /** A number for a change that is about to be made. It must be settled or abandoned. */
+  /** Returns a number for a change that is about to be made. The caller must settle or abandon that change. */
   begin(): number;
-  /** Waits until a change, whose COMMIT was answered just now, is effective everywhere. */
+  /** Waits until a change is effective everywhere. Call it as soon as the COMMIT of the change was answered. */
   settle(change: number): Promise<Settled>;
-  /** The change was not made, or changed nothing that anybody remembers. */
+  /** Ends a change that was not made, or that changed nothing that an instance may have cached. */
   abandon(change: number): void;
-  /** The feed was (re)opened: who was there before is not known, save that no lease was longer than this. */
+  /** Records that the feed was opened. Instances from before are unknown, but no lease is longer than `longestLeaseMs`. */
   opened(longestLeaseMs: number): void;
-  /** The feed was lost: what waits now cannot know any more who has answered. */
+  /** Records that the feed was lost. Changes that wait can no longer be acknowledged. */
   lost(): void;
-  /** This instance received its own mark of a change, behind the change itself. */
+  /** Records that this instance received its own change marker, and so the change itself. */
   received(change: number): void;
-  /** An instance has applied everything up to this change of ours. */
-  answered(instance: string, change: number): void;
-  /** An instance sent a beat, which gives it a lease of this length. */
+  /** Records that an instance has applied all changes of this instance up to this one. */
+  acknowledged(instance: string, change: number): void;
+  /** Records a heartbeat of an instance, which gives it a lease of this length. */
   seen(instance: string, leaseMs: number): void;
-  /** An instance has stopped, for good. */
+  /** Records that an instance has stopped for good. */
   left(instance: string): void;
-  /** How many other instances may hold a lease, as far as their beats tell. */
+  /** Returns how many other instances may hold a lease, as far as their heartbeats show. */
   others(): number;
-  /** By when at the latest a change that is committed now is effective everywhere, from now on. */
+  /** Returns how long after its COMMIT a change is effective everywhere at the latest, in milliseconds. */
   patienceMs(): number;
 }
 
 interface Change {
   /** When its COMMIT was answered. */
   committedAt?: number;
-  /** Where its mark stands among our own in the feed, fixed when it is received, and when that was. */
+  /** The position of its marker among our own markers, and when we received that marker. */
   position?: number;
   receivedAt?: number;
   resolve?(how: Settled): void;
 }
 
-interface Member {
-  seenAt: number;
-  leaseMs: number;
-  /** Up to which of our marks it has answered. */
-  position: number;
+/** What decides about a change at one moment. */
+interface View {
+  now: number;
+  /** The position up to which every instance has applied our changes. */
+  applied: number;
+  /** When the feed was opened. */
+  openedAt: number;
+  patienceMs: number;
 }
 
-// Marks that may still be answered: answers are cumulative, so that an older one says nothing that a later one does not.
-const rememberedMarks = 10_000;
-
-/** Creates the bookkeeping of one instance, named `self`, whose own lease is `ownLeaseMs`. */
+/** Creates the bookkeeping of one instance, named `self`, whose own lease is `ownLeaseMs` long. */
 export function createAcknowledgements(self: string, ownLeaseMs: number, clock: Clock): Acknowledgements {
-  let last = 0;
-  let position = 0;
-  let openedAt = Number.POSITIVE_INFINITY;
-  let longest = ownLeaseMs;
-  const positions = new Map<number, number>();
-  const members = new Map<string, Member>();
+  const members = createMembers(self, clock);
+  const markers = createMarkerPositions();
   const changes = new Map<number, Change>();
+  let last = 0;
+  let openedAt = Number.POSITIVE_INFINITY;
+  let longestLeaseMs = ownLeaseMs;
   let timer: NodeJS.Timeout | undefined;
 
-  const patienceMs = () => longest + marginMs;
+  const patienceMs = () => longestLeaseMs + marginMs;
 
   function check(): void {
     const now = clock.monotonic();
-    let applied = position;
-    for (const [name, member] of members) {
-      if (member.seenAt + member.leaseMs + marginMs < now) members.delete(name);
-      else if (name !== self) applied = Math.min(applied, member.position);
-    }
-    for (const [number, change] of changes) {
-      const how = outcome(change, applied, now);
-      if (how === undefined) continue;
-      changes.delete(number);
-      change.resolve?.(how);
-    }
-    schedule(now);
-  }
-
-  function outcome(change: Change, applied: number, now: number): Settled | undefined {
-    const { committedAt, position: own, receivedAt } = change;
-    if (committedAt === undefined) return undefined;
-    if (now >= committedAt + patienceMs()) return "timed out";
-    if (own === undefined || receivedAt === undefined) return undefined;
-    // A feed younger than the longest lease has not yet seen everybody's beat: nor has one opened anew since.
-    const knowsEverybody = openedAt + patienceMs() <= receivedAt;
-    return knowsEverybody && own <= applied ? "acknowledged" : undefined;
-  }
-
-  // The next moment at which time alone changes an outcome: somebody ages out, or somebody's patience ends.
-  function schedule(now: number): void {
+    const applied = members.appliedUpTo(markers.last(), now);
+    resolveSettled(changes, { now, applied, openedAt, patienceMs: patienceMs() });
     clearTimeout(timer);
-    let next = Number.POSITIVE_INFINITY;
-    for (const { committedAt } of changes.values()) {
-      if (committedAt !== undefined) next = Math.min(next, committedAt + patienceMs());
+    const deadline = firstDeadline(changes.values(), patienceMs());
+    // Time alone can settle a change at two moments: its own deadline, and the expiry of another instance's lease.
+    const next = Math.min(deadline, members.nextExpiry());
+    if (deadline < Number.POSITIVE_INFINITY) {
+      timer = setTimeout(check, Math.max(1, Math.ceil(next - now)));
     }
-    if (next === Number.POSITIVE_INFINITY) return;
-    for (const member of members.values()) {
-      next = Math.min(next, member.seenAt + member.leaseMs + marginMs + 1);
-    }
-    timer = setTimeout(check, Math.max(1, Math.ceil(next - now)));
   }
 
   return {
     patienceMs,
-    others: () => members.size - (members.has(self) ? 1 : 0),
+    others: members.others,
     begin() {
       last += 1;
       changes.set(last, {});
@@ -117,18 +91,15 @@ export function createAcknowledgements(self: string, ownLeaseMs: number, clock: 
     settle(number) {
       return new Promise((resolve) => {
         const change = changes.get(number);
-        if (!change) throw new Error("only a change that was begun can be settled, once");
-        change.committedAt = clock.monotonic();
-        change.resolve = resolve;
+        if (!change) throw new Error("a change must have begun, and is settled at most once");
+        Object.assign(change, { committedAt: clock.monotonic(), resolve });
         check();
       });
     },
-    abandon(number) {
-      changes.delete(number);
-    },
-    opened(longestLeaseMs) {
+    abandon: (number) => void changes.delete(number),
+    opened(longest) {
       openedAt = clock.monotonic();
-      longest = Math.max(ownLeaseMs, longestLeaseMs);
+      longestLeaseMs = Math.max(ownLeaseMs, longest);
       members.clear();
     },
     lost() {
@@ -136,32 +107,51 @@ export function createAcknowledgements(self: string, ownLeaseMs: number, clock: 
       members.clear();
     },
     received(number) {
-      position += 1;
-      positions.set(number, position);
-      for (const [oldest] of positions) {
-        if (positions.size <= rememberedMarks) break;
-        positions.delete(oldest);
-      }
+      const position = markers.received(number);
       const change = changes.get(number);
       if (change) Object.assign(change, { position, receivedAt: clock.monotonic() });
       check();
     },
-    answered(instance, number) {
-      const member = members.get(instance);
-      const upTo = positions.get(number);
-      if (!member || upTo === undefined) return;
-      member.position = Math.max(member.position, upTo);
+    acknowledged(instance, number) {
+      const position = markers.of(number);
+      if (position === undefined) return;
+      members.acknowledged(instance, position);
       check();
     },
     seen(instance, leaseMs) {
-      longest = Math.max(longest, leaseMs);
-      const known = members.get(instance);
-      // Whoever was not there when our marks came by read the database after them: it has nothing to apply.
-      members.set(instance, { seenAt: clock.monotonic(), leaseMs, position: known?.position ?? position });
+      longestLeaseMs = Math.max(longestLeaseMs, leaseMs);
+      members.seen(instance, leaseMs, markers.last());
     },
     left(instance) {
-      members.delete(instance);
+      members.left(instance);
       check();
     },
   };
+}
+
+function resolveSettled(changes: Map<number, Change>, view: View): void {
+  for (const [number, change] of changes) {
+    const how = outcome(change, view);
+    if (how === undefined) continue;
+    changes.delete(number);
+    change.resolve?.(how);
+  }
+}
+
+function outcome(change: Change, { now, applied, openedAt, patienceMs }: View): Settled | undefined {
+  const { committedAt, position, receivedAt } = change;
+  if (committedAt === undefined) return undefined;
+  if (now >= committedAt + patienceMs) return "timed out";
+  if (position === undefined || receivedAt === undefined) return undefined;
+  // A feed that is younger than the longest lease has not received a heartbeat of every instance.
+  const knowsAllInstances = openedAt + patienceMs <= receivedAt;
+  return knowsAllInstances && position <= applied ? "acknowledged" : undefined;
+}
+
+function firstDeadline(changes: Iterable<Change>, patienceMs: number): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { committedAt } of changes) {
+    if (committedAt !== undefined) first = Math.min(first, committedAt + patienceMs);
+  }
+  return first;
 }

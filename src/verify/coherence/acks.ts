@@ -1,43 +1,42 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
+import { ackChannel, ackPayload } from "./feed-message.ts";
 
-/** Tells other instances that this one has applied their changes. */
+/** Sends acknowledgements: they tell other instances that this one has applied their changes. */
 export interface Acks {
-  /** Owes an instance the answer that everything up to this change of it is applied. */
+  /** Enqueues the acknowledgement of this change of `instance`, and of all changes of that instance before it. */
   enqueueAck(instance: string, change: string): void;
   stop(): void;
 }
 
-/** The channel on which an instance is answered. */
-export function answerChannel(instance: string): string {
-  return `latchkey_answer_${instance}`;
-}
-
-/** Creates the answers of the instance `self`. Cumulative: the last mark of an instance answers all before it. */
+/**
+ * Creates the acknowledgements that the instance `self` sends. They are cumulative: the acknowledgement of an instance's
+ * last change marker covers all earlier ones.
+ */
 export function createAcks(db: Db, self: string, onError: (error: unknown) => void): Acks {
   const due = new Map<string, string>();
-  let answering = false;
+  let sending = false;
   let stopped = false;
 
-  async function answer(): Promise<void> {
-    answering = true;
+  async function send(): Promise<void> {
+    sending = true;
     while (due.size > 0 && !stopped) {
-      // All marks of one read of the socket share an answer.
+      // All change markers of one read of the socket share one acknowledgement.
       await new Promise((resolve) => setImmediate(resolve));
       const batch = [...due];
       due.clear();
       const notify = batch.map(
-        ([instance, change]) => sql`pg_notify(${answerChannel(instance)}, ${`a ${self} ${change}`})`,
+        ([instance, change]) => sql`pg_notify(${ackChannel(instance)}, ${ackPayload(self, change)})`,
       );
       await sql`select ${sql.join(notify)}`.execute(db).catch(onError);
     }
-    answering = false;
+    sending = false;
   }
 
   return {
     enqueueAck(instance, change) {
       due.set(instance, change);
-      if (!answering && !stopped) void answer();
+      if (!sending && !stopped) void send();
     },
     stop() {
       stopped = true;

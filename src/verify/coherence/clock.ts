@@ -1,8 +1,8 @@
 /** The clocks of this process, in milliseconds. */
 export interface Clock {
-  /** Never goes back; stands still while the machine is suspended. */
+  /** Never goes back. It stops while the machine is suspended. */
   monotonic(): number;
-  /** The time of day, as the machine believes it. */
+  /** The time of day that the machine reports. */
   wall(): number;
 }
 

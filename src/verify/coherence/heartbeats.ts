@@ -2,35 +2,37 @@ import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import { withStatements } from "../../db/statement-scope.ts";
 import type { Clock } from "./clock.ts";
+import { feedChannel, heartbeatPayload } from "./feed-message.ts";
 
-/** The beats of one instance: each proves that the feed is alive, and that it is the feed of what loads see. */
+/** The heartbeats of one instance. Each proves that the feed is alive, and that it shows what loads see. */
 export interface Heartbeats {
-  /** Sends one, unless one is under way. */
+  /** Sends a heartbeat, unless one is in flight. */
   send(): Promise<void>;
-  /** A beat of this instance came back through the feed. */
+  /** Records that a heartbeat of this instance came back through the feed. */
   received(number: string): void;
-  /** The feed was lost or opened anew: what is under way counts no more. */
+  /** Discards the heartbeat in flight, because the feed was lost or opened again. */
   reset(): void;
 }
 
-/** What beats depend on. */
+/** What heartbeats depend on. */
 export interface HeartbeatsDeps {
   /** The pool that loads use. */
   db: Db;
   clock: Clock;
-  channel: string;
-  /** The words of a beat with this number. */
-  words(number: number): string;
-  /** When the server started that the feed comes from; undefined while there is no feed. */
+  /** The name of this instance. */
+  self: string;
+  /** The length of this instance's lease, in milliseconds. Each heartbeat carries it. */
+  ownLeaseMs: number;
+  /** Returns when the server of the feed started, or undefined while there is no feed. */
   server(): string | undefined;
-  /** A beat, sent then, came back, and the database's clock said this in between. */
+  /** Called when the heartbeat sent at `sentAt` came back. The database's clock showed `databaseTime` in between. */
   onConfirmed(sentAt: number, databaseTime: number): void;
-  /** The pool leads to another server than the feed, or to a standby. */
+  /** Called when the pool leads to another server than the feed, or to a standby. */
   onWrongServer(): void;
   onError(error: unknown): void;
 }
 
-// A beat that takes longer gives no lease.
+// A heartbeat that takes longer gives no lease.
 const limitMs = 1_000;
 
 interface Sent {
@@ -40,45 +42,29 @@ interface Sent {
   databaseTime?: number;
 }
 
-/** Creates the beats of an instance. */
-export function createHeartbeats({
-  db,
-  clock,
-  channel,
-  words,
-  server,
-  onConfirmed,
-  onWrongServer,
-  onError,
-}: HeartbeatsDeps): Heartbeats {
+/** Creates the heartbeats of an instance. */
+export function createHeartbeats(deps: HeartbeatsDeps): Heartbeats {
+  const { db, clock, self, ownLeaseMs, server, onConfirmed, onWrongServer, onError } = deps;
   let last = 0;
   let sent: Sent | undefined;
 
-  // A beat counts when it came back through the feed and the pool told what the database's clock said.
+  // A heartbeat counts when it came back through the feed and its statement returned the database's time.
   function confirm({ sentAt, received, databaseTime }: Sent): void {
     if (!received || databaseTime === undefined) return;
     sent = undefined;
     onConfirmed(sentAt, databaseTime);
   }
 
-  // The message makes the commit write WAL: a primary that has lost its standby cannot confirm a beat either.
-  const emit = (payload: string) =>
-    sql<{ time: Date; start: string; recovering: boolean }>`
-      select clock_timestamp() as time, pg_postmaster_start_time()::text as start,
-        pg_is_in_recovery() as recovering, pg_notify(${channel}, ${payload}),
-        pg_logical_emit_message(true, 'latchkey', '')`.execute(db);
-
   return {
     async send() {
       const expected = server();
-      // Never a second beat behind a stuck one.
+      // Never a second heartbeat behind one that hangs.
       if (expected === undefined || sent) return;
       last += 1;
       const mine: Sent = { number: last, sentAt: clock.monotonic(), received: false };
       sent = mine;
       try {
-        const { rows } = await withStatements({ limitMs }, () => emit(words(mine.number)));
-        const [row] = rows;
+        const row = await emit(db, heartbeatPayload(self, mine.number, ownLeaseMs));
         if (sent !== mine || !row) return;
         if (row.recovering || row.start !== expected) onWrongServer();
         else {
@@ -99,4 +85,16 @@ export function createHeartbeats({
       sent = undefined;
     },
   };
+}
+
+// The logical message makes the commit write WAL, so a primary that has lost its synchronous standby cannot confirm a
+// heartbeat either.
+async function emit(db: Db, payload: string) {
+  const { rows } = await withStatements({ limitMs }, () =>
+    sql<{ time: Date; start: string; recovering: boolean }>`
+      select clock_timestamp() as time, pg_postmaster_start_time()::text as start,
+        pg_is_in_recovery() as recovering, pg_notify(${feedChannel}, ${payload}),
+        pg_logical_emit_message(true, 'latchkey', '')`.execute(db),
+  );
+  return rows[0];
 }

@@ -1,33 +1,36 @@
 import type { Clock } from "./clock.ts";
 
 /**
- * How long a heartbeat lets memory be served, from the moment it was sent, if no staleness is allowed. All instances of
- * a database must have the same lease, because an instance that joins relies on it before it has heard the others.
+ * The length of a lease without staleness, in milliseconds. The lease starts when the heartbeat was sent. All instances
+ * of a database must have the same length, because a new instance relies on it before it has received their heartbeats.
  */
 export const leaseMs = 1_000;
-/** Two clocks of one rate differ by less than this within one lease. */
+/** The most by which two monotonic clocks differ within one lease, in milliseconds. */
 export const marginMs = 50;
-/** By how much clocks may drift apart before nothing that they measured is believed. */
+/** If the wall clock and the monotonic clock drift apart by more than this, the instance trusts no earlier measurement. */
 const maxDriftMs = 100;
 
-/** The right to serve from memory: only while the change feed is known to be alive. */
+/** The right to serve from the cache. An instance holds it only while it knows that the change feed is alive. */
 export interface Lease {
   /**
-   * The time of the database at this moment, never late, in milliseconds; undefined where memory may not be served now.
-   * Ask for every request, and again after every wait.
+   * Returns the time of the database now, never late, in milliseconds. Returns undefined if the instance may not serve
+   * from the cache now. Call it for every request, and again after every wait.
    */
   time(): number | undefined;
-  /** The same for as long as an operator allows memory to be stale. For when the database cannot be reached. */
+  /** The same, extended by the staleness that the operator allows. For use while the database is unreachable. */
   staleTime(): number | undefined;
-  /** A beat sent at `sentAt` (monotonic) came back through the feed; the database's clock then said `databaseTime`. */
+  /**
+   * Extends the lease: a heartbeat sent at `sentAt` (monotonic) came back through the feed. The database's clock showed
+   * `databaseTime` in between.
+   */
   confirm(sentAt: number, databaseTime: number): void;
-  /** The feed was lost: nothing may be served until the next beat comes back, save what may be stale. */
+  /** Ends the lease because the feed was lost. Stale serving goes on for as long as the operator allows. */
   suspend(): void;
-  /** Nothing may be served at all until the next beat comes back. */
+  /** Ends the lease and stale serving, until the next heartbeat comes back. */
   end(): void;
 }
 
-/** How long memory may be served after a heartbeat was sent. */
+/** How long an instance may serve from the cache after it sent a heartbeat. */
 export interface LeaseLength {
   leaseMs: number;
   /** How much longer while the database cannot be reached. */
@@ -35,8 +38,8 @@ export interface LeaseLength {
 }
 
 /**
- * Creates a lease that is not held. `onSuspended` is called when the wall clock and the monotonic clock have drifted
- * apart: the machine was suspended or its clock was set, and what was measured before says nothing any more.
+ * Creates a lease that is not held. The lease calls `onSuspended` if the wall clock and the monotonic clock have drifted
+ * apart: the machine was suspended or its clock was set. What the instance measured before is then invalid.
  */
 export function createLease(
   clock: Clock,
@@ -46,7 +49,7 @@ export function createLease(
   const never = Number.NEGATIVE_INFINITY;
   let until = never;
   let staleUntil = never;
-  // The database's clock, less the monotonic one.
+  // The database's clock minus the monotonic clock.
   let ahead = 0;
   let lastSentAt = never;
   let offset = clock.wall() - clock.monotonic();
@@ -75,9 +78,9 @@ export function createLease(
     staleTime: () => timeUntil(staleUntil),
     confirm(sentAt, databaseTime) {
       const monotonic = clock.monotonic();
-      // A beat that was under way when the clocks drifted measured nothing.
+      // A heartbeat that was in flight when the clocks drifted apart proves nothing.
       if (drifted(monotonic) || sentAt <= lastSentAt) return;
-      // Slow drift is ordinary: clocks are steered. Only a jump between two beats is not.
+      // Slow drift is normal, because clocks are adjusted. A jump between two heartbeats is not.
       offset = clock.wall() - monotonic;
       lastSentAt = sentAt;
       until = sentAt + leaseMs;

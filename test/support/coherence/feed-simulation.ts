@@ -56,7 +56,7 @@ export function simulate(instances: Instance[]) {
     if (message.kind === "invalidate") one.memory = undefined;
     else if (message.kind === "bye") one.acknowledgements.left(message.from.name);
     else if (message.kind === "answer") {
-      if (message.to === one) one.acknowledgements.answered(message.from.name, message.change);
+      if (message.to === one) one.acknowledgements.acknowledged(message.from.name, message.change);
     } else if (message.kind === "mark") {
       if (message.from === one) one.acknowledgements.received(message.change);
       else feed.push({ kind: "answer", to: message.from, from: one, change: message.change });

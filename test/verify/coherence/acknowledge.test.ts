@@ -49,9 +49,9 @@ test("one answer covers every change before it, and none after it, in the order 
   ];
   const settling = [first, second, third].map((change) => acknowledgements.settle(change));
   for (const change of [third, first, second]) acknowledgements.received(change);
-  acknowledgements.answered("other", first);
+  acknowledgements.acknowledged("other", first);
   expect(await Promise.all(settling.map(settled))).toEqual(["acknowledged", undefined, "acknowledged"]);
-  acknowledgements.answered("other", second);
+  acknowledgements.acknowledged("other", second);
   expect(await settled(settling[1] as Promise<string>)).toBe("acknowledged");
 });
 

@@ -1,0 +1,120 @@
+import type { Db } from "../../db/connect.ts";
+import type { Acknowledgements } from "./acknowledge.ts";
+import type { Acks } from "./acks.ts";
+import type { Clock } from "./clock.ts";
+import { type Feed, type FeedState, openFeed } from "./feed.ts";
+import { ackChannel, feedChannel, parseFeedMessage } from "./feed-message.ts";
+import { type HeartbeatTimer, startHeartbeatTimer } from "./heartbeat-timer.ts";
+import { createHeartbeats, type Heartbeats } from "./heartbeats.ts";
+import type { Lease, LeaseLength } from "./lease.ts";
+import { createLeaseRegistration, readLeaseRegistry } from "./lease-registry.ts";
+
+/** The parts of the protocol that the feed drives. */
+export interface Parts {
+  /** The random name of this instance. */
+  self: string;
+  lease: Lease;
+  acknowledgements: Acknowledgements;
+  acks: Acks;
+}
+
+/** What following the feed depends on. */
+export interface FollowDeps extends LeaseLength {
+  db: Db;
+  listenUrl: string;
+  clock: Clock;
+  /** Called synchronously, in the order of the feed, with the tags of a change. */
+  invalidate(tags: readonly string[]): void;
+  onLost(): void;
+  onFeed(state: FeedState): void;
+  /** Called when a heartbeat came back and has extended the lease. */
+  onHeartbeat(): void;
+  onError(error: unknown): void;
+}
+
+/** The tags that evict every entry. */
+export const everything = ["*"];
+
+/** Follows the feed: passes its messages to the parts, and sends the heartbeats of this instance. */
+export function followFeed(deps: FollowDeps, parts: Parts): { feed: Feed; timer: HeartbeatTimer } {
+  const { db, clock, leaseMs, maxStalenessMs, invalidate, onError } = deps;
+  const { self, lease, acknowledgements } = parts;
+  const ownLeaseMs = leaseMs + maxStalenessMs;
+  const registration = createLeaseRegistration(db, ownLeaseMs, leaseMs, clock.monotonic);
+  const heartbeats = createHeartbeats({
+    db,
+    clock,
+    self,
+    ownLeaseMs,
+    server: () => feed.server(),
+    onConfirmed(sentAt, databaseTime) {
+      timer.restart();
+      lease.confirm(sentAt, databaseTime);
+      deps.onHeartbeat();
+    },
+    onWrongServer: () => feed.disconnect(),
+    onError,
+  });
+  const sendHeartbeat = () => void registration.renew().then(heartbeats.send).catch(onError);
+  const timer = startHeartbeatTimer({
+    clock,
+    leaseMs,
+    isOpen: () => feed.server() !== undefined,
+    sendHeartbeat,
+    onLag: () => feed.disconnect(),
+  });
+  const feed = openFeed({
+    url: deps.listenUrl,
+    channels: [feedChannel, ackChannel(self)],
+    onOpening: timer.restart,
+    // If an instance registers a long lease after this read, this feed receives its heartbeats.
+    prepare: () => readLeaseRegistry(db, leaseMs),
+    onOpen(longestLeaseMs) {
+      // What was loaded before LISTEN was established may have changed without a notification.
+      invalidate(everything);
+      lease.end();
+      heartbeats.reset();
+      acknowledgements.opened(longestLeaseMs);
+      timer.restart();
+      sendHeartbeat();
+    },
+    onMessage: (payload) => receive(payload, { ...parts, heartbeats, invalidate }),
+    onLost() {
+      heartbeats.reset();
+      deps.onLost();
+      lease.suspend();
+      if (maxStalenessMs === 0) invalidate(everything);
+      acknowledgements.lost();
+    },
+    onState: deps.onFeed,
+    onError,
+  });
+  return { feed, timer };
+}
+
+interface Receivers extends Parts, Pick<FollowDeps, "invalidate"> {
+  heartbeats: Heartbeats;
+}
+
+function receive(payload: string, { self, acknowledgements, acks, heartbeats, invalidate }: Receivers): void {
+  const message = parseFeedMessage(payload);
+  switch (message?.kind) {
+    case "invalidation":
+      invalidate(message.tags);
+      break;
+    case "acknowledgement":
+      acknowledgements.acknowledged(message.instance, Number(message.change));
+      break;
+    case "change marker":
+      if (message.instance === self) acknowledgements.received(Number(message.change));
+      else acks.enqueueAck(message.instance, message.change);
+      break;
+    case "heartbeat":
+      acknowledgements.seen(message.instance, message.leaseMs);
+      if (message.instance === self) heartbeats.received(message.number);
+      break;
+    case "departure":
+      acknowledgements.left(message.instance);
+      break;
+  }
+}
