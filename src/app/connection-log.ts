@@ -8,10 +8,10 @@ export interface Closed {
   address: string;
 }
 
-/** Logs connections that the port closed, in few lines however many there are. */
+/** Logs the connections that the port closed, in a bounded number of lines. */
 export interface ConnectionLog {
   add(closed: Closed): void;
-  /** Logs what is counted, and stops. */
+  /** Logs the remaining counts and stops. */
   close(): void;
 }
 
@@ -30,7 +30,7 @@ export function reportClosed(log: Log, metrics: Pick<Metrics, "refusedConnection
       metrics.evictedConnection(connection.reason);
       evicted.add(connection);
     },
-    /** Logs what is counted, and stops. */
+    /** Logs the remaining counts and stops. */
     stop(): void {
       refused.close();
       evicted.close();
@@ -38,7 +38,7 @@ export function reportClosed(log: Log, metrics: Pick<Metrics, "refusedConnection
   };
 }
 
-// More addresses than this are logged together in an interval.
+// Addresses above this number are logged together in each interval.
 const maxAddresses = 100;
 
 /**

@@ -5,7 +5,7 @@ import { deleteOldEvents } from "../domain/kernel/audit-retention.ts";
 import type { Log } from "../infra/log.ts";
 import type { Background } from "./background.ts";
 
-/** Work on a timer that no call asks for. */
+/** Background jobs that run at intervals. */
 export interface Housekeeping {
   stop(): void;
 }
@@ -13,7 +13,7 @@ export interface Housekeeping {
 const purgeIntervalMs = 3_600_000;
 const retentionIntervalMs = 60_000;
 
-/** Starts to remove, in the background, what is kept no longer: deleted accounts and old audit events. */
+/** Starts the jobs that remove deleted accounts and old audit events when their retention ends. */
 export function startHousekeeping(
   db: Db,
   { auditRetentionMs }: AuditSettings,
@@ -22,13 +22,13 @@ export function startHousekeeping(
 ): Housekeeping {
   async function purgeAccounts(): Promise<void> {
     for (let id = await purgeOneAccount(db); id !== undefined; id = await purgeOneAccount(db)) {
-      log.info({ accountId: id }, "the data of a deleted account is gone");
+      log.info({ accountId: id }, "the data of a deleted account was removed");
     }
   }
 
   async function deleteEvents(retentionMs: number): Promise<void> {
     const deleted = await deleteOldEvents(db, retentionMs);
-    if (deleted > 0) log.info({ deleted }, "old audit events are gone");
+    if (deleted > 0) log.info({ deleted }, "old audit events were deleted");
   }
 
   const timers = [every(purgeIntervalMs, background, purgeAccounts)];
@@ -38,7 +38,7 @@ export function startHousekeeping(
   return { stop: () => timers.forEach(clearInterval) };
 }
 
-// A turn that takes longer than the interval is not joined by another one.
+// Runs work at intervals. If a run lasts longer than the interval, the next one is skipped.
 function every(ms: number, background: Background, work: () => Promise<void>): NodeJS.Timeout {
   let running = false;
   async function turn(): Promise<void> {

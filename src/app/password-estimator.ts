@@ -9,9 +9,9 @@ import type { EstimateRequest } from "./password-worker.ts";
 export interface EstimatorDeps {
   /** Called when the thread fails or takes too long. The error says nothing about a password. */
   onFailure(error: Error): void;
-  /** The thread's program. */
+  /** The program of the thread. */
   file?: URL;
-  /** How long one estimate may take, with the start of the thread. */
+  /** Time limit of one estimate in milliseconds, with the start of the thread. */
   timeoutMs?: number;
 }
 
@@ -40,7 +40,7 @@ export function createEstimator({
 
   function running(): Worker {
     if (thread) return thread;
-    // The thread needs neither our environment nor our options, and a password that exhausts its memory ends it alone.
+    // The thread gets no environment and no options. A password that exhausts its memory ends only the thread.
     const started = new Worker(file, {
       name: "passwords",
       env: {},

@@ -1,14 +1,14 @@
 import { getPriority, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 
-/** What the thread is asked. */
+/** A message to the thread: one password to score. */
 export interface EstimateRequest {
   password: string;
   personal: readonly string[];
 }
 
-// On Linux this is the priority of this thread alone; elsewhere it would be the whole program's. The event loop goes first,
-// also before the dictionaries, which take a moment to load.
+// On Linux this lowers the priority of this thread only; elsewhere it would affect the whole process. The event loop goes
+// first, also before the dictionaries, which take a moment to load.
 if (process.platform === "linux") setPriority(Math.max(getPriority(), 5));
 const { estimatePassword } = await import("../domain/user/password-estimate.ts");
 

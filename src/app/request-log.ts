@@ -7,24 +7,24 @@ import type { ClientAddress } from "../net/client-address.ts";
 import type { HandlerOf, Request, Response } from "../net/request.ts";
 import { type CallRecord, withRecord } from "../rpc/middleware/context.ts";
 
-/** Follows calls from their first byte to their last, and reports each once: a log line and a measurement. */
+/** Observes each request from its first byte to its last, and then writes one log line and one measurement. */
 export interface RequestLog {
   /** Wraps the handler of all requests. */
   observe<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S>;
-  /** The context values of a request that is being observed. */
+  /** Returns the context values of an observed request. */
   contextValues(request: Request): ContextValues;
 }
 
-// Where a request carries its record: looking it up in a map of all requests took longer.
+// The property in which a request carries its record. A map of all requests was slower.
 const recordKey = Symbol("record");
 type Observed = Request & { [recordKey]?: CallRecord };
 
-// A client may name its request, if the name cannot be a secret.
+// A client may choose the id of its request, if the id cannot contain a secret.
 const harmlessId = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Starts to follow calls. */
+/** Creates the request log. */
 export function createRequestLog(log: Log, metrics: Metrics, clientAddress: ClientAddress): RequestLog {
-  // The fields of this line are known, and none is a secret: looking for names of secrets in it took longer than writing it.
+  // The fields of this line are known and none is a secret. A search for secrets took longer than the writing.
   const callLog = log.child({}, { redact: [] });
 
   function report(record: CallRecord, status: number, finished: boolean, milliseconds: number): void {
@@ -68,10 +68,10 @@ export function createRequestLog(log: Log, metrics: Metrics, clientAddress: Clie
   };
 }
 
-// What ended before a method's interceptors knew: a body that could not be parsed, a client that left, a stream.
+// The outcome of a call that ended outside of its interceptors: a body that does not parse, a lost client, a stream.
 function outcomeOf({ method, parsed }: CallRecord, status: number, finished: boolean): string {
   if (!finished) return "canceled";
-  // gRPC says 200 of everything.
+  // gRPC responses have HTTP status 200 in all cases.
   if (method !== undefined && !parsed) return "invalid_argument";
   if (status === 200 || status === 204) return "ok";
   return status === 404 ? "unimplemented" : "invalid_argument";

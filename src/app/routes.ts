@@ -85,7 +85,7 @@ export const services = [
   ServiceAccountService,
 ];
 
-/** Prepares every service. The result registers them on a router; they count together, however many routers there are. */
+/** Prepares every service. The result registers them on a router. All routers share the same rate limits. */
 export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const { db, config, passwords, mailer, refusals, failedLogIns, tokens, health, background } = deps;
   const { tokenPrefix, sessionIdleMs, bounds } = config;
@@ -126,7 +126,7 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
 
 const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];
 
-/** Creates the check of every request that the services take. */
+/** Creates the validation of every request message of the services. */
 export function createServiceValidate(): Validate {
   return createValidate(services.flatMap((service) => service.methods.map((method) => method.input)));
 }

@@ -14,8 +14,8 @@ import { withStore } from "./store.ts";
 import { runWorkers, tellReady } from "./workers.ts";
 
 /**
- * Runs the service until SIGTERM or SIGINT, then lets what is under way finish, and ends the process with code 0. With
- * more than one worker, in so many processes of its own.
+ * Runs the service until SIGTERM or SIGINT. Then it lets running calls finish and exits with code 0. With
+ * `LATCHKEY_WORKERS` above 1, it starts that many processes.
  */
 export async function serveCommand(
   config: Config,
@@ -24,7 +24,7 @@ export async function serveCommand(
 ): Promise<void> {
   let pools: () => Record<string, PoolStats> = () => ({});
   const metrics = createMetrics(() => pools());
-  const database = await openDatabase(config, log, { onQuery: metrics.query, asItIs: cluster.isWorker });
+  const database = await openDatabase(config, log, { onQuery: metrics.query, migrated: cluster.isWorker });
   pools = () => ({ calls: database.db.poolStats(), lookups: database.lookups.poolStats() });
   let reported: Promise<void> | undefined;
   try {
@@ -42,7 +42,7 @@ export async function serveCommand(
       await serve({ config, database, log, metrics, limits, onReady: tellReady });
     } else if (config.workers > 1) {
       const metricsPort = await openMetrics(config, createWorkerMetrics());
-      // Not as an argument, which everybody on the machine may read.
+      // In the environment, because every user of the machine can read the arguments of a process.
       const env = { LATCHKEY_DATABASE_URL: database.url };
       await runWorkers({ count: config.workers, env, log, onReady });
       await metricsPort?.close();
@@ -62,15 +62,15 @@ async function openMetrics({ host, metricsPort: port }: Config, render: () => Pr
   return port === undefined ? undefined : await openMetricsPort({ host, port, render });
 }
 
-/** Brings the database forward, and says what it did. */
+/** Applies pending migrations and prints their names. */
 export async function migrateCommand(config: Config, log: Log): Promise<void> {
   const database = await openDatabase(config, log);
   await database.close();
   const { applied } = database;
-  process.stdout.write(applied.length > 0 ? `applied ${applied.join(", ")}\n` : "nothing to do\n");
+  process.stdout.write(applied.length > 0 ? `applied ${applied.join(", ")}\n` : "no pending migrations\n");
 }
 
-/** Makes the platform account, or with `rotate` replaces its lost token, and shows the token once. */
+/** Creates the platform account, or with `rotate` replaces its token. Prints the token once. */
 export async function bootstrapCommand(
   config: Config,
   log: Log,
@@ -87,7 +87,7 @@ export async function bootstrapCommand(
   try {
     const mint = mintToken.bind(undefined, config.tokenPrefix);
     if (rotate) {
-      // Where the service runs, the old one is accepted nowhere any more when the new one is shown.
+      // No running instance accepts the old token any more when the new one is printed.
       show(await withStore(database, log, (store) => rotatePlatformToken(store, mint)));
     } else {
       let minted = "";

@@ -3,7 +3,7 @@ import type { Db } from "../db/connect.ts";
 import { primaryProof } from "../db/primary-proof.ts";
 import { withStatements } from "../db/statement-scope.ts";
 
-/** Follows whether the database answers. */
+/** Watches whether the database answers. */
 export interface DatabaseHealth {
   stop(): void;
 }
@@ -12,19 +12,19 @@ const intervalMs = 1_000;
 const limitMs = 1_000;
 
 /**
- * Asks the database every second, one question at a time, and tells whenever the answer changes. A server that is not known to
- * be the primary has to prove it, as for a verification.
+ * Sends a query to the database every second and calls `onChange` whenever its reachability changes. A server that is not
+ * known to be the primary must prove that it is, as for a verification.
  */
 export function watchDatabase(
   db: Db,
   primary: () => string | undefined,
-  tell: (reachable: boolean) => void,
+  onChange: (reachable: boolean) => void,
 ): DatabaseHealth {
-  let told: boolean | undefined;
+  let known: boolean | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
-  async function ask(): Promise<void> {
+  async function check(): Promise<void> {
     const proof = sql`
       with here as materialized (${primaryProof(primary() ?? "")})
       select from here left join (select from credential limit 0) as readable on true`;
@@ -33,13 +33,13 @@ export function watchDatabase(
       () => false,
     );
     if (stopped) return;
-    if (reachable !== told) tell(reachable);
-    told = reachable;
-    timer = setTimeout(ask, intervalMs);
+    if (reachable !== known) onChange(reachable);
+    known = reachable;
+    timer = setTimeout(check, intervalMs);
     timer.unref();
   }
 
-  void ask();
+  void check();
   return {
     stop() {
       stopped = true;

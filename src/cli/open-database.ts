@@ -5,16 +5,16 @@ import { explainOpening } from "../db/errors.ts";
 import { checkCompatible, migrate, migrationTimeoutMs } from "../db/migrate.ts";
 import type { Log } from "../infra/log.ts";
 
-/** The database of a process: embedded or external, migrated. */
+/** The database of a process, embedded or external, with all migrations applied. */
 export interface OpenDatabase {
   db: Db & { poolStats(): PoolStats };
-  /** A small pool of its own for what verification looks up: changes that wait for each other hold none of it. */
+  /** A separate small pool for verification. Changes that wait for locks hold none of its connections. */
   lookups: Db & { poolStats(): PoolStats };
   url: string;
-  /** Where changes are told. */
+  /** The database without a pooler between, for the change feed. */
   listenUrl: string;
   embedded: boolean;
-  /** The migrations that were applied now. */
+  /** The names of the migrations that this start applied. */
   applied: string[];
   close(): Promise<void>;
 }
@@ -22,27 +22,27 @@ export interface OpenDatabase {
 /** How to open a database. */
 export interface OpenOptions {
   onQuery?: (milliseconds: number, ok: boolean) => void;
-  /** Somebody else has brought it forward: connect when there is something to ask. */
-  asItIs?: boolean;
+  /** True: another process has applied the migrations. This one connects with its first query. */
+  migrated?: boolean;
 }
 
-// Of one process, and of each of many.
+// Connections of a single process, and of each of several workers.
 const poolSize = 10;
 const workerPoolSize = 4;
-// One for each statement of the loader, one for beats and answers. Most are opened only while something is slow.
+// One for each statement of the loader, one for heartbeats and acknowledgements. Most open only while the database is slow.
 const lookupPoolSize = 9;
 
-/** Opens the database of the settings, starting an embedded one where none is named, and brings it forward. */
+/** Opens the database of the settings and applies its migrations. Starts an embedded Postgres if the settings name none. */
 export async function openDatabase(
   config: Config,
   log: Log,
-  { onQuery = () => {}, asItIs = false }: OpenOptions = {},
+  { onQuery = () => {}, migrated = false }: OpenOptions = {},
 ): Promise<OpenDatabase> {
   const server = config.databaseUrl ? undefined : await startEmbedded({ dataDir: config.dataDir, log });
   const url = config.databaseUrl ?? server?.url ?? "";
   try {
     const options = { url, statementNames: config.statementNames, log, onQuery };
-    const applied = asItIs ? [] : await bringForward({ ...options, onQuery: () => {} });
+    const applied = migrated ? [] : await applyMigrations({ ...options, onQuery: () => {} });
     const db = connect({ ...options, poolSize: config.workers > 1 ? workerPoolSize : poolSize });
     const lookups = connect({ ...options, poolSize: lookupPoolSize });
     return {
@@ -63,7 +63,7 @@ export async function openDatabase(
   }
 }
 
-async function bringForward(options: Omit<ConnectOptions, "poolSize">): Promise<string[]> {
+async function applyMigrations(options: Omit<ConnectOptions, "poolSize">): Promise<string[]> {
   const db = connect({ ...options, poolSize: 1, queryTimeoutMs: migrationTimeoutMs });
   try {
     await checkCompatible(db);

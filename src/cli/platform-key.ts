@@ -5,15 +5,14 @@ import type { Store } from "../db/connect.ts";
 import { bootstrap, hasPlatform } from "../domain/account/bootstrap.ts";
 import type { Mint } from "../domain/kernel/token.ts";
 
-/** Where the tokens of an embedded deployment's platform account are. */
+/** The files that hold the tokens of the platform account, for an embedded database. */
 export function keyFiles(config: Pick<Config, "dataDir">) {
   return { platform: join(config.dataDir, "platform-key"), verifier: join(config.dataDir, "verifier-key") };
 }
 
 /**
- * Makes the platform account of an embedded deployment where there is none, and leaves two tokens in the data
- * directory: the platform key's, and that of a key that can only verify. They are written before the account is
- * committed, so that there is never an account whose token nobody has.
+ * Creates the platform account if it is missing. Writes two tokens to the data directory: that of the platform key, and
+ * that of a key that can only verify. The files are written before the commit, so that no account exists without them.
  */
 export async function ensurePlatform(db: Store, mint: Mint, config: Pick<Config, "dataDir">): Promise<void> {
   if (await hasPlatform(db)) return;
@@ -27,9 +26,9 @@ export async function ensurePlatform(db: Store, mint: Mint, config: Pick<Config,
   });
 }
 
-/** Writes a secret into a file that only its owner reads; the file is never there by half. */
+/** Writes a secret to a file with mode 0600. Readers see the old file or the complete new one. */
 export function writeSecret(path: string, secret: string): void {
-  const half = `${path}.new`;
-  writeFileSync(half, `${secret}\n`, { mode: 0o600 });
-  renameSync(half, path);
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, `${secret}\n`, { mode: 0o600 });
+  renameSync(temporary, path);
 }

@@ -2,17 +2,17 @@ import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 
 /**
- * What a person sees who starts Latchkey on an embedded database: where the keys are, and three commands to paste that
- * sign up, issue a key and verify it. Tokens travel in files and pipes, never as arguments.
+ * Returns the text that is printed after a start on an embedded database: where the keys are, and three commands to paste
+ * that sign up, issue a key and verify it. Tokens travel in files and pipes, never as arguments.
  */
 export function quickstart(url: string, keys: { platform: string; verifier: string }): string {
   const dir = dirname(keys.platform);
   const [me, key] = [quote(join(dir, "me")), quote(join(dir, "key.json"))];
   const post = `curl -sS -H 'content-type: application/json'`;
-  // An answer without a token is an error, which belongs on the screen.
+  // A response without a token is an error, which goes to stderr.
   const keepToken = (file: string, before: string, after: string) =>
     `sed -n -e 's/.*"token":"\\([^"]*\\)".*/${before}\\1${after}/p' -e '/"code":/w /dev/stderr' > ${file}`;
-  // Somebody new at each start, so that the commands work at each start.
+  // A new e-mail address at each start, so that the commands work at each start.
   const email = `me-${randomBytes(2).toString("hex")}@example.com`;
   const signUp = `{"email":"${email}","password":"correct horse battery","name":"Me","accountName":"Acme"}`;
   const create = `{"metadata":{"name":"my first key"},"spec":{"permissions":["agents:read"]}}`;
@@ -29,7 +29,7 @@ Paste these: sign up, issue a key, verify it.
 `;
 }
 
-// As a word of a POSIX shell.
+// Quotes one word for a POSIX shell.
 function quote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -20,27 +20,28 @@ export interface ServeDeps {
   database: OpenDatabase;
   log: Log;
   metrics: Metrics;
-  /** What a client may cost, where no setting says it; unset: as in production. */
+  /** Limits that no setting changes. Unset: those of production. */
   limits?: Limits | undefined;
-  /** Called when it serves. */
+  /** Called when the instance serves. */
   onReady(url: string): void;
 }
 
-/** Serves on the port of the settings until SIGTERM or SIGINT, then lets what is under way finish. */
+/** Serves on the port of the settings until SIGTERM or SIGINT, then lets running calls finish. */
 export async function serve({
   config,
   database,
   log,
   metrics,
-  limits: patience = defaultLimits,
+  limits: fixedLimits = defaultLimits,
   onReady,
 }: ServeDeps): Promise<void> {
   const { db, lookups, listenUrl } = database;
   const shutdown = new AbortController();
   const { maxConnections, maxConnectionsPerAddress } = config;
-  const limits = { ...patience, maxConnections, maxConnectionsPerAddress };
+  const limits = { ...fixedLimits, maxConnections, maxConnectionsPerAddress };
   const estimator = createEstimator({
-    onFailure: (error) => log.error({ error: error.message }, "passwords cannot be evaluated for a moment"),
+    onFailure: (error) =>
+      log.error({ error: error.message }, "password strength cannot be estimated for a moment"),
   });
   const passwords = await createPasswords(estimator, config.passwordThreads);
   const mailer = createMailer(config.smtpUrl, config.mailFrom, config.dataDir, log);
@@ -57,7 +58,7 @@ export async function serve({
     shutdownSignal: shutdown.signal,
   });
   const closed = reportClosed(log, metrics);
-  const opening = openPort({
+  const starting = openPort({
     ...config,
     handler: app.handler,
     plain: app.plain,
@@ -67,7 +68,7 @@ export async function serve({
     onEviction: closed.evicted,
     onError: (error) => log.error({ error: String(error) }, "a request failed: this is a bug"),
   });
-  const port = await opening.catch(async (error: unknown) => {
+  const port = await starting.catch(async (error: unknown) => {
     await app.close();
     throw error;
   });
@@ -76,7 +77,7 @@ export async function serve({
   app.health.set("", false);
   const watch = watchDatabase(db, app.primary, (reachable) => {
     app.health.set("", reachable);
-    log.info({ reachable }, "the database");
+    log.info({ reachable }, "database reachability changed");
   });
   onReady(port.url);
 

@@ -2,21 +2,21 @@ import { constants } from "node:os";
 
 type Signal = "SIGTERM" | "SIGINT";
 
-// npm passes on the Ctrl-C that the terminal has already sent us.
+// npm forwards a Ctrl-C that the terminal has already sent to this process.
 const echoMs = 500;
 
 /**
- * From now on a signal ends the process at once, by way of its exit hooks. Node's default would skip them, and the
- * embedded Postgres would outlive us.
+ * Makes SIGTERM and SIGINT end the process at once, with its exit hooks. Node's default would skip the hooks, and the
+ * embedded Postgres would outlive this process.
  */
 export function exitOnSignal(): void {
   process.on("SIGTERM", exit).on("SIGINT", exit);
 }
 
-/** Waits for the next signal. One that comes later, while we finish, ends the process at once. */
+/** Waits for the next signal. A later signal, during the shutdown, ends the process at once. */
 export function nextSignal(): Promise<void> {
   return new Promise((resolve) => {
-    // In this order: node forgets a signal that is on its way while nobody listens.
+    // Add before remove: node drops a signal that arrives while no listener exists.
     process.on("SIGTERM", take).on("SIGINT", take).off("SIGTERM", exit).off("SIGINT", exit);
     let takenAt: number | undefined;
     function take(signal: Signal): void {
@@ -27,7 +27,7 @@ export function nextSignal(): Promise<void> {
   });
 }
 
-// As shells report it.
+// The exit code that shells use for a process ended by a signal.
 function exit(signal: Signal): void {
   process.exit(128 + constants.signals[signal]);
 }

@@ -4,16 +4,16 @@ import { machineClock } from "../verify/coherence/clock.ts";
 import { startCoherence } from "../verify/coherence/coherence.ts";
 import { leaseMs } from "../verify/coherence/lease.ts";
 
-/** Where the changes of a process go, and where it hears of those of others. */
+/** The database of a process that serves nothing. */
 export interface StoreSource {
   db: Db;
-  /** Where changes are told: the database itself, without a pooler between. */
+  /** The database without a pooler between, for the change feed. */
   listenUrl: string;
 }
 
 /**
- * Runs the changes of a process that serves nothing, such as a command: each returns when it is effective at every
- * instance, as a change of an instance does.
+ * Runs changes in a process that serves nothing, such as a command. Each change returns when it is effective at every
+ * instance, as if an instance had made it.
  */
 export async function withStore<T>(
   { db, listenUrl }: StoreSource,
@@ -26,7 +26,7 @@ export async function withStore<T>(
     clock: machineClock,
     leaseMs,
     maxStalenessMs: 0,
-    // It verifies nothing, so it keeps nothing that has to be forgotten.
+    // This process verifies nothing, so it has no cache to invalidate.
     invalidate() {},
     onLost() {},
     onFeed() {},

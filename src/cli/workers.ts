@@ -6,23 +6,23 @@ import { nextSignal } from "./signals.ts";
 /** What starting workers needs. */
 export interface WorkersDeps {
   count: number;
-  /** What each worker has in its environment besides our own. */
+  /** Variables that each worker gets in addition to the environment of this process. */
   env: Record<string, string>;
   log: Log;
   /** Called once, when all of them serve. */
   onReady(url: string): void;
 }
 
-// A worker that ends so soon after its start would end so again: another is started only after as long.
+// A worker that ends this soon after its start would probably do so again. The next start waits as long.
 const soonMs = 1_000;
 
 /**
- * Runs so many processes of this program that share one port, each an instance of its own, until SIGTERM or SIGINT; then
- * resolves when they have finished. One that ends before is replaced, save before all of them have served once: then
- * something is wrong with the settings or the port, which it has said itself.
+ * Runs `count` processes of this program that share one port, until SIGTERM or SIGINT. Resolves when all have finished. A
+ * worker that ends early is replaced. Fails if one ends before all of them served: the settings or the port are wrong, and
+ * the worker has logged the reason.
  */
 export async function runWorkers({ count, env, log, onReady }: WorkersDeps): Promise<void> {
-  // Limits on guesses are kept here, for all of them.
+  // Counts the guesses of all workers together.
   new RateLimiterClusterMaster();
   let stopping = false;
   let ready = 0;
@@ -43,7 +43,7 @@ export async function runWorkers({ count, env, log, onReady }: WorkersDeps): Pro
     worker.once("exit", (code, signal) => {
       if (stopping) return;
       if (ready < count) fail(new Error("a worker could not start"));
-      log.error({ worker: worker.process.pid, code, signal }, "a worker ended, and is replaced");
+      log.error({ worker: worker.process.pid, code, signal }, "a worker ended and is replaced");
       setTimeout(again, performance.now() - startedAt < soonMs ? soonMs : 0);
     });
   }
@@ -61,7 +61,7 @@ export async function runWorkers({ count, env, log, onReady }: WorkersDeps): Pro
   }
 }
 
-/** In a worker: tells the process that started it that it serves. */
+/** In a worker: reports to the process that started it that the worker serves. */
 export function tellReady(url: string): void {
   process.send?.({ ready: url });
 }

@@ -9,7 +9,10 @@ import type { Log } from "./log.ts";
 
 const timeoutMs = 10_000;
 
-/** Sends mail by SMTP, or without an SMTP URL keeps it in `<dataDir>/outbox/*.eml`, readable by its owner alone. */
+/**
+ * Creates a mailer for an SMTP URL. Without a URL, mails are written to `<dataDir>/outbox/*.eml` with mode 0600. Sending
+ * fails with `UNAVAILABLE` if the mail server does not accept the mail within 10 s.
+ */
 export function createMailer(smtpUrl: string | undefined, from: string, dataDir: string, log: Log): Mailer {
   return smtpUrl === undefined ? outbox(from, join(dataDir, "outbox"), log) : smtp(smtpUrl, from, log);
 }
@@ -31,7 +34,7 @@ function smtp(url: string, from: string, log: Log): Mailer {
           { error: error instanceof Error ? error.message : String(error) },
           "a mail could not be sent",
         );
-        throw new DomainError("UNAVAILABLE", "the mail could not be sent: try again later");
+        throw new DomainError("UNAVAILABLE", "the mail could not be sent; try again later");
       }
     },
   };
@@ -47,7 +50,7 @@ function outbox(from: string, directory: string, log: Log): Mailer {
       chmodSync(directory, 0o700);
       const file = join(directory, `${ulid().toLowerCase()}.eml`);
       await writeFile(file, message as Buffer, { mode: 0o600, flag: "wx" });
-      log.info({ file }, "a mail was kept: no SMTP is configured");
+      log.info({ file }, "a mail was written to a file, because LATCHKEY_SMTP_URL is not set");
     },
   };
 }

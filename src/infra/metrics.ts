@@ -1,36 +1,36 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 
-/** What is counted, for Prometheus. */
+/** The metrics of the service, for Prometheus. */
 export interface Metrics {
   call(method: string, code: string, seconds: number): void;
   verdict(verdict: string): void;
   query(milliseconds: number, ok: boolean): void;
   refusedConnection(reason: string): void;
   evictedConnection(reason: string): void;
-  /** Look-ups answered from memory, and by the database. */
+  /** Counts look-ups that the cache answered, and those that the database answered. */
   hit(count: number): void;
   miss(count: number): void;
-  /** A change that waited until all others had applied it, or until none of them could serve what was before it. */
+  /** Records how long a change waited until it was effective at all other instances. */
   settled(how: string, milliseconds: number, others: number): void;
-  /** The figures of this process, as Prometheus reads them. */
+  /** Returns the figures of this process in the text format of Prometheus. */
   render(): Promise<Rendered>;
-  /** In a worker: offers its figures to the process that started it. */
+  /** In a worker: makes its figures available to the process that started it. */
   offer(): void;
 }
 
-/** Figures as Prometheus reads them. */
+/** Figures in the text format of Prometheus. */
 export interface Rendered {
   contentType: string;
   body: string;
 }
 
-/** The figures of all workers of this process, added up. */
+/** Returns a function that renders the sum of the figures of all workers. */
 export function createWorkerMetrics(): () => Promise<Rendered> {
   const registry = new AggregatorRegistry();
   return async () => ({ contentType: registry.contentType, body: await registry.clusterMetrics() });
 }
 
-/** Connections of the database pool: all, those without work, and callers that wait for one. */
+/** Connections of a database pool: all, idle ones, and the number of callers that wait for one. */
 export interface PoolStats {
   total: number;
   idle: number;
@@ -41,7 +41,7 @@ const callBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 const instanceBuckets = [0, 1, 2, 3, 5, 10, 20, 50];
 const queryBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
-/** A counter with one label for what is counted on every call: Prometheus' own is told when somebody reads it. */
+/** Creates a cheap counter with one label. It updates the Prometheus counter only when the figures are read. */
 function createTally({ label, ...configuration }: Tallied): { count(value: string, by: number): void } {
   let pending = new Map<string, number>();
   new Counter({
@@ -70,9 +70,24 @@ interface Tallied {
 export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
   const registers = [new Registry()];
   const [registry = new Registry()] = registers;
+  observePools(pools, registers);
+  return {
+    ...createCallMetrics(registers),
+    ...createConnectionMetrics(registers),
+    ...createDatabaseMetrics(registers),
+    offer() {
+      AggregatorRegistry.setRegistries(registers);
+      // Answers the main process when it collects the figures of all workers.
+      new AggregatorRegistry();
+    },
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}
+
+function createCallMetrics(registers: Registry[]): Pick<Metrics, "call" | "verdict"> {
   const calls = new Histogram({
     name: "latchkey_call_seconds",
-    help: "Calls by method and code, from the first byte of the request to the last of the answer.",
+    help: "Calls by method and code, from the first byte of the request to the last of the response.",
     labelNames: ["method", "code"],
     buckets: callBuckets,
     registers,
@@ -83,16 +98,18 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     label: "verdict",
     registers,
   });
-  const queries = new Histogram({
-    name: "latchkey_database_seconds",
-    help: "Statements, from handing them to the driver to their result.",
-    labelNames: ["outcome"],
-    buckets: queryBuckets,
-    registers,
-  });
+  return {
+    call: (method, code, seconds) => calls.observe({ method, code }, seconds),
+    verdict: (verdict) => verdicts.count(verdict, 1),
+  };
+}
+
+function createConnectionMetrics(
+  registers: Registry[],
+): Pick<Metrics, "refusedConnection" | "evictedConnection"> {
   const refused = new Counter({
     name: "latchkey_refused_connections_total",
-    help: "Connections that were cut off, by reason.",
+    help: "Connections that the server refused or cut off, by reason.",
     labelNames: ["reason"],
     registers,
   });
@@ -102,9 +119,23 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
     labelNames: ["reason"],
     registers,
   });
+  return {
+    refusedConnection: (reason) => refused.inc({ reason }),
+    evictedConnection: (reason) => evicted.inc({ reason }),
+  };
+}
+
+function createDatabaseMetrics(registers: Registry[]): Pick<Metrics, "query" | "settled" | "hit" | "miss"> {
+  const queries = new Histogram({
+    name: "latchkey_database_seconds",
+    help: "Statements, from handing them to the driver to their result.",
+    labelNames: ["outcome"],
+    buckets: queryBuckets,
+    registers,
+  });
   const settled = new Histogram({
     name: "latchkey_acknowledged_seconds",
-    help: "How long changes waited to be effective everywhere. Many that timed out: an instance is slow or gone.",
+    help: "How long changes waited to be effective everywhere. Many timeouts mean that an instance is slow or gone.",
     labelNames: ["outcome"],
     buckets: queryBuckets,
     registers,
@@ -117,10 +148,22 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
   });
   const lookups = createTally({
     name: "latchkey_lookups_total",
-    help: "Look-ups of credentials: from memory, or by the database.",
+    help: "Look-ups of credentials, answered from memory or by the database.",
     label: "from",
     registers,
   });
+  return {
+    query: (milliseconds, ok) => queries.observe({ outcome: ok ? "ok" : "failed" }, milliseconds / 1000),
+    settled(how, milliseconds, others) {
+      settled.observe({ outcome: how.replace(" ", "_") }, milliseconds / 1000);
+      waitedFor.observe(others);
+    },
+    hit: (count) => lookups.count("memory", count),
+    miss: (count) => lookups.count("database", count),
+  };
+}
+
+function observePools(pools: () => Record<string, PoolStats>, registers: Registry[]): void {
   new Gauge({
     name: "latchkey_database_pool",
     help: "Connections of a pool, and callers that wait for one.",
@@ -132,23 +175,4 @@ export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
       }
     },
   });
-  return {
-    offer() {
-      AggregatorRegistry.setRegistries(registers);
-      // Answers whoever asks for the figures of all workers.
-      new AggregatorRegistry();
-    },
-    call: (method, code, seconds) => calls.observe({ method, code }, seconds),
-    verdict: (verdict) => verdicts.count(verdict, 1),
-    query: (milliseconds, ok) => queries.observe({ outcome: ok ? "ok" : "failed" }, milliseconds / 1000),
-    settled(how, milliseconds, others) {
-      settled.observe({ outcome: how.replace(" ", "_") }, milliseconds / 1000);
-      waitedFor.observe(others);
-    },
-    hit: (count) => lookups.count("memory", count),
-    miss: (count) => lookups.count("database", count),
-    refusedConnection: (reason) => refused.inc({ reason }),
-    evictedConnection: (reason) => evicted.inc({ reason }),
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
-  };
 }

@@ -48,7 +48,7 @@ test("a worker that is killed is replaced while the others serve", async () => {
   const [killed] = workers();
   const before = server.log().filter(({ msg }) => msg === "a worker serves").length;
   process.kill(Number(killed), "SIGKILL");
-  await server.logged(({ msg, worker }) => msg === "a worker ended, and is replaced" && worker === killed);
+  await server.logged(({ msg, worker }) => msg === "a worker ended and is replaced" && worker === killed);
   await server.logged(
     ({ msg }) =>
       msg === "a worker serves" &&
