@@ -7,26 +7,26 @@ import { createCache } from "./cache.ts";
 import { load } from "./load.ts";
 import { createLoader, type Loader, type LoaderObserver } from "./loader.ts";
 
-/** What a process remembers of credentials, and what keeps that coherent. */
+/** The cache of credentials of a process, and what keeps it coherent. */
 export interface CoherentCache {
   loader: Loader;
   coherence: Coherence;
-  /** How many entries there are. */
+  /** Returns the number of entries. */
   size(): number;
 }
 
-/** What a memory depends on. */
+/** What a coherent cache depends on. */
 export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed"> {
-  /** The pool that loads and beats use. */
+  /** The pool that loads and heartbeats use. */
   db: Db;
-  /** Where to listen: the database itself, without a pooler between. */
+  /** The URL of the listening connection. It leads to the database itself, without a pooler in between. */
   listenUrl: string;
   entries: number;
   observer: LoaderObserver & { settled(how: Settled, milliseconds: number, others: number): void };
   onError(error: unknown): void;
 }
 
-/** Creates a memory and starts to follow the change feed. */
+/** Creates a cache and starts to follow the change feed. */
 export function createCoherentCache(deps: CoherentCacheDeps): CoherentCache {
   const { db, entries, observer } = deps;
   const cache = createCache(entries);

@@ -6,29 +6,29 @@ import { withStatements } from "../../db/statement-scope.ts";
 import { inTurns } from "../../domain/kernel/slices.ts";
 import { type Credential, type CredentialRow, toCredentials } from "../evaluate/credential.ts";
 
-/** What to load: a credential, and the workspace that its bearer wants to enter, if any. */
+/** What to load: a credential, and the workspace that its bearer wants to enter. An empty `workspaceId` means none. */
 export interface LookupKey {
   id: string;
   workspaceId: string;
 }
 
-/** Everything that a verdict needs, as one statement saw it. */
+/** Everything that a verdict needs, as one statement read it. */
 export interface Loaded {
   credential: Credential | undefined;
-  /** The workspace that was asked for, whatever account it belongs to. */
+  /** The workspace of the lookup key. It may belong to any account. */
   workspace: { id: string; accountId: string; live: boolean } | undefined;
-  /** The time of the database when it looked, or for what comes from memory its time now, never late. */
+  /** The time of the database when it read the row. For an entry of the cache, the time of the database now, never late. */
   now: Date;
-  /** Which server looked: when it started. Unset for what comes from memory. */
+  /** The server that read the row, by the time at which it started. Unset for an entry of the cache. */
   server?: string;
 }
 
 interface Row extends Omit<CredentialRow, "id" | "openings">, PrimaryProof {
   position: string;
   id: string | null;
-  /** All of them, where they are few. */
+  /** All account accesses, if there are at most four. */
   openings: AccountAccessJson[] | null;
-  /** One of many: each has a row of its own, since a row is parsed in one go. */
+  /** One account access of many. Each has its own row, because a row is parsed without a pause. */
   opening: AccountAccessJson | null;
   workspace_id: string | null;
   workspace_account_id: string | null;
@@ -38,28 +38,28 @@ interface Row extends Omit<CredentialRow, "id" | "openings">, PrimaryProof {
 
 /** How to load it. */
 export interface LoadHow {
-  /** After so many milliseconds the statement is cancelled. */
+  /** The statement is cancelled after so many milliseconds. */
   limitMs: number;
-  /** The server that is known to be the primary, if any is. Any other has to prove it, by the statement itself. */
+  /** The server that is known to be the primary, if any. Any other server has to prove it by the statement itself. */
   primary: string | undefined;
 }
 
-// A user who belongs to more accounts is loaded account by account.
+// A user of more accounts is loaded as one row per account.
 const fewOpenings = 4;
 
 /**
- * Loads what some verdicts need: one statement, in autocommit, through the one view. Answers in the order asked. Long
- * lists take their time, in which the event loop turns.
+ * Loads what some verdicts need, by one statement in autocommit through the view `credential`. Returns the results in
+ * the order of the lookup keys. Processing of long lists pauses, so that the event loop gets its turns.
  */
 export async function load(
   db: Db,
   lookupKeys: readonly LookupKey[],
   { limitMs, primary }: LoadHow,
 ): Promise<Loaded[]> {
-  const answers = answersOf(await withStatements({ limitMs }, () => loadRows(db, lookupKeys, primary ?? "")));
-  const found = answers.flatMap(({ credential }) => credential ?? []);
+  const results = resultsOf(await withStatements({ limitMs }, () => loadRows(db, lookupKeys, primary ?? "")));
+  const found = results.flatMap(({ credential }) => credential ?? []);
   const credentials = (await inTurns(toCredentials(found))).values();
-  return answers.map(({ row, credential }) => ({
+  return results.map(({ row, credential }) => ({
     credential: credential && credentials.next().value,
     workspace:
       row.workspace_id === null || row.workspace_account_id === null
@@ -71,8 +71,8 @@ export async function load(
 }
 
 async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: string): Promise<Row[]> {
-  // `limit 1` has each id looked up by itself: joined outright, Postgres would build the whole view first. `(select …)`
-  // hides how many ids there are, so that the general plan never looks dearer than one made afresh for every call.
+  // `limit 1` makes Postgres look each id up by itself. With a plain join, it would build the whole view first. `(select …)`
+  // hides the number of ids, so that the generic plan never seems more expensive than a plan made for every call.
   const { rows } = await sql<Row>`
     with here as materialized (${primaryProof(primary)})
     select ask.position, c.id, c.kind, c.system, c.environment, c.expires_at, c.disabled_at, c.revoked_at, c.user_id,
@@ -91,22 +91,22 @@ async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: strin
   return rows;
 }
 
-interface Answer {
+interface Result {
   row: Row;
   credential: CredentialRow | undefined;
 }
 
-function answersOf(rows: readonly Row[]): Answer[] {
-  const answers: Answer[] = [];
+function resultsOf(rows: readonly Row[]): Result[] {
+  const results: Result[] = [];
   for (const row of rows) {
     const { id, openings, opening } = row;
-    const last = answers.at(-1);
+    const last = results.at(-1);
     if (opening !== null && last?.credential && last.row.position === row.position) {
       last.credential.openings.push(opening);
     } else {
       const all = openings ?? (opening === null ? [] : [opening]);
-      answers.push({ row, credential: id === null ? undefined : { ...row, id, openings: all } });
+      results.push({ row, credential: id === null ? undefined : { ...row, id, openings: all } });
     }
   }
-  return answers;
+  return results;
 }

@@ -1,91 +1,48 @@
 import { isUnavailable } from "../../db/errors.ts";
 import type { Coherence } from "../coherence/coherence.ts";
-import { type Cache, tagsOf } from "./cache.ts";
-import type { Loaded, LoadHow, LookupKey } from "./load.ts";
+import type { Cache } from "./cache.ts";
+import { createInFlightLoads, type InFlightLoads } from "./in-flight-loads.ts";
+import { createKeepingLoad, type Load } from "./keeping-load.ts";
+import type { Loaded, LookupKey } from "./load.ts";
 import { createLookupClasses } from "./lookup-classes.ts";
 
-/** Answers what verdicts need: from memory where that is coherent, else from the database. */
+/** Returns what verdicts need: from the cache while it is coherent, else from the database. */
 export interface Loader {
-  /** What memory knows of an ask, if it may be served at this moment. */
+  /** Returns what the cache holds for a lookup key, if the instance may serve from the cache at this moment. */
   recall(lookupKey: LookupKey): Loaded | undefined;
-  /** Whether memory may be served at this moment and would say of something what it said, before a time. */
+  /** Returns whether the cache may be served now and would return the same as before, and the time is before `until`. */
   holds(loaded: Loaded, until: Date | undefined): boolean;
-  /** The same, of what this call was answered before: no look-up of its own. */
+  /** The same as `holds`, for the result of this request's own look-up. It does not count as a cache hit. */
   stillHolds(loaded: Loaded, until: Date | undefined): boolean;
   /**
-   * The answer of the database, by a statement that is sent after this call. While the database is away, what may be stale
-   * instead, unless that must be `fresh`.
+   * Loads from the database, by a statement that is sent after this call. While the database is unreachable, returns stale
+   * entries instead, if the operator allows that and the request does not ask for `fresh`.
    */
   fetch(lookupKey: LookupKey, by: { caller: string; fresh: boolean }): Promise<Loaded>;
 }
 
-/** What a loader tells of its work, for metrics. */
+/** What a loader reports for metrics. */
 export interface LoaderObserver {
   hit(count: number): void;
   miss(count: number): void;
 }
 
-/** The fence around the loads under way: what is forgotten while a load runs must not be kept by it. */
-export interface InFlightLoads {
-  invalidate(tags: readonly string[]): void;
-}
+/** What a loader needs to know about coherence. */
+export type LoaderCoherence = Pick<Coherence, "time" | "staleTime" | "primary">;
 
-// While the database is away, how often it is tried before what may be stale is served at once.
-const awayMs = 1_000;
-
-// A server that has to prove that it is the primary waits for its standby, which takes longer than a read.
-const unprovenFactor = 2;
-
-/** Creates a loader over a cache; `load` sends one statement. Feed every invalidation to `fence` before or after the cache, in the same turn. */
+/** Creates a loader over a cache. Pass every invalidation to `inFlight` and to the cache in the same turn, in any order. */
 export function createLoader(
-  load: (lookupKeys: readonly LookupKey[], how: LoadHow) => Promise<Loaded[]>,
+  load: Load,
   cache: Cache,
-  coherence: () => Pick<Coherence, "time" | "staleTime" | "primary">,
+  coherence: () => LoaderCoherence,
   observer: LoaderObserver,
-): { loader: Loader; inFlight: InFlightLoads } {
-  const statements = new Set<{ seen: Set<string> }>();
-  let awayUntil = Number.NEGATIVE_INFINITY;
-  const lookupClasses = createLookupClasses({
-    load: loadAndKeep,
-    onAway(away) {
-      awayUntil = away ? performance.now() + awayMs : Number.NEGATIVE_INFINITY;
-    },
-  });
-
-  function remembered({ id, workspaceId }: LookupKey, time: number): Loaded | undefined {
-    const credential = cache.credential(id);
-    if (!credential) return undefined;
-    const workspace = workspaceId === "" ? undefined : cache.workspace(workspaceId);
-    if (workspaceId !== "" && !workspace) return undefined;
-    return { credential, workspace, now: new Date(time) };
-  }
-
-  function lookUp(lookupKey: LookupKey, caller: string): Promise<Loaded> {
-    const known =
-      cache.hasSeen(lookupKey.id) && (lookupKey.workspaceId === "" || cache.hasSeen(lookupKey.workspaceId));
-    return lookupClasses.lookUp(lookupKey, caller, known);
-  }
-
-  async function loadAndKeep(lookupKeys: readonly LookupKey[], limitMs: number): Promise<Loaded[]> {
-    const statement = { seen: new Set<string>() };
-    statements.add(statement);
-    const primary = coherence().primary();
-    try {
-      const rows = await load(lookupKeys, primary === undefined ? unproven(limitMs) : { limitMs, primary });
-      for (const row of rows) if (primary !== undefined && row.server === primary) keep(row, statement.seen);
-      return rows;
-    } finally {
-      statements.delete(statement);
-    }
-  }
-
-  function keep({ credential, workspace }: Loaded, seen: Set<string>): void {
-    if (seen.has("*")) return;
-    if (credential && !seen.has(credential.id) && !tagsOf(credential).some((tag) => seen.has(tag))) {
-      cache.keepCredential(credential);
-    }
-    if (workspace && !seen.has(workspace.accountId)) cache.keepWorkspace(workspace);
-  }
+): { loader: Loader; inFlight: Pick<InFlightLoads, "invalidate"> } {
+  const inFlight = createInFlightLoads();
+  const fetchOrStale = createFetch(
+    createKeepingLoad({ load, cache, inFlight, primary: () => coherence().primary() }),
+    cache,
+    coherence,
+  );
 
   function stillHolds({ credential, workspace }: Loaded, until: Date | undefined): boolean {
     const time = coherence().time();
@@ -94,51 +51,74 @@ export function createLoader(
     return !workspace || cache.workspace(workspace.id) === workspace;
   }
 
-  function stale(lookupKey: LookupKey): Loaded | undefined {
-    const time = coherence().staleTime();
-    return time === undefined ? undefined : remembered(lookupKey, time);
+  const loader: Loader = {
+    recall(lookupKey) {
+      const time = coherence().time();
+      const loaded = time === undefined ? undefined : cached(cache, lookupKey, time);
+      if (loaded) observer.hit(1);
+      return loaded;
+    },
+    holds(loaded, until) {
+      const holds = stillHolds(loaded, until);
+      if (holds) observer.hit(1);
+      return holds;
+    },
+    stillHolds,
+    fetch(lookupKey, by) {
+      observer.miss(1);
+      return fetchOrStale(lookupKey, by);
+    },
+  };
+  return { loader, inFlight };
+}
+
+// After a look-up found the database unreachable, stale entries are returned at once for this time.
+const retryAfterMs = 1_000;
+
+function createFetch(
+  load: (lookupKeys: readonly LookupKey[], limitMs: number) => Promise<Loaded[]>,
+  cache: Cache,
+  coherence: () => LoaderCoherence,
+): Loader["fetch"] {
+  let unreachableUntil = Number.NEGATIVE_INFINITY;
+  const lookupClasses = createLookupClasses({
+    load,
+    onUnreachable(unreachable) {
+      unreachableUntil = unreachable ? performance.now() + retryAfterMs : Number.NEGATIVE_INFINITY;
+    },
+  });
+  const isUnreachable = () => performance.now() < unreachableUntil;
+
+  function lookUp(lookupKey: LookupKey, caller: string): Promise<Loaded> {
+    const { id, workspaceId } = lookupKey;
+    const known = cache.hasSeen(id) && (workspaceId === "" || cache.hasSeen(workspaceId));
+    return lookupClasses.lookUp(lookupKey, caller, known);
   }
 
-  async function fetchOrStale(lookupKey: LookupKey, caller: string): Promise<Loaded> {
-    const kept = performance.now() < awayUntil ? stale(lookupKey) : undefined;
-    if (kept) return kept;
+  function stale(lookupKey: LookupKey): Loaded | undefined {
+    const time = coherence().staleTime();
+    return time === undefined ? undefined : cached(cache, lookupKey, time);
+  }
+
+  return async (lookupKey, { caller, fresh }) => {
+    if (fresh) return lookUp(lookupKey, caller);
+    const known = isUnreachable() ? stale(lookupKey) : undefined;
+    if (known) return known;
     try {
       return await lookUp(lookupKey, caller);
     } catch (error) {
-      // A look-up that was refused before its turn came has an error of its own.
-      const kept = isUnavailable(error) || performance.now() < awayUntil ? stale(lookupKey) : undefined;
-      if (kept) return kept;
+      // A look-up that was rejected while it waited in the queue fails with another error.
+      const known = isUnavailable(error) || isUnreachable() ? stale(lookupKey) : undefined;
+      if (known) return known;
       throw error;
     }
-  }
-
-  return {
-    loader: {
-      recall(lookupKey) {
-        const time = coherence().time();
-        const loaded = time === undefined ? undefined : remembered(lookupKey, time);
-        if (loaded) observer.hit(1);
-        return loaded;
-      },
-      holds(loaded, until) {
-        const holds = stillHolds(loaded, until);
-        if (holds) observer.hit(1);
-        return holds;
-      },
-      stillHolds,
-      fetch(lookupKey, { caller, fresh }) {
-        observer.miss(1);
-        return fresh ? lookUp(lookupKey, caller) : fetchOrStale(lookupKey, caller);
-      },
-    },
-    inFlight: {
-      invalidate(tags) {
-        for (const { seen } of statements) for (const tag of tags) seen.add(tag);
-      },
-    },
   };
 }
 
-function unproven(limitMs: number): LoadHow {
-  return { limitMs: unprovenFactor * limitMs, primary: undefined };
+function cached(cache: Cache, { id, workspaceId }: LookupKey, time: number): Loaded | undefined {
+  const credential = cache.credential(id);
+  if (!credential) return undefined;
+  const workspace = workspaceId === "" ? undefined : cache.workspace(workspaceId);
+  if (workspaceId !== "" && !workspace) return undefined;
+  return { credential, workspace, now: new Date(time) };
 }

@@ -1,40 +1,46 @@
-/** Look-ups that wait for a statement, of one who asks. */
+/** A look-up that waits for a statement. */
 export interface Lookup<T> {
-  /** Who asks: a principal, or the address of somebody who has yet to show who they are. */
+  /** The principal that the look-up is for, or the client address if the principal is not known yet. */
   caller: string;
   item: T;
-  /** Called instead of an answer. */
-  refuse(error: unknown): void;
+  /** Called if the look-up gets no result. */
+  reject(error: unknown): void;
 }
 
-/** A bounded queue that is fair between those who ask: each has its turn, however much the others ask. */
+/** A bounded queue that is fair between callers: callers take turns, however many look-ups each of them has. */
 export interface LookupQueue<T> {
-  /** Lets one wait, or refuses somebody: whoever has the most waiting. */
+  /** Adds a look-up. If the queue is full, it rejects a look-up of the caller that has the most. */
   push(lookup: Lookup<T>): void;
-  /** Takes up to so many, in turns. */
-  take(most: number): T[];
-  /** Takes up to so many of the one whose turn it is. */
-  takeOfOne(most: number): T[];
-  /** Takes all that fit. */
+  /** Takes up to `count` look-ups. Callers take turns. */
+  take(count: number): T[];
+  /** Takes up to `count` look-ups of the caller whose turn it is. */
+  takeOfOneCaller(count: number): T[];
+  /** Takes all look-ups that fit. */
   takeFitting(fits: (item: T) => boolean): T[];
-  /** Refuses everything that waits. */
-  refuseAll(error: unknown): void;
+  /** Rejects all look-ups. */
+  rejectAll(error: unknown): void;
   size(): number;
 }
 
-/** Creates a queue in which at most `most` wait. `overflow` makes the error of those beyond. */
+/** Creates a queue of at most `most` look-ups. `overflow` makes the error of a look-up beyond that. */
 export function createLookupQueue<T>(most: number, overflow: () => unknown): LookupQueue<T> {
   const waiting = new Map<string, Lookup<T>[]>();
   let size = 0;
 
-  function refuseTheGreediest(): void {
-    let greediest: Lookup<T>[] = [];
-    for (const lookups of waiting.values()) if (lookups.length > greediest.length) greediest = lookups;
-    const last = greediest.pop();
+  function rejectOneOfTheBusiestCaller(): void {
+    let busiest: Lookup<T>[] = [];
+    for (const lookups of waiting.values()) if (lookups.length > busiest.length) busiest = lookups;
+    const last = busiest.pop();
     if (!last) return;
     size -= 1;
-    if (greediest.length === 0) waiting.delete(last.caller);
-    last.refuse(overflow());
+    if (busiest.length === 0) waiting.delete(last.caller);
+    last.reject(overflow());
+  }
+
+  // A caller that was just served goes to the end of the line.
+  function moveToEnd(caller: string, lookups: Lookup<T>[]): void {
+    waiting.delete(caller);
+    if (lookups.length > 0) waiting.set(caller, lookups);
   }
 
   return {
@@ -43,7 +49,7 @@ export function createLookupQueue<T>(most: number, overflow: () => unknown): Loo
       if (lookups) lookups.push(lookup);
       else waiting.set(lookup.caller, [lookup]);
       size += 1;
-      if (size > most) refuseTheGreediest();
+      if (size > most) rejectOneOfTheBusiestCaller();
     },
     take(count) {
       const taken: T[] = [];
@@ -53,22 +59,19 @@ export function createLookupQueue<T>(most: number, overflow: () => unknown): Loo
           if (!lookup) continue;
           taken.push(lookup.item);
           size -= 1;
-          // Back to the end of the line: who was served last is served last next time.
-          waiting.delete(caller);
-          if (lookups.length > 0) waiting.set(caller, lookups);
+          moveToEnd(caller, lookups);
           if (taken.length === count) break;
         }
       }
       return taken;
     },
-    takeOfOne(count) {
+    takeOfOneCaller(count) {
       const [next] = waiting;
       if (!next) return [];
       const [caller, lookups] = next;
       const taken = lookups.splice(0, count);
       size -= taken.length;
-      waiting.delete(caller);
-      if (lookups.length > 0) waiting.set(caller, lookups);
+      moveToEnd(caller, lookups);
       return taken.map(({ item }) => item);
     },
     takeFitting(fits) {
@@ -85,11 +88,11 @@ export function createLookupQueue<T>(most: number, overflow: () => unknown): Loo
       size -= taken.length;
       return taken;
     },
-    refuseAll(error) {
+    rejectAll(error) {
       const all = [...waiting.values()].flat();
       waiting.clear();
       size = 0;
-      for (const { refuse } of all) refuse(error);
+      for (const { reject } of all) reject(error);
     },
     size: () => size,
   };

@@ -3,10 +3,11 @@ import { LRUCache } from "lru-cache";
 import type { Evaluation } from "../evaluate/evaluate.ts";
 import type { Loader } from "./loader.ts";
 
-/** What was concluded from judgements, kept for as long as it would be concluded again. */
+/** Response cache. A response is valid only while the cached credential behind it is valid. */
 export interface ResponseCache<T> {
+  /** Returns the value of a key, if the evaluation that it was made from still holds. */
   recall(key: string): T | undefined;
-  /** Keeps what followed from a judgement, where memory can tell whether that still holds; `bytes`: its size. */
+  /** Keeps a value that was made from an evaluation, if the cache can tell whether the evaluation still holds. `bytes`: its size. */
   keep(key: string, evaluation: Evaluation, value: T, bytes: number): void;
 }
 
@@ -16,10 +17,10 @@ interface CachedResponse<T> {
   endsAt: Date | undefined;
 }
 
-// What a reply takes besides what it says.
+// The memory that an entry takes in addition to its value.
 const bytesPerResponse = 512;
 
-/** Creates replies that take so many bytes at most. */
+/** Creates a response cache that takes at most `maxBytes`. */
 export function createResponseCache<T>(loader: Pick<Loader, "holds">, maxBytes: number): ResponseCache<T> {
   const kept = new LRUCache<string, CachedResponse<T>>({ maxSize: maxBytes });
   return {
@@ -39,12 +40,13 @@ export function createResponseCache<T>(loader: Pick<Loader, "holds">, maxBytes: 
   };
 }
 
-/** What a key is made from: whatever holds a token is never kept as it is. */
+/** Returns the SHA-256 of a text, to make a key from. A text that contains a token is never kept itself. */
 export function digest(text: string | Uint8Array): string {
   return hash("sha256", text, "binary");
 }
 
-// Of a key that may do what was asked: when a session was last used decides too, and an issuer's token is no record of ours.
+// Only valid responses about API keys are kept. A session also depends on its last use, and an external token is not stored
+// in our database.
 function isSimple({ failures, tokenId }: Evaluation): boolean {
   return failures.length === 0 && tokenId !== undefined;
 }

@@ -1,4 +1,4 @@
-/** Ids that took too long to look up, remembered for a while. */
+/** Ids that took too long to look up, remembered for 30 s. */
 export interface SlowIds {
   add(id: string): void;
   has(id: string): boolean;
@@ -8,7 +8,7 @@ export interface SlowIds {
 const rememberedMs = 30_000;
 const most = 1_000;
 
-/** Creates an empty memory of slow ids. Beyond 1,000 of them, the oldest is forgotten. */
+/** Creates an empty set of slow ids. If it has more than 1,000 ids, it drops the oldest. */
 export function createSlowIds(): SlowIds {
   const until = new Map<string, number>();
   return {

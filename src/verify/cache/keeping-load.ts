@@ -1,0 +1,43 @@
+import type { Coherence } from "../coherence/coherence.ts";
+import { type Cache, tagsOf } from "./cache.ts";
+import type { InFlightLoad, InFlightLoads } from "./in-flight-loads.ts";
+import type { Loaded, LoadHow, LookupKey } from "./load.ts";
+
+/** Sends one statement that loads these lookup keys. Returns a row for each of them, in the same order. */
+export type Load = (lookupKeys: readonly LookupKey[], how: LoadHow) => Promise<Loaded[]>;
+
+/** What a load that fills the cache depends on. */
+export interface KeepingLoadDeps {
+  load: Load;
+  cache: Cache;
+  inFlight: InFlightLoads;
+  /** Returns the server that is known to be the primary, if any. */
+  primary: Coherence["primary"];
+}
+
+// A server that has to prove that it is the primary waits for its standby. That takes longer than a read.
+const unprovenFactor = 2;
+
+/**
+ * Returns a load that fills the cache. It keeps a row only if the row comes from the known primary, and if none of the
+ * row's tags was invalidated while the load was in flight.
+ */
+export function createKeepingLoad({ load, cache, inFlight, primary: knownPrimary }: KeepingLoadDeps) {
+  return async (lookupKeys: readonly LookupKey[], limitMs: number): Promise<Loaded[]> => {
+    const loading = inFlight.begin();
+    const primary = knownPrimary();
+    const how = { limitMs: primary === undefined ? unprovenFactor * limitMs : limitMs, primary };
+    try {
+      const rows = await load(lookupKeys, how);
+      for (const row of rows) if (primary !== undefined && row.server === primary) keep(cache, row, loading);
+      return rows;
+    } finally {
+      loading.end();
+    }
+  };
+}
+
+function keep(cache: Cache, { credential, workspace }: Loaded, loading: InFlightLoad): void {
+  if (credential && !loading.sawAny([credential.id, ...tagsOf(credential)])) cache.keepCredential(credential);
+  if (workspace && !loading.sawAny([workspace.accountId])) cache.keepWorkspace(workspace);
+}
