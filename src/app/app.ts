@@ -1,12 +1,10 @@
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Config } from "../config/config.ts";
-import { createCallerQueue } from "../db/caller-queue.ts";
 import { type Db, followChanges } from "../db/connect.ts";
-import { isUnavailable } from "../db/errors.ts";
-import { withStatements } from "../db/statement-scope.ts";
+import { isBusy, isUnavailable } from "../db/errors.ts";
+import { statementScope, withStatements } from "../db/statement-scope.ts";
 import { provisionUser } from "../domain/external-identity/provision-user.ts";
-import { DomainError } from "../domain/kernel/error.ts";
 import type { Mailer } from "../domain/kernel/mail.ts";
 import { createRefusals } from "../domain/kernel/refusal.ts";
 import { createFailedLogIns } from "../domain/session/failed-log-in.ts";
@@ -27,6 +25,7 @@ import {
   createAuthInterceptor,
   createErrorInterceptor,
 } from "../rpc/middleware/auth-interceptor.ts";
+import { turnOfStranger } from "../rpc/middleware/turn.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import { createCoherentCache } from "../verify/cache/coherent-cache.ts";
@@ -100,8 +99,6 @@ const refusalsIntervalMs = 1_000;
 const usesIntervalMs = 5_000;
 // Of ending tokens with nothing but the token: more than anybody has tokens, less than a guesser would like.
 const revocationsPerMinute = 600;
-// Changes of one bearer, so that it never holds all connections of a pool, and others may end its authority at once.
-const changesPerBearer = { running: 3, waiting: 1_000 };
 // How long a start waits to be warm.
 const readyMs = 2_000;
 // Of memory, for answers that are given again as they are.
@@ -138,8 +135,7 @@ export function createApp({
     onError,
     onFeed: reportFeed(health, log),
   });
-  const callerQueue = createCallerQueue({ ...changesPerBearer, overflow: tooManyChanges });
-  const db = followChanges(unfollowed, coherentCache.coherence, callerQueue);
+  const db = followChanges(unfollowed, coherentCache.coherence);
   const refusals = createRefusals(db, refusalsIntervalMs, onError);
   const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, onError);
   const lastUsed = createLastUsed(db, usesIntervalMs, onError);
@@ -155,12 +151,13 @@ export function createApp({
     lastUsed,
     refusals,
     tokenPrefix: config.tokenPrefix,
-    provisionUser: (call, newUser) => provisionUser(db, call, config.bounds, newUser),
-    errors: { isUnavailable, onBug },
+    provisionUser: (call, newUser) =>
+      withStatements({ turn: turnOfStranger(call) }, () => provisionUser(db, call, config.bounds, newUser)),
+    errors: { isUnavailable, isBusy, onBug },
     onCanceled,
     loader: coherentCache.loader,
-    operate: (signal, operation) =>
-      withStatements({ signal, primary: coherentCache.coherence.primary }, operation),
+    operate: (turn, signal, operation) =>
+      withStatements({ turn, signal, primary: coherentCache.coherence.primary }, operation),
   };
   const background = createBackground((error) =>
     log.error({ error: describe(error) }, "work in the background failed"),
@@ -196,8 +193,11 @@ export function createApp({
     failedLogIns,
     tokens: tokenDeps,
     health,
-    // It goes on when its call has ended.
-    background: (work) => withStatements({}, () => background.run(work)),
+    // It goes on when its call has ended, and still takes the turns of its caller.
+    background(work) {
+      const { turn } = statementScope();
+      withStatements(turn ? { turn } : {}, () => background.run(work));
+    },
   });
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const adapter = connectNodeAdapter({
@@ -243,10 +243,6 @@ export function createApp({
       await coherentCache.coherence.stop();
     },
   };
-}
-
-function tooManyChanges(): DomainError {
-  return new DomainError("UNAVAILABLE", "too many changes by this caller are under way: try again");
 }
 
 // The cause is for the log alone; what looks like a secret is taken out there.

@@ -1,5 +1,7 @@
 import type { AuditSettings } from "../config/audit-settings.ts";
 import type { Db } from "../db/connect.ts";
+import { withTurn } from "../db/statement-scope.ts";
+import type { Turn } from "../db/turn-shares.ts";
 import { purgeOneAccount } from "../domain/account/delete.ts";
 import { deleteOldEvents } from "../domain/kernel/audit-retention.ts";
 import type { Log } from "../infra/log.ts";
@@ -10,6 +12,12 @@ export interface Housekeeping {
   stop(): void;
 }
 
+const housekeeping: Turn = {
+  kind: "background",
+  subjects: ["housekeeping"],
+  caller: "housekeeping",
+  limited: false,
+};
 const purgeIntervalMs = 3_600_000;
 const retentionIntervalMs = 60_000;
 
@@ -46,5 +54,5 @@ function every(ms: number, background: Background, work: () => Promise<void>): N
     running = true;
     await work().finally(() => (running = false));
   }
-  return setInterval(() => background.run(turn), ms).unref();
+  return setInterval(() => withTurn(housekeeping, () => background.run(turn)), ms).unref();
 }

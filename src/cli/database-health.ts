@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import { primaryProof } from "../db/primary-proof.ts";
 import { withStatements } from "../db/statement-scope.ts";
+import type { Turn } from "../db/turn-shares.ts";
 
 /** Watches whether the database answers. */
 export interface DatabaseHealth {
@@ -10,6 +11,7 @@ export interface DatabaseHealth {
 
 const intervalMs = 1_000;
 const limitMs = 1_000;
+const turn: Turn = { kind: "background", subjects: ["health"], caller: "health", limited: false };
 
 /**
  * Sends a query to the database every second and calls `onChange` whenever its reachability changes. A server that is not
@@ -28,7 +30,7 @@ export function watchDatabase(
     const proof = sql`
       with here as materialized (${primaryProof(primary() ?? "")})
       select from here left join (select from credential limit 0) as readable on true`;
-    const reachable = await withStatements({ limitMs }, () => proof.execute(db)).then(
+    const reachable = await withStatements({ limitMs, turn }, () => proof.execute(db)).then(
       () => true,
       () => false,
     );

@@ -8,7 +8,7 @@ import type { Log } from "../infra/log.ts";
 /** The database of a process, embedded or external, with all migrations applied. */
 export interface OpenDatabase {
   db: Db & { poolStats(): PoolStats };
-  /** A separate small pool for verification. Changes that wait for locks hold none of its connections. */
+  /** A separate small pool for verification, without turns. Changes and lists hold none of its connections. */
   lookups: Db & { poolStats(): PoolStats };
   url: string;
   /** The database without a pooler between, for the change feed. */
@@ -28,7 +28,7 @@ export interface OpenOptions {
 
 // Connections of a single process, and of each of several workers.
 const poolSize = 10;
-const workerPoolSize = 4;
+const workerPoolSize = 6;
 // One for each statement of the loader, one for heartbeats and acknowledgements. Most open only while the database is slow.
 const lookupPoolSize = 9;
 
@@ -43,7 +43,11 @@ export async function openDatabase(
   try {
     const options = { url, statementNames: config.statementNames, log, onQuery };
     const applied = migrated ? [] : await applyMigrations({ ...options, onQuery: () => {} });
-    const db = connect({ ...options, poolSize: config.workers > 1 ? workerPoolSize : poolSize });
+    const db = connect({
+      ...options,
+      poolSize: config.workers > 1 ? workerPoolSize : poolSize,
+      turns: true,
+    });
     const lookups = connect({ ...options, poolSize: lookupPoolSize });
     return {
       db,

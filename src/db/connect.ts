@@ -1,12 +1,13 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
-import type { CallerQueue } from "./caller-queue.ts";
 import type { Changes } from "./changes.ts";
 import type { OnQuery } from "./guarded-client.ts";
 import { guardPool } from "./guarded-pool.ts";
 import type { Log } from "./log.ts";
 import type { Database } from "./schema.ts";
 import { createStatementNames } from "./statement-names.ts";
+import { sharesOf } from "./turn-shares.ts";
+import { createTurns } from "./turns.ts";
 
 /** The database, for everything that changes nothing. */
 export type Db = Kysely<Database>;
@@ -14,10 +15,9 @@ export type Tx = Transaction<Database>;
 
 /**
  * The database, and what changes need. `changes` follows every change until it is effective everywhere: it is required, so
- * that a change that does not wait for its invalidation does not compile. `callerQueue`, where it is set, bounds how many
- * connections the changes of one caller hold at a time.
+ * that a change that does not wait for its invalidation does not compile.
  */
-export type Store = Db & { changes: Changes; callerQueue?: CallerQueue };
+export type Store = Db & { changes: Changes };
 
 // A caller waits at most 3 s for a dead database: for a connection, or for an answer on one that was alive just before.
 const connectTimeoutMs = 2_000;
@@ -39,6 +39,8 @@ export interface ConnectOptions {
   /** How long one statement may take (default 2.5 s). Migrations need longer: `migrationTimeoutMs`. */
   queryTimeoutMs?: number;
   onQuery?: OnQuery;
+  /** Connections are given out in turns between accounts and kinds of work. Unset: to the first to come. */
+  turns?: boolean;
   log: Log;
 }
 
@@ -61,19 +63,21 @@ export function connect(options: ConnectOptions): Db & { poolStats(): PoolStats 
     options.log.warn({ error: error.message }, "an idle database connection was lost"),
   );
   const names = options.statementNames === false ? () => undefined : createStatementNames();
-  const guarded = guardPool(pool, names, options.onQuery ?? (() => undefined));
+  const turns = options.turns ? createTurns({ shares: sharesOf(options.poolSize) }) : undefined;
+  const guarded = guardPool(pool, { names, turns, onQuery: options.onQuery ?? (() => undefined) });
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: guarded }) });
   return Object.assign(db, {
-    poolStats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    poolStats: () => ({
+      total: pool.totalCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount + (turns?.waiting() ?? 0),
+    }),
   });
 }
 
-/** The same database, with its changes followed, and queued by caller if there is a queue. */
-export function followChanges(db: Db, changes: Changes, callerQueue?: CallerQueue): Store {
-  return Object.assign(db.withTables<Record<never, never>>(), {
-    changes,
-    ...(callerQueue && { callerQueue }),
-  });
+/** The same database, with its changes followed. */
+export function followChanges(db: Db, changes: Changes): Store {
+  return Object.assign(db.withTables<Record<never, never>>(), { changes });
 }
 
 function poolConfig({

@@ -27,6 +27,8 @@ const unavailableClasses = new Set(["08", "53", "58"]);
 // protocol_violation: a statement that Postgres cannot take, such as one with too many parameters. A retry fails again.
 const protocolViolation = "08P01";
 
+const noTurnCode = "NO_TURN";
+
 // node-pg, pg-pool and Kysely give these no code.
 const unavailableMessages =
   /^(Connection terminated|Connection was abandoned|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|driver has already been destroyed|Postgres connection has been discarded)/;
@@ -68,6 +70,11 @@ export function unconfirmedCommit(): Error {
   return Object.assign(new Error("the synchronous standby did not confirm the commit"), { code: "08007" });
 }
 
+/** True where the server has no room for one more connection or statement. Others may well go on. */
+export function isShortOfResources(error: unknown): boolean {
+  return codeOf(error)?.startsWith("53") ?? false;
+}
+
 /** True where a connection leads to a standby, or to a server that takes no changes. */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === "25006";
@@ -76,6 +83,19 @@ export function isReadOnly(error: unknown): boolean {
 /** For a transaction that may not begin, because too many commits before it were never answered. SQLSTATE class 53. */
 export function tooManyStuckCommits(): Error {
   return Object.assign(new Error("the database does not answer commits"), { code: "53000" });
+}
+
+/** For work that waited too long for its turn, or behind too much other work. The database is there. */
+export function noTurn(): Error {
+  return Object.assign(new Error("too much other work waits for a connection"), { code: noTurnCode });
+}
+
+/**
+ * True where the database is there, but other work of the same account was in the way: too much of it waits, or a statement
+ * waited for its locks or ran for as long as a statement may.
+ */
+export function isBusy(error: unknown): boolean {
+  return codeOf(error) === noTurnCode || isCancelled(error);
 }
 
 /** What to tell a person of a database that could not be opened: where it is and why, but never how to log in there. */

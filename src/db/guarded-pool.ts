@@ -1,17 +1,36 @@
 import type { PostgresPool } from "kysely";
 import pg from "pg";
+import { isShortOfResources, isUnavailable } from "./errors.ts";
 import { type GuardDeps, type GuardedClient, guardClient, type OnQuery } from "./guarded-client.ts";
 import type { StatementNames } from "./statement-names.ts";
 import { statementScope } from "./statement-scope.ts";
 import { createStuckCommits } from "./stuck-commits.ts";
+import type { Turn } from "./turn-shares.ts";
+import type { Turns } from "./turns.ts";
 
 const goodbyeMs = 1_000;
+const inTheBackground: Turn = {
+  kind: "background",
+  subjects: ["background"],
+  caller: "background",
+  limited: false,
+};
+
+/** What a pool depends on. */
+export interface GuardedPoolDeps {
+  names: StatementNames;
+  /** Decides who gets the next connection. Unset: the first to come. */
+  turns?: Turns | undefined;
+  onQuery: OnQuery;
+}
 
 /**
  * Returns the pool as Kysely sees it. pg-pool alone would hand a connection out again whose last query timed out
  * unanswered, and every later query on it would wait behind that one.
  */
-export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery): PostgresPool {
+export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolDeps): PostgresPool {
+  // What ends the turn of a connection that is in use.
+  const turnOf = new WeakMap<pg.PoolClient, () => void>();
   const guarded = new WeakMap<pg.PoolClient, GuardedClient>();
   const open = new Set<pg.PoolClient>();
   const stuckCommits = createStuckCommits(pool.options, Math.ceil(pool.options.max / 2));
@@ -32,18 +51,37 @@ export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery
     guarded.set(client, guardClient(client, deps));
   });
   pool.on("remove", (client) => open.delete(client));
+  pool.on("release", (_error, client) => {
+    turnOf.get(client)?.();
+    turnOf.delete(client);
+  });
 
-  async function checkOut(): Promise<GuardedClient> {
+  // Keeps the turn until the connection is given back, also for a caller that has given up meanwhile.
+  async function checkOut(endTurn: () => void): Promise<GuardedClient> {
+    try {
+      const { client, guardedClient } = await checkOutAny();
+      turnOf.set(client, endTurn);
+      return guardedClient;
+    } catch (error) {
+      // What waits behind a database that cannot be reached would wait as long as this did.
+      if (isAway(error)) turns?.refuseAll(error);
+      endTurn();
+      throw error;
+    }
+  }
+
+  async function checkOutAny() {
     const { primary } = statementScope();
     const startedAt = performance.now();
     for (;;) {
-      const client = guarded.get(await pool.connect());
+      const taken = await pool.connect();
+      const client = guarded.get(taken);
       if (!client) throw new Error("pg-pool handed out a connection that it never announced");
       // One connection went silent: those that have not answered since may lead to the same hole. A new one is the best
       // that there is, wherever it leads.
       const isNew = client.openedAt >= startedAt;
       if (client.answeredAt() >= suspectBefore && (isNew || (await leadsTo(client, primary?.()))))
-        return client;
+        return { client: taken, guardedClient: client };
       client.release(true);
     }
   }
@@ -52,11 +90,12 @@ export function guardPool(pool: pg.Pool, names: StatementNames, onQuery: OnQuery
     Client: pg.Client,
     options: pool.options,
     async connect() {
-      const { signal } = statementScope();
+      const { signal, turn = inTheBackground } = statementScope();
       signal?.throwIfAborted();
+      const endTurn = (await turns?.enter(turn, signal)) ?? (() => undefined);
       const startedAt = performance.now();
       try {
-        return await unlessAborted(checkOut(), signal);
+        return await unlessAborted(checkOut(endTurn), signal);
       } catch (error) {
         onQuery(performance.now() - startedAt, false);
         throw error;
@@ -86,6 +125,11 @@ async function leadsTo(client: GuardedClient, primary: string | undefined): Prom
     client.release(true);
     throw error;
   }
+}
+
+// Too few resources for one more connection: those that are there still work.
+function isAway(error: unknown): boolean {
+  return isUnavailable(error) && !isShortOfResources(error);
 }
 
 // A caller that gives up waits no longer. Its place in the line stays, and gives back what it gets.

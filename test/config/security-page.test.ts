@@ -75,7 +75,7 @@ function sources(): string[] {
 
 // What the names of numbers look like that bound something. Estimates of sizes (`bytesPer…`) bound nothing by themselves.
 const boundName =
-  /^(max|min)[A-Z]|^(?!bytes).*Per(Address|Bearer|Email|Entry|Hour|Minute|User)$|[pP]oolSize$|Statements$|[tT]imeoutMs$/;
+  /^(max|min)[A-Z]|^(?!bytes).*Per(Account|Address|Bearer|Credential|Email|Entry|Hour|Minute|Target|Task|User)$|[pP]oolSize$|Statements$|[tT]imeoutMs$/;
 const constant = /^(?:export )?const (\w+) = ([\d_ *]*\d|\{ .*\d \});$/gm;
 
 type Bound = [name: string, file: string, value: number];

@@ -7,7 +7,7 @@ import { lockBarrier } from "../support/database/lock-barrier.ts";
 import { refusal } from "../support/errors.ts";
 import { join, newSubject, useExternal } from "../support/oidc/external.ts";
 
-const external = useExternal({ role_claim: "role" });
+const external = useExternal({ role_claim: "role" }, { turns: false });
 // All connections of the pool but that which holds them up.
 const calls = 9;
 

@@ -5,7 +5,7 @@ import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_det
 import { DomainError, invalidFields, type Reason } from "../../src/domain/kernel/error.ts";
 import { codes, toConnectError } from "../../src/rpc/middleware/errors.ts";
 
-const policy = { isUnavailable: () => false, onBug: () => {} };
+const policy = { isUnavailable: () => false, isBusy: () => false, onBug: () => {} };
 
 const table: Record<Reason, [code: Code, http: number]> = {
   MISSING_API_KEY: [Code.Unauthenticated, 401],
@@ -68,6 +68,18 @@ test("what can be tried again says when", () => {
   expect([away.code, away.metadata.get("retry-after")]).toEqual([Code.Unavailable, "1"]);
   expect(away.rawMessage).not.toContain("10.0.0.7");
   expect(toConnectError(new DomainError("NOT_FOUND", "x"), policy).metadata.has("retry-after")).toBe(false);
+});
+
+test("a busy account is told apart from a database that cannot be reached", () => {
+  const error = toConnectError(new Error("canceling statement"), {
+    ...policy,
+    isBusy: () => true,
+    isUnavailable: () => true,
+  });
+  expect([error.code, error.metadata.get("retry-after")]).toEqual([Code.ResourceExhausted, "1"]);
+  expect(error.findDetails(RetryInfoSchema)).toHaveLength(1);
+  expect(error.rawMessage).toContain("the account is busy");
+  expect(error.rawMessage).not.toContain("database");
 });
 
 test("a bug is told to us and not to the client", () => {

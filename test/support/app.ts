@@ -85,6 +85,8 @@ export interface AppOptions {
   lookupsUrl?: string;
   listenUrl?: string;
   passwordCost?: PasswordCost;
+  /** False: connections go to the first to come, as many servers together give them out. */
+  turns?: boolean;
 }
 
 /** Starts the service for a test file, and ends it after its last test. Read it only inside tests. */
@@ -106,7 +108,8 @@ export function useApp(env: Record<string, string> = {}, options: AppOptions = {
 /** Starts the service on a database of its own. */
 export async function startApp(env: Record<string, string> = {}, options: AppOptions = {}) {
   const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
-  const database = await createTestDatabase("migrated", { onQuery: metrics.query });
+  const { turns = true } = options;
+  const database = await createTestDatabase("migrated", { turns, onQuery: metrics.query });
   return startAppOn(database, env, options, metrics);
 }
 
@@ -128,7 +131,8 @@ export function startBeside(
   options: AppOptions = {},
 ) {
   const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
-  const database = openTestDatabase(one.databaseUrl, { onQuery: metrics.query });
+  const { turns = true } = options;
+  const database = openTestDatabase(one.databaseUrl, { turns, onQuery: metrics.query });
   return serveTest(database, one.platformToken, env, metrics, options);
 }
 

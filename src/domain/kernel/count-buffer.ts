@@ -1,3 +1,5 @@
+import { withStatements } from "../../db/statement-scope.ts";
+
 /** Something that happened so many times within a minute. */
 export interface Counted<T> {
   /** The first time, as it was told. */
@@ -45,7 +47,8 @@ export function createCountBuffer<T>(deps: CountBufferDeps<T>): CountBuffer<T> {
     if (batch.size === 0) return;
     buffered = new Map();
     try {
-      await deps.write([...batch.values()]);
+      // What others did is in it too: it is written on behalf of nobody, and no caller that gives up ends it.
+      await withStatements({}, () => deps.write([...batch.values()]));
     } catch (error) {
       for (const [key, counted] of batch) put(key, counted);
       throw error;

@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import { isOvertaken, isRetryable } from "../../db/errors.ts";
+import { withTurn } from "../../db/statement-scope.ts";
 import { inTransaction } from "../../db/transaction.ts";
+import type { Turn } from "../../db/turn-shares.ts";
 import { lockAndSee } from "../access/authority.ts";
 import { callerLocks, userLocks } from "../access/caller-lock.ts";
 import { endPending } from "../access/pending.ts";
@@ -9,6 +11,7 @@ import type { Call, Caller, UserCaller } from "../access/principal.ts";
 import { type Actor, type Change, recordEvents } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
 import type { RowLock } from "./row-lock.ts";
+import { turnOfCaller, turnOfNobody, turnOfUser } from "./turn.ts";
 import type { UncheckedMutation } from "./unchecked-mutation.ts";
 
 /** What a change by a principal returns, and what it did, under that principal unless an event names another actor. */
@@ -54,7 +57,7 @@ export function mutate<T>(
   const actor: Actor = { accountId, profileId: profile.id, keyId };
   return change(db, {
     call,
-    credentialId: authority.credentialId,
+    turn: turnOfCaller(caller, locks),
     async begin(tx) {
       const bearer = { credentialId: authority.credentialId, accountId };
       const seen = await lockAndSee(tx, bearer, [...callerLocks(caller), ...locks]);
@@ -83,7 +86,7 @@ export function mutateAsUser<T>(
   const { credentialId } = authority;
   return change(db, {
     call,
-    credentialId,
+    turn: turnOfUser(user, locks),
     begin: async (tx) =>
       authority.evaluate(
         await lockAndSee(tx, { credentialId, accountId: null }, [...userLocks(user), ...locks]),
@@ -103,7 +106,7 @@ export function mutateUnchecked<T>(
   const { by: call, locks } = lockingOf(by);
   return change(db, {
     call,
-    credentialId: undefined,
+    turn: turnOfNobody(call, locks),
     begin: async (tx) => void (locks.length > 0 && (await lockAndSee(tx, nobody, locks))),
     run,
     idempotencyKey: undefined,
@@ -120,10 +123,7 @@ function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
  * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
  * refused by the check then.
  */
-async function change<B, T>(
-  db: Store,
-  { call, credentialId, begin, run, idempotencyKey }: Plan<B, T>,
-): Promise<T> {
+async function change<B, T>(db: Store, { call, turn, begin, run, idempotencyKey }: Plan<B, T>): Promise<T> {
   const make = () =>
     commit(db, async (tx, changeMarker) => {
       const bearer = await begin(tx);
@@ -132,11 +132,7 @@ async function change<B, T>(
       await recordEvents(tx, call, [...events, ...(await endPending(tx, events))]);
       return { result, told: await tell(tx, changeMarker, events.length === 0) };
     });
-  // Before it has a connection: what one bearer changes at once keeps the others' changes waiting no longer.
-  const { callerQueue } = db;
-  const effect = await (callerQueue && credentialId !== undefined
-    ? callerQueue.run(credentialId, make)
-    : make());
+  const effect = await withTurn(turn, make);
   // Outside the transaction: nothing is held while others apply it.
   await effect.settle(call.timeLeftMs?.());
   return effect.result;
@@ -144,8 +140,8 @@ async function change<B, T>(
 
 interface Plan<B, T> {
   call: Call;
-  /** By which the bearer was recognised, if there is one. */
-  credentialId: string | undefined;
+  /** On whose behalf it takes a connection. */
+  turn: Turn;
   begin(tx: Tx): Promise<B>;
   run(tx: Tx, bearer: B): Promise<Made<T>>;
   idempotencyKey: Claim | undefined;

@@ -1,4 +1,5 @@
 import { Code, type ContextValues, type Interceptor, type StreamRequest } from "@connectrpc/connect";
+import type { Turn } from "../../db/turn-shares.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
 import type { Loader } from "../../verify/cache/loader.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
@@ -7,6 +8,7 @@ import { callerSignal, canceled, isCallerGone } from "./caller-signal.ts";
 import { type Arrival, callOf, recordOf } from "./context.ts";
 import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
 import { codeName } from "./outcome.ts";
+import { turnOf } from "./turn.ts";
 import type { Validate } from "./validate.ts";
 
 /** What every call passes. */
@@ -15,8 +17,8 @@ export interface AuthDeps extends AuthenticateDeps {
   /** Called once for every call whose caller has gone. */
   onCanceled(error: unknown): void;
   loader: Pick<Loader, "stillHolds">;
-  /** Runs the operation of a call. What it asks of the database is cancelled when the signal is aborted. */
-  operate<T>(signal: AbortSignal, operation: () => Promise<T>): Promise<T>;
+  /** Runs the operation of a call, in its turns. What it asks of the database is cancelled when the signal is aborted. */
+  operate<T>(turn: Turn, signal: AbortSignal, operation: () => Promise<T>): Promise<T>;
 }
 
 /** The gate: runs on the headers, before the body is read. Resolves the bearer, holds it against the access rule. */
@@ -62,7 +64,7 @@ export function createErrorInterceptor(deps: AuthDeps, validate: Validate): Inte
     answer(deps, request.contextValues, async () => {
       if (!request.stream) await recheck(deps, request.contextValues);
       if (!request.stream) validate(request.method.input, request.message);
-      const response = await deps.operate(callerSignal(request.signal), () => next(request));
+      const response = await deps.operate(turnOf(request), callerSignal(request.signal), () => next(request));
       if (response.stream) return { ...response, message: follow(deps, request, response.message) };
       recordOf(request.contextValues).code = "ok";
       return response;

@@ -7,6 +7,7 @@ import {
   RetryInfoSchema,
 } from "../../../gen/google/rpc/error_details_pb.ts";
 import { DomainError, type Reason } from "../../domain/kernel/error.ts";
+import { accountBusy } from "../../domain/kernel/turn.ts";
 
 /** The table of errors: each reason's code. HTTP statuses follow from the codes. */
 export const codes: Record<Reason, Code> = {
@@ -49,9 +50,11 @@ export const codes: Record<Reason, Code> = {
 const domain = "latchkey";
 const retryUnavailableMs = 1_000;
 
-/** Tells a bug, which clients never see, from the database being away, and reports the first. */
+/** Tells a bug, which clients never see, from a database that is away or busy, and reports the first. */
 export interface ErrorPolicy {
   isUnavailable(error: unknown): boolean;
+  /** The database is there, and other work of the same account was in the way. */
+  isBusy(error: unknown): boolean;
   /** Called once for every error that is a bug. */
   onBug(error: unknown): void;
 }
@@ -60,6 +63,7 @@ export interface ErrorPolicy {
 export function toConnectError(error: unknown, policy: ErrorPolicy): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof DomainError) return fromDomain(error);
+  if (policy.isBusy(error)) return fromDomain(accountBusy());
   if (policy.isUnavailable(error)) {
     return fromDomain(new DomainError("UNAVAILABLE", "the database cannot be reached: try again"));
   }

@@ -9,7 +9,7 @@ import type {
 import { readAllBytes } from "@connectrpc/connect/protocol";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { invalidFields } from "../../domain/kernel/error.ts";
-import { toConnectError } from "./errors.ts";
+import { type ErrorPolicy, toConnectError } from "./errors.ts";
 import { jsonViolations } from "./json-violations.ts";
 
 // Errors are small; the parser's own may quote the value that it stumbled over. Connect has held what it parsed to less.
@@ -69,12 +69,15 @@ export interface Sent {
   bytes: Uint8Array;
 }
 
+// What is thrown here has a reason.
+const noPolicy: ErrorPolicy = { isUnavailable: () => false, isBusy: () => false, onBug: () => {} };
+
 /** What a client sees of a body that is no such message. */
 export function parseError(schema: DescMessage, { isJson, bytes }: Sent): ConnectError {
   const violations = isJson
     ? jsonViolations(schema, new TextDecoder().decode(bytes))
     : [{ field: "", description: `expected the bytes of a ${schema.typeName}` }];
-  return toConnectError(invalidFields(violations), { isUnavailable: () => false, onBug: () => {} });
+  return toConnectError(invalidFields(violations), noPolicy);
 }
 
 function tee(body: UniversalServerRequest["body"]) {

@@ -13,7 +13,10 @@ export interface TestDatabase {
 const poolSize = 10;
 
 /** Another pool to a database that somebody else drops. */
-export function openTestDatabase(url: string, options: Pick<ConnectOptions, "onQuery"> = {}): TestDatabase {
+export function openTestDatabase(
+  url: string,
+  options: Pick<ConnectOptions, "onQuery" | "turns"> = {},
+): TestDatabase {
   const db = connect({ url, poolSize, log: quietLog, ...options });
   return { db, url, drop: () => db.destroy() };
 }
@@ -35,7 +38,7 @@ export function awaitingChanges(db: Db, settled: () => Promise<unknown>): Db {
 /** Clones the migrated template (or makes an empty database). Call `drop` at the end: `afterAll(() => database.drop())`. */
 export async function createTestDatabase(
   kind: "migrated" | "empty" = "migrated",
-  options: Pick<ConnectOptions, "onQuery"> = {},
+  options: Pick<ConnectOptions, "onQuery" | "turns"> = {},
 ): Promise<TestDatabase> {
   const template = new URL(inject("templateUrl"));
   const templateName = template.pathname.slice(1);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
-import { type Clients, type Owner, startApp, startBeside, type TestApp } from "../app.ts";
+import { type AppOptions, type Clients, type Owner, startApp, startBeside, type TestApp } from "../app.ts";
 import { audience, startIssuer, type TestIssuer } from "./issuer.ts";
 
 /** An entry of `LATCHKEY_OIDC_ISSUERS`. */
@@ -21,13 +21,13 @@ export interface ExternalApp {
 }
 
 /** Starts a service for a test file that trusts an issuer of its own for every account. Read it only inside tests. */
-export function useExternal(more: IssuerSetting = {}): ExternalApp {
+export function useExternal(more: IssuerSetting = {}, options: AppOptions = {}): ExternalApp {
   const external = {} as ExternalApp;
   let end: (() => Promise<void>) | undefined;
   beforeAll(async () => {
     const issuer = await startIssuer();
     const env = issuersEnv({ issuer: issuer.url, ...more });
-    const started = await startApp(env);
+    const started = await startApp(env, options);
     const others = new Map<string, Awaited<ReturnType<typeof startBeside>>>();
     Object.assign(external, {
       app: started.app,

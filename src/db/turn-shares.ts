@@ -1,0 +1,128 @@
+/**
+ * What a connection is for. A `withdrawal` takes something away: it revokes, disables, suspends, logs out or deletes. A
+ * `public` change has no bearer. `background` is work that no call waits for.
+ */
+export type TurnKind = "withdrawal" | "change" | "public" | "read" | "background";
+
+/** On whose behalf a connection is taken. */
+export interface Turn {
+  kind: TurnKind;
+  /** What is changed or read: ids of accounts and users, or else the address of the client. It waits in the line of the first. */
+  subjects: readonly string[];
+  /** The credential, or the address of a client without one: it has its own line. */
+  caller: string;
+  /** Whether the caller has limits of its own. An address has none, because many people may share it. */
+  limited: boolean;
+  /** The size of the request, which stays in memory while it waits. Asked only if it has to wait. */
+  bytes?(): number;
+}
+
+/** A part of the pool: how many connections some kinds take together, for all, for one subject and for one credential. */
+export interface Share {
+  kinds: readonly TurnKind[];
+  most: number;
+  perSubject: number;
+  perCredential: number;
+}
+
+/** Connections that the calls of one account hold at a time, withdrawals left out. */
+export const connectionsPerAccount = 5;
+const changesPerAccount = 4;
+const changesPerCredential = 3;
+const readsPerAccount = 3;
+const publicChangesPerTarget = 1;
+const withdrawalsPerAccount = 2;
+const maxBackgroundConnections = 3;
+const connectionsPerTask = 2;
+
+const all: readonly TurnKind[] = ["withdrawal", "change", "public", "read", "background"];
+
+/**
+ * The shares of a pool. A fifth of it is kept for withdrawals. Of the rest, neither changes nor reads take all, and public
+ * changes take at most half of what changes take.
+ */
+export function sharesOf(poolSize: number): Share[] {
+  const kept = poolSize < 3 ? 0 : Math.max(1, Math.floor(poolSize / 5));
+  const ordinary = poolSize - kept;
+  const part = Math.max(1, ordinary - Math.max(1, Math.floor(ordinary / 4)));
+  return [
+    share(all, poolSize, poolSize),
+    share(all.slice(1), ordinary, connectionsPerAccount),
+    share(["change", "public"], part, changesPerAccount, changesPerCredential),
+    share(["public"], Math.max(1, Math.floor(part / 2)), publicChangesPerTarget),
+    share(["read"], part, readsPerAccount),
+    share(["background"], Math.min(part, maxBackgroundConnections), connectionsPerTask),
+    share(["withdrawal"], part, withdrawalsPerAccount),
+  ];
+}
+
+function share(
+  kinds: readonly TurnKind[],
+  most: number,
+  perSubject: number,
+  perCredential = perSubject,
+): Share {
+  return { kinds, most, perSubject, perCredential };
+}
+
+/** Counts the turns that run. */
+export interface RunningTurns {
+  /**
+   * Whether a turn fits into each of its shares, of all its subjects at once. The last free connection of a share goes only
+   * to a subject that has none of it.
+   */
+  fits(turn: Turn): boolean;
+  /** Whether any turn of a kind fits into the pool. */
+  hasRoom(kind: TurnKind): boolean;
+  add(turn: Turn): void;
+  remove(turn: Turn): void;
+}
+
+type Counts = Partial<Record<TurnKind, number>>;
+
+/** Starts to count, from none. */
+export function createRunningTurns(shares: readonly Share[]): RunningTurns {
+  const everything: Counts = {};
+  const byName = new Map<string, Counts>();
+  const sharesFor = (kind: TurnKind) => shares.filter(({ kinds }) => kinds.includes(kind));
+
+  function countsOf({ subjects, caller, limited }: Turn): string[] {
+    const names = new Set(subjects.map((subject) => `subject ${subject}`));
+    return limited ? [...names, `credential ${caller}`] : [...names];
+  }
+
+  function count(turn: Turn, by: 1 | -1): void {
+    change(everything, turn.kind, by);
+    for (const name of countsOf(turn)) {
+      const counts = byName.get(name) ?? {};
+      byName.set(name, counts);
+      change(counts, turn.kind, by);
+      if (sum(counts, all) === 0) byName.delete(name);
+    }
+  }
+
+  function leavesRoom(share: Share, { subjects, caller }: Turn): boolean {
+    const { kinds, most, perSubject, perCredential } = share;
+    const free = most - sum(everything, kinds);
+    if (free <= 0 || sum(byName.get(`credential ${caller}`), kinds) >= perCredential) return false;
+    return subjects.every((subject) => {
+      const running = sum(byName.get(`subject ${subject}`), kinds);
+      return running === 0 || (running < perSubject && free > 1);
+    });
+  }
+
+  return {
+    fits: (turn) => sharesFor(turn.kind).every((one) => leavesRoom(one, turn)),
+    hasRoom: (kind) => sharesFor(kind).every(({ kinds, most }) => sum(everything, kinds) < most),
+    add: (turn) => count(turn, 1),
+    remove: (turn) => count(turn, -1),
+  };
+}
+
+function change(counts: Counts, kind: TurnKind, by: number): void {
+  counts[kind] = (counts[kind] ?? 0) + by;
+}
+
+function sum(counts: Counts | undefined, kinds: readonly TurnKind[]): number {
+  return counts ? kinds.reduce((total, kind) => total + (counts[kind] ?? 0), 0) : 0;
+}

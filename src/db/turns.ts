@@ -1,0 +1,123 @@
+import { noTurn } from "./errors.ts";
+import { createTurnLines, type WaitingLimits, type WaitingTurn } from "./turn-lines.ts";
+import { createRunningTurns, type Share, type Turn, type TurnKind } from "./turn-shares.ts";
+
+/**
+ * Decides who gets the next connection of a pool, so that no account, caller or kind of work takes all. A turn takes its
+ * place in all of its shares at the same time, or waits and holds nothing. So turns that wait cannot block each other.
+ */
+export interface Turns {
+  /** Resolves when the turn begins, with what ends it. Fails if the turn waits for too long, or if too much waits. */
+  enter(turn: Turn, signal?: AbortSignal): Promise<() => void>;
+  /** Refuses everything that waits. */
+  refuseAll(error: unknown): void;
+  /** How many wait. */
+  waiting(): number;
+}
+
+/** What bounds the turns of a pool. */
+export interface TurnsOptions {
+  shares: readonly Share[];
+  waiting?: WaitingLimits;
+  timeoutMs?: number;
+}
+
+interface Waiting extends WaitingTurn {
+  begin(): void;
+  refuse(error: unknown): void;
+}
+
+// An estimate of the memory of a call that waits, besides its request.
+const bytesPerCall = 8_192;
+// Of one account and kind of work, and in total.
+const maxWaitingBytesPerAccount = 4_194_304;
+const maxWaitingBytes = 33_554_432;
+const turnTimeoutMs = 10_000;
+const defaultWaiting = { perSubject: maxWaitingBytesPerAccount, inTotal: maxWaitingBytes };
+
+// Withdrawals first. The other kinds follow in rotation.
+const others: readonly TurnKind[] = ["change", "read", "public", "background"];
+
+/** Creates the turns of one pool. */
+export function createTurns({
+  shares,
+  waiting: limits = defaultWaiting,
+  timeoutMs = turnTimeoutMs,
+}: TurnsOptions): Turns {
+  const running = createRunningTurns(shares);
+  const lines = createTurnLines<Waiting>(limits);
+  let rotation = others;
+
+  function begin(turn: Turn): () => void {
+    running.add(turn);
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      running.remove(turn);
+      beginWhatFits();
+    };
+  }
+
+  function beginWhatFits(): void {
+    while (lines.size() > 0) {
+      const next = takeNext();
+      if (!next) return;
+      next.begin();
+    }
+  }
+
+  function takeNext(): Waiting | undefined {
+    for (const kind of ["withdrawal", ...rotation] as const) {
+      const next = running.hasRoom(kind) ? lines.take(kind, running.fits) : undefined;
+      if (!next) continue;
+      if (kind !== "withdrawal") rotation = [...rotation.filter((one) => one !== kind), kind];
+      return next;
+    }
+    return undefined;
+  }
+
+  function wait(turn: Turn, signal: AbortSignal | undefined): Promise<() => void> {
+    const { promise, resolve, reject } = Promise.withResolvers<() => void>();
+    const waiting: Waiting = {
+      turn,
+      bytes: bytesPerCall + (turn.bytes?.() ?? 0),
+      begin() {
+        stop();
+        resolve(begin(turn));
+      },
+      refuse(error) {
+        stop();
+        reject(error);
+      },
+    };
+    const leave = (error: unknown) => {
+      lines.remove(waiting);
+      waiting.refuse(error);
+      // What waited behind it may fit.
+      beginWhatFits();
+    };
+    const timer = setTimeout(() => leave(noTurn()), timeoutMs);
+    const onAbort = () => leave(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    function stop(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
+    for (const lost of lines.push(waiting)) lost.refuse(noTurn());
+    return promise;
+  }
+
+  return {
+    async enter(turn, signal) {
+      signal?.throwIfAborted();
+      // Behind its own that wait. What waits of others does not fit.
+      if (!lines.hasLine(turn) && running.fits(turn)) return begin(turn);
+      return wait(turn, signal);
+    },
+    refuseAll(error) {
+      for (const waiting of lines.clear()) waiting.refuse(error);
+    },
+    waiting: lines.size,
+  };
+}

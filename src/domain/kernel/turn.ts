@@ -1,0 +1,53 @@
+import { connectionsPerAccount, type Turn } from "../../db/turn-shares.ts";
+import type { Call, Caller, UserCaller } from "../access/principal.ts";
+import { DomainError } from "./error.ts";
+import type { RowLock } from "./row-lock.ts";
+
+/**
+ * The turn of a change by a principal: it waits in the line of the account whose rows it locks. A platform key that changes
+ * many accounts has a line in each of them, so that a busy account does not keep it from the others.
+ */
+export function turnOfCaller({ accountId, authority }: Caller, locks: readonly RowLock[]): Turn {
+  const subjects = subjectsOf(locks, accountId);
+  const caller = authority.credentialId;
+  const isOwn = subjects.includes(accountId);
+  return {
+    kind: "change",
+    subjects,
+    caller: isOwn ? caller : `${caller} ${subjects.join(" ")}`,
+    limited: true,
+  };
+}
+
+/** The turn of a change by a signed-in user: of the user, and of each account whose rows it locks. */
+export function turnOfUser({ userId, authority }: UserCaller, locks: readonly RowLock[]): Turn {
+  return {
+    kind: "change",
+    subjects: subjectsOf(locks, userId),
+    caller: authority.credentialId,
+    limited: true,
+  };
+}
+
+/** The turn of a change that no bearer makes: of what it locks, or else of the client's address. */
+export function turnOfNobody({ addressKey }: Call, locks: readonly RowLock[]): Turn {
+  return { kind: "public", subjects: subjectsOf(locks, addressKey), caller: addressKey, limited: false };
+}
+
+const retryAfterMs = 1_000;
+
+/** The refusal of a call that other calls on the same account held up for too long. */
+export function accountBusy(): DomainError {
+  const message = "the account is busy: other calls on it are still under way. Try again";
+  return new DomainError("RATE_LIMITED", message, {
+    limit: String(connectionsPerAccount),
+    remaining: "0",
+    reset_at: new Date(Date.now() + retryAfterMs).toISOString(),
+  });
+}
+
+function subjectsOf(locks: readonly RowLock[], otherwise: string): string[] {
+  // A guest that belongs to no account yet locks none.
+  const scopes = new Set(locks.map(({ scope }) => scope).filter((scope) => scope !== ""));
+  return scopes.size > 0 ? [...scopes] : [otherwise];
+}

@@ -1,0 +1,212 @@
+import { sql } from "kysely";
+import { expect, test, vi } from "vitest";
+import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import type { PoolStats } from "../../src/db/connect.ts";
+import { logIn } from "../support/actors/people.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, password, useApp } from "../support/app.ts";
+import { outcome, refusal } from "../support/errors.ts";
+
+const app = useApp();
+const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
+const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
+const times = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, at) => make(at));
+
+/** Calls that come to wait for a row of their own account, and how they end. */
+interface Flood {
+  outcomes: Promise<string[]>;
+}
+
+/** Runs `work` while a row is locked and calls that need it fill all connections that they can get. */
+async function duringFlood(
+  locked: { table: "account" | "user" | "workspace" | "api_key"; ids: string[] },
+  start: () => Promise<unknown>[],
+  work: () => Promise<void>,
+): Promise<string[]> {
+  const { outcomes }: Flood = await app.db.transaction().execute(async (tx) => {
+    const { table, ids } = locked;
+    await sql`select from ${sql.table(table)} where id = any (${ids}) for update`.execute(tx);
+    const flood = Promise.all(start().map((call) => outcome(call)));
+    // Some of them hold connections, and the others wait for one.
+    await vi.waitFor(() => expect(stats().waiting).toBeGreaterThan(0), { interval: 5 });
+    await vi.waitFor(async () => {
+      const { rows } = await sql`
+        select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`.execute(app.db);
+      expect(rows.length).toBeGreaterThan(0);
+    });
+    await work();
+    return { outcomes: flood };
+  });
+  return outcomes;
+}
+
+function stats(): PoolStats {
+  return (app.pool as typeof app.pool & { poolStats(): PoolStats }).poolStats();
+}
+
+/** Keys of an account, each of which may do everything. */
+async function keysOf(owner: Owner, count: number): Promise<(Clients & { id: string; token: string })[]> {
+  const keys: (Clients & { id: string; token: string })[] = [];
+  for (let n = 0; n < count; n++) {
+    const { id, token } = await issueKey(owner, { spec: all });
+    keys.push({ ...app.clientAs(token), id, token });
+  }
+  return keys;
+}
+
+const rename = (by: Clients, workspaceId: string) =>
+  by.workspaceAdmin.updateWorkspace({ workspaceId, metadata: { name: "renamed" } });
+
+test("the changes of one account, by many keys and sessions, leave connections for another account", async () => {
+  const [attacker, victim] = [await app.newAccount(), await app.newAccount()];
+  const workspaceId = await newWorkspace(attacker);
+  const victimKey = await issueKey(victim, { spec: all });
+  const bearers: Clients[] = [...(await keysOf(attacker, 6)), await logIn(app, attacker.email)];
+  const outcomes = await duringFlood(
+    { table: "workspace", ids: [workspaceId] },
+    () => bearers.flatMap((bearer) => times(5, () => rename(bearer, workspaceId))),
+    async () => {
+      const made = await issueKey(victim);
+      await victim.apiKeys.revokeApiKey({ id: made.id });
+      expect(await newWorkspace(app.clientAs(victimKey.token))).toBeTruthy();
+      const { items } = await victim.apiKeys.listApiKeys({});
+      expect(items.length).toBeGreaterThan(0);
+    },
+  );
+  // They were only late.
+  expect(new Set(outcomes)).toEqual(new Set(["ok"]));
+});
+
+test("public changes of one account or user leave connections for public changes of others", async () => {
+  const [attacker, victim] = [await app.newAccount(), await app.newAccount()];
+  const { userId } = await app.db
+    .selectFrom("membership")
+    .select("user_id as userId")
+    .where("account_id", "=", idOf(attacker))
+    .executeTakeFirstOrThrow();
+  const [key] = await keysOf(attacker, 1);
+  const victimKey = await issueKey(victim, { spec: all });
+  const logInAs = ({ email }: Owner) => app.clientAs("").sessions.logIn({ email, password });
+  const others = async () => {
+    await logInAs(victim);
+    await app.clientAs("").tokens.revokeToken({ token: victimKey.token });
+    await issueKey(victim);
+  };
+  const logIns = await duringFlood(
+    { table: "user", ids: [userId] },
+    // No more are allowed within five minutes.
+    () => times(10, () => logInAs(attacker)),
+    others,
+  );
+  const revocations = await duringFlood(
+    { table: "api_key", ids: [key?.id ?? ""] },
+    () => times(20, () => app.clientAs("").tokens.revokeToken({ token: key?.token ?? "" })),
+    others,
+  );
+  expect(new Set([...logIns, ...revocations])).toEqual(new Set(["ok"]));
+});
+
+test("withdrawals go through while several accounts hold all connections that changes may have", async () => {
+  const attackers = await Promise.all(times(4, () => app.newAccount()));
+  const workspaceIds = await Promise.all(attackers.map((attacker) => newWorkspace(attacker)));
+  const floods = await Promise.all(attackers.map((attacker) => keysOf(attacker, 3)));
+  const victim = await app.newAccount();
+  const { user, leaver } = { user: await logIn(app, victim.email), leaver: await app.newAccount() };
+  const [revoked, disabled] = [await issueKey(victim), await issueKey(victim)];
+  const suspended = await app.newAccount();
+  const [workspaceId] = [await newWorkspace(victim), await newWorkspace(victim)];
+  const platform = app.clientAs(app.platformToken);
+  const outcomes = await duringFlood(
+    { table: "workspace", ids: workspaceIds },
+    () =>
+      floods.flatMap((keys, at) =>
+        keys.flatMap((key) => times(3, () => rename(key, workspaceIds[at] ?? ""))),
+      ),
+    async () => {
+      const sentAt = performance.now();
+      await Promise.all([
+        victim.apiKeys.revokeApiKey({ id: revoked.id }),
+        victim.apiKeys.disableApiKey({ id: disabled.id }),
+        victim.workspaceAdmin.archiveWorkspace({ workspaceId }),
+        user.sessions.logOut({}),
+        platform.accounts.suspendAccount({ accountId: idOf(suspended) }),
+        leaver.accounts.deleteAccount({ name: "Acme" }),
+      ]);
+      expect(performance.now() - sentAt).toBeLessThan(1_000);
+    },
+  );
+  expect(new Set(outcomes)).toEqual(new Set(["ok"]));
+});
+
+test("a key is revoked at once while many keys of its account hold all connections of the account", async () => {
+  const owner = await app.newAccount();
+  const workspaceId = await newWorkspace(owner);
+  const keys = await keysOf(owner, 8);
+  const [leaked] = keys;
+  await duringFlood(
+    { table: "workspace", ids: [workspaceId] },
+    () => keys.flatMap((key) => times(4, () => rename(key, workspaceId))),
+    async () => {
+      // The credential of the leaked key is locked by its own change under way, so another one is revoked.
+      const other = keys.at(-1);
+      const sentAt = performance.now();
+      await owner.apiKeys.revokeApiKey({ id: other?.id ?? "" });
+      expect(performance.now() - sentAt).toBeLessThan(1_000);
+      expect(leaked?.id).not.toBe(other?.id);
+    },
+  );
+});
+
+test("a platform key that waits for a busy account changes other accounts meanwhile", async () => {
+  const [busy, other] = [await app.newAccount(), await app.newAccount()];
+  const platform = app.clientAs(app.platformToken);
+  const set = (owner: Owner) =>
+    platform.accounts.setEntitlements({ accountId: idOf(owner), entitlements: ["realtime"] });
+  const outcomes = await duringFlood(
+    { table: "account", ids: [idOf(busy)] },
+    () => times(12, () => set(busy)),
+    async () => {
+      expect(await outcome(set(other))).toBe("ok");
+    },
+  );
+  expect(new Set(outcomes)).toEqual(new Set(["ok"]));
+});
+
+test("verification is answered while changes hold all connections that they can get", async () => {
+  const attacker = await app.newAccount();
+  const workspaceId = await newWorkspace(attacker);
+  const keys = await keysOf(attacker, 4);
+  const [key] = keys;
+  const { tokens } = app.clientAs(app.platformToken);
+  await duringFlood(
+    { table: "workspace", ids: [workspaceId] },
+    () => keys.flatMap((one) => times(5, () => rename(one, workspaceId))),
+    async () => {
+      const answers = await Promise.all(
+        times(20, () => tokens.verifyToken({ token: key?.token ?? "", fresh: true })),
+      );
+      expect(answers.every(({ valid }) => valid)).toBe(true);
+    },
+  );
+});
+
+test("a change that waits too long for a lock is told that the account is busy, and when to try again", async () => {
+  const owner = await app.newAccount();
+  const workspaceId = await newWorkspace(owner);
+  const refused = await app.db.transaction().execute(async (tx) => {
+    await sql`select from workspace where id = ${workspaceId} for update`.execute(tx);
+    const call = refusal(rename(owner, workspaceId));
+    // As the timeout of a statement does, without the wait.
+    await vi.waitFor(async () => {
+      const { rows } = await sql`
+        select pg_cancel_backend(pid) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`.execute(app.db);
+      expect(rows).toHaveLength(1);
+    });
+    return { call: await call };
+  });
+  expect(refused.call).toMatchObject({ code: "ResourceExhausted", reason: "RATE_LIMITED", retry: true });
+  expect(refused.call.message).toContain("the account is busy");
+  expect(refused.call.message).not.toContain("database");
+});
