@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import type { Evaluation } from "./evaluate/evaluate.ts";
 
-/** Remembers when tokens and sessions were last used, off the path of the call: at most one interval is lost by a crash. */
+/** Records when tokens and sessions were last used, and writes that in the background. A crash loses at most one interval. */
 export interface LastUsed {
   record(evaluation: Pick<Evaluation, "tokenId" | "sessionId">): void;
   /** Writes what is buffered. */
@@ -11,10 +11,10 @@ export interface LastUsed {
   close(): Promise<void>;
 }
 
-// One statement's worth: writing it down takes a millisecond, in which no call is answered.
+// The rows of one statement. Encoding them blocks the event loop for about a millisecond.
 const maxRows = 500;
 
-/** Starts to remember uses, written every `intervalMs`; a failed write is reported and tried again. */
+/** Starts to record uses. A background job writes them every `intervalMs`. It reports a failed write and retries it. */
 export function createLastUsed(db: Db, intervalMs: number, onError: (error: unknown) => void): LastUsed {
   let tokens = new Map<string, number>();
   let sessions = new Map<string, number>();
@@ -28,7 +28,7 @@ export function createLastUsed(db: Db, intervalMs: number, onError: (error: unkn
       for (const rows of chunks(usedTokens)) await writeTokens(db, rows);
       for (const rows of chunks(usedSessions)) await writeSessions(db, rows);
     } catch (error) {
-      // What was used since then is newer.
+      // Uses since then are newer.
       tokens = new Map([...usedTokens, ...tokens]);
       sessions = new Map([...usedSessions, ...sessions]);
       throw error;
@@ -56,7 +56,7 @@ export function createLastUsed(db: Db, intervalMs: number, onError: (error: unkn
   };
 }
 
-// Each statement orders its own rows, so that two writers never wait for each other.
+// Each statement locks its rows in the order of their ids, so that two writers cannot deadlock.
 function* chunks(used: Map<string, number>): Generator<[string, number][]> {
   let rows: [string, number][] = [];
   for (const row of used) {

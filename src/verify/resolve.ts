@@ -9,25 +9,25 @@ import { evaluateExternal, type OwnCall } from "./evaluate/evaluate-external.ts"
 import type { Requirements } from "./evaluate/verdict.ts";
 import type { ExternalToken, OidcVerifier } from "./oidc/oidc.ts";
 
-/** A token and what is asked of it. */
+/** A token, and the requirements that it is evaluated against. */
 export interface VerifyRequest extends Requirements {
   token: string;
-  /** Who asks: the database is shared fairly between them. A profile, or the key of an address before anybody is known. */
+  /** The caller, which takes turns with others at the database: a profile, or a client address before the profile is known. */
   caller: string;
-  /** Answered by a statement that is sent after the inquiry was made. */
+  /** Whether the result must come from a statement that is sent after the request arrived. */
   fresh: boolean;
-  /** For a call to us. Unset: about somebody else's. */
+  /** Set if the token is the bearer of a call to this service. Unset if a caller verifies it. */
   own?: OwnCall;
 }
 
-/** Says whose tokens are: the one way from a bearer to a principal in the product. */
+/** Resolves tokens to principals. All code that needs the principal of a bearer uses it. */
 export interface Resolver {
   /**
-   * Judges tokens, in their order: from memory where it may be served, and at once if all of them are there; the others by
-   * the database, with one statement for all of them. Garbage costs none.
+   * Evaluates tokens and returns the results in their order. It returns at once if the cache holds all of them. Otherwise
+   * one statement loads the missing ones. A malformed token costs no statement.
    */
   resolve(verifyRequests: readonly VerifyRequest[]): Evaluation[] | Promise<Evaluation[]>;
-  /** Evaluates a token again that was evaluated before, by what a transaction sees. */
+  /** Evaluates a token again, by the record that a transaction has read. */
   evaluateSeen(before: Evaluation, verifyRequest: VerifyRequest, seen: Seen): Promise<Evaluation>;
 }
 
@@ -38,12 +38,12 @@ export interface ResolverSettings extends EvaluateSettings {
 
 /** Creates a resolver over a loader. */
 export function createResolver(loader: Loader, oidc: OidcVerifier, settings: ResolverSettings): Resolver {
-  function fromMemory(verifyRequest: VerifyRequest): Evaluation | undefined {
+  function fromCache(verifyRequest: VerifyRequest): Evaluation | undefined {
     const parsed = parseToken(settings.tokenPrefix, verifyRequest.token);
     if (!parsed || verifyRequest.fresh) return undefined;
     const loaded = loader.recall({ id: parsed.id, workspaceId: verifyRequest.workspaceId });
     const evaluation = loaded && evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
-    return evaluation && !remembersLess(evaluation) ? evaluation : undefined;
+    return evaluation && !maybeOutdated(evaluation) ? evaluation : undefined;
   }
 
   async function recognise({ token, workspaceId }: VerifyRequest): Promise<Recognised | undefined> {
@@ -66,7 +66,7 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
 
   return {
     resolve(verifyRequests) {
-      const known = verifyRequests.map(fromMemory);
+      const known = verifyRequests.map(fromCache);
       if (known.every((evaluation) => evaluation !== undefined)) return known;
       return Promise.all(verifyRequests.map((verifyRequest, index) => known[index] ?? lookUp(verifyRequest)));
     },
@@ -80,13 +80,14 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
   };
 }
 
-// What a token is found by, and what it says itself where an outside issuer signed it.
+// The lookup key of a token, and the verified claims if an external issuer signed it.
 interface Recognised {
   lookupKey: LookupKey;
   external?: ExternalToken;
 }
 
-// Activity is no change: memory may not know that a session was used since, and must not call it idle.
-function remembersLess({ failures, sessionId }: Evaluation): boolean {
+// The activity of a session does not invalidate the cache. If the cache says that a session is idle, it may have been used
+// since, so it is loaded again.
+function maybeOutdated({ failures, sessionId }: Evaluation): boolean {
   return sessionId !== undefined && failures.some(({ verdict }) => verdict === "EXPIRED");
 }

@@ -4,9 +4,9 @@ import type { Failure } from "./evaluate/verdict.ts";
 import type { Resolver, VerifyRequest } from "./resolve.ts";
 
 /**
- * Judges other people's tokens for a holder of `tokens:verify`. A key of the platform account may ask about every
- * token. Anybody else asks about their own account: every foreign token is invalid, with nothing else said, and an
- * account that is not theirs is refused before any look-up.
+ * Evaluates tokens for a caller that holds `tokens:verify`. A key of the platform account may verify every token. For any
+ * other caller, a token of another account is `INVALID`, and the result contains nothing else. If such a caller names
+ * another account, the result is `ACCOUNT_MISMATCH` before any look-up.
  */
 export function verifyTokens(
   resolver: Resolver,
@@ -21,11 +21,11 @@ export function verifyTokens(
   const evaluations = resolver.resolve(
     own.filter((verifyRequest) => verifyRequest.accountId === caller.accountId),
   );
-  const tell = (evaluations: Evaluation[]) => tellTenant(caller, own, evaluations);
-  return Array.isArray(evaluations) ? tell(evaluations) : evaluations.then(tell);
+  const hide = (evaluations: Evaluation[]) => hideForeign(caller, own, evaluations);
+  return Array.isArray(evaluations) ? hide(evaluations) : evaluations.then(hide);
 }
 
-function tellTenant(caller: Principal, own: VerifyRequest[], evaluations: Evaluation[]): Evaluation[] {
+function hideForeign(caller: Principal, own: VerifyRequest[], evaluations: Evaluation[]): Evaluation[] {
   const next = evaluations.values();
   return own.map(({ accountId }) => {
     if (accountId !== caller.accountId) return refused([mismatch(accountId)]);

@@ -12,12 +12,16 @@ import type { AccountAccess } from "./credential.ts";
 import { accessFailures, type Evaluation, refused, toPrincipal } from "./evaluate.ts";
 import type { Failure, Requirements } from "./verdict.ts";
 
-/** Whether it is a call to us, by a user or by a principal of an account: whom we have not met is no stranger then. */
+/**
+ * Whether the token is the bearer of a call to this service, in the role of a user or of a principal of an account. Such a
+ * call may come from an external identity that the server does not know yet. Undefined for a token that a caller verifies.
+ */
 export type OwnCall = "user" | "principal" | undefined;
 
 /**
- * Judges a token of an outside issuer by what was loaded for its identity. Membership opens an account as it does for a
- * session; roles that the token claims come on top of that for this one question. Pure: all time is the database's.
+ * Evaluates a token of an external issuer by the record that was loaded for its identity. A membership gives access to an
+ * account, as it does for a session. Roles that the token claims are added for this evaluation. Pure: the time is that of
+ * the database.
  */
 export function evaluateExternal(
   loaded: Loaded,
@@ -57,7 +61,7 @@ export function evaluateExternal(
   return { ...base, principal };
 }
 
-// The account that is named, or the only one that is open.
+// Returns the access to the named account, or to the only account that is open to the identity.
 function choose(openings: AccountAccess[], token: ExternalToken, accountId: string): AccountAccess | Failure {
   const countingIn = claimedRoles(token.claimed);
   const open = openings.flatMap((accountAccess) => {
@@ -75,10 +79,10 @@ function choose(openings: AccountAccess[], token: ExternalToken, accountId: stri
   return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
 }
 
-// How many different claims an identity is remembered with.
+// How many different sets of claims the cache keeps per identity.
 const maxClaims = 4;
 
-// What an identity opens with the roles that its token claims. Tokens claim the same ones again and again.
+// Returns the account access with the roles that the token claims. It is cached, because tokens repeat their claims.
 function openedBy(accountAccess: AccountAccess, claim: CountingRoles<RoleJson> | undefined): AccountAccess {
   if (!claim) return accountAccess;
   const key = [claim.most, ...claim.roles].map((role) => role.id).join();

@@ -8,34 +8,35 @@ import type { AccountAccess, Credential } from "./credential.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 import type { Failure, Requirements } from "./verdict.ts";
 
-/** The judgement: every rule that fails, in the order of precedence; none means valid. */
+/** The result of evaluating a token. */
 export interface Evaluation {
+  /** Every rule that fails, in the order of precedence. If there is none, the token is valid. */
   failures: Failure[];
-  /** Who the bearer is. Where rules fail, only for our own use: never told to whoever asked. */
+  /** The bearer. If rules fail, the principal is for internal use only: a response never contains it. */
   principal: Principal | undefined;
-  /** The user and the session, for a session, whichever accounts it opens. */
+  /** The user of a session or developer key, and the session, whatever account they resolve to. */
   userId: string | undefined;
   sessionId: string | undefined;
-  /** The id of the key's token that was shown. */
+  /** The id of the presented token, if it is a token of a key. */
   tokenId: string | undefined;
-  /** When the token ends by itself. */
+  /** When the token expires or its grace period ends. */
   endsAt: Date | undefined;
-  /** What it was judged by, where that is a record of ours. */
+  /** The loaded record that the evaluation is based on, if there is one. */
   basis?: Loaded;
-  /** For a token of an outside issuer: the accounts that it speaks for, and what it says itself. */
+  /** For a token of an external issuer: the accounts that it is valid for, and its claims. */
   scope?: Scope;
   external?: ExternalToken;
-  /** For one that calls us: whom we have yet to meet, in which account if any. */
+  /** For the bearer of a call: the user that the server has yet to provision, and in which account, if any. */
   newUser?: NewUser;
 }
 
-/** The settings that judging depends on. */
+/** The settings that an evaluation depends on. */
 export interface EvaluateSettings {
-  /** A session unused for so long has expired. */
+  /** A session expires after it was unused for so long. */
   sessionIdleMs: number;
 }
 
-/** Judges a token by what was loaded for it. Pure: all time is the database's, in `loaded.now`. */
+/** Evaluates a token by the record that was loaded for it. Pure: the time is `loaded.now`, the time of the database. */
 export function evaluate(
   loaded: Loaded,
   digest: string,
@@ -65,7 +66,7 @@ export function evaluate(
   return { ...base, principal };
 }
 
-/** Every rule that a principal fails in its account. */
+/** Returns every rule that a principal fails in its account. */
 export function accessFailures(
   { workspace }: Loaded,
   accountAccess: AccountAccess,
@@ -84,7 +85,7 @@ export function accessFailures(
   ];
 }
 
-/** The judgement of something that is no credential of ours. */
+/** Returns the evaluation of a token that has no credential in the database. */
 export function refused(failures: Failure[]): Evaluation {
   return {
     failures,
@@ -127,7 +128,7 @@ function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
   return a < b ? a : b;
 }
 
-// A key opens its own account. A user's session opens the one that is named, or their only one.
+// A key belongs to one account. A session resolves to the named account, or to the user's only account.
 function choose(credential: Credential, accountId: string): AccountAccess | Failure {
   const { openings } = credential;
   if (accountId !== "") {
@@ -140,7 +141,7 @@ function choose(credential: Credential, accountId: string): AccountAccess | Fail
   return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
 }
 
-/** The principal that a credential is in an account. */
+/** Returns the principal of a credential in an account. */
 export function toPrincipal(
   credential: Credential,
   accountAccess: AccountAccess,

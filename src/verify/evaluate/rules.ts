@@ -5,14 +5,17 @@ import type { Loaded } from "../cache/load.ts";
 import type { AccountAccess } from "./credential.ts";
 import type { Failure, Requirements } from "./verdict.ts";
 
-/** A key of the other environment fails; what is bound to none passes. */
+/** Returns the failure of a key of the other environment. A principal without an environment passes. */
 export function environmentFailure(principal: Principal, wanted: Environment | undefined): Failure[] {
   const { environment } = principal;
   if (!environment || !wanted || environment === wanted) return [];
   return [{ verdict: "ENVIRONMENT_MISMATCH", metadata: { environment } }];
 }
 
-/** A workspace that may not be entered, because it is not granted, not there, another account's, or archived. */
+/**
+ * Returns the failure of a workspace that the principal may not enter: it is not granted, does not exist, belongs to another
+ * account, or is archived.
+ */
 export function workspaceFailure(
   accountAccess: AccountAccess,
   workspace: Loaded["workspace"],
@@ -30,7 +33,7 @@ export function workspaceFailure(
   return workspace.live ? [] : [{ verdict: "WORKSPACE_ARCHIVED", metadata }];
 }
 
-/** Every permission and entitlement that is missing. */
+/** Returns a failure for each required permission and entitlement that is missing. */
 export function permissionFailures({ held, entitled }: AccountAccess, requirements: Requirements): Failure[] {
   const permissions = requirements.permissions.filter((permission) => !holds(held, permission));
   const entitlements = requirements.entitlements.filter((name) => !entitled.includes(name));

@@ -1,6 +1,6 @@
 import type { Environment } from "../../db/schema.ts";
 
-/** The answer about a token: one for each row of the table of errors. */
+/** The result of an evaluation. Each row of the table of errors has one value. */
 export type Verdict =
   | "VALID"
   | "INVALID"
@@ -24,7 +24,7 @@ export interface Failure {
   metadata: Record<string, string>;
 }
 
-/** What is asked of a token. Empty strings and lists ask nothing. */
+/** What a token must fulfil. An empty string or list requires nothing. */
 export interface Requirements {
   accountId: string;
   workspaceId: string;

@@ -1,32 +1,32 @@
-/** Refreshes something, one refresh after the other and only so often. */
+/** Runs refreshes one after the other, at a limited rate. */
 export interface BoundedRefresh {
-  /** How many refreshes have begun, and how many have ended. */
+  /** Returns how many refreshes have begun, and how many have ended. */
   counts(): { begun: number; ended: number };
-  /** Joins the refresh under way or begins one. Undefined where none may begin now. */
+  /** Joins the refresh in progress or begins one. Returns undefined if none may begin now. */
   now(): Promise<void> | undefined;
-  /** Resolves when a refresh ends: the one under way, one that begins now, or the next that may begin. */
+  /** Resolves when a refresh ends: the one in progress, one that begins now, or the next that may begin. */
   soon(): Promise<void>;
 }
 
 /** How often a refresh may begin. */
 export interface RefreshBudget {
-  /** So many in a row. */
+  /** The number of refreshes that may begin one right after the other. */
   burst: number;
-  /** And then one each time that so many milliseconds have passed. */
+  /** After those, one refresh may begin per so many milliseconds. */
   refillMs: number;
-  /** Milliseconds of a monotonic clock. */
+  /** Returns the milliseconds of a monotonic clock. */
   clock(): number;
   /** Resolves after so many milliseconds. */
   pause(ms: number): Promise<void>;
 }
 
-/** Creates such a bound. `run` does not throw. */
+/** Creates a bounded refresh. `run` must not throw. */
 export function createBoundedRefresh(run: () => Promise<void>, budget: RefreshBudget): BoundedRefresh {
   const { burst, refillMs, clock, pause } = budget;
   let [begun, ended] = [0, 0];
   let left = burst;
   let refilledAt = clock();
-  let underWay: Promise<void> | undefined;
+  let inProgress: Promise<void> | undefined;
   let scheduled: Promise<void> | undefined;
 
   function spend(): boolean {
@@ -42,12 +42,12 @@ export function createBoundedRefresh(run: () => Promise<void>, budget: RefreshBu
     begun += 1;
     await run();
     ended += 1;
-    underWay = undefined;
+    inProgress = undefined;
   }
 
   function now(): Promise<void> | undefined {
-    if (!underWay && spend()) underWay = refresh();
-    return underWay;
+    if (!inProgress && spend()) inProgress = refresh();
+    return inProgress;
   }
 
   async function later(): Promise<void> {

@@ -4,32 +4,32 @@ import { createBoundedRefresh } from "./bounded-refresh.ts";
 
 /** What fetching keys depends on. */
 export interface IssuerKeysDeps {
-  /** Told of every failure to fetch them. */
+  /** Called for every failed fetch of keys. */
   onFailure(issuer: string, error: unknown): void;
-  /** Milliseconds of a monotonic clock. */
+  /** Returns the milliseconds of a monotonic clock. */
   clock?: () => number;
   /** Resolves after so many milliseconds. */
   pause?: (ms: number) => Promise<void>;
 }
 
-// Keys older than this are fetched again before they are used.
+// Older keys are fetched again before they are used.
 const freshMs = 10 * 60_000;
-// While the issuer cannot be reached, keys serve for so long. A key that it took back is trusted no longer than that.
+// While the issuer is unreachable, keys are used for so long. A key that the issuer withdrew is trusted no longer than that.
 const usableMs = 60 * 60_000;
 const timeoutMs = 3_000;
 const maxBytes = 256 * 1024;
-// A token that names an unknown key makes us look again. Whoever makes up key ids makes us look only so often: five times
-// in a row, and then once in five seconds.
+// A token that names an unknown key causes a fetch. Invented key ids cause only a limited number of fetches: five in a row,
+// and after that one per five seconds.
 const maxBurst = 5;
 const refillMs = 5_000;
-// So many tokens with an unknown key wait for the next look. The others are to be sent again.
+// At most so many tokens with an unknown key wait for the next fetch. Further ones fail with `UNAVAILABLE`.
 const maxWaiting = 64;
 
 /**
- * The keys of an issuer, found through its discovery document (OpenID Connect Discovery 1.0, RFC 7517), kept, and looked
- * up again where a token names an unknown one. A key is unknown only if a look that began after its token arrived did not
- * find it, so no flood of made-up key ids makes us miss a new key. Throws `UNAVAILABLE` where keys cannot be had now, and
- * jose's `JWKSNoMatchingKey` where there is no such key.
+ * Creates the keys of an issuer (OpenID Connect Discovery 1.0, RFC 7517). They are found through the discovery document
+ * and cached. If a token names an unknown key, they are fetched again. A key counts as unknown only if a fetch that began
+ * after the token arrived did not find it. Therefore, a flood of invented key ids does not hide a new key. Fails with
+ * `UNAVAILABLE` if the keys cannot be fetched now, and with jose's `JWKSNoMatchingKey` if there is no such key.
  */
 export function createIssuerKeys(issuer: string, deps: IssuerKeysDeps): JWTVerifyGetKey {
   const { clock = () => performance.now(), pause = sleep } = deps;
@@ -40,7 +40,7 @@ export function createIssuerKeys(issuer: string, deps: IssuerKeysDeps): JWTVerif
 
   async function fetchKeys(): Promise<void> {
     try {
-      // By when they were asked for: an answer is no younger than its question.
+      // The age counts from the request, because the response may be as old as that.
       const at = clock();
       keys = { find: createLocalJWKSet(await discover(issuer)), at };
       failed = false;
@@ -72,7 +72,7 @@ export function createIssuerKeys(issuer: string, deps: IssuerKeysDeps): JWTVerif
         return await known.find(header, token);
       } catch (error) {
         if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-        // It may be a new key that we could not learn of.
+        // If the fetch failed, the key may be new.
         if (fetches.counts().ended > begun) throw failed ? unreachable() : error;
       }
       await nextFetch();
@@ -83,15 +83,16 @@ export function createIssuerKeys(issuer: string, deps: IssuerKeysDeps): JWTVerif
 async function discover(issuer: string): Promise<JSONWebKeySet> {
   const signal = AbortSignal.timeout(timeoutMs);
   const document = await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal);
-  // Discovery 4.3: exactly the issuer that was asked.
-  if (document.issuer !== issuer) throw new Error("the discovery document is of another issuer");
+  // Discovery, section 4.3: the document must name exactly this issuer.
+  if (document.issuer !== issuer) throw new Error("the discovery document names another issuer");
   const { jwks_uri: keysUrl } = document;
-  if (typeof keysUrl !== "string" || !URL.canParse(keysUrl)) throw new Error("no jwks_uri");
+  if (typeof keysUrl !== "string" || !URL.canParse(keysUrl))
+    throw new Error("the discovery document has no valid jwks_uri");
   const { protocol } = new URL(keysUrl);
   if (protocol !== "https:" && protocol !== new URL(issuer).protocol)
     throw new Error("jwks_uri is not https");
   const set = await fetchJson(keysUrl, signal);
-  if (!Array.isArray(set.keys)) throw new Error("no JSON Web Key Set");
+  if (!Array.isArray(set.keys)) throw new Error("jwks_uri does not lead to a JSON Web Key Set");
   return { keys: set.keys };
 }
 
@@ -99,17 +100,18 @@ async function fetchJson(url: string, signal: AbortSignal): Promise<Record<strin
   const response = await fetch(url, { redirect: "error", signal, headers: { accept: "application/json" } });
   if (!response.ok || !response.body) {
     await response.body?.cancel();
-    throw new Error(`${url} answered ${response.status}`);
+    throw new Error(`${url} responded with status ${response.status}`);
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body) {
     size += chunk.length;
-    if (size > maxBytes) throw new Error(`${url} answered more than ${maxBytes} bytes`);
+    if (size > maxBytes) throw new Error(`${url} responded with more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   const value: unknown = JSON.parse(Buffer.concat(chunks).toString());
-  if (typeof value !== "object" || value === null) throw new Error(`${url} answered no JSON object`);
+  if (typeof value !== "object" || value === null)
+    throw new Error(`${url} did not respond with a JSON object`);
   return value as Record<string, unknown>;
 }
 

@@ -18,7 +18,7 @@ import { DomainError } from "../../domain/kernel/error.ts";
 import { isAccessToken, mayBeAccessToken } from "./access-token.ts";
 import { createIssuerKeys, type IssuerKeysDeps } from "./issuer-keys.ts";
 
-/** An outside issuer whose access tokens are accepted, as the settings say. */
+/** An external issuer, as configured. The server accepts its access tokens. */
 export interface OidcIssuer {
   issuer: string;
   audience: string;
@@ -29,23 +29,26 @@ export interface OidcIssuer {
   maxRole: string;
 }
 
-/** What a token of an outside issuer says. Its signature, issuer, audience and form are right; it may have expired. */
+/** A token of an external issuer. Its signature, issuer, audience and form are valid. It may have expired. */
 export interface ExternalToken {
   identity: Identity;
   scope: Scope;
-  /** The account that it means; empty: it does not say. */
+  /** The account that the token names, or empty if it names none. */
   accountId: string;
   claimed: ClaimedRoles;
   endsAt: Date;
 }
 
-/** Tells the tokens of outside issuers from everything else. */
+/** Recognises and verifies tokens of external issuers. */
 export interface OidcVerifier {
-  /** Returns undefined for what is no access token of a known issuer. Throws `UNAVAILABLE` where its keys cannot be had. */
+  /**
+   * Returns undefined if the text is not an access token of a known issuer. Fails with `UNAVAILABLE` if the issuer's keys
+   * cannot be fetched.
+   */
   verify(token: string): Promise<ExternalToken | undefined>;
 }
 
-/** Asymmetric signatures (RFC 7518, RFC 8037, RFC 9864): whoever can check one cannot make one. */
+/** Asymmetric signature algorithms (RFC 7518, RFC 8037, RFC 9864): with the key that verifies, one cannot sign. */
 export const asymmetricAlgorithms = [
   "RS256",
   "RS384",
@@ -61,44 +64,47 @@ export const asymmetricAlgorithms = [
 ] as const;
 export const defaultAlgorithms = ["RS256", "PS256", "ES256", "EdDSA"] as const;
 
-/** How far the clocks of an issuer and ours may be apart. */
+/** The accepted difference between the clock of an issuer and the clock of the database. */
 export const clockSkewSeconds = 60;
 const maxTokenBytes = 8 * 1024;
 const maxClaimedRoles = 50;
 const maxNameLength = 128;
 const maxSubjectLength = 255;
-// 9999-12-31: what comes after that is no time.
+// 9999-12-31, the last day that a timestamp can have.
 const latestEnd = 253_402_300_799;
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 const controls = /\p{Cc}/u;
 
-/** Creates a verifier for these issuers. It asks each for its keys when it first needs them. */
+/** Creates a verifier for these issuers. It fetches the keys of an issuer when it first needs them. */
 export function createOidcVerifier(issuers: readonly OidcIssuer[], deps: IssuerKeysDeps): OidcVerifier {
   const known = new Map(
     issuers.map((issuer) => [issuer.issuer, { issuer, keys: createIssuerKeys(issuer.issuer, deps) }]),
   );
   return {
     async verify(token) {
-      // Everything that can be refused without a key is refused before one is looked for.
+      // All checks that need no key come before the keys are fetched.
       if (known.size === 0 || token.length > maxTokenBytes || !compactJws.test(token)) return undefined;
-      const said = peek(token);
-      if (!said) return undefined;
-      const from = known.get(said.iss);
-      if (!from?.issuer.algorithms.includes(said.alg) || !mayBeAccessToken(said.typ)) return undefined;
-      const claims = await open(token, from.issuer, from.keys);
-      return claims && isAccessToken(said.typ, claims) ? read(claims, from.issuer) : undefined;
+      const unverified = readUnverified(token);
+      if (!unverified) return undefined;
+      const from = known.get(unverified.iss);
+      if (!from?.issuer.algorithms.includes(unverified.alg) || !mayBeAccessToken(unverified.typ))
+        return undefined;
+      const claims = await verifySignature(token, from.issuer, from.keys);
+      return claims && isAccessToken(unverified.typ, claims)
+        ? toExternalToken(claims, from.issuer)
+        : undefined;
     },
   };
 }
 
-/** By which an identity is found in the database: it says nothing about the person to whoever reads it there. */
+/** Returns the id of an identity in the database. It is a hash, so it reveals nothing about the person. */
 export function identityId(issuer: string, subject: string): string {
   return `oidc_${createHash("sha256")
     .update(JSON.stringify([issuer, subject]))
     .digest("hex")}`;
 }
 
-/** Those issuers whose tokens may claim roles. */
+/** Returns the issuers whose tokens may claim roles. */
 export function claimingIssuersOf(issuers: readonly OidcIssuer[]): ClaimingIssuer[] {
   return issuers.flatMap((one) => {
     const { issuer, maxRole, roleClaim } = one;
@@ -110,8 +116,8 @@ function scopeOf({ accounts }: OidcIssuer): Scope {
   return { accounts, platform: accounts !== "*" };
 }
 
-// What a token says of itself: good only for finding out with whose keys to check it.
-function peek(token: string): { iss: string; alg: string; typ: unknown } | undefined {
+// Reads a token without verifying it. The result serves only to choose the keys that verify it.
+function readUnverified(token: string): { iss: string; alg: string; typ: unknown } | undefined {
   try {
     const { alg, typ } = decodeProtectedHeader(token);
     const { iss } = decodeJwt(token);
@@ -121,7 +127,7 @@ function peek(token: string): { iss: string; alg: string; typ: unknown } | undef
   }
 }
 
-async function open(
+async function verifySignature(
   token: string,
   { issuer, audience, algorithms }: OidcIssuer,
   keys: JWTVerifyGetKey,
@@ -137,26 +143,26 @@ async function open(
     return payload;
   } catch (error) {
     if (error instanceof DomainError) throw error;
-    // Its holder may be told so. The clock of the database has the last word.
+    // The response may state that the token expired. The clock of the database decides about that.
     if (error instanceof errors.JWTExpired && error.claim === "exp") return error.payload;
-    // Whatever the library cannot verify, be it a key that the issuer should not have, is not verified.
+    // Any other error means that the token is not verified, also if the issuer's key itself is invalid.
     return undefined;
   }
 }
 
-function read(claims: JWTPayload, issuer: OidcIssuer): ExternalToken | undefined {
+function toExternalToken(claims: JWTPayload, issuer: OidcIssuer): ExternalToken | undefined {
   const { sub: subject, exp } = claims;
   if (!isText(subject, maxSubjectLength) || exp === undefined || exp < 0 || exp > latestEnd) return undefined;
   const account = issuer.accountClaim === undefined ? undefined : claims[issuer.accountClaim];
   if (account !== undefined && typeof account !== "string") return undefined;
   const issuerScope = scopeOf(issuer);
-  // A token that names its account speaks for no other one.
-  const spoken = account !== undefined && (mayNameAccount(issuerScope, account) ? [account] : []);
-  const scope = { ...issuerScope, ...(spoken && { accounts: spoken }) };
+  // A token that names an account is valid for no other account.
+  const named = account !== undefined && (mayNameAccount(issuerScope, account) ? [account] : []);
+  const scope = { ...issuerScope, ...(named && { accounts: named }) };
   const only = scope.accounts !== "*" && scope.accounts.length === 1 ? scope.accounts[0] : undefined;
-  // Where tokens should name an account and this one does not, its role is no account's.
-  const counts = issuer.accountClaim === undefined || only !== undefined;
-  const roles = counts && issuer.roleClaim !== undefined ? texts(claims[issuer.roleClaim]) : [];
+  // If tokens of this issuer name an account and this one does not, its roles belong to no account.
+  const rolesCount = issuer.accountClaim === undefined || only !== undefined;
+  const roles = rolesCount && issuer.roleClaim !== undefined ? texts(claims[issuer.roleClaim]) : [];
   const name = typeof claims.name === "string" ? claims.name.trim() : "";
   return {
     identity: {
@@ -172,7 +178,7 @@ function read(claims: JWTPayload, issuer: OidcIssuer): ExternalToken | undefined
   };
 }
 
-// What the database can keep, letter by letter.
+// Text that the database can store unchanged.
 function isText(value: unknown, maxLength: number): value is string {
   return (
     typeof value === "string" &&
