@@ -1,36 +1,77 @@
-import type { Edit } from "../bench/altered.ts";
+import { type CoherenceParts, productionParts } from "../src/verify/coherence/parts.ts";
 import type { Fault } from "./faults.ts";
 
-/** A way to break the protocol: a harness that sees nothing late proves little unless it sees these. */
-export interface Breakage extends Edit {
-  /** Under which it shows. */
-  faults: Fault[];
+/** One broken part of the coherence protocol. The chaos run must detect each, or its zero proves little. */
+export interface Breakage {
+  parts: CoherenceParts;
+  /** The faults under which the broken part accepts revoked keys. */
+  faults: readonly Fault[];
 }
 
-/** Each takes one part of the protocol away. */
-export const breakages: Record<string, Breakage> = {
+/** All breakages, by name. Each replaces one part of the protocol. */
+export const breakages: Readonly<Record<string, Breakage>> = {
   "revocations return without waiting": {
-    file: "src/verify/coherence/coherence.ts",
-    from: "settle: (timeLeftMs) => settle(change, timeLeftMs),",
-    to: "settle: () => Promise.resolve(acknowledgements.abandon(change)),",
+    parts: { ...productionParts, createAcknowledgements: withoutWaiting },
     faults: ["feedLate"],
   },
-  "leases do not end": {
-    file: "src/verify/coherence/lease.ts",
-    from: "until = sentAt + leaseMs;",
-    to: "until = Number.POSITIVE_INFINITY;",
+  "leases never expire": {
+    parts: { ...productionParts, createLease: withEndlessLease },
     faults: ["feedHeld"],
   },
-  "beats count that did not come back through the feed": {
-    file: "src/verify/coherence/heartbeats.ts",
-    from: "if (!received || databaseTime === undefined) return;",
-    to: "if (databaseTime === undefined) return;",
+  "heartbeats count although they did not return through the feed": {
+    parts: { ...productionParts, createHeartbeats: withoutFeed },
     faults: ["feedHeld"],
   },
-  "only oneself is waited for": {
-    file: "src/verify/coherence/acknowledge.ts",
-    from: "return knowsAllInstances && position <= applied ?",
-    to: "return position !== undefined ?",
+  "a revocation waits for no other instance": {
+    parts: { ...productionParts, createAcknowledgements: withoutOthers },
     faults: ["feedLate"],
   },
 };
+
+function withoutWaiting(
+  ...args: Parameters<CoherenceParts["createAcknowledgements"]>
+): ReturnType<CoherenceParts["createAcknowledgements"]> {
+  const acknowledgements = productionParts.createAcknowledgements(...args);
+  return {
+    ...acknowledgements,
+    settle(change) {
+      acknowledgements.abandon(change);
+      return Promise.resolve("acknowledged");
+    },
+  };
+}
+
+function withoutOthers(
+  ...[self, ownLeaseMs, clock]: Parameters<CoherenceParts["createAcknowledgements"]>
+): ReturnType<CoherenceParts["createAcknowledgements"]> {
+  const acknowledgements = productionParts.createAcknowledgements(self, ownLeaseMs, clock);
+  return {
+    ...acknowledgements,
+    seen(instance, leaseMs) {
+      if (instance === self) acknowledgements.seen(instance, leaseMs);
+    },
+  };
+}
+
+function withEndlessLease(
+  ...[clock, length, onSuspended]: Parameters<CoherenceParts["createLease"]>
+): ReturnType<CoherenceParts["createLease"]> {
+  return productionParts.createLease(clock, { ...length, leaseMs: Number.POSITIVE_INFINITY }, onSuspended);
+}
+
+function withoutFeed(
+  ...[deps]: Parameters<CoherenceParts["createHeartbeats"]>
+): ReturnType<CoherenceParts["createHeartbeats"]> {
+  const heartbeats = productionParts.createHeartbeats(deps);
+  let sends = 0;
+  return {
+    ...heartbeats,
+    send() {
+      const sending = heartbeats.send();
+      sends += 1;
+      // Only the number of the heartbeat in flight has an effect. It is at most the number of calls.
+      for (let number = 1; number <= sends; number++) heartbeats.received(String(number));
+      return sending;
+    },
+  };
+}

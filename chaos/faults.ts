@@ -3,101 +3,101 @@ import pg from "pg";
 import type { Way } from "../test/support/database/proxy.ts";
 import type { Instance } from "./instance.ts";
 
-/** What can be done to an instance, or to the database under all of them. */
+/** The name of a fault. */
 export type Fault = keyof typeof faults;
 
-/** Where faults strike. */
-export interface Victims {
-  /** An instance that they may strike. */
+/** What a fault acts on. */
+export interface FaultTarget {
+  /** The instance that a fault of one instance acts on. */
   instance: Instance;
   databaseUrl: string;
-  /** The process of Postgres. */
+  /** Returns the id of the Postgres process. */
   postgres(): number;
-  /** Up to so long, in milliseconds, things stay broken. */
+  /** The longest time, in milliseconds, that a fault lasts. */
   longestMs: number;
 }
 
 const between = (from: number, to: number) => from + Math.random() * (to - from);
-const someWay = (): Way | undefined =>
+const randomWay = (): Way | undefined =>
   [undefined, "there", "back"][Math.floor(Math.random() * 3)] as Way | undefined;
 
-/** Each breaks something, waits, and mends it. */
+/** All faults. Each breaks something, waits and repairs it. */
 export const faults = {
-  /** The process is killed, and started again a moment later. */
-  async kill({ instance }: Victims) {
+  /** Kills the process of the instance and starts it again a moment later. */
+  async kill({ instance }: FaultTarget) {
     instance.signal("SIGKILL");
-    await instance.gone();
+    await instance.exited();
     await wait(between(0, 1_500));
     await instance.start();
   },
-  /** The process stands still and goes on as if nothing had been: as a suspended machine, or a long pause. */
-  async stop({ instance, longestMs }: Victims) {
+  /** Stops the process and continues it, as a suspended machine or a long pause does. */
+  async stop({ instance, longestMs }: FaultTarget) {
     instance.signal("SIGSTOP");
     await wait(between(500, longestMs));
     instance.signal("SIGCONT");
   },
-  /** What goes over the feed, one way or both, arrives much later. */
-  async feedHeld({ instance, longestMs }: Victims) {
-    instance.feed.hold(someWay());
+  /** Holds back the traffic of the change feed, in one direction or both. It arrives much later. */
+  async feedHeld({ instance, longestMs }: FaultTarget) {
+    instance.feed.hold(randomWay());
     await wait(between(500, longestMs));
     instance.feed.release();
   },
-  /** The feed's connection breaks. */
-  async feedCut({ instance }: Victims) {
+  /** Breaks the connection of the change feed. */
+  async feedCut({ instance }: FaultTarget) {
     instance.feed.cut();
   },
-  /** The feed arrives, late. */
-  async feedLate({ instance, longestMs }: Victims) {
+  /** Delays the traffic of the change feed. */
+  async feedLate({ instance, longestMs }: FaultTarget) {
     instance.feed.delay(between(100, 1_300));
     await wait(between(500, longestMs));
     instance.feed.release();
   },
-  /** Nothing passes between the instance and the database, one way or both. */
-  async network({ instance, longestMs }: Victims) {
-    const way = someWay();
+  /** Holds back all traffic between the instance and the database, in one direction or both. */
+  async network({ instance, longestMs }: FaultTarget) {
+    const way = randomWay();
     for (const proxy of [instance.feed, instance.pool]) proxy.hold(way);
     await wait(between(500, longestMs));
     for (const proxy of [instance.feed, instance.pool]) proxy.release();
   },
-  /** Statements pass late, the feed does not. */
-  async poolLate({ instance, longestMs }: Victims) {
+  /** Delays statements but not the change feed. */
+  async poolLate({ instance, longestMs }: FaultTarget) {
     instance.pool.delay(between(50, 600));
     await wait(between(500, longestMs));
     instance.pool.release();
   },
-  /** The process of Postgres that serves a feed stands still. */
-  async backendStopped({ databaseUrl, longestMs }: Victims) {
-    const pid = await someBackend(databaseUrl);
+  /** Stops one Postgres process that serves a change feed, and continues it. */
+  async backendStopped({ databaseUrl, longestMs }: FaultTarget) {
+    const pid = await randomFeedBackend(databaseUrl);
     if (pid === undefined) return;
     process.kill(pid, "SIGSTOP");
     await wait(between(500, longestMs));
     try {
       process.kill(pid, "SIGCONT");
     } catch {
-      // It was killed with all the others in between.
+      // Another fault killed all processes of Postgres in the meantime.
     }
   },
-  /** A process of Postgres is killed: all others end, and the database recovers. */
-  async databaseCrash({ databaseUrl }: Victims) {
-    const pid = await someBackend(databaseUrl);
+  /** Kills one Postgres process. Postgres then ends all others and recovers. */
+  async databaseCrash({ databaseUrl }: FaultTarget) {
+    const pid = await randomFeedBackend(databaseUrl);
     if (pid !== undefined) process.kill(pid, "SIGKILL");
     await wait(3_000);
   },
-  /** All of Postgres is killed, and started again. */
-  async databaseKill({ postgres }: Victims) {
+  /** Kills the main process of Postgres. Its supervisor starts it again. */
+  async databaseKill({ postgres }: FaultTarget) {
     process.kill(postgres(), "SIGKILL");
     await wait(5_000);
   },
 };
 
-/** Those that strike every instance at once. */
-export const everywhere: ReadonlySet<Fault> = new Set<Fault>([
+/** The faults that affect every instance at once. */
+export const globalFaults: ReadonlySet<Fault> = new Set<Fault>([
   "backendStopped",
   "databaseCrash",
   "databaseKill",
 ]);
 
-async function someBackend(databaseUrl: string): Promise<number | undefined> {
+async function randomFeedBackend(databaseUrl: string): Promise<number | undefined> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000 });
   client.on("error", () => undefined);
   try {

@@ -3,63 +3,59 @@ import type { Fault } from "./faults.ts";
 import type { Instance } from "./instance.ts";
 import type { Outcome } from "./scenario.ts";
 
-/** When each key was revoked, and when the latest verification began that accepted it: one clock, in one process. */
+/**
+ * Records when the revocation of each key returned, and when the latest verification began that accepted the key. Both
+ * times are from one clock in one process.
+ */
 export interface Ledger {
-  /** The next key to revoke, if any is left. */
+  /** Returns the next key to revoke, or undefined if none is left. */
   next(): number | undefined;
-  /** A key that is about to be revoked, or just was, or any. */
-  somewhereNear(): number;
+  /** Returns a key to verify: mostly one that is revoked about now, sometimes any. */
+  keyToVerify(): number;
   verified(key: number, startedAt: number, accepted: boolean): void;
-  /** The revocation of a key returned just now. */
-  revoked(key: number, took: number): void;
-  untouched(took: number): void;
+  /** Records that the revocation of a key returned just now. It took `durationMs`. */
+  revoked(key: number, durationMs: number): void;
+  /** Records how long a revocation took that no fault affected. */
+  revokedWithoutFault(durationMs: number): void;
+  /** Records a revocation that failed or timed out. */
   unanswered(): void;
-  /** Instances to which something is being done. */
-  struck: Set<Instance>;
+  /** The instances under a fault now. */
+  faulty: Set<Instance>;
+  /** How often each fault happened. */
   faults: Partial<Record<Fault, number>>;
+  /** Returns one line about the progress. */
   line(): string;
   outcome(): Omit<Outcome, "seconds">;
 }
 
 const never = Number.NEGATIVE_INFINITY;
-// How far from the front of revocations most verifications are.
+// Most verifications take a key at most this many places from the key that is revoked next.
 const nearby = 40;
 
-/** Opens the ledger of `count` keys, of which the first is number `first`, for so many revocations that return. */
+/** Creates a ledger of `count` keys, numbered from `first`. `next` ends when `enough` revocations have returned. */
 export function openLedger(first: number, count: number, enough: number): Ledger {
   const returnedAt = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
   const acceptedAt = new Float64Array(count).fill(never);
-  const times: number[] = [];
-  const struck = new Set<Instance>();
+  const durations: number[] = [];
+  const faulty = new Set<Instance>();
   const faults: Ledger["faults"] = {};
-  let front = 0;
+  let nextIndex = 0;
   let verifications = 0;
   let unanswered = 0;
-  let slowestUntouched = 0;
-
-  function late(): { late: number; worstMs: number } {
-    let [late, worstMs] = [0, 0];
-    for (const [index, at] of returnedAt.entries()) {
-      const after = (acceptedAt[index] ?? never) - at;
-      if (after <= 0) continue;
-      late += 1;
-      worstMs = Math.max(worstMs, after);
-    }
-    return { late, worstMs };
-  }
+  let slowestWithoutFault = 0;
 
   return {
-    struck,
+    faulty,
     faults,
     next() {
-      if (front >= count || times.length >= enough) return undefined;
-      front += 1;
-      return first + front - 1;
+      if (nextIndex >= count || durations.length >= enough) return undefined;
+      nextIndex += 1;
+      return first + nextIndex - 1;
     },
-    somewhereNear() {
+    keyToVerify() {
       const index =
         Math.random() < 0.7
-          ? front - nearby + Math.floor(Math.random() * (nearby + 10))
+          ? nextIndex - nearby + Math.floor(Math.random() * (nearby + 10))
           : Math.floor(Math.random() * count);
       return first + Math.min(count - 1, Math.max(0, index));
     },
@@ -68,29 +64,47 @@ export function openLedger(first: number, count: number, enough: number): Ledger
       const index = key - first;
       if (accepted && startedAt > (acceptedAt[index] ?? never)) acceptedAt[index] = startedAt;
     },
-    revoked(key, took) {
+    revoked(key, durationMs) {
       returnedAt[key - first] = performance.now();
-      times.push(took);
+      durations.push(durationMs);
     },
-    untouched(took) {
-      slowestUntouched = Math.max(slowestUntouched, took);
+    revokedWithoutFault(durationMs) {
+      slowestWithoutFault = Math.max(slowestWithoutFault, durationMs);
     },
     unanswered() {
       unanswered += 1;
     },
-    line: () => `${times.length} revoked, ${late().late} accepted late, ${verifications} verifications`,
+    line() {
+      const { late } = lateAcceptances(returnedAt, acceptedAt);
+      return `${durations.length} revoked, ${late} accepted late, ${verifications} verifications`;
+    },
     outcome() {
-      const sorted = times.toSorted((a, b) => a - b);
+      const sorted = durations.toSorted((a, b) => a - b);
       return {
-        ...late(),
-        revoked: times.length,
+        ...lateAcceptances(returnedAt, acceptedAt),
+        revoked: durations.length,
         verifications,
         unanswered,
         p50: quantile(sorted, 0.5),
         p99: quantile(sorted, 0.99),
-        slowestUntouched,
+        slowestWithoutFault,
         faults,
       };
     },
   };
+}
+
+// Counts the keys that a verification accepted although it began after their revocation had returned.
+function lateAcceptances(
+  returnedAt: Float64Array,
+  acceptedAt: Float64Array,
+): { late: number; worstMs: number } {
+  let [late, worstMs] = [0, 0];
+  for (const [index, at] of returnedAt.entries()) {
+    const after = (acceptedAt[index] ?? never) - at;
+    if (after <= 0) continue;
+    late += 1;
+    worstMs = Math.max(worstMs, after);
+  }
+  return { late, worstMs };
 }

@@ -1,141 +1,159 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { openBenchDatabase } from "../bench/database.ts";
+import { type BenchDatabase, openBenchDatabase } from "../bench/database.ts";
 import { keyId, keyToken } from "../bench/keys.ts";
-import { everywhere, type Fault, faults } from "./faults.ts";
-import { type Instance, startInstance } from "./instance.ts";
+import { type Fault, faults, globalFaults } from "./faults.ts";
+import { brokenServer, type Instance, productionServer, startInstance } from "./instance.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 
-/** A storm: revocations under load while things break. */
+/** A scenario: revocations under load, while faults happen. */
 export interface Scenario {
-  /** The sources of the instances. */
-  root: string;
+  /** The name of the broken part of the protocol. Unset: the servers run as in production. */
+  breakage?: string;
   instances: number;
-  /** So many are to return; those that get no answer come on top. */
+  /** How many revocations must return. Revocations without a response do not count. */
   revocations: number;
-  /** It ends then, however many there were. */
+  /** The scenario ends after this time, however many revocations have returned. */
   maxSeconds: number;
   faults: readonly Fault[];
-  /** How long, in milliseconds, something stays broken at most. */
+  /** The longest time, in milliseconds, that a fault lasts. */
   longestMs: number;
-  /** It ends as soon as something was accepted that should not have been. */
+  /** Whether the scenario ends as soon as one revoked key was accepted. */
   untilLate?: boolean;
-  /** Where Postgres keeps its files; unset: in a temporary directory. */
+  /** The data directory of Postgres. Unset: a temporary directory. */
   dataDir?: string;
   onProgress?(line: string): void;
 }
 
-/** What was seen. Times in milliseconds. */
+/** The result of a scenario. Times are in milliseconds. */
 export interface Outcome {
   revoked: number;
-  /** Keys that some instance accepted in a verification that began after their revocation had returned. */
+  /** How many keys an instance accepted in a verification that began after the revocation of the key had returned. */
   late: number;
-  /** How long after the return the latest of those began. */
+  /** The longest time between the return of a revocation and the start of such a verification. */
   worstMs: number;
   verifications: number;
-  /** Revocations that were not answered, or with an error. */
+  /** Revocations that failed or timed out. */
   unanswered: number;
   p50: number;
   p99: number;
-  /** The slowest revocation through an instance that nothing was done to, on a database that nothing was done to. */
-  slowestUntouched: number;
+  /** The slowest revocation through the instance without faults, while no fault affected the database. */
+  slowestWithoutFault: number;
   faults: Partial<Record<Fault, number>>;
   seconds: number;
 }
 
+/** A scenario while it runs. */
+interface Run {
+  scenario: Scenario;
+  database: BenchDatabase;
+  instances: readonly Instance[];
+  ledger: Ledger;
+  signal: AbortSignal;
+  /** How often a fault that affects every instance began or ended. An even number: none lasts now. */
+  globalChanges: number;
+}
+
+const firstKey = 100;
 const revokersPerInstance = 4;
-const lanesPerInstance = 2;
+const verifiersPerInstance = 2;
 const callMs = 5_000;
 const stallMs = 250;
 
-/** Lets a storm pass over real instances, and tells what was seen. The first instance is never struck itself. */
+/** Runs a scenario on real instances. No fault ever affects the first instance alone. */
 export async function runScenario(scenario: Scenario): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
-  // Of some the answer gets lost, and they are not made again.
+  // A revocation without a response is not repeated, so there are more keys than revocations.
   const keys = 2 * scenario.revocations;
-  const database = await openBenchDatabase(stack, 100, keys, scenario.dataDir);
-  const { url, platformToken } = database;
+  const database = await openBenchDatabase(stack, firstKey, keys, scenario.dataDir);
+  const server = scenario.breakage === undefined ? productionServer() : brokenServer(scenario.breakage);
   const instances = await Promise.all(
     Array.from({ length: scenario.instances }, async () =>
-      stack.use(await startInstance(scenario.root, url, platformToken)),
+      stack.use(await startInstance(server, database.url, database.platformToken)),
     ),
   );
-  const ledger = openLedger(100, keys, scenario.revocations);
+  const ledger = openLedger(firstKey, keys, scenario.revocations);
+  const end = new AbortController();
+  const run: Run = { scenario, database, instances, ledger, signal: end.signal, globalChanges: 0 };
   const startedAt = performance.now();
-  const over = new AbortController();
-  const isOver = () => over.signal.aborted;
-  // How often something began or ended that struck everybody.
-  let upheavals = 0;
-  // A machine that stands still strikes everybody as well.
-  let tickedAt = performance.now();
-  const ticks = setInterval(() => {
-    const now = performance.now();
-    if (now - tickedAt > stallMs) upheavals += 2;
-    tickedAt = now;
-    if (scenario.untilLate && ledger.outcome().late > 0) over.abort();
-  }, 20);
 
-  const load = instances.map((instance) =>
-    Array.from({ length: lanesPerInstance }, () => verifyOn(instance, ledger, isOver)),
-  );
-  const strikes = scenario.faults.map(async (fault) => {
-    while (!isOver()) {
-      const gapMs = everywhere.has(fault) ? 15_000 : 5_000;
-      await wait(1_000 + Math.random() * gapMs, undefined, { signal: over.signal }).catch(() => undefined);
-      if (isOver()) return;
-      const index = 1 + Math.floor(Math.random() * (instances.length - 1));
-      const instance = instances[index];
-      if (!instance || ledger.struck.has(instance)) continue;
-      ledger.faults[fault] = (ledger.faults[fault] ?? 0) + 1;
-      if (everywhere.has(fault)) upheavals += 1;
-      else ledger.struck.add(instance);
-      const victims = {
-        instance,
-        databaseUrl: url,
-        postgres: () => database.pid(),
-        longestMs: scenario.longestMs,
-      };
-      await faults[fault](victims);
-      if (everywhere.has(fault)) upheavals += 1;
-      else ledger.struck.delete(instance);
-    }
-  });
-  const revokers = instances.flatMap((instance, index) =>
-    Array.from({ length: revokersPerInstance }, async () => {
-      for (let key = ledger.next(); key !== undefined && !isOver(); key = ledger.next()) {
-        const before = upheavals;
-        const took = await revoke(instance, instances, ledger, key);
-        const quiet = before === upheavals && upheavals % 2 === 0;
-        if (took !== undefined && index === 0 && quiet) ledger.untouched(took);
-      }
-    }),
-  );
-
-  const deadline = setTimeout(() => over.abort(), scenario.maxSeconds * 1_000);
+  const watch = watchRun(run, () => end.abort());
+  const deadline = setTimeout(() => end.abort(), scenario.maxSeconds * 1_000);
   const progress = setInterval(() => scenario.onProgress?.(ledger.line()), 5_000);
-  await Promise.all(revokers);
-  // What might be accepted later than it should has this long to be.
-  if (!isOver()) await wait(Math.min(scenario.longestMs, 2_500));
-  over.abort();
+  const verifiers = repeat(instances, verifiersPerInstance, (instance) => keepVerifying(run, instance));
+  const faulting = scenario.faults.map((fault) => keepFaulting(run, fault));
+  await Promise.all(repeat(instances, revokersPerInstance, (instance) => keepRevoking(run, instance)));
+  // A late acceptance may still begin within this time.
+  if (!end.signal.aborted) await wait(Math.min(scenario.longestMs, 2_500));
+  end.abort();
   clearTimeout(deadline);
   clearInterval(progress);
-  clearInterval(ticks);
-  await Promise.all([...strikes, ...load.flat()]);
+  clearInterval(watch);
+  await Promise.all([...faulting, ...verifiers]);
   return { ...ledger.outcome(), seconds: (performance.now() - startedAt) / 1_000 };
 }
 
-async function verifyOn(instance: Instance, ledger: Ledger, isOver: () => boolean): Promise<void> {
-  while (!isOver()) {
-    await verify(instance, ledger, ledger.somewhereNear());
+function repeat<T>(instances: readonly Instance[], times: number, start: (instance: Instance) => T): T[] {
+  return instances.flatMap((instance) => Array.from({ length: times }, () => start(instance)));
+}
+
+// A machine that stalls affects every instance, like a global fault that began and ended.
+function watchRun(run: Run, end: () => void): NodeJS.Timeout {
+  let tickedAt = performance.now();
+  return setInterval(() => {
+    const now = performance.now();
+    if (now - tickedAt > stallMs) run.globalChanges += 2;
+    tickedAt = now;
+    if (run.scenario.untilLate && run.ledger.outcome().late > 0) end();
+  }, 20);
+}
+
+async function keepFaulting(run: Run, fault: Fault): Promise<void> {
+  const { scenario, database, instances, ledger, signal } = run;
+  const isGlobal = globalFaults.has(fault);
+  while (!signal.aborted) {
+    const gapMs = isGlobal ? 15_000 : 5_000;
+    await wait(1_000 + Math.random() * gapMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const index = 1 + Math.floor(Math.random() * (instances.length - 1));
+    const instance = instances[index];
+    if (!instance || ledger.faulty.has(instance)) continue;
+    ledger.faults[fault] = (ledger.faults[fault] ?? 0) + 1;
+    if (isGlobal) run.globalChanges += 1;
+    else ledger.faulty.add(instance);
+    await faults[fault]({
+      instance,
+      databaseUrl: database.url,
+      postgres: () => database.pid(),
+      longestMs: scenario.longestMs,
+    });
+    if (isGlobal) run.globalChanges += 1;
+    else ledger.faulty.delete(instance);
+  }
+}
+
+async function keepRevoking(run: Run, instance: Instance): Promise<void> {
+  const { instances, ledger, signal } = run;
+  for (let key = ledger.next(); key !== undefined && !signal.aborted; key = ledger.next()) {
+    const before = run.globalChanges;
+    const durationMs = await revoke(instance, instances, ledger, key);
+    const isWithoutFault = before === run.globalChanges && before % 2 === 0 && instance === instances[0];
+    if (durationMs !== undefined && isWithoutFault) ledger.revokedWithoutFault(durationMs);
+  }
+}
+
+async function keepVerifying({ ledger, signal }: Run, instance: Instance): Promise<void> {
+  while (!signal.aborted) {
+    await verify(instance, ledger, ledger.keyToVerify());
     await wait(2);
   }
 }
 
-// What is not answered was not accepted.
+// A verification without a response did not accept the key.
 async function verify(instance: Instance, ledger: Ledger, key: number): Promise<void> {
   const startedAt = performance.now();
-  const question = { token: keyToken(key) };
-  const answer = await instance.call("TokenService/VerifyToken", question, callMs).catch(() => undefined);
-  ledger.verified(key, startedAt, answer?.status === 200 && answer.text.includes('"valid":true'));
+  const request = { token: keyToken(key) };
+  const response = await instance.call("TokenService/VerifyToken", request, callMs).catch(() => undefined);
+  ledger.verified(key, startedAt, response?.status === 200 && response.text.includes('"valid":true'));
 }
 
 async function revoke(
@@ -144,19 +162,19 @@ async function revoke(
   ledger: Ledger,
   key: number,
 ): Promise<number | undefined> {
-  // So that everybody remembers it.
+  // First, every instance verifies the key, so that every cache holds it.
   await Promise.race([Promise.all(all.map((one) => verify(one, ledger, key))), wait(200)]);
   const startedAt = performance.now();
-  const answer = await instance
+  const response = await instance
     .call("ApiKeyService/RevokeApiKey", { id: keyId(key) }, callMs)
     .catch(() => undefined);
-  if (answer?.status !== 200) {
+  if (response?.status !== 200) {
     ledger.unanswered();
     await wait(50);
     return undefined;
   }
-  const took = performance.now() - startedAt;
-  ledger.revoked(key, took);
+  const durationMs = performance.now() - startedAt;
+  ledger.revoked(key, durationMs);
   for (const one of all) void verify(one, ledger, key);
-  return took;
+  return durationMs;
 }

@@ -30,6 +30,7 @@ import type { Validate } from "../rpc/middleware/validate.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import { createCoherentCache } from "../verify/cache/coherent-cache.ts";
 import { leaseMs as productionLeaseMs } from "../verify/coherence/lease.ts";
+import type { CoherenceParts } from "../verify/coherence/parts.ts";
 import { createLastUsed } from "../verify/last-used.ts";
 import { createOidcVerifier } from "../verify/oidc/oidc.ts";
 import { createPublicLimit } from "../verify/public-limit.ts";
@@ -68,6 +69,8 @@ export interface AppDeps {
   fastPath?: boolean;
   /** How long a heartbeat lets memory be served; the same for all instances of a database. */
   leaseMs?: number;
+  /** Replaces parts of the coherence protocol. Only fault tests set it. */
+  coherenceParts?: CoherenceParts | undefined;
   /** The check of requests, which takes 0.1 s to create; unset: one of its own. */
   validate?: Validate;
 }
@@ -118,6 +121,7 @@ export function createApp({
   shutdownSignal,
   fastPath = true,
   leaseMs = productionLeaseMs,
+  coherenceParts,
   // First, since it takes a while in which nothing else is heard.
   validate = createServiceValidate(),
 }: AppDeps): App {
@@ -131,6 +135,7 @@ export function createApp({
     entries,
     leaseMs,
     maxStalenessMs,
+    parts: coherenceParts,
     observer: metrics,
     onError,
     onFeed: reportFeed(health, log),

@@ -20,7 +20,7 @@ import { runWorkers, tellReady } from "./workers.ts";
 export async function serveCommand(
   config: Config,
   log: Log,
-  { limits }: Pick<ServeDeps, "limits"> = {},
+  { limits, coherenceParts }: Pick<ServeDeps, "limits" | "coherenceParts"> = {},
 ): Promise<void> {
   let pools: () => Record<string, PoolStats> = () => ({});
   const metrics = createMetrics(() => pools());
@@ -39,7 +39,7 @@ export async function serveCommand(
     };
     if (cluster.isWorker) {
       metrics.offer();
-      await serve({ config, database, log, metrics, limits, onReady: tellReady });
+      await serve({ config, database, log, metrics, limits, coherenceParts, onReady: tellReady });
     } else if (config.workers > 1) {
       const metricsPort = await openMetrics(config, createWorkerMetrics());
       // In the environment, because every user of the machine can read the arguments of a process.
@@ -48,7 +48,7 @@ export async function serveCommand(
       await metricsPort?.close();
     } else {
       const metricsPort = await openMetrics(config, metrics.render);
-      await serve({ config, database, log, metrics, limits, onReady });
+      await serve({ config, database, log, metrics, limits, coherenceParts, onReady });
       await metricsPort?.close();
     }
   } finally {

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createApp } from "../app/app.ts";
+import { type AppDeps, createApp } from "../app/app.ts";
 import { reportClosed } from "../app/connection-log.ts";
 import { createEstimator } from "../app/password-estimator.ts";
 import type { Config } from "../config/config.ts";
@@ -15,7 +15,7 @@ import type { OpenDatabase } from "./open-database.ts";
 import { nextSignal } from "./signals.ts";
 
 /** What an instance of the service needs. */
-export interface ServeDeps {
+export interface ServeDeps extends Pick<AppDeps, "coherenceParts"> {
   config: Config;
   database: OpenDatabase;
   log: Log;
@@ -33,6 +33,7 @@ export async function serve({
   log,
   metrics,
   limits: fixedLimits = defaultLimits,
+  coherenceParts,
   onReady,
 }: ServeDeps): Promise<void> {
   const { db, lookups, listenUrl } = database;
@@ -56,6 +57,7 @@ export async function serve({
     log,
     metrics,
     shutdownSignal: shutdown.signal,
+    coherenceParts,
   });
   const closed = reportClosed(log, metrics);
   const starting = openPort({

@@ -1,7 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from "vitest";
-import { alterCopy } from "../../bench/altered.ts";
 import { breakages } from "../../chaos/broken.ts";
 import { type Fault, faults } from "../../chaos/faults.ts";
 import { runScenario } from "../../chaos/scenario.ts";
@@ -10,24 +9,21 @@ import { long } from "../support/long.ts";
 import { copyCluster } from "../support/server/data-directory.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
 
-const root = join(import.meta.dirname, "..", "..");
-
 beforeEach(() => void vi.stubEnv("NODE_COMPILE_CACHE", inject("compileCache")));
 afterEach(() => void vi.unstubAllEnvs());
 
-/** A data directory on which `initdb` has run. The storm removes it. */
+/** Returns a data directory on which `initdb` has run. The scenario removes it. */
 function newDataDir(): string {
-  const directory = scratchDirectory("storm");
+  const directory = scratchDirectory("scenario");
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const dataDir = join(directory, "data");
   copyCluster(dataDir);
   return dataDir;
 }
 
-// Every instance has the lease of production.
-test("whatever breaks, nothing that begins after a revocation returned accepts the key, and none hangs", async () => {
+// Every instance has the production lease.
+test("under faults, no verification that begins after a revocation returned accepts the key, and no revocation hangs", async () => {
   const seen = await runScenario({
-    root,
     instances: 3,
     revocations: 3_000,
     maxSeconds: long ? 60 : 12,
@@ -37,21 +33,18 @@ test("whatever breaks, nothing that begins after a revocation returned accepts t
   });
   expect(seen).toMatchObject({ late: 0 });
   expect(seen.revoked).toBeGreaterThan(20);
-  // The lease and a second; the rest is for a machine that does other things as well.
-  expect(seen.slowestUntouched).toBeLessThan(2 * leaseMs + 1_000);
+  // One lease plus one second is the promise. The second lease is for a busy machine.
+  expect(seen.slowestWithoutFault).toBeLessThan(2 * leaseMs + 1_000);
 });
 
-test("what is late is seen: where a revocation waits for nobody else, it is", async () => {
-  const breakage = breakages["only oneself is waited for"];
-  if (!breakage) throw new Error("there is no such breakage");
-  const copy = alterCopy(root, [breakage]);
-  onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+test("the chaos run detects servers whose revocations do not wait for other instances", async () => {
+  const breakage = "a revocation waits for no other instance";
   const seen = await runScenario({
-    root: copy,
+    breakage,
     instances: 2,
     revocations: 1_000,
     maxSeconds: 20,
-    faults: breakage.faults,
+    faults: breakages[breakage]?.faults ?? [],
     longestMs: 4_000,
     untilLate: true,
     dataDir: newDataDir(),

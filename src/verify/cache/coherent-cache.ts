@@ -16,7 +16,7 @@ export interface CoherentCache {
 }
 
 /** What a coherent cache depends on. */
-export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed"> {
+export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed" | "parts"> {
   /** The pool that loads and heartbeats use. */
   db: Db;
   /** The URL of the listening connection. It leads to the database itself, without a pooler in between. */

@@ -2,14 +2,15 @@ import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import type { Change, Changes } from "../../db/changes.ts";
 import type { Db } from "../../db/connect.ts";
-import { createAcknowledgements, type Settled } from "./acknowledge.ts";
+import type { Settled } from "./acknowledge.ts";
 import { createAcks } from "./acks.ts";
 import type { Clock } from "./clock.ts";
 import type { FeedState } from "./feed.ts";
 import { changeMarkerPayload, departurePayload, feedChannel } from "./feed-message.ts";
 import { everything, followFeed } from "./follow.ts";
-import { createLease, type Lease, type LeaseLength } from "./lease.ts";
+import type { Lease, LeaseLength } from "./lease.ts";
 import { readLeaseRegistry } from "./lease-registry.ts";
+import { type CoherenceParts, productionParts } from "./parts.ts";
 import { createSettle } from "./settle.ts";
 import { createWaiters } from "./waiters.ts";
 
@@ -44,11 +45,14 @@ export interface CoherenceDeps extends LeaseLength {
   onSettled(how: Settled, milliseconds: number, others: number): void;
   /** Called when a statement of this protocol failed. */
   onError(error: unknown): void;
+  /** Replaces parts of the protocol. Only fault tests set it. */
+  parts?: CoherenceParts | undefined;
 }
 
 /** Starts to follow the change feed. docs/verification.md describes the protocol and argues why it holds. */
 export function startCoherence(deps: CoherenceDeps): Coherence {
   const { db, clock, leaseMs, maxStalenessMs, invalidate } = deps;
+  const { createAcknowledgements, createHeartbeats, createLease } = deps.parts ?? productionParts;
   let stopped = false;
   const onError = (error: unknown) => {
     // Errors while this instance stops are expected.
@@ -60,7 +64,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   const acks = createAcks(db, self, onError);
   const waiters = createWaiters();
   const { feed, timer } = followFeed(
-    { ...deps, onHeartbeat: waiters.wake, onError },
+    { ...deps, createHeartbeats, onHeartbeat: waiters.wake, onError },
     { self, lease, acknowledgements, acks },
   );
   const settle = createSettle({

@@ -5,9 +5,10 @@ import type { Clock } from "./clock.ts";
 import { type Feed, type FeedState, openFeed } from "./feed.ts";
 import { ackChannel, feedChannel, parseFeedMessage } from "./feed-message.ts";
 import { type HeartbeatTimer, startHeartbeatTimer } from "./heartbeat-timer.ts";
-import { createHeartbeats, type Heartbeats } from "./heartbeats.ts";
+import type { Heartbeats } from "./heartbeats.ts";
 import type { Lease, LeaseLength } from "./lease.ts";
 import { createLeaseRegistration, readLeaseRegistry } from "./lease-registry.ts";
+import type { CoherenceParts } from "./parts.ts";
 
 /** The parts of the protocol that the feed drives. */
 export interface Parts {
@@ -19,7 +20,7 @@ export interface Parts {
 }
 
 /** What following the feed depends on. */
-export interface FollowDeps extends LeaseLength {
+export interface FollowDeps extends LeaseLength, Pick<CoherenceParts, "createHeartbeats"> {
   db: Db;
   listenUrl: string;
   clock: Clock;
@@ -41,7 +42,7 @@ export function followFeed(deps: FollowDeps, parts: Parts): { feed: Feed; timer:
   const { self, lease, acknowledgements } = parts;
   const ownLeaseMs = leaseMs + maxStalenessMs;
   const registration = createLeaseRegistration(db, ownLeaseMs, leaseMs, clock.monotonic);
-  const heartbeats = createHeartbeats({
+  const heartbeats = deps.createHeartbeats({
     db,
     clock,
     self,

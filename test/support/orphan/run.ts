@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Instance, startInstance } from "../../../chaos/instance.ts";
+import { type Instance, productionServer, startInstance } from "../../../chaos/instance.ts";
 import { startPair } from "./pair.ts";
 import { startSwitch } from "./switch.ts";
 
@@ -17,8 +16,6 @@ export interface OrphanOptions {
   stays?: boolean;
   /** Ends what was started even if the caller ends early. */
   within?: AsyncDisposableStack;
-  /** The sources that run. */
-  root?: string;
   onProgress?(line: string): void;
 }
 
@@ -64,9 +61,8 @@ export async function runOrphanedPrimary(options: OrphanOptions): Promise<Orphan
     stack.use(await startSwitch(pair.primary.url)),
     stack.use(await startSwitch(pair.primary.url)),
   ];
-  const root = options.root ?? join(import.meta.dirname, "..", "..", "..");
   const [orphaned, moved] = await Promise.all(
-    [keptWay, newWay].map(({ url }) => startInstance(root, url, pair.platformToken)),
+    [keptWay, newWay].map(({ url }) => startInstance(productionServer(), url, pair.platformToken)),
   );
   if (!orphaned || !moved) throw new Error("an instance is missing");
   stack.use(orphaned);
