@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import { expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { newDeveloperKey, newMember, newRobot, newServiceKey } from "../support/actors/organisation.ts";
+import { newDeveloperKey, newMember, newRobot, newServiceKey } from "../support/actors/actors.ts";
 import { type Clients, issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { whileHeld } from "../support/database/waiting.ts";
 import { outcome } from "../support/errors.ts";

@@ -6,7 +6,7 @@ import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { lockAndSee } from "../../src/domain/access/authority.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { join, newRobot, newServiceKey, permissionsOf } from "../support/actors/organisation.ts";
+import { joinSignedIn, newRobot, newServiceKey, permissionsOf } from "../support/actors/actors.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
@@ -71,7 +71,7 @@ test("a user of many accounts is loaded account by account, and acts in each by 
     accountIds.push(account?.metadata?.id ?? "");
   }
   const host = await app.newAccount();
-  const joined = await join(host, user, user.email, "viewer");
+  const joined = await joinSignedIn(host, user, user.email, "viewer");
   accountIds.push(host.account.metadata?.id ?? "");
   const platform = app.clientAs(app.platformToken);
   const ask = (accountId: string) =>

@@ -1,15 +1,15 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { rotate, verdictOf } from "../support/actors/api-key.ts";
 import {
-  join,
+  joinSignedIn,
   newDeveloperKey,
   newMember,
   newRole,
   newServiceAccount,
   newTeam,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
+import { rotate, verdictOf } from "../support/actors/api-key.ts";
 import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
@@ -173,7 +173,7 @@ test("a user is in no more accounts than the bound, also where they enter severa
   const user = await app.newAccount();
   const hosts = [await app.newAccount(), await app.newAccount(), await app.newAccount()];
   const entered = await Promise.all([
-    ...hosts.map((host) => outcome(join(host, user, user.email, "viewer"))),
+    ...hosts.map((host) => outcome(joinSignedIn(host, user, user.email, "viewer"))),
     outcome(user.accounts.createAccount({ metadata: { name: "second" } })),
   ]);
   expect(entered.sort()).toEqual([...Array(3).fill("BOUND_EXCEEDED"), "ok"]);

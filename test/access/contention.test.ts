@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { logIn, newMember } from "../support/actors/actors.ts";
 import { rotate } from "../support/actors/api-key.ts";
-import { newMember } from "../support/actors/organisation.ts";
-import { logIn } from "../support/actors/people.ts";
 import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
 import { outcome } from "../support/errors.ts";
 

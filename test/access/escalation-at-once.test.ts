@@ -1,12 +1,6 @@
 import { sql } from "kysely";
 import { expect, test, vi } from "vitest";
-import {
-  newMember,
-  newRole,
-  newServiceAccount,
-  newTeam,
-  principalOf,
-} from "../support/actors/organisation.ts";
+import { newMember, newRole, newServiceAccount, newTeam, principalOf } from "../support/actors/actors.ts";
 import { useTwoWorkspaces } from "../support/actors/two-workspaces.ts";
 import type { Clients } from "../support/app.ts";
 import { outcome } from "../support/errors.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { inSeconds, rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
 import {
   newDeveloperKey,
   newMember,
@@ -8,7 +7,8 @@ import {
   newServiceAccount,
   newServiceKey,
   permissionsOf,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
+import { inSeconds, rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
 import { denied, forbidden, useTwoWorkspaces } from "../support/actors/two-workspaces.ts";
 import { issueKey } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";

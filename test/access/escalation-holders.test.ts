@@ -1,13 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { newMember, newRole, newServiceAccount, newTeam, permissionsOf } from "../support/actors/actors.ts";
 import { inSeconds } from "../support/actors/api-key.ts";
-import {
-  newMember,
-  newRole,
-  newServiceAccount,
-  newTeam,
-  permissionsOf,
-} from "../support/actors/organisation.ts";
 import { denied, forbidden, useTwoWorkspaces } from "../support/actors/two-workspaces.ts";
 import { issueKey } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";

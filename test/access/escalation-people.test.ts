@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { newDeveloperKey, newMember, newRole } from "../support/actors/actors.ts";
 import { rotate } from "../support/actors/api-key.ts";
 import { type Bearer, type Company, everyRow, newCompany, refusals } from "../support/actors/company.ts";
-import { newDeveloperKey, newMember, newRole } from "../support/actors/organisation.ts";
 import { useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { type EscalationPath, escalationPaths } from "../support/escalation/paths.ts";

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { reportExceededBounds } from "../../src/app/bounds-report.ts";
 import { readConfig } from "../../src/config/config.ts";
-import { join, newMember, newRole, newTeam } from "../support/actors/organisation.ts";
+import { joinSignedIn, newMember, newRole, newTeam } from "../support/actors/actors.ts";
 import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 
 const app = useApp();
@@ -32,7 +32,7 @@ test("records above a bound are counted, by the name of the bound, and those at 
   for (const email of ["one@example.com", "two@example.com"]) {
     await owner.invites.createInvite({ email, role: "viewer" });
   }
-  await join(await app.newAccount(), member, member.email, "viewer");
+  await joinSignedIn(await app.newAccount(), member, member.email, "viewer");
   await owner.accounts.createAccount({ metadata: { name: "Second" } });
   const { bounds } = readConfig({});
   expect(await reported(bounds)).toEqual([]);

@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
-import {
-  newMember,
-  newRole,
-  newServiceAccount,
-  newTeam,
-  permissionsOf,
-} from "../support/actors/organisation.ts";
+import { newMember, newRole, newServiceAccount, newTeam, permissionsOf } from "../support/actors/actors.ts";
 import { useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 

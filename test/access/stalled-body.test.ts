@@ -4,8 +4,8 @@ import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { joinSignedIn, newMember } from "../support/actors/actors.ts";
 import { storedKey } from "../support/actors/api-key.ts";
-import { join, newMember } from "../support/actors/organisation.ts";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { methods, nameOf } from "../support/schema/requests.ts";
 import { openStallingClient } from "../support/stalled/client.ts";
@@ -127,7 +127,7 @@ test("a user whose only account became another one while the body was on its way
   const request = { metadata: { name: "astray" }, spec: all };
   const move = async () => {
     await owner.profiles.removeProfile({ id: member.profileId });
-    await join(elsewhere, member, member.email, "admin");
+    await joinSignedIn(elsewhere, member, member.email, "admin");
   };
   expect(await stalled("Connect over HTTP/1.1", member, createApiKey, request, move)).toBe(
     "ACCOUNT_MISMATCH",

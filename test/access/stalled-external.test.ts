@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Clients, Owner } from "../support/app.ts";
-import { rowsOf } from "../support/database/catalogue.ts";
+import { rowsOf } from "../support/database/contents.ts";
 import { join, newSubject, useExternal } from "../support/oidc/external.ts";
 import { openStallingClient } from "../support/stalled/client.ts";
 import { beginCall } from "../support/stalled/run.ts";

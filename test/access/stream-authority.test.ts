@@ -13,8 +13,8 @@ import {
 } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
 import type { Access } from "../../gen/latchkey/v1/access_pb.ts";
+import { newMember } from "../support/actors/actors.ts";
 import { rotate } from "../support/actors/api-key.ts";
-import { newMember } from "../support/actors/organisation.ts";
 import { type Clients, issueKey, useApp } from "../support/app.ts";
 import { outcome } from "../support/errors.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";

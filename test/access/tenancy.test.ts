@@ -2,10 +2,10 @@ import { toJson } from "@bufbuild/protobuf";
 import { beforeAll, describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { call } from "../support/actors/call.ts";
-import { invite, newRole, newServiceAccount, newTeam } from "../support/actors/member.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
-import { everythingIn } from "../support/database/snapshot.ts";
+import { everythingIn } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
 import { methods, nameOf } from "../support/schema/requests.ts";
 import { type Ids, tenancy } from "../support/schema/tenancy.ts";
@@ -75,11 +75,11 @@ async function newTenant(owner: Owner): Promise<Tenant> {
   const key = await issueKey(owner, { initialWorkspaceIds: [workspace] });
   const all = await issueKey(owner, { spec: { permissions: ["*"], workspaceScope: WorkspaceScope.ALL } });
   const one = await issueKey(owner, { spec: { permissions: ["*"] }, initialWorkspaceIds: [workspace] });
-  const role = await newRole(owner, ["agents:read"]);
-  const team = await newTeam(owner, [role]);
+  const role = await newRole(owner, newName(), "agents:read");
+  const team = await newTeam(owner, newName(), role);
   await owner.teams.addTeamMember({ id: team, profileId: profile });
-  const serviceAccount = await newServiceAccount(owner, team);
-  const invited = await invite(owner, `${newId("user")}@example.com`, role);
+  const serviceAccount = (await newServiceAccount(owner, newName(), team)).id;
+  const invited = await inviteOf(owner, { email: `${newId("user")}@example.com`, role: role });
   const [session] = (await owner.sessions.listSessions({})).items;
   return {
     ids: {

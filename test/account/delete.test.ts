@@ -3,10 +3,10 @@ import { AccountState } from "../../gen/latchkey/v1/account_pb.ts";
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { purgeOneAccount } from "../../src/domain/account/delete.ts";
 import { identityId } from "../../src/verify/oidc/oidc.ts";
+import { inviteOf, join } from "../support/actors/actors.ts";
 import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
-import { inviteOf, join } from "../support/actors/people.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
-import { type Row, rowsOf, tablesOf } from "../support/database/catalogue.ts";
+import { type Row, rowsOf, tablesOf } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();

@@ -2,9 +2,9 @@ import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { identityId } from "../../src/verify/oidc/oidc.ts";
-import { inviteOf, join, logIn } from "../support/actors/people.ts";
+import { inviteOf, join, logIn } from "../support/actors/actors.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, useApp } from "../support/app.ts";
-import { rowsOf } from "../support/database/catalogue.ts";
+import { rowsOf } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();

@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
 import {
-  join,
+  joinSignedIn,
   newDeveloperKey,
   newMember,
   newServiceAccount,
   newServiceKey,
   newTeam,
   permissionsOf,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
+import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
 import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
@@ -96,7 +96,7 @@ test("an owner who left and came back with another role is no owner", async () =
   const owner = await app.newAccount();
   const second = await newMember(app, owner, "owner");
   await remove(owner, second.profileId);
-  const id = await join(owner, second, second.email, "admin");
+  const id = await joinSignedIn(owner, second, second.email, "admin");
   expect(await outcome(setRole(second, id, "owner"))).toBe("PERMISSION_DENIED");
   expect(await outcome(remove(second, profileOf(owner)))).toBe("PERMISSION_DENIED");
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { AccountState } from "../../gen/latchkey/v1/account_pb.ts";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { join, logIn } from "../support/actors/actors.ts";
 import { systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { join, logIn } from "../support/actors/people.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

@@ -2,9 +2,8 @@ import { expect, test } from "vitest";
 import { ApiKeyKind, Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { PrincipalKind } from "../../gen/latchkey/v1/principal_pb.ts";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
-import { rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
 import {
-  join,
+  joinSignedIn,
   newDeveloperKey,
   newMember,
   newRole,
@@ -13,7 +12,8 @@ import {
   newTeam,
   permissionsOf,
   principalOf,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
+import { rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
 import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { whileLocked } from "../support/database/waiting.ts";
 import { outcome, refusal } from "../support/errors.ts";
@@ -126,7 +126,7 @@ test("a developer key is revoked for good when its user leaves, also if they com
   const application = await issueKey(dev);
   await owner.apiKeys.disableApiKey({ id: disabled.id });
   await dev.profiles.removeProfile({ id: dev.profileId });
-  const profileId = await join(owner, dev, dev.email, "developer");
+  const profileId = await joinSignedIn(owner, dev, dev.email, "developer");
   expect(profileId).not.toBe(dev.profileId);
   expect(await principalOf(dev)).toMatchObject({
     profile: { metadata: { id: profileId } },

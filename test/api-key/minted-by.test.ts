@@ -3,8 +3,8 @@ import { expect, test, vi } from "vitest";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
 import * as mintedBy from "../../src/db/migrations/0011_minted_by.ts";
 import { purgeAccount } from "../../src/domain/account/delete.ts";
+import { newName, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
-import { newServiceAccount, newTeam } from "../support/actors/member.ts";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
@@ -25,7 +25,9 @@ const blocked = (count: number) =>
 test("a key tells which key minted it, of whatever kind; one that a person made tells none", async () => {
   const owner = await app.newAccount();
   const application = await minter(owner);
-  const serviceAccountId = await newServiceAccount(owner, await newTeam(owner, ["admin"]));
+  const serviceAccountId = (
+    await newServiceAccount(owner, newName(), await newTeam(owner, newName(), "admin"))
+  ).id;
   const service = await issueKey(owner, { spec: { kind: ApiKeyKind.SERVICE, serviceAccountId } });
   const personal = await issueKey(owner, { spec: { kind: ApiKeyKind.DEVELOPER } });
   const systemId = await systemKeyOf(app, owner.account.metadata?.id ?? "");

@@ -1,15 +1,16 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { doneTo, inSeconds, rotate, verdictOf } from "../support/actors/api-key.ts";
 import {
+  logIn,
   newMember,
   newRole,
   newServiceAccount,
   newServiceKey,
   newTeam,
-} from "../support/actors/organisation.ts";
-import { logIn, mailedToken } from "../support/actors/people.ts";
+} from "../support/actors/actors.ts";
+import { doneTo, inSeconds, rotate, verdictOf } from "../support/actors/api-key.ts";
+import { mailedToken } from "../support/actors/mailbox.ts";
 import {
   issueKey,
   newWorkspace,

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { type Member, newMember, newName, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import {
   doneTo,
   inSeconds,
@@ -10,7 +11,6 @@ import {
   systemKeyOf,
   verdictOf,
 } from "../support/actors/api-key.ts";
-import { type Member, newMember, newServiceAccount, newTeam } from "../support/actors/member.ts";
 import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
@@ -29,7 +29,9 @@ describe("of an account with all sorts of keys", () => {
   beforeAll(async () => {
     owner = await app.newAccount();
     admin = await newMember(app, owner, "admin");
-    const serviceAccountId = await newServiceAccount(owner, await newTeam(owner, ["admin"]));
+    const serviceAccountId = (
+      await newServiceAccount(owner, newName(), await newTeam(owner, newName(), "admin"))
+    ).id;
     const leaked = await issueKey(admin, { spec: minting });
     const child = await issueKey(app.clientAs(leaked.token), { spec: minting });
     ids = {
@@ -121,7 +123,9 @@ test("a minter that is revoked still leads to what it minted, also over revoked 
 
 test("the key that makes the call never ends itself by it, and a system key is never revoked", async () => {
   const owner = await app.newAccount();
-  const serviceAccountId = await newServiceAccount(owner, await newTeam(owner, ["admin"]));
+  const serviceAccountId = (
+    await newServiceAccount(owner, newName(), await newTeam(owner, newName(), "admin"))
+  ).id;
   const metadata = { name: "cleaner", labels: { env: "staging" } };
   const systemId = await systemKeyOf(app, accountOf(owner));
   await app.db.updateTable("api_key").set({ labels: metadata.labels }).where("id", "=", systemId).execute();

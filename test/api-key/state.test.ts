@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { ApiKeyState } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { newMember } from "../support/actors/actors.ts";
 import { doneTo, rotate, storedKey, systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { newMember } from "../support/actors/member.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { optionalUser, ruleOf } from "../../src/rpc/middleware/access.ts";
 import { issueKey, type Owner, password, useApp } from "../support/app.ts";
-import { everythingIn } from "../support/database/snapshot.ts";
+import { everythingIn } from "../support/database/contents.ts";
 import { serve } from "../support/net/http.ts";
 import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
-import { inviteOf, logIn } from "../support/actors/people.ts";
+import { inviteOf, logIn } from "../support/actors/actors.ts";
 import { password, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { serve } from "../support/net/http.ts";

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { expect, test, vi } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import type { PoolStats } from "../../src/db/connect.ts";
-import { logIn } from "../support/actors/people.ts";
+import { logIn } from "../support/actors/actors.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 

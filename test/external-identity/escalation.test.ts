@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { type Member, newMember, newRole, newTeam, principalOf } from "../support/actors/organisation.ts";
+import { type Member, newMember, newRole, newTeam, principalOf } from "../support/actors/actors.ts";
 import { denied, forbidden } from "../support/actors/two-workspaces.ts";
 import { type Clients, newWorkspace, type Owner } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";

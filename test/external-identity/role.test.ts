@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { newMember, newRole } from "../support/actors/actors.ts";
 import { rotate, verdictOf } from "../support/actors/api-key.ts";
-import { newMember, newRole } from "../support/actors/organisation.ts";
 import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { type IssuerSetting, join, newSubject, useExternal } from "../support/oidc/external.ts";

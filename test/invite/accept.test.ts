@@ -1,8 +1,9 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { inviteOf, logIn, untilBlocked } from "../support/actors/people.ts";
+import { inviteOf, logIn } from "../support/actors/actors.ts";
 import { type Clients, newWorkspace, password, useApp } from "../support/app.ts";
+import { untilBlocked } from "../support/database/waiting.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();

@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { InviteState } from "../../gen/latchkey/v1/invite_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { inviteOf, join, newRole } from "../support/actors/actors.ts";
 import { doneTo } from "../support/actors/api-key.ts";
-import { newRole } from "../support/actors/organisation.ts";
-import { inviteOf, join, mailsTo } from "../support/actors/people.ts";
+import { mailsTo } from "../support/actors/mailbox.ts";
 import { issueKey, newWorkspace, startApp, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

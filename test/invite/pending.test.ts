@@ -1,16 +1,18 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { InviteState } from "../../gen/latchkey/v1/invite_pb.ts";
-import { inSeconds, rotate } from "../support/actors/api-key.ts";
 import {
+  inviteOf,
+  logIn,
   newDeveloperKey,
   newMember,
   newRole,
   newServiceAccount,
   newServiceKey,
   newTeam,
-} from "../support/actors/organisation.ts";
-import { inviteOf, logIn, mailedToken } from "../support/actors/people.ts";
+} from "../support/actors/actors.ts";
+import { inSeconds, rotate } from "../support/actors/api-key.ts";
+import { mailedToken } from "../support/actors/mailbox.ts";
 import { type Clients, issueKey, type Owner, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 

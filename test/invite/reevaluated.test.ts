@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { newRole } from "../support/actors/organisation.ts";
-import { inviteOf, join, logIn, mailedToken } from "../support/actors/people.ts";
+import { inviteOf, join, logIn, newRole } from "../support/actors/actors.ts";
+import { mailedToken } from "../support/actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, password, startApp, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

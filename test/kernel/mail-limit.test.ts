@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
-import { inviteOf, join as joinAs, mailsTo } from "../support/actors/people.ts";
+import { inviteOf, join as joinAs } from "../support/actors/actors.ts";
+import { mailsTo } from "../support/actors/mailbox.ts";
 import { newWorkspace, type Owner, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 

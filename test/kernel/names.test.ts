@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { nameKey } from "../../src/domain/kernel/text.ts";
-import { newTeam } from "../support/actors/member.ts";
+import { newTeam } from "../support/actors/actors.ts";
 import { type Clients, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { newMember, newRole, newTeam, permissionsOf } from "../support/actors/organisation.ts";
+import { newMember, newRole, newTeam, permissionsOf } from "../support/actors/actors.ts";
 import { useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { implies, narrow, normalisePermissions, ownResources } from "../../src/domain/access/permission.ts";
 import { createVocabulary } from "../../src/domain/access/permission-vocabulary.ts";
-import { newRole } from "../support/actors/member.ts";
+import { newName, newRole } from "../support/actors/actors.ts";
 import { type Clients, issueKey, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { runs } from "../support/random.ts";
@@ -42,7 +42,7 @@ const places: Record<string, (owner: Clients, permissions: string[]) => Promise<
   "spec.permissions of a new key": (owner, permissions) => issueKey(owner, { spec: { permissions } }),
   "spec.permissions of a key": async (owner, permissions) =>
     owner.apiKeys.updateApiKey({ id: (await issueKey(owner)).id, spec: { permissions } }),
-  "spec.permissions of a new role": (owner, permissions) => newRole(owner, permissions),
+  "spec.permissions of a new role": (owner, permissions) => newRole(owner, newName(), ...permissions),
   "spec.permissions of a role": async (owner, permissions) =>
     owner.roles.updateRole({ id: await newRole(owner), spec: { permissions } }),
   "required_permissions of VerifyToken": (owner, requiredPermissions) =>

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { ApiKeyState } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { doneTo, verdictOf } from "../support/actors/api-key.ts";
 import {
   newMember,
   newRole,
@@ -10,7 +9,8 @@ import {
   newServiceKey,
   newTeam,
   permissionsOf,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
+import { doneTo, verdictOf } from "../support/actors/api-key.ts";
 import { useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 

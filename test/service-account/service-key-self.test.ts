@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { inSeconds, rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
 import {
   newRobot,
   newServiceAccount,
   newServiceKey,
   permissionsOf,
   principalOf,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
+import { inSeconds, rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
 import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

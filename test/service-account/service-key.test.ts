@@ -9,7 +9,6 @@ import {
 import { PrincipalKind } from "../../gen/latchkey/v1/principal_pb.ts";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { inSeconds, rotate, verdictOf } from "../support/actors/api-key.ts";
 import {
   newMember,
   newRobot,
@@ -18,7 +17,8 @@ import {
   newTeam,
   permissionsOf,
   principalOf,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
+import { inSeconds, rotate, verdictOf } from "../support/actors/api-key.ts";
 import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { logIn } from "../support/actors/actors.ts";
 import { doneTo } from "../support/actors/api-key.ts";
-import { logIn } from "../support/actors/people.ts";
 import { type Clients, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
-import { logIn } from "../support/actors/people.ts";
+import { logIn } from "../support/actors/actors.ts";
 import { password, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { detailOf, serve } from "../support/net/http.ts";

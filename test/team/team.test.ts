@@ -8,7 +8,7 @@ import {
   newTeam,
   permissionsOf,
   principalOf,
-} from "../support/actors/organisation.ts";
+} from "../support/actors/actors.ts";
 import { useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 

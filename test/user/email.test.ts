@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { logIn, mailedToken, mailsTo } from "../support/actors/people.ts";
+import { logIn } from "../support/actors/actors.ts";
+import { mailedToken, mailsTo } from "../support/actors/mailbox.ts";
 import { password, startApp, type TestApp, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { shareThreads } from "../../src/config/password-threads.ts";
 import { withStatements } from "../../src/db/statement-scope.ts";
 import { createPasswords } from "../../src/domain/user/password.ts";
-import { logIn } from "../support/actors/people.ts";
+import { logIn } from "../support/actors/actors.ts";
 import { issueKey, password, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { argon2id } from "../../src/domain/user/password.ts";
-import { logIn, untilBlocked } from "../support/actors/people.ts";
+import { logIn } from "../support/actors/actors.ts";
 import { password, useApp } from "../support/app.ts";
+import { untilBlocked } from "../support/database/waiting.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp({}, { passwordCost: argon2id });

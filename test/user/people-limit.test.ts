@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
 import { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
-import { inviteOf, logIn } from "../support/actors/people.ts";
+import { inviteOf, logIn } from "../support/actors/actors.ts";
 import { password, useApp } from "../support/app.ts";
 import { type Answer, detailOf, serve } from "../support/net/http.ts";
 

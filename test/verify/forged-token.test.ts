@@ -4,7 +4,7 @@ import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
-import { logIn } from "../support/actors/people.ts";
+import { logIn } from "../support/actors/actors.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { pathOf } from "../support/net/http.ts";
 import { connectRaw, openTestPort } from "../support/net/net.ts";

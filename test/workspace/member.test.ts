@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { newMember, newRole } from "../support/actors/organisation.ts";
+import { newMember, newRole } from "../support/actors/actors.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 

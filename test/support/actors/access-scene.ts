@@ -3,8 +3,8 @@ import { mintToken } from "../../../src/domain/kernel/token.ts";
 import { insertSession } from "../../../src/domain/session/session.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import type { PrincipalName, Scene } from "../schema/access.ts";
+import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "./actors.ts";
 import { rotate, systemKeyOf } from "./api-key.ts";
-import { invite, newRole, newServiceAccount, newTeam } from "./member.ts";
 
 /** Makes an account with one of everybody in it. */
 export async function newScene(app: TestApp): Promise<Scene> {
@@ -29,7 +29,7 @@ export async function newScene(app: TestApp): Promise<Scene> {
       .where("user.email", "=", email)
       .where("membership.account_id", "=", account)
       .executeTakeFirst();
-    if (!joined) await invites.acceptInvite(await invite(by, email, role));
+    if (!joined) await invites.acceptInvite(await inviteOf(by, { email: email, role: role }));
     return as(name, account);
   }
   const key = (made: { token: string }) => app.clientAs(made.token);
@@ -39,11 +39,11 @@ export async function newScene(app: TestApp): Promise<Scene> {
 
   const bare = await newRole(owner);
   const teams = {
-    "service *": await newTeam(owner, ["admin"]),
-    "service scim": await newTeam(owner, [await newRole(owner, ["profiles:manage"])]),
+    "service *": await newTeam(owner, newName(), "admin"),
+    "service scim": await newTeam(owner, newName(), await newRole(owner, newName(), "profiles:manage")),
   };
   async function service(name: keyof typeof teams) {
-    const serviceAccountId = await newServiceAccount(owner, teams[name]);
+    const serviceAccountId = (await newServiceAccount(owner, newName(), teams[name])).id;
     return key(await issueKey(owner, { spec: { kind: ApiKeyKind.SERVICE, serviceAccountId } }));
   }
   const former = await member("removed", "admin");

@@ -9,7 +9,7 @@ import {
   newServiceAccount,
   newServiceKey,
   newTeam,
-} from "./organisation.ts";
+} from "./actors.ts";
 
 /**
  * An account in which somebody may manage everything of Latchkey's own, and of the platform's only read agents, in one

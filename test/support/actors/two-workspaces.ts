@@ -1,6 +1,6 @@
 import { beforeAll } from "vitest";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../app.ts";
-import { type Member, newMember, newRole, newServiceAccount, newTeam } from "./organisation.ts";
+import { type Member, newMember, newRole, newServiceAccount, newTeam } from "./actors.ts";
 
 /** An account with two workspaces. Read it only inside tests. */
 export interface TwoWorkspaces {

@@ -1,4 +1,3 @@
-import type { Clients } from "../actors/clients.ts";
 import {
   newDeveloperKey,
   newMember,
@@ -6,7 +5,8 @@ import {
   newServiceAccount,
   newServiceKey,
   newTeam,
-} from "../actors/organisation.ts";
+} from "../actors/actors.ts";
+import type { Clients } from "../actors/clients.ts";
 import { issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 
 /** What is asked of VerifyToken. */

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { expect, vi } from "vitest";
 import type { Db } from "../../../src/db/connect.ts";
+import type { TestApp } from "../app.ts";
 
 /** Holds a membership while calls come to wait for it, in their order. */
 export async function whileLocked<T>(
@@ -45,4 +46,15 @@ export async function whileHeld<T>(
     return { call: started };
   });
   return call;
+}
+
+/** Waits until a transaction of the database waits for a lock. */
+export async function untilBlocked(app: TestApp): Promise<void> {
+  for (;;) {
+    const { rows } = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+      app.db,
+    );
+    if (rows.length > 0) return;
+  }
 }

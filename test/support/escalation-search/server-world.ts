@@ -1,6 +1,6 @@
 import { ApiKeyKind, Environment, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { inSeconds } from "../actors/api-key.ts";
-import { newRole, newServiceAccount, newTeam } from "../actors/organisation.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import type { Random } from "./random.ts";
 

@@ -1,6 +1,6 @@
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { newServiceAccount } from "../actors/actors.ts";
 import { rotate } from "../actors/api-key.ts";
-import { newServiceAccount } from "../actors/organisation.ts";
 import { issueKey } from "../app.ts";
 import { type Actor, type Key, teamRights } from "./model.ts";
 import { type Command, can, lists, members, type Numbers, type Plan, pick } from "./people.ts";

@@ -1,4 +1,4 @@
-import { join } from "../actors/organisation.ts";
+import { joinSignedIn } from "../actors/actors.ts";
 import { type Actor, opensAll, type Person, type Role, type Team, teamRights, type World } from "./model.ts";
 import {
   assign,
@@ -197,7 +197,7 @@ export const peopleCommands: Record<string, Command> = {
       },
     };
   },
-  join(world, actor, { a, b }) {
+  joinSignedIn(world, actor, { a, b }) {
     const person = pick(
       world.people.filter((one) => !one.role),
       a,
@@ -211,7 +211,7 @@ export const peopleCommands: Record<string, Command> = {
         ranked &&
         mayResult(actor, [{ after: reachOf(role.permissions, opensAll(role)) }]),
       async run() {
-        person.profileId = await join(actor.by, person.user, person.email, role.id);
+        person.profileId = await joinSignedIn(actor.by, person.user, person.email, role.id);
         person.role = role;
       },
     };

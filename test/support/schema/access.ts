@@ -3,8 +3,8 @@ import { ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { newAccountOf } from "../actors/access-scene.ts";
+import { inviteOf, newMember, newName, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { systemKeyOf } from "../actors/api-key.ts";
-import { invite, newMember, newServiceAccount, newTeam } from "../actors/member.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import { methods, nameOf, validRequest } from "./requests.ts";
 
@@ -93,7 +93,7 @@ const instead: Record<string, Prepare> = {
   "ApiKeyService/CreateApiKey": async () => ({ metadata: { name: "made" } }),
   async "InviteService/AcceptInvite"({ app, elsewhere, emailOf }, by) {
     const inviter = app.clientAs(elsewhere.token, { "latchkey-account": await newAccountOf(elsewhere) });
-    const invited = await invite(inviter, emailOf(by.name) ?? address(), "viewer");
+    const invited = await inviteOf(inviter, { email: emailOf(by.name) ?? address(), role: "viewer" });
     return { ...invited, name: "Newcomer", password: "correct horse battery staple" };
   },
   // Every RPC of the platform is about somebody's account, not that of the scene.
@@ -113,7 +113,7 @@ const besides: Record<string, Record<string, Prepare>> = {
       metadata: { name: "a robot's" },
       spec: {
         kind: ApiKeyKind.SERVICE,
-        serviceAccountId: await newServiceAccount(owner, await newTeam(owner)),
+        serviceAccountId: (await newServiceAccount(owner, newName(), await newTeam(owner))).id,
       },
     }),
   },

@@ -1,8 +1,8 @@
 import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { services } from "../../../src/app/routes.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
-import { invite, newMember, newRole, newServiceAccount, newTeam } from "../actors/member.ts";
-import { mailedToken } from "../actors/people.ts";
+import { inviteOf, newMember, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
+import { mailedToken } from "../actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 
 /** Every RPC of ours. */
@@ -37,7 +37,9 @@ const member = async (owner: Owner) => ({
 const role = async (owner: Owner) => ({ id: await newRole(owner) });
 const team = async (owner: Owner) => ({ id: await newTeam(owner) });
 const teammate = async (owner: Owner) => ({ ...(await team(owner)), profileId: owner.profile.metadata?.id });
-const serviceAccount = async (owner: Owner) => ({ id: await newServiceAccount(owner, await newTeam(owner)) });
+const serviceAccount = async (owner: Owner) => ({
+  id: (await newServiceAccount(owner, newName(), await newTeam(owner))).id,
+});
 const person = async (owner: Owner, app: TestApp) => ({
   id: (await newMember(app, owner, "viewer")).profileId,
 });
@@ -168,9 +170,11 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     requestId: unique(),
   }),
   "InviteService/ListInvites": async () => ({}),
-  "InviteService/RevokeInvite": async (owner) => ({ id: (await invite(owner, address(), "viewer")).id }),
+  "InviteService/RevokeInvite": async (owner) => ({
+    id: (await inviteOf(owner, { email: address(), role: "viewer" })).id,
+  }),
   "InviteService/AcceptInvite": async (owner, app) =>
-    invite(await app.newAccount("Inviting"), owner.email, "viewer"),
+    inviteOf(await app.newAccount("Inviting"), { email: owner.email, role: "viewer" }),
   "TeamService/CreateTeam": async (owner) => ({
     ...made(),
     spec: { description: "what it is for", roles: [await newRole(owner)] },

@@ -3,8 +3,8 @@ import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 import { insertSession } from "../../../src/domain/session/session.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
+import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { rotate } from "../actors/api-key.ts";
-import { invite, newRole, newServiceAccount, newTeam } from "../actors/member.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import { nameOf } from "../schema/requests.ts";
 import type { Loss } from "./exempt.ts";
@@ -61,7 +61,9 @@ export async function createStage(app: TestApp): Promise<Stage> {
   }
 
   async function serviceKeyOf(issuer: Clients) {
-    const serviceAccountId = await newServiceAccount(issuer, await newTeam(issuer, ["admin"]));
+    const serviceAccountId = (
+      await newServiceAccount(issuer, newName(), await newTeam(issuer, newName(), "admin"))
+    ).id;
     return { kind: ApiKeyKind.SERVICE, serviceAccountId };
   }
 
@@ -70,7 +72,9 @@ export async function createStage(app: TestApp): Promise<Stage> {
     role: string,
     lose: (profileId: string, token: string) => Promise<unknown>,
   ): Promise<Bearer> {
-    const { profile } = await guest.invites.acceptInvite(await invite(owner, guest.email, role));
+    const { profile } = await guest.invites.acceptInvite(
+      await inviteOf(owner, { email: guest.email, role: role }),
+    );
     const token = await newSession(app, guest.email);
     const headers = { [accountHeader]: idOf(owner) };
     return { token, headers, lose: () => lose(profile?.metadata?.id ?? "", token) };

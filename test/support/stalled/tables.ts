@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
-import { tablesOf } from "../database/catalogue.ts";
+import { tablesOf } from "../database/contents.ts";
 
 /** A digest of the contents of each table. */
 export type TableDigests = Map<string, string>;

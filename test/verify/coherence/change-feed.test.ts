@@ -7,7 +7,7 @@ import {
   newServiceAccount,
   newServiceKey,
   newTeam,
-} from "../../support/actors/organisation.ts";
+} from "../../support/actors/actors.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../../support/app.ts";
 import { alwaysTriggers, columnsRead, type Feed, openFeed } from "../../support/coherence/feed.ts";
 

@@ -3,47 +3,86 @@ import type { Principal } from "../../../gen/latchkey/v1/principal_pb.ts";
 import { newId } from "../../../src/domain/kernel/id.ts";
 import { type Clients, issueKey, password, type TestApp } from "../app.ts";
 
-/** Somebody in an account, by their session. */
+/** A member of an account, with the clients of its session. */
 export interface Member extends Clients {
   email: string;
   profileId: string;
 }
 
-/** A key with its token, and its clients. */
+/** A key, with the clients that use its token. */
 export type KeyHolder = Clients & { id: string };
 
 type KeySpec = NonNullable<NonNullable<Parameters<typeof issueKey>[1]>["spec"]>;
 
-/** Invites a stranger, who accepts. `role`: a name or an id. */
-export async function newMember(
+/** An invitation. `role`: a name or an id. */
+export interface Invitation {
+  email: string;
+  role: string;
+  workspaceIds?: string[];
+}
+
+/** Invites a new user, who accepts. `role`: a name or an id. */
+export function newMember(
   app: TestApp,
-  owner: Clients,
+  inviter: Clients,
   role: string,
   workspaceIds: string[] = [],
 ): Promise<Member> {
-  const email = `${newId("user")}@example.com`;
-  const { invite } = await owner.invites.createInvite({ email, role, workspaceIds });
-  const who = { name: "Somebody", password };
-  const accept = { id: invite?.metadata?.id, token: invite?.spec?.token, ...who };
-  const { token, profile } = await app.clientAs("").invites.acceptInvite(accept);
-  return { ...app.clientAs(token), email, profileId: profile?.metadata?.id ?? "" };
+  return join(app, inviter, { email: newEmail(), role, workspaceIds });
 }
 
-/** Invites somebody who left, or who is elsewhere; they accept, signed in. Returns their new profile's id. */
-export async function join(owner: Clients, member: Clients, email: string, role: string): Promise<string> {
-  const { invite } = await owner.invites.createInvite({ email, role });
-  const accept = { id: invite?.metadata?.id, token: invite?.spec?.token };
-  return (await member.invites.acceptInvite(accept)).profile?.metadata?.id ?? "";
+/** Invites a new user with this address, who accepts. For apps without SMTP. */
+export async function join(app: TestApp, inviter: Clients, invitation: Invitation): Promise<Member> {
+  const invite = await inviteOf(inviter, invitation);
+  const joined = await app.clientAs("").invites.acceptInvite({ ...invite, name: "Member", password });
+  const profileId = joined.profile?.metadata?.id ?? "";
+  return { ...app.clientAs(joined.token), profileId, email: invitation.email };
+}
+
+/** Invites an existing user, who accepts while signed in. Returns the id of the new profile. */
+export async function joinSignedIn(
+  inviter: Clients,
+  user: Clients,
+  email: string,
+  role: string,
+): Promise<string> {
+  const { profile } = await user.invites.acceptInvite(await inviteOf(inviter, { email, role }));
+  return profile?.metadata?.id ?? "";
+}
+
+/** Creates an invite and returns what its acceptance needs. For apps without SMTP. */
+export async function inviteOf(
+  inviter: Clients,
+  invitation: Invitation,
+): Promise<{ id: string; token: string }> {
+  const { invite } = await inviter.invites.createInvite(invitation);
+  return { id: invite?.metadata?.id ?? "", token: invite?.spec?.token ?? "" };
+}
+
+/** Logs a user in with the password that all of them have. */
+export async function logIn(app: TestApp, email: string, secret = password): Promise<Clients> {
+  const { token } = await app.clientAs("").sessions.logIn({ email, password: secret });
+  return app.clientAs(token);
+}
+
+/** Returns an e-mail address that no user has. */
+export function newEmail(): string {
+  return `${newId("user")}@example.com`;
+}
+
+/** Returns a name that nothing has. */
+export function newName(): string {
+  return `new ${crypto.randomUUID()}`;
 }
 
 /** Makes a role and returns its id. */
-export async function newRole(owner: Clients, name: string, ...permissions: string[]): Promise<string> {
+export async function newRole(owner: Clients, name = newName(), ...permissions: string[]): Promise<string> {
   const { role } = await owner.roles.createRole({ metadata: { name }, spec: { permissions } });
   return role?.metadata?.id ?? "";
 }
 
 /** Makes a team and returns its id. `roles`: names or ids. */
-export async function newTeam(owner: Clients, name: string, ...roles: string[]): Promise<string> {
+export async function newTeam(owner: Clients, name = newName(), ...roles: string[]): Promise<string> {
   const { team } = await owner.teams.createTeam({ metadata: { name }, spec: { roles } });
   return team?.metadata?.id ?? "";
 }
@@ -58,7 +97,7 @@ export async function newServiceAccount(owner: Clients, name: string, teamId: st
   };
 }
 
-/** An account with a team of one role, and a service account in it. */
+/** Makes an account with a team of one role, and a service account in that team. */
 export async function newRobot(app: TestApp, ...permissions: string[]) {
   const owner = await app.newAccount();
   const roleId = await newRole(owner, "robots", ...permissions);
@@ -79,7 +118,7 @@ export async function newServiceKey(
   return { ...app.clientAs(token), id };
 }
 
-/** Issues a developer key of the caller's own. */
+/** Issues a developer key for the caller itself. */
 export async function newDeveloperKey(
   app: TestApp,
   caller: Clients,
@@ -91,14 +130,14 @@ export async function newDeveloperKey(
   return { ...app.clientAs(token), id };
 }
 
-/** Who a bearer is now, as it is told itself. */
+/** Returns the principal of a bearer, as `WhoAmI` reports it. */
 export async function principalOf(bearer: Clients): Promise<Principal> {
   const { principal } = await bearer.profiles.whoAmI({});
-  if (!principal) throw new Error("WhoAmI answered without a principal");
+  if (!principal) throw new Error("WhoAmI returned no principal");
   return principal;
 }
 
-/** What a bearer may do now. */
+/** Returns the permissions of a bearer, as `WhoAmI` reports them. */
 export async function permissionsOf(bearer: Clients): Promise<string[]> {
   return (await principalOf(bearer)).permissions;
 }

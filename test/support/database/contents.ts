@@ -7,7 +7,7 @@ export interface Row {
   text: string;
 }
 
-/** The tables of the schema, as the catalogue has them, and whether their rows name an account. */
+/** Returns the tables of the schema, and whether their rows name an account. */
 export async function tablesOf(db: Db): Promise<{ name: string; ofAccounts: boolean }[]> {
   const { rows } = await sql<{ name: string; ofAccounts: boolean }>`
     select c.relname as name, exists (
@@ -19,7 +19,7 @@ export async function tablesOf(db: Db): Promise<{ name: string; ofAccounts: bool
   return rows;
 }
 
-/** Every row of every table. */
+/** Returns every row of every table. */
 export async function rowsOf(db: Db): Promise<Row[]> {
   const all: Row[] = [];
   for (const { name } of await tablesOf(db)) {
@@ -28,4 +28,14 @@ export async function rowsOf(db: Db): Promise<Row[]> {
     all.push(...rows.map(({ text }) => ({ table: name, text })));
   }
   return all;
+}
+
+/** Returns the rows of all tables as one text, without the times of last use and without refusals. */
+export async function everythingIn(db: Db): Promise<string> {
+  const isChange = ({ table, text }: Row) =>
+    !table.endsWith("_use") && JSON.parse(text).outcome !== "refused";
+  return (await rowsOf(db))
+    .filter(isChange)
+    .map(({ table, text }) => `${table} ${text}`)
+    .join("\n");
 }
