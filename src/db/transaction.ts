@@ -9,16 +9,20 @@ import {
   Transaction,
 } from "kysely";
 import type { Db, Tx } from "./connect.ts";
-import { isAftermath } from "./errors.ts";
 import type { Database } from "./schema.ts";
+import { statementScope, withStatements } from "./statement-scope.ts";
 
 /**
- * Runs work in a transaction that does not wait where there is nothing to wait for: BEGIN travels with the first
- * statement, and statements that are started together (`together`) are sent together, in their order. Each statement has a
- * snapshot of its own, so it sees what the ones before it did. COMMIT is sent when the work is done, and ROLLBACK if it
- * failed.
+ * Runs work in a transaction that does not wait where there is nothing to wait for. BEGIN travels with the first statement,
+ * and statements that are started together are sent together, in their order. Each statement has a snapshot of its own, so
+ * it sees what the ones before it did. If the work succeeds, the statement of `last` travels with COMMIT: the result is what it
+ * returns. If the work fails, the transaction is rolled back. `sent` counts the statements so far.
  */
-export function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+export function inTransaction<T, R>(
+  db: Db,
+  work: (tx: Tx, sent: () => number) => Promise<T>,
+  last: (tx: Tx, result: T) => Promise<R>,
+): Promise<R> {
   const executor = db.getExecutor();
   return executor.provideConnection(async (connection) => {
     const begun = send(connection, "begin");
@@ -30,31 +34,20 @@ export function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<
       executor: executor.withConnectionProvider(provider),
     });
     try {
-      const result = await work(tx);
-      await provider.close();
-      await commit(connection);
-      return result;
+      const result = await work(tx, provider.sent);
+      await provider.settle();
+      statementScope().signal?.throwIfAborted();
+      // Nothing cancels what is sent with COMMIT: it could hit COMMIT instead.
+      const committed = withStatements({}, () => commit(connection, last(tx, result)));
+      provider.close();
+      return await committed;
     } catch (error) {
-      await provider.close();
+      provider.close();
+      await provider.settle();
       await send(connection, "rollback");
       throw error;
     }
   });
-}
-
-/**
- * Waits for statements that were started together, and returns their results. If some fail, throws the error of the first
- * one that did not merely follow another's failure. Nothing is under way any more when it throws.
- */
-export async function together<T extends readonly unknown[] | []>(
-  started: T,
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  const settled = await Promise.allSettled(started);
-  const errors = settled.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
-  if (errors.length > 0) throw errors.find((error) => !isAftermath(error)) ?? errors[0];
-  return settled.map((one) => (one.status === "fulfilled" ? one.value : undefined)) as {
-    -readonly [K in keyof T]: Awaited<T[K]>;
-  };
 }
 
 // The executor of the database compiles and sends. This dialect only completes the type: a transaction connects to nothing.
@@ -69,13 +62,16 @@ const dialect = {
 function createProvider(
   connection: DatabaseConnection,
   begun: Promise<unknown>,
-): ConnectionProvider & { close(): Promise<void> } {
+): ConnectionProvider & { sent(): number; close(): void; settle(): Promise<void> } {
   const running = new Set<Promise<unknown>>([begun]);
   begun.catch(() => undefined);
+  let sent = 0;
   let closed = false;
   return {
+    sent: () => sent,
     async provideConnection(consumer) {
       if (closed) throw new Error("the transaction is over");
+      sent += 1;
       const result = consumer(connection);
       running.add(result);
       try {
@@ -85,20 +81,25 @@ function createProvider(
         running.delete(result);
       }
     },
-    // What is under way must have ended before COMMIT or ROLLBACK, so that it is not cancelled in place of it.
-    async close() {
+    close() {
       closed = true;
+    },
+    // What is under way must have ended before COMMIT or ROLLBACK, so that its cancellation does not hit those.
+    async settle() {
       await Promise.allSettled(running);
     },
   };
 }
 
-async function commit(connection: DatabaseConnection): Promise<void> {
-  const { rows } = await send(connection, "commit");
-  const [row] = rows as { command?: string }[];
+async function commit<R>(connection: DatabaseConnection, last: Promise<R>): Promise<R> {
+  const [result, committed] = await Promise.allSettled([last, send(connection, "commit")]);
+  if (result.status === "rejected") throw result.reason;
+  if (committed.status === "rejected") throw committed.reason;
+  const [row] = committed.value.rows as { command?: string }[];
   // Postgres answers so to the COMMIT of a transaction in which a statement failed.
   if (row?.command === "ROLLBACK")
     throw new Error("the transaction was rolled back: one of its statements failed");
+  return result.value;
 }
 
 function send(connection: DatabaseConnection, text: "begin" | "commit" | "rollback") {

@@ -157,6 +157,7 @@ test("a member who left and came back while their change waits is asked to try a
   ];
   const mint = () => outcome(issueKey(bearer, { spec: all }));
   expect(await whileHeld(app.db, idOf(owner), comeBack, mint)).toBe("CONFLICT");
+  await app.app.settled();
   expect(await mint()).toBe("ok");
 });
 

@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Tx } from "../../src/db/connect.ts";
-import { inTransaction, together } from "../../src/db/transaction.ts";
+import { withStatements } from "../../src/db/statement-scope.ts";
+import { inTransaction } from "../../src/db/transaction.ts";
+import { together } from "../../src/domain/kernel/together.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database/database.ts";
 import { watchTrips } from "../support/database/trips.ts";
 
@@ -17,6 +19,8 @@ afterAll(async () => {
   await database.drop();
 });
 
+const transact = <T>(work: (tx: Tx) => Promise<T>) =>
+  inTransaction(database.db, work, async (_tx, result) => result);
 const insert = (tx: Tx, id: number) => sql`insert into thing (id) values (${id})`.execute(tx);
 const count = async () => {
   const { rows } = await sql<{ n: number }>`select count(*)::int as n from thing`.execute(database.db);
@@ -25,7 +29,7 @@ const count = async () => {
 
 test("statements that are started together travel together, the first ones with BEGIN, and each sees those before", async () => {
   const trips = await watch.tripsOf(() =>
-    inTransaction(database.db, async (tx) => {
+    transact(async (tx) => {
       const [, seen] = await together([insert(tx, 1), sql`select id from thing`.execute(tx)]);
       expect(seen.rows).toEqual([{ id: 1 }]);
       await insert(tx, 2);
@@ -38,7 +42,7 @@ test("statements that are started together travel together, the first ones with 
 
 test("if one of them fails, its error is thrown, nothing holds, and the connection goes on", async () => {
   const before = await count();
-  const failing = inTransaction(database.db, (tx) =>
+  const failing = transact((tx) =>
     together([insert(tx, 10), sql`select 1 / ${0}::integer`.execute(tx), insert(tx, 11), insert(tx, 12)]),
   );
   await expect(failing).rejects.toMatchObject({ code: "22012" });
@@ -46,7 +50,7 @@ test("if one of them fails, its error is thrown, nothing holds, and the connecti
 });
 
 test("a failure that the work swallows cannot be committed", async () => {
-  const swallowing = inTransaction(database.db, async (tx) => {
+  const swallowing = transact(async (tx) => {
     await insert(tx, 20);
     await insert(tx, 20).catch(() => undefined);
   });
@@ -55,7 +59,7 @@ test("a failure that the work swallows cannot be committed", async () => {
 
 test("work that gives up rolls back what it had started", async () => {
   const before = await count();
-  const refusing = inTransaction(database.db, async (tx) => {
+  const refusing = transact(async (tx) => {
     void insert(tx, 30);
     throw new Error("refused");
   });
@@ -64,6 +68,44 @@ test("work that gives up rolls back what it had started", async () => {
 });
 
 test("a transaction that is over takes no statement", async () => {
-  const tx = await inTransaction(database.db, async (tx) => tx);
+  const tx = await transact(async (tx) => tx);
   await expect(insert(tx, 40)).rejects.toThrow(/is over/);
+});
+
+test("the last statement travels with COMMIT, and its failure is the failure of the transaction", async () => {
+  const before = await count();
+  const made = (id: number, divisor: number) =>
+    inTransaction(
+      database.db,
+      (tx) => insert(tx, id),
+      (tx) => sql<{ n: number }>`select 6 / ${divisor}::integer as n`.execute(tx),
+    );
+  const trips = await watch.tripsOf(async () => expect((await made(50, 2)).rows).toEqual([{ n: 3 }]));
+  expect(trips.map((trip) => trip.length)).toEqual([2, 2]);
+  await expect(made(51, 0)).rejects.toMatchObject({ code: "22012" });
+  expect(await count()).toBe((before ?? 0) + 1);
+});
+
+test("work whose caller gives up is rolled back, and COMMIT is not cancelled once it is sent", async () => {
+  const before = await count();
+  const early = new AbortController();
+  const given = withStatements({ signal: early.signal }, () =>
+    transact(async (tx) => {
+      await insert(tx, 60);
+      early.abort(new Error("given up"));
+    }),
+  );
+  await expect(given).rejects.toThrow("given up");
+  const late = new AbortController();
+  await withStatements({ signal: late.signal }, () =>
+    inTransaction(
+      database.db,
+      (tx) => insert(tx, 61),
+      async (tx) => {
+        late.abort(new Error("too late"));
+        await sql`select 1`.execute(tx);
+      },
+    ),
+  );
+  expect(await count()).toBe((before ?? 0) + 1);
 });

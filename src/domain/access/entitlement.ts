@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import { DomainError } from "../kernel/error.ts";
+import { together } from "../kernel/together.ts";
 import type { Caller } from "./principal.ts";
 
 /** The number that a plan, as `name` or `name=number`, gives an entitlement; undefined where it says nothing. */
@@ -17,14 +18,35 @@ const counted = {
     where archived_at is null and account_id = `,
 };
 
-/** Refuses one more of something where the account's plan bounds how many it may have. */
-export async function requireRoom(tx: Tx, caller: Caller, entitlement: keyof typeof counted): Promise<void> {
+/** How many an account has of something that a plan bounds. */
+export interface Counted {
+  entitlement: keyof typeof counted;
+  /** Undefined: nothing was counted, because the plan of the caller's account bounds nothing. */
+  total: number | undefined;
+}
+
+/** Counts what the account of the caller has of something, if its plan bounds that. */
+export async function countEntitled(
+  tx: Tx,
+  { accountId, entitlements }: Caller,
+  entitlement: keyof typeof counted,
+): Promise<Counted> {
+  if (entitledNumber(entitlements, entitlement) === undefined) return { entitlement, total: undefined };
+  const [, { rows }] = await together([
+    // Locked, so that of two that are made at once the second counts the first.
+    sql`select from account where id = ${accountId} for no key update`.execute(tx),
+    sql<{ total: number }>`${counted[entitlement]}${accountId}`.execute(tx),
+  ]);
+  return { entitlement, total: rows[0]?.total ?? 0 };
+}
+
+/** Refuses one more of something than the plan of the caller's account includes. */
+export function requireRoom(caller: Caller, { entitlement, total }: Counted): void {
   const limit = entitledNumber(caller.entitlements, entitlement);
-  if (limit === undefined) return;
-  // Locked, so that of two that are made at once the second counts the first.
-  await sql`select from account where id = ${caller.accountId} for no key update`.execute(tx);
-  const { rows } = await sql<{ total: number }>`${counted[entitlement]}${caller.accountId}`.execute(tx);
-  if ((rows[0]?.total ?? 0) < limit) return;
+  if (limit === undefined || (total !== undefined && total < limit)) return;
+  // The plan has changed since the caller was first evaluated.
+  if (total === undefined)
+    throw new DomainError("CONFLICT", "the plan of the account has just changed: try again");
   throw new DomainError("ENTITLEMENT_REQUIRED", `the account's plan includes ${limit} of these`, {
     entitlement,
     limit: String(limit),

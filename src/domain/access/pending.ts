@@ -6,19 +6,21 @@ import { digestOf, loadKeys, loadMakers, type Maker, type MakerNow, makerKey, st
 // What takes effect, or goes on, after the call that made it: invites, grace periods of superseded tokens, mailed proofs.
 
 /**
- * Ends what is pending in the accounts of some events and whose maker does not stand for it any more. The last step of a
- * change.
+ * Ends what is pending in the accounts of some events and whose maker does not stand for it any more, of what
+ * `findPending` found. The last step of a change.
  * - Grace periods: if the key that gave them has ended, the person has left, or either reaches less than the rotated key.
  * - Invites: if the key that made them was revoked or disabled. What the maker reaches is compared at acceptance.
  *
- * Looks only if the change invalidated anything, and compares only what was made by those who reach something else than
- * they did then. So it costs one statement where nothing is pending, and a few where no maker changed. Bounds limit how
- * much may be pending.
+ * Compares only what was made by those who reach something else than they did then. So it costs nothing where nothing is
+ * pending, and a few statements where no maker changed. Bounds limit how much may be pending.
  */
-export async function endPending(tx: Tx, events: readonly Actor[]): Promise<(Change & Actor)[]> {
+export async function endPending(
+  tx: Tx,
+  events: readonly Actor[],
+  found: readonly Found[],
+): Promise<(Change & Actor)[]> {
+  if (found.length === 0) return [];
   const actors = new Map(events.map((event) => [event.accountId, event]));
-  if (actors.size === 0) return [];
-  const found = await findPending(tx, [...actors.keys()]);
   const ended: (Change & Actor)[] = [];
   for (const [accountId, { profileId, keyId = "", via }] of actors) {
     const here = found.filter((one) => one.accountId === accountId);
@@ -59,7 +61,7 @@ export async function endPendingOfSessions(
 }
 
 /** A maker of grace periods with the same digest, or an invite whose maker has ended. */
-interface Found extends Maker {
+export interface Found extends Maker {
   accountId: string;
   madeWith: string;
   inviteId: string | null;
@@ -75,7 +77,10 @@ interface Ended {
   hint: string;
 }
 
-async function findPending(tx: Tx, accountIds: string[]): Promise<Found[]> {
+/** What may have to be ended after some events, behind the writes that they tell of. Nothing if those invalidated nothing. */
+export async function findPending(tx: Tx, events: readonly Actor[]): Promise<Found[]> {
+  const accountIds = [...new Set(events.map((event) => event.accountId))];
+  if (accountIds.length === 0) return [];
   const { rows } = await sql<Found>`
     select distinct account_id as "accountId", made_by as "profileId", made_by_key, made_by_session, made_by_identity,
       made_with as "madeWith", null as "inviteId"

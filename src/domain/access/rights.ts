@@ -1,6 +1,6 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
-import { liveGrantsTo } from "./workspace-grant.ts";
+import { liveGrants, liveGrantsTo } from "./workspace-grant.ts";
 
 /** What somebody may do now: permissions, and which workspaces they enter. */
 export interface Rights {
@@ -10,7 +10,8 @@ export interface Rights {
   owner: boolean;
 }
 
-const nothing: Rights = { permissions: [], allWorkspaces: false, workspaceIds: [], owner: false };
+/** What those may do who are not there any more. */
+export const nothing: Rights = { permissions: [], allWorkspaces: false, workspaceIds: [], owner: false };
 
 /** What the members of a team may do by it now. */
 export async function rightsOfTeam(db: Db, accountId: string, teamId: string): Promise<string[]> {
@@ -24,33 +25,41 @@ export async function rightsOfTeam(db: Db, accountId: string, teamId: string): P
 }
 
 /** What a person may do in an account now: by their role and their teams. Nothing once they have left. */
-export async function rightsOfMember(db: Db, accountId: string, profileId: string): Promise<Rights> {
-  const member = await db
-    .selectFrom("member_rights")
-    .select(["permissions", "all_workspaces", "owner"])
-    .where("account_id", "=", accountId)
-    .where("profile_id", "=", profileId)
-    .executeTakeFirst();
-  if (!member) return nothing;
-  return {
-    permissions: member.permissions,
-    allWorkspaces: member.all_workspaces,
-    workspaceIds: await liveGrantsTo(db, accountId, profileId),
-    owner: member.owner,
-  };
+export function rightsOfMember(db: Db, accountId: string, profileId: string): Promise<Rights> {
+  return rightsBy(db, memberRights(sql`${accountId}::text`, sql`${profileId}::text`));
 }
 
 /** What a service account may do now: what its team may, in every workspace. Nothing once it is deleted. */
-export async function rightsOfServiceAccount(db: Db, accountId: string, profileId: string): Promise<Rights> {
-  const account = await db
-    .selectFrom("service_account")
-    .select("team_id")
-    .where("account_id", "=", accountId)
-    .where("profile_id", "=", profileId)
-    .executeTakeFirst();
-  if (!account) return nothing;
-  const permissions = await rightsOfTeam(db, accountId, account.team_id);
-  return { permissions, allWorkspaces: true, workspaceIds: [], owner: false };
+export function rightsOfServiceAccount(db: Db, accountId: string, profileId: string): Promise<Rights> {
+  return rightsBy(db, serviceAccountRights(sql`${accountId}::text`, sql`${profileId}::text`));
+}
+
+async function rightsBy(db: Db, expression: RawBuilder<Rights | null>): Promise<Rights> {
+  const { rows } = await sql<{ rights: Rights | null }>`select ${expression} as rights`.execute(db);
+  return rows[0]?.rights ?? nothing;
+}
+
+/** The same as a part of another statement, for a person: null once they have left. */
+export function memberRights(accountId: RawBuilder<unknown>, profileId: RawBuilder<unknown>) {
+  return sql<Rights | null>`(
+    select json_build_object(
+      'permissions', m.permissions, 'allWorkspaces', m.all_workspaces, 'owner', m.owner,
+      'workspaceIds', ${liveGrants(accountId, profileId)}
+    )
+    from member_rights m where m.account_id = ${accountId} and m.profile_id = ${profileId}
+  )`;
+}
+
+/** The same for a service account: null once it is deleted. */
+export function serviceAccountRights(accountId: RawBuilder<unknown>, profileId: RawBuilder<unknown>) {
+  return sql<Rights | null>`(
+    select json_build_object(
+      'permissions', t.permissions, 'allWorkspaces', true, 'owner', false, 'workspaceIds', array[]::text[]
+    )
+    from service_account s
+    join team_rights t on t.account_id = s.account_id and t.team_id = s.team_id
+    where s.account_id = ${accountId} and s.profile_id = ${profileId}
+  )`;
 }
 
 /** What a profile may do now, whatever it is: to judge again what it once promised. */

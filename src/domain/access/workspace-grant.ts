@@ -1,7 +1,8 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Db, Tx } from "../../db/connect.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
 import type { Caller } from "./principal.ts";
 
@@ -12,7 +13,7 @@ export function workspaceLocks(accountId: string, workspaceIds: readonly string[
 
 /**
  * Grants workspaces to a profile and returns those that it did not have yet. The workspaces are the account's own and
- * live. Whether the caller may grant them is decided before, by `refuseEscalation`.
+ * live, see `requireLive`. Whether the caller may grant them is decided before, by `refuseEscalation`.
  */
 export async function insertGrants(
   tx: Tx,
@@ -22,22 +23,15 @@ export async function insertGrants(
   workspaceIds: readonly string[],
 ): Promise<string[]> {
   if (workspaceIds.length === 0) return [];
-  const found = await liveWorkspaces(tx, caller.accountId, workspaceIds);
-  const inserted = await tx
-    .insertInto("workspace_grant")
-    .values(
-      found.map((id) => ({
-        account_id: caller.accountId,
-        workspace_id: id,
-        profile_id: profileId,
-        created_by: caller.profile.id,
-      })),
-    )
-    .onConflict((conflict) => conflict.doNothing())
-    .returning("workspace_id")
-    .execute();
-  if (inserted.length > 0) await requireGrantsWithin(tx, bounds, caller.accountId, profileId);
-  return inserted.map((row) => row.workspace_id);
+  const { accountId } = caller;
+  const inserting = sql<{ workspace_id: string }>`
+    insert into workspace_grant (account_id, workspace_id, profile_id, created_by)
+    select ${accountId}, one.id, ${profileId}, ${caller.profile.id} from unnest(${workspaceIds}::text[]) as one (id)
+    on conflict do nothing
+    returning workspace_id`.execute(tx);
+  const [{ rows }, total] = await together([inserting, countGrants(tx, accountId, profileId)]);
+  if (rows.length > 0) requireWithin(bounds, "workspacesPerProfile", total);
+  return rows.map((row) => row.workspace_id);
 }
 
 /** Refuses grants that were too many for a profile: after they were made, under a lock of the profile. */
@@ -47,39 +41,65 @@ export async function requireGrantsWithin(
   accountId: string,
   profileId: string,
 ): Promise<void> {
+  requireWithin(bounds, "workspacesPerProfile", await countGrants(tx, accountId, profileId));
+}
+
+async function countGrants(tx: Tx, accountId: string, profileId: string): Promise<number> {
   const { total } = await tx
     .selectFrom("workspace_grant")
     .select(sql<number>`count(*)::int`.as("total"))
     .where("account_id", "=", accountId)
     .where("profile_id", "=", profileId)
     .executeTakeFirstOrThrow();
-  requireWithin(bounds, "workspacesPerProfile", total);
+  return total;
 }
 
-/**
- * The ids of some workspaces that are the account's own and live. One that is missing or archived is refused, or with
- * `skip` left out. They stay live under `workspaceLocks`.
- */
-export async function liveWorkspaces(
+/** A workspace of an account: archived, or live. It stays live under `workspaceLocks`. */
+export interface FoundWorkspace {
+  id: string;
+  archived_at: Date | null;
+}
+
+/** Finds those of some workspaces that are the account's own. */
+export async function findWorkspaces(
   tx: Tx,
   accountId: string,
   workspaceIds: readonly string[],
-  otherwise: "refuse" | "skip" = "refuse",
-): Promise<string[]> {
+): Promise<FoundWorkspace[]> {
   if (workspaceIds.length === 0) return [];
-  const found = await tx
-    .selectFrom("workspace")
-    .select(["id", "archived_at"])
-    .where("account_id", "=", accountId)
-    .where("id", "in", workspaceIds)
-    .execute();
-  const live = found.filter((workspace) => workspace.archived_at === null);
-  if (otherwise === "refuse" && live.length < new Set(workspaceIds).size) {
-    const archived = found.find((workspace) => workspace.archived_at !== null);
-    if (!archived) throw notFound("workspace");
-    throw new DomainError("WORKSPACE_ARCHIVED", "the workspace is archived", { workspace_id: archived.id });
-  }
-  return live.map((workspace) => workspace.id);
+  const { rows } = await sql<FoundWorkspace>`
+    select id, archived_at from workspace
+    where account_id = ${accountId} and id = any (${workspaceIds}::text[])`.execute(tx);
+  return rows;
+}
+
+/** The ids of those that are live. */
+export function liveOnes(found: readonly FoundWorkspace[]): string[] {
+  return found.flatMap(({ id, archived_at }) => (archived_at === null ? id : []));
+}
+
+/** The ids of workspaces that were looked for. One that is missing or archived is refused. */
+export function requireLive(found: readonly FoundWorkspace[], workspaceIds: readonly string[]): string[] {
+  const live = liveOnes(found);
+  if (live.length === new Set(workspaceIds).size) return live;
+  const archived = found.find((workspace) => workspace.archived_at !== null);
+  if (!archived) throw notFound("workspace");
+  throw new DomainError("WORKSPACE_ARCHIVED", "the workspace is archived", { workspace_id: archived.id });
+}
+
+/** Whether a workspace is granted to a profile, archived or not. */
+export async function hasGrant(
+  tx: Tx,
+  accountId: string,
+  profileId: RawBuilder<unknown>,
+  workspaceId: string,
+): Promise<boolean> {
+  const { rows } = await sql`
+    select from workspace_grant
+    where account_id = ${accountId} and profile_id = ${profileId} and workspace_id = ${workspaceId}`.execute(
+    tx,
+  );
+  return rows.length > 0;
 }
 
 /** Takes a workspace from a profile. Returns whether it had been granted. */
@@ -100,9 +120,16 @@ export async function deleteGrant(
 
 /** The ids of the workspaces that a profile may enter. Archived ones are closed for good: nobody holds them. */
 export async function liveGrantsTo(tx: Db, accountId: string, profileId: string): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
+  const ids = liveGrants(sql`${accountId}::text`, sql`${profileId}::text`);
+  const { rows } = await sql<{ ids: string[] }>`select ${ids} as ids`.execute(tx);
+  return rows[0]?.ids ?? [];
+}
+
+/** The same as a part of another statement. */
+export function liveGrants(accountId: RawBuilder<unknown>, profileId: RawBuilder<unknown>) {
+  return sql<string[]>`array(
     select w.id from workspace_grant g
     join workspace w on w.account_id = g.account_id and w.id = g.workspace_id
-    where g.account_id = ${accountId} and g.profile_id = ${profileId} and w.archived_at is null`.execute(tx);
-  return rows.map((row) => row.id);
+    where g.account_id = ${accountId} and g.profile_id = ${profileId} and w.archived_at is null
+  )`;
 }

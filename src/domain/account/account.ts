@@ -2,7 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { Db, Store } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import type { Caller, UserCaller } from "../access/principal.ts";
-import { type ApiKey, withInfo } from "../api-key/api-key.ts";
+import { type ApiKey, findSystemKey } from "../api-key/api-key.ts";
 import { difference } from "../kernel/audit-event.ts";
 import { notFound } from "../kernel/error.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
@@ -28,14 +28,7 @@ export interface AccountUpdate {
 /** Returns the caller's account, with its system key. */
 export async function getAccount(db: Db, caller: Caller): Promise<Account> {
   const account = await getAccountById(db, caller.accountId);
-  const key = await db
-    .selectFrom("api_key")
-    .selectAll()
-    .where("account_id", "=", caller.accountId)
-    .where("system", "=", true)
-    .executeTakeFirst();
-  if (!key) return account;
-  const [systemKey] = await withInfo(db, [{ ...key, expired: false, service_account_id: null }]);
+  const systemKey = await findSystemKey(db, caller);
   return { ...account, ...(systemKey && { systemKey }) };
 }
 

@@ -3,10 +3,12 @@ import type { Db, Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
 import { holds } from "../access/permission.ts";
 import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
+import { memberRights, type Rights, serviceAccountRights } from "../access/rights.ts";
+import { liveGrants } from "../access/workspace-grant.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
-import { type ApiKeyInfo, loadInfo } from "./info.ts";
+import { type ApiKeyInfo, infoColumn, infoOf, type StoredInfo } from "./info.ts";
 
 /** A key as it is stored, and whether it has expired by the database's clock. */
 export interface ApiKeyRow extends Selectable<Database["api_key"]> {
@@ -45,24 +47,43 @@ export const auditedFields = [
  * people see their own developer keys, and of no other whether it exists.
  */
 export async function getApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
-  if (holds(caller.permissions, "api_keys:read")) return findApiKey(db, caller, id);
-  const key = await selectKeys(db)
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", id)
-    .executeTakeFirst();
-  requirePermissionOrOwn(caller, "api_keys:read", key !== undefined && isOwnDeveloperKey(caller, key));
-  return findApiKey(db, caller, id);
+  const key = await selectWithInfo(db, caller, id);
+  if (!holds(caller.permissions, "api_keys:read"))
+    requirePermissionOrOwn(caller, "api_keys:read", key !== undefined && isOwnDeveloperKey(caller, key));
+  return present(key);
 }
 
 /** A key of the caller's account, for an operation that has decided that the caller may see it. */
 export async function findApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
+  return present(await selectWithInfo(db, caller, id));
+}
+
+/** The system key of the caller's account, if the account has one. */
+export async function findSystemKey(db: Db, caller: Caller): Promise<ApiKey | undefined> {
   const row = await selectKeys(db)
+    .select(infoColumn.as("info"))
+    .where("account_id", "=", caller.accountId)
+    .where("system", "=", true)
+    .executeTakeFirst();
+  return row && keyOf(row);
+}
+
+async function selectWithInfo(db: Db, caller: Caller, id: string): Promise<ApiKey | undefined> {
+  const row = await selectKeys(db)
+    .select(infoColumn.as("info"))
     .where("account_id", "=", caller.accountId)
     .where("id", "=", id)
     .executeTakeFirst();
-  const [apiKey] = row ? await withInfo(db, [row]) : [];
-  if (!apiKey) throw notFound("API key");
-  return apiKey;
+  return row && keyOf(row);
+}
+
+function keyOf({ info, ...row }: ApiKeyRow & { info: StoredInfo }): ApiKey {
+  return { ...row, info: infoOf(info, row.revoked_at !== null) };
+}
+
+function present<T>(key: T | undefined): T {
+  if (!key) throw notFound("API key");
+  return key;
 }
 
 /** Lists the keys of the caller's account, or without the permission the caller's own developer keys. */
@@ -72,8 +93,9 @@ export async function listApiKeys(db: Db, caller: Caller, filter: ApiKeyFilter):
   let query = selectKeys(db).where("account_id", "=", caller.accountId).where(listFilter("api_key", filter));
   if (!filter.showRevoked) query = query.where("revoked_at", "is", null);
   if (!all) query = query.where("kind", "=", "developer").where("owner_profile_id", "=", caller.profile.id);
-  const found = await page(query, "api_key.id", filter, (row) => row.id);
-  return filter.includeInfo ? { ...found, items: await withInfo(db, found.items) } : found;
+  if (!filter.includeInfo) return page(query, "api_key.id", filter, (row) => row.id);
+  const found = await page(query.select(infoColumn.as("info")), "api_key.id", filter, (row) => row.id);
+  return { ...found, items: found.items.map(keyOf) };
 }
 
 /** Whether a key is a person's own, and the person is asking: such a key needs no permission. */
@@ -86,34 +108,54 @@ export function apiKeyLock({ accountId }: Caller, id: string): RowLock {
   return rowLock("api_key", accountId, id, "no key update");
 }
 
-/**
- * Reads a locked key for who holds a permission, or to whom the key is their own. To anybody else a missing key and
- * one that is not theirs look alike.
- */
-export async function readApiKeyOrOwn(
-  tx: Tx,
-  caller: Caller,
-  id: string,
-  permission: string,
-  isOwn: (key: ApiKeyRow) => boolean,
-): Promise<ApiKeyRow> {
-  if (holds(caller.permissions, permission)) return readApiKey(tx, caller, id);
-  const row = await selectKeys(tx)
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", id)
-    .executeTakeFirst();
-  requirePermissionOrOwn(caller, permission, row !== undefined && isOwn(row));
-  return readApiKey(tx, caller, id);
+/** Reads a key for a change, which locks it: changes of one key happen one after the other. */
+export function readKey(tx: Tx, { accountId }: Caller, id: string): Promise<ApiKeyRow | undefined> {
+  return selectKeys(tx).where("account_id", "=", accountId).where("id", "=", id).executeTakeFirst();
 }
 
-/** Reads a key for a change, which has locked it: changes of one key happen one after the other. */
-export async function readApiKey(tx: Tx, caller: Caller, id: string): Promise<ApiKeyRow> {
-  const row = await selectKeys(tx)
-    .where("account_id", "=", caller.accountId)
+/** A key as a change finds it under its lock, if what the key reaches matters: with the live workspaces granted to it, and what its owner may do now. */
+export interface LockedKey extends ApiKeyRow {
+  granted: string[];
+  /** Null where no owner narrows the key's own list, or where the owner is not there any more. */
+  owner_rights: Rights | null;
+}
+
+/** Reads a key for such a change. */
+export function readLockedKey(tx: Tx, { accountId }: Caller, id: string): Promise<LockedKey | undefined> {
+  const account = sql.ref("api_key.account_id");
+  const owner = sql.ref("api_key.owner_profile_id");
+  return selectKeys(tx)
+    .select(liveGrants(account, sql.ref("api_key.profile_id")).as("granted"))
+    .select(
+      sql<Rights | null>`case
+        when api_key.system then null
+        when api_key.kind = 'service' then ${serviceAccountRights(account, owner)}
+        when api_key.kind = 'developer' then ${memberRights(account, owner)}
+      end`.as("owner_rights"),
+    )
+    .where("account_id", "=", accountId)
     .where("id", "=", id)
     .executeTakeFirst();
-  if (!row) throw notFound("API key");
-  return row;
+}
+
+/** Refuses a key that was not found. */
+export function requireKey<K extends ApiKeyRow>(key: K | undefined): K {
+  return present(key);
+}
+
+/**
+ * The same for who holds a permission, or to whom the key is their own. To anybody else a missing key and one that is not
+ * theirs look alike.
+ */
+export function requireKeyOrOwn<K extends ApiKeyRow>(
+  caller: Caller,
+  key: K | undefined,
+  permission: string,
+  isOwn: (key: ApiKeyRow) => boolean,
+): K {
+  if (!holds(caller.permissions, permission))
+    requirePermissionOrOwn(caller, permission, key !== undefined && isOwn(key));
+  return present(key);
 }
 
 /** Reads those of some keys that still fit a condition, for a change, which has locked them. */
@@ -153,12 +195,6 @@ export function refuseRevoked(key: ApiKeyRow): void {
 /** The refusal of what is not done to a system key. */
 export function systemKey(key: ApiKeyRow, message: string): DomainError {
   return new DomainError("SYSTEM_KEY", message, { key_id: key.id });
-}
-
-/** Keys with what the server knows of them, in a few statements for any number of keys. */
-export async function withInfo(db: Db, rows: ApiKeyRow[]): Promise<ApiKey[]> {
-  const infos = await loadInfo(db, rows);
-  return rows.map((row) => ({ ...row, ...(infos.get(row.id) && { info: infos.get(row.id) }) }));
 }
 
 function selectKeys(db: Db) {

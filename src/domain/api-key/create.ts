@@ -1,17 +1,21 @@
+import type { Insertable } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
+import type { Database } from "../../db/schema.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
-import { requireRoom } from "../access/entitlement.ts";
+import { countEntitled, requireRoom } from "../access/entitlement.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
 import type { Caller } from "../access/principal.ts";
-import { insertGrants, workspaceLocks } from "../access/workspace-grant.ts";
+import { findWorkspaces, insertGrants, requireLive, workspaceLocks } from "../access/workspace-grant.ts";
 import { pick } from "../kernel/audit-event.ts";
 import { invalidField } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
-import { databaseTime, mutate } from "../kernel/mutation.ts";
+import { mutate } from "../kernel/mutation.ts";
 import { rowLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 import type { Mint, MintedToken } from "../kernel/token.ts";
 import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
 import { checkDraft, draft, type NewApiKey } from "./draft.ts";
+import { findOwner, readListed } from "./owner.ts";
 
 /** What minting keys depends on. */
 export interface MintDeps {
@@ -35,54 +39,71 @@ export async function createApiKey(
     rowLock("service_account", caller.accountId, input.serviceAccountId, "share"),
     ...workspaceLocks(caller.accountId, input.workspaceIds),
   ];
+  const read = async (tx: Tx) => {
+    const [owner, listed, workspaces, room] = await together([
+      findOwner(tx, caller, key.kind, input.serviceAccountId),
+      key.kind === "application" ? undefined : readListed(tx, caller),
+      findWorkspaces(tx, caller.accountId, input.workspaceIds),
+      countEntitled(tx, caller, "max_api_keys"),
+    ]);
+    return { owner, listed, workspaces, room };
+  };
   return mutate(
     db,
-    { by: caller, locks },
-    async (tx, caller) => {
-      const owner = await checkDraft(tx, caller, key, input);
+    { by: caller, locks, read },
+    async (tx, caller, found, now) => {
+      const owner = checkDraft(caller, key, input.workspaceIds, found);
       requireWithin(deps.bounds, "permissionsPerKey", key.permissions.length);
-      if (key.expiresAt) await requireFuture(tx, key.expiresAt);
-      await requireRoom(tx, caller, "max_api_keys");
-      const profileId = newId("prof");
-      const account = { account_id: caller.accountId };
-      await tx
-        .insertInto("profile")
-        .values({ ...account, id: profileId, type: "api_key", name })
-        .execute();
-      await tx
-        .insertInto("api_key")
-        .values({
-          ...account,
-          id,
-          profile_id: profileId,
-          owner_profile_id: owner?.profileId ?? null,
-          name,
-          description: input.description,
-          external_id: input.externalId,
-          labels: input.labels,
-          kind: key.kind,
-          environment: key.environment,
-          workspace_scope: key.workspaceScope,
-          permissions: key.permissions,
-          created_by: caller.profile.id,
-          // Locked until the key is there: whoever revokes the caller finds everything that it ever made.
-          minted_by_key_id: caller.keyId ?? null,
-          expires_at: key.expiresAt,
-        })
-        .execute();
-      await insertToken(tx, caller.accountId, id, minted);
-      await insertGrants(tx, caller, deps.bounds, profileId, input.workspaceIds);
-      const made = await findApiKey(tx, caller, id);
-      const granted = input.workspaceIds.length > 0 && { workspace_ids: input.workspaceIds };
+      if (key.expiresAt) requireFuture(key.expiresAt, now);
+      requireRoom(caller, found.room);
+      const workspaceIds = requireLive(found.workspaces, input.workspaceIds);
+      const row = {
+        id,
+        profile_id: newId("prof"),
+        owner_profile_id: owner?.profileId ?? null,
+        name,
+        description: input.description,
+        external_id: input.externalId,
+        labels: input.labels,
+        kind: key.kind,
+        environment: key.environment,
+        workspace_scope: key.workspaceScope,
+        permissions: key.permissions,
+        expires_at: key.expiresAt,
+      };
+      const granted = workspaceIds.length > 0 && { workspace_ids: input.workspaceIds };
+      const after = { ...pick(row, auditedFields), ...granted };
       return {
-        result: { ...made, token: minted.token },
-        events: [
-          { resourceType: "api_key", resourceId: id, after: { ...pick(made, auditedFields), ...granted } },
-        ],
+        events: [{ resourceType: "api_key", resourceId: id, after }],
+        async write() {
+          const [, , , , made] = await together([
+            insertProfile(tx, caller.accountId, row),
+            insertKey(tx, caller, row),
+            insertToken(tx, caller.accountId, id, minted),
+            insertGrants(tx, caller, deps.bounds, row.profile_id, workspaceIds),
+            findApiKey(tx, caller, id),
+          ]);
+          return { ...made, token: minted.token };
+        },
       };
     },
     { requestId: input.requestId, resourceId: id },
   );
+}
+
+type NewRow = Omit<Insertable<Database["api_key"]>, "account_id" | "created_by" | "minted_by_key_id">;
+
+async function insertProfile(tx: Tx, accountId: string, { profile_id: id, name }: NewRow): Promise<void> {
+  await tx.insertInto("profile").values({ account_id: accountId, id, type: "api_key", name }).execute();
+}
+
+async function insertKey(tx: Tx, { accountId, profile, keyId }: Caller, row: NewRow): Promise<void> {
+  // The caller's key is locked until the new one is there: whoever revokes it finds everything that it ever made.
+  const maker = { created_by: profile.id, minted_by_key_id: keyId ?? null };
+  await tx
+    .insertInto("api_key")
+    .values({ account_id: accountId, ...row, ...maker })
+    .execute();
 }
 
 /** Stores a minted token as the current one of a key. */
@@ -99,7 +120,6 @@ export async function insertToken(
 }
 
 /** Refuses an expiry that has passed, by the clock of the database. */
-export async function requireFuture(tx: Tx, expiresAt: Date): Promise<void> {
-  if (expiresAt <= (await databaseTime(tx)))
-    throw invalidField("spec.expires_at", "expected a time in the future");
+export function requireFuture(expiresAt: Date, now: Date): void {
+  if (expiresAt <= now) throw invalidField("spec.expires_at", "expected a time in the future");
 }

@@ -1,11 +1,10 @@
-import type { Tx } from "../../db/connect.ts";
 import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
 import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
 import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
 import { nameViolations } from "../kernel/text.ts";
 import type { TokenKind } from "../kernel/token.ts";
-import { checkKey, developerOwner, type KeyOwner, serviceOwner } from "./owner.ts";
+import { checkKey, type FoundOwner, type KeyOwner, type Listed, ownerOf } from "./owner.ts";
 
 /** What a key is made from. What is left out has its default. */
 export interface NewApiKey {
@@ -68,28 +67,29 @@ function requireMayCreate(caller: Caller, kind: ApiKeyKind): void {
   requirePermissionOrOwn(caller, "api_keys:write", kind === "developer" && caller.kind === "user");
 }
 
-/** Refuses a draft that would reach more than the caller. Returns who will own the key, where somebody does. */
-export async function checkDraft(
-  tx: Tx,
-  caller: Caller,
-  key: Draft,
-  input: Pick<NewApiKey, "serviceAccountId" | "workspaceIds">,
-): Promise<KeyOwner | undefined> {
-  requireMayCreate(caller, key.kind);
-  const owner = await ownerOf(tx, caller, key, input.serviceAccountId);
-  const { kind, environment, permissions } = key;
-  const state = { kind, environment, permissions, system: false, granted: input.workspaceIds };
-  await checkKey(tx, caller, {
-    owner: owner?.rights,
-    after: { ...state, workspace_scope: key.workspaceScope, expires_at: key.expiresAt },
-    grants: input.workspaceIds,
-  });
-  return owner;
+/** What a draft is judged by: who would own the key, and what the caller's own key names. */
+export interface DraftContext {
+  owner: FoundOwner | undefined;
+  listed: Listed | undefined;
 }
 
-function ownerOf(tx: Tx, caller: Caller, { kind }: Draft, serviceAccountId: string) {
-  if (kind === "application") return undefined;
-  return kind === "service" ? serviceOwner(tx, caller, serviceAccountId) : developerOwner(tx, caller);
+/** Refuses a draft that would reach more than the caller. Returns who will own the key, where somebody does. */
+export function checkDraft(
+  caller: Caller,
+  key: Draft,
+  workspaceIds: readonly string[],
+  { owner: found, listed }: DraftContext,
+): KeyOwner | undefined {
+  requireMayCreate(caller, key.kind);
+  const { kind, environment, permissions } = key;
+  const owner = ownerOf(caller, kind, found);
+  const state = { kind, environment, permissions, system: false, granted: workspaceIds };
+  checkKey(caller, listed, {
+    owner: owner?.rights,
+    after: { ...state, workspace_scope: key.workspaceScope, expires_at: key.expiresAt },
+    grants: workspaceIds,
+  });
+  return owner;
 }
 
 /** The refusal of grants to a key that enters every workspace anyway. */

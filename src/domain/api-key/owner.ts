@@ -1,11 +1,13 @@
+import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
+import type { ApiKeyKind } from "../../db/schema.ts";
 import { type Holder, type PrincipalChange, type Reach, refuseEscalation } from "../access/escalation.ts";
 import { narrow } from "../access/permission.ts";
 import type { Caller } from "../access/principal.ts";
-import { type Rights, rightsOfMember, rightsOfServiceAccount } from "../access/rights.ts";
-import { liveGrantsTo } from "../access/workspace-grant.ts";
+import { memberRights, nothing, type Rights, serviceAccountRights } from "../access/rights.ts";
+import { liveGrants } from "../access/workspace-grant.ts";
 import { DomainError, invalidField } from "../kernel/error.ts";
-import type { ApiKeyRow } from "./api-key.ts";
+import type { ApiKeyRow, LockedKey } from "./api-key.ts";
 
 /** Who owns a service or developer key: a service account's profile or a person's, and what it may do now. */
 export interface KeyOwner {
@@ -13,57 +15,61 @@ export interface KeyOwner {
   rights: Rights;
 }
 
-/** The service account that a new service key will belong to. Refuses the field that named none. */
-export async function serviceOwner(db: Db, caller: Caller, serviceAccountId: string): Promise<KeyOwner> {
-  const account = await db
-    .selectFrom("service_account")
-    .select("profile_id")
-    .where("account_id", "=", caller.accountId)
-    // Locked by the creation: it is not deleted between this and the key.
-    .where("id", "=", serviceAccountId)
-    .executeTakeFirst();
-  if (!account) {
-    throw invalidField("spec.service_account_id", "expected the id of a service account of this account");
-  }
-  const { profile_id: profileId } = account;
-  return { profileId, rights: await rightsOfServiceAccount(db, caller.accountId, profileId) };
+/** What is found of the owner of a new key: a service account, or the person who makes the call. */
+export interface FoundOwner {
+  profileId: string;
+  /** Null: a person who is no member. */
+  rights: Rights | null;
+  removed: boolean;
 }
 
-/** The person that a new developer key will belong to: the caller, and nobody else. */
-export async function developerOwner(db: Db, caller: Caller): Promise<KeyOwner> {
-  if (caller.profile.type !== "user") {
+/** Finds the owner of a new service or developer key. It is locked by the creation, or with the caller. */
+export async function findOwner(
+  db: Db,
+  { accountId, profile }: Caller,
+  kind: ApiKeyKind,
+  serviceAccountId: string,
+): Promise<FoundOwner | undefined> {
+  if (kind === "application") return undefined;
+  const id = kind === "service" ? sql`s.id = ${serviceAccountId}` : sql`p.id = ${profile.id}`;
+  const rights = kind === "service" ? serviceAccountRights : memberRights;
+  const { rows } = await sql<FoundOwner>`
+    select p.id as "profileId", p.removed_at is not null as removed,
+      ${rights(sql`p.account_id`, sql`p.id`)} as rights
+    from profile p
+    left join service_account s on s.account_id = p.account_id and s.profile_id = p.id
+    where p.account_id = ${accountId} and ${id}`.execute(db);
+  return rows[0];
+}
+
+/** Who will own a new key. Refuses the field that named no service account, and who may have no developer key. */
+export function ownerOf(
+  caller: Caller,
+  kind: ApiKeyKind,
+  found: FoundOwner | undefined,
+): KeyOwner | undefined {
+  if (kind === "application") return undefined;
+  if (kind === "service" && !found) {
+    throw invalidField("spec.service_account_id", "expected the id of a service account of this account");
+  }
+  if (kind === "developer" && caller.profile.type !== "user") {
     throw new DomainError("PERMISSION_DENIED", "a developer key is minted by its own user", {
       permission: "api_keys:write",
     });
   }
-  // Locked with the caller: whoever leaves at the same moment gets no key.
-  const member = await db
-    .selectFrom("membership")
-    .select("profile_id")
-    .where("profile_id", "=", caller.profile.id)
-    .executeTakeFirst();
-  if (!member) throw await refuseStranger(db, caller);
-  return {
-    profileId: caller.profile.id,
-    rights: await rightsOfMember(db, caller.accountId, caller.profile.id),
-  };
+  if (!found?.rights) throw refuseStranger(caller, found);
+  return { profileId: found.profileId, rights: found.rights };
 }
 
-async function refuseStranger(db: Db, caller: Caller): Promise<DomainError> {
-  const profile = await db
-    .selectFrom("profile")
-    .select("removed_at")
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", caller.profile.id)
-    .executeTakeFirst();
-  if (profile?.removed_at === null) {
+function refuseStranger({ accountId }: Caller, found: FoundOwner | undefined): DomainError {
+  if (found && !found.removed) {
     // A guest's roles are those that their token claims: a key would have none.
     return new DomainError("PERMISSION_DENIED", "a developer key is a member's", {
       permission: "api_keys:write",
     });
   }
   return new DomainError("ACCOUNT_MISMATCH", "you do not belong to this account any more", {
-    account_id: caller.accountId,
+    account_id: accountId,
   });
 }
 
@@ -87,26 +93,30 @@ export interface KeyChange {
 export type KeyState = KeySettings & { granted: readonly string[] };
 
 /** What the owner of a key may do now; undefined for an application key or a system key. */
-export async function ownerRights(db: Db, key: ApiKeyRow): Promise<Rights | undefined> {
-  if (key.owner_profile_id === null || key.system) return undefined;
-  const rightsOf = key.kind === "service" ? rightsOfServiceAccount : rightsOfMember;
-  return rightsOf(db, key.account_id, key.owner_profile_id);
+export function ownerRights(key: LockedKey): Rights | undefined {
+  return key.owner_profile_id === null || key.system ? undefined : (key.owner_rights ?? nothing);
 }
 
-/** A stored key with the live workspaces granted to it, and what its owner may do now. */
-export async function loadKeyState(db: Db, key: ApiKeyRow) {
-  const granted = await liveGrantsTo(db, key.account_id, key.profile_id);
-  return { owner: await ownerRights(db, key), state: { ...key, granted } };
+/** What the key that makes a call names itself: its own list and scope. Undefined for a person or an application key. */
+export type Listed = Pick<Holder, "permissions" | "workspaceScope" | "workspaceIds">;
+
+/** Reads what the caller's own key names, for `checkKey`. */
+export async function readListed(db: Db, { accountId, keyId, kind }: Caller): Promise<Listed | undefined> {
+  if (keyId === undefined || kind === "application") return undefined;
+  const { rows } = await sql<Listed>`
+    select permissions, workspace_scope as "workspaceScope",
+      ${liveGrants(sql`api_key.account_id`, sql`api_key.profile_id`)} as "workspaceIds"
+    from api_key where account_id = ${accountId} and id = ${keyId}`.execute(db);
+  return rows[0];
 }
 
 /**
  * Refuses a change of a key by which the key reaches more than the caller. A service or developer key as caller passes
  * on no more than its own list and scope name, either: what its owner gains one day must not reach it by another key.
  */
-export async function checkKey(db: Db, caller: Caller, change: KeyChange): Promise<void> {
+export function checkKey(caller: Caller, listed: Listed | undefined, change: KeyChange): void {
   refuseEscalation(caller, keyChanges(change));
-  const own = change.owner && (await listedHolder(db, caller));
-  if (own) refuseEscalation(own, listedChanges(change));
+  if (change.owner && listed) refuseEscalation({ ...caller, ...listed }, listedChanges(change));
 }
 
 /** What a change of a key results in: the key, and the right to enter what is granted. Pure. */
@@ -146,21 +156,4 @@ function listedReach({ permissions, workspace_scope, granted, environment, expir
 function bothWorkspaces(a: Reach["workspaces"], b: Reach["workspaces"]): Reach["workspaces"] {
   if (a === "all") return b;
   return b === "all" ? a : a.filter((id) => b.includes(id));
-}
-
-// The caller, with what its own list and scope name in place of what it holds by them now.
-async function listedHolder(db: Db, caller: Caller): Promise<Holder | undefined> {
-  if (caller.keyId === undefined || caller.kind === "application") return undefined;
-  const key = await db
-    .selectFrom("api_key")
-    .select(["profile_id", "permissions", "workspace_scope"])
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", caller.keyId)
-    .executeTakeFirstOrThrow();
-  return {
-    ...caller,
-    permissions: key.permissions,
-    workspaceScope: key.workspace_scope,
-    workspaceIds: await liveGrantsTo(db, caller.accountId, key.profile_id),
-  };
 }

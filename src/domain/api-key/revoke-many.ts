@@ -1,12 +1,12 @@
 import { type Expression, type SqlBool, sql } from "kysely";
-import type { Db, Store } from "../../db/connect.ts";
+import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { ApiKeyKind } from "../../db/schema.ts";
 import type { Caller } from "../access/principal.ts";
 import { invalidField, notFound } from "../kernel/error.ts";
 import { parseLabelSelector } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { apiKeyLock, readApiKeys } from "./api-key.ts";
-import { revokeLocked } from "./state.ts";
+import { revocationsOf, writeRevocations } from "./state.ts";
 
 /** Which keys to revoke: those that fit all that is given. Empty strings do not filter. */
 export interface RevocationFilter {
@@ -68,9 +68,10 @@ export async function revokeApiKeys(
   for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(patience, start))); at += batchSize) {
     const batch = ids.slice(at, at + batchSize);
     const locks = batch.map((id) => apiKeyLock(caller, id));
-    revokedCount += await mutate(db, { by: caller, locks }, async (tx, caller) => {
-      const events = await revokeLocked(tx, caller, await readApiKeys(tx, caller, batch, fitting));
-      return { result: events.length, events };
+    const read = (tx: Tx) => readApiKeys(tx, caller, batch, fitting);
+    revokedCount += await mutate(db, { by: caller, locks, read }, async (tx, caller, keys) => {
+      const events = revocationsOf(caller, keys);
+      return { events, write: () => writeRevocations(tx, events).then(() => events.length) };
     });
   }
   return { revokedCount, remainingCount: await count(db, caller, matching) };

@@ -5,6 +5,7 @@ import { callerDigest, makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
 import { DomainError, invalidField } from "../kernel/error.ts";
 import { mutate } from "../kernel/mutation.ts";
+import { together } from "../kernel/together.ts";
 import type { TokenKind } from "../kernel/token.ts";
 import {
   type ApiKey,
@@ -12,13 +13,14 @@ import {
   apiKeyLock,
   findApiKey,
   isOwnDeveloperKey,
-  readApiKeyOrOwn,
+  readLockedKey,
   refuseRevoked,
+  requireKeyOrOwn,
   systemKey,
   touchApiKey,
 } from "./api-key.ts";
 import { insertToken, type MintDeps } from "./create.ts";
-import { checkKey, loadKeyState } from "./owner.ts";
+import { checkKey, ownerRights, readListed } from "./owner.ts";
 
 /** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
 export const minSelfGraceMs = 60_000;
@@ -36,8 +38,16 @@ export async function rotateApiKey(
   input: { id: string; graceMs: number },
 ): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, input.id)];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const key = await readApiKeyOrOwn(tx, caller, input.id, "api_keys:write", (one) => isOwn(caller, one));
+  const read = async (tx: Tx) => {
+    const [key, listed, tokens] = await together([
+      readLockedKey(tx, caller, input.id),
+      readListed(tx, caller),
+      readTokens(tx, caller, input.id),
+    ]);
+    return { key, listed, tokens };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, listed, tokens }) => {
+    const key = requireKeyOrOwn(caller, found, "api_keys:write", (one) => isOwn(caller, one));
     const itself = caller.keyId === key.id;
     checkRotation(caller, key, itself);
     refuseRevoked(key);
@@ -47,23 +57,59 @@ export async function rotateApiKey(
         state: "expired",
       });
     }
-    const { owner, state } = await loadKeyState(tx, key);
-    await checkKey(tx, caller, { owner, after: state });
+    checkKey(caller, listed, { owner: ownerRights(key), after: key });
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
     }
-    if (input.graceMs > 0) await beginGrace(tx, caller, bounds, key.id, input.graceMs);
-    else await endTokens(tx, key.id);
-    await makeRoom(tx, bounds, key.id);
+    const live = requireRoomForToken(bounds, tokens, input.graceMs);
     const minted = mint(tokenKind(key), key.id);
-    await insertToken(tx, caller.accountId, key.id, minted);
-    await touchApiKey(tx, key);
     const after = { hint: minted.hint, grace_seconds: input.graceMs / 1000 };
     return {
-      result: { ...(await findApiKey(tx, caller, key.id)), token: minted.token },
       events: [{ resourceType: "api_key", resourceId: key.id, after }],
+      async write() {
+        const [, , , , rotated] = await together([
+          input.graceMs > 0 ? beginGrace(tx, caller, key.id, tokens, input.graceMs) : endLive(tx, key.id),
+          forgetEnded(tx, key.id, bounds.tokensPerKey - live - 1),
+          insertToken(tx, caller.accountId, key.id, minted),
+          touchApiKey(tx, key),
+          findApiKey(tx, caller, key.id),
+        ]);
+        return { ...rotated, token: minted.token };
+      },
     };
   });
+}
+
+/** The live tokens of a key, and what is pending in its account. */
+interface LiveTokens {
+  /** The one without an end. */
+  current: string | null;
+  /** How many others there are. */
+  ending: number;
+  /** How many grace periods have not ended, in the whole account. */
+  graces: number;
+}
+
+async function readTokens(tx: Tx, { accountId }: Caller, keyId: string): Promise<LiveTokens> {
+  const { rows } = await sql<LiveTokens>`
+    select max(id) filter (where ends_at is null)::text as current,
+      count(*) filter (where ends_at > clock_timestamp())::int as ending, (
+        select count(*)::int from grace_period where account_id = ${accountId} and ends_at > clock_timestamp()
+      ) as graces
+    from api_key_token where account_id = ${accountId} and api_key_id = ${keyId}`.execute(tx);
+  return rows[0] ?? { current: null, ending: 0, graces: 0 };
+}
+
+// Verification reads every token of a key. Returns how many of them will still be live beside the new one.
+function requireRoomForToken(
+  bounds: Bounds,
+  { current, ending, graces }: LiveTokens,
+  graceMs: number,
+): number {
+  const live = graceMs > 0 ? ending + (current === null ? 0 : 1) : 0;
+  if (graceMs > 0 && current !== null) requireWithin(bounds, "gracePeriodsPerAccount", graces + 1);
+  requireWithin(bounds, "tokensPerKey", live + 1);
+  return live;
 }
 
 // A service key rotates itself without more, and a person their own developer key.
@@ -90,82 +136,59 @@ export function tokenKind(key: Pick<ApiKeyRow, "kind" | "environment">): TokenKi
 
 /** Ends every live token of a key at once. */
 export async function endTokens(tx: Tx, keyId: string): Promise<void> {
-  await forgetEnded(tx, keyId);
-  await tx
-    .updateTable("api_key_token")
-    .set({ ends_at: sql`clock_timestamp()` })
-    .where("api_key_id", "=", keyId)
-    .where(live)
-    .execute();
-  await tx.deleteFrom("grace_period").where("api_key_id", "=", keyId).execute();
+  await together([endLive(tx, keyId), forgetEnded(tx, keyId)]);
 }
 
 const live = sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`;
+
+async function endLive(tx: Tx, keyId: string): Promise<void> {
+  await together([
+    sql`update api_key_token set ends_at = clock_timestamp() where api_key_id = ${keyId} and ${live}`.execute(
+      tx,
+    ),
+    sql`delete from grace_period where api_key_id = ${keyId}`.execute(tx),
+  ]);
+}
 
 // Ends every live token of a key after the grace period, or when it would have ended anyway. The credential that gives
 // the grace period is stored with it.
 async function beginGrace(
   tx: Tx,
   caller: Caller,
-  bounds: Bounds,
   keyId: string,
+  { current }: LiveTokens,
   graceMs: number,
 ): Promise<void> {
-  await forgetEnded(tx, keyId);
   const end = sql`clock_timestamp() + ${graceMs} * interval '1 millisecond'`;
-  const current = await tx
-    .selectFrom("api_key_token")
-    .select("id")
-    .where("api_key_id", "=", keyId)
-    .where("ends_at", "is", null)
-    .executeTakeFirst();
-  for (const table of ["api_key_token", "grace_period"] as const) {
-    await sql`
-      update ${sql.table(table)} set ends_at = least(ends_at, ${end})
-      where api_key_id = ${keyId} and ${live}`.execute(tx);
-  }
-  if (!current) return;
-  await requireGraceWithin(tx, bounds, caller.accountId);
   const { made_by_key, made_by_session, made_by_identity } = makerColumns(caller);
-  await sql`
-    insert into grace_period
-      (token_id, account_id, api_key_id, made_by, made_by_key, made_by_session, made_by_identity, made_with, ends_at)
-    select id, account_id, api_key_id, ${caller.profile.id}, ${made_by_key}, ${made_by_session}, ${made_by_identity},
-      ${callerDigest(caller)}, ends_at
-    from api_key_token where id = ${current.id}`.execute(tx);
+  await together([
+    sql`
+      update api_key_token set ends_at = least(ends_at, ${end})
+      where api_key_id = ${keyId} and ${live}`.execute(tx),
+    sql`
+      with over as (
+        delete from grace_period where api_key_id = ${keyId} and ends_at <= clock_timestamp()
+      ), earlier as (
+        update grace_period set ends_at = least(ends_at, ${end})
+        where api_key_id = ${keyId} and ends_at > clock_timestamp()
+      )
+      insert into grace_period
+        (token_id, account_id, api_key_id, made_by, made_by_key, made_by_session, made_by_identity, made_with, ends_at)
+      select id, account_id, api_key_id, ${caller.profile.id}, ${made_by_key}, ${made_by_session}, ${made_by_identity},
+        ${callerDigest(caller)}, ends_at
+      from api_key_token where id = ${current}::bigint`.execute(tx),
+  ]);
 }
 
-async function forgetEnded(tx: Tx, keyId: string): Promise<void> {
-  await sql`
-    delete from api_key_token
-    where api_key_id = ${keyId} and ends_at < clock_timestamp() - ${keepEndedTokens}`.execute(tx);
-  await sql`
-    delete from grace_period where api_key_id = ${keyId} and ends_at <= clock_timestamp()`.execute(tx);
-}
-
-async function requireGraceWithin(tx: Tx, bounds: Bounds, accountId: string): Promise<void> {
-  const { pending } = await tx
-    .selectFrom("grace_period")
-    .select(sql<number>`count(*)::int`.as("pending"))
-    .where("account_id", "=", accountId)
-    .where(sql<boolean>`ends_at > clock_timestamp()`)
-    .executeTakeFirstOrThrow();
-  requireWithin(bounds, "gracePeriodsPerAccount", pending + 1);
-}
-
-// Verification reads every token of a key. Those that ended first make room; their holders are no longer told so.
-async function makeRoom(tx: Tx, bounds: Bounds, keyId: string): Promise<void> {
-  const { live } = await tx
-    .selectFrom("api_key_token")
-    .select(sql<number>`count(*) filter (where ends_at > clock_timestamp())::int`.as("live"))
-    .where("api_key_id", "=", keyId)
-    .executeTakeFirstOrThrow();
-  requireWithin(bounds, "tokensPerKey", live + 1);
+// Forgets tokens that ended long ago. Of the others, those that ended first make room: their holders are no longer told so.
+async function forgetEnded(tx: Tx, keyId: string, room?: number): Promise<void> {
   await sql`
     delete from api_key_token where id in (
-      select id from api_key_token
-      where api_key_id = ${keyId} and ends_at <= clock_timestamp()
-      order by ends_at desc, id desc
-      offset ${bounds.tokensPerKey - live - 1}
+      select id from (
+        select id, ends_at, row_number() over (order by ends_at desc, id desc) as place
+        from api_key_token
+        where api_key_id = ${keyId} and ends_at <= clock_timestamp()
+      ) ended
+      where place > ${room ?? null}::integer or ends_at < clock_timestamp() - ${keepEndedTokens}
     )`.execute(tx);
 }

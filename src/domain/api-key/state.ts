@@ -4,39 +4,50 @@ import type { Caller } from "../access/principal.ts";
 import { type Change, difference } from "../kernel/audit-event.ts";
 import { DomainError } from "../kernel/error.ts";
 import { mutate } from "../kernel/mutation.ts";
+import { together } from "../kernel/together.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
   apiKeyLock,
   findApiKey,
   isOwnDeveloperKey,
-  readApiKey,
-  readApiKeyOrOwn,
+  type LockedKey,
+  readKey,
+  readLockedKey,
   refuseRevoked,
+  requireKey,
+  requireKeyOrOwn,
   systemKey,
 } from "./api-key.ts";
-import { checkKey, loadKeyState } from "./owner.ts";
+import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
 
 const now = sql<Date>`clock_timestamp()`;
 
 /** Ends a key for good. A revoked key stays as it is; a system key is never revoked. */
 export function revokeApiKey(db: Store, caller: Caller, id: string): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, id)];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const key = await readApiKeyOrOwn(tx, caller, id, "api_keys:manage", (one) =>
-      isOwnDeveloperKey(caller, one),
-    );
-    const events = await revokeLocked(tx, caller, [key]);
-    return { result: await findApiKey(tx, caller, id), events };
+  const read = (tx: Tx) => readKey(tx, caller, id);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+    const key = requireKeyOrOwn(caller, found, "api_keys:manage", (one) => isOwnDeveloperKey(caller, one));
+    const events = revocationsOf(caller, [key]);
+    return { events, write: () => writeAndFind(tx, caller, id, writeRevocations(tx, events)) };
   });
 }
 
-/** Ends locked keys for good, by the rules of `revokeApiKey`, and returns what it did: one change for each key that was not revoked. */
-export async function revokeLocked(tx: Tx, caller: Caller, keys: readonly ApiKeyRow[]): Promise<Change[]> {
+/** What revoking some locked keys changes, by the rules of `revokeApiKey`: one change for each key that was not revoked. */
+export function revocationsOf(caller: Caller, keys: readonly ApiKeyRow[]): Change[] {
   for (const key of keys) checkRevocation(caller, key);
-  const changes = keys.flatMap((key) => changeOf(key, { disabled: key.disabled_at !== null, revoked: true }));
-  await write(tx, changes, { revoked_at: now });
-  return changes;
+  return keys.flatMap((key) => changeOf(key, { disabled: key.disabled_at !== null, revoked: true }));
+}
+
+/** Ends keys for good. */
+export function writeRevocations(tx: Tx, changes: readonly Change[]): Promise<void> {
+  return write(tx, changes, { revoked_at: now });
+}
+
+async function writeAndFind(tx: Tx, caller: Caller, id: string, writing: Promise<void>): Promise<ApiKey> {
+  const [, key] = await together([writing, findApiKey(tx, caller, id)]);
+  return key;
 }
 
 /** Stops a key until it is enabled. */
@@ -51,14 +62,18 @@ export function enableApiKey(db: Store, caller: Caller, id: string): Promise<Api
 
 function setDisabled(db: Store, caller: Caller, id: string, disabled: boolean): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, id)];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const key = await readApiKey(tx, caller, id);
+  const read = async (tx: Tx) => {
+    const [key, listed] = await together([readLockedKey(tx, caller, id), readListed(tx, caller)]);
+    return { key, listed };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, listed }) => {
+    const key = requireKey(found);
     checkSystemKey(caller, key, disabled ? "disabled" : "enabled");
     refuseRevoked(key);
-    const changes = changeOf(key, { disabled, revoked: false });
-    if (!disabled && changes.length > 0) await checkRevival(tx, caller, key);
-    await write(tx, changes, { disabled_at: disabled ? now : null });
-    return { result: await findApiKey(tx, caller, id), events: changes };
+    const events = changeOf(key, { disabled, revoked: false });
+    if (!disabled && events.length > 0) checkRevival(caller, key, listed);
+    const writing = () => write(tx, events, { disabled_at: disabled ? now : null });
+    return { events, write: () => writeAndFind(tx, caller, id, writing()) };
   });
 }
 
@@ -78,10 +93,8 @@ function checkSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enab
 }
 
 // A disabled key reaches nothing: to enable it is to make it anew. Who enables a system key is decided above.
-async function checkRevival(tx: Tx, caller: Caller, key: ApiKeyRow): Promise<void> {
-  if (key.system) return;
-  const { owner, state } = await loadKeyState(tx, key);
-  await checkKey(tx, caller, { owner, after: state });
+function checkRevival(caller: Caller, key: LockedKey, listed: Listed | undefined): void {
+  if (!key.system) checkKey(caller, listed, { owner: ownerRights(key), after: key });
 }
 
 interface State {
@@ -98,7 +111,7 @@ function changeOf(key: ApiKeyRow, after: State): Change[] {
 
 async function write(
   tx: Tx,
-  changes: Change[],
+  changes: readonly Change[],
   state: { disabled_at: RawBuilder<Date> | null } | { revoked_at: RawBuilder<Date> },
 ): Promise<void> {
   if (changes.length === 0) return;

@@ -1,5 +1,6 @@
+import type { Updateable } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
-import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
+import type { ApiKeyKind, Database, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
 import type { Caller } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
@@ -7,18 +8,21 @@ import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
 import { checkEtag } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { nameViolations } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
   apiKeyLock,
   auditedFields,
   findApiKey,
-  readApiKey,
+  type LockedKey,
+  readLockedKey,
   refuseRevoked,
+  requireKey,
   systemKey,
 } from "./api-key.ts";
 import { type MintDeps, requireFuture } from "./create.ts";
-import { checkKey, loadKeyState } from "./owner.ts";
+import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
 
 /** What an update changes. What is left out stays; `expiresAt: null` is no end. */
 export interface ApiKeyUpdate {
@@ -51,8 +55,12 @@ export async function updateApiKey(
   if (violations.length > 0) throw invalidFields(violations);
   if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
   const locks = [apiKeyLock(caller, input.id)];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const key = await readApiKey(tx, caller, input.id);
+  const read = async (tx: Tx) => {
+    const [key, listed] = await together([readLockedKey(tx, caller, input.id), readListed(tx, caller)]);
+    return { key, listed };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, listed }, now) => {
+    const key = requireKey(found);
     checkEtag(input.etag, key.version);
     refuseRevoked(key);
     refuseImmutable(key, input);
@@ -67,33 +75,47 @@ export async function updateApiKey(
       expires_at: input.expiresAt === undefined ? key.expires_at : input.expiresAt,
     };
     const changes = difference(before, after);
-    if (!changes) return { result: await findApiKey(tx, caller, key.id), events: [] };
-    await checkChange(tx, caller, key, after);
+    if (!changes) return { events: [], write: () => findApiKey(tx, caller, key.id) };
+    checkChange({ caller, listed, key }, after, now);
     requireWithin(bounds, "permissionsPerKey", after.permissions.length, key.permissions.length);
-    await tx
-      .updateTable("api_key")
-      .set((eb) => ({ ...after, version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
-      .where("id", "=", key.id)
-      .execute();
-    if (after.name !== key.name) await renameProfile(tx, key.profile_id, after.name);
     return {
-      result: await findApiKey(tx, caller, key.id),
       events: [{ resourceType: "api_key", resourceId: key.id, ...changes }],
+      async write() {
+        const [, , updated] = await together([
+          writeKey(tx, key, after),
+          after.name === key.name ? undefined : renameProfile(tx, key.profile_id, after.name),
+          findApiKey(tx, caller, key.id),
+        ]);
+        return updated;
+      },
     };
   });
 }
 
 type Settings = Pick<ApiKeyRow, "permissions" | "workspace_scope" | "expires_at" | "description">;
 
-async function checkChange(tx: Tx, caller: Caller, key: ApiKeyRow, after: Settings): Promise<void> {
+interface Update {
+  caller: Caller;
+  listed: Listed | undefined;
+  key: LockedKey;
+}
+
+function checkChange({ caller, listed, key }: Update, after: Settings, now: Date): void {
   if (key.system && difference(pick(key, specFields), pick(after, specFields))) {
     throw systemKey(key, "the spec of a system key is fixed");
   }
   const end = after.expires_at;
   const moved = end?.getTime() !== key.expires_at?.getTime();
-  if (moved && end) await requireFuture(tx, end);
-  const { owner, state } = await loadKeyState(tx, key);
-  await checkKey(tx, caller, { owner, before: state, after: { ...state, ...after } });
+  if (moved && end) requireFuture(end, now);
+  checkKey(caller, listed, { owner: ownerRights(key), before: key, after: { ...key, ...after } });
+}
+
+async function writeKey(tx: Tx, key: ApiKeyRow, after: Updateable<Database["api_key"]>): Promise<void> {
+  await tx
+    .updateTable("api_key")
+    .set((eb) => ({ ...after, version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
+    .where("id", "=", key.id)
+    .execute();
 }
 
 const specFields = ["permissions", "workspace_scope", "expires_at", "description"] as const;

@@ -1,22 +1,36 @@
+import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Bounds } from "../access/bounds.ts";
 import type { Caller } from "../access/principal.ts";
-import { deleteGrant, insertGrants, workspaceLocks } from "../access/workspace-grant.ts";
+import {
+  deleteGrant,
+  type FoundWorkspace,
+  findWorkspaces,
+  hasGrant,
+  insertGrants,
+  requireLive,
+  workspaceLocks,
+} from "../access/workspace-grant.ts";
+import type { Change } from "../kernel/audit-event.ts";
 import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
+import { together } from "../kernel/together.ts";
 import type { Workspace } from "../workspace/workspace.ts";
 import {
   type ApiKey,
   type ApiKeyRow,
   apiKeyLock,
   findApiKey,
-  readApiKey,
+  type LockedKey,
+  readKey,
+  readLockedKey,
   refuseRevoked,
+  requireKey,
   systemKey,
   touchApiKey,
 } from "./api-key.ts";
 import { takesNoGrants } from "./draft.ts";
-import { checkKey, loadKeyState } from "./owner.ts";
+import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
 
 /** Which key, and which workspace. */
 export interface ApiKeyWorkspace {
@@ -31,50 +45,100 @@ export function addApiKeyWorkspace(
   bounds: Bounds,
   input: ApiKeyWorkspace,
 ): Promise<ApiKey> {
-  const locks = [apiKeyLock(caller, input.id), ...workspaceLocks(caller.accountId, [input.workspaceId])];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const key = await readApiKey(tx, caller, input.id);
-    const events = await grantToKey(tx, caller, bounds, key, input.workspaceId);
-    return { result: await findApiKey(tx, caller, key.id), events };
+  const { id, workspaceId } = input;
+  const locks = [apiKeyLock(caller, id), ...workspaceLocks(caller.accountId, [workspaceId])];
+  const read = async (tx: Tx) => {
+    const [key, ...context] = await together([
+      readLockedKey(tx, caller, id),
+      readListed(tx, caller),
+      findWorkspaces(tx, caller.accountId, [workspaceId]),
+    ]);
+    return { key, context };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, context }) => {
+    const key = requireKey(found);
+    const events = grantToKey(caller, key, workspaceId, context);
+    return { events, write: () => writeGrant(tx, caller, bounds, key, events) };
   });
 }
 
-/** Grants a workspace to a locked key, and says what that changed. */
-export async function grantToKey(
-  tx: Tx,
+/** What granting a workspace is judged by besides the key: what the caller's own key names, and what was found of the workspace. */
+export type GrantContext = readonly [Listed | undefined, readonly FoundWorkspace[]];
+
+/** What granting a workspace to a locked key changes: nothing, where the key has it. */
+export function grantToKey(
   caller: Caller,
-  bounds: Bounds,
-  key: ApiKeyRow,
+  key: LockedKey,
   workspaceId: string,
-) {
+  [listed, workspaces]: GrantContext,
+): Change[] {
   if (key.system) throw systemKey(key, "the spec of a system key is fixed: it enters every workspace");
   refuseRevoked(key);
   if (key.workspace_scope === "all") throw takesNoGrants();
-  const { owner, state: before } = await loadKeyState(tx, key);
-  if (before.granted.includes(workspaceId)) return [];
-  const after = { ...before, granted: [...before.granted, workspaceId] };
-  await checkKey(tx, caller, { owner, before, after, grants: [workspaceId] });
-  const added = await insertGrants(tx, caller, bounds, key.profile_id, [workspaceId]);
-  if (added.length > 0) await touchApiKey(tx, key);
-  return added.map((id) => ({ resourceType: "api_key", resourceId: key.id, after: { workspace_id: id } }));
+  if (key.granted.includes(workspaceId)) return [];
+  const after = { ...key, granted: [...key.granted, workspaceId] };
+  checkKey(caller, listed, { owner: ownerRights(key), before: key, after, grants: [workspaceId] });
+  requireLive(workspaces, [workspaceId]);
+  return [{ resourceType: "api_key", resourceId: key.id, after: { workspace_id: workspaceId } }];
+}
+
+/** Writes what `grantToKey` changes, and returns the key. */
+export async function writeGrant(
+  tx: Tx,
+  caller: Caller,
+  bounds: Bounds,
+  key: LockedKey,
+  changes: readonly Change[],
+): Promise<ApiKey> {
+  const workspaceIds = changes.map(({ after }) => String(after?.workspace_id));
+  const [, , granted] = await together([
+    insertGrants(tx, caller, bounds, key.profile_id, workspaceIds),
+    changes.length > 0 ? touchApiKey(tx, key) : undefined,
+    findApiKey(tx, caller, key.id),
+  ]);
+  return granted;
 }
 
 /** Takes a workspace from a key. */
 export function removeApiKeyWorkspace(db: Store, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
-  const locks = [apiKeyLock(caller, input.id)];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const key = await readApiKey(tx, caller, input.id);
-    const events = await takeFromKey(tx, caller, key, input.workspaceId);
-    return { result: await findApiKey(tx, caller, key.id), events };
+  const { id, workspaceId } = input;
+  const locks = [apiKeyLock(caller, id)];
+  const read = async (tx: Tx) => {
+    const [key, granted] = await together([
+      readKey(tx, caller, id),
+      hasGrant(tx, caller.accountId, sql`(select profile_id from api_key where id = ${id})`, workspaceId),
+    ]);
+    return { key, granted };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, granted }) => {
+    const key = requireKey(found);
+    if (!granted) return { events: [], write: () => findApiKey(tx, caller, id) };
+    return {
+      events: [takenFromKey(key, workspaceId)],
+      async write() {
+        const [, taken] = await together([
+          takeFromKey(tx, caller, key, workspaceId),
+          findApiKey(tx, caller, id),
+        ]);
+        return taken;
+      },
+    };
   });
 }
 
-/** Takes a workspace from a locked key, and says what that changed. */
-export async function takeFromKey(tx: Tx, caller: Caller, key: ApiKeyRow, workspaceId: string) {
-  const removed = await deleteGrant(tx, caller, key.profile_id, workspaceId);
-  if (!removed) return [];
-  await touchApiKey(tx, key);
-  return [{ resourceType: "api_key", resourceId: key.id, before: { workspace_id: workspaceId } }];
+/** What taking a workspace from a key changes. */
+export function takenFromKey(key: ApiKeyRow, workspaceId: string): Change {
+  return { resourceType: "api_key", resourceId: key.id, before: { workspace_id: workspaceId } };
+}
+
+/** Takes a workspace from a locked key that it was granted to. */
+export async function takeFromKey(
+  tx: Tx,
+  caller: Caller,
+  key: ApiKeyRow,
+  workspaceId: string,
+): Promise<void> {
+  await together([deleteGrant(tx, caller, key.profile_id, workspaceId), touchApiKey(tx, key)]);
 }
 
 /** Lists the workspaces granted to a key, archived ones too. */

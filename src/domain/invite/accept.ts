@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import { requireWithin } from "../access/bounds.ts";
 import type { Call, ProfileRef, UserCaller } from "../access/principal.ts";
-import { liveWorkspaces, workspaceLocks } from "../access/workspace-grant.ts";
+import { findWorkspaces, liveOnes, workspaceLocks } from "../access/workspace-grant.ts";
 import { type Account, getAccountById } from "../account/account.ts";
 import { endGuest, guestsOf } from "../external-identity/guest.ts";
 import { requireSpeaksFor } from "../external-identity/user.ts";
@@ -58,7 +58,7 @@ export async function acceptInvite(
   const accept = async (tx: Tx): Promise<Made<Accepted>> => {
     const invite = requirePending(await selectInvite(tx, input.id).executeTakeFirst(), hash);
     // A workspace that was archived since is not given.
-    const workspaceIds = await liveWorkspaces(tx, invite.account_id, invite.workspace_ids, "skip");
+    const workspaceIds = liveOnes(await findWorkspaces(tx, invite.account_id, invite.workspace_ids));
     const role = await checkInvite(tx, invite, deps, workspaceIds, user);
     const person = user
       ? await requireInvited(tx, user.userId, invite)

@@ -5,7 +5,7 @@ import { requireWithin } from "../access/bounds.ts";
 import { refuseEscalation } from "../access/escalation.ts";
 import { type MakerColumns, makerColumns } from "../access/maker.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermission } from "../access/principal.ts";
-import { liveWorkspaces, workspaceLocks } from "../access/workspace-grant.ts";
+import { findWorkspaces, requireLive, workspaceLocks } from "../access/workspace-grant.ts";
 import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
@@ -97,7 +97,7 @@ async function inviteInto(
   if (role.builtin === "owner") requireOwner(caller);
   refuseEscalation(caller, [{ after: invitedReach(role, input.workspaceIds) }]);
   requireWithin(deps.bounds, "workspacesPerProfile", input.workspaceIds.length);
-  await liveWorkspaces(tx, caller.accountId, input.workspaceIds);
+  requireLive(await findWorkspaces(tx, caller.accountId, input.workspaceIds), input.workspaceIds);
   const { accountId, profile } = caller;
   const { email } = input;
   await refuseMember(tx, accountId, email);

@@ -5,6 +5,7 @@ import type { Database } from "../../db/schema.ts";
 import type { Call, Caller } from "../access/principal.ts";
 import { newId } from "./id.ts";
 import { type Page, type PageInput, page } from "./list.ts";
+import { together } from "./together.ts";
 
 /** What is stored of an audit event. */
 export type AuditEvent = Selectable<Database["audit_event"]>;
@@ -34,10 +35,12 @@ const eventsPerStatement = 1_000;
 
 /** Writes events in the transaction of the change that they describe. */
 export async function recordEvents(tx: Tx, call: Call, events: (Actor & Change)[]): Promise<void> {
+  const statements: Promise<unknown>[] = [];
   for (let start = 0; start < events.length; start += eventsPerStatement) {
     const rows = events.slice(start, start + eventsPerStatement).map((event) => toRow(call, event));
-    await tx.insertInto("audit_event").values(rows).execute();
+    statements.push(tx.insertInto("audit_event").values(rows).execute());
   }
+  await together(statements);
 }
 
 function toRow(call: Call, event: Actor & Change) {

@@ -1,41 +1,40 @@
 import { sql } from "kysely";
-import type { Db, Store, Tx } from "../../db/connect.ts";
+import type { Store, Tx } from "../../db/connect.ts";
 import { isOvertaken, isRetryable } from "../../db/errors.ts";
 import { withTurn } from "../../db/statement-scope.ts";
 import { inTransaction } from "../../db/transaction.ts";
 import type { Turn } from "../../db/turn-shares.ts";
-import { lockAndSee } from "../access/authority.ts";
+import { type BearerRecord, lockAndSee, type Seen } from "../access/authority.ts";
 import { callerLocks, userLocks } from "../access/caller-lock.ts";
-import { endPending } from "../access/pending.ts";
+import { endPending, findPending } from "../access/pending.ts";
 import type { Call, Caller, UserCaller } from "../access/principal.ts";
 import { type Actor, type Change, recordEvents } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
+import { type Claim, claimLocks, type IdempotencyKey, recordClaim, refuseRepeat } from "./idempotency-key.ts";
 import type { RowLock } from "./row-lock.ts";
+import { firstOf, together } from "./together.ts";
 import { turnOfCaller, turnOfNobody, turnOfUser } from "./turn.ts";
 import type { UncheckedMutation } from "./unchecked-mutation.ts";
 
-/** What a change by a principal returns, and what it did, under that principal unless an event names another actor. */
-export interface Done<T> {
-  result: T;
-  events: (Change & Partial<Actor>)[];
-}
+/** What a change by a principal did: recorded under that principal unless an event names another actor. */
+type OwnEvent = Change & Partial<Actor>;
+/** What any other change did. */
+type NamedEvent = Change & Actor;
 
-/** What any other change returns, and what it did, each event with its actor. No events: nothing changed. */
-export interface Made<T> {
-  result: T;
-  events: (Change & Actor)[];
-}
+/**
+ * What a change does, once it has decided. No events: nothing changed. `write` starts all writes of the change before it
+ * waits for any: they travel together with the events. A change that has made its writes itself gives the `result`.
+ */
+export type Done<T, E = OwnEvent> = { events: E[] } & ({ write(): Promise<T> } | { result: T });
+/** The same of a change without a principal: each event names its actor. */
+export type Made<T> = Done<T, NamedEvent>;
 
-/** Makes a creation safe to repeat: by what id the caller asks, and what will have been made. */
-export interface IdempotencyKey {
-  requestId: string;
-  resourceId: string;
-}
-
-/** Who makes a change, and which rows it locks besides theirs. */
-export interface Locking<B> {
+/** Who makes a change, which rows it locks besides theirs, and what it reads under those locks to decide by. */
+export interface Locking<B, R = undefined> {
   by: B;
   locks: readonly RowLock[];
+  /** Sent with the locks. What it finds does not count before the caller was evaluated. */
+  read?(tx: Tx): Promise<R>;
 }
 
 const tries = 3;
@@ -44,77 +43,97 @@ const nobody = { credentialId: null, accountId: null };
 /**
  * Runs a change by a principal: in one transaction with its audit events, recorded under the principal. The transaction
  * first locks the rows of the caller and of `locks`, and evaluates the caller again. It fails with what the gate would say
- * if the caller may no longer make the call. `run` gets the caller as it is now, and must decide by that one.
+ * if the caller may no longer make the call. `run` gets the caller as it is now, and must decide by that one; and what was
+ * read, and the time of the database.
+ *
+ * A change takes three round trips: one locks and reads, one writes, one commits.
  */
-export function mutate<T>(
+export function mutate<T, R = undefined>(
   db: Store,
-  by: Caller | Locking<Caller>,
-  run: (tx: Tx, caller: Caller) => Promise<Done<T>>,
+  by: Caller | Locking<Caller, R>,
+  run: (tx: Tx, caller: Caller, found: R, now: Date) => Promise<Done<T>>,
   idempotencyKey?: IdempotencyKey,
 ): Promise<T> {
-  const { by: caller, locks } = lockingOf(by);
+  const { by: caller, locks, read } = lockingOf(by);
   const { accountId, profile, keyId = "", call, authority } = caller;
+  const { credentialId } = authority;
   const actor: Actor = { accountId, profileId: profile.id, keyId };
   return change(db, {
     call,
     turn: turnOfCaller(caller, locks),
-    async begin(tx) {
-      const bearer = { credentialId: authority.credentialId, accountId };
-      const seen = await lockAndSee(tx, bearer, [...callerLocks(caller), ...locks]);
+    record: { credentialId, accountId },
+    locks: [...callerLocks(caller), ...locks],
+    read,
+    async evaluate(seen) {
       const now = await authority.evaluate(seen);
       // Whoever left and came back meanwhile acts by a membership that is not locked.
       if (now.profile.id !== profile.id) throw new DomainError("CONFLICT", "you have just joined: try again");
       return { ...now, call, authority };
     },
-    async run(tx, now) {
-      const { result, events } = await run(tx, now);
-      return { result, events: events.map((event) => ({ ...actor, ...event })) };
+    async run(tx, now, found, time) {
+      const done = await run(tx, now, found, time);
+      return { ...done, events: done.events.map((event) => ({ ...actor, ...event })) };
     },
-    idempotencyKey: idempotencyKey && { ...idempotencyKey, callerId: actor.profileId },
+    claim: idempotencyKey && { ...idempotencyKey, method: call.method, callerId: actor.profileId },
   });
 }
 
 /** The same for a change by a signed-in user, with no account resolved. */
-export function mutateAsUser<T>(
+export function mutateAsUser<T, R = undefined>(
   db: Store,
-  by: UserCaller | Locking<UserCaller>,
-  run: (tx: Tx) => Promise<Made<T>>,
+  by: UserCaller | Locking<UserCaller, R>,
+  run: (tx: Tx, found: R, now: Date) => Promise<Made<T>>,
   idempotencyKey?: IdempotencyKey,
 ): Promise<T> {
-  const { by: user, locks } = lockingOf(by);
+  const { by: user, locks, read } = lockingOf(by);
   const { call, authority } = user;
-  const { credentialId } = authority;
   return change(db, {
     call,
     turn: turnOfUser(user, locks),
-    begin: async (tx) =>
-      authority.evaluate(
-        await lockAndSee(tx, { credentialId, accountId: null }, [...userLocks(user), ...locks]),
-      ),
-    run,
-    idempotencyKey: idempotencyKey && { ...idempotencyKey, callerId: user.userId },
+    record: { credentialId: authority.credentialId, accountId: null },
+    locks: [...userLocks(user), ...locks],
+    read,
+    evaluate: (seen) => authority.evaluate(seen),
+    run: (tx, _user, found, now) => run(tx, found, now),
+    claim: idempotencyKey && { ...idempotencyKey, method: call.method, callerId: user.userId },
   });
 }
 
 /** The same for a change that no bearer makes: one of the reviewed list. */
-export function mutateUnchecked<T>(
+export function mutateUnchecked<T, R = undefined>(
   db: Store,
   _name: UncheckedMutation,
-  by: Call | Locking<Call>,
-  run: (tx: Tx) => Promise<Made<T>>,
+  by: Call | Locking<Call, R>,
+  run: (tx: Tx, found: R, now: Date) => Promise<Made<T>>,
 ): Promise<T> {
-  const { by: call, locks } = lockingOf(by);
+  const { by: call, locks, read } = lockingOf(by);
   return change(db, {
     call,
     turn: turnOfNobody(call, locks),
-    begin: async (tx) => void (locks.length > 0 && (await lockAndSee(tx, nobody, locks))),
-    run,
-    idempotencyKey: undefined,
+    record: nobody,
+    locks,
+    read,
+    evaluate: async () => undefined,
+    run: (tx, _nobody, found, now) => run(tx, found, now),
+    claim: undefined,
   });
 }
 
-function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
+function lockingOf<B extends object, R>(by: B | Locking<B, R>): Locking<B, R> {
   return "locks" in by ? by : { by, locks: [] };
+}
+
+interface Plan<B, R, T> {
+  call: Call;
+  /** On whose behalf it takes a connection. */
+  turn: Turn;
+  /** By which the bearer was recognised, if there is one. */
+  record: BearerRecord;
+  locks: readonly RowLock[];
+  read: ((tx: Tx) => Promise<R>) | undefined;
+  evaluate(seen: Seen): Promise<B>;
+  run(tx: Tx, bearer: B, found: R, now: Date): Promise<Made<T>>;
+  claim: Claim | undefined;
 }
 
 /**
@@ -123,32 +142,48 @@ function lockingOf<B extends object>(by: B | Locking<B>): Locking<B> {
  * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
  * refused by the check then.
  */
-async function change<B, T>(db: Store, { call, turn, begin, run, idempotencyKey }: Plan<B, T>): Promise<T> {
-  const make = () =>
-    commit(db, async (tx, changeMarker) => {
-      const bearer = await begin(tx);
-      if (idempotencyKey?.requestId) await claim(tx, call, idempotencyKey);
-      const { result, events } = await run(tx, bearer);
-      await recordEvents(tx, call, [...events, ...(await endPending(tx, events))]);
-      return { result, told: await tell(tx, changeMarker, events.length === 0) };
-    });
-  const effect = await withTurn(turn, make);
+async function change<B, R, T>(db: Store, plan: Plan<B, R, T>): Promise<T> {
+  const effect = await withTurn(plan.turn, () => commit(db, (tx, sent) => makeIn(tx, plan, sent)));
   // Outside the transaction: nothing is held while others apply it.
-  await effect.settle(call.timeLeftMs?.());
+  await effect.settle(plan.call.timeLeftMs?.());
   return effect.result;
 }
 
-interface Plan<B, T> {
-  call: Call;
-  /** On whose behalf it takes a connection. */
-  turn: Turn;
-  begin(tx: Tx): Promise<B>;
-  run(tx: Tx, bearer: B): Promise<Made<T>>;
-  idempotencyKey: Claim | undefined;
+/** What a transaction has made, before it commits. */
+interface Written<T> {
+  result: T;
+  foundNothing: boolean;
 }
 
-interface Claim extends IdempotencyKey {
-  callerId: string;
+async function makeIn<B, R, T>(tx: Tx, plan: Plan<B, R, T>, sent: () => number): Promise<Written<T>> {
+  const { call, claim } = plan;
+  const { bearer, found, now } = await lockAndRead(tx, plan);
+  const done = await plan.run(tx, bearer, found, now);
+  const { events } = done;
+  const started = [
+    "write" in done ? done.write() : done.result,
+    recordClaim(tx, claim),
+    recordEvents(tx, call, events),
+    findPending(tx, events),
+  ] as const;
+  const sentSoFar = sent();
+  const [result, , , pending] = await together(started);
+  // What is sent behind `findPending` is not seen by it.
+  if (sent() !== sentSoFar) throw new Error("a change starts all of its writes before it waits for one");
+  await recordEvents(tx, call, await endPending(tx, events, pending));
+  return { result, foundNothing: events.length === 0 };
+}
+
+async function lockAndRead<B, R, T>(tx: Tx, { record, locks, read, evaluate, claim }: Plan<B, R, T>) {
+  const all = [...locks, ...claimLocks(claim)];
+  const seeing = lockAndSee(tx, record, all);
+  const refusing = refuseRepeat(tx, claim);
+  // Without anything to read there is nothing to find.
+  const reading = read ? read(tx) : Promise.resolve(undefined as R);
+  const seen = await firstOf([seeing, refusing, reading]);
+  const bearer = await evaluate(seen);
+  await refusing;
+  return { bearer, found: await reading, now: seen.now };
 }
 
 interface Committed<T> {
@@ -158,12 +193,15 @@ interface Committed<T> {
 
 async function commit<T>(
   db: Store,
-  run: (tx: Tx, changeMarker: string) => Promise<{ result: T; told: boolean }>,
+  make: (tx: Tx, sent: () => number) => Promise<Written<T>>,
 ): Promise<Committed<T>> {
   for (let attempt = 1; ; attempt++) {
     const effect = db.changes.begin();
     try {
-      const { result, told } = await inTransaction(db, (tx) => run(tx, effect.changeMarker));
+      const { result, told } = await inTransaction(db, make, async (tx, { result, foundNothing }) => ({
+        result,
+        told: await tell(tx, effect.changeMarker, foundNothing),
+      }));
       if (told) return { result, settle: effect.settle };
       effect.abandon();
       return { result, settle: () => Promise.resolve() };
@@ -185,42 +223,4 @@ async function tell(tx: Tx, changeMarker: string, foundNothing: boolean): Promis
       case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end
     where current_setting('latchkey.invalidated', true) = 'yes' or ${foundNothing}`.execute(tx);
   return rows.length > 0;
-}
-
-/** The time of the database, by which every expiry is judged. */
-export async function databaseTime(db: Db): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);
-  const [row] = rows;
-  if (!row) throw new Error("the database did not tell its time");
-  return row.now;
-}
-
-// The insert waits for a concurrent one with the same id: exactly one of them makes something.
-async function claim(tx: Tx, call: Call, idempotencyKey: Claim): Promise<void> {
-  const day = sql`interval '24 hours'`;
-  await sql`
-    delete from request where caller_id = ${idempotencyKey.callerId} and created_at < clock_timestamp() - ${day}`.execute(
-    tx,
-  );
-  const claimed = await tx
-    .insertInto("request")
-    .values({
-      caller_id: idempotencyKey.callerId,
-      method: call.method,
-      request_id: idempotencyKey.requestId,
-      resource_id: idempotencyKey.resourceId,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirst();
-  if (claimed.numInsertedOrUpdatedRows === 1n) return;
-  const first = await tx
-    .selectFrom("request")
-    .select("resource_id")
-    .where("caller_id", "=", idempotencyKey.callerId)
-    .where("method", "=", call.method)
-    .where("request_id", "=", idempotencyKey.requestId)
-    .executeTakeFirst();
-  throw new DomainError("ALREADY_EXISTS", "this request_id was already answered", {
-    id: first?.resource_id ?? "",
-  });
 }

@@ -1,4 +1,7 @@
-/** The tables whose rows a change may lock. `owners` is no table: it stands for what an account has no row for. */
+/**
+ * The tables whose rows a change may lock. `owners` is no table. It stands for what has a name and no row: who owns an
+ * account, or the use of an idempotency key.
+ */
 export type LockTable =
   | "account"
   | "user"
@@ -62,6 +65,11 @@ export function ownershipLock(accountId: string): RowLock {
 /** Locks the invites of an e-mail address to an account: of two changes that invite it, the second sees the first. */
 export function inviteeLock(accountId: string, email: string): RowLock {
   return { table: "owners", scope: accountId, id: email, mode: "update" };
+}
+
+/** Locks the use of an idempotency key by a caller: of two repeats, the second sees what the first has made. */
+export function requestLock(callerId: string, method: string, requestId: string): RowLock {
+  return { table: "owners", scope: callerId, id: `${method} ${requestId}`, mode: "update" };
 }
 
 /** Locks as the columns that the database function takes. */

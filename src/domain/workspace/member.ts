@@ -1,9 +1,18 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import { type Caller, type ProfileRef, requirePermission } from "../access/principal.ts";
-import { deleteGrant, insertGrants, liveGrantsTo, workspaceLocks } from "../access/workspace-grant.ts";
-import { apiKeyLock, readApiKey } from "../api-key/api-key.ts";
-import { grantToKey, takeFromKey } from "../api-key/workspace.ts";
+import {
+  deleteGrant,
+  findWorkspaces,
+  hasGrant,
+  insertGrants,
+  liveGrantsTo,
+  requireLive,
+  workspaceLocks,
+} from "../access/workspace-grant.ts";
+import { apiKeyLock, readKey, readLockedKey, requireKey } from "../api-key/api-key.ts";
+import { readListed } from "../api-key/owner.ts";
+import { grantToKey, takeFromKey, takenFromKey, writeGrant } from "../api-key/workspace.ts";
 import { createInvite, type Invite, type InviteDeps } from "../invite/invite.ts";
 import type { Change } from "../kernel/audit-event.ts";
 import { DomainError, invalidField, notFound } from "../kernel/error.ts";
@@ -11,6 +20,7 @@ import { type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { type AccessDeps, checkWorkspaceMember } from "../role/change.ts";
 import { findWorkspace } from "./workspace.ts";
 
@@ -122,8 +132,13 @@ export async function removeWorkspaceMember(
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const profile = await findMember(tx, caller, input);
     if (profile.key_id !== null) {
-      const key = await readApiKey(tx, caller, profile.key_id);
-      return { result: undefined, events: await takeFromKey(tx, caller, key, input.workspaceId) };
+      const key = requireKey(await readKey(tx, caller, profile.key_id));
+      const granted = await hasGrant(tx, caller.accountId, sql`${profile.id}`, input.workspaceId);
+      if (!granted) return { result: undefined, events: [] };
+      return {
+        events: [takenFromKey(key, input.workspaceId)],
+        write: () => takeFromKey(tx, caller, key, input.workspaceId),
+      };
     }
     const removed = await deleteGrant(tx, caller, profile.id, input.workspaceId);
     const change = {
@@ -152,7 +167,14 @@ async function grant(
   workspaceId: string,
 ): Promise<Change[]> {
   if (profile.key_id !== null) {
-    return grantToKey(tx, caller, deps.bounds, await readApiKey(tx, caller, profile.key_id), workspaceId);
+    const [key, ...context] = await together([
+      readLockedKey(tx, caller, profile.key_id),
+      readListed(tx, caller),
+      findWorkspaces(tx, caller.accountId, [workspaceId]),
+    ]);
+    const events = grantToKey(caller, requireKey(key), workspaceId, context);
+    await writeGrant(tx, caller, deps.bounds, requireKey(key), events);
+    return events;
   }
   if (profile.type === "system") {
     throw new DomainError("WRONG_STATE", "the account's system profile enters every workspace", {
@@ -162,7 +184,8 @@ async function grant(
   const granted = await liveGrantsTo(tx, caller.accountId, profile.id);
   if (granted.includes(workspaceId)) return [];
   await checkWorkspaceMember(tx, caller, deps, profile.id, workspaceId);
-  const added = await insertGrants(tx, caller, deps.bounds, profile.id, [workspaceId]);
+  const live = requireLive(await findWorkspaces(tx, caller.accountId, [workspaceId]), [workspaceId]);
+  const added = await insertGrants(tx, caller, deps.bounds, profile.id, live);
   return added.map((id) => ({
     resourceType: "workspace",
     resourceId: id,

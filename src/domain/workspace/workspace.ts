@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
-import { requireRoom } from "../access/entitlement.ts";
+import { countEntitled, requireRoom } from "../access/entitlement.ts";
 import type { Caller, ProfileRef } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
@@ -57,7 +57,7 @@ export async function createWorkspace(db: Store, caller: Caller, input: NewWorks
     db,
     caller,
     async (tx, caller) => {
-      await requireRoom(tx, caller, "max_workspaces");
+      requireRoom(caller, await countEntitled(tx, caller, "max_workspaces"));
       const row = await tx
         .insertInto("workspace")
         .values({
