@@ -8,6 +8,9 @@ import { type PrincipalName, principals, rows, type Scene, wordOf } from "../sup
 
 // `npm run access` writes what is: the difference is for a person to judge.
 const update = process.env.UPDATE_ACCESS === "1";
+const renew = "docs/access.md differs. Run `npm run access`, and review each cell that it changes";
+const describeIt =
+  "docs/access.md differs. Edit its table of principals: `npm run access` writes only the table of RPCs";
 const page = new URL("../../docs/access.md", import.meta.url);
 const columns = Object.keys(principals) as PrincipalName[];
 const [header = [], ...written] = parse(readFileSync(page, "utf8"));
@@ -24,14 +27,18 @@ afterAll(() => {
 
 test("the table has a column for every kind of principal, and the page says who each is", () => {
   if (update) return;
-  expect(header).toEqual(["RPC", ...columns]);
+  expect(header, renew).toEqual(["RPC", ...columns]);
   const text = readFileSync(page, "utf8");
-  for (const [name, who] of Object.entries(principals)) expect(text).toContain(`| ${name} | ${who} |`);
+  for (const [name, who] of Object.entries(principals))
+    expect(text, describeIt).toContain(`| ${name} | ${who} |`);
 });
 
 test("the table has a row for every RPC of the schema, and no other", () => {
   if (update) return;
-  expect(written.map(([name]) => name)).toEqual(rows.map((row) => row.name));
+  expect(
+    written.map(([name]) => name),
+    renew,
+  ).toEqual(rows.map((row) => row.name));
 });
 
 test.each(rows.map((row) => [row.name, row] as const))(
@@ -49,7 +56,7 @@ test.each(rows.map((row) => [row.name, row] as const))(
     found.set(name, outcomes);
     if (update) return;
     const [, ...expected] = written.find((cells) => cells[0] === name) ?? [];
-    expect(named(outcomes)).toEqual(named(expected));
+    expect(named(outcomes), renew).toEqual(named(expected));
   },
 );
 

@@ -98,7 +98,8 @@ const classes = {
 
 test("for every RPC of the schema it is decided whether it can widen a principal", () => {
   const classified = Object.values(classes).flat();
-  expect(classified.toSorted()).toEqual(methods.map(nameOf).toSorted());
+  const help = "add the RPC to one class of `classes` in test/access/escalation-paths.test.ts";
+  expect(classified.toSorted(), help).toEqual(methods.map(nameOf).toSorted());
 });
 
 test("every RPC that can widen a principal is tried by every kind of caller who holds less", () => {
@@ -107,5 +108,6 @@ test("every RPC that can widen a principal is tried by every kind of caller who 
     escalationPaths.map(({ method }) => method).filter((method) => method !== "RemoveProfile"),
   );
   const evaluated = classes.evaluated.map((name) => name.slice(name.indexOf("/") + 1));
-  expect([...tried].toSorted()).toEqual(evaluated.toSorted());
+  const help = "add a path for each RPC of the class `evaluated` to test/support/escalation/paths.ts";
+  expect([...tried].toSorted(), help).toEqual(evaluated.toSorted());
 });

@@ -24,7 +24,9 @@ test.each(methods.map((method) => [nameOf(method), method] as const))(
     await watch.unlocked();
     await call(callerFor(app, owner, method), method, request);
     await app.app.flush();
-    expect(await watch.unlocked()).toEqual([]);
+    const help =
+      "declare a lock of these rows in `locks` of the mutation; test/support/database/lock-watch.ts says which";
+    expect(await watch.unlocked(), help).toEqual([]);
   },
 );
 
@@ -36,7 +38,8 @@ describe("the source", () => {
 
   test("makes no change without its bearer that the reviewed list does not name", () => {
     const named = sources.flatMap(([, text]) => [...text.matchAll(/mutateUnchecked\(db, "(\w+)"/g)]);
-    expect(named.map(([, name]) => name).sort()).toEqual(Object.keys(uncheckedMutations).sort());
+    const help = "name it, with its reason, in src/domain/kernel/unchecked-mutation.ts";
+    expect(named.map(([, name]) => name).sort(), help).toEqual(Object.keys(uncheckedMutations).sort());
     const all = sources.flatMap(([, text]) => [...text.matchAll(/\bmutateUnchecked\(/g)]);
     expect(all).toHaveLength(named.length);
   });
@@ -64,7 +67,8 @@ describe("the source", () => {
       ([name, text]) => !isMigration(name) && writes.some((one) => one.test(text)),
     );
     const reviewed = [...Object.keys(backgroundWrites), "domain/kernel/mutation.ts"];
-    expect(files.map(([name]) => name).sort()).toEqual(reviewed.sort());
+    const help = "change data through `mutate`, or name the file in src/domain/kernel/unchecked-mutation.ts";
+    expect(files.map(([name]) => name).sort(), help).toEqual(reviewed.sort());
   });
 
   test("locks rows in the first statement of a change, save where a reviewed place locks one more", () => {

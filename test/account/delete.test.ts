@@ -137,7 +137,9 @@ describe("the purge", () => {
 
   test("is tried on an account with rows in every table that accounts have rows in", () => {
     const ofAccounts = tables.filter((table) => table.ofAccounts).map(({ name }) => name);
-    expect([...namesAccount(before)].sort()).toEqual(ofAccounts);
+    const help =
+      "a new table: add it to `tables` in src/domain/account/delete.ts, and a row of it to `newTenant` in this test";
+    expect([...namesAccount(before)].sort(), help).toEqual(ofAccounts);
     const mentions = new Set(before.filter(isOwn(ownIds())).map(({ table }) => table));
     for (const table of ["account", "api_key_token_use", "request"]) expect(mentions).toContain(table);
   });

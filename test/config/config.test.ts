@@ -24,7 +24,9 @@ test("nothing set is the documented default", () => {
     signup: "open",
   });
   expect([sessionIdleMs, sessionLifetimeMs]).toEqual([7 * 86_400_000, 30 * 86_400_000]);
-  expect(rest).toEqual({
+  const help =
+    'a new setting: add its default here, and a row to section "Settings" of README.md and of docs/security.md';
+  expect(rest, help).toEqual({
     mailFrom: "latchkey@localhost",
     oidcIssuers: [],
     permissions: undefined,

@@ -25,7 +25,8 @@ const sorted = (entries: (readonly unknown[])[]) =>
 
 test("the security page has every limit of the port with its default", () => {
   const written = rowsIn(page, "Limits of the port").map(([name, value]) => [name, numberIn(value)]);
-  expect(sorted(written)).toEqual(sorted(Object.entries(defaultLimits)));
+  const help = 'edit the table in section "Limits of the port" of docs/security.md';
+  expect(sorted(written), help).toEqual(sorted(Object.entries(defaultLimits)));
 });
 
 test("the security page has every setting with the default that the README has", () => {
@@ -34,8 +35,13 @@ test("the security page has every setting with the default that the README has",
     const [names, values] = [group.split(", "), value.split(", ")];
     return names.map((name, n) => [name, values.length === names.length ? values[n] : value]);
   });
-  expect(sorted(written)).toEqual(sorted(readme));
-  expect(written.map(([name]) => name)).toEqual(expect.arrayContaining(settings()));
+  const help = 'edit the tables in section "Settings" of README.md and of docs/security.md';
+  expect(sorted(written), help).toEqual(sorted(readme));
+  const names = written.map(([name]) => name);
+  expect(
+    settings().filter((name) => !names.includes(name)),
+    help,
+  ).toEqual([]);
 });
 
 /** The names of all settings that the configuration reads. */
@@ -54,7 +60,8 @@ test("the security page has every bound in the source with its value", () => {
     file,
     numberIn(value),
   ]);
-  expect(sorted(written)).toEqual(sorted(bounds));
+  const help = 'edit the tables in section "Bounds in the source" of docs/security.md';
+  expect(sorted(written), help).toEqual(sorted(bounds));
 });
 
 test("the tests, commands and pages that the security page names exist", () => {

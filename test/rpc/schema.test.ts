@@ -19,20 +19,22 @@ test("every service of the package is served", () => {
   const declared = sources.flatMap((source) =>
     [...source.matchAll(/^service (\w+)/gm)].map(([, name]) => name),
   );
-  expect(services.map((service) => service.name).sort()).toEqual(declared.sort());
+  const help = "add the service to `services` and to `createRoutes` in src/app/routes.ts";
+  expect(services.map((service) => service.name).sort(), help).toEqual(declared.sort());
   expect(declared.length).toBeGreaterThan(0);
 });
 
 describe.each(each)("%s", (name, method) => {
   test("has an access rule, and a permission in it is one", () => {
     const rule = ruleOf(method);
-    expect(rule.case).toBeDefined();
+    expect(rule.case, "add `option (access)` to the RPC; see proto/latchkey/v1/access.proto").toBeDefined();
     expect(rule.value).toBeTruthy();
     if (typeof rule.value === "string") expect(parsePermission(rule.value)).toBe(rule.value);
   });
 
   test("has an HTTP route", () => {
-    expect(routesOf(name)).toEqual([expect.stringMatching(/^(get|post|put|patch|delete) \/v1\/./)]);
+    const help = "add `option (google.api.http)` with one route below /v1 to the RPC";
+    expect(routesOf(name), help).toEqual([expect.stringMatching(/^(get|post|put|patch|delete) \/v1\/./)]);
   });
 
   test("has a comment", () => {
@@ -67,13 +69,15 @@ describe.each(each)("%s", (name, method) => {
 
   test("is in the tenancy table with every id that it takes", () => {
     const wanted = idPaths(method.input).map((path) => `${name} ${path}`);
-    expect(Object.keys(tenancy)).toEqual(expect.arrayContaining(wanted));
+    const missing = wanted.filter((row) => !Object.hasOwn(tenancy, row));
+    expect(missing, "add these rows to `tenancy` in test/support/schema/tenancy.ts").toEqual([]);
   });
 });
 
 test("the tenancy table has no row that no request has", () => {
   const known = methods.flatMap((method) => idPaths(method.input).map((path) => `${nameOf(method)} ${path}`));
-  expect(Object.keys(tenancy).filter((row) => !known.includes(row))).toEqual([]);
+  const unknown = Object.keys(tenancy).filter((row) => !known.includes(row));
+  expect(unknown, "remove these rows from `tenancy` in test/support/schema/tenancy.ts").toEqual([]);
 });
 
 test("no two RPCs have the same route", () => {

@@ -21,7 +21,9 @@ try {
     (path) => made.get(path) !== kept.get(path),
   );
   if (stale.length > 0) {
-    process.stderr.write(`gen/ is not fresh, run \`npm run generate\`: ${stale.join(", ")}\n`);
+    process.stderr.write(
+      `gen/ is not fresh. Run \`npm run generate\`, and commit gen/: ${stale.join(", ")}\n`,
+    );
     process.exitCode = 1;
   }
 } finally {

@@ -21,7 +21,11 @@ export function callerFor(app: TestApp, owner: Owner, method: DescMethod): Clien
 /** A request that this RPC accepts from that caller; where it changes something, one that does change something. */
 export async function validRequest(app: TestApp, owner: Owner, method: DescMethod): Promise<Message> {
   const prepare = valid[nameOf(method)];
-  if (!prepare) throw new Error(`${nameOf(method)} has no valid request in test/support/schema/requests.ts`);
+  if (!prepare) {
+    throw new Error(
+      `${nameOf(method)} has no valid request: add one to \`valid\` in test/support/schema/requests.ts`,
+    );
+  }
   return create(method.input, await prepare(owner, app)) as MessageShape<typeof method.input>;
 }
 
