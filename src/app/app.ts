@@ -232,7 +232,7 @@ export function createApp({
     routes,
     routerOptions,
     handler: outer(handler),
-    plain: { takes: plain.takes, handler: outer(plain.handler) },
+    plain: { accepts: plain.accepts, handler: outer(plain.handler) },
     health,
     primary: coherentCache.coherence.primary,
     settled: coherentCache.coherence.barrier,

@@ -3,39 +3,39 @@ import { Server as TlsServer } from "node:tls";
 import { addressKey } from "./address-key.ts";
 import { type Connection, createConnectionTable, type FullReason } from "./connection-table.ts";
 import type { Limits } from "./limits.ts";
-import type { Refusals } from "./refusal.ts";
+import type { RefusedConnections } from "./refused-connections.ts";
 
-/** An idle connection that was closed to make room, and the address it came from as the limits count it. */
+/** An idle connection that the port closed to make room. `address` is the client's address as the limits count it. */
 export type Eviction = { reason: FullReason; address: string };
 
 /** What admission needs. */
 export type AdmissionOptions = {
   limits: Limits;
-  refusals: Refusals;
-  /** Addresses without a maximum of their own, because their connections carry many clients. */
+  refused: RefusedConnections;
+  /** Returns whether an address has no maximum, because its connections carry many clients. */
   isExempt: (address: string) => boolean;
   onEviction: (eviction: Eviction) => void;
 };
 
-/** What the protocols tell admission about a connection. A socket is the one that HTTP is spoken on. */
+/** What the protocols report to admission about a connection. `socket` is the one that carries HTTP. */
 export type Activity = {
-  /** A request began. The connection is busy until as many have ended. */
+  /** Records that a request began. The connection is busy until all its requests have ended. */
   begin(socket: Socket): void;
-  /** A request ended. */
+  /** Records that a request ended. */
   end(socket: Socket): void;
-  /** Sets how an eviction closes the connection. Until then, it destroys the socket. */
+  /** Sets how an eviction closes the connection. Before this call, an eviction destroys the socket. */
   onEvict(socket: Socket, close: () => void): void;
 };
 
-// An evicted connection still counts for node until it has closed. One turn of the event loop evicts fewer than this.
+// Node counts an evicted connection until it has closed. One turn of the event loop evicts fewer connections than this.
 const closingConnections = 1_024;
 
 /**
- * Admits the connections of a server by the rules of the connection table. The listeners that the server has now see only
- * those that were admitted.
+ * Admits the connections of a server by the rules of the connection table. The listeners that the server has now receive
+ * only admitted connections.
  */
 export function createAdmission(server: Server, options: AdmissionOptions): Activity {
-  const { limits, refusals, isExempt, onEviction } = options;
+  const { limits, refused, isExempt, onEviction } = options;
   const table = createConnectionTable(limits);
   const connections = new WeakMap<Socket, Connection>();
   const listeners = server.listeners("connection");
@@ -43,7 +43,7 @@ export function createAdmission(server: Server, options: AdmissionOptions): Acti
   server.on("connection", onConnection);
   const handshakes = server instanceof TlsServer ? followHandshakes(server, connections) : undefined;
   server.maxConnections = limits.maxConnections + closingConnections;
-  server.on("drop", (client) => refusals.refuseUnseen("too_many_connections", client?.remoteAddress));
+  server.on("drop", (client) => refused.reportDropped("too_many_connections", client?.remoteAddress));
 
   return {
     begin(socket) {
@@ -62,9 +62,9 @@ export function createAdmission(server: Server, options: AdmissionOptions): Acti
 
   function onConnection(socket: Socket): void {
     const address = socket.remoteAddress ?? "";
-    // The protocol on a connection reports its errors. This listener is for the moments between two protocols.
+    // Each protocol handles the errors of its connection. This listener handles errors between two protocols.
     socket.on("error", () => {});
-    refusals.note(socket);
+    refused.note(socket);
     const connection = admit(socket, address);
     if (!connection) {
       socket.resetAndDestroy();
@@ -78,18 +78,18 @@ export function createAdmission(server: Server, options: AdmissionOptions): Acti
   }
 
   function admit(socket: Socket, address: string): Connection | undefined {
-    // Without an address: a Unix domain socket, or a client that has already left.
+    // A Unix domain socket has no address, and neither has a client that has already disconnected.
     const exempt = address === "" || isExempt(address);
     const { connection, evicted, reason } = table.admit(addressKey(address), exempt, performance.now());
     if (evicted && reason) {
       evicted.evict();
       onEviction({ reason, address: evicted.peer.key });
-    } else if (reason) refusals.refuse(socket, reason);
+    } else if (reason) refused.report(socket, reason);
     return connection;
   }
 }
 
-// TLS puts a second socket on top of the first, and does not tell on which. Both have the same two ends.
+// TLS puts a second socket on top of the first, and has no link between them. Both have the same addresses and port.
 function followHandshakes(server: TlsServer, connections: WeakMap<Socket, Connection>) {
   const handshaking = new Map<string, Connection>();
   server.prependListener("secureConnection", (socket: Socket) => {

@@ -1,10 +1,10 @@
 import { BlockList, isIP } from "node:net";
 import type { Request } from "./request.ts";
 
-/** Tells where a request came from. */
+/** Returns the address of the client that sent a request. */
 export type ClientAddress = (request: Request) => string;
 
-/** Returns whether an address is one of these addresses or in one of these networks (CIDR). */
+/** Creates a check of whether an address is one of these addresses or in one of these networks (CIDR). */
 export function createTrust(networks: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
   for (const network of networks) {
@@ -19,7 +19,10 @@ export function createTrust(networks: readonly string[]): (address: string) => b
   };
 }
 
-/** The peer's address or, behind trusted proxies, the last hop in `X-Forwarded-For` that is not one of them. */
+/**
+ * Creates the function that finds the client address: the peer's address or, behind trusted proxies, the last hop in
+ * `X-Forwarded-For` that is not a trusted proxy.
+ */
 export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {
   const isTrusted = createTrust(trustedProxies);
   return (request) => {
@@ -37,7 +40,7 @@ export function createClientAddress(trustedProxies: readonly string[]): ClientAd
   };
 }
 
-// An IPv4 client of a socket that speaks both is written ::ffff:192.0.2.1.
+// A socket for both IP versions writes an IPv4 client as ::ffff:192.0.2.1.
 function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
 }

@@ -10,7 +10,7 @@ interface Peer {
   readonly key: string;
   readonly isExempt: boolean;
   connections: number;
-  /** Those that may be evicted, longest idle first. */
+  /** The connections that may be evicted, longest idle first. */
   readonly idle: LinkedList<Connection>;
   place: number;
 }
@@ -20,7 +20,7 @@ export interface Connection {
   readonly peer: Peer;
   /** Closes the connection when the table evicts it. */
   evict: () => void;
-  /** Requests under way. */
+  /** How many of its requests are in progress. */
   requests: number;
   state: "new" | "idle" | "busy" | "gone";
   /** In milliseconds: the end of the grace period of a new connection, or the start of the current idle time. */
@@ -32,9 +32,9 @@ export interface Connection {
 /** What happened to a new connection. Without `connection`, the table refused it. */
 export interface Admission {
   connection?: Connection;
-  /** No longer in the table. The caller closes it. */
+  /** The connection that left the table. The caller closes it. */
   evicted?: Connection;
-  /** Why something was refused or evicted. */
+  /** Why the table refused or evicted a connection. */
   reason?: FullReason;
 }
 
@@ -45,90 +45,102 @@ type TableLimits = Pick<Limits, "maxConnections" | "maxConnectionsPerAddress" | 
 
 /**
  * Creates a table that never holds more than `maxConnections`, nor more than `maxConnectionsPerAddress` of one address
- * unless the address is exempt. A connection is idle if no request is under way. A new connection is idle after
+ * unless the address is exempt. A connection is idle if it has no request in progress. A new connection is idle after
  * `newConnectionGraceMs` without a request.
  *
  * A new connection of an address at its maximum replaces the longest idle connection of that address. In a full table, it
  * replaces the longest idle connection of the address that has the most. Exempt addresses come last, because their
- * connections carry many clients. If nothing is idle, the new connection is refused.
+ * connections carry many clients. If no connection is idle, the table refuses the new connection.
  */
 export function createConnectionTable(limits: TableLimits) {
-  const peers = new Map<string, Peer>();
-  const fresh = createLinkedList<Connection>();
-  // Only addresses with an idle connection.
-  const ranking = createRanking<Peer>(losesFirst);
-  let total = 0;
-
-  return {
-    /** Admits a connection, and returns what it replaced, or why it was refused. `now` is monotonic, in milliseconds. */
-    admit(key: string, isExempt: boolean, now: number): Admission {
-      endGrace(now);
-      const known = peers.get(key);
-      const isFull = !isExempt && (known?.connections ?? 0) >= limits.maxConnectionsPerAddress;
-      if (!isFull && total < limits.maxConnections) return { connection: add(key, isExempt, now) };
-      const reason = isFull ? "too_many_from_address" : "too_many_connections";
-      const evicted = (isFull ? known : ranking.first())?.idle.first();
-      if (!evicted) return { reason };
-      remove(evicted);
-      return { connection: add(key, isExempt, now), evicted, reason };
-    },
-    /** A request began. */
-    begin(connection: Connection): void {
-      connection.requests += 1;
-      if (connection.requests > 1 || connection.state === "gone") return;
-      detach(connection);
-      connection.state = "busy";
-    },
-    /** A request ended, whether or not it was answered. */
-    end(connection: Connection, now: number): void {
-      connection.requests -= 1;
-      if (connection.requests > 0 || connection.state === "gone") return;
-      endGrace(now);
-      makeIdle(connection, now);
-    },
-    /** The connection closed. */
-    remove,
-    /** How many connections there are. */
-    size: () => total,
-  };
+  const peers = createPeers();
+  const states = createStates(peers.rank);
 
   function add(key: string, isExempt: boolean, now: number): Connection {
-    const peer = peers.get(key) ?? {
-      key,
-      isExempt,
-      connections: 0,
-      idle: createLinkedList<Connection>(),
-      place: -1,
-    };
-    peers.set(key, peer);
-    const since = now + limits.newConnectionGraceMs;
-    const connection: Connection = { peer, evict: () => {}, requests: 0, state: "new", since };
-    fresh.append(connection);
-    count(peer, 1);
-    return connection;
+    const peer = peers.enter(key, isExempt);
+    return states.start(peer, now + limits.newConnectionGraceMs);
   }
 
   function remove(connection: Connection): void {
     if (connection.state === "gone") return;
-    detach(connection);
-    connection.state = "gone";
-    count(connection.peer, -1);
+    states.leave(connection, "gone");
+    peers.leave(connection.peer);
   }
 
-  function count(peer: Peer, change: number): void {
-    total += change;
-    peer.connections += change;
-    if (peer.connections === 0) peers.delete(peer.key);
-    rank(peer);
+  return {
+    /**
+     * Adds a connection to the table. Returns it, and the connection that it replaced if any. If the table refuses it,
+     * returns only the reason. `now` is monotonic, in milliseconds.
+     */
+    admit(key: string, isExempt: boolean, now: number): Admission {
+      states.endGrace(now);
+      const peer = peers.get(key);
+      const isFull = !isExempt && (peer?.connections ?? 0) >= limits.maxConnectionsPerAddress;
+      if (!isFull && peers.connections() < limits.maxConnections) {
+        return { connection: add(key, isExempt, now) };
+      }
+      const reason = isFull ? "too_many_from_address" : "too_many_connections";
+      const evicted = (isFull ? peer : peers.firstToLose())?.idle.first();
+      if (!evicted) return { reason };
+      remove(evicted);
+      return { connection: add(key, isExempt, now), evicted, reason };
+    },
+    /** Records that a request began. */
+    begin(connection: Connection): void {
+      connection.requests += 1;
+      if (connection.requests === 1 && connection.state !== "gone") states.leave(connection, "busy");
+    },
+    /** Records that a request ended, with or without a response. */
+    end(connection: Connection, now: number): void {
+      connection.requests -= 1;
+      if (connection.requests > 0 || connection.state === "gone") return;
+      states.endGrace(now);
+      states.makeIdle(connection, now);
+    },
+    /** Records that the connection closed. */
+    remove,
+    /** Returns the number of connections. */
+    size: peers.connections,
+  };
+}
+
+// Counts connections by address, and orders the addresses that have an idle connection.
+function createPeers() {
+  const peers = new Map<string, Peer>();
+  const ranking = createRanking<Peer>(losesFirst);
+  let connections = 0;
+
+  function rank(peer: Peer): void {
+    ranking.update(peer, peer.idle.first() !== undefined);
   }
 
-  function detach(connection: Connection): void {
-    const { peer, state } = connection;
-    if (state === "new") fresh.remove(connection);
-    if (state !== "idle") return;
-    peer.idle.remove(connection);
-    rank(peer);
-  }
+  return {
+    rank,
+    get: (key: string) => peers.get(key),
+    connections: () => connections,
+    /** Returns the address that loses its longest idle connection first. */
+    firstToLose: () => ranking.first(),
+    enter(key: string, isExempt: boolean): Peer {
+      const idle = createLinkedList<Connection>();
+      const peer = peers.get(key) ?? { key, isExempt, connections: 0, idle, place: -1 };
+      peers.set(key, peer);
+      connections += 1;
+      peer.connections += 1;
+      rank(peer);
+      return peer;
+    },
+    leave(peer: Peer): void {
+      connections -= 1;
+      peer.connections -= 1;
+      if (peer.connections === 0) peers.delete(peer.key);
+      rank(peer);
+    },
+  };
+}
+
+// Moves connections between the states. `rank` is called with an address after its idle connections changed.
+function createStates(rank: (peer: Peer) => void) {
+  const fresh = createLinkedList<Connection>();
 
   function makeIdle(connection: Connection, since: number): void {
     connection.state = "idle";
@@ -137,17 +149,30 @@ export function createConnectionTable(limits: TableLimits) {
     rank(connection.peer);
   }
 
-  // New connections wait in the order of their arrival, so this takes constant time for each of them.
-  function endGrace(now: number): void {
-    for (let first = fresh.first(); first && first.since <= now; first = fresh.first()) {
-      fresh.remove(first);
-      makeIdle(first, first.since);
-    }
-  }
-
-  function rank(peer: Peer): void {
-    ranking.update(peer, peer.idle.first() !== undefined);
-  }
+  return {
+    makeIdle,
+    start(peer: Peer, graceEndsAt: number): Connection {
+      const since = graceEndsAt;
+      const connection: Connection = { peer, evict: () => {}, requests: 0, state: "new", since };
+      fresh.append(connection);
+      return connection;
+    },
+    leave(connection: Connection, next: "busy" | "gone"): void {
+      const { peer, state } = connection;
+      connection.state = next;
+      if (state === "new") fresh.remove(connection);
+      if (state !== "idle") return;
+      peer.idle.remove(connection);
+      rank(peer);
+    },
+    // New connections wait in the order of their arrival, so this takes constant time for each of them.
+    endGrace(now: number): void {
+      for (let first = fresh.first(); first && first.since <= now; first = fresh.first()) {
+        fresh.remove(first);
+        makeIdle(first, first.since);
+      }
+    },
+  };
 }
 
 function losesFirst(a: Peer, b: Peer): boolean {

@@ -1,7 +1,7 @@
 import { cors } from "@connectrpc/connect";
 import type { HandlerOf, Request, Response } from "./request.ts";
 
-// Beside Connect's GET and POST, our HTTP/JSON routes.
+// Connect needs GET and POST. The HTTP/JSON routes need the others.
 const methods = [...cors.allowedMethods, "PATCH", "DELETE"].join(", ");
 const requestHeaders = [...cors.allowedHeaders, "authorization", "latchkey-account", "x-request-id"].join(
   ", ",
@@ -12,8 +12,8 @@ const responseHeaders = [...cors.exposedHeaders, "x-request-id", "www-authentica
 const maxAgeSeconds = 7200;
 
 /**
- * Lets web pages of these origins (or of all, `*`) call the handler from a browser. Credentials are never
- * allowed: a bearer is a header, so cookies have no business here. Without origins nothing is added.
+ * Lets web pages of these origins (`*`: of all origins) call the handler from a browser. The response never allows
+ * credentials, because the bearer is a header and the service uses no cookies. Without origins, it adds no headers.
  */
 export function withCors<Q extends Request, S extends Response>(
   origins: readonly string[],
@@ -23,7 +23,7 @@ export function withCors<Q extends Request, S extends Response>(
   const any = origins.includes("*");
   const allowed = new Set(origins);
   return (request, response) => {
-    // Also where the answer has no other trace of it, so that no cache serves one origin's answer to another.
+    // Every response has this header, so that no cache serves the response for one origin to another.
     response.setHeader("Vary", "Origin");
     const origin = request.headers.origin;
     const permitted = origin !== undefined && (any || allowed.has(origin));

@@ -1,42 +1,48 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
-import { hasOneHost } from "./host.ts";
+import { createAddressCheck, hasOneHost } from "./host.ts";
 import type { Limits } from "./limits.ts";
 import { createPipelines, type PipelineHooks } from "./pipelines.ts";
 import { hideMalformed } from "./protocol-headers.ts";
-import type { RefusalReason } from "./refusal.ts";
+import type { RefusalReason } from "./refused-connections.ts";
 import type { HandlerOf, Request, Response } from "./request.ts";
+import { createRoster, type Roster } from "./roster.ts";
 import type { StreamResponse } from "./stream-exchange.ts";
 
-/** What an exchange asks of the port that it runs on. */
+/** What exchanges report to their port. */
 export type ExchangeHooks = Pick<PipelineHooks, "began" | "ended"> & {
-  /** A client is refused; the exchange ends its connection. */
+  /** Called when the server refuses a client. The exchange closes its connection. */
   refused: (socket: Socket, reason: RefusalReason) => void;
-  /** A client is too slow; whatever else happens to its connection is up to the port. */
+  /** Called when a client is too slow. The exchange ends the request. The port decides about the connection. */
   tooSlow: (request: Request, reason: RefusalReason) => void;
-  /** The handler threw: a bug. */
+  /** Called with what the handler threw, which is a bug. */
   failed: (error: unknown) => void;
 };
 
-/** The requests under way on a port. */
+/** The exchanges (requests with their responses) in progress on a port. */
 export type Exchanges = ReturnType<typeof createExchanges>;
 
 interface Exchange {
   request: Request;
   response: Response;
-  /** The first sweep that it is old enough for. */
+  /** The number of the first sweep that inspects it. */
   dueAt: number;
+  /** Whether the response had already ended at the previous inspection. */
   wasEnded: boolean;
 }
 
-// How often within the patience that a request gets it is looked whether that is over.
-const sweeps = 5;
+// How many sweeps fall into the request timeout. More sweeps make the timeout more exact.
+const sweepsPerTimeout = 5;
 
-/** Runs handlers so that no request can crash the process or stay for ever, and all can be asked to be the last. */
+/**
+ * Runs handlers so that no request can crash the process or stay open for ever. Draining makes every response the last one
+ * of its HTTP/1 connection.
+ */
 export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
   const open = createRoster<Exchange>();
-  const isAddressed = createAddressCheck();
+  const hasValidAddress = createAddressCheck();
+  const sweeper = startSweeper(open, limits, hooks.tooSlow);
   const pipelines = createPipelines(limits, {
     began: hooks.began,
     ended: hooks.ended,
@@ -46,40 +52,6 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     },
   });
   let draining = false;
-  // One timer for all: one for each was a measurable part of an answer.
-  let sweep = 0;
-  const timer = setInterval(() => {
-    sweep += 1;
-    for (const exchange of open.all()) if (exchange.dueAt <= sweep) inspect(exchange);
-  }, limits.requestTimeoutMs / sweeps);
-  timer.unref();
-
-  return {
-    /** A handler within these bounds. */
-    guard<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S> {
-      return (request, response) => {
-        if (isHttp2(response)) run(handler, request, response);
-        else {
-          // Also for the time before it starts: node tells of a broken connection.
-          request.on("error", () => {});
-          pipelines.enter(request as IncomingMessage, response, () => run(handler, request, response));
-        }
-      };
-    },
-    /** Says whether an HTTP/1 connection is in the middle of an answer, where nothing else may be written. */
-    isAnswering(socket: Socket): boolean {
-      return open.all().some(({ request, response }) => request.socket === socket && response.headersSent);
-    },
-    /** Makes every answer under way, and any that still begins, the last of its HTTP/1 connection. */
-    drain(): void {
-      draining = true;
-      for (const { response } of open.all()) if (!isHttp2(response)) endConnectionWith(response);
-    },
-    /** Once nothing is under way. */
-    close(): void {
-      clearInterval(timer);
-    },
-  };
 
   function run<Q extends Request, S extends Response>(
     handler: HandlerOf<Q, S>,
@@ -88,8 +60,8 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
   ): void {
     begin(request, response);
     try {
-      // Handlers build a URL of these two, and throw where there is none.
-      if (hasOneHost(request) && isAddressed(request)) {
+      // Handlers build a URL from the host and the path, and throw if that is not possible.
+      if (hasOneHost(request) && hasValidAddress(request)) {
         hideMalformed(request);
         handler(request, response);
       } else refuse(response);
@@ -100,77 +72,100 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
   }
 
   function begin(request: Request, response: Response): void {
-    const exchange = { request, response, dueAt: sweep + sweeps + 1, wasEnded: false };
+    const exchange = { request, response, dueAt: sweeper.firstSweep(), wasEnded: false };
     const http1 = "stream" in request ? undefined : request.socket;
     const leave = open.enter(exchange);
-    // HTTP/2 streams outlive their response while the client still sends.
+    // An HTTP/2 stream outlives its response while the client still sends.
     const lifetime = isHttp2(response) ? response.stream : response;
     lifetime.on("close", () => {
       leave();
       if (draining) http1?.destroySoon();
     });
-    // Node tells a request that its connection broke only if somebody listens, but looks for listeners a moment
-    // before it tells. Handlers that are done in between would leave the error to crash the process.
+    // Node emits the error of a broken connection on the request only if the request has a listener. It checks this a
+    // moment before it emits. If a handler removed its listener in between, the error would crash the process.
     request.on("error", () => {});
-    if (isHttp2(response)) endAfterAnswer(response, limits.lingerMs);
+    if (isHttp2(response)) closeAfterResponse(response, limits.lingerMs);
     else if (draining) endConnectionWith(response);
   }
 
+  return {
+    /** Returns a handler that runs `handler` within these bounds. */
+    guard<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S> {
+      return (request, response) => {
+        if (isHttp2(response)) run(handler, request, response);
+        else {
+          // The connection may also break before the request starts.
+          request.on("error", () => {});
+          pipelines.enter(request as IncomingMessage, response, () => run(handler, request, response));
+        }
+      };
+    },
+    /** Returns whether an HTTP/1 connection is in the middle of a response. Then nothing else may be written to it. */
+    isResponding(socket: Socket): boolean {
+      return open.all().some(({ request, response }) => request.socket === socket && response.headersSent);
+    },
+    /** Makes every response in progress, and every later one, the last one of its HTTP/1 connection. */
+    drain(): void {
+      draining = true;
+      for (const { response } of open.all()) if (!isHttp2(response)) endConnectionWith(response);
+    },
+    /** Stops the timer. The caller calls it when no request is in progress. */
+    close: sweeper.stop,
+  };
+}
+
+// Ends the exchanges of slow clients. One timer serves all exchanges: a timer for each took a measurable part of the time
+// of a response.
+function startSweeper(open: Roster<Exchange>, limits: Limits, tooSlow: ExchangeHooks["tooSlow"]) {
+  let sweep = 0;
+  const timer = setInterval(() => {
+    sweep += 1;
+    for (const exchange of open.all()) if (exchange.dueAt <= sweep) inspect(exchange);
+  }, limits.requestTimeoutMs / sweepsPerTimeout);
+  timer.unref();
+
   function inspect(exchange: Exchange): void {
     const { response, wasEnded } = exchange;
-    exchange.dueAt = sweep + sweeps;
+    exchange.dueAt = sweep + sweepsPerTimeout;
     exchange.wasEnded = response.writableEnded;
-    // A request that is being answered may stay open: so do the streams that go both ways. Of HTTP/1, node takes care.
-    const isAnswering = response.headersSent && !response.writableEnded;
-    const isLate = isHttp2(response) && response.stream.state.remoteClose !== 1;
-    if (isLate && !isAnswering) stop(exchange, "slow_request");
-    // Twice, so that an answer given just now has its time as well.
+    // A response that has begun may stay open, because streaming RPCs do. Node enforces the timeouts of HTTP/1 requests.
+    const isResponding = response.headersSent && !response.writableEnded;
+    const isIncomplete = isHttp2(response) && response.stream.state.remoteClose !== 1;
+    if (isIncomplete && !isResponding) stop(exchange, "slow_request");
+    // Two inspections, so that the client of a response that has just ended also has time to read it.
     else if (response.writableEnded && wasEnded) stop(exchange, "slow_reader");
   }
 
   function stop(exchange: Exchange, reason: RefusalReason): void {
     const { request } = exchange;
     exchange.dueAt = Number.POSITIVE_INFINITY;
-    hooks.tooSlow(request, reason);
+    tooSlow(request, reason);
     if ("stream" in request) request.stream.close(constants.NGHTTP2_CANCEL);
     else request.socket.destroy();
   }
-}
 
-// A set of what comes and goes so often keeps much of it from being collected: V8 makes it anew again and again, and what
-// the old one held lives on with it until a full collection.
-function createRoster<T>() {
-  const places: (T | undefined)[] = [];
-  const free: number[] = [];
   return {
-    /** Enters something, and returns how it leaves. */
-    enter(item: T): () => void {
-      const place = free.pop() ?? places.length;
-      places[place] = item;
-      return () => {
-        places[place] = undefined;
-        free.push(place);
-      };
-    },
-    all: (): T[] => places.filter((item) => item !== undefined),
+    /** Returns the number of the first sweep that inspects an exchange that begins now. */
+    firstSweep: () => sweep + sweepsPerTimeout + 1,
+    stop: () => clearInterval(timer),
   };
 }
 
-// RFC 9113, 8.1: whoever was answered before having sent everything may stop. Clients do, but leave the stream open, and
-// would be taken for slow ones. They are given a moment to read the answer: not all read it once the stream is closed.
-function endAfterAnswer({ stream }: Http2ServerResponse | StreamResponse, lingerMs: number): void {
+// RFC 9113, 8.1: a client may stop sending after a complete response. Clients do so but leave the stream open, and would be
+// treated as slow. They get a moment to read the response, because some cannot read it after the stream has closed.
+function closeAfterResponse({ stream }: Http2ServerResponse | StreamResponse, lingerMs: number): void {
   stream.on("finish", () => {
     if (stream.readableEnded) return;
     const timer = setTimeout(() => {
       stream.close(constants.NGHTTP2_NO_ERROR);
-      // Node would wait for somebody to read what has already arrived.
+      // Without this, node waits for a reader of the data that has arrived.
       stream.destroy();
     }, lingerMs);
     stream.once("close", () => clearTimeout(timer));
   });
 }
 
-/** Tells the two kinds of response apart. */
+/** Returns whether a response is an HTTP/2 response. */
 export function isHttp2(response: Response): response is Http2ServerResponse | StreamResponse {
   return "stream" in response;
 }
@@ -179,27 +174,7 @@ function endConnectionWith(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader("Connection", "close");
 }
 
-// Parsing takes long, and most requests have the authority of the one before.
-function createAddressCheck(): (request: Request) => boolean {
-  let known: string | undefined;
-  return (request) => {
-    const url = request.url ?? "";
-    const authority = authorityOf(request);
-    if (authority === known && plainPath.test(url)) return true;
-    if (!URL.canParse(url, `http://${authority}`)) return false;
-    known = authority;
-    return true;
-  };
-}
-
-// What follows any authority as its path.
-const plainPath = /^\/[\w.-][\w./-]*$/;
-
-function authorityOf(request: Request): string {
-  return "authority" in request ? request.authority : (request.headers.host ?? "");
-}
-
-// The connection ends, because a proxy before us may have read the request in another way.
+// The connection ends, because a proxy before the server may have read the request differently.
 function refuse(response: Response): void {
   if (!isHttp2(response)) endConnectionWith(response);
   end(response, 400);

@@ -1,28 +1,28 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
 import type { Limits } from "./limits.ts";
-import type { RefusalReason } from "./refusal.ts";
+import type { RefusalReason } from "./refused-connections.ts";
 import { createResetBudget } from "./reset-budget.ts";
 import type { TurnCounter, Turns } from "./turn-counter.ts";
 
 /** A kind of flood. */
 export type FloodReason = Extract<RefusalReason, "rapid_reset" | "frame_flood">;
 
-/** When a stream may start: at once, once the pending input has been read, or never. */
+/** When a stream may start: at once, after the pending input has been read, or never. */
 export type Start = "now" | "later" | "never";
 
-/** Follows one HTTP/2 connection, to tell when its client floods it. */
+/** Follows one HTTP/2 connection to detect floods. */
 export interface FloodWatch {
-  /** Counts a stream that opened, and tells when it may start. */
+  /** Counts a stream that opened. Returns when the stream may start. */
   enter(stream: ServerHttp2Stream): Start;
-  /** Counts a stream that closed, which opened at that time. */
+  /** Counts a stream that closed. `openedAt` is monotonic, in milliseconds. */
   leave(stream: ServerHttp2Stream, openedAt: number): void;
 }
 
-// Frames about the connection for which node calls us. An honest client sends a few per second.
+// The control frames of a connection for which node emits an event. An honest client sends a few per second.
 const controlEvents = ["ping", "remoteSettings", "goaway"];
 
-/** Starts to follow a connection. `onFlood` is called with every flood that is seen, perhaps more than once. */
+/** Starts to follow a connection. It may call `onFlood` more than once for one flood. */
 export function watchFloods(
   session: ServerHttp2Session,
   limits: Limits,
@@ -31,7 +31,8 @@ export function watchFloods(
 ): FloodWatch {
   const resets = createResetBudget(limits, performance.now());
   const [opened, control, pieces] = [turns.counter(), turns.counter(), turns.counter()];
-  // A stream ends within the turn that it began in only if it is reset. A few turns of the client may fall into one of ours.
+  // A stream ends within the turn in which it began only if the client resets it. Several turns of the client may fall into
+  // one turn of the server.
   const maxOpened = 2 * limits.maxStreams;
   const onControl = () => {
     if (control.add() > limits.maxControlFramesPerTurn) onFlood("frame_flood");
@@ -48,7 +49,7 @@ export function watchFloods(
       return stream.destroyed || resets.isLow() ? "later" : "now";
     },
     leave(stream, openedAt) {
-      // Whichever side reset it: a client can provoke a reset of ours, by an invalid frame.
+      // Resets by the server count too, because a client can provoke them with an invalid frame.
       const isReset = !stream.headersSent || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
       const now = isReset ? performance.now() : 0;
       if (!isReset) resets.earn();
@@ -60,8 +61,8 @@ export function watchFloods(
 type PieceLimits = Pick<Limits, "tinyPieceBytes" | "maxTinyPiecesPerTurn">;
 
 /**
- * Counts the tiny pieces of a request's body as they arrive. Each costs as much as a large one, so a client that sends
- * single bytes could keep the event loop for itself. `onFlood` is called for every piece too many; that piece is lost.
+ * Counts the tiny pieces of a request body as they arrive. Each costs as much as a large one, so a client that sends single
+ * bytes could occupy the event loop. Calls `onFlood` for every piece above the limit, and drops that piece.
  */
 export function limitPieces(
   body: Readable,
@@ -69,7 +70,7 @@ export function limitPieces(
   limits: PieceLimits,
   onFlood: () => void,
 ): void {
-  // Node hands over every piece by this method, of HTTP/1 and HTTP/2. Listening to the pieces would start to read them.
+  // Node delivers every piece through this method, for HTTP/1 and HTTP/2. A listener for `data` would start the reading.
   const push = body.push.bind(body);
   body.push = (piece, encoding) => {
     const isTiny = piece !== null && piece.length < limits.tinyPieceBytes;

@@ -11,19 +11,19 @@ import type { Activity } from "./admission.ts";
 import { type FloodReason, watchFloods } from "./floods.ts";
 import type { Limits } from "./limits.ts";
 import type { Linger } from "./linger.ts";
-import { type Refusals, reasonOf } from "./refusal.ts";
-import { createTurns } from "./turn-counter.ts";
+import { type RefusedConnections, reasonOf } from "./refused-connections.ts";
+import { createTurns, type Turns } from "./turn-counter.ts";
 
 /** The HTTP/2 connections of a port. */
 export type Http2Connections = ReturnType<typeof createHttp2Connections>;
 
-/** Answers a stream, given what node's event says about it: the headers, and more. */
+/** Answers a stream. The arguments are those of node's `stream` event. */
 export type AnswerStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, more: unknown[]) => void;
 
 /** What following HTTP/2 connections needs. */
 export type Http2ConnectionsOptions = {
   limits: Limits;
-  refusals: Refusals;
+  refused: RefusedConnections;
   activity: Activity;
   linger: Linger;
   answer: AnswerStream;
@@ -31,113 +31,117 @@ export type Http2ConnectionsOptions = {
 
 type Tracked = { socket: Socket; end: () => void };
 
-/** Follows the HTTP/2 connections of a server and ends those that do nothing, or nothing good. Answers their streams. */
+/** Follows the HTTP/2 connections of a server and answers their streams. Closes connections that are idle or misbehave. */
 export function createHttp2Connections(
   server: Http2Server | Http2SecureServer,
   options: Http2ConnectionsOptions,
 ) {
-  const { limits, refusals, activity, linger, answer } = options;
+  const { refused, linger } = options;
   const tracked = new Map<ServerHttp2Session, Tracked>();
   const turns = createTurns();
   let latest: Socket | undefined;
+  const remember = (socket: Socket) => {
+    latest = socket;
+  };
 
-  // A session hides its socket, and its end may wait on the client for ever. Both servers make it of the
-  // connection within one of these events, so the connection just announced is the session's.
+  // A session hides its socket, and its end may wait for the client for ever. Both servers create the session within one of
+  // these events, so the latest socket is the session's.
   server.prependListener("connection", remember);
   server.prependListener("secureConnection", remember);
   server.on("session", (session: ServerHttp2Session) => {
-    if (latest) tracked.set(session, track(session, latest));
+    if (latest) tracked.set(session, track(session, latest, options, turns));
     session.once("close", () => tracked.delete(session));
   });
   server.on("sessionError", (error: Error, session: ServerHttp2Session) => {
     const socket = tracked.get(session)?.socket;
     if (!socket) return;
     const reason = reasonOf(error);
-    if (reason) refusals.refuse(socket, reason);
+    if (reason) refused.report(socket, reason);
     linger(socket);
   });
 
   return {
-    /** The socket under a session. */
+    /** Returns the socket under a session. */
     socketOf: (session: ServerHttp2Session | undefined) => session && tracked.get(session)?.socket,
-    /** Lets the streams of a session finish, and no new ones begin. */
+    /** Lets the streams of a session finish, and starts no new ones. */
     end: (session: ServerHttp2Session | undefined) => session && tracked.get(session)?.end(),
-    /** Does so for all. */
+    /** Does the same for all sessions. */
     drain(): void {
       for (const { end } of tracked.values()) end();
     },
   };
+}
 
-  function remember(socket: Socket): void {
-    latest = socket;
+function track(
+  session: ServerHttp2Session,
+  socket: Socket,
+  { limits, refused, activity, linger, answer }: Http2ConnectionsOptions,
+  turns: Turns,
+): Tracked {
+  let streams = 0;
+  let used = false;
+  const floods = watchFloods(session, limits, turns, onFlood);
+  let timer = setTimeout(onIdle, limits.headersTimeoutMs);
+  socket.once("close", () => clearTimeout(timer));
+  activity.onEvict(socket, () => close(constants.NGHTTP2_NO_ERROR));
+  session.on("stream", onStream);
+  return { socket, end };
+
+  function onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]): void {
+    clearTimeout(timer);
+    used = true;
+    streams += 1;
+    if (streams === 1) activity.begin(socket);
+    const openedAt = performance.now();
+    stream.once("close", () => leave(stream, openedAt));
+    const start = floods.enter(stream);
+    if (start === "now") {
+      answer(stream, headers, more);
+      return;
+    }
+    // A stream that fails before it is answered has no other listener.
+    stream.on("error", () => {});
+    // By then, node has read what the client sent together with the stream, such as a reset.
+    if (start === "later") setImmediate(() => stream.destroyed || answer(stream, headers, more));
   }
 
-  function track(session: ServerHttp2Session, socket: Socket): Tracked {
-    let streams = 0;
-    let used = false;
-    const floods = watchFloods(session, limits, turns, onFlood);
-    let timer = setTimeout(onIdle, limits.headersTimeoutMs);
-    socket.once("close", () => clearTimeout(timer));
-    activity.onEvict(socket, () => close(constants.NGHTTP2_NO_ERROR));
-    session.on("stream", onStream);
-    return { socket, end };
-
-    function onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]): void {
-      clearTimeout(timer);
-      used = true;
-      streams += 1;
-      if (streams === 1) activity.begin(socket);
-      const openedAt = performance.now();
-      stream.once("close", () => leave(stream, openedAt));
-      const start = floods.enter(stream);
-      if (start === "now") {
-        answer(stream, headers, more);
-        return;
-      }
-      // A stream that fails before it is answered has no other listener.
-      stream.on("error", () => {});
-      // By then, node has read what the client sent with it: a reset, perhaps.
-      if (start === "later") setImmediate(() => stream.destroyed || answer(stream, headers, more));
+  function leave(stream: ServerHttp2Stream, openedAt: number): void {
+    streams -= 1;
+    if (streams === 0) {
+      activity.end(socket);
+      wait();
     }
+    if (!session.destroyed) floods.leave(stream, openedAt);
+  }
 
-    function leave(stream: ServerHttp2Stream, openedAt: number): void {
-      streams -= 1;
-      if (streams === 0) {
-        activity.end(socket);
-        wait();
-      }
-      if (!session.destroyed) floods.leave(stream, openedAt);
-    }
+  function onFlood(reason: FloodReason): void {
+    if (session.destroyed) return;
+    refused.report(socket, reason);
+    close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
 
-    function onFlood(reason: FloodReason): void {
-      if (session.destroyed) return;
-      refusals.refuse(socket, reason);
-      close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    }
+  function wait(): void {
+    clearTimeout(timer);
+    if (socket.destroyed) return;
+    timer = setTimeout(onIdle, session.closed ? limits.lingerMs : limits.idleTimeoutMs);
+  }
 
-    function wait(): void {
-      clearTimeout(timer);
-      if (socket.destroyed) return;
-      timer = setTimeout(onIdle, session.closed ? limits.lingerMs : limits.idleTimeoutMs);
+  function onIdle(): void {
+    if (session.closed) {
+      socket.destroy();
+      return;
     }
+    if (!used) refused.report(socket, "silent");
+    end();
+  }
 
-    function onIdle(): void {
-      if (session.closed) {
-        socket.destroy();
-        return;
-      }
-      if (!used) refusals.refuse(socket, "silent");
-      end();
-    }
+  function close(code: number): void {
+    session.destroy(undefined, code);
+    linger(socket);
+  }
 
-    function close(code: number): void {
-      session.destroy(undefined, code);
-      linger(socket);
-    }
-
-    function end(): void {
-      session.close();
-      if (streams === 0) wait();
-    }
+  function end(): void {
+    session.close();
+    if (streams === 0) wait();
   }
 }

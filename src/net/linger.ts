@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 
-/** Destroys a connection that is over, after the time that its client has to read why. The first call counts. */
+/** Destroys a connection after a time in which its client can read the last bytes. Only the first call has an effect. */
 export type Linger = (socket: Socket) => void;
 
-/** Creates a `Linger` of so many milliseconds. */
+/** Creates a `Linger` that waits `lingerMs` milliseconds. */
 export function createLinger(lingerMs: number): Linger {
   const lingering = new WeakSet<Socket>();
   return (socket) => {

@@ -1,4 +1,4 @@
-/** What an item of a list carries. An item is in one list at a time. */
+/** The fields that an item of a list must have. An item is in at most one list at a time. */
 export interface ListItem {
   previous?: this | undefined;
   next?: this | undefined;
@@ -12,7 +12,7 @@ export interface LinkedList<T extends ListItem> {
   remove(item: T): void;
 }
 
-/** Creates an empty list. A `Set` would not do: to find its first member, it walks over all those that were removed. */
+/** Creates an empty list. A `Set` would be slow: to find its first member, it visits all places of removed members. */
 export function createLinkedList<T extends ListItem>(): LinkedList<T> {
   let head: T | undefined;
   let tail: T | undefined;

@@ -1,6 +1,6 @@
 import type { Server } from "node:net";
 
-/** Where a server listens. */
+/** The address on which a server listens. */
 export type Address = { host: string; port: number };
 
 const explanations: Record<string, string> = {
@@ -10,12 +10,12 @@ const explanations: Record<string, string> = {
   ENOTFOUND: "the host name is unknown",
 };
 
-// Connections that the kernel holds until the event loop accepts them. Node's default is 511: a flood of connections fills that
-// within milliseconds, and the kernel then drops those of other clients, who try again a second later. Linux allows 4,096
-// unless `net.core.somaxconn` says otherwise.
+// Connections that the kernel holds until the event loop accepts them. Node's default is 511. A flood of connections fills
+// that within milliseconds. The kernel then drops connections of other clients, which retry a second later. Linux allows
+// 4,096 unless `net.core.somaxconn` differs.
 const backlog = 4_096;
 
-/** Starts listening and returns the real address (port 0 is any free one); rejects with one line that names it. */
+/** Starts to listen. Returns the real address, because port 0 means any free port. Rejects with one line that names it. */
 export async function listen(server: Server, { host, port }: Address): Promise<Address> {
   await new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => {
@@ -32,7 +32,7 @@ export async function listen(server: Server, { host, port }: Address): Promise<A
   return { host, port: address && typeof address === "object" ? address.port : port };
 }
 
-/** Writes an address as URLs do: IPv6 in brackets. */
+/** Returns an address as written in URLs: IPv6 in brackets. */
 export function hostPort({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

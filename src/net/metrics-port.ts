@@ -8,10 +8,10 @@ export type MetricsPortOptions = Address & {
   limits?: Limits;
 };
 
-/** A metrics port that is open. */
+/** An open metrics port. */
 export type MetricsPort = Address & { url: string; close(): Promise<void> };
 
-/** Opens a port of its own for `GET /metrics`, so that operators' figures are not reachable where clients are. */
+/** Opens a separate port for `GET /metrics`, so that clients of the service cannot reach the metrics. */
 export async function openMetricsPort(options: MetricsPortOptions): Promise<MetricsPort> {
   const { limits = defaultLimits } = options;
   const server = createServer(
@@ -24,7 +24,7 @@ export async function openMetricsPort(options: MetricsPortOptions): Promise<Metr
     },
     (request, response) => void answer(request, response, options.render),
   );
-  // A scrape is short: a connection that is still for so long reads nothing, or never asks.
+  // A scrape is short. A connection without traffic for this long sends no request or does not read its response.
   server.timeout = limits.requestTimeoutMs;
   server.maxConnections = limits.maxConnections;
   const address = await listen(server, options);

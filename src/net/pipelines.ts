@@ -6,19 +6,19 @@ import { createTurns, type TurnCounter } from "./turn-counter.ts";
 
 /** What the pipelines of a port report. */
 export type PipelineHooks = {
-  /** A request arrived on this connection. */
+  /** Called when a request arrived on this connection. */
   began: (socket: Socket) => void;
-  /** It ended, whether or not it was answered. */
+  /** Called when a request ended, with or without a response. */
   ended: (socket: Socket) => void;
-  /** A connection is to be closed: too many requests wait on it, or it sends bodies in too many pieces. */
+  /** Called to close a connection: too many requests wait on it, or it sends bodies in too many pieces. */
   flooded: (socket: Socket, reason: "pipeline_too_long" | "frame_flood") => void;
 };
 
-/** The HTTP/1 connections of a port, each with the requests that it sent without waiting for answers. */
+/** The HTTP/1 connections of a port, each with the requests that it sent without waiting for responses. */
 export type Pipelines = ReturnType<typeof createPipelines>;
 
 interface Pipeline {
-  /** Requests that arrived and have not ended. */
+  /** How many requests have arrived and not ended. */
   open: number;
   isBusy: boolean;
   isClosed: boolean;
@@ -28,7 +28,7 @@ interface Pipeline {
 
 /**
  * Starts the requests of each HTTP/1 connection one after the other. Otherwise, one read of 64 KiB could start thousands
- * of them, and nothing else would run until all had been handled.
+ * of requests, and the event loop would handle all of them before anything else.
  */
 export function createPipelines(limits: Limits, hooks: PipelineHooks) {
   const turns = createTurns();
@@ -39,7 +39,7 @@ export function createPipelines(limits: Limits, hooks: PipelineHooks) {
     if (known) return known;
     const made: Pipeline = { open: 0, isBusy: false, isClosed: false, waiting: [], pieces: turns.counter() };
     pipelines.set(socket, made);
-    // Node never closes the responses to requests that were still waiting.
+    // Node never closes the responses of requests that still wait.
     socket.once("close", () => {
       made.isClosed = true;
       made.waiting.length = 0;
@@ -49,7 +49,7 @@ export function createPipelines(limits: Limits, hooks: PipelineHooks) {
 
   function startNext(pipeline: Pipeline, socket: Socket): void {
     pipeline.isBusy = pipeline.waiting.length > 0;
-    // Others have their turn in between.
+    // Other connections get their turn in between.
     if (pipeline.isBusy) setImmediate(() => socket.destroyed || pipeline.waiting.shift()?.());
   }
 
@@ -61,7 +61,7 @@ export function createPipelines(limits: Limits, hooks: PipelineHooks) {
   }
 
   return {
-    /** Runs `start` once all earlier requests of the connection have ended, or never if the connection closes before. */
+    /** Calls `start` when all earlier requests of the connection have ended. Never calls it if the connection closes first. */
     enter(request: IncomingMessage, response: ServerResponse, start: () => void): void {
       const { socket } = request;
       const pipeline = pipelineOf(socket);

@@ -1,6 +1,6 @@
 import type { Request } from "./request.ts";
 
-// What connect quotes in its errors if it cannot use it, and `latchkey-account`, which an error of ours names.
+// Headers whose invalid values connect quotes in its errors, and `latchkey-account`, which an error of the service quotes.
 const grammars: [name: string, grammar: RegExp][] = [
   ["connect-timeout-ms", /^\d{1,16}$/],
   ["grpc-timeout", /^\d{1,16}[HMSmun]$/],
@@ -15,12 +15,12 @@ const parameters: [name: string, grammar: RegExp][] = [
   ["compression", /^[a-z0-9-]{0,16}$/i],
 ];
 
-// No value of any of them.
+// This text is not a valid value of any of these headers and parameters.
 const hidden = "(malformed)";
 
 /**
- * Replaces protocol values that cannot be right, so that no error can quote them: a client may have sent a token in the
- * wrong header. What remains is still wrong, and is refused in the same words.
+ * Replaces malformed protocol values, so that no error can quote them: a client may have sent a token in the wrong header.
+ * The replacement is malformed too, so the request fails with the same error.
  */
 export function hideMalformed(request: Request): void {
   const { headers, url = "" } = request;

@@ -1,17 +1,17 @@
-/** What a ranked item carries: its place in the heap, -1 if it is not ranked. */
+/** The field that a ranked item must have: its place in the heap, or -1 if it is not in the ranking. */
 export interface Ranked {
   place: number;
 }
 
 /** A set of items, ordered by rank. Every change takes logarithmic time (a binary heap). */
 export interface Ranking<T extends Ranked> {
-  /** The item that no other comes before. */
+  /** Returns the first item. */
   first(): T | undefined;
-  /** Adds an item, removes it, or moves it to its new rank after it changed. */
+  /** Adds an item (`isMember` true), removes it (false), or moves it to its new rank after it changed (true). */
   update(item: T, isMember: boolean): void;
 }
 
-/** Creates an empty ranking. `comesBefore` compares two items as they are now. */
+/** Creates an empty ranking. `comesBefore` returns whether `a` now comes before `b`. */
 export function createRanking<T extends Ranked>(comesBefore: (a: T, b: T) => boolean): Ranking<T> {
   const heap: T[] = [];
 

@@ -6,17 +6,17 @@ import type { StreamRequest, StreamResponse } from "./stream-exchange.ts";
 export type Request = NodeRequest | StreamRequest;
 /** The response to a request of either HTTP version. */
 export type Response = NodeResponse | StreamResponse;
-/** Answers requests of some kinds. */
+/** Answers requests of type `Q` with responses of type `S`. */
 export type HandlerOf<Q extends Request, S extends Response> = (request: Q, response: S) => void;
-/** A request as node makes it. */
+/** A request object of node. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
-/** The response to it. */
+/** A response object of node. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
-/** Answers requests as node makes them. */
+/** Answers requests with node's request and response objects. */
 export type Handler = HandlerOf<NodeRequest, NodeResponse>;
 
-/** Answers those requests of HTTP/2 that it takes as they come, without node's own request and response. */
+/** Answers the HTTP/2 requests that it accepts directly on their streams, without node's request and response objects. */
 export type PlainHandler = {
-  takes(request: StreamRequest): boolean;
+  accepts(request: StreamRequest): boolean;
   handler: HandlerOf<StreamRequest, StreamResponse>;
 };

@@ -1,18 +1,18 @@
 import type { Limits } from "./limits.ts";
 
-/** How many more rapid resets an HTTP/2 connection may have. */
+/** Counts how many more rapid resets an HTTP/2 connection may have. */
 export interface ResetBudget {
-  /** A stream was answered. */
+  /** Records that a stream got a response. */
   earn(): void;
-  /** A stream was reset rapidly. Returns false if that was one too many. `now` is monotonic, in milliseconds. */
+  /** Records a rapid reset. Returns false if the budget is exceeded. `now` is monotonic, in milliseconds. */
   spend(now: number): boolean;
-  /** Whether so many were reset that further streams must wait until the pending input has been read. */
+  /** Returns whether so many streams were reset that further ones must wait until the pending input has been read. */
   isLow(): boolean;
 }
 
 type BudgetLimits = Pick<Limits, "maxResetBurst" | "maxResetsPerSecond" | "maxTrustedResets">;
 
-/** Creates the budget of a new connection: a token bucket that answered streams and time fill. */
+/** Creates the budget of a new connection: a token bucket. Time fills it, and so do streams with a response. */
 export function createResetBudget(limits: BudgetLimits, createdAt: number): ResetBudget {
   const { maxResetBurst, maxResetsPerSecond } = limits;
   let left = maxResetBurst;

@@ -8,23 +8,23 @@ import {
 import type { Socket } from "node:net";
 import { countResets } from "./frames.ts";
 import type { Limits } from "./limits.ts";
-import type { Refusals } from "./refusal.ts";
+import type { RefusedConnections } from "./refused-connections.ts";
 import { sniff } from "./sniff.ts";
 
-/** A certificate chain and its key, in PEM. */
+/** A certificate chain and its private key, in PEM. */
 export type Tls = { cert: Buffer; key: Buffer };
 
 /** The servers behind one port. */
 export type Servers = {
-  /** Listens, and speaks HTTP/1. */
+  /** Listens, and serves HTTP/1. */
   front: Server | Http2SecureServer;
-  /** Speaks HTTP/2; with TLS the same server. */
+  /** Serves HTTP/2. With TLS, it is the same server. */
   http2: Http2Server | Http2SecureServer;
-  /** Closes the connections that have not shown what they speak. */
+  /** Closes the connections whose HTTP version is not known yet. */
   closeUnknown(): void;
 };
 
-/** Makes the servers behind one port: HTTP/1.1 and HTTP/2 told apart by ALPN. */
+/** Creates the servers of a port with TLS. The client chooses HTTP/1.1 or HTTP/2 by ALPN. */
 export function createTlsServers(tls: Tls, limits: Limits): Servers {
   const server = createSecureServer({
     ...tls,
@@ -37,13 +37,13 @@ export function createTlsServers(tls: Tls, limits: Limits): Servers {
   return { front: server, http2: server, closeUnknown: () => {} };
 }
 
-/** Makes the servers behind one port: HTTP/1.1 and HTTP/2 told apart by the first bytes. */
-export function createPlainServers(limits: Limits, refusals: Refusals): Servers {
+/** Creates the servers of a port without TLS. The first bytes of a connection show its HTTP version. */
+export function createPlainServers(limits: Limits, refused: RefusedConnections): Servers {
   const http2 = createHttp2Server(http2Options(limits));
   const front = createHttp1Server(http1Options(limits));
   front.maxHeadersCount = limits.maxHeaders;
-  // Node enforces the HTTP/1 timeouts of a listening server only, so that one has to be in front, and lets
-  // HTTP/2 pass before its own listeners see the connection.
+  // Node enforces the HTTP/1 timeouts only on a server that listens. So the HTTP/1 server listens, and passes HTTP/2
+  // connections on before its own listeners see them.
   const speakHttp1 = front.listeners("connection");
   front.removeAllListeners("connection");
   const unknown = new Set<Socket>();
@@ -57,18 +57,18 @@ export function createPlainServers(limits: Limits, refusals: Refusals): Servers 
       },
       http2(_, frames) {
         unknown.delete(socket);
-        // Node reads all of this before we see a stream of it, so the budget of the connection would be too late.
+        // Node reads all these frames before it emits the first stream, so the connection's budget would act too late.
         if (countResets(frames) > limits.maxResetBurst) {
-          refusals.refuse(socket, "rapid_reset");
+          refused.report(socket, "rapid_reset");
           socket.destroy();
           return;
         }
-        // HTTP/1 servers keep half a connection open, which HTTP/2 would never close.
+        // An HTTP/1 server allows half-open connections. HTTP/2 would never close them.
         socket.allowHalfOpen = false;
         http2.emit("connection", socket);
       },
       silent() {
-        refusals.refuse(socket, "silent");
+        refused.report(socket, "silent");
         socket.destroy();
       },
     });
@@ -102,8 +102,8 @@ function http2Options(limits: Limits) {
     maxOutstandingPings: limits.maxOutstandingPings,
     maxSessionInvalidFrames: limits.maxInvalidFrames,
     maxSessionRejectedStreams: limits.maxRejectedStreams,
-    // Node counts every reset, also those of answered and of long streams, and looks only after it has handled all that
-    // it read. Both make it a second line: what it allows is far more than our own budget.
+    // Node counts every reset, including those of long streams and of streams with a response. It checks the count only
+    // after it has handled all the input. So its limit is only a second line of defence, far above our own budget.
     streamResetBurst: nodeResetFactor * limits.maxResetBurst,
     streamResetRate: nodeResetFactor * limits.maxResetBurst,
     settings: {

@@ -1,21 +1,21 @@
 import type { Socket } from "node:net";
 
-// RFC 9113, section 3.4: what every HTTP/2 client sends first. No HTTP/1 request begins like it.
+// RFC 9113, section 3.4: every HTTP/2 client sends these bytes first. No HTTP/1 request begins like this.
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
-/** What to do with a connection once it is known what it speaks. Everything it sent is still to be read from it. */
-export type Speakers = {
+/** Called when the HTTP version of a connection is known. All bytes that arrived can still be read from the socket. */
+export type SniffHandlers = {
   http1: (socket: Socket) => void;
-  /** `frames`: what it sent after the preface. */
+  /** `frames`: the bytes that arrived after the preface. */
   http2: (socket: Socket, frames: Buffer) => void;
-  /** It said too little within the time. */
+  /** Called if the client sent too few bytes within the timeout. */
   silent: (socket: Socket) => void;
 };
 
-/** Reads no more of a connection than it takes to tell HTTP/2 with prior knowledge from anything else. */
-export function sniff(socket: Socket, timeoutMs: number, speakers: Speakers): void {
+/** Reads the first bytes of a connection, to distinguish HTTP/2 with prior knowledge from anything else. */
+export function sniff(socket: Socket, timeoutMs: number, handlers: SniffHandlers): void {
   let seen: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(() => settle(speakers.silent), timeoutMs);
+  const timer = setTimeout(() => settle(handlers.silent), timeoutMs);
   socket.on("readable", onReadable);
   socket.on("end", onEnd);
   socket.on("error", onEnd);
@@ -26,12 +26,12 @@ export function sniff(socket: Socket, timeoutMs: number, speakers: Speakers): vo
     if (!Buffer.isBuffer(chunk)) return;
     seen = Buffer.concat([seen, chunk]);
     const length = Math.min(seen.length, preface.length);
-    if (seen.compare(preface, 0, length, 0, length) !== 0) settle(speakers.http1);
+    if (seen.compare(preface, 0, length, 0, length) !== 0) settle(handlers.http1);
     else if (length === preface.length) settle(http2);
   }
 
   function http2(): void {
-    speakers.http2(socket, seen.subarray(preface.length));
+    handlers.http2(socket, seen.subarray(preface.length));
   }
 
   function onEnd(): void {

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
 /**
- * A request on a stream of HTTP/2 without the machinery of node's own, which took longer to make than the answer:
- * its body is read from the stream.
+ * A request on an HTTP/2 stream. Node's own request object takes longer to create than the response takes. The body is read
+ * from the stream.
  */
 export class StreamRequest {
   readonly httpVersionMajor = 2;
@@ -35,7 +35,7 @@ export class StreamRequest {
   }
 }
 
-/** The response to a `StreamRequest`: the part of node's that unary answers need. Headers go with the first bytes. */
+/** The response to a `StreamRequest`: the part of node's response that unary RPCs need. `end` sends everything. */
 export class StreamResponse {
   statusCode = 200;
   readonly stream: ServerHttp2Stream;
@@ -71,12 +71,12 @@ export class StreamResponse {
     Object.assign(this.#headers, headers);
   }
 
-  /** To be sent behind the body; at any time before its end. */
+  /** Sets the trailers, which follow the body. The caller may set them at any time before `end`. */
   addTrailers(trailers: OutgoingHttpHeaders): void {
     this.#trailers = trailers;
   }
 
-  /** Sends all of the answer. Whoever has gone is told nothing. */
+  /** Sends the whole response. Does nothing if the client has disconnected. */
   end(): void;
   end(body: string | Uint8Array, encoding?: BufferEncoding): void;
   end(body?: string | Uint8Array, encoding: BufferEncoding = "utf8"): void {

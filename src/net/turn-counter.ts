@@ -1,15 +1,15 @@
-/** Counts what happens within one turn of the event loop. */
+/** Counts events within one turn of the event loop. */
 export interface TurnCounter {
-  /** Counts one more, and returns how many there were in this turn. */
+  /** Counts one event. Returns how many there were in this turn. */
   add(): number;
 }
 
-/** The turns of the event loop. */
+/** Creates counters for the turns of the event loop. */
 export interface Turns {
   counter(): TurnCounter;
 }
 
-/** Creates counters that share the end of a turn, so that it costs the same however many of them count. */
+/** Creates a source of counters. All its counters share one timer for the end of a turn. */
 export function createTurns(): Turns {
   let turn = 0;
   let isEnding = false;

@@ -20,25 +20,6 @@ import { parseError } from "./middleware/parse-errors.ts";
 import type { Validate } from "./middleware/validate.ts";
 import type { TokenDeps, verification } from "./token-service.ts";
 
-/** A unary method without the machinery that calls it. */
-export interface FastPathMethod {
-  method: DescMethodUnary;
-  /** Lets a call pass by its headers: at once, where its bearer passed before and nothing has changed since. */
-  authorize(arrival: Arrival): Promise<void> | undefined;
-  /** Evaluates the bearer again, once the body is there: at once, where nothing has changed since it passed. */
-  recheck(values: ContextValues): Promise<void> | undefined;
-  /** The answer that this body was given before in this form, where it would be given again. */
-  recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined;
-  /** Answers a message. Throws what the client is to see. */
-  invoke(message: Message, context: Context): Promise<Message>;
-  /** Keeps an answer for `recall`, if it may be given again. */
-  keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void;
-  /** Notes how a call failed, for log and metrics. */
-  failed(error: ConnectError, values: ContextValues): void;
-  /** What a client sees of a body that is no such message. */
-  parseError(bytes: Uint8Array, isJson: boolean): ConnectError;
-}
-
 /** What hot methods depend on. */
 export interface FastPathDeps extends AuthDeps, Pick<TokenDeps, "onVerdict"> {
   loader: Loader;
@@ -63,13 +44,13 @@ export function fastPathMethods(
   deps: FastPathDeps,
   validate: Validate,
   { verifyToken, batchVerifyTokens }: ReturnType<typeof verification>,
-): FastPathMethod[] {
+) {
   const authenticateFully = createAuthInterceptor(deps);
 
   function hot<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     operation: (request: MessageShape<I>, context: Context) => Promise<MessageInitShape<O>>,
-  ): FastPathMethod {
+  ) {
     const name = `${method.parent.typeName}/${method.name}`;
     const passes = createResponseCache<Evaluation>(deps.loader, deps.keptBytes / 10);
     const answers = createResponseCache<{ payload: Payload; used: Used }>(deps.loader, deps.keptBytes);
@@ -82,7 +63,7 @@ export function fastPathMethods(
 
     return {
       method,
-      authorize(arrival) {
+      authorize(arrival: Arrival): Promise<void> | undefined {
         const { requestHeader } = arrival;
         const key = digest(`${requestHeader.get("authorization")}\n${requestHeader.get(accountHeader)}`);
         const passed = passes.recall(key);
@@ -99,8 +80,8 @@ export function fastPathMethods(
         deps.lastUsed.record(passed);
         return undefined;
       },
-      recheck: (values) => recheck(deps, values),
-      recall(form, body, values) {
+      recheck: (values: ContextValues) => recheck(deps, values),
+      recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined {
         const record = recordOf(values);
         if (!record.passed) return undefined;
         const known = answers.recall(keyOf(record.passed, form, body));
@@ -111,24 +92,24 @@ export function fastPathMethods(
         record.code = "ok";
         return known.payload;
       },
-      invoke: (message, { values }) =>
+      invoke: (message: Message, { values }: Context) =>
         answer(deps, values, async () => {
           validate(method.input, message);
           const response = create(method.output, await operation(message as MessageShape<I>, { values }));
           recordOf(values).code = "ok";
           return response;
         }),
-      keep(form, body, values, payload) {
+      keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void {
         const { answered, passed } = recordOf(values);
         if (!answered || !passed) return;
         const { tokenId, sessionId } = answered;
         const value = { payload, used: { tokenId, sessionId } };
         answers.keep(keyOf(passed, form, body), answered, value, payload.length);
       },
-      failed(error, values) {
+      failed(error: ConnectError, values: ContextValues): void {
         recordOf(values).code ??= codeName(error.code);
       },
-      parseError: (bytes, isJson) => parseError(method.input, { bytes, isJson }),
+      parseError: (bytes: Uint8Array, isJson: boolean) => parseError(method.input, { bytes, isJson }),
     };
   }
 

@@ -6,7 +6,7 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/grpc/health/v1/health_pb.ts";
-import type { Refusal } from "../../src/net/refusal.ts";
+import type { RefusedConnection } from "../../src/net/refused-connections.ts";
 import type { Handler } from "../../src/net/request.ts";
 import {
   call,
@@ -106,7 +106,7 @@ describe("is cut off, and told of once:", () => {
   });
 
   test("an HTTP/2 client that ignores that it was told to go", async () => {
-    const refusal = Promise.withResolvers<Refusal>();
+    const refusal = Promise.withResolvers<RefusedConnection>();
     const limits = { ...shortLimits, drainGraceMs: 60_000 };
     const port = await openTestPort({ handler: health, limits, onRefusal: refusal.resolve });
     await connectRaw(port.port, preface + emptySettings, { allowHalfOpen: true });
@@ -115,7 +115,7 @@ describe("is cut off, and told of once:", () => {
   });
 
   test("an HTTP/2 client that asks for everything and then reads nothing at all", async () => {
-    const refusal = Promise.withResolvers<Refusal>();
+    const refusal = Promise.withResolvers<RefusedConnection>();
     const handler: Handler = (_, response) => void response.end(Buffer.alloc(32 * 1024 * 1024));
     const limits = { ...shortLimits, drainGraceMs: 60_000 };
     const port = await openTestPort({ handler, limits, onRefusal: refusal.resolve });
@@ -132,7 +132,7 @@ describe("is cut off, and told of once:", () => {
       request.resume();
       response.end(answer);
     };
-    const refusal = Promise.withResolvers<Refusal>();
+    const refusal = Promise.withResolvers<RefusedConnection>();
     const port = await openTestPort({ handler, limits: shortLimits, onRefusal: refusal.resolve });
     if (version === "HTTP/2") {
       const session = openSession(port.url);

@@ -89,7 +89,7 @@ test.each([NGHTTP2_CANCEL, NGHTTP2_NO_ERROR])(
       handled += 1;
       response.end("at once");
     };
-    const port = await openTestPort({ handler: () => {}, plain: { takes: () => true, handler } });
+    const port = await openTestPort({ handler: () => {}, plain: { accepts: () => true, handler } });
     const socket = await openAttack(port.port);
     const closed = closeOf(socket);
     socket.write(rapidResets(5_000, code));

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Request } from "../request.ts";
 
-/** How a message is written: Connect's JSON, Connect's binary, or gRPC's framing. */
+/** The format of a message: Connect's JSON, Connect's binary, or gRPC's framing. */
 export type Form = "json" | "proto" | "grpc";
 
-// A body that says it is longer goes to the ordinary handler; one that does not say is read up to the limit of both.
+// The ordinary handler takes requests with a longer `Content-Length`. Without the header, the message limit applies.
 const maxAnnouncedBytes = 64 * 1024;
 
 const forms: Record<string, Form> = {
@@ -17,8 +17,9 @@ const forms: Record<string, Form> = {
 };
 
 /**
- * The form of a request that is as plain as the lane wants it; undefined for all that anything is unusual about.
- * What a client would accept compressed it accepts as it is, unless it says more by weights (RFC 9110, section 12.5.3).
+ * Returns the form of a request that the fast path accepts, or undefined if the request is unusual in any way. The response
+ * is never compressed. A client that accepts compression also accepts no compression, unless it sends weights that may
+ * forbid that (RFC 9110, section 12.5.3).
  */
 export function admit({ method, headers, httpVersionMajor }: Request): Form | undefined {
   const type = headers["content-type"];
@@ -26,7 +27,7 @@ export function admit({ method, headers, httpVersionMajor }: Request): Form | un
   const form = forms[type];
   const { "transfer-encoding": transfer, "content-length": length } = headers;
   if (headers["content-encoding"] !== undefined) return undefined;
-  // Node answers it, over HTTP/1 before anybody else.
+  // Over HTTP/1, node answers the expectation before any handler runs.
   if (headers.expect !== undefined && httpVersionMajor === 2) return undefined;
   if (transfer !== undefined && transfer !== "chunked") return undefined;
   if (length !== undefined && !(Number(length) <= maxAnnouncedBytes)) return undefined;
@@ -40,7 +41,7 @@ function hasWeights(accepted: string | string[] | undefined): boolean {
   return accepted?.includes(";") ?? false;
 }
 
-/** Reads node's headers as `Headers` would, without the cost of making one. Names are in lower case. */
+/** Reads node's headers as `Headers` does, without the cost of creating one. Names are in lower case. */
 export function headerReader(headers: IncomingHttpHeaders): Pick<Headers, "get" | "has"> {
   return {
     has: (name) => headers[name] !== undefined,

@@ -1,11 +1,11 @@
 import type { Readable } from "node:stream";
 import type { Codec } from "./codec.ts";
 
-const nothing = Buffer.alloc(0);
+const emptyBody = Buffer.alloc(0);
 
 /**
- * Reads a request's body to its end, or until so much came that `wire` has enough: no more is read then. Never calls back
- * where the client left, or was cut off by the port, which watches the time.
+ * Reads a request body and calls `done` with it. Stops early if `codec` has enough to refuse the body. Never calls `done` if
+ * the client disconnects, or if the port closes the connection because the client is too slow.
  */
 export function readBody(
   stream: Readable,
@@ -13,9 +13,9 @@ export function readBody(
   maxBytes: number,
   done: (body: Buffer) => void,
 ): void {
-  // A stream of HTTP/2 without a body ends by itself, before anybody reads it.
+  // An HTTP/2 stream without a body has ended before the first read.
   if (stream.readableEnded) {
-    done(nothing);
+    done(emptyBody);
     return;
   }
   if (stream.destroyed) return;
@@ -38,6 +38,6 @@ export function readBody(
   }
 
   function onEnd(): void {
-    done(more && first ? Buffer.concat([first, ...more], size) : (first ?? nothing));
+    done(more && first ? Buffer.concat([first, ...more], size) : (first ?? emptyBody));
   }
 }

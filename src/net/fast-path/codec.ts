@@ -3,70 +3,73 @@ import type { ConnectError, ContextValues, HandlerContext } from "@connectrpc/co
 import type { Request } from "../request.ts";
 import type { Form } from "./admission.ts";
 
-/** A unary method that the lane answers. What clients are to see is thrown as `ConnectError`, as in handlers of connect. */
+/**
+ * A unary method that the fast path answers. Its functions throw a `ConnectError` if the client should see it, as the
+ * handlers of connect do. A function that returns undefined instead of a promise has finished.
+ */
 export interface FastPathMethod {
   readonly method: DescMethodUnary;
-  /** Lets a call pass by its headers, before its body is read. */
+  /** Authorizes a call by its headers, before the server reads its body. */
   authorize(arrival: FastPathArrival): Promise<void> | undefined;
-  /** Lets a call pass once more, when its body is there: at once, or not at all, or later. */
+  /** Authorizes a call again after its body is complete. */
   recheck(values: ContextValues): Promise<void> | undefined;
-  /** The answer that this body was given before in this form, where it would be given again. */
+  /** Returns the cached response to this body in this form, if the response is still valid. */
   recall(form: Form, body: Uint8Array, values: ContextValues): Payload | undefined;
   /** Answers a message. */
   invoke(message: Message, context: FastPathContext): Promise<Message>;
-  /** Keeps an answer for `recall`, if it may be given again. */
+  /** Caches a response for `recall` if the response may be repeated. */
   keep(form: Form, body: Uint8Array, values: ContextValues, payload: Payload): void;
-  /** Told how a call failed, wherever it did. */
+  /** Called with the error of each failed call, wherever it failed. */
   failed(error: ConnectError, values: ContextValues): void;
-  /** What a client of the Connect protocol sees of a body that is no such message. */
+  /** Returns the error that a client of the Connect protocol gets for a body that cannot be parsed. */
   parseError(bytes: Uint8Array, isJson: boolean): ConnectError;
 }
 
-/** What is known of a call before its body is read: the cheap part of a `HandlerContext`. */
+/** What is known of a call before the server reads its body: the cheap part of a `HandlerContext`. */
 export interface FastPathArrival extends Pick<HandlerContext, "service" | "method" | "values" | "timeoutMs"> {
   readonly requestHeader: Pick<Headers, "get" | "has">;
   readonly responseHeader: Pick<Headers, "set">;
 }
 
-/** What a method is told of a call: the cheap part of a `HandlerContext`. */
+/** What a method receives about a call: the cheap part of a `HandlerContext`. */
 export type FastPathContext = Pick<HandlerContext, "values" | "timeoutMs">;
 
-/** What the lane depends on. */
+/** What the fast path depends on. */
 export interface FastPathOptions {
-  /** The longest deadline that a caller may ask for. */
+  /** The longest timeout that a caller may set. */
   maxTimeoutMs: number;
-  /** Bytes of one request message. */
+  /** The maximum size of one request message, in bytes. */
   maxMessageBytes: number;
   jsonOptions: Partial<JsonReadOptions & JsonWriteOptions>;
   contextValues(request: Request): ContextValues;
-  /** Told of what should never be thrown. */
+  /** Called with errors that are not a `ConnectError`. */
   onBug(error: unknown): void;
 }
 
-/** What the responses of all kinds can do. */
-export interface Answer {
+/** The functions that HTTP/1 and HTTP/2 responses share. */
+export interface CodecResponse {
   writeHead(status: number, headers: Record<string, string | number>): unknown;
   addTrailers(trailers: Record<string, string>): void;
   end(chunk?: string | Uint8Array, encoding?: BufferEncoding): unknown;
 }
 
-/** An encoded answer: bytes, or a string of them where node is quicker with that. */
+/** An encoded response: bytes, or a latin1 string if node sends that faster. */
 export type Payload = string | Uint8Array;
 
-/** How a protocol is spoken. */
+/** Reads requests and writes responses of one protocol. */
 export interface Codec {
-  /** The deadline that the caller asks for. */
+  /** Returns the timeout that the caller set, or the error if it is malformed or too long. */
   timeout(
     headers: Pick<Headers, "get">,
     maxTimeoutMs: number,
   ): { timeoutMs?: number | undefined; error?: ConnectError };
-  /** Whether a body, of which so much came, need not be read further to be refused. */
+  /** Returns whether the part of a body that arrived (`size` bytes, `first` piece) is enough to refuse the body. */
   isEnough(size: number, first: Buffer, maxBytes: number): boolean;
   parse(method: FastPathMethod, body: Buffer, options: FastPathOptions): Promise<Message>;
   encode(method: FastPathMethod, message: Message, options: FastPathOptions): Payload;
-  send(response: Answer, headers: Record<string, string>, payload: Payload): void;
+  send(response: CodecResponse, headers: Record<string, string>, payload: Payload): void;
   fail(
-    response: Answer,
+    response: CodecResponse,
     headers: Record<string, string>,
     error: ConnectError,
     options: FastPathOptions,

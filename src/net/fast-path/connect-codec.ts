@@ -11,10 +11,10 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import type { Codec } from "./codec.ts";
 
-/** Connect's unary protocol, in JSON or binary: https://connectrpc.com/docs/protocol#unary-request */
+/** Creates the codec of Connect's unary protocol, in JSON or binary: https://connectrpc.com/docs/protocol#unary-request */
 export function connectCodec(isJson: boolean): Codec {
   const contentType = isJson ? contentTypeUnaryJson : contentTypeUnaryProto;
-  // One for all: it keeps nothing between two texts.
+  // All requests share one decoder, because it keeps no state between two texts.
   const decoder = new TextDecoder();
   return {
     timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
@@ -31,7 +31,7 @@ export function connectCodec(isJson: boolean): Codec {
       }
     },
 
-    // A string of bytes: node puts head and body into one packet only if the body is a string.
+    // The payload is a latin1 string, because node sends the head and the body in one packet only if the body is a string.
     encode({ method }, message, { jsonOptions }) {
       return isJson
         ? bytesOf(toJsonString(method.output, message, jsonOptions))
@@ -67,7 +67,7 @@ function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }
 
-// In the words of connect, which keeps the function that says it to itself.
+// The text is connect's own. Connect does not export the function that creates this error.
 function tooLarge(maxBytes: number): ConnectError {
   const message = `message size is larger than configured readMaxBytes ${maxBytes}`;
   return new ConnectError(message, Code.ResourceExhausted);

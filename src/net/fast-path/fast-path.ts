@@ -11,17 +11,17 @@ import { grpcCodec } from "./grpc-codec.ts";
 
 const codecs: Record<Form, Codec> = { json: connectCodec(true), proto: connectCodec(false), grpc: grpcCodec };
 
-/** A lane, and the handler behind it. */
+/** The fast path, with and without the ordinary handler behind it. */
 export interface FastPath {
-  /** Answers what the lane takes in the lane, and everything else by the ordinary handler. */
+  /** Answers requests that the fast path accepts, and passes all others to the ordinary handler. */
   handler: Handler;
-  /** The lane alone. */
+  /** Answers only requests that the fast path accepts. */
   plain: PlainHandler;
 }
 
 /**
- * Answers the plain calls of a few methods on node's own streams, and leaves every other request to `next` before a
- * byte of its body is read. Clients cannot tell which of the two answered, save that the lane never compresses.
+ * Creates the fast path: it answers plain calls of a few methods on node's own streams. It passes every other request to
+ * `next` before it reads a byte of the body. Clients cannot see the difference, except that the fast path never compresses.
  */
 export function createFastPath(
   methods: readonly FastPathMethod[],
@@ -40,13 +40,13 @@ export function createFastPath(
   return {
     handler: (request, response) => tryAnswer(request, response) || next(request, response),
     plain: {
-      takes: (request) => paths.has(request.url ?? "") && admit(request) !== undefined,
+      accepts: (request) => paths.has(request.url ?? "") && admit(request) !== undefined,
       handler: tryAnswer,
     },
   };
 }
 
-// No promises where none is needed: an answer from memory is given in the turn in which its question arrives.
+// Uses promises only where it must, so that a cached response is sent in the same turn of the event loop.
 function answer(
   method: FastPathMethod,
   form: Form,
@@ -69,8 +69,8 @@ function answer(
   attempt(() => {
     const desc = method.method;
     const arrival = { service: desc.parent, method: desc, values, requestHeader, responseHeader, timeoutMs };
-    const passing = method.authorize(arrival);
-    if (passing) passing.then(read).catch(fail);
+    const authorizing = method.authorize(arrival);
+    if (authorizing) authorizing.then(read).catch(fail);
     else read();
   });
 
@@ -78,17 +78,17 @@ function answer(
     if (timeout.error) throw timeout.error;
     readBody(streamOf(request, response), codec, options.maxMessageBytes, (body) =>
       attempt(() => {
-        const passing = method.recheck(values);
-        if (passing) passing.then(() => reply(body)).catch(fail);
-        else reply(body);
+        const rechecking = method.recheck(values);
+        if (rechecking) rechecking.then(() => respond(body)).catch(fail);
+        else respond(body);
       }),
     );
   }
 
-  function reply(body: Buffer): void {
-    const known = method.recall(form, body, values);
-    if (known === undefined) compute(body).then(send).catch(fail);
-    else send(known);
+  function respond(body: Buffer): void {
+    const cached = method.recall(form, body, values);
+    if (cached === undefined) compute(body).then(send).catch(fail);
+    else send(cached);
   }
 
   async function compute(body: Buffer): Promise<Payload> {
@@ -123,7 +123,7 @@ function answer(
   }
 }
 
-// Of HTTP/2 the stream itself: node's request is a second one on top of it.
+// For HTTP/2, this is the stream itself, because node's request is a second stream on top of it.
 function streamOf(request: Request, response: Response): Readable {
   return isHttp2(response) ? response.stream : (request as Readable);
 }

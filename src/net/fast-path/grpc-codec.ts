@@ -17,17 +17,17 @@ import {
   parseTimeout,
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
-import type { Answer, Codec } from "./codec.ts";
+import type { Codec, CodecResponse } from "./codec.ts";
 
 const ok = { [headerGrpcStatus]: grpcStatusOk };
 
-// A flag byte and the length of the message.
+// The prefix of a message is a flag byte and four bytes of length.
 const prefixBytes = 5;
 
-/** gRPC over HTTP/2, unary and binary: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+/** The codec of gRPC over HTTP/2, unary and binary: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 export const grpcCodec: Codec = {
   timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
-  // With so much of a body it is certain what is wrong with it.
+  // Such a body has a message that is too large, or more than one message.
   isEnough: (size, first, maxBytes) =>
     size > 2 * (prefixBytes + maxBytes) || (first.length >= prefixBytes && first.readUInt32BE(1) > maxBytes),
 
@@ -36,10 +36,10 @@ export const grpcCodec: Codec = {
       try {
         return fromBinary(method.input, body.subarray(prefixBytes));
       } catch {
-        // What is wrong is said below.
+        // `parseWithConnect` throws the error that the client gets.
       }
     }
-    return parseSlowly(method, body, maxMessageBytes);
+    return parseWithConnect(method, body, maxMessageBytes);
   },
 
   encode: ({ method }, message) => encodeEnvelope(0, toBinary(method.output, message)),
@@ -57,7 +57,7 @@ export const grpcCodec: Codec = {
   },
 };
 
-function begin(response: Answer, headers: Record<string, string>): void {
+function begin(response: CodecResponse, headers: Record<string, string>): void {
   response.writeHead(200, { ...headers, "content-type": contentTypeProto });
 }
 
@@ -65,8 +65,12 @@ function isOneMessage(body: Buffer): boolean {
   return body.length >= prefixBytes && body[0] === 0 && body.readUInt32BE(1) === body.length - prefixBytes;
 }
 
-// Connect's own machinery, so that what is unusual is taken, or refused in the same words.
-async function parseSlowly(method: DescMethodUnary, body: Uint8Array, maxBytes: number): Promise<Message> {
+// Parses with connect's own functions, which are slower. They accept unusual bodies, and give the same errors as connect.
+async function parseWithConnect(
+  method: DescMethodUnary,
+  body: Uint8Array,
+  maxBytes: number,
+): Promise<Message> {
   const limits = { readMaxBytes: maxBytes, writeMaxBytes: maxBytes };
   const serialization = createMethodSerializationLookup(method, undefined, undefined, limits).getI(true);
   const messages = pipe(

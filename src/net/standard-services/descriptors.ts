@@ -1,19 +1,19 @@
 import { createRegistry, type DescEnum, type DescFile, type DescMessage, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 
-/** Finds descriptors by the names that the outside knows. */
+/** Finds descriptors by their public names. */
 export type Descriptors = {
-  /** The file of this name, as imports spell it. */
+  /** Returns the file with this name, as in an import. */
   file(name: string): DescFile | undefined;
-  /** The file that declares this fully qualified name: a type, field, value, service, method or extension. */
+  /** Returns the file that declares this fully qualified name: a type, field, value, service, method or extension. */
   fileOf(symbol: string): DescFile | undefined;
-  /** The files that declare extensions of this message, by number; undefined where there is no such message. */
+  /** Returns the files that declare extensions of this message, by number, or undefined if the message does not exist. */
   extensionsOf(message: string): ReadonlyMap<number, DescFile> | undefined;
-  /** A file as `google.protobuf.FileDescriptorProto`, serialized once. */
+  /** Returns a file as `google.protobuf.FileDescriptorProto`. Serializes each file only once. */
   serialize(file: DescFile): Uint8Array;
 };
 
-/** Indexes these files and everything they import. */
+/** Indexes these files and all their imports. */
 export function createDescriptors(files: Iterable<DescFile>): Descriptors {
   const byName = new Map<string, DescFile>();
   const bySymbol = new Map<string, DescFile>();
@@ -48,9 +48,9 @@ export function createDescriptors(files: Iterable<DescFile>): Descriptors {
   }
 }
 
-/** Returns the files, each once, and after each what it imports, directly or not. */
+/** Returns the files and all their direct and indirect imports, each once, the given files first. */
 export function withImports(files: Iterable<DescFile>): Set<DescFile> {
-  // A Set is walked in the order of insertion, and what is added on the way is walked too.
+  // The loop visits a Set in the order of insertion, including members that are added during the loop.
   const found = new Set(files);
   for (const file of found) {
     for (const imported of file.dependencies) found.add(imported);
@@ -67,7 +67,7 @@ function membersOf(type: Named): string[] {
     case "service":
       return type.methods.map(({ name }) => `${type.typeName}.${name}`);
     case "enum":
-      // Values are siblings of their enum, not children.
+      // A value belongs to the scope around its enum, not to the enum.
       return type.values.map(({ name }) => scopeOf(type) + name);
   }
 }

@@ -4,22 +4,22 @@ import {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../../gen/grpc/health/v1/health_pb.ts";
 
-/** Which services may be sent traffic. */
+/** The services of this instance, and whether each of them serves. */
 export type HealthStatus = {
-  /** Declares a service, or changes how it is. */
+  /** Declares a service, or changes its status. */
   set(service: string, serving: boolean): void;
-  /** Says how a service is; undefined: never declared. */
+  /** Returns the status of a service, or undefined if it was never declared. */
   get(service: string): boolean | undefined;
-  /** All declared services. */
+  /** Returns all declared services. */
   list(): Iterable<[service: string, serving: boolean]>;
   /**
-   * Yields how a service is, and again at each change; a reader who is slower than the changes gets the latest.
-   * Ends only by throwing what the signal was aborted with.
+   * Yields the status of a service, and then each change. A reader that is slower than the changes gets the latest status.
+   * Ends only when `signal` is aborted, by throwing its reason.
    */
   watch(service: string, signal: AbortSignal): AsyncIterable<boolean | undefined>;
 };
 
-/** Makes a status under which no service is declared. */
+/** Creates a status without any service. */
 export function createHealthStatus(): HealthStatus {
   const states = new Map<string, boolean>();
   const waiting = new Set<() => void>();
@@ -32,15 +32,15 @@ export function createHealthStatus(): HealthStatus {
     list: () => states,
     async *watch(service, signal) {
       for (;;) {
-        const told = states.get(service);
-        yield told;
-        while (states.get(service) === told) await nextChange(waiting, signal);
+        const current = states.get(service);
+        yield current;
+        while (states.get(service) === current) await nextChange(waiting, signal);
       }
     },
   };
 }
 
-/** Serves `grpc.health.v1` from a status, as the public protocol describes it. */
+/** Serves `grpc.health.v1` from a status: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 export function registerHealth(router: ConnectRouter, status: HealthStatus): void {
   router.service(Health, {
     check({ service }) {

@@ -5,8 +5,8 @@ import { ServerReflection as ServerReflectionV1Alpha } from "../../../gen/grpc/r
 import { createDescriptors, type Descriptors, withImports } from "./descriptors.ts";
 
 /**
- * Serves `grpc.reflection.v1` and `v1alpha` about every service of the router, also those registered later,
- * and about these files. What is imported comes along, each file once in a stream.
+ * Serves `grpc.reflection.v1` and `v1alpha` for every service of the router, including services registered later, and for
+ * these files. A response also contains the imports of a file. A stream gets each import only once.
  */
 export function registerReflection(router: ConnectRouter, files: readonly DescFile[] = []): void {
   const schema = createSchema(router, files);
@@ -28,8 +28,8 @@ export function registerReflection(router: ConnectRouter, files: readonly DescFi
 
 type Schema = { services: string[]; descriptors: Descriptors };
 
-// What both versions of the protocol ask.
-type Question =
+// The requests of both versions of the protocol.
+type ReflectionRequest =
   | {
       case: "fileByFilename" | "fileContainingSymbol" | "allExtensionNumbersOfType" | "listServices";
       value: string;
@@ -37,8 +37,8 @@ type Question =
   | { case: "fileContainingExtension"; value: { containingType: string; extensionNumber: number } }
   | { case: undefined; value?: undefined };
 
-// What both versions answer.
-type Answer =
+// The responses of both versions of the protocol.
+type ReflectionResponse =
   | { case: "fileDescriptorResponse"; value: { fileDescriptorProto: Uint8Array[] } }
   | { case: "allExtensionNumbersResponse"; value: { baseTypeName: string; extensionNumber: number[] } }
   | { case: "listServicesResponse"; value: { service: { name: string }[] } }
@@ -60,45 +60,52 @@ function createSchema(router: ConnectRouter, files: readonly DescFile[]): () => 
   };
 }
 
-function answer({ services, descriptors }: Schema, question: Question, sent: Set<DescFile>): Answer {
-  switch (question.case) {
+function answer(
+  { services, descriptors }: Schema,
+  request: ReflectionRequest,
+  sent: Set<DescFile>,
+): ReflectionResponse {
+  switch (request.case) {
     case "listServices":
       return { case: "listServicesResponse", value: { service: services.map((name) => ({ name })) } };
     case "fileByFilename":
-      return answerFile(descriptors.file(question.value), question.value);
+      return answerFile(descriptors.file(request.value), request.value);
     case "fileContainingSymbol":
-      return answerFile(descriptors.fileOf(question.value), question.value);
+      return answerFile(descriptors.fileOf(request.value), request.value);
     case "fileContainingExtension": {
-      const { containingType, extensionNumber } = question.value;
+      const { containingType, extensionNumber } = request.value;
       const file = descriptors.extensionsOf(containingType)?.get(extensionNumber);
       return answerFile(file, `extension ${extensionNumber} of ${containingType}`);
     }
     case "allExtensionNumbersOfType": {
-      const numbers = descriptors.extensionsOf(question.value)?.keys();
-      if (!numbers) return refuse(Code.NotFound, `not found: ${question.value}`);
-      const value = { baseTypeName: question.value, extensionNumber: [...numbers].sort((a, b) => a - b) };
+      const numbers = descriptors.extensionsOf(request.value)?.keys();
+      if (!numbers) return refuse(Code.NotFound, `not found: ${request.value}`);
+      const value = { baseTypeName: request.value, extensionNumber: [...numbers].sort((a, b) => a - b) };
       return { case: "allExtensionNumbersResponse", value };
     }
     default:
-      return refuse(Code.InvalidArgument, "no question that this server knows");
+      return refuse(Code.InvalidArgument, "unknown kind of reflection request");
   }
 
-  function answerFile(file: DescFile | undefined, name: string): Answer {
+  function answerFile(file: DescFile | undefined, name: string): ReflectionResponse {
     if (!file) return refuse(Code.NotFound, `not found: ${name}`);
-    // What was asked for is always sent, and first; what it imports only if this stream has not had it yet.
-    const news = [...withImports([file])].filter((candidate) => candidate === file || !sent.has(candidate));
-    for (const each of news) sent.add(each);
+    // The response begins with the requested file. Imports follow only if this stream has not sent them before.
+    const unsent = [...withImports([file])].filter((candidate) => candidate === file || !sent.has(candidate));
+    for (const each of unsent) sent.add(each);
     return {
       case: "fileDescriptorResponse",
-      value: { fileDescriptorProto: news.map(descriptors.serialize) },
+      value: { fileDescriptorProto: unsent.map(descriptors.serialize) },
     };
   }
 }
 
-function refuse(code: Code, errorMessage: string): Answer {
+function refuse(code: Code, errorMessage: string): ReflectionResponse {
   return { case: "errorResponse", value: { errorCode: code, errorMessage } };
 }
 
-function envelope<Request extends { host: string }>(originalRequest: Request, messageResponse: Answer) {
+function envelope<Request extends { host: string }>(
+  originalRequest: Request,
+  messageResponse: ReflectionResponse,
+) {
   return { validHost: originalRequest.host, originalRequest, messageResponse };
 }

@@ -10,7 +10,7 @@ import { onTestFinished } from "vitest";
 import type { Eviction } from "../../../src/net/admission.ts";
 import { defaultLimits, type Limits } from "../../../src/net/limits.ts";
 import { openPort, type PortOptions } from "../../../src/net/port.ts";
-import type { Refusal } from "../../../src/net/refusal.ts";
+import type { RefusedConnection } from "../../../src/net/refused-connections.ts";
 import type { Handler } from "../../../src/net/request.ts";
 
 /** Limits under which a slow client is cut off within a test's patience. */
@@ -27,7 +27,7 @@ export const shortLimits: Limits = {
 
 /** Opens a port on loopback that ends with the test, and collects its refusals. */
 export async function openTestPort(options: Partial<PortOptions> & Pick<PortOptions, "handler">) {
-  const refusals: Refusal[] = [];
+  const refusals: RefusedConnection[] = [];
   const evictions: Eviction[] = [];
   const port = await openPort({
     host: "127.0.0.1",
@@ -43,7 +43,7 @@ export async function openTestPort(options: Partial<PortOptions> & Pick<PortOpti
     /** The evictions so far. */
     evictions,
     /** The refusals, once none can follow. */
-    async refusals(): Promise<Refusal[]> {
+    async refusals(): Promise<RefusedConnection[]> {
       await port.drain();
       return refusals;
     },

@@ -37,7 +37,7 @@ export async function openStallingClient(app: App): Promise<StallingClient> {
     host: "127.0.0.1",
     port: 0,
     handler: gates.watch(app.handler) as Handler,
-    plain: { takes: app.plain.takes, handler: gates.watch(app.plain.handler) },
+    plain: { accepts: app.plain.accepts, handler: gates.watch(app.plain.handler) },
     limits: { ...defaultLimits, drainGraceMs: 100 },
   });
   const agent = new Agent({ keepAlive: true });

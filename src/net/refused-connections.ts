@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { FullReason } from "./connection-table.ts";
 
-/** Why a connection was refused or cut off. */
+/** Why the port refused or closed a connection. */
 export type RefusalReason =
   | FullReason
   | "silent"
@@ -15,35 +15,35 @@ export type RefusalReason =
   | "http2_error"
   | "tls_error";
 
-/** A connection that was refused, and the address of its other end. */
-export type Refusal = { reason: RefusalReason; address: string };
+/** A refused connection: the reason, and the address of the client. */
+export type RefusedConnection = { reason: RefusalReason; address: string };
 
-/** Tells of refusals, at most once for each connection. */
-export type Refusals = ReturnType<typeof createRefusals>;
+/** Reports refused connections, each at most once. */
+export type RefusedConnections = ReturnType<typeof createRefusedConnections>;
 
-/** Wraps the listener so that a connection that breaks several rules is told of once, under the first. */
-export function createRefusals(onRefusal: (refusal: Refusal) => void = () => {}) {
+/** Calls `onRefusal` for each refused connection. If a connection breaks several rules, only the first is reported. */
+export function createRefusedConnections(onRefusal: (refused: RefusedConnection) => void = () => {}) {
   const addresses = new WeakMap<Socket, string>();
-  const told = new WeakSet<Socket>();
+  const reported = new WeakSet<Socket>();
   return {
-    /** Notes the address of a connection while it can be had: a socket that failed has none. */
+    /** Remembers the client address of an open connection. A socket that has failed no longer has its address. */
     note(socket: Socket): void {
       addresses.set(socket, socket.remoteAddress ?? "");
     },
-    /** Tells that this connection is refused. */
-    refuse(socket: Socket, reason: RefusalReason): void {
-      if (told.has(socket)) return;
-      told.add(socket);
+    /** Reports this connection. The caller closes it. */
+    report(socket: Socket, reason: RefusalReason): void {
+      if (reported.has(socket)) return;
+      reported.add(socket);
       onRefusal({ reason, address: addresses.get(socket) ?? socket.remoteAddress ?? "" });
     },
-    /** Tells of a connection that was closed before it became a socket of ours. */
-    refuseUnseen(reason: RefusalReason, address = ""): void {
+    /** Reports a connection that node closed before it gave us a socket. */
+    reportDropped(reason: RefusalReason, address = ""): void {
       onRefusal({ reason, address });
     },
   };
 }
 
-/** Names the refusal behind an error that node reports about a client; undefined where the client merely left. */
+/** Returns the reason behind an error that node reports about a client, or undefined if the client only disconnected. */
 export function reasonOf(error: Error): RefusalReason | undefined {
   const code = "code" in error ? String(error.code) : "";
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "slow_request";
@@ -51,7 +51,7 @@ export function reasonOf(error: Error): RefusalReason | undefined {
   if (code === "HPE_HEADER_OVERFLOW") return "headers_too_large";
   if (code === "HPE_INVALID_EOF_STATE") return undefined;
   if (code.startsWith("HPE_")) return "not_http";
-  // The one that says that the client sent GOAWAY, not that we refused it.
+  // This code means that the client sent GOAWAY. The server did not refuse anything.
   if (code === "ERR_HTTP2_SESSION_ERROR") return undefined;
   if (code.startsWith("ERR_HTTP2_")) return "http2_error";
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_")) return "tls_error";
