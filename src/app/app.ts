@@ -25,6 +25,7 @@ import {
   createAuthInterceptor,
   createErrorInterceptor,
 } from "../rpc/middleware/auth-interceptor.ts";
+import { createRequestGate } from "../rpc/middleware/outcome.ts";
 import { turnOfStranger } from "../rpc/middleware/turn.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
@@ -171,7 +172,7 @@ export function createApp({
 
   const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
   const routerOptions: ConnectRouterOptions = {
-    requestGate: createAuthInterceptor(authDeps),
+    requestGate: createRequestGate(createAuthInterceptor(authDeps)),
     interceptors: [createErrorInterceptor(authDeps, validate)],
     jsonOptions,
     readMaxBytes: limits.maxMessageBytes,

@@ -30,7 +30,7 @@ import { apiKeyService } from "../rpc/api-key-service.ts";
 import { auditService } from "../rpc/audit-service.ts";
 import { inviteService } from "../rpc/invite-service.ts";
 import { createInviteLimit } from "../rpc/middleware/invite-limit.ts";
-import { noteOutcomes } from "../rpc/middleware/outcome.ts";
+import { recordOutcomes } from "../rpc/middleware/outcome.ts";
 import { explainParseErrors } from "../rpc/middleware/parse-errors.ts";
 import { createPeopleLimits, type PeopleLimitSettings } from "../rpc/middleware/people-limits.ts";
 import { createValidate, type Validate } from "../rpc/middleware/validate.ts";
@@ -120,7 +120,7 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
     registerHealth(router, health);
     registerReflection(router, schemaFiles);
     explainParseErrors(router);
-    noteOutcomes(router);
+    recordOutcomes(router);
   };
 }
 

@@ -36,6 +36,8 @@ export interface CallRecord {
   answered?: Evaluation;
   /** Set once its message was read and parsed. */
   parsed?: true;
+  /** The signal of the call, if Connect handles it. If the call fails, Connect aborts the signal with the error. */
+  signal?: AbortSignal;
   /** Set when the call was answered: `ok`, or the code of its error. */
   code?: string;
   /** The reason of its error, where it has one. */

@@ -71,7 +71,8 @@ export function toConnectError(error: unknown, policy: ErrorPolicy): ConnectErro
   return new ConnectError("internal error", Code.Internal);
 }
 
-function fromDomain(error: DomainError): ConnectError {
+/** Returns what a client sees of an error of the domain. */
+export function fromDomain(error: DomainError): ConnectError {
   const code = codes[error.reason];
   const result = new ConnectError(error.message, code);
   const { reason, metadata, violations } = error;

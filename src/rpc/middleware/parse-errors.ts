@@ -1,25 +1,26 @@
 import { gunzipSync } from "node:zlib";
-import type { DescMessage } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, fromJsonString } from "@bufbuild/protobuf";
 import type { ConnectError, ConnectRouter } from "@connectrpc/connect";
 import type {
   UniversalHandler,
   UniversalServerRequest,
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { readAllBytes } from "@connectrpc/connect/protocol";
-import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { invalidFields } from "../../domain/kernel/error.ts";
-import { type ErrorPolicy, toConnectError } from "./errors.ts";
+import { recordOf } from "./context.ts";
+import { fromDomain } from "./errors.ts";
 import { jsonViolations } from "./json-violations.ts";
+import { codeName, errorBeforeInterceptors } from "./outcome.ts";
 
-// Errors are small; the parser's own may quote the value that it stumbled over. Connect has held what it parsed to less.
+// Connect reads no larger body: this limit is above that of every deployment.
 const maxBytes = 4 * 1024 * 1024;
 const unsupportedMediaType: UniversalServerResponse = { status: 415 };
 
 /**
- * Lets a body that cannot be parsed be answered as every other wrong field is: `invalid_argument` with a `BadRequest`
- * that names the fields and never quotes a value. Connect parses before the first interceptor runs, so this wraps the
- * handlers of a router, after its services are registered. JSON inside gRPC framing is not spoken.
+ * Explains a body that cannot be parsed like every other invalid field: `invalid_argument` with a `BadRequest` that names
+ * the fields and never quotes a value. Connect parses before the first interceptor runs, and its own error may quote values.
+ * Therefore, this wraps the handlers of a router, after all services are registered. JSON in gRPC frames is not supported.
  */
 export function explainParseErrors(router: ConnectRouter): void {
   for (const [index, handler] of router.handlers.entries()) {
@@ -38,72 +39,91 @@ async function handle(
   if (!isGet && !/^application\/(json|proto)\b/.test(type)) return handler(request);
   const body = tee(request.body);
   const response = await handler({ ...request, body: body.stream });
-  if (response.status !== 400 && response.status !== 500) return response;
-  if (!response.body) return response;
-  const bytes = await readAllBytes(toAsync(response.body), maxBytes);
-  if (!isParseError(decompress(bytes, response.header?.get("content-encoding")))) {
-    return { ...response, body: toAsync([bytes]) };
-  }
+  const record = request.contextValues && recordOf(request.contextValues);
+  if (!record || !errorBeforeInterceptors(record)) return response;
   const sent = isGet
-    ? queryMessage(new URL(request.url).searchParams)
-    : {
-        isJson: type.startsWith("application/json"),
-        bytes: decompress(body.bytes(), request.header.get("content-encoding")),
-      };
-  const answer = errorToJsonBytes(parseError(handler.method.input, sent), undefined);
-  const header = new Headers(response.header);
-  header.delete("content-encoding");
-  header.set("content-length", String(answer.byteLength));
-  return { ...response, status: 400, header, body: toAsync([answer]) };
+    ? sentInQuery(new URL(request.url).searchParams)
+    : sentInBody(type, request, body.read());
+  if (!sent || parses(handler.method.input, sent)) return response;
+  const error = parseError(handler.method.input, sent);
+  record.code = codeName(error.code);
+  return replaceError(response, error);
 }
 
-// Connect's own parse errors carry no details; every refusal of ours does.
-function isParseError(bytes: Uint8Array): boolean {
-  const error = JSON.parse(new TextDecoder().decode(bytes)) as { message?: string; details?: unknown };
-  return error.details === undefined && /^(cannot decode|parse binary)/.test(error.message ?? "");
-}
-
-/** A message as it was sent. */
+/** A message as the client sent it. */
 export interface Sent {
   isJson: boolean;
   bytes: Uint8Array;
 }
 
-// What is thrown here has a reason.
-const noPolicy: ErrorPolicy = { isUnavailable: () => false, isBusy: () => false, onBug: () => {} };
-
-/** What a client sees of a body that is no such message. */
+/** Returns the error for a body that cannot be parsed as a message of this schema. */
 export function parseError(schema: DescMessage, { isJson, bytes }: Sent): ConnectError {
   const violations = isJson
     ? jsonViolations(schema, new TextDecoder().decode(bytes))
     : [{ field: "", description: `expected the bytes of a ${schema.typeName}` }];
-  return toConnectError(invalidFields(violations), noPolicy);
+  return fromDomain(invalidFields(violations));
 }
 
+function parses(schema: DescMessage, { isJson, bytes }: Sent): boolean {
+  try {
+    if (isJson) fromJsonString(schema, new TextDecoder().decode(bytes));
+    else fromBinary(schema, bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// `read` returns the whole body, or undefined if Connect rejected the request before it had read all of it.
 function tee(body: UniversalServerRequest["body"]) {
   const chunks: Uint8Array[] = [];
+  let complete = false;
   async function* stream(source: AsyncIterable<Uint8Array>) {
     for await (const chunk of source) {
       chunks.push(chunk);
       yield chunk;
     }
+    complete = true;
   }
   const isStream = typeof body === "object" && body !== null && Symbol.asyncIterator in body;
   return {
     stream: isStream ? stream(body as AsyncIterable<Uint8Array>) : body,
-    bytes: () => Buffer.concat(chunks),
+    read: () => (complete ? Buffer.concat(chunks) : undefined),
   };
 }
 
-function queryMessage(query: URLSearchParams): Sent {
+function sentInBody(
+  type: string,
+  { header }: UniversalServerRequest,
+  body: Uint8Array | undefined,
+): Sent | undefined {
+  const bytes = body && decompress(body, header.get("content-encoding"));
+  return bytes && { isJson: type.startsWith("application/json"), bytes };
+}
+
+function sentInQuery(query: URLSearchParams): Sent | undefined {
   const message = Buffer.from(query.get("message") ?? "", query.get("base64") === "1" ? "base64url" : "utf8");
-  return { isJson: query.get("encoding") === "json", bytes: decompress(message, query.get("compression")) };
+  const bytes = decompress(message, query.get("compression"));
+  return bytes && { isJson: query.get("encoding") === "json", bytes };
 }
 
-function decompress(bytes: Uint8Array, encoding: string | null | undefined): Uint8Array {
-  return encoding === "gzip" ? gunzipSync(bytes, { maxOutputLength: maxBytes }) : bytes;
+function decompress(bytes: Uint8Array, encoding: string | null): Uint8Array | undefined {
+  if (encoding !== "gzip") return bytes;
+  try {
+    return gunzipSync(bytes, { maxOutputLength: maxBytes });
+  } catch {
+    return undefined;
+  }
 }
 
-async function* toAsync(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  yield* chunks;
+function replaceError(response: UniversalServerResponse, error: ConnectError): UniversalServerResponse {
+  const body = errorToJsonBytes(error, undefined);
+  const header = new Headers(response.header);
+  header.delete("content-encoding");
+  header.set("content-length", String(body.byteLength));
+  return { ...response, status: codeToHttpStatus(error.code), header, body: iterate(body) };
+}
+
+async function* iterate(chunk: Uint8Array): AsyncIterable<Uint8Array> {
+  yield chunk;
 }
