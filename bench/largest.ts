@@ -74,6 +74,7 @@ function rowOf(bounds: Bounds): CredentialRow {
       hash: hash(n),
       ends_at: n + 1 < bounds.tokensPerKey ? 1 : null,
     })),
+    accounts: null,
     openings: [
       {
         account_id: id("acct", 0),

@@ -29,7 +29,7 @@ export function watchDatabase(
   async function check(): Promise<void> {
     const proof = sql`
       with here as materialized (${primaryProof(primary() ?? "")})
-      select from here left join (select from credential limit 0) as readable on true`;
+      select from here left join (select from bearer limit 0) as readable on true`;
     const reachable = await withStatements({ limitMs, turn }, () => proof.execute(db)).then(
       () => true,
       () => false,

@@ -28,7 +28,7 @@ import type {
   WorkspaceGrantTable,
   WorkspaceTable,
 } from "./tables.ts";
-import type { AccountAccessJson, ApiKeyKind, Environment } from "./values.ts";
+import type { AccountAccessJson, AccountJson, ApiKeyKind, Environment } from "./values.ts";
 
 export type * from "./values.ts";
 
@@ -60,10 +60,10 @@ export interface Database {
   team_rights: TeamRightsView;
   member_rights: MemberRightsView;
   user_opening: UserAccessView;
-  credential: CredentialView;
+  bearer: BearerView;
 }
 
-interface CredentialView {
+interface BearerView {
   id: string;
   kind: ApiKeyKind | "session" | "outside";
   system: boolean;
@@ -74,5 +74,8 @@ interface CredentialView {
   user_id: string | null;
   last_used_at: Date | null;
   tokens: { id: string | null; hash: string; ends_at: number | null }[];
+  /** The accounts of a user. Null for a key, which has the one of its `openings`. */
+  accounts: AccountJson[] | null;
+  /** What a key may do in its account. Empty for a user: `bearer_access` has what they may do in each of theirs. */
   openings: AccountAccessJson[];
 }

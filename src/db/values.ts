@@ -26,6 +26,14 @@ export interface AccountAccessJson {
   roles?: RoleJson[];
 }
 
+/** An account of a user as the view tells it, without what they may do there. */
+export interface AccountJson extends Pick<AccountAccessJson, "account_id" | "standing"> {
+  /** For an external identity. */
+  platform?: boolean;
+  /** For an external identity that is a guest there: the roles that its tokens may claim. */
+  roles?: Pick<RoleJson, "id" | "name_key" | "builtin">[] | null;
+}
+
 /** A role as the view tells it. */
 export interface RoleJson {
   id: string;

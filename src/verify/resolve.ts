@@ -1,7 +1,8 @@
 import type { Seen } from "../domain/access/authority.ts";
+import { DomainError } from "../domain/kernel/error.ts";
 import { inTurns } from "../domain/kernel/slices.ts";
-import { digestToken, parseToken } from "../domain/kernel/token.ts";
-import type { LookupKey } from "./cache/load.ts";
+import { digestToken, type ParsedToken, parseToken } from "../domain/kernel/token.ts";
+import type { Loaded, LookupKey } from "./cache/load.ts";
 import type { Loader } from "./cache/loader.ts";
 import { toCredentials } from "./evaluate/credential.ts";
 import { type EvaluateSettings, type Evaluation, evaluate, refused } from "./evaluate/evaluate.ts";
@@ -41,27 +42,45 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
   function fromCache(verifyRequest: VerifyRequest): Evaluation | undefined {
     const parsed = parseToken(settings.tokenPrefix, verifyRequest.token);
     if (!parsed || verifyRequest.fresh) return undefined;
-    const loaded = loader.recall({ id: parsed.id, workspaceId: verifyRequest.workspaceId });
+    const loaded = loader.recall(lookupKeyOf(parsed, verifyRequest));
     const evaluation = loaded && evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
-    return evaluation && !maybeOutdated(evaluation) ? evaluation : undefined;
+    const complete = evaluation?.lacks === undefined;
+    return evaluation && complete && !maybeOutdated(evaluation) ? evaluation : undefined;
   }
 
-  async function recognise({ token, workspaceId }: VerifyRequest): Promise<Recognised | undefined> {
+  async function recognise(verifyRequest: VerifyRequest): Promise<Recognised | undefined> {
+    const { token, workspaceId, own } = verifyRequest;
     const parsed = parseToken(settings.tokenPrefix, token);
-    if (parsed) return { lookupKey: { id: parsed.id, workspaceId } };
+    if (parsed) return { lookupKey: lookupKeyOf(parsed, verifyRequest) };
     const external = await oidc.verify(token);
-    return external && { lookupKey: { id: external.identity.id, workspaceId }, external };
+    if (!external) return undefined;
+    const accountId = own === "user" ? "" : verifyRequest.accountId || external.accountId;
+    return { lookupKey: { id: external.identity.id, accountId, workspaceId }, external };
+  }
+
+  function evaluateLoaded(
+    loaded: Loaded,
+    external: ExternalToken | undefined,
+    verifyRequest: VerifyRequest,
+  ): Evaluation {
+    return external
+      ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own)
+      : evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
   }
 
   async function lookUp(verifyRequest: VerifyRequest): Promise<Evaluation> {
     const recognised = await recognise(verifyRequest);
     if (!recognised) return refused([{ verdict: "INVALID", metadata: {} }]);
-    const { lookupKey, external } = recognised;
-    const known = external && !verifyRequest.fresh ? loader.recall(lookupKey) : undefined;
-    const loaded = known ?? (await loader.fetch(lookupKey, verifyRequest));
-    return external
-      ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own)
-      : evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
+    const { external } = recognised;
+    let { lookupKey } = recognised;
+    for (let tries = 1; tries <= maxTries; tries++) {
+      const known = (external || tries > 1) && !verifyRequest.fresh ? loader.recall(lookupKey) : undefined;
+      const loaded = known ?? (await loader.fetch(lookupKey, verifyRequest));
+      const evaluation = evaluateLoaded(loaded, external, verifyRequest);
+      if (evaluation.lacks === undefined) return evaluation;
+      lookupKey = { ...lookupKey, accountId: evaluation.lacks };
+    }
+    throw new DomainError("UNAVAILABLE", "the accounts of this user are changing: try again");
   }
 
   return {
@@ -72,12 +91,17 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
     },
     async evaluateSeen({ external }, verifyRequest, { credential: row, now }) {
       const [credential] = await inTurns(toCredentials(row ? [row] : []));
-      const loaded = { credential, workspace: undefined, now };
-      return external
-        ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own)
-        : evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
+      return evaluateLoaded({ credential, workspace: undefined, now }, external, verifyRequest);
     },
   };
+}
+
+// A load brings the access to one account. Which account is needed may depend on what was loaded: an external token may be
+// valid for only one of the user's accounts.
+const maxTries = 3;
+
+function lookupKeyOf({ id, kind }: ParsedToken, { accountId, workspaceId }: VerifyRequest): LookupKey {
+  return { id, accountId: kind === "ses" ? accountId : "", workspaceId };
 }
 
 // The lookup key of a token, and the verified claims if an external issuer signed it.

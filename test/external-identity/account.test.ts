@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { type Clients, issueKey, type Owner, password } from "../support/app.ts";
+import { expectSameAccess } from "../support/coherence/same-access.ts";
 import { refusal } from "../support/errors.ts";
 import { join, newSubject, useExternal } from "../support/oidc/external.ts";
 
@@ -155,4 +156,8 @@ test("a person erases themselves with a token that speaks for all their accounts
   // Erasing oneself is no way round having left.
   const back = await external.as({ sub, role: "viewer" }, inAccount(owner));
   expect(await reasonOf(back)).toBe("ACCOUNT_MISMATCH");
+});
+
+test("every identity of these tests is loaded account by account as it is loaded whole", async () => {
+  expect(await expectSameAccess(external.app.db)).toBeGreaterThan(5);
 });

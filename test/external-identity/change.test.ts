@@ -122,5 +122,7 @@ test("an account with guests can be deleted, data and all", async () => {
   await owner.accounts.deleteAccount({ name: "Brief" });
   await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
   expect(await purgeOneAccount(external.app.db)).toBe(accountId);
+  // The connection of the test waits for its statements, not for the end of its transaction.
+  await external.app.app.settled();
   await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
 });

@@ -3,6 +3,7 @@ import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts"
 import { newMember, newRole } from "../support/actors/actors.ts";
 import { rotate, verdictOf } from "../support/actors/api-key.ts";
 import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
+import { expectSameAccess } from "../support/coherence/same-access.ts";
 import { refusal } from "../support/errors.ts";
 import { type IssuerSetting, join, newSubject, useExternal } from "../support/oidc/external.ts";
 
@@ -182,4 +183,8 @@ test("a grace period that a claimed role gave goes on until its person is remove
     "REVOKED",
     "VALID",
   ]);
+});
+
+test("every identity of these tests is loaded account by account as it is loaded whole", async () => {
+  expect(await expectSameAccess(external.app.db)).toBeGreaterThan(5);
 });

@@ -15,6 +15,7 @@ import * as authority from "./0013_authority.ts";
 import * as audit from "./0014_audit.ts";
 import * as rights from "./0015_rights.ts";
 import * as pending from "./0016_pending.ts";
+import * as bearer from "./0017_bearer.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   { name: "0014_audit", ...audit },
   { name: "0015_rights", ...rights },
   { name: "0016_pending", ...pending },
+  { name: "0017_bearer", ...bearer },
 ];

@@ -3,18 +3,18 @@ import type { Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
 import { lockColumns, type RowLock } from "../kernel/row-lock.ts";
 
-type CredentialRow = Selectable<Database["credential"]>;
+type BearerRow = Selectable<Database["bearer"]>;
 
 /** What a transaction sees of a bearer once its locks are granted: what verification reads, and the time. */
 export interface Seen {
-  credential: CredentialRow | undefined;
+  credential: BearerRow | undefined;
   now: Date;
 }
 
 /** By what record a bearer was recognised, and how it is evaluated again inside a transaction. */
 export interface Authority<T> {
   credentialId: string;
-  kind: CredentialRow["kind"];
+  kind: BearerRow["kind"];
   /** Returns what the bearer is now. Throws what the gate would throw. */
   evaluate(seen: Seen): Promise<T>;
 }
@@ -27,8 +27,8 @@ export interface BearerRecord {
 
 /**
  * Takes the locks of a change and then reads the credential of its bearer, in one statement. What it returns committed
- * before the last lock was granted. The locked rows stay as they are until the transaction ends. Of what the credential
- * opens, only the account in which the bearer acts is read: a user may belong to many.
+ * before the last lock was granted. The locked rows stay as they are until the transaction ends. Of the accounts of a
+ * user, only the one in which the bearer acts is read: a user may belong to many.
  */
 export async function lockAndSee(
   tx: Tx,
@@ -36,32 +36,24 @@ export async function lockAndSee(
   locks: readonly RowLock[],
 ): Promise<Seen> {
   const { tables, scopes, ids, modes } = lockColumns(locks);
-  const { rows } = await sql<SeenRow>`
-    with seen as materialized (
-      select latchkey_authority(
-        ${credentialId}::text, ${tables}::text[], ${scopes}::text[], ${ids}::text[], ${modes}::integer[]
-      ) as seen
-    )
-    select seen ->> 'now' as now, nullif(seen -> 'credential', 'null') - 'openings' as credential, (
-      select coalesce(jsonb_agg(opening), '[]'::jsonb)
-      from jsonb_array_elements(seen #> '{credential,openings}') as opening
-      where opening ->> 'account_id' = ${accountId}
-    ) as openings
-    from seen`.execute(tx);
+  const { rows } = await sql<{ seen: SeenJson }>`
+    select latchkey_authority(
+      ${credentialId}::text, ${accountId}::text,
+      ${tables}::text[], ${scopes}::text[], ${ids}::text[], ${modes}::integer[]
+    ) as seen`.execute(tx);
   const [row] = rows;
   if (!row) throw new Error("the database did not answer about the bearer of a change");
-  const { credential, openings, now } = row;
-  return { credential: credential ? withDates({ ...credential, openings }) : undefined, now: new Date(now) };
+  const { credential, now } = row.seen;
+  return { credential: credential ? withDates(credential) : undefined, now: new Date(now) };
 }
 
-interface SeenRow {
-  credential: Omit<CredentialRow, "openings"> | null;
-  openings: CredentialRow["openings"];
+interface SeenJson {
+  credential: BearerRow | null;
   now: string;
 }
 
 // JSON has no dates.
-function withDates(row: CredentialRow): CredentialRow {
+function withDates(row: BearerRow): BearerRow {
   return {
     ...row,
     expires_at: date(row.expires_at),

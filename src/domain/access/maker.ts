@@ -101,13 +101,13 @@ export async function loadKeys(
   accountId?: string,
 ): Promise<Map<string, KeyNow>> {
   if (ids.length === 0) return new Map();
-  const { rows } = await sql<Selectable<Database["credential"]> & { ended: boolean }>`
+  const { rows } = await sql<Selectable<Database["bearer"]> & { ended: boolean }>`
     select c.*, (
       c.revoked_at is not null or c.disabled_at is not null
       or coalesce(c.expires_at <= clock_timestamp(), false)
     ) as ended
     from unnest(${[...new Set(ids)]}::text[]) as one (id)
-    cross join lateral (select * from credential where credential.id = one.id limit 1) c`.execute(db);
+    cross join lateral (select * from bearer where bearer.id = one.id limit 1) c`.execute(db);
   return new Map(
     rows.flatMap(({ id, ended, environment, expires_at, openings: [accountAccess] }): [string, KeyNow][] => {
       if (!accountAccess || (accountId !== undefined && accountAccess.account_id !== accountId)) return [];

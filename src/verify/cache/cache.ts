@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Credential } from "../evaluate/credential.ts";
+import { type Credential, withAccessOf } from "../evaluate/credential.ts";
 
 /** What is remembered of credentials and workspaces. Bounded; forgets by tag. */
 export interface Cache {
@@ -7,7 +7,8 @@ export interface Cache {
   workspace(id: string): CachedWorkspace | undefined;
   /** Whether something of this id is or was remembered: so it exists, or did. */
   hasSeen(id: string): boolean;
-  keepCredential(credential: Credential): void;
+  /** Keeps a credential that is current, with the access to other accounts that is kept of it. Returns what is kept. */
+  keepCredential(credential: Credential): Credential;
   keepWorkspace(workspace: CachedWorkspace): void;
   /** Forgets everything that has one of these tags: an id of a key, session, user or account, or `*` for everything. */
   invalidate(tags: readonly string[]): void;
@@ -72,10 +73,13 @@ export function createCache(entries: number): Cache {
     credential: (id) => kept.get(id)?.credential,
     workspace: (id) => kept.get(id)?.workspace,
     hasSeen: (id) => kept.has(id),
-    keepCredential(credential) {
+    keepCredential(loaded) {
+      const earlier = kept.peek(loaded.id)?.credential;
+      const credential = earlier ? withAccessOf(loaded, earlier) : loaded;
       const { openings } = credential;
       const bytes = bytesPerEntry + openings.length * bytesPerAccess + itemsOf(credential) * bytesPerItem;
       keep(credential.id, { tags: tagsOf(credential), credential }, bytes);
+      return credential;
     },
     keepWorkspace(workspace) {
       keep(workspace.id, { tags: [workspace.accountId], workspace }, bytesPerEntry);
@@ -95,12 +99,13 @@ export function createCache(entries: number): Cache {
 
 /** By what a credential is forgotten, besides its own id: its user, and every account that it opens. */
 export function tagsOf(credential: Credential): string[] {
-  const accounts = credential.openings.map((accountAccess) => accountAccess.account_id);
+  const accounts = credential.accounts.map((account) => account.account_id);
   return credential.user_id === null ? accounts : [credential.user_id, ...accounts];
 }
 
-function itemsOf({ tokens, openings }: Credential): number {
+function itemsOf({ tokens, accounts, openings }: Credential): number {
   let items = tokens.length;
+  if (accounts !== openings) for (const { roles } of accounts) items += 2 + (roles?.length ?? 0) * 4;
   for (const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles } of openings) {
     items += held.permissions.length * (held.entries ? 2 : 1) + entitlements.length;
     items += liveWorkspaces.length + archivedWorkspaces.length;

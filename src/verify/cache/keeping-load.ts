@@ -29,15 +29,19 @@ export function createKeepingLoad({ load, cache, inFlight, primary: knownPrimary
     const how = { limitMs: primary === undefined ? unprovenFactor * limitMs : limitMs, primary };
     try {
       const rows = await load(lookupKeys, how);
-      for (const row of rows) if (primary !== undefined && row.server === primary) keep(cache, row, loading);
-      return rows;
+      return rows.map((row) =>
+        primary !== undefined && row.server === primary ? keep(cache, row, loading) : row,
+      );
     } finally {
       loading.end();
     }
   };
 }
 
-function keep(cache: Cache, { credential, workspace }: Loaded, loading: InFlightLoad): void {
-  if (credential && !loading.sawAny([credential.id, ...tagsOf(credential)])) cache.keepCredential(credential);
+// Returns the row with what the cache keeps, which may have the access to more accounts.
+function keep(cache: Cache, row: Loaded, loading: InFlightLoad): Loaded {
+  const { credential, workspace } = row;
   if (workspace && !loading.sawAny([workspace.accountId])) cache.keepWorkspace(workspace);
+  if (!credential || loading.sawAny([credential.id, ...tagsOf(credential)])) return row;
+  return { ...row, credential: cache.keepCredential(credential) };
 }

@@ -9,6 +9,8 @@ import { type Credential, type CredentialRow, toCredentials } from "../evaluate/
 /** What to load: a credential, and the workspace that its bearer wants to enter. An empty `workspaceId` means none. */
 export interface LookupKey {
   id: string;
+  /** The account of a user whose access is loaded. An empty id means the user's only account. For a key, it is ignored. */
+  accountId: string;
   workspaceId: string;
 }
 
@@ -23,12 +25,9 @@ export interface Loaded {
   server?: string;
 }
 
-interface Row extends Omit<CredentialRow, "id" | "openings">, PrimaryProof {
-  position: string;
+interface Row extends Omit<CredentialRow, "id">, PrimaryProof {
   id: string | null;
-  /** All account accesses, if there are at most four. */
-  openings: AccountAccessJson[] | null;
-  /** One account access of many. Each has its own row, because a row is parsed without a pause. */
+  /** For a user: the access to one account. */
   opening: AccountAccessJson | null;
   workspace_id: string | null;
   workspace_account_id: string | null;
@@ -44,11 +43,8 @@ export interface LoadHow {
   primary: string | undefined;
 }
 
-// A user of more accounts is loaded as one row per account.
-const fewOpenings = 4;
-
 /**
- * Loads what some verdicts need, by one statement in autocommit through the view `credential`. Returns the results in
+ * Loads what some verdicts need, by one statement in autocommit through the view `bearer`. Returns the results in
  * the order of the lookup keys. Processing of long lists pauses, so that the event loop gets its turns.
  */
 export async function load(
@@ -56,11 +52,10 @@ export async function load(
   lookupKeys: readonly LookupKey[],
   { limitMs, primary }: LoadHow,
 ): Promise<Loaded[]> {
-  const results = resultsOf(await withStatements({ limitMs }, () => loadRows(db, lookupKeys, primary ?? "")));
-  const found = results.flatMap(({ credential }) => credential ?? []);
-  const credentials = (await inTurns(toCredentials(found))).values();
-  return results.map(({ row, credential }) => ({
-    credential: credential && credentials.next().value,
+  const rows = await withStatements({ limitMs }, () => loadRows(db, lookupKeys, primary ?? ""));
+  const credentials = (await inTurns(toCredentials(rows.flatMap(credentialOf)))).values();
+  return rows.map((row) => ({
+    credential: row.id === null ? undefined : credentials.next().value,
     workspace:
       row.workspace_id === null || row.workspace_account_id === null
         ? undefined
@@ -71,42 +66,33 @@ export async function load(
 }
 
 async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: string): Promise<Row[]> {
+  const column = (name: keyof LookupKey) => lookupKeys.map((lookupKey) => lookupKey[name]);
   // `limit 1` makes Postgres look each id up by itself. With a plain join, it would build the whole view first. `(select …)`
   // hides the number of ids, so that the generic plan never seems more expensive than a plan made for every call.
   const { rows } = await sql<Row>`
     with here as materialized (${primaryProof(primary)})
-    select ask.position, c.id, c.kind, c.system, c.environment, c.expires_at, c.disabled_at, c.revoked_at, c.user_id,
-      c.last_used_at, c.tokens, case when o.opening is null then c.openings end as openings, o.opening,
+    select c.id, c.kind, c.system, c.environment, c.expires_at, c.disabled_at, c.revoked_at, c.user_id,
+      c.last_used_at, c.tokens, c.accounts, c.openings, o.opening,
       w.id as workspace_id, w.account_id as workspace_account_id, w.archived_at is null as workspace_live,
       clock_timestamp() as now, here.server
-    from here cross join unnest((select ${lookupKeys.map((lookupKey) => lookupKey.id)}::text[]), (select ${lookupKeys.map((lookupKey) => lookupKey.workspaceId)}::text[]))
-      with ordinality as ask (id, workspace_id, position)
-    left join lateral (select * from credential where credential.id = ask.id limit 1) c on true
+    from here cross join unnest(
+      (select ${column("id")}::text[]), (select ${column("accountId")}::text[]), (select ${column("workspaceId")}::text[])
+    ) with ordinality as ask (id, account_id, workspace_id, position)
+    left join lateral (select * from bearer where bearer.id = ask.id limit 1) c on true
     left join lateral (
-      select opening, place from jsonb_array_elements(c.openings) with ordinality as each (opening, place)
-      where jsonb_array_length(c.openings) > ${sql.lit(fewOpenings)}
+      select a.opening from bearer_access a
+      where a.kind = c.kind and a.id = c.id and a.account_id = case
+        when ask.account_id <> '' then ask.account_id
+        when jsonb_array_length(c.accounts) = 1 then c.accounts #>> '{0,account_id}'
+      end
+      limit 1
     ) o on true
     left join workspace w on w.id = ask.workspace_id
-    order by ask.position, o.place`.execute(db);
+    order by ask.position`.execute(db);
   return rows;
 }
 
-interface Result {
-  row: Row;
-  credential: CredentialRow | undefined;
-}
-
-function resultsOf(rows: readonly Row[]): Result[] {
-  const results: Result[] = [];
-  for (const row of rows) {
-    const { id, openings, opening } = row;
-    const last = results.at(-1);
-    if (opening !== null && last?.credential && last.row.position === row.position) {
-      last.credential.openings.push(opening);
-    } else {
-      const all = openings ?? (opening === null ? [] : [opening]);
-      results.push({ row, credential: id === null ? undefined : { ...row, id, openings: all } });
-    }
-  }
-  return results;
+function credentialOf({ id, opening, ...row }: Row): CredentialRow[] {
+  if (id === null) return [];
+  return [{ ...row, id, openings: opening === null ? row.openings : [opening] }];
 }

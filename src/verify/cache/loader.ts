@@ -1,5 +1,6 @@
 import { isUnavailable } from "../../db/errors.ts";
 import type { Coherence } from "../coherence/coherence.ts";
+import { lacksAccess } from "../evaluate/credential.ts";
 import type { Cache } from "./cache.ts";
 import { createInFlightLoads, type InFlightLoads } from "./in-flight-loads.ts";
 import { createKeepingLoad, type Load } from "./keeping-load.ts";
@@ -115,9 +116,9 @@ function createFetch(
   };
 }
 
-function cached(cache: Cache, { id, workspaceId }: LookupKey, time: number): Loaded | undefined {
+function cached(cache: Cache, { id, accountId, workspaceId }: LookupKey, time: number): Loaded | undefined {
   const credential = cache.credential(id);
-  if (!credential) return undefined;
+  if (!credential || lacksAccess(credential, accountId)) return undefined;
   const workspace = workspaceId === "" ? undefined : cache.workspace(workspaceId);
   if (workspaceId !== "" && !workspace) return undefined;
   return { credential, workspace, now: new Date(time) };

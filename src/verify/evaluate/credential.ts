@@ -1,17 +1,23 @@
 import type { Selectable } from "kysely";
-import type { AccountAccessJson, Database } from "../../db/schema.ts";
+import type { AccountAccessJson, AccountJson, Database } from "../../db/schema.ts";
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
 import type { Slices } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
 
-/** A row of the view `credential`. */
-export type CredentialRow = Selectable<Database["credential"]>;
+/** A row of the view `bearer`. Its `openings` have the access to the one account that was loaded, if there is one. */
+export type CredentialRow = Selectable<Database["bearer"]>;
 
 /** A key or a session with the digests of its tokens, and what it opens: the view's row as memory keeps it. */
-export interface Credential extends Omit<CredentialRow, "tokens" | "openings"> {
+export interface Credential extends Omit<CredentialRow, "tokens" | "accounts" | "openings"> {
   tokens: { id: string | null; digest: string; ends_at: number | null }[];
-  openings: AccountAccess[];
+  /** Every account that it opens. */
+  accounts: readonly KnownAccount[];
+  /** The access to those accounts for which it was loaded. */
+  openings: readonly AccountAccess[];
 }
+
+/** An account that a credential opens. The access to it may not be loaded. */
+export type KnownAccount = AccountJson;
 
 type Computed = "workspaces" | "permissions" | "owner_permissions";
 
@@ -40,8 +46,10 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
       digest: digestOf(token.hash),
       ends_at: token.ends_at,
     }));
-    const openings: AccountAccess[] = [];
-    for (const accountAccess of row.openings) openings.push(yield* toAccountAccess(accountAccess));
+    const loaded: AccountAccess[] = [];
+    for (const accountAccess of row.openings) loaded.push(yield* toAccountAccess(accountAccess));
+    // A copy has no room to grow.
+    const openings = loaded.slice();
     credentials.push({
       id,
       kind,
@@ -53,12 +61,41 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
       user_id,
       last_used_at,
       tokens,
-      // A copy has no room to grow.
-      openings: openings.slice(),
+      accounts: accountsOf(row) ?? openings,
+      openings,
     });
     yield;
   }
   return credentials;
+}
+
+// If the access to the only account is loaded, it also names the account.
+function accountsOf({ accounts, openings }: CredentialRow): readonly KnownAccount[] | undefined {
+  if (!accounts || (accounts.length === 1 && openings.length === 1)) return undefined;
+  return accounts.map((account) => ({ ...account, account_id: shared(account.account_id) }));
+}
+
+/** Returns whether a credential opens an account but the access to it was not loaded. */
+export function lacksAccess({ accounts, openings }: Credential, accountId: string): boolean {
+  return accounts.some((one) => one.account_id === accountId) && !accessTo(openings, accountId);
+}
+
+/** Returns the access to an account, if it was loaded. */
+export function accessTo(openings: readonly AccountAccess[], accountId: string): AccountAccess | undefined {
+  return openings.find((one) => one.account_id === accountId);
+}
+
+// Bounds the memory of one entry. A session that is used in more accounts at the same time is loaded again and again.
+const maxKeptAccesses = 32;
+
+/**
+ * Adds the access to other accounts from an earlier load of the same credential. The earlier one must still be current. The
+ * result has the tags of all accounts, so an invalidation of any of them drops it.
+ */
+export function withAccessOf(loaded: Credential, earlier: Credential): Credential {
+  const more = earlier.openings.filter((one) => lacksAccess(loaded, one.account_id));
+  if (more.length === 0) return loaded;
+  return { ...loaded, openings: [...loaded.openings, ...more].slice(0, maxKeptAccesses) };
 }
 
 // Field by field, since a spread object takes more room; and an object with an id for each name would be of a class of its

@@ -8,8 +8,15 @@ import {
 import { narrow, permissionSet } from "../../domain/access/permission.ts";
 import type { Loaded } from "../cache/load.ts";
 import { clockSkewSeconds, type ExternalToken } from "../oidc/oidc.ts";
-import type { AccountAccess } from "./credential.ts";
-import { accessFailures, type Evaluation, refused, toPrincipal } from "./evaluate.ts";
+import { type AccountAccess, accessTo, type Credential, type KnownAccount } from "./credential.ts";
+import {
+  accessFailures,
+  type ChosenAccess,
+  type Evaluation,
+  lacking,
+  refused,
+  toPrincipal,
+} from "./evaluate.ts";
 import type { Failure, Requirements } from "./verdict.ts";
 
 /**
@@ -50,9 +57,11 @@ export function evaluateExternal(
     scope,
     external: token,
   };
-  const accountAccess = choose(credential.openings, token, accountId);
+  const accountAccess = choose(credential, token, accountId);
+  // A call by a user acts in no account.
+  if ("lacks" in accountAccess) return own === "user" ? base : lacking(base, accountAccess.lacks);
   if ("verdict" in accountAccess) {
-    const known = credential.openings.some((one) => one.account_id === accountId);
+    const known = credential.accounts.some((one) => one.account_id === accountId);
     const first = own && !known && !expired && claimed.roles.length > 0 && mayNameAccount(scope, accountId);
     return { ...base, failures: [...failures, accountAccess], ...(first && accountId !== "" && { newUser }) };
   }
@@ -62,20 +71,21 @@ export function evaluateExternal(
 }
 
 // Returns the access to the named account, or to the only account that is open to the identity.
-function choose(openings: AccountAccess[], token: ExternalToken, accountId: string): AccountAccess | Failure {
+function choose({ accounts, openings }: Credential, token: ExternalToken, accountId: string): ChosenAccess {
   const countingIn = claimedRoles(token.claimed);
-  const open = openings.flatMap((accountAccess) => {
-    if (accountId !== "" && accountAccess.account_id !== accountId) return [];
-    if (accountAccess.standing === "removed") return [];
-    if (!speaksFor(token.scope, { id: accountAccess.account_id, platform: accountAccess.platform }))
-      return [];
-    const claim = countingIn(accountAccess.roles ?? []);
-    return claim || accountAccess.standing === "member" ? [{ accountAccess, claim }] : [];
-  });
+  const isOpen = ({ account_id: id, platform = false, standing, roles }: KnownAccount): boolean => {
+    if (accountId !== "" && id !== accountId) return false;
+    if (standing === "removed" || !speaksFor(token.scope, { id, platform })) return false;
+    return standing === "member" || countingIn(roles ?? []) !== undefined;
+  };
+  const open = accounts.filter(isOpen);
   const [only, ...more] = open;
-  if (only && more.length === 0) return openedBy(only.accountAccess, only.claim);
+  if (only && more.length === 0) {
+    const access = accessTo(openings, only.account_id);
+    return access ? openedBy(access, countingIn(access.roles ?? [])) : { lacks: only.account_id };
+  }
   if (accountId !== "") return mismatch(accountId);
-  const account_ids = open.map(({ accountAccess }) => accountAccess.account_id).join(",");
+  const account_ids = open.map((account) => account.account_id).join(",");
   return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
 }
 

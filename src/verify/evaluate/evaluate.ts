@@ -4,7 +4,7 @@ import type { Principal } from "../../domain/access/principal.ts";
 import { sameDigest } from "../../domain/kernel/token.ts";
 import type { Loaded } from "../cache/load.ts";
 import type { ExternalToken } from "../oidc/oidc.ts";
-import type { AccountAccess, Credential } from "./credential.ts";
+import { type AccountAccess, accessTo, type Credential } from "./credential.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 import type { Failure, Requirements } from "./verdict.ts";
 
@@ -28,6 +28,8 @@ export interface Evaluation {
   external?: ExternalToken;
   /** For the bearer of a call: the user that the server has yet to provision, and in which account, if any. */
   newUser?: NewUser;
+  /** The account whose access must be loaded before the token can be evaluated. Until then, the token is refused. */
+  lacks?: string;
 }
 
 /** The settings that an evaluation depends on. */
@@ -60,6 +62,7 @@ export function evaluate(
     basis: loaded,
   };
   const accountAccess = choose(credential, requirements.accountId);
+  if ("lacks" in accountAccess) return lacking(base, accountAccess.lacks);
   if ("verdict" in accountAccess) return { ...base, failures: [...failures, accountAccess] };
   const principal = toPrincipal(credential, accountAccess, tokenEnd !== undefined);
   failures.push(...accessFailures(loaded, accountAccess, principal, requirements));
@@ -128,17 +131,26 @@ function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
   return a < b ? a : b;
 }
 
+/** The access to the account that a token resolves to, the rule that fails, or the account whose access was not loaded. */
+export type ChosenAccess = AccountAccess | Failure | { lacks: string };
+
+/** Returns the evaluation of a token whose access was not loaded. The token is refused until it is. */
+export function lacking(base: Evaluation, accountId: string): Evaluation {
+  const refusal = { verdict: "ACCOUNT_MISMATCH" as const, metadata: { account_id: accountId } };
+  return { ...base, failures: [...base.failures, refusal], lacks: accountId };
+}
+
 // A key belongs to one account. A session resolves to the named account, or to the user's only account.
-function choose(credential: Credential, accountId: string): AccountAccess | Failure {
-  const { openings } = credential;
-  if (accountId !== "") {
-    const named = openings.find((accountAccess) => accountAccess.account_id === accountId);
-    return named ?? { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
+function choose({ accounts, openings }: Credential, accountId: string): ChosenAccess {
+  const [only, ...more] = accounts;
+  const chosen = accountId !== "" ? accounts.find((one) => one.account_id === accountId) : only;
+  if (accountId !== "" && !chosen)
+    return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
+  if (!chosen || (accountId === "" && more.length > 0)) {
+    const account_ids = accounts.map((account) => account.account_id).join(",");
+    return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
   }
-  const [only, ...more] = openings;
-  if (only && more.length === 0) return only;
-  const account_ids = openings.map((accountAccess) => accountAccess.account_id).join(",");
-  return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
+  return accessTo(openings, chosen.account_id) ?? { lacks: chosen.account_id };
 }
 
 /** Returns the principal of a credential in an account. */

@@ -1,6 +1,8 @@
+import { permissionSet } from "../../../src/domain/access/permission.ts";
 import { createCache } from "../../../src/verify/cache/cache.ts";
 import type { Loaded, LookupKey } from "../../../src/verify/cache/load.ts";
 import { createLoader } from "../../../src/verify/cache/loader.ts";
+import type { AccountAccess } from "../../../src/verify/evaluate/credential.ts";
 
 /** A statement that was sent and not yet answered. */
 export interface Sent {
@@ -9,7 +11,10 @@ export interface Sent {
   fail(error: unknown): Promise<void>;
 }
 
-/** A loader whose statements are answered by hand; ids that begin with `un` are unknown to the database. */
+/**
+ * A loader whose statements are answered by hand. Ids that begin with `un` are unknown to the database. Those that begin with
+ * `many` are sessions of a user of forty accounts, `acct_1` to `acct_40`.
+ */
 export function handDriven(entries = 1_000) {
   const cache = createCache(entries);
   const sent: Sent[] = [];
@@ -29,8 +34,11 @@ export function handDriven(entries = 1_000) {
     cache.invalidate(tags);
   };
   const fetch = (id: string, caller = "somebody", fresh = false) =>
-    loader.fetch({ id, workspaceId: "" }, { caller, fresh });
-  const remembers = (id: string) => loader.recall({ id, workspaceId: "" }) !== undefined;
+    loader.fetch({ id, accountId: "", workspaceId: "" }, { caller, fresh });
+  const lookUp = (id: string, accountId: string) =>
+    loader.fetch({ id, accountId, workspaceId: "" }, { caller: "somebody", fresh: false });
+  const recall = (id: string, accountId: string) => loader.recall({ id, accountId, workspaceId: "" });
+  const remembers = (id: string) => recall(id, "") !== undefined;
   /** Has an id known: asked, answered and kept. */
   async function learn(...ids: string[]): Promise<void> {
     const all = ids.map((id) => fetch(id));
@@ -38,7 +46,7 @@ export function handDriven(entries = 1_000) {
     for (const statement of sent.splice(0)) await statement.answer();
     await Promise.all(all);
   }
-  return { cache, sent, feed, loader, invalidate, fetch, remembers, learn };
+  return { cache, sent, feed, loader, invalidate, fetch, lookUp, recall, remembers, learn };
 }
 
 /** Resolves in the next turn of the event loop. */
@@ -52,7 +60,7 @@ function statement(
   return {
     ids: lookupKeys.map((lookupKey) => lookupKey.id),
     async answer(server = "this one") {
-      resolve(lookupKeys.map((lookupKey) => rowOf(lookupKey.id, server)));
+      resolve(lookupKeys.map((lookupKey) => rowOf(lookupKey, server)));
       await turn();
     },
     async fail(error: unknown) {
@@ -62,9 +70,10 @@ function statement(
   };
 }
 
-function rowOf(id: string, server: string): Loaded {
+function rowOf({ id, accountId }: LookupKey, server: string): Loaded {
   const base = { workspace: undefined, now: new Date(0), server };
   if (id.startsWith("un")) return { ...base, credential: undefined };
+  const accounts = id.startsWith("many") ? fortyAccounts : [];
   const credential = {
     id,
     kind: "application" as const,
@@ -76,7 +85,26 @@ function rowOf(id: string, server: string): Loaded {
     user_id: "user_1",
     last_used_at: null,
     tokens: [],
-    openings: [],
+    accounts,
+    openings: accounts.filter(({ account_id }) => account_id === accountId).map(accessTo),
   };
   return { ...base, credential };
+}
+
+const fortyAccounts = Array.from({ length: 40 }, (_, index) => ({ account_id: `acct_${index + 1}` }));
+
+function accessTo({ account_id }: { account_id: string }): AccountAccess {
+  return {
+    account_id,
+    platform: false,
+    suspended: false,
+    profile: { id: "prof_1", type: "user", name: "", email: "" },
+    owner: false,
+    workspace_scope: "all",
+    held: permissionSet([]),
+    entitlements: [],
+    entitled: [],
+    liveWorkspaces: [],
+    archivedWorkspaces: [],
+  };
 }

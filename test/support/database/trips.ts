@@ -6,7 +6,7 @@ import { vi } from "vitest";
 export type Trips = string[][];
 
 // What verification looks up for the gate, where memory did not have it.
-const lookup = /\bfrom credential\b/;
+const lookup = /\bfrom bearer\b/;
 
 interface Trip {
   client: pg.Client;

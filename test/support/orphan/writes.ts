@@ -5,7 +5,7 @@ import { load } from "../../../src/verify/cache/load.ts";
 /** Whether a load writes anything, where this server is known to be the primary. */
 export async function writesToLoad(db: Db, primary: string | undefined): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
-    await load(tx, [{ id: "key_x", workspaceId: "" }], { limitMs: 1_000, primary });
+    await load(tx, [{ id: "key_x", accountId: "", workspaceId: "" }], { limitMs: 1_000, primary });
     const { rows } = await sql<{ writes: boolean }>`
       select pg_current_xact_id_if_assigned() is not null as writes`.execute(tx);
     return rows[0]?.writes ?? false;

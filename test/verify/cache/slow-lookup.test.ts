@@ -98,8 +98,8 @@ describe("with a view that is slow for one key", () => {
     const [heavy, other] = [await app.newAccount(), await app.newAccount()];
     const slow = await issueKey(heavy);
     const tokens = await Promise.all(Array.from({ length: 20 }, async () => (await issueKey(other)).token));
-    await sql`alter view credential rename to credential_before`.execute(app.pool);
-    await sql`create view credential as select * from credential_before
+    await sql`alter view bearer rename to bearer_before`.execute(app.pool);
+    await sql`create view bearer as select * from bearer_before
       where case when id = ${sql.lit(slow.id)} then pg_sleep(10)::text = '' else true end`.execute(app.pool);
     const verifier = app.clientAs(app.platformToken);
     const startedAt = performance.now();

@@ -1,0 +1,39 @@
+import { sql } from "kysely";
+import { expect } from "vitest";
+import type { Db } from "../../../src/db/connect.ts";
+import { inTurns } from "../../../src/domain/kernel/slices.ts";
+import { load } from "../../../src/verify/cache/load.ts";
+import { type CredentialRow, toCredentials } from "../../../src/verify/evaluate/credential.ts";
+
+/**
+ * Compares what is loaded of each credential of a database, account by account, with the view `credential`, which has all of it
+ * in one row. Returns how many accesses were compared.
+ */
+export async function expectSameAccess(db: Db): Promise<number> {
+  const { rows } = await sql<CredentialRow>`
+    select *, case when kind in ('session', 'outside') then openings end as accounts from credential order by id`.execute(
+    db,
+  );
+  let compared = 0;
+  for (const whole of await inTurns(toCredentials(rows))) {
+    const { accounts, openings, ...head } = whole;
+    const ids = openings.map((access) => access.account_id);
+    const lookupKey = { id: whole.id, workspaceId: "" };
+    const asked = ["", "acct_of_others", ...ids].map((accountId) => ({ ...lookupKey, accountId }));
+    const loaded = await load(db, asked, { limitMs: 5_000, primary: "" });
+    for (const [index, { credential }] of loaded.entries()) {
+      const { accounts: known, openings: access, ...rest } = credential ?? whole;
+      expect(rest).toEqual(head);
+      expect(known.map((account) => account.account_id)).toEqual(ids);
+      const named = asked[index]?.accountId ?? "";
+      const only = whole.user_id === null || (named === "" && ids.length === 1);
+      expect(access).toEqual(openings.filter((one) => only || one.account_id === named));
+      for (const account of known) {
+        const { platform, standing } = openings.find((one) => one.account_id === account.account_id) ?? {};
+        if (whole.kind === "outside") expect(account).toMatchObject({ platform, standing });
+      }
+      compared += access.length;
+    }
+  }
+  return compared;
+}
