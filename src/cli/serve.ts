@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type AppDeps, createApp } from "../app/app.ts";
+import { createApp } from "../app/app.ts";
 import { reportClosed } from "../app/connection-log.ts";
+import type { AppDeps } from "../app/deps.ts";
 import { createEstimator } from "../app/password-estimator.ts";
 import type { Config } from "../config/config.ts";
 import { createPasswords } from "../domain/user/password.ts";

@@ -1,0 +1,65 @@
+import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
+import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import { createClientAddress } from "../net/client-address.ts";
+import { withCors } from "../net/cors.ts";
+import { createFastPath } from "../net/fast-path/fast-path.ts";
+import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
+import { inTurns } from "../net/turns.ts";
+import { fastPathMethods } from "../rpc/fast-path.ts";
+import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
+import type { Validate } from "../rpc/middleware/validate.ts";
+import { type TokenDeps, verification } from "../rpc/token-service.ts";
+import type { AppDeps } from "./deps.ts";
+import type { Parts } from "./parts.ts";
+import { createRequestLog } from "./request-log.ts";
+
+/** How messages are written as JSON, on the fast path and beside it. */
+export const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
+
+// Memory of the response cache for each entry of the credential cache.
+const keptBytesPerEntry = 512;
+
+/** What the handlers serve. */
+export interface Served {
+  routes(router: ConnectRouter): void;
+  routerOptions: ConnectRouterOptions;
+  auth: AuthDeps;
+  tokens: TokenDeps;
+  validate: Validate;
+}
+
+/** Creates the handlers of HTTP requests. Each passes the request log, CORS, and then the fast path or the router. */
+export function createHandlers(
+  { config, limits, log, metrics, fastPath = true }: AppDeps,
+  { loader, reports }: Parts,
+  { routes, routerOptions, auth, tokens, validate }: Served,
+): { handler: Handler; plain: PlainHandler } {
+  const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
+  const { contextValues } = requestLog;
+  const adapter = connectNodeAdapter({
+    ...routerOptions,
+    routes,
+    acceptCompression: [compressionGzip],
+    contextValues,
+  });
+  const keptBytes = config.cacheEntries * keptBytesPerEntry;
+  const methods = fastPathMethods(
+    { ...auth, loader, onVerdict: metrics.verdict, keptBytes },
+    validate,
+    verification(tokens),
+  );
+  const { handler, plain } = createFastPath(
+    fastPath ? methods : [],
+    {
+      maxTimeoutMs: limits.maxRpcTimeoutMs,
+      maxMessageBytes: limits.maxMessageBytes,
+      jsonOptions,
+      contextValues,
+      onBug: reports.bug,
+    },
+    inTurns(adapter, reports.bug),
+  );
+  const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
+    requestLog.observe(withCors(config.corsOrigins, inner));
+  return { handler: outer(handler), plain: { accepts: plain.accepts, handler: outer(plain.handler) } };
+}

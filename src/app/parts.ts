@@ -1,0 +1,73 @@
+import { followChanges } from "../db/connect.ts";
+import { createRefusals } from "../domain/kernel/refusal.ts";
+import { createFailedLogIns } from "../domain/session/failed-log-in.ts";
+import { createHealthStatus } from "../net/standard-services/health.ts";
+import { createCoherentCache } from "../verify/cache/coherent-cache.ts";
+import { leaseMs as productionLeaseMs } from "../verify/coherence/lease.ts";
+import { createLastUsed } from "../verify/last-used.ts";
+import { createOidcVerifier } from "../verify/oidc/oidc.ts";
+import { createResolver } from "../verify/resolve.ts";
+import { createBackground } from "./background.ts";
+import type { AppDeps } from "./deps.ts";
+import { reportFeed } from "./feed-report.ts";
+import { startHousekeeping } from "./housekeeping.ts";
+import { createReports } from "./reports.ts";
+
+/** The parts of an instance that hold state. */
+export type Parts = ReturnType<typeof createParts>;
+
+// Intervals between two writes of buffered data. A crash loses at most the data of one interval.
+const refusalsIntervalMs = 1_000;
+const lastUsedIntervalMs = 5_000;
+
+/** Creates the parts of an instance that hold state, and starts its background jobs. */
+export function createParts(deps: AppDeps) {
+  const { config, log, lookups, listenUrl, leaseMs = productionLeaseMs, coherenceParts, metrics } = deps;
+  const reports = createReports(log);
+  const health = createHealthStatus();
+  const { coherence, loader } = createCoherentCache({
+    db: lookups,
+    listenUrl,
+    entries: config.cacheEntries,
+    leaseMs,
+    maxStalenessMs: config.maxStalenessMs,
+    parts: coherenceParts,
+    observer: metrics,
+    onError: reports.unwritten,
+    onFeed: reportFeed(health, log),
+  });
+  const db = followChanges(deps.db, coherence);
+  const refusals = createRefusals(db, refusalsIntervalMs, reports.unwritten);
+  const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, reports.unwritten);
+  const lastUsed = createLastUsed(db, lastUsedIntervalMs, reports.unwritten);
+  const buffers = [refusals, failedLogIns, lastUsed];
+  const oidc = createOidcVerifier(config.oidcIssuers, { onFailure: reports.issuerFailed });
+  const resolver = createResolver(loader, oidc, config);
+  const background = createBackground(reports.backgroundFailed);
+  const housekeeping = startHousekeeping(db, config, background, log);
+  return {
+    reports,
+    health,
+    coherence,
+    loader,
+    db,
+    refusals,
+    failedLogIns,
+    lastUsed,
+    oidc,
+    resolver,
+    background,
+    /** Writes what is buffered, so that it can be read. */
+    async flush() {
+      await background.settle();
+      await Promise.all(buffers.map((buffer) => buffer.flush()));
+    },
+    /** Stops the background jobs, writes what is buffered, and leaves the change feed. */
+    async close() {
+      housekeeping.stop();
+      await background.settle();
+      await Promise.all(buffers.map((buffer) => buffer.close()));
+      await coherence.stop();
+    },
+  };
+}

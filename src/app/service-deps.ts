@@ -1,0 +1,68 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { isBusy, isUnavailable } from "../db/errors.ts";
+import { statementScope, withStatements } from "../db/statement-scope.ts";
+import { provisionUser } from "../domain/external-identity/provision-user.ts";
+import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
+import { turnOfStranger } from "../rpc/middleware/turn.ts";
+import type { TokenDeps } from "../rpc/token-service.ts";
+import { createPublicLimit } from "../verify/public-limit.ts";
+import type { AppDeps } from "./deps.ts";
+import type { Parts } from "./parts.ts";
+import { createRoutes } from "./routes.ts";
+
+// Limit for `RevokeToken` without a bearer: high enough for real use, low enough to stop guessing.
+const revocationsPerMinute = 600;
+
+/** Returns what authentication and authorization depend on. */
+export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
+  const { resolver, lastUsed, refusals, loader, coherence, db, reports } = parts;
+  return {
+    resolver,
+    lastUsed,
+    refusals,
+    tokenPrefix: config.tokenPrefix,
+    provisionUser: (call, newUser) =>
+      withStatements({ turn: turnOfStranger(call) }, () => provisionUser(db, call, config.bounds, newUser)),
+    errors: { isUnavailable, isBusy, onBug: reports.bug },
+    onCanceled: reports.canceled,
+    loader,
+    operate: (turn, signal, operation) =>
+      withStatements({ turn, signal, primary: coherence.primary }, operation),
+  };
+}
+
+/** Returns what the verification of tokens depends on. */
+export function tokenDepsOf({ config, metrics }: AppDeps, { resolver, oidc, lastUsed }: Parts): TokenDeps {
+  return {
+    resolver,
+    oidc,
+    lastUsed,
+    tokenPrefix: config.tokenPrefix,
+    vocabulary: config.permissions,
+    revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
+    onVerdict: metrics.verdict,
+  };
+}
+
+/** Prepares the routes of all services. */
+export function createAppRoutes(
+  { config, passwords, mailer }: AppDeps,
+  { db, refusals, failedLogIns, health, background }: Parts,
+  tokens: TokenDeps,
+): (router: ConnectRouter) => void {
+  return createRoutes({
+    db,
+    config,
+    passwords,
+    mailer,
+    refusals,
+    failedLogIns,
+    tokens,
+    health,
+    // Background work continues after its call has ended, and still takes the turns of the caller.
+    background(work) {
+      const { turn } = statementScope();
+      withStatements(turn ? { turn } : {}, () => background.run(work));
+    },
+  });
+}
