@@ -48,7 +48,7 @@ export function createRequestLog(log: Log, metrics: Metrics, clientAddress: Clie
         requestId,
         clientAddress: address,
         addressKey: addressKey(address),
-        bearer: { type: "nobody" },
+        bearer: { type: "anonymous" },
       };
       (request as Observed)[recordKey] = record;
       const start = performance.now();

@@ -1,30 +1,30 @@
 import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
 import { type Access, access } from "../../../gen/latchkey/v1/access_pb.ts";
 
-/** Who may call a method: its rule in the schema. */
+/** The access rule of a method, from the schema. */
 export type Rule = Access["rule"];
 
-// Protocols of others, which carry no options of ours: health checks and reflection are open to everybody.
+// Standard protocols, whose schemas have no access rules. Health checks and reflection are public.
 const openPackages = ["grpc.health.v1", "grpc.reflection.v1", "grpc.reflection.v1alpha"];
 
-// Reading an option decodes it anew, which every call would pay for.
+// Reading an option decodes it. The cache avoids that for every call.
 const known = new WeakMap<DescMethod, Access | undefined>();
 const open: Rule = { case: "public", value: true };
 const closed: Rule = { case: undefined };
 
-/** The rule of a method. `case: undefined` is closed to everybody. */
+/** Returns the rule of a method. If its `case` is undefined, no caller may call the method. */
 export function ruleOf(method: DescMethod): Rule {
   const rule = accessOf(method)?.rule;
   if (rule) return rule;
   return openPackages.includes(method.parent.file.proto.package) ? open : closed;
 }
 
-/** Whether a public method recognises a signed-in user where there is a bearer. */
+/** Returns whether a public method authenticates a signed-in user if the call has a bearer. */
 export function optionalUser(method: DescMethod): boolean {
   return accessOf(method)?.optionalUser ?? false;
 }
 
-/** Whether a principal without the permission may do it to what is its own. The operation decides what that is. */
+/** Returns whether a principal without the permission may call the method for its own resources. The operation decides which those are. */
 export function orOwn(method: DescMethod): boolean {
   return accessOf(method)?.orOwn ?? false;
 }

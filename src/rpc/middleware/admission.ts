@@ -6,7 +6,7 @@ import type { Failure } from "../../verify/evaluate/verdict.ts";
 import type { Rule } from "./access.ts";
 import { accountHeader } from "./context.ts";
 
-/** Admits a bearer as a signed-in user, no account resolved. Throws why not. Pure. */
+/** Returns the signed-in user of a bearer, with no account resolved. Fails if the bearer may not make the call. Pure. */
 export function admitUser(
   evaluation: Evaluation,
   parsed: ParsedToken | undefined,
@@ -16,12 +16,12 @@ export function admitUser(
   if (failure) throw refusalOf(evaluation, failure, parsed);
   const external = scope && endsAt && { scope, endsAt };
   if (userId === undefined || (sessionId === undefined && !external)) {
-    throw new DomainError("LOGIN_REQUIRED", "a signed-in user must make this call, not a key");
+    throw new DomainError("LOGIN_REQUIRED", "this call needs a signed-in user, not an API key: log in first");
   }
   return { userId, ...(sessionId !== undefined && { sessionId }), ...(external && { external }) };
 }
 
-/** Admits a bearer as a principal of an account, by the rule of a method. Throws why not. Pure. */
+/** Returns the principal of a bearer, by the access rule of a method. Fails if the bearer may not make the call. Pure. */
 export function admitPrincipal(
   rule: Rule,
   evaluation: Evaluation,
@@ -30,7 +30,7 @@ export function admitPrincipal(
   const { failures, principal } = evaluation;
   const [failure] = failures;
   if (failure) throw refusalOf(evaluation, failure, parsed);
-  if (!principal) throw new Error("a valid token without a principal");
+  if (!principal) throw new Error("a valid evaluation has no principal");
   if (rule.case === "platformPermission" && !(principal.platform && principal.keyId)) {
     throw permissionDenied(rule.value);
   }
@@ -41,7 +41,7 @@ function refusalOf({ scope }: Evaluation, failure: Failure, parsed: ParsedToken 
   const { verdict } = failure;
   const metadata = { ...failure.metadata, ...(verdict === "INVALID" && parsed && idOf(parsed)) };
   if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");
-  // A token of an outside issuer signs a user in, as a session does.
+  // A token of an external issuer authenticates a user, as a session does.
   const session = parsed?.kind === "ses" || scope !== undefined;
   const reason: Reason = isAboutToken(failure)
     ? `${verdict as TokenVerdict}_${session ? "SESSION" : "API_KEY"}`
@@ -51,7 +51,7 @@ function refusalOf({ scope }: Evaluation, failure: Failure, parsed: ParsedToken 
 
 type TokenVerdict = "INVALID" | "EXPIRED" | "REVOKED";
 
-// What a wrong token says of itself. Whether there is such a record, nobody is told.
+// The id comes from the token itself. The error does not reveal whether such a record exists.
 function idOf({ kind, id }: ParsedToken): Record<string, string> {
   if (kind === "ses") return { session_id: id };
   return kind === "inv" || kind === "otp" ? {} : { key_id: id };
@@ -66,14 +66,14 @@ const messages: Record<Failure["verdict"], string> = {
   EXPIRED: "the bearer has expired",
   REVOKED: "the bearer was revoked",
   DISABLED: "the API key is disabled",
-  ACCOUNT_REQUIRED: `name an account in the header ${accountHeader}`,
+  ACCOUNT_REQUIRED: `this call needs an account: name one in the header ${accountHeader}`,
   ACCOUNT_MISMATCH: "the bearer does not belong to this account",
   ACCOUNT_SUSPENDED: "the account is suspended",
-  ENVIRONMENT_MISMATCH: "the API key is of another environment",
+  ENVIRONMENT_MISMATCH: "the API key belongs to another environment",
   WORKSPACE_FORBIDDEN: "you may not enter this workspace",
   WORKSPACE_ARCHIVED: "the workspace is archived",
   PERMISSION_DENIED: "a permission is missing",
   ENTITLEMENT_REQUIRED: "the account's plan does not include this",
-  RATE_LIMITED: "too many calls",
+  RATE_LIMITED: "too many calls: retry later",
   QUOTA_EXCEEDED: "the quota is spent",
 };

@@ -21,7 +21,7 @@ export interface AuthDeps extends AuthenticateDeps {
   operate<T>(turn: Turn, signal: AbortSignal, operation: () => Promise<T>): Promise<T>;
 }
 
-/** The gate: runs on the headers, before the body is read. Resolves the bearer, holds it against the access rule. */
+/** Creates the auth interceptor. It runs on the headers, before the body is read. It resolves the bearer and enforces the access rule. */
 export function createAuthInterceptor(deps: AuthDeps): (context: Arrival) => Promise<void> {
   return async (context) => {
     const record = recordOf(context.values);
@@ -37,9 +37,9 @@ export function createAuthInterceptor(deps: AuthDeps): (context: Arrival) => Pro
 }
 
 /**
- * Evaluates the bearer of a call again, once the body is complete, and before each message of a stream: a call acts with
- * the authority of that moment. Returns undefined, at once, if the cache still holds the very entry by which the bearer
- * passed. Fails with what the gate would say.
+ * Evaluates the bearer of a call again when the body is complete, and before each message of a stream, because a call acts
+ * with the authority of that moment. Returns undefined if the cache still holds the entry that the bearer was evaluated
+ * from. Fails with the error that the auth interceptor would return.
  */
 export function recheck(deps: AuthDeps, values: ContextValues): Promise<void> | undefined {
   const { passed, arrival } = recordOf(values);
@@ -50,7 +50,7 @@ export function recheck(deps: AuthDeps, values: ContextValues): Promise<void> | 
 
 async function evaluateAgain(deps: AuthDeps, arrival: Arrival, passed: Evaluation): Promise<void> {
   const record = recordOf(arrival.values);
-  record.bearer = { type: "nobody" };
+  record.bearer = { type: "anonymous" };
   try {
     record.bearer = await authenticate(deps, arrival, callOf(arrival), passed);
   } catch (error) {
@@ -58,7 +58,7 @@ async function evaluateAgain(deps: AuthDeps, arrival: Arrival, passed: Evaluatio
   }
 }
 
-/** Checks requests by the rules of the schema, and turns what is thrown into what clients see. */
+/** Creates the interceptor that validates requests by the rules of the schema, and translates errors for clients. */
 export function createErrorInterceptor(deps: AuthDeps, validate: Validate): Interceptor {
   return (next) => (request) =>
     answer(deps, request.contextValues, async () => {
@@ -71,7 +71,7 @@ export function createErrorInterceptor(deps: AuthDeps, validate: Validate): Inte
     });
 }
 
-/** Answers a call whose message was parsed, and turns what is thrown into what clients see. */
+/** Runs a call whose message was parsed, records refusals, and translates errors for clients. */
 export async function answer<T>(deps: AuthDeps, values: ContextValues, run: () => Promise<T>): Promise<T> {
   const record = recordOf(values);
   record.parsed = true;
@@ -86,7 +86,7 @@ export async function answer<T>(deps: AuthDeps, values: ContextValues, run: () =
   }
 }
 
-// A stream has ended with its last message, and not when it was begun. What a transport cannot send it throws into `yield`.
+// The outcome of a stream is known after its last message. If the transport cannot send a message, it throws into `yield`.
 async function* follow<T>(
   deps: AuthDeps,
   { contextValues: values, signal }: Pick<StreamRequest, "contextValues" | "signal">,

@@ -18,15 +18,15 @@ export interface AuthenticateDeps {
   lastUsed: LastUsed;
   refusals: Refusals;
   tokenPrefix: string;
-  /** Makes the user, and where needed the profile, of somebody whom an outside issuer vouches for. */
+  /** Provisions the user of an external identity, and the user's profile if needed. */
   provisionUser(call: Call, newUser: NewUser): Promise<void>;
 }
 
 /**
- * Resolves the bearer of a call and holds it against the method's access rule, before the body is read. A method
- * without a rule is closed to everybody. RFC 6750: the token comes in the `Authorization` header and nowhere else.
+ * Resolves the bearer of a call and enforces the access rule of the method. A method without a rule cannot be called. The
+ * token is only accepted in the `Authorization` header (RFC 6750).
  *
- * A call whose bearer passed `before` is evaluated again. It stays in the account that it was in, and nobody is provisioned.
+ * If the bearer passed `before`, it is evaluated again. The call then stays in its account, and no user is provisioned.
  */
 export async function authenticate(
   deps: AuthenticateDeps,
@@ -35,9 +35,9 @@ export async function authenticate(
   before?: Evaluation,
 ): Promise<Bearer> {
   const rule = ruleFor(context);
-  if (rule.case === "public" && rule.value) return { type: "nobody" };
+  if (rule.case === "public" && rule.value) return { type: "anonymous" };
   if (rule.case === undefined || rule.value === false || rule.value === "") {
-    throw new DomainError("PERMISSION_DENIED", "this method is closed");
+    throw new DomainError("PERMISSION_DENIED", "this method has no access rule, so it cannot be called");
   }
   const verifyRequest = verifyRequestOf(context, rule, call);
   const asked = before ? inSameAccount(verifyRequest, before) : verifyRequest;
@@ -46,7 +46,7 @@ export async function authenticate(
     await deps.provisionUser(call, evaluation.newUser);
     evaluation = await resolveOne(deps, asked);
   }
-  // Also of a call that is refused, the log says whose it was. It admits nobody: only the bearer does.
+  // The log names the principal of a refused call too. This does not authorize the call: only the bearer does.
   const record = recordOf(context.values);
   record.shown = evaluation.principal ?? record.shown;
   try {
@@ -78,7 +78,7 @@ function verifyRequestOf({ requestHeader, method }: Arrival, rule: Rule, call: C
   };
 }
 
-// A user whose only account is another one by now does not act there: the request was not meant for it.
+// The user's only account may have changed since the headers arrived. The request was not meant for the new one.
 function inSameAccount(verifyRequest: VerifyRequest, { principal }: Evaluation): VerifyRequest {
   return verifyRequest.own === "user" || !principal
     ? verifyRequest
@@ -95,7 +95,7 @@ function bearerOf(
   const parsed = parseToken(tokenPrefix, verifyRequest.token);
   function authority<T>(admitted: (again: Evaluation) => T): Authority<T> {
     const credential = evaluation.basis?.credential;
-    if (!credential) throw new Error("a bearer without a credential");
+    if (!credential) throw new Error("the evaluation of the bearer has no credential");
     const asked = inSameAccount(verifyRequest, evaluation);
     const evaluate = async (seen: Seen) => admitted(await resolver.evaluateSeen(evaluation, asked, seen));
     return { credentialId: credential.id, kind: credential.kind, evaluate };
@@ -114,11 +114,11 @@ function bearerOf(
 
 async function resolveOne({ resolver }: AuthenticateDeps, verifyRequest: VerifyRequest): Promise<Evaluation> {
   const [evaluation] = await resolver.resolve([verifyRequest]);
-  if (!evaluation) throw new Error("the resolver did not answer");
+  if (!evaluation) throw new Error("the resolver returned no evaluation");
   return evaluation;
 }
 
-// A public method that knows users asks for one where there is a bearer.
+// A public method with an optional user authenticates the user if the call has a bearer.
 function ruleFor({ method, requestHeader }: Arrival): Rule {
   const rule = ruleOf(method);
   const asUser = rule.case === "public" && optionalUser(method) && requestHeader.has("authorization");
@@ -127,8 +127,9 @@ function ruleFor({ method, requestHeader }: Arrival): Rule {
 
 function requiredBy(rule: Rule): string[] {
   if (rule.case !== "permission" && rule.case !== "platformPermission") return [];
-  // A rule that is no permission would be held by nobody but `*`: better that nobody holds it at all.
-  if (parsePermission(rule.value) !== rule.value) throw new Error(`not a permission: ${rule.value}`);
+  // A malformed rule would be met by `*` alone. It fails here instead, for every caller.
+  if (parsePermission(rule.value) !== rule.value)
+    throw new Error(`the access rule is not a permission: ${rule.value}`);
   return [rule.value];
 }
 

@@ -16,14 +16,14 @@ export function callerSignal(request: AbortSignal): AbortSignal {
   return controller.signal;
 }
 
-/** What a call ends with whose caller has gone. */
+/** Returns the error of a call whose caller has gone. */
 export function canceled(): ConnectError {
   return new ConnectError("the caller canceled the call", Code.Canceled);
 }
 
 /**
- * Whether an error only says that the caller has gone: it is what the request's signal was aborted with, or what reading
- * from a closed request throws.
+ * Returns whether an error means that the caller has gone: it is the reason of the request's signal, or reading from a
+ * closed request threw it.
  */
 export function isCallerGone(error: unknown, request: AbortSignal): boolean {
   if (!request.aborted || error instanceof ConnectError || !(error instanceof Error)) return false;
@@ -31,7 +31,7 @@ export function isCallerGone(error: unknown, request: AbortSignal): boolean {
   return error === request.reason || error.name === "AbortError" || goneCodes.has(String(code));
 }
 
-// Of node's streams, and of sockets.
+// Error codes of node's streams and of sockets.
 const goneCodes = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
   "ERR_STREAM_DESTROYED",

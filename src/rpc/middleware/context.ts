@@ -12,39 +12,39 @@ import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 /** The header in which a user names the account. */
 export const accountHeader = "latchkey-account";
 
-/** Who makes a call, as the gate resolved it: nobody, a signed-in user, or a principal of an account. */
+/** The bearer of a call, as the auth interceptor resolved it: none, a signed-in user, or a principal of an account. */
 export type Bearer =
-  | { type: "nobody" }
+  | { type: "anonymous" }
   | { type: "user"; user: UserCaller }
   | { type: "principal"; caller: Caller };
 
-/** One call: what is known of it from its first byte, and what becomes known on the way. For logs and metrics. */
+/** What the server knows about one call, from its first byte to its end. */
 export interface CallRecord {
   requestId: string;
   clientAddress: string;
-  /** By what limits count the client's address. */
+  /** The key by which limits count the client's address. */
   addressKey: string;
-  /** Set once the call reached a method. */
+  /** Set when the call reached a method. */
   method?: string;
   bearer: Bearer;
-  /** Whose bearer was shown, refused or not: for the log alone. */
+  /** The principal of the bearer that the client sent, even if the call was refused. For the log only. */
   shown?: Principal | undefined;
-  /** The judgement that its bearer passed by, and what was known of the call then: to evaluate the bearer again. */
+  /** The evaluation by which the bearer passed, and the call as it was then. Both serve to evaluate the bearer again. */
   passed?: Evaluation;
   arrival?: Arrival;
-  /** The judgement that is all of its answer. */
+  /** The evaluation that the response consists of. Set if the response consists of one evaluation. */
   answered?: Evaluation;
-  /** Set once its message was read and parsed. */
+  /** Set when the message was read and parsed. */
   parsed?: true;
   /** The signal of the call, if Connect handles it. If the call fails, Connect aborts the signal with the error. */
   signal?: AbortSignal;
-  /** Set when the call was answered: `ok`, or the code of its error. */
+  /** Set when the call ended: `ok`, or the code of its error. */
   code?: string;
-  /** The reason of its error, where it has one. */
+  /** The reason of its error, if there is one. */
   reason?: string;
 }
 
-/** What is known of a call before its body is read. */
+/** What the server knows about a call before its body is read. */
 export interface Arrival {
   readonly service: DescService;
   readonly method: DescMethod;
@@ -56,12 +56,12 @@ export interface Arrival {
 
 const recordKey = createContextKey<CallRecord | undefined>(undefined);
 
-/** Context values for a call that carry its record. */
+/** Returns the context values of a call, which contain its record. */
 export function withRecord(record: CallRecord): ContextValues {
   return createContextValues().set(recordKey, record);
 }
 
-/** The record of a call. Makes one for a call that came in memory. */
+/** Returns the record of a call. Creates one for a call that came through the in-memory transport. */
 export function recordOf(values: ContextValues): CallRecord {
   const known = values.get(recordKey);
   if (known) return known;
@@ -69,33 +69,38 @@ export function recordOf(values: ContextValues): CallRecord {
     requestId: "in-memory",
     clientAddress: "",
     addressKey: "",
-    bearer: { type: "nobody" },
+    bearer: { type: "anonymous" },
   };
   values.set(recordKey, record);
   return record;
 }
 
-/** What an audit event says of this call, and how long its caller waits. */
+/** Returns what an audit event records about this call, and how much time is left until its deadline. */
 export function callOf({ values, timeoutMs }: Pick<HandlerContext, "values" | "timeoutMs">): Call {
   const { requestId, clientAddress, addressKey, method = "" } = recordOf(values);
   return { requestId, clientAddress, addressKey, method, timeLeftMs: timeoutMs };
 }
 
-/** The principal that makes this call. */
+/** Returns the principal that makes this call. Fails if there is none. */
 export function callerOf({ values }: Pick<HandlerContext, "values">): Caller {
   const { bearer } = recordOf(values);
-  if (bearer.type !== "principal") throw new DomainError("MISSING_API_KEY", "this call needs a principal");
+  if (bearer.type !== "principal")
+    throw new DomainError(
+      "MISSING_API_KEY",
+      "this call needs a principal: send an API key, or a session and an account",
+    );
   return bearer.caller;
 }
 
-/** The signed-in user that makes this call. */
+/** Returns the signed-in user that makes this call. Fails if there is none. */
 export function userOf({ values }: Pick<HandlerContext, "values">): UserCaller {
   const { bearer } = recordOf(values);
-  if (bearer.type !== "user") throw new DomainError("LOGIN_REQUIRED", "this call needs a signed-in user");
+  if (bearer.type !== "user")
+    throw new DomainError("LOGIN_REQUIRED", "this call needs a signed-in user: log in first");
   return bearer.user;
 }
 
-/** The signed-in user that makes this call, where there is one. */
+/** Returns the signed-in user that makes this call, if there is one. */
 export function optionalUserOf({ values }: Pick<HandlerContext, "values">): UserCaller | undefined {
   const { bearer } = recordOf(values);
   return bearer.type === "user" ? bearer.user : undefined;

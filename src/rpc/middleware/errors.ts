@@ -9,7 +9,7 @@ import {
 import { DomainError, type Reason } from "../../domain/kernel/error.ts";
 import { accountBusy } from "../../domain/kernel/turn.ts";
 
-/** The table of errors: each reason's code. HTTP statuses follow from the codes. */
+/** The code of each reason: the table of errors. HTTP statuses follow from the codes. */
 export const codes: Record<Reason, Code> = {
   MISSING_API_KEY: Code.Unauthenticated,
   INVALID_API_KEY: Code.Unauthenticated,
@@ -50,16 +50,16 @@ export const codes: Record<Reason, Code> = {
 const domain = "latchkey";
 const retryUnavailableMs = 1_000;
 
-/** Tells a bug, which clients never see, from a database that is away or busy, and reports the first. */
+/** Classifies unexpected errors: the database is unreachable or busy, or there is a bug. Clients never see the error of a bug. */
 export interface ErrorPolicy {
   isUnavailable(error: unknown): boolean;
-  /** The database is there, and other work of the same account was in the way. */
+  /** Returns whether the database is reachable, but other work of the same account was in the way. */
   isBusy(error: unknown): boolean;
   /** Called once for every error that is a bug. */
   onBug(error: unknown): void;
 }
 
-/** What a client sees of an error: the table's code, with its details (google.rpc) and headers (RFC 6750, RFC 9110). */
+/** Returns what a client sees of an error: the code of the table, details (google.rpc) and headers (RFC 6750, RFC 9110). */
 export function toConnectError(error: unknown, policy: ErrorPolicy): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof DomainError) return fromDomain(error);
@@ -103,7 +103,7 @@ export function fromDomain(error: DomainError): ConnectError {
 function retryAfterMs({ reason, metadata }: DomainError): number | undefined {
   if (reason === "UNAVAILABLE") return retryUnavailableMs;
   if (reason !== "RATE_LIMITED" && reason !== "QUOTA_EXCEEDED") return undefined;
-  // A quota without a period stays exceeded.
+  // A quota without a period does not reset.
   if (reason === "QUOTA_EXCEEDED" && metadata.reset_at === undefined) return undefined;
   return Math.max(0, Date.parse(metadata.reset_at ?? "") - Date.now()) || retryUnavailableMs;
 }

@@ -1,7 +1,7 @@
 import type { MailLimit } from "../../domain/kernel/mail.ts";
 import type { PublicLimit } from "../../verify/public-limit.ts";
 
-/** What limits invites. */
+/** The limits of invites. */
 export interface InviteLimits {
   perAccount: PublicLimit;
   perEmail: PublicLimit;

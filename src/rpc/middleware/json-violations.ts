@@ -1,16 +1,16 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue, ScalarType } from "@bufbuild/protobuf";
 import type { Violation } from "../../domain/kernel/error.ts";
 
-// More would help nobody.
+// A longer list would not help the client.
 const maxViolations = 32;
 const maxNameLength = 40;
 
-/** A name that a client chose, for an error: a token is longer, and is not repeated even where somebody made it a name. */
+/** Returns a name that a client chose, for use in an error. A longer name is left out, because it may be a token. */
 export function clientsName(name: string): string {
   return name.length <= maxNameLength ? name : "(a long name)";
 }
 
-/** What is wrong with a JSON body that could not be parsed: one violation per field, by its path. Quotes no value. */
+/** Returns what is wrong with a JSON body that cannot be parsed: one violation per field, by path. Never quotes a value. */
 export function jsonViolations(schema: DescMessage, text: string): Violation[] {
   let json: JsonValue;
   try {
@@ -19,7 +19,7 @@ export function jsonViolations(schema: DescMessage, text: string): Violation[] {
     return [{ field: "", description: "expected JSON" }];
   }
   const found = messageViolations(schema, json, "");
-  // What the walk does not see, the parser did: a repeated key, for example.
+  // The parser also rejects what this walk does not detect, for example a repeated key.
   return found.length > 0
     ? found.slice(0, maxViolations)
     : [{ field: "", description: `expected a ${schema.typeName}` }];

@@ -1,11 +1,11 @@
 import type { UserCaller } from "../../domain/access/principal.ts";
 import { createPublicLimit, type PublicLimit } from "../../verify/public-limit.ts";
 
-/** How often one client address, one e-mail address and one user may make calls that are dear or can be guessed. */
+/** Rate limits for calls that are expensive or serve to guess secrets: per client address, e-mail address and user. */
 export interface PeopleLimits {
   /** Wrong passwords and mailed tokens, per client address. */
   guessesPerAddress: PublicLimit;
-  /** Wrong passwords, per e-mail address, or per user where one is signed in. */
+  /** Wrong passwords, per e-mail address, or per user if one is signed in. */
   guessesPerEmail: PublicLimit;
   /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per client address and per user. */
   signUps: PublicLimit;
@@ -29,16 +29,16 @@ export interface PeopleLimitSettings {
   invitesPerHour: number;
 }
 
-// Wrong passwords in five minutes: enough for a person with many of them, too few for a guesser.
+// Wrong passwords in five minutes: enough for a person with many passwords, too few for guessing.
 const guessSeconds = 300;
 const guessesPerEmail = 10;
 const guessesPerAddress = 100;
 const hourSeconds = 3_600;
 const mailsPerEmail = 5;
-// The platform is trusted: enough for an import of many accounts, and an end for a key that leaked.
+// The platform is trusted. The limit allows an import of many accounts, and bounds the damage of a leaked key.
 const openedAccountsPerHour = 10_000;
 
-/** Creates the limits. All of them count from the first call of an hour, or of five minutes. */
+/** Creates the limits. The period of each key, an hour or five minutes, starts with its first call. */
 export function createPeopleLimits(settings: PeopleLimitSettings): PeopleLimits {
   const perHour = (name: string, points: number) => createPublicLimit(name, points, hourSeconds);
   return {
@@ -53,7 +53,7 @@ export function createPeopleLimits(settings: PeopleLimitSettings): PeopleLimits 
   };
 }
 
-/** Counts a call by its client address and by its user, whatever their sessions, or refuses it as `RATE_LIMITED`. */
+/** Counts a call per client address and per user, across the user's sessions. Fails with `RATE_LIMITED` at the limit. */
 export async function spendAsUser(limit: PublicLimit, { userId, call }: UserCaller): Promise<void> {
   await limit.spend(call.addressKey);
   await limit.spend(userId);

@@ -4,27 +4,27 @@ import type { Turn, TurnKind } from "../../db/turn-shares.ts";
 import type { Call } from "../../domain/access/principal.ts";
 import { type Bearer, recordOf } from "./context.ts";
 
-// Some connections are kept for what takes something away.
+// Some connections are reserved for calls that take something away.
 const withdrawals = /^(Revoke|Disable|Suspend|LogOut|Remove|Delete|Archive)/;
 
-/** A call, as an interceptor has it. */
+/** A call, as an interceptor receives it. */
 interface TurnRequest {
   method: DescMethod;
   contextValues: ContextValues;
   message: Message | AsyncIterable<Message>;
 }
 
-/** On whose behalf a call takes connections: of the account or user of its bearer, or else of the client's address. */
+/** Returns the subject on whose behalf a call takes connections: the bearer's account or user, or else the client address. */
 export function turnOf({ method, contextValues, message }: TurnRequest): Turn {
   const kind: TurnKind = withdrawals.test(method.name) ? "withdrawal" : "read";
   const { addressKey, bearer } = recordOf(contextValues);
   const { subject, caller } = subjectOf(bearer, addressKey);
-  const limited = bearer.type !== "nobody";
+  const limited = bearer.type !== "anonymous";
   const bytes = () => (isMessage(message) ? toBinary(method.input, message).length : 0);
   return { kind, subjects: [subject], caller, limited, bytes };
 }
 
-/** The same for a call whose bearer is not known yet. */
+/** Returns the same for a call whose bearer is not known yet. */
 export function turnOfStranger({ addressKey }: Pick<Call, "addressKey">): Turn {
   return { kind: "read", subjects: [addressKey], caller: addressKey, limited: false };
 }
@@ -35,7 +35,7 @@ function subjectOf(bearer: Bearer, addressKey: string): { subject: string; calle
       return { subject: bearer.caller.accountId, caller: bearer.caller.authority.credentialId };
     case "user":
       return { subject: bearer.user.userId, caller: bearer.user.authority.credentialId };
-    case "nobody":
+    case "anonymous":
       return { subject: addressKey, caller: addressKey };
   }
 }

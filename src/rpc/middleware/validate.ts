@@ -5,10 +5,10 @@ import { createValidator, type Validator } from "@bufbuild/protovalidate";
 import { invalidFields, type Violation } from "../../domain/kernel/error.ts";
 import { clientsName } from "./json-violations.ts";
 
-/** Checks a request by the rules in its schema. Throws one violation per field. */
+/** Validates a request by the rules in its schema. Fails with one violation per invalid field. */
 export type Validate = (schema: DescMessage, message: Message) => void;
 
-/** Creates the check, and warms it for these requests: the first check of a message compiles its rules. */
+/** Creates the validation. It validates an empty message of each schema, because the first validation compiles the rules. */
 export function createValidate(requests: readonly DescMessage[]): Validate {
   const validator: Validator = createValidator();
   for (const schema of requests) validator.validate(schema, create(schema));
