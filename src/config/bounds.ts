@@ -16,6 +16,8 @@ export function readBounds(read: Read): BoundSettings {
       permissionsPerRole: bound("PERMISSIONS_PER_ROLE", 256, 1_024),
       rolesPerTeam: bound("ROLES_PER_TEAM", 32, 256),
       rolesPerAccount: bound("ROLES_PER_ACCOUNT", 100, 1_000, 4),
+      teamsPerAccount: bound("TEAMS_PER_ACCOUNT", 1_000, 10_000),
+      serviceAccountsPerAccount: bound("SERVICE_ACCOUNTS_PER_ACCOUNT", 1_000, 10_000),
       teamsPerProfile: bound("TEAMS_PER_PROFILE", 32, 1_000),
       permissionsPerPrincipal: bound("PERMISSIONS_PER_PRINCIPAL", 2_000, 10_000),
       workspacesPerProfile: bound("WORKSPACES_PER_PROFILE", 1_000, 10_000),

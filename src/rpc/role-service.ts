@@ -8,9 +8,9 @@ import {
 } from "../../gen/latchkey/v1/role_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import { etagOf } from "../domain/kernel/list.ts";
+import { deleteRole } from "../domain/role/delete.ts";
 import {
   createRole,
-  deleteRole,
   getRole,
   listRoles,
   type Role,

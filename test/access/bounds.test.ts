@@ -18,6 +18,8 @@ const app = useApp({
   LATCHKEY_MAX_PERMISSIONS_PER_ROLE: "4",
   LATCHKEY_MAX_ROLES_PER_TEAM: "2",
   LATCHKEY_MAX_ROLES_PER_ACCOUNT: "9",
+  LATCHKEY_MAX_TEAMS_PER_ACCOUNT: "5",
+  LATCHKEY_MAX_SERVICE_ACCOUNTS_PER_ACCOUNT: "3",
   LATCHKEY_MAX_TEAMS_PER_PROFILE: "2",
   LATCHKEY_MAX_WORKSPACES_PER_PROFILE: "2",
   LATCHKEY_MAX_MEMBERSHIPS_PER_USER: "2",
@@ -98,6 +100,24 @@ test("an account has no more roles than the bound, also where two are made at on
   // Four are built in.
   expect(made.sort()).toEqual([...Array(3).fill("BOUND_EXCEEDED"), ...Array(5).fill("ok")]);
   expect(await refusal(newRole(owner, "another"))).toMatchObject(exceeds("roles_per_account", 9));
+});
+
+test("an account has no more teams and service accounts than the bounds, also where they are made at once", async () => {
+  const owner = await app.newAccount();
+  const eight = async (make: (name: string) => Promise<unknown>) =>
+    (await Promise.all(Array.from({ length: 8 }, (_, n) => outcome(make(`n${n}`))))).sort();
+  const made = await eight((name) => newTeam(owner, name));
+  expect(made).toEqual([...Array(3).fill("BOUND_EXCEEDED"), ...Array(5).fill("ok")]);
+  expect(await refusal(newTeam(owner, "another"))).toMatchObject(exceeds("teams_per_account", 5));
+  const { items } = await owner.teams.listTeams({});
+  const [one = "", other = ""] = items.map((team) => team.metadata?.id);
+  const robots = await eight((name) => newServiceAccount(owner, name, one));
+  expect(robots).toEqual([...Array(5).fill("BOUND_EXCEEDED"), ...Array(3).fill("ok")]);
+  expect(await refusal(newServiceAccount(owner, "another", one))).toMatchObject(
+    exceeds("service_accounts_per_account", 3),
+  );
+  await owner.teams.deleteTeam({ id: other });
+  expect(await outcome(newTeam(owner, "another"))).toBe("ok");
 });
 
 test("a person is in no more teams than the bound, also where they are added to several at once", async () => {

@@ -1,10 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  type Holder,
-  type Reach,
-  refuseEscalation,
-  refuseEscalationOfMany,
-} from "../../src/domain/access/escalation.ts";
+import { type Holder, refuseEscalation, refuseEscalationOfMany } from "../../src/domain/access/escalation.ts";
+import type { Reach } from "../../src/domain/access/reach.ts";
 import type { Holding } from "../../src/domain/access/role-holder.ts";
 import { holderChanges } from "../../src/domain/access/role-holder.ts";
 
@@ -40,20 +36,21 @@ test("one comparison of long lists costs about as much as many of short ones", (
   expect(oneLong / manyShort).toBeLessThan(12);
 });
 
-test("the event loop turns while many holders of a role are compared", async () => {
+test("the event loop turns while many holders of a role are compared, and the comparison ends in time", async () => {
   const caller = callerWith(1_000);
-  const teamIds = ["team_0"];
-  const holders = Array.from({ length: 100 }, () => ({
-    roleId: "role_0",
-    teamIds,
+  const holders = Array.from({ length: 100 }, (_, n) => ({
+    roleId: `role_${n}`,
+    teamRoleIds: [],
     workspaces: ["ws_0"],
     claims: [],
   }));
   const holdingOf = (count: number): Holding => ({
     holders,
     grants: {
-      roles: new Map([["role_0", { permissions: things(count), allWorkspaces: false }]]),
-      teams: new Map([["team_0", ["role_0"]]]),
+      roles: new Map(
+        holders.map(({ roleId }) => [roleId, { permissions: things(count), allWorkspaces: false }]),
+      ),
+      teams: new Map(),
     },
   });
   let turns = 0;
@@ -63,12 +60,18 @@ test("the event loop turns while many holders of a role are compared", async () 
     if (working) setImmediate(count);
   };
   setImmediate(count);
-  await refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)));
+  await refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)), 10_000);
   await expect(
-    refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_001))),
+    refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_001)), 10_000),
   ).rejects.toMatchObject({ reason: "PERMISSION_DENIED", metadata: { permission: "thing_1000:start" } });
   working = false;
   expect(turns).toBeGreaterThan(10);
+  const late = refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)), 1);
+  await expect(late).rejects.toMatchObject({
+    reason: "BOUND_EXCEEDED",
+    message: expect.stringContaining("make the change as a principal with all permissions in all workspaces"),
+    metadata: { bound: "comparison_ms", limit: "1" },
+  });
 });
 
 function leastTime(run: () => void): number {

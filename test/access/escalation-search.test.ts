@@ -1,10 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  type Holder,
-  type PrincipalChange,
-  type Reach,
-  refuseEscalation,
-} from "../../src/domain/access/escalation.ts";
+import { type Holder, type PrincipalChange, refuseEscalation } from "../../src/domain/access/escalation.ts";
+import type { JointReach, Reach } from "../../src/domain/access/reach.ts";
 import { searchEscalationPure } from "../support/escalation-search/pure.ts";
 import { searchEscalation } from "../support/escalation-search/server.ts";
 import { useExternal } from "../support/oidc/external.ts";
@@ -25,13 +21,22 @@ test("whatever a weak principal and all that it creates do, they never reach mor
 // What the service compared before: only what is added, permissions and workspaces apart.
 function compareAdded(caller: Holder, changes: readonly PrincipalChange[]): void {
   const added = changes.map(({ before, after }) => {
-    const permissions = after.permissions.filter((one) => !before?.permissions.includes(one));
-    return { after: { ...after, permissions, workspaces: addedWorkspaces(before, after) } };
+    const had = before ? permissionsOf(before) : [];
+    const permissions = permissionsOf(after).filter((one) => !had.includes(one));
+    const { environment, end } = after;
+    return { after: { permissions, workspaces: addedWorkspaces(before, after), environment, end } };
   });
   refuseEscalation(caller, added);
 }
 
-function addedWorkspaces(before: Reach | undefined, { workspaces }: Reach): Reach["workspaces"] {
+function permissionsOf(reach: Reach | JointReach): readonly string[] {
+  return "lists" in reach ? reach.lists.flat() : reach.permissions;
+}
+
+function addedWorkspaces(
+  before: Pick<Reach, "workspaces"> | undefined,
+  { workspaces }: Pick<Reach, "workspaces">,
+): Reach["workspaces"] {
   if (before?.workspaces === "all") return [];
   return workspaces === "all" ? "all" : workspaces.filter((one) => !before?.workspaces.includes(one));
 }

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { reportExceededBounds } from "../../src/app/bounds-report.ts";
 import { readConfig } from "../../src/config/config.ts";
-import { joinSignedIn, newMember, newRole, newTeam } from "../support/actors/actors.ts";
+import { joinSignedIn, newMember, newRole, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 
 const app = useApp();
@@ -21,6 +21,7 @@ test("records above a bound are counted, by the name of the bound, and those at 
     await newRole(owner, "b", "w:read"),
   ];
   const teams = [await newTeam(owner, "one", a, b), await newTeam(owner, "two", b)];
+  for (const name of ["robot", "other robot"]) await newServiceAccount(owner, name, teams[0] ?? "");
   const member = await newMember(app, owner, b);
   for (const id of teams) await owner.teams.addTeamMember({ id, profileId: member.profileId });
   const workspaces = [await newWorkspace(owner), await newWorkspace(owner)];
@@ -42,6 +43,8 @@ test("records above a bound are counted, by the name of the bound, and those at 
     permissionsPerRole: 2,
     rolesPerTeam: 1,
     rolesPerAccount: 5,
+    teamsPerAccount: 1,
+    serviceAccountsPerAccount: 1,
     teamsPerProfile: 1,
     permissionsPerPrincipal: 3,
     workspacesPerProfile: 1,
@@ -58,6 +61,8 @@ test("records above a bound are counted, by the name of the bound, and those at 
         permissions_per_role: 1,
         roles_per_team: 1,
         roles_per_account: 1,
+        teams_per_account: 1,
+        service_accounts_per_account: 1,
         teams_per_profile: 1,
         // The first team and the member: the role that the member has three times counts once.
         permissions_per_principal: 2,
@@ -75,6 +80,8 @@ test("records above a bound are counted, by the name of the bound, and those at 
     permissionsPerRole: 3,
     rolesPerTeam: 2,
     rolesPerAccount: 6,
+    teamsPerAccount: 2,
+    serviceAccountsPerAccount: 2,
     teamsPerProfile: 2,
     permissionsPerPrincipal: 4,
     workspacesPerProfile: 2,

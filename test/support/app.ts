@@ -25,7 +25,7 @@ import {
   openTestDatabase,
   type TestDatabase,
 } from "./database/database.ts";
-import { watchStatements } from "./database/statements.ts";
+import { type HeldStatement, watchStatements } from "./database/statements.ts";
 
 export { type Clients, clients, password };
 
@@ -59,6 +59,8 @@ export interface TestApp {
   newAccount(name?: string): Promise<Owner>;
   /** The statements that a call costs, without those that remember in the background when something was used. */
   statementsOf(call: () => Promise<unknown>): Promise<string[]>;
+  /** Holds back the result of the next statement that matches, while others go on. */
+  holdResultOf(pattern: RegExp): HeldStatement;
 }
 
 // Every person of a test comes from one address.
@@ -146,7 +148,7 @@ async function serveTest(
 ) {
   const { lookupsUrl = database.url, listenUrl = lookupsUrl } = options;
   const lookups = openTestDatabase(lookupsUrl, { onQuery: metrics.query });
-  const { watch, statementsOf } = watchStatements();
+  const { watch, statementsOf, holdResultOf } = watchStatements();
   const pools = { db: watch(database.db), lookups: watch(lookups.db), listenUrl };
   const { app, mails, logLines, transportAs } = await openApp(pools, env, metrics, options);
   const clientAs: TestApp["clientAs"] = (token, headers) => clients(transportAs(token, headers), token);
@@ -167,6 +169,7 @@ async function serveTest(
     transportAs,
     clientAs,
     statementsOf,
+    holdResultOf,
     async newAccount(name = "Acme") {
       people += 1;
       const email = `person${people}@${domain}`;

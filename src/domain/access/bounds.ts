@@ -11,6 +11,8 @@ export interface Bounds {
   rolesPerTeam: number;
   /** Built-in roles included. */
   rolesPerAccount: number;
+  teamsPerAccount: number;
+  serviceAccountsPerAccount: number;
   /** Of a person. */
   teamsPerProfile: number;
   /** In all roles that a person or a team has, together. A role counts once, however it comes. */
@@ -36,6 +38,8 @@ const meaning: Record<BoundName, (limit: number) => string> = {
   permissionsPerRole: (limit) => `a role has at most ${limit} permissions`,
   rolesPerTeam: (limit) => `a team has at most ${limit} roles`,
   rolesPerAccount: (limit) => `an account has at most ${limit} roles`,
+  teamsPerAccount: (limit) => `an account has at most ${limit} teams`,
+  serviceAccountsPerAccount: (limit) => `an account has at most ${limit} service accounts`,
   teamsPerProfile: (limit) => `a person is in at most ${limit} teams`,
   permissionsPerPrincipal: (limit) =>
     `the roles of a person or a team have at most ${limit} permissions together`,

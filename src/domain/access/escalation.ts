@@ -1,21 +1,14 @@
-import type { Environment } from "../../db/schema.ts";
 import { DomainError } from "../kernel/error.ts";
 import { atOnce, inTurns, type Slices } from "../kernel/slices.ts";
-import { holds, type PermissionSet, permissionSet } from "./permission.ts";
 import { type Principal, permissionDenied } from "./principal.ts";
-
-/**
- * What a principal reaches: each of its permissions without a workspace and in each of its workspaces, in its
- * environment, until its end. A product: a permission that is held at all is held in every workspace that is entered.
- */
-export interface Reach {
-  permissions: readonly string[];
-  /** `all` includes those that will be made later. */
-  workspaces: "all" | readonly string[];
-  environment: Environment | "every";
-  /** Null: never. */
-  end: Date | null;
-}
+import {
+  createReachComparison,
+  isEndWithin,
+  isEnvironmentWithin,
+  type JointReach,
+  type Reach,
+  type ReachComparison,
+} from "./reach.ts";
 
 /**
  * A principal before and after a change. No `before`: the change makes it, revives it or hands out its token. `most`: what
@@ -23,9 +16,9 @@ export interface Reach {
  * any part.
  */
 export interface PrincipalChange {
-  before?: Reach;
-  after: Reach;
-  most?: Reach;
+  before?: Reach | JointReach;
+  after: Reach | JointReach;
+  most?: Reach | JointReach;
 }
 
 /** Those parts of a principal that its reach depends on. */
@@ -51,39 +44,73 @@ export function refuseEscalation(caller: Holder, changes: Iterable<PrincipalChan
   atOnce(compare(caller, changes));
 }
 
-/** The same for changes of many principals at once: the event loop turns between them. */
-export function refuseEscalationOfMany(caller: Holder, changes: Iterable<PrincipalChange>): Promise<void> {
-  return inTurns(compare(caller, changes));
+/**
+ * The same for changes of many principals at once. The event loop turns meanwhile. What takes longer than `budgetMs` is
+ * refused: whoever reaches everything can make the change, since then there is nothing to compare.
+ */
+export function refuseEscalationOfMany(
+  caller: Holder,
+  changes: Iterable<PrincipalChange>,
+  budgetMs: number,
+): Promise<void> {
+  return inTurns(compare(caller, changes), { ms: budgetMs, late: () => tooLong(budgetMs) });
+}
+
+function tooLong(budgetMs: number): DomainError {
+  return new DomainError(
+    "BOUND_EXCEEDED",
+    `too many different combinations of roles are affected to compare them in ${budgetMs} ms: make the change as a principal with all permissions in all workspaces, which needs no comparison (comparison_ms)`,
+    { bound: "comparison_ms", limit: String(budgetMs) },
+  );
 }
 
 function* compare(caller: Holder, changes: Iterable<PrincipalChange>): Slices<void> {
-  const held = measured(reachOf(caller));
+  const comparison = createReachComparison();
+  const held = reachOf(caller);
+  const lowest = lowestPlace(caller, held);
   let worst: Refusal | undefined;
-  for (const change of changes) {
+  for (const { before, after, most = after } of changes) {
     yield;
-    const { before, after, most = after } = change;
-    if (before && isWithin(after, before)) continue;
-    const refusal = refusalOf(caller, held, most);
+    if (before && (yield* comparison.isWithin(after, before))) continue;
+    const refusal = yield* refusalOf(comparison, caller, held, most);
     if (refusal && refusal.place < (worst?.place ?? Number.POSITIVE_INFINITY)) worst = refusal;
+    // No other one comes before it.
+    if (worst?.place === lowest) break;
   }
-  if (worst) throw worst.error();
+  if (worst) throw worst.error;
 }
 
 /** Why a reach is refused, and the place of that in the table of errors. */
 interface Refusal {
   place: number;
-  error(): DomainError;
+  error: DomainError;
 }
 
-// Each rule says what is wrong with a reach, or undefined. They are in the order of the table of errors.
-const rules = [environmentError, workspaceError, supersededError, permissionError, endError];
+// The rules in the order of the table of errors.
+const place = { environment: 0, workspace: 1, superseded: 2, permission: 3, end: 4 };
 
-function refusalOf(caller: Holder, held: MeasuredReach, reach: Reach): Refusal | undefined {
-  for (const [place, rule] of rules.entries()) {
-    const error = rule(held, reach, caller);
-    if (error) return { place, error: () => error };
+// The first rule by which something can be refused to a caller.
+function lowestPlace({ superseded }: Holder, { environment, workspaces }: Reach): number {
+  if (environment !== "every") return place.environment;
+  if (workspaces !== "all") return place.workspace;
+  return superseded ? place.superseded : place.permission;
+}
+
+function* refusalOf(
+  comparison: ReachComparison,
+  { superseded }: Holder,
+  held: Reach,
+  reach: Reach | JointReach,
+): Slices<Refusal | undefined> {
+  if (!isEnvironmentWithin(reach, held)) {
+    return { place: place.environment, error: environmentError(held, reach) };
   }
-  return undefined;
+  const workspace = comparison.foreignWorkspace(reach, held);
+  if (workspace !== undefined) return { place: place.workspace, error: workspaceError(workspace) };
+  if (superseded) return { place: place.superseded, error: supersededError() };
+  const missing = yield* comparison.missingPermission(reach, held);
+  if (missing !== undefined) return { place: place.permission, error: permissionDenied(missing) };
+  return isEndWithin(reach, held) ? undefined : { place: place.end, error: endError(held) };
 }
 
 /** What a caller reaches. People and their sessions have no environment and no end. */
@@ -103,35 +130,7 @@ export function reachesAll(caller: Holder): boolean {
   return unbound && permissions.includes("*") && !caller.superseded;
 }
 
-/** Whether everything that the first reaches, the second reaches too. */
-export function isWithin(inner: Reach, outer: Reach): boolean {
-  const held = measured(outer);
-  return (
-    isEnvironmentWithin(inner, held) &&
-    isEndWithin(inner, held) &&
-    foreignWorkspace(inner, held) === undefined &&
-    missingPermission(inner, held) === undefined
-  );
-}
-
-/** A reach that others are compared with: whether it has something costs the same however much it has. */
-interface MeasuredReach extends Omit<Reach, "permissions" | "workspaces"> {
-  permissions: PermissionSet;
-  workspaces: "all" | ReadonlySet<string>;
-}
-
-function measured(reach: Reach): MeasuredReach {
-  const { permissions, workspaces } = reach;
-  return {
-    ...reach,
-    permissions: permissionSet(permissions),
-    workspaces: workspaces === "all" ? workspaces : new Set(workspaces),
-  };
-}
-
-function environmentError(held: MeasuredReach, reach: Reach): DomainError | undefined {
-  if (isEnvironmentWithin(reach, held)) return undefined;
-  const { environment } = held;
+function environmentError({ environment }: Reach, reach: Pick<Reach, "environment">): DomainError {
   return new DomainError(
     "ENVIRONMENT_MISMATCH",
     reach.environment === "every"
@@ -141,9 +140,7 @@ function environmentError(held: MeasuredReach, reach: Reach): DomainError | unde
   );
 }
 
-function workspaceError(held: MeasuredReach, reach: Reach): DomainError | undefined {
-  const forbidden = foreignWorkspace(reach, held);
-  if (forbidden === undefined) return undefined;
+function workspaceError(forbidden: string): DomainError {
   const message =
     forbidden === "*"
       ? "you may not enter all workspaces of the account"
@@ -151,8 +148,7 @@ function workspaceError(held: MeasuredReach, reach: Reach): DomainError | undefi
   return new DomainError("WORKSPACE_FORBIDDEN", message, { workspace_id: forbidden });
 }
 
-function supersededError(_held: MeasuredReach, _reach: Reach, caller: Holder): DomainError | undefined {
-  if (!caller.superseded) return undefined;
+function supersededError(): DomainError {
   return new DomainError(
     "PERMISSION_DENIED",
     "a token superseded by a rotation mints nothing: use the newer one",
@@ -160,40 +156,10 @@ function supersededError(_held: MeasuredReach, _reach: Reach, caller: Holder): D
   );
 }
 
-function permissionError(held: MeasuredReach, reach: Reach): DomainError | undefined {
-  const missing = missingPermission(reach, held);
-  return missing === undefined ? undefined : permissionDenied(missing);
-}
-
-function endError(held: MeasuredReach, reach: Reach): DomainError | undefined {
-  if (isEndWithin(reach, held)) return undefined;
+function endError({ end }: Reach): DomainError {
   return new DomainError(
     "PERMISSION_DENIED",
     "a key that ends mints and widens only keys that end no later",
-    {
-      permission: "api_keys:write",
-      expires_at: held.end?.toISOString() ?? "",
-    },
+    { permission: "api_keys:write", expires_at: end?.toISOString() ?? "" },
   );
-}
-
-type Frame = Pick<Reach, "environment" | "end">;
-
-function isEnvironmentWithin(inner: Frame, outer: Frame): boolean {
-  return outer.environment === "every" || inner.environment === outer.environment;
-}
-
-function isEndWithin(inner: Frame, outer: Frame): boolean {
-  return outer.end === null || (inner.end !== null && inner.end <= outer.end);
-}
-
-// The first workspace that only the first reaches; `*` for all of them.
-function foreignWorkspace(inner: Reach, { workspaces }: MeasuredReach): string | undefined {
-  if (workspaces === "all") return undefined;
-  if (inner.workspaces === "all") return "*";
-  return inner.workspaces.find((id) => !workspaces.has(id));
-}
-
-function missingPermission(inner: Reach, outer: MeasuredReach): string | undefined {
-  return inner.permissions.find((permission) => !holds(outer.permissions, permission));
 }

@@ -12,6 +12,9 @@ const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
   permissionsPerRole: (limit) => sql`select from role where cardinality(permissions) > ${limit}`,
   rolesPerTeam: (limit) => sql`select from team_role group by account_id, team_id having count(*) > ${limit}`,
   rolesPerAccount: (limit) => sql`select from role group by account_id having count(*) > ${limit}`,
+  teamsPerAccount: (limit) => sql`select from team group by account_id having count(*) > ${limit}`,
+  serviceAccountsPerAccount: (limit) =>
+    sql`select from service_account group by account_id having count(*) > ${limit}`,
   teamsPerProfile: (limit) =>
     sql`select from team_member group by account_id, profile_id having count(*) > ${limit}`,
   permissionsPerPrincipal: (limit) => sql`

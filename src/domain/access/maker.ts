@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { type Selectable, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
-import { isWithin, type Reach, reachOf } from "./escalation.ts";
+import { reachOf } from "./escalation.ts";
 import { narrow } from "./permission.ts";
 import type { Caller } from "./principal.ts";
+import { isWithin, type Reach } from "./reach.ts";
 
 /** The credential that made something pending, as it is stored with it. At most one is set. */
 export interface MakerColumns {

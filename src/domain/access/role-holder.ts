@@ -1,10 +1,12 @@
-import type { PrincipalChange, Reach } from "./escalation.ts";
+import type { PrincipalChange } from "./escalation.ts";
+import type { JointReach, Reach } from "./reach.ts";
 
 /** A person, a service account or a pending invite, or several that differ in workspaces only. */
 export interface RoleHolder {
   /** A service account has none. */
   roleId: string | null;
-  teamIds: readonly string[];
+  /** The roles of its teams, each once. */
+  teamRoleIds: readonly string[];
   /** What was granted. `all` for a service account. */
   workspaces: "all" | readonly string[];
   /** The roles that give the most of what its external issuers may claim for it. */
@@ -17,7 +19,7 @@ export interface RoleGrants {
   teams: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Holders, and what their roles and teams come to. */
+/** Holders, and what their roles come to. */
 export interface Holding {
   holders: readonly RoleHolder[];
   grants: RoleGrants;
@@ -29,39 +31,40 @@ export function lastingReach(permissions: readonly string[], workspaces: Reach["
 }
 
 /** What a holder reaches by its role and its teams. */
-export function holderReach({ roleId, teamIds, workspaces }: RoleHolder, grants: RoleGrants): Reach {
-  const own = roleId === null ? undefined : grants.roles.get(roleId);
-  const ofTeams = teamIds.flatMap((id) => teamPermissions(id, grants));
-  const permissions = [...new Set([...(own?.permissions ?? []), ...ofTeams])];
-  return lastingReach(permissions, own?.allWorkspaces ? "all" : workspaces);
+export function holderReach(
+  { roleId, teamRoleIds, workspaces }: RoleHolder,
+  { roles }: RoleGrants,
+): JointReach {
+  const own = roleId === null ? undefined : roles.get(roleId);
+  const roleIds = new Set(roleId === null ? teamRoleIds : [roleId, ...teamRoleIds]);
+  return jointReach([...roleIds], roles, own?.allWorkspaces ? "all" : workspaces);
 }
 
 /** The most that a holder may reach by what its external issuers may claim for it. Undefined: they claim nothing. */
-export function claimedReach(holder: RoleHolder, grants: RoleGrants): Reach | undefined {
+export function claimedReach(holder: RoleHolder, grants: RoleGrants): JointReach | undefined {
   if (holder.claims.length === 0) return undefined;
-  const { permissions, workspaces } = holderReach(holder, grants);
+  const { lists, workspaces } = holderReach(holder, grants);
   const claimed = holder.claims.flatMap((id) => grants.roles.get(id) ?? []);
   const all = claimed.some(({ allWorkspaces }) => allWorkspaces);
-  const together = [...permissions, ...claimed.flatMap((role) => role.permissions)];
-  return lastingReach([...new Set(together)], all ? "all" : workspaces);
+  const together = new Set([...lists, ...claimed.map((role) => role.permissions)]);
+  return { lists: [...together], workspaces: all ? "all" : workspaces, environment: "every", end: null };
 }
 
 /** What the members of a team may do by it. */
-export function teamPermissions(teamId: string, { roles, teams }: RoleGrants): string[] {
-  const roleIds = teams.get(teamId) ?? [];
-  return [...new Set(roleIds.flatMap((id) => [...(roles.get(id)?.permissions ?? [])]))];
+export function teamLists(teamId: string, { roles, teams }: RoleGrants): JointReach["lists"] {
+  return jointReach(teams.get(teamId) ?? [], roles, []).lists;
 }
 
 /** What a role or a team reaches: its permissions in every workspace that one of its holders enters. */
-export function groupReach(permissions: readonly string[], { holders, grants }: Holding): Reach {
+export function groupReach(lists: JointReach["lists"], { holders, grants }: Holding): JointReach {
   const entered = new Set<string>();
+  let all = false;
   for (const { roleId, workspaces } of holders) {
-    if (workspaces === "all" || (roleId !== null && grants.roles.get(roleId)?.allWorkspaces)) {
-      return lastingReach(permissions, "all");
-    }
-    for (const id of workspaces) entered.add(id);
+    if (workspaces === "all" || (roleId !== null && grants.roles.get(roleId)?.allWorkspaces)) all = true;
+    else for (const id of workspaces) entered.add(id);
+    if (all) break;
   }
-  return lastingReach(permissions, [...entered]);
+  return { lists, workspaces: all ? "all" : [...entered], environment: "every", end: null };
 }
 
 /**
@@ -84,4 +87,16 @@ export function holderChanges(before: Holding, after: Holding): PrincipalChange[
       },
     };
   });
+}
+
+function jointReach(
+  roleIds: readonly string[],
+  roles: RoleGrants["roles"],
+  workspaces: Reach["workspaces"],
+): JointReach {
+  const lists = roleIds.flatMap((id) => {
+    const role = roles.get(id);
+    return role ? [role.permissions] : [];
+  });
+  return { lists, workspaces, environment: "every", end: null };
 }

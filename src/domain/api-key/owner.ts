@@ -1,9 +1,10 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import type { ApiKeyKind } from "../../db/schema.ts";
-import { type Holder, type PrincipalChange, type Reach, refuseEscalation } from "../access/escalation.ts";
+import { type Holder, type PrincipalChange, refuseEscalation } from "../access/escalation.ts";
 import { narrow } from "../access/permission.ts";
 import type { Caller } from "../access/principal.ts";
+import type { Reach } from "../access/reach.ts";
 import { memberRights, nothing, type Rights, serviceAccountRights } from "../access/rights.ts";
 import { liveGrants } from "../access/workspace-grant.ts";
 import { DomainError, invalidField } from "../kernel/error.ts";

@@ -1,7 +1,7 @@
 import type { Tx } from "../../db/connect.ts";
-import type { Reach } from "../access/escalation.ts";
 import { loadKeys, loadMakers, type Maker, type MakerNow, makerKey, standsFor } from "../access/maker.ts";
 import { holds } from "../access/permission.ts";
+import type { Reach } from "../access/reach.ts";
 import { rightsOfProfile } from "../access/rights.ts";
 import { DomainError } from "../kernel/error.ts";
 

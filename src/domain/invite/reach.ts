@@ -1,4 +1,4 @@
-import type { Reach } from "../access/escalation.ts";
+import type { Reach } from "../access/reach.ts";
 import { lastingReach } from "../access/role-holder.ts";
 
 /** What external issuers may claim for somebody who accepts an invite. */

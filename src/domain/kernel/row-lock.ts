@@ -72,6 +72,11 @@ export function requestLock(callerId: string, method: string, requestId: string)
   return { table: "owners", scope: callerId, id: `${method} ${requestId}`, mode: "update" };
 }
 
+/** Locks how many of a kind an account has: of two changes that make one, the second counts the first. */
+export function countLock(accountId: string, kind: "team" | "service_account"): RowLock {
+  return { table: "owners", scope: accountId, id: `number of ${kind}`, mode: "update" };
+}
+
 /** Locks as the columns that the database function takes. */
 export function lockColumns(locks: readonly RowLock[]) {
   return {

@@ -13,11 +13,19 @@ export function atOnce<T>(slices: Slices<T>): T {
   return step.value;
 }
 
+/** How long some work may take, and the error of what takes longer. */
+export interface TimeBudget {
+  ms: number;
+  late(): unknown;
+}
+
 /** Does the work, and lets the event loop turn every millisecond. */
-export async function inTurns<T>(slices: Slices<T>): Promise<T> {
+export async function inTurns<T>(slices: Slices<T>, budget?: TimeBudget): Promise<T> {
   let began = performance.now();
+  const end = began + (budget?.ms ?? Number.POSITIVE_INFINITY);
   let step = slices.next();
   while (!step.done) {
+    if (budget && performance.now() >= end) throw budget.late();
     if (performance.now() - began >= turnMs) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       began = performance.now();

@@ -1,8 +1,10 @@
-import type { Tx } from "../../db/connect.ts";
+import type { Db, Tx } from "../../db/connect.ts";
 import type { Bounds } from "../access/bounds.ts";
-import { reachesAll, refuseEscalation, refuseEscalationOfMany } from "../access/escalation.ts";
+import { reachesAll, refuseEscalation } from "../access/escalation.ts";
 import type { Claiming } from "../access/external-issuer.ts";
 import type { Caller } from "../access/principal.ts";
+import type { Holding } from "../access/role-holder.ts";
+import { compareOnce, type Stage } from "./comparison.ts";
 import {
   memberChanges,
   namedRoleChanges,
@@ -37,47 +39,56 @@ export async function checkNamedRole(
   refuseEscalation(caller, namedRoleChanges(permissions, outsiders));
 }
 
+// A role or a team may have very many holders. So each of the next three runs before the transaction of the change, and
+// once more within it, where it compares nothing if everything is the same. Each returns a digest of what it compared.
+
 /** Refuses other permissions of a role by which the role or one of its holders reaches more than the caller. */
 export async function checkRole(
-  tx: Tx,
+  db: Db,
   caller: Caller,
   { claimingIssuers }: Claiming,
   role: RoleContent,
   permissions: readonly string[],
-): Promise<void> {
-  if (reachesAll(caller)) return;
+  stage: Stage,
+): Promise<string | undefined> {
+  if (reachesAll(caller)) return undefined;
   const at = claimedIn(claimingIssuers, caller);
-  const holding = await loadHolding(tx, at, { roleId: role.id }, { roleIds: [role.id] });
-  const outsiders = await workspacesOfExternalUsers(tx, at);
-  await refuseEscalationOfMany(caller, roleChanges(holding, role, permissions, outsiders));
+  const holding = await loadHolding(db, at, { roleId: role.id }, { roleIds: [role.id] });
+  const outsiders = await workspacesOfExternalUsers(db, at);
+  const seen = [...partsOf(holding), contentOf(role), permissions, outsiders];
+  return compareOnce(caller, seen, () => roleChanges(holding, role, permissions, outsiders), stage);
 }
 
 /** Refuses a replacement of a role by which one of its holders reaches more than the caller. */
 export async function checkReplacement(
-  tx: Tx,
+  db: Db,
   caller: Caller,
   { claimingIssuers }: Claiming,
   role: RoleContent,
   replacement: RoleContent,
-): Promise<void> {
-  if (reachesAll(caller)) return;
+  stage: Stage,
+): Promise<string | undefined> {
+  if (reachesAll(caller)) return undefined;
   const also = { roleIds: [role.id, replacement.id] };
-  const holding = await loadHolding(tx, claimedIn(claimingIssuers, caller), { roleId: role.id }, also);
-  await refuseEscalationOfMany(caller, replacementChanges(holding, role, replacement));
+  const holding = await loadHolding(db, claimedIn(claimingIssuers, caller), { roleId: role.id }, also);
+  const seen = [...partsOf(holding), contentOf(role), contentOf(replacement)];
+  return compareOnce(caller, seen, () => replacementChanges(holding, role, replacement), stage);
 }
 
 /** Refuses other roles of a team by which the team or one of its holders reaches more than the caller. */
 export async function checkTeamRoles(
-  tx: Tx,
+  db: Db,
   caller: Caller,
   { claimingIssuers }: Claiming,
   teamId: string,
   roles: readonly RoleContent[],
-): Promise<void> {
-  if (reachesAll(caller)) return;
+  stage: Stage,
+): Promise<string | undefined> {
+  if (reachesAll(caller)) return undefined;
   const at = claimedIn(claimingIssuers, caller);
-  const holding = await loadHolding(tx, at, { teamId }, { teamIds: [teamId] });
-  await refuseEscalationOfMany(caller, teamRoleChanges(holding, teamId, roles));
+  const holding = await loadHolding(db, at, { teamId }, { teamIds: [teamId] });
+  const seen = [...partsOf(holding), teamId, roles.map(contentOf)];
+  return compareOnce(caller, seen, () => teamRoleChanges(holding, teamId, roles), stage);
 }
 
 /** Refuses to make somebody a member of a team by which the person reaches more than the caller. */
@@ -128,4 +139,12 @@ export async function checkWorkspaceMember(
   if (reachesAll(caller)) return;
   const holding = await loadHolding(tx, claimedIn(claimingIssuers, caller), { profileId });
   refuseEscalation(caller, workspaceChanges(holding, workspaceId));
+}
+
+function partsOf({ holders, grants }: Holding): unknown[] {
+  return [holders, [...grants.roles], [...grants.teams]];
+}
+
+function contentOf({ id, permissions, all_workspaces }: RoleContent): unknown[] {
+  return [id, permissions, all_workspaces];
 }

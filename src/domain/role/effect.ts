@@ -1,4 +1,5 @@
-import type { PrincipalChange, Reach } from "../access/escalation.ts";
+import type { PrincipalChange } from "../access/escalation.ts";
+import type { Reach } from "../access/reach.ts";
 import {
   groupReach,
   type Holding,
@@ -6,7 +7,7 @@ import {
   holderReach,
   lastingReach,
   type RoleGrants,
-  teamPermissions,
+  teamLists,
 } from "../access/role-holder.ts";
 
 // What each change of roles and teams results in. Pure: the property test of escalation runs on these functions.
@@ -37,13 +38,13 @@ export function roleChanges(
   permissions: readonly string[],
   outsiders: Reach["workspaces"],
 ): PrincipalChange[] {
-  const claiming = { roleId: null, teamIds: [], workspaces: outsiders, claims: [] };
+  const claiming = { roleId: null, teamRoleIds: [], workspaces: outsiders, claims: [] };
   const before = { ...held, holders: [...held.holders, claiming] };
   const roles = new Map(before.grants.roles);
   roles.set(role.id, { permissions, allWorkspaces: role.all_workspaces });
   const after = { ...before, grants: { ...before.grants, roles } };
   return [
-    { before: groupReach(role.permissions, before), after: groupReach(permissions, after) },
+    { before: groupReach([role.permissions], before), after: groupReach([permissions], after) },
     ...holderChanges(before, after),
   ];
 }
@@ -55,46 +56,49 @@ export function replacementChanges(
   replacement: RoleContent,
 ): PrincipalChange[] {
   const instead = (id: string) => (id === role.id ? replacement.id : id);
-  const teams = new Map([...before.grants.teams].map(([id, roles]) => [id, roles.map(instead)]));
-  const after: Holding = {
-    holders: before.holders.map((one) => ({ ...one, roleId: one.roleId && instead(one.roleId) })),
-    grants: { ...before.grants, teams },
-  };
+  const holders = before.holders.map((one) => ({
+    ...one,
+    roleId: one.roleId && instead(one.roleId),
+    teamRoleIds: one.teamRoleIds.map(instead),
+  }));
+  const after: Holding = { ...before, holders };
   return [
-    { before: groupReach(role.permissions, before), after: groupReach(replacement.permissions, after) },
+    { before: groupReach([role.permissions], before), after: groupReach([replacement.permissions], after) },
     ...holderChanges(before, after),
   ];
 }
 
-/** A team gets other roles. */
+/** A team gets other roles. `others`: those who belong to it, without the roles that they have by it. */
 export function teamRoleChanges(
-  before: Holding,
+  others: Holding,
   teamId: string,
   roles: readonly RoleContent[],
 ): PrincipalChange[] {
-  const after: Holding = { ...before, grants: withTeam(before.grants, teamId, roles) };
-  const team: PrincipalChange = {
-    before: groupReach(teamPermissions(teamId, before.grants), before),
-    after: groupReach(teamPermissions(teamId, after.grants), after),
+  const before = inTeam(others, teamId);
+  const after = inTeam({ ...others, grants: withTeam(others.grants, teamId, roles) }, teamId);
+  const lists = teamLists(teamId, after.grants);
+  const team = {
+    before: groupReach(teamLists(teamId, before.grants), before),
+    after: groupReach(lists, after),
   };
   // A team that allows nothing is nobody: so is one that is made without roles.
-  return [...(team.after.permissions.length > 0 ? [team] : []), ...holderChanges(before, after)];
+  const allows = lists.some((permissions) => permissions.length > 0);
+  return [...(allows ? [team] : []), ...holderChanges(before, after)];
 }
 
 /** A person becomes a member of a team. */
 export function memberChanges(before: Holding, teamId: string): PrincipalChange[] {
-  const holders = before.holders.map((one) => ({ ...one, teamIds: [...one.teamIds, teamId] }));
-  const after = { ...before, holders };
-  return [
-    { after: groupReach(teamPermissions(teamId, before.grants), after) },
-    ...holderChanges(before, after),
-  ];
+  const after = inTeam(before, teamId);
+  return [{ after: groupReach(teamLists(teamId, before.grants), after) }, ...holderChanges(before, after)];
 }
 
 /** A service account is made in a team, or moves there `from` another one. */
 export function serviceTeamChanges(grants: RoleGrants, teamId: string, from?: string): PrincipalChange[] {
   const reach = (id: string) =>
-    holderReach({ roleId: null, teamIds: [id], workspaces: "all", claims: [] }, grants);
+    holderReach(
+      { roleId: null, teamRoleIds: grants.teams.get(id) ?? [], workspaces: "all", claims: [] },
+      grants,
+    );
   return [{ ...(from !== undefined && { before: reach(from) }), after: reach(teamId) }];
 }
 
@@ -102,7 +106,7 @@ export function serviceTeamChanges(grants: RoleGrants, teamId: string, from?: st
 export function personRoleChanges(before: Holding, from: string | null, roleId: string): PrincipalChange[] {
   const after: Holding = { ...before, holders: before.holders.map((one) => ({ ...one, roleId })) };
   const ofRole = (id: string | null, holding: Holding) =>
-    groupReach((id !== null && before.grants.roles.get(id)?.permissions) || [], holding);
+    groupReach([(id !== null && before.grants.roles.get(id)?.permissions) || []], holding);
   const changes = [
     { before: ofRole(from, before), after: ofRole(roleId, after) },
     ...holderChanges(before, after),
@@ -119,6 +123,13 @@ export function workspaceChanges(before: Holding, workspaceId: string): Principa
   return [{ after: lastingReach([], [workspaceId]) }, ...holderChanges(before, { ...before, holders })];
 }
 
+// The holders with the roles of a team, too.
+function inTeam({ holders, grants }: Holding, teamId: string): Holding {
+  const ofTeam = grants.teams.get(teamId) ?? [];
+  const joined = holders.map((one) => ({ ...one, teamRoleIds: [...one.teamRoleIds, ...ofTeam] }));
+  return { holders: joined, grants };
+}
+
 function withTeam(grants: RoleGrants, teamId: string, roles: readonly RoleContent[]): RoleGrants {
   const teams = new Map(grants.teams).set(
     teamId,
@@ -127,5 +138,6 @@ function withTeam(grants: RoleGrants, teamId: string, roles: readonly RoleConten
   const known = roles.map(
     ({ id, permissions, all_workspaces }) => [id, { permissions, allWorkspaces: all_workspaces }] as const,
   );
-  return { teams, roles: new Map([...grants.roles, ...known]) };
+  // What was loaded already stays the same list, so that it is compared once.
+  return { teams, roles: new Map([...known, ...grants.roles]) };
 }

@@ -31,8 +31,9 @@ export function claimedIn(
 }
 
 /**
- * Loads who holds something and what all their roles and teams allow now. Holders with the same role, teams and outside
- * issuers are one, with the workspaces of all of them, so that the size of an account does not matter much.
+ * Loads who holds something and what all their roles allow now. Holders with the same role, the same roles by teams and
+ * the same external issuers are one, with the workspaces of all of them, so that the size of an account does not matter
+ * much. Of the holders of a team, the roles by this team are left out. The order is always the same.
  */
 export async function loadHolding(
   db: Db,
@@ -41,8 +42,11 @@ export async function loadHolding(
   also: { roleIds?: readonly string[]; teamIds?: readonly string[] } = {},
 ): Promise<Holding> {
   const loaded = await loadHolders(db, at, by);
-  const roleIds = [...loaded.flatMap(({ roleId }) => roleId ?? []), ...(also.roleIds ?? [])];
-  const teamIds = [...loaded.flatMap((holder) => holder.teamIds), ...(also.teamIds ?? [])];
+  const { teamIds = [] } = also;
+  const roleIds = [
+    ...loaded.flatMap(({ roleId, teamRoleIds }) => [...(roleId === null ? [] : [roleId]), ...teamRoleIds]),
+    ...(also.roleIds ?? []),
+  ];
   const known = new Set(loaded.flatMap((holder) => holder.issuers));
   const claiming = at.issuers.filter(({ issuer }) => known.has(issuer));
   const { named, ...grants } = await loadGrants(db, at.accountId, { roleIds, teamIds, claiming });
@@ -107,20 +111,24 @@ type LoadedHolder = Omit<RoleHolder, "claims"> & { issuers: string[] };
 async function loadHolders(db: Db, at: ClaimedIn, by: HeldBy): Promise<LoadedHolder[]> {
   const { accountId } = at;
   const { rows } = await sql<LoadedHolder & { workspaces: string[] | null }>`
-    select p.role_id as "roleId", p.team_ids as "teamIds", p.issuers,
+    select p.role_id as "roleId", p.team_role_ids as "teamRoleIds", p.issuers,
       coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}') as workspaces
     from (${people(at, by)}) p
     left join workspace_grant g on g.account_id = ${accountId} and g.profile_id = p.profile_id
     left join workspace w on w.account_id = g.account_id and w.id = g.workspace_id and w.archived_at is null
     group by 1, 2, 3
     union all
-    select null, array[s.team_id], '{}', null
+    select distinct null, array(
+      select x.role_id from team_role x
+      where x.account_id = ${accountId} and x.team_id = s.team_id and x.team_id <> ${teamOf(by)} order by 1
+    ), '{}'::text[], null::text[]
     from (${serviceTeams(accountId, by)}) s
     union all
     select i.role_id, '{}', '{}', coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}')
     from (${invites(accountId, by)}) i
     left join workspace w on w.account_id = ${accountId} and w.id = any (i.workspace_ids) and w.archived_at is null
-    group by 1`.execute(db);
+    group by 1
+    order by 1 nulls first, 2, 3, 4`.execute(db);
   return rows.map(({ workspaces, ...holder }) => ({ ...holder, workspaces: workspaces ?? "all" }));
 }
 
@@ -144,9 +152,12 @@ function people({ accountId, issuers }: ClaimedIn, by: HeldBy) {
         : byTeam;
   return sql`
     select m.profile_id, m.role_id, array(
-      select x.team_id from team_member x
-      where x.account_id = m.account_id and x.profile_id = m.profile_id order by 1
-    ) as team_ids, array(
+      select distinct y.role_id
+      from team_member x
+      join team_role y on y.account_id = x.account_id and y.team_id = x.team_id
+      where x.account_id = m.account_id and x.profile_id = m.profile_id and x.team_id <> ${teamOf(by)}
+      order by 1
+    ) as team_role_ids, array(
       select distinct i.issuer from identity i
       where i.user_id = m.user_id and i.issuer = any (${issuersOf(issuers)}) order by 1
     ) as issuers
@@ -159,6 +170,10 @@ function people({ accountId, issuers }: ClaimedIn, by: HeldBy) {
     join profile p on p.id = g.profile_id
     where g.account_id = ${accountId} and g.profile_id = ${"profileId" in by ? by.profileId : ""}
       and p.removed_at is null`;
+}
+
+function teamOf(by: HeldBy): string {
+  return "teamId" in by ? by.teamId : "";
 }
 
 function serviceTeams(accountId: string, by: HeldBy) {
@@ -201,6 +216,8 @@ async function loadGrants(
           .select(["team_id", "role_id"])
           .where("account_id", "=", accountId)
           .where(sql<boolean>`team_id = any (${[...new Set(teamIds)]})`)
+          .orderBy("team_id")
+          .orderBy("role_id")
           .execute();
   const { ids, nameKeys } = mostReferences(claiming);
   const wanted = [...new Set([...roleIds, ...ofTeams.map((one) => one.role_id), ...ids])];
@@ -209,6 +226,7 @@ async function loadGrants(
     .select(["id", "name_key", "builtin", "permissions", "all_workspaces"])
     .where("account_id", "=", accountId)
     .where(sql<boolean>`(id = any (${wanted}) or name_key = any (${nameKeys}))`)
+    .orderBy("id")
     .execute();
   const teams = new Map<string, string[]>(teamIds.map((id) => [id, []]));
   for (const { team_id, role_id } of ofTeams) teams.get(team_id)?.push(role_id);

@@ -1,7 +1,7 @@
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
-import { invalidField } from "../kernel/error.ts";
+import { type DomainError, invalidField } from "../kernel/error.ts";
 import { nameKey } from "../kernel/text.ts";
 
 /** Finds a role of an account by its id or its name. Refuses the field that named none. */
@@ -20,6 +20,34 @@ export async function findRole(
     .orderBy((eb) => eb.case().when("id", "=", reference).then(0).else(1).end())
     .limit(1)
     .executeTakeFirst();
-  if (!role) throw invalidField(field, "expected the id or the name of a role of this account");
+  if (!role) throw unknownRole(field);
   return role;
+}
+
+/** Finds roles by their ids or names, with one statement, in the order of the references. Refuses the first that named none. */
+export async function findRoles(
+  db: Db,
+  accountId: string,
+  references: readonly string[],
+  field: (index: number) => string,
+): Promise<Selectable<Database["role"]>[]> {
+  if (references.length === 0) return [];
+  const names = references.map(nameKey);
+  const found = await db
+    .selectFrom("role")
+    .selectAll()
+    .where("account_id", "=", accountId)
+    .where(sql<boolean>`(id = any (${references}::text[]) or name_key = any (${names}::text[]))`)
+    .execute();
+  const byId = new Map(found.map((role) => [role.id, role]));
+  const byName = new Map(found.map((role) => [role.name_key, role]));
+  return references.map((reference, index) => {
+    const role = byId.get(reference) ?? byName.get(names[index] ?? "");
+    if (!role) throw unknownRole(field(index));
+    return role;
+  });
+}
+
+function unknownRole(field: string): DomainError {
+  return invalidField(field, "expected the id or the name of a role of this account");
 }

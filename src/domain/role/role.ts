@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
+import { reachesAll } from "../access/escalation.ts";
 import { watchHolders } from "../access/holder-bounds.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
 import type { Caller } from "../access/principal.ts";
@@ -13,8 +14,8 @@ import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { type AccessDeps, checkNamedRole, checkReplacement, checkRole } from "./change.ts";
-import { findRole } from "./reference.ts";
+import { type AccessDeps, checkNamedRole, checkRole } from "./change.ts";
+import { beforeLocks, underLocks } from "./comparison.ts";
 
 /** A role as it is stored. */
 export type Role = Selectable<Database["role"]>;
@@ -45,7 +46,8 @@ export interface RoleDeps extends AccessDeps {
   parsePermissions: ParsePermissions;
 }
 
-const auditedFields = ["name", "description", "external_id", "labels", "permissions"] as const;
+/** What an audit event tells of a role. */
+export const auditedFields = ["name", "description", "external_id", "labels", "permissions"] as const;
 
 /** Makes a role. Nobody puts into it what they do not hold. */
 export async function createRole(db: Store, caller: Caller, deps: RoleDeps, input: NewRole): Promise<Role> {
@@ -107,6 +109,7 @@ export async function updateRole(
   const name = input.name === undefined ? undefined : requireName(input.name);
   const permissions =
     input.permissions && requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
+  const compared = permissions && (await compareUpdate(db, caller, deps, input.id, permissions));
   const locks = roleLocks(caller, input.id, "no key update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const role = await findCustomRole(tx, caller, input.id);
@@ -123,7 +126,7 @@ export async function updateRole(
     if (deps.claimingIssuers.length > 0 && nameKey(after.name) !== role.name_key) {
       await checkNamedRole(tx, caller, deps, after.permissions);
     }
-    if (permissions) await checkRole(tx, caller, deps, role, permissions);
+    if (permissions) await checkRole(tx, caller, deps, role, permissions, underLocks(compared));
     requireWithin(deps.bounds, "permissionsPerRole", after.permissions.length, role.permissions.length);
     const affected = after.permissions.length > role.permissions.length ? { roles: [role.id] } : {};
     const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
@@ -138,76 +141,18 @@ export async function updateRole(
   });
 }
 
-/** Deletes a role. Who holds it gets the replacement; without one, a role that is held stays. */
-export async function deleteRole(
-  db: Store,
+// What is not there, or is fixed, is refused by the change.
+async function compareUpdate(
+  db: Db,
   caller: Caller,
   deps: AccessDeps,
-  input: { id: string; replacement: string },
-): Promise<void> {
-  const locks = roleLocks(caller, input.id, "update");
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const role = await findCustomRole(tx, caller, input.id);
-    if (input.replacement === "") await refuseHeld(tx, role);
-    else await replaceRole(tx, caller, deps, role, input.replacement);
-    await checkSuccessor(tx, caller, deps, role);
-    await tx
-      .updateTable("invite")
-      // One whose time is over is over for good.
-      .set({
-        role_id: null,
-        revoked_at: sql`case when accepted_at is null then coalesce(revoked_at, clock_timestamp()) end`,
-      })
-      .where("account_id", "=", role.account_id)
-      .where("role_id", "=", role.id)
-      .execute();
-    await tx.deleteFrom("role").where("id", "=", role.id).execute();
-    const before = pick(role, auditedFields);
-    return { result: undefined, events: [{ resourceType: "role", resourceId: role.id, before }] };
-  });
-}
-
-// Claims name a role by its id or its name. What named this one by its id means the role of that name from now on.
-async function checkSuccessor(tx: Tx, caller: Caller, deps: AccessDeps, role: Role): Promise<void> {
-  if (deps.claimingIssuers.length === 0) return;
-  const successor = await selectRoles(tx, caller).where("name_key", "=", nameKey(role.id)).executeTakeFirst();
-  if (successor) await checkNamedRole(tx, caller, deps, successor.permissions);
-}
-
-async function replaceRole(
-  tx: Tx,
-  caller: Caller,
-  deps: AccessDeps,
-  role: Role,
-  reference: string,
-): Promise<void> {
-  const replacement = await findRole(tx, caller.accountId, reference, "replacement");
-  if (replacement.id === role.id || replacement.builtin === "owner") {
-    throw invalidFields([{ field: "replacement", description: "expected another role, and not owner" }]);
-  }
-  await checkReplacement(tx, caller, deps, role, replacement);
-  const affected = { roles: [role.id, replacement.id] };
-  const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
-  const held = { account_id: role.account_id, role_id: role.id };
-  for (const table of ["membership", "invite"] as const) {
-    await tx
-      .updateTable(table)
-      .set({ role_id: replacement.id })
-      .where("account_id", "=", held.account_id)
-      .where("role_id", "=", held.role_id)
-      .execute();
-  }
-  await sql`
-    insert into team_role (account_id, team_id, role_id)
-    select account_id, team_id, ${replacement.id} from team_role
-    where account_id = ${held.account_id} and role_id = ${held.role_id}
-    on conflict do nothing`.execute(tx);
-  await tx
-    .deleteFrom("team_role")
-    .where("account_id", "=", held.account_id)
-    .where("role_id", "=", held.role_id)
-    .execute();
-  await requireHoldersWithin();
+  id: string,
+  permissions: readonly string[],
+): Promise<string | undefined> {
+  if (reachesAll(caller)) return undefined;
+  const role = await selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
+  if (!role || role.builtin) return undefined;
+  return checkRole(db, caller, deps, role, permissions, beforeLocks);
 }
 
 async function countRoles(tx: Tx, caller: Caller): Promise<number> {
@@ -219,35 +164,21 @@ async function countRoles(tx: Tx, caller: Caller): Promise<number> {
   return total;
 }
 
-async function refuseHeld(tx: Tx, role: Role): Promise<void> {
-  const { rows } = await sql<{ id: string }>`
-    select profile_id as id from membership where account_id = ${role.account_id} and role_id = ${role.id}
-    union all
-    select team_id from team_role where account_id = ${role.account_id} and role_id = ${role.id}
-    union all
-    select id from invite where account_id = ${role.account_id} and role_id = ${role.id}
-      and accepted_at is null and revoked_at is null and expires_at > clock_timestamp()
-    order by id limit 20`.execute(tx);
-  if (rows.length > 0) {
-    throw new DomainError("IN_USE", "the role is held: say what its holders get instead (replacement)", {
-      held_by: rows.map((row) => row.id).join(","),
-    });
-  }
-}
-
-// What a role allows changes for all who hold it: while no other change of the account relies on it.
-function roleLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
+/** The locks of a change of a role: it changes for all who hold it, while no other change of the account relies on it. */
+export function roleLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
   return [accountLock(accountId, "no key update"), rowLock("role", accountId, id, mode)];
 }
 
-async function findCustomRole(tx: Tx, caller: Caller, id: string): Promise<Role> {
+/** A role that can be changed. */
+export async function findCustomRole(tx: Tx, caller: Caller, id: string): Promise<Role> {
   const role = await selectRoles(tx, caller).where("id", "=", id).executeTakeFirst();
   if (!role) throw notFound("role");
   if (role.builtin) throw new DomainError("IN_USE", "built-in roles are fixed", { role: role.builtin });
   return role;
 }
 
-function selectRoles(db: Db, caller: Caller) {
+/** The roles of the caller's account. */
+export function selectRoles(db: Db, caller: Caller) {
   return db.selectFrom("role").selectAll().where("account_id", "=", caller.accountId);
 }
 

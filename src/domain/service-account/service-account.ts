@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
-import type { Bounds } from "../access/bounds.ts";
+import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { requireTeamWithin } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
@@ -10,7 +10,7 @@ import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
-import { rowLock } from "../kernel/row-lock.ts";
+import { countLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
 import { checkServiceTeam } from "../role/change.ts";
 
@@ -52,7 +52,10 @@ export async function createServiceAccount(
 ): Promise<ServiceAccount> {
   const name = requireName(input.name);
   const id = newId("sa");
-  const locks = [rowLock("team", caller.accountId, input.teamId, "share")];
+  const locks = [
+    rowLock("team", caller.accountId, input.teamId, "share"),
+    countLock(caller.accountId, "service_account"),
+  ];
   return mutate(
     db,
     { by: caller, locks },
@@ -77,6 +80,7 @@ export async function createServiceAccount(
         created_by: caller.profile.id,
       });
       await giveName(noun, insert.execute());
+      requireWithin(bounds, "serviceAccountsPerAccount", await countServiceAccounts(tx, caller));
       const made = await getServiceAccount(tx, caller, id);
       const after = pick(made, auditedFields);
       return { result: made, events: [{ resourceType: "service_account", resourceId: id, after }] };
@@ -162,6 +166,15 @@ export async function deleteServiceAccount(db: Store, caller: Caller, id: string
     const before = { ...pick(found, auditedFields), api_key_ids: keys.map((key) => key.id) };
     return { result: undefined, events: [{ resourceType: "service_account", resourceId: id, before }] };
   });
+}
+
+async function countServiceAccounts(tx: Tx, caller: Caller): Promise<number> {
+  const { total } = await tx
+    .selectFrom("service_account")
+    .select(sql<number>`count(*)::int`.as("total"))
+    .where("account_id", "=", caller.accountId)
+    .executeTakeFirstOrThrow();
+  return total;
 }
 
 async function checkTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {

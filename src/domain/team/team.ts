@@ -2,7 +2,8 @@ import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
-import { requireTeamWithin, watchHolders } from "../access/holder-bounds.ts";
+import { reachesAll } from "../access/escalation.ts";
+import { requireTeamWithin } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
 import { type Change, difference } from "../kernel/audit-event.ts";
 import { DomainError, invalidField, notFound } from "../kernel/error.ts";
@@ -10,10 +11,11 @@ import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
-import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { accountLock, countLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
 import { type AccessDeps, checkServiceTeam, checkTeamRoles } from "../role/change.ts";
-import { findRole } from "../role/reference.ts";
+import { beforeLocks, underLocks } from "../role/comparison.ts";
+import { findTeamRoles, setRoles } from "./roles.ts";
 
 /** A team with the ids of its roles, and how many belong to it. */
 export interface Team extends Selectable<Database["team"]> {
@@ -49,9 +51,9 @@ export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, in
   const id = newId("team");
   return mutate(
     db,
-    caller,
+    { by: caller, locks: [countLock(caller.accountId, "team")] },
     async (tx, caller) => {
-      const roles = await findRoles(tx, caller, input.roles);
+      const roles = await findTeamRoles(tx, caller, deps, input.roles);
       const insert = tx.insertInto("team").values({
         id,
         account_id: caller.accountId,
@@ -63,7 +65,8 @@ export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, in
         created_by: caller.profile.id,
       });
       await giveName("team", insert.execute());
-      await setRoles(tx, caller, deps, id, [], roles);
+      await setRoles(tx, caller, deps, id, [], roles, underLocks(undefined));
+      requireWithin(deps.bounds, "teamsPerAccount", await countTeams(tx, caller));
       const team = await getTeam(tx, caller, id);
       return { result: team, events: [{ resourceType: "team", resourceId: id, after: audited(team) }] };
     },
@@ -91,11 +94,12 @@ export async function updateTeam(
   input: TeamUpdate,
 ): Promise<Team> {
   const name = input.name === undefined ? undefined : requireName(input.name);
+  const compared = await compareUpdate(db, caller, deps, input);
   const locks = teamLocks(caller, input.id, "no key update");
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
     const team = await getTeam(tx, caller, input.id);
     checkEtag(input.etag, team.version);
-    const roles = input.roles ? await findRoles(tx, caller, input.roles) : undefined;
+    const roles = input.roles && (await findTeamRoles(tx, caller, deps, input.roles, team.roles.length));
     const after = {
       name: name ?? team.name,
       description: input.description ?? team.description,
@@ -105,7 +109,7 @@ export async function updateTeam(
     };
     const changes = difference(audited(team), after);
     if (!changes) return { result: team, events: [] };
-    if (roles) await setRoles(tx, caller, deps, team.id, team.roles, roles);
+    if (roles) await setRoles(tx, caller, deps, team.id, team.roles, roles, underLocks(compared));
     const { roles: _, ...columns } = after;
     const update = tx
       .updateTable("team")
@@ -117,6 +121,19 @@ export async function updateTeam(
       events: [{ resourceType: "team", resourceId: team.id, ...changes }],
     };
   });
+}
+
+async function compareUpdate(
+  db: Db,
+  caller: Caller,
+  deps: AccessDeps,
+  { id, etag, roles: references }: TeamUpdate,
+): Promise<string | undefined> {
+  if (!references || reachesAll(caller)) return undefined;
+  const team = await getTeam(db, caller, id);
+  checkEtag(etag, team.version);
+  const roles = await findTeamRoles(db, caller, deps, references, team.roles.length);
+  return checkTeamRoles(db, caller, deps, id, roles, beforeLocks);
 }
 
 /** Deletes a team. Its service accounts move to the replacement; without one, a team that has any stays. */
@@ -186,44 +203,13 @@ async function moveServiceAccounts(
   }));
 }
 
-async function findRoles(tx: Tx, caller: Caller, references: string[]) {
-  const roles = new Map<string, Awaited<ReturnType<typeof findRole>>>();
-  for (const [index, reference] of references.entries()) {
-    const role = await findRole(tx, caller.accountId, reference, `spec.roles[${index}]`);
-    if (role.builtin === "owner") {
-      throw invalidField(
-        `spec.roles[${index}]`,
-        "expected a role other than owner: that is given to people only",
-      );
-    }
-    roles.set(role.id, role);
-  }
-  return [...roles.values()];
-}
-
-async function setRoles(
-  tx: Tx,
-  caller: Caller,
-  deps: AccessDeps,
-  teamId: string,
-  before: readonly string[],
-  roles: Awaited<ReturnType<typeof findRoles>>,
-): Promise<void> {
-  await checkTeamRoles(tx, caller, deps, teamId, roles);
-  requireWithin(deps.bounds, "rolesPerTeam", roles.length, before.length);
-  const affected = roles.some((role) => !before.includes(role.id)) ? { teams: [teamId] } : {};
-  const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
-  await tx
-    .deleteFrom("team_role")
+async function countTeams(tx: Tx, caller: Caller): Promise<number> {
+  const { total } = await tx
+    .selectFrom("team")
+    .select(sql<number>`count(*)::int`.as("total"))
     .where("account_id", "=", caller.accountId)
-    .where("team_id", "=", teamId)
-    .execute();
-  if (roles.length === 0) return;
-  await tx
-    .insertInto("team_role")
-    .values(roles.map((role) => ({ account_id: caller.accountId, team_id: teamId, role_id: role.id })))
-    .execute();
-  await requireHoldersWithin();
+    .executeTakeFirstOrThrow();
+  return total;
 }
 
 function audited({ name, description, external_id, labels, roles }: Team) {

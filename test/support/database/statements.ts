@@ -5,24 +5,53 @@ import type { Db } from "../../../src/db/connect.ts";
 const inTheBackground =
   /^\s*(insert into (api_key_token_use|session_use)\b|select clock_timestamp\(\) as time\b|select pg_notify\()/;
 
-/** Keeps an eye on databases: `statementsOf` tells what was sent while a call ran. */
+/** A statement whose result is held back. */
+export interface HeldStatement {
+  /** Resolves when the database has answered it. */
+  answered: Promise<void>;
+  release(): void;
+}
+
+/**
+ * Keeps an eye on databases: `statementsOf` tells what was sent while a call ran, and `holdResultOf` holds back the result
+ * of the next statement that matches, while others go on.
+ */
 export function watchStatements(): {
   watch(db: Db): Db;
   statementsOf(call: () => Promise<unknown>): Promise<string[]>;
+  holdResultOf(pattern: RegExp): HeldStatement;
 } {
   const compiler = new PostgresQueryCompiler();
   let seen: string[] = [];
+  let awaited: (HeldStatement & { pattern: RegExp; reach(): void; released: Promise<void> }) | undefined;
+  const held = new WeakMap<object, { reach(): void; released: Promise<void> }>();
   const plugin: KyselyPlugin = {
     transformQuery({ node, queryId }) {
-      seen.push(compiler.compileQuery(node, queryId).sql);
+      const statement = compiler.compileQuery(node, queryId).sql;
+      seen.push(statement);
+      if (awaited?.pattern.test(statement)) {
+        held.set(queryId, awaited);
+        awaited = undefined;
+      }
       return node;
     },
-    transformResult: async ({ result }) => result,
+    async transformResult({ result, queryId }) {
+      const one = held.get(queryId);
+      one?.reach();
+      await one?.released;
+      return result;
+    },
   };
+  function holdResultOf(pattern: RegExp): HeldStatement {
+    const { promise: answered, resolve: reach } = Promise.withResolvers<void>();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    awaited = { pattern, answered, reach, released, release };
+    return { answered, release };
+  }
   async function statementsOf(call: () => Promise<unknown>): Promise<string[]> {
     seen = [];
     await call();
     return seen.filter((statement) => !inTheBackground.test(statement));
   }
-  return { watch: (db) => db.withPlugin(plugin), statementsOf };
+  return { watch: (db) => db.withPlugin(plugin), statementsOf, holdResultOf };
 }

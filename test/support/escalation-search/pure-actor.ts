@@ -1,4 +1,5 @@
-import type { Holder, Reach } from "../../../src/domain/access/escalation.ts";
+import type { Holder } from "../../../src/domain/access/escalation.ts";
+import type { JointReach, Reach } from "../../../src/domain/access/reach.ts";
 import type { Rights } from "../../../src/domain/access/rights.ts";
 import { type Holding, holderReach, type RoleHolder } from "../../../src/domain/access/role-holder.ts";
 import { type KeyState, keyReach } from "../../../src/domain/api-key/owner.ts";
@@ -24,10 +25,10 @@ export function stateOf({ kind, list, all, grants, environment, end }: Key): Key
 /** What the owner of a key may do now. */
 export function ownerOf(at: Organisation, { owner }: Pick<Key, "owner">): Rights | undefined {
   if (owner === null) return undefined;
-  const { permissions, workspaces } = holderReach(holderOf(at, owner), at);
+  const { lists, workspaces } = holderReach(holderOf(at, owner), at);
   const entered = workspaces === "all" ? [] : [...workspaces];
   return {
-    permissions: [...permissions],
+    permissions: lists.flat(),
     allWorkspaces: workspaces === "all",
     workspaceIds: entered,
     owner: false,
@@ -37,9 +38,17 @@ export function ownerOf(at: Organisation, { owner }: Pick<Key, "owner">): Rights
 /** A person or a service account, by what it holds. */
 export function holderOf(at: Organisation, id: string): RoleHolder {
   const person = at.people.get(id);
-  if (person) return { ...person, claims: claimsOf(at, person) };
+  if (person) {
+    const { roleId, teamIds, workspaces } = person;
+    return { roleId, teamRoleIds: rolesOf(at, teamIds), workspaces, claims: claimsOf(at, person) };
+  }
   const team = at.robots.get(id);
-  return { roleId: null, teamIds: team === undefined ? [] : [team], workspaces: "all", claims: [] };
+  const teamRoleIds = rolesOf(at, team === undefined ? [] : [team]);
+  return { roleId: null, teamRoleIds, workspaces: "all", claims: [] };
+}
+
+function rolesOf({ teams }: Organisation, teamIds: readonly string[]): string[] {
+  return [...new Set(teamIds.flatMap((id) => teams.get(id) ?? []))];
 }
 
 /** The roles that give the most of what may be claimed for a person. */
@@ -67,11 +76,36 @@ export function listedCaller(at: Organisation, id: string): Holder | undefined {
   return toHolder(keyReach(stateOf(key), undefined));
 }
 
-/** Those people, service accounts and pending invites that fit, with all that roles and teams give. */
-export function holdingOf(at: Organisation, fits: (holder: RoleHolder) => boolean): Holding {
+/** Those people, service accounts and pending invites that have a role. */
+export function holdersOfRole(at: Organisation, role: string): Holding {
   const owners = [...at.people.keys(), ...at.robots.keys()].map((id) => holderOf(at, id));
-  const invites = [...at.invites.values()].map((invite) => ({ ...invite, teamIds: [], claims: [] }));
-  return { holders: [...owners, ...invites].filter(fits), grants: at };
+  const invites = [...at.invites.values()].map(({ roleId, workspaces }) => ({
+    roleId,
+    workspaces,
+    teamRoleIds: [],
+    claims: [],
+  }));
+  const holders = [...owners, ...invites].filter(
+    ({ roleId, teamRoleIds }) => roleId === role || teamRoleIds.includes(role),
+  );
+  return { holders, grants: at };
+}
+
+/** Those people and service accounts that belong to a team, without the roles that they have by it. */
+export function othersOfTeam(at: Organisation, team: string): Holding {
+  const people = [...at.people].filter(([, { teamIds }]) => teamIds.includes(team));
+  const robots = [...at.robots].filter(([, one]) => one === team);
+  const holders = [
+    ...people.map(([id, person]) => ({
+      ...holderOf(at, id),
+      teamRoleIds: rolesOf(
+        at,
+        person.teamIds.filter((one) => one !== team),
+      ),
+    })),
+    ...robots.map(([id]) => ({ ...holderOf(at, id), teamRoleIds: [] })),
+  ];
+  return { holders, grants: at };
 }
 
 /** One person, with all that roles and teams give. */
@@ -79,9 +113,10 @@ export function holdingOfOne(at: Organisation, id: string): Holding {
   return { holders: [holderOf(at, id)], grants: at };
 }
 
-function toHolder({ permissions, workspaces, environment, end }: Reach): Holder {
+function toHolder(reach: Reach | JointReach): Holder {
+  const { workspaces, environment, end } = reach;
   return {
-    permissions: [...permissions],
+    permissions: "lists" in reach ? reach.lists.flat() : [...reach.permissions],
     workspaceScope: workspaces === "all" ? "all" : "selected",
     workspaceIds: workspaces === "all" ? [] : [...workspaces],
     ...(environment !== "every" && { environment }),

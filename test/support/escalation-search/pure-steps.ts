@@ -21,7 +21,15 @@ import {
   type Person,
   workspaces,
 } from "./organisation.ts";
-import { claimsOf, holdingOf, holdingOfOne, outsidersOf, ownerOf, stateOf } from "./pure-actor.ts";
+import {
+  claimsOf,
+  holdersOfRole,
+  holdingOfOne,
+  othersOfTeam,
+  outsidersOf,
+  ownerOf,
+  stateOf,
+} from "./pure-actor.ts";
 import type { Random } from "./random.ts";
 
 /** What somebody tries: which principals result, by the functions under test, and what the step makes of the sets. */
@@ -80,7 +88,7 @@ export const steps: Record<string, Step> = {
   updateRole(at, random) {
     const [id, permissions] = [customRole(at, random), random.pick(lists)];
     return {
-      changes: roleChanges(holdersOf(at, id), content(at, id), permissions, outsidersOf(at)),
+      changes: roleChanges(holdersOfRole(at, id), content(at, id), permissions, outsidersOf(at)),
       apply: () => void at.roles.set(id, { permissions, allWorkspaces: false }),
     };
   },
@@ -88,7 +96,7 @@ export const steps: Record<string, Step> = {
     const [id, by] = [customRole(at, random), random.pick([...at.roles.keys()])];
     if (id === by || at.roles.size < 4) return undefined;
     return {
-      changes: replacementChanges(holdersOf(at, id), content(at, id), content(at, by)),
+      changes: replacementChanges(holdersOfRole(at, id), content(at, id), content(at, by)),
       apply() {
         for (const held of [...at.people.values(), ...at.invites.values()]) {
           if (held.roleId === id) held.roleId = by;
@@ -105,9 +113,8 @@ export const steps: Record<string, Step> = {
   updateTeam(at, random) {
     const id = random.pick([...at.teams.keys()]);
     const roles = random.some([...at.roles.keys()], 0.2);
-    const holding = holdingOf(at, ({ teamIds }) => teamIds.includes(id));
     const changes = teamRoleChanges(
-      holding,
+      othersOfTeam(at, id),
       id,
       roles.map((one) => content(at, one)),
     );
@@ -204,11 +211,6 @@ function userOf({ people, keys }: Organisation, actor: string): string | undefin
   if (people.has(actor)) return actor;
   const key = keys.get(actor);
   return key?.kind === "developer" ? (key.owner ?? undefined) : undefined;
-}
-
-function holdersOf(at: Organisation, roleId: string) {
-  const has = (teamId: string) => at.teams.get(teamId)?.includes(roleId) ?? false;
-  return holdingOf(at, (one) => one.roleId === roleId || one.teamIds.some(has));
 }
 
 function customRole(at: Organisation, random: Random): string {

@@ -1,0 +1,69 @@
+import { type Slices, sliceLength } from "../kernel/slices.ts";
+import { effectiveSet, holds, type PermissionSet } from "./permission.ts";
+
+type List = readonly string[];
+// A bit for each permission of a list: set if it is missing elsewhere.
+type Missing = Uint32Array;
+
+/** Compares lists of permissions that count together, such as those of all roles of a person. */
+export interface ListComparison {
+  /** The first permission of the inner lists that none of the outer lists includes. */
+  missing(inner: readonly List[], outer: readonly List[]): Slices<string | undefined>;
+}
+
+/**
+ * Creates a comparison. Many holders have the same lists, in many combinations. So each two lists are compared once,
+ * and a combination costs a few machine words for each of its lists. A permission is implied by single permissions only,
+ * so several lists include what one of them includes.
+ */
+export function createListComparison(): ListComparison {
+  const sets = new Map<List, PermissionSet>();
+  const known = new Map<List, Map<List, Missing>>();
+
+  function* setOf(list: List): Slices<PermissionSet> {
+    const set = sets.get(list) ?? (yield* effectiveSet(list, null));
+    sets.set(list, set);
+    return set;
+  }
+
+  function* compare(inner: List, outer: List): Slices<Missing> {
+    const set = yield* setOf(outer);
+    const missing = new Uint32Array(Math.ceil(inner.length / 32));
+    for (const [n, permission] of inner.entries()) {
+      if (!holds(set, permission)) missing[n >>> 5] = (missing[n >>> 5] ?? 0) | (1 << (n & 31));
+      if (n % sliceLength === sliceLength - 1) yield;
+    }
+    yield;
+    return missing;
+  }
+
+  function* missingOf(inner: List, outer: List): Slices<Missing> {
+    const ofInner = known.get(inner) ?? new Map<List, Missing>();
+    known.set(inner, ofInner);
+    const missing = ofInner.get(outer) ?? (yield* compare(inner, outer));
+    ofInner.set(outer, missing);
+    return missing;
+  }
+
+  function* firstMissing(list: List, outer: readonly List[]): Slices<string | undefined> {
+    if (outer.includes(list)) return undefined;
+    const left = new Uint32Array(Math.ceil(list.length / 32)).fill(-1);
+    for (const other of outer) {
+      const missing = yield* missingOf(list, other);
+      for (const [n, word] of missing.entries()) left[n] = (left[n] ?? 0) & word;
+    }
+    const word = left.findIndex((bits) => bits !== 0);
+    // The lowest bit. What is beyond the end of the list is set only where there is no outer list.
+    return word < 0 ? undefined : list[32 * word + 31 - Math.clz32((left[word] ?? 0) & -(left[word] ?? 0))];
+  }
+
+  return {
+    *missing(inner, outer) {
+      for (const list of inner) {
+        const first = yield* firstMissing(list, outer);
+        if (first !== undefined) return first;
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { sql } from "kysely";
+import type { Db, Store, Tx } from "../../db/connect.ts";
+import { reachesAll } from "../access/escalation.ts";
+import { watchHolders } from "../access/holder-bounds.ts";
+import type { Caller } from "../access/principal.ts";
+import { pick } from "../kernel/audit-event.ts";
+import { DomainError, invalidFields } from "../kernel/error.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { nameKey } from "../kernel/text.ts";
+import { type AccessDeps, checkNamedRole, checkReplacement } from "./change.ts";
+import { beforeLocks, underLocks } from "./comparison.ts";
+import { findRole } from "./reference.ts";
+import { auditedFields, findCustomRole, type Role, roleLocks, selectRoles } from "./role.ts";
+
+/** Deletes a role. Who holds it gets the replacement; without one, a role that is held stays. */
+export async function deleteRole(
+  db: Store,
+  caller: Caller,
+  deps: AccessDeps,
+  input: { id: string; replacement: string },
+): Promise<void> {
+  const compared = await compareReplacement(db, caller, deps, input);
+  const locks = roleLocks(caller, input.id, "update");
+  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+    const role = await findCustomRole(tx, caller, input.id);
+    if (input.replacement === "") await refuseHeld(tx, role);
+    else await replaceRole(tx, caller, deps, role, input.replacement, compared);
+    await checkSuccessor(tx, caller, deps, role);
+    await tx
+      .updateTable("invite")
+      // One whose time is over is over for good.
+      .set({
+        role_id: null,
+        revoked_at: sql`case when accepted_at is null then coalesce(revoked_at, clock_timestamp()) end`,
+      })
+      .where("account_id", "=", role.account_id)
+      .where("role_id", "=", role.id)
+      .execute();
+    await tx.deleteFrom("role").where("id", "=", role.id).execute();
+    const before = pick(role, auditedFields);
+    return { result: undefined, events: [{ resourceType: "role", resourceId: role.id, before }] };
+  });
+}
+
+// Claims name a role by its id or its name. What named this one by its id means the role of that name from now on.
+async function checkSuccessor(tx: Tx, caller: Caller, deps: AccessDeps, role: Role): Promise<void> {
+  if (deps.claimingIssuers.length === 0) return;
+  const successor = await selectRoles(tx, caller).where("name_key", "=", nameKey(role.id)).executeTakeFirst();
+  if (successor) await checkNamedRole(tx, caller, deps, successor.permissions);
+}
+
+async function replaceRole(
+  tx: Tx,
+  caller: Caller,
+  deps: AccessDeps,
+  role: Role,
+  reference: string,
+  compared: string | undefined,
+): Promise<void> {
+  const replacement = await findReplacement(tx, caller, role, reference);
+  await checkReplacement(tx, caller, deps, role, replacement, underLocks(compared));
+  const affected = { roles: [role.id, replacement.id] };
+  const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
+  const held = { account_id: role.account_id, role_id: role.id };
+  for (const table of ["membership", "invite"] as const) {
+    await tx
+      .updateTable(table)
+      .set({ role_id: replacement.id })
+      .where("account_id", "=", held.account_id)
+      .where("role_id", "=", held.role_id)
+      .execute();
+  }
+  await sql`
+    insert into team_role (account_id, team_id, role_id)
+    select account_id, team_id, ${replacement.id} from team_role
+    where account_id = ${held.account_id} and role_id = ${held.role_id}
+    on conflict do nothing`.execute(tx);
+  await tx
+    .deleteFrom("team_role")
+    .where("account_id", "=", held.account_id)
+    .where("role_id", "=", held.role_id)
+    .execute();
+  await requireHoldersWithin();
+}
+
+async function compareReplacement(
+  db: Db,
+  caller: Caller,
+  deps: AccessDeps,
+  { id, replacement }: { id: string; replacement: string },
+): Promise<string | undefined> {
+  if (replacement === "" || reachesAll(caller)) return undefined;
+  const role = await selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
+  if (!role || role.builtin) return undefined;
+  const instead = await findReplacement(db, caller, role, replacement);
+  return checkReplacement(db, caller, deps, role, instead, beforeLocks);
+}
+
+async function findReplacement(db: Db, caller: Caller, role: Role, reference: string): Promise<Role> {
+  const replacement = await findRole(db, caller.accountId, reference, "replacement");
+  if (replacement.id === role.id || replacement.builtin === "owner") {
+    throw invalidFields([{ field: "replacement", description: "expected another role, and not owner" }]);
+  }
+  return replacement;
+}
+
+async function refuseHeld(tx: Tx, role: Role): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    select profile_id as id from membership where account_id = ${role.account_id} and role_id = ${role.id}
+    union all
+    select team_id from team_role where account_id = ${role.account_id} and role_id = ${role.id}
+    union all
+    select id from invite where account_id = ${role.account_id} and role_id = ${role.id}
+      and accepted_at is null and revoked_at is null and expires_at > clock_timestamp()
+    order by id limit 20`.execute(tx);
+  if (rows.length > 0) {
+    throw new DomainError("IN_USE", "the role is held: say what its holders get instead (replacement)", {
+      held_by: rows.map((row) => row.id).join(","),
+    });
+  }
+}
