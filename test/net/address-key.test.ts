@@ -3,19 +3,19 @@ import { expect, test } from "vitest";
 import { addressKey } from "../../src/net/address-key.ts";
 
 test.each([
-  ["an IPv4 address by itself", "203.0.113.5", "203.0.113.5"],
+  ["an IPv4 address as it is", "203.0.113.5", "203.0.113.5"],
   ["an IPv6 address by its /64", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
   ["a short IPv6 address by its /64", "2001:db8::5", "2001:db8:0:0::/64"],
   ["an IPv6 address that ends with ::", "2001:db8:a:b::", "2001:db8:a:b::/64"],
-  ["loopback of IPv6", "::1", "0:0:0:0::/64"],
-  ["a link-local address, whatever its zone", "fe80::1%eth0", "fe80:0:0:0::/64"],
+  ["the IPv6 loopback address by its /64", "::1", "0:0:0:0::/64"],
+  ["a link-local address without its zone", "fe80::1%eth0", "fe80:0:0:0::/64"],
   ["an IPv4-mapped address as IPv4", "::ffff:203.0.113.5", "203.0.113.5"],
   ["an IPv4-mapped address in hexadecimal as IPv4", "::ffff:cb00:7105", "203.0.113.5"],
   ["an IPv4-mapped address in full as IPv4", "0:0:0:0:0:FFFF:cb00:7105", "203.0.113.5"],
   ["a NAT64 address as IPv4", "64:ff9b::203.0.113.5", "203.0.113.5"],
   ["an IPv4-compatible address by its /64", "::203.0.113.5", "0:0:0:0::/64"],
-  ["the address of a connection that is gone", "", ""],
-  ["text that is no address", "no:address", "no:address"],
+  ["the missing address of a closed connection as it is", "", ""],
+  ["text that is not an address as it is", "no:address", "no:address"],
 ])("the limits count %s", (_name, address, key) => {
   expect(addressKey(address)).toBe(key);
 });
@@ -23,11 +23,11 @@ test.each([
 const groups = (count: number) =>
   fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: count, maxLength: count });
 const full = (numbers: number[]) => numbers.map((group) => group.toString(16).padStart(4, "0")).join(":");
-// RFC 5952: without leading zeros, the longest run of zeros as `::`. The URL parser writes it so.
+// RFC 5952: no leading zeros, and the longest run of zeros is `::`. The URL parser writes this form.
 const short = (numbers: number[]) => new URL(`http://[${full(numbers)}]`).hostname.slice(1, -1);
 const isIpv4 = (key: string) => /^\d+\.\d+\.\d+\.\d+$/.test(key);
 
-test("all addresses of one /64 have one key, in whatever form they are written", () => {
+test("all addresses of one /64 have the same key, in every written form", () => {
   fc.assert(
     fc.property(groups(4), groups(4), groups(4), (network, one, other) => {
       const key = addressKey(full([...network, ...one]));
@@ -48,7 +48,7 @@ test("two /64 networks never share a key", () => {
   );
 });
 
-test("every IPv4 address has one key, as itself, mapped and through NAT64", () => {
+test("an IPv4 address, its IPv4-mapped form and its NAT64 form have the same key", () => {
   fc.assert(
     fc.property(fc.ipV4(), (address) => {
       const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);

@@ -11,7 +11,7 @@ function open() {
   return { lines, closed: createConnectionLog(log, "a connection was refused", 5_000) };
 }
 
-test("a flood from one address is logged in one line at once and one for each interval", () => {
+test("a flood from one address writes one line at once and one line per interval", () => {
   const { lines, closed } = open();
   for (let n = 0; n < 10_000; n++) closed.add({ reason: "silent", address: "192.0.2.1" });
   expect(lines).toHaveLength(1);
@@ -23,7 +23,7 @@ test("a flood from one address is logged in one line at once and one for each in
   expect(lines).toHaveLength(2);
 });
 
-test("a flood from many addresses is logged in few lines, and every connection is in one of them", () => {
+test("a flood from many addresses writes few lines, and each connection is counted in one of them", () => {
   const { lines, closed } = open();
   for (let n = 0; n < 10_000; n++) closed.add({ reason: "silent", address: `2001:db8:${n.toString(16)}::1` });
   for (let n = 0; n < 10_000; n++)
@@ -33,7 +33,7 @@ test("a flood from many addresses is logged in few lines, and every connection i
   expect(lines.reduce((sum, { connections }) => sum + connections, 0)).toBe(20_000);
 });
 
-test("every reason of an address has its line", () => {
+test("each reason of an address has its own line", () => {
   const { lines, closed } = open();
   for (const reason of ["silent", "not_http"]) closed.add({ reason, address: "192.0.2.1" });
   closed.close();

@@ -4,25 +4,25 @@ import { type Connection, createConnectionTable } from "../../src/net/connection
 
 const limits = { maxConnections: 6, maxConnectionsPerAddress: 3, newConnectionGraceMs: 10 };
 
-/** One connection, as a reader of the rules would note it down. */
-interface Noted {
+/** A connection in the model. */
+interface ModelConnection {
   id: number;
   address: string;
   requests: number;
-  /** When it became idle, or will be if it sends nothing. */
+  /** When it became idle, or when it will become idle if it sends nothing. */
   idleFrom: number;
 }
 
-/** The rules of the table, word by word: it looks at every connection for each new one. */
+/** A simple model of the rules. It looks at every connection for each new one. */
 function createModel() {
-  let open: Noted[] = [];
+  let open: ModelConnection[] = [];
   const isExempt = (address: string) => address === "proxy";
   const of = (address: string) => open.filter((one) => one.address === address);
-  const idle = (among: Noted[], now: number) =>
+  const idle = (among: ModelConnection[], now: number) =>
     among.filter(({ requests, idleFrom }) => requests === 0 && idleFrom <= now);
 
-  function victimOf(among: Noted[], now: number): Noted | undefined {
-    const weight = ({ address }: Noted) => (isExempt(address) ? 0 : of(address).length);
+  function victimOf(among: ModelConnection[], now: number): ModelConnection | undefined {
+    const weight = ({ address }: ModelConnection) => (isExempt(address) ? 0 : of(address).length);
     return idle(among, now).sort(
       (a, b) => weight(b) - weight(a) || a.idleFrom - b.idleFrom || a.id - b.id,
     )[0];
@@ -38,14 +38,14 @@ function createModel() {
       open.push({ id, address, requests: 0, idleFrom: now + limits.newConnectionGraceMs });
       return victim ? `replaced ${victim.id}` : "admitted";
     },
-    begin: (one: Noted) => {
+    begin: (one: ModelConnection) => {
       one.requests += 1;
     },
-    end(one: Noted, now: number) {
+    end(one: ModelConnection, now: number) {
       one.requests -= 1;
       if (one.requests === 0) one.idleFrom = now;
     },
-    close(one: Noted) {
+    close(one: ModelConnection) {
       open = open.filter((other) => other !== one);
     },
     open: () => open,
@@ -72,13 +72,13 @@ const steps: fc.Arbitrary<[Step, number][]> = fc.array(
         }),
       },
     ),
-    // Never 0: two connections that are idle since the same moment may be evicted in either order.
+    // Never 0, because two connections that are idle since the same moment may be evicted in either order.
     fc.integer({ min: 1, max: 6 }),
   ),
   { minLength: 10, maxLength: 80 },
 );
 
-test("the table evicts and refuses exactly as its rules say", () => {
+test("the table evicts and refuses the same connections as a simple model of its rules", () => {
   fc.assert(
     fc.property(steps, (sequence) => {
       const [table, model] = [createConnectionTable(limits), createModel()];
@@ -95,14 +95,14 @@ test("the table evicts and refuses exactly as its rules say", () => {
           if (connection) connections.set(id, connection);
         } else {
           const { which, kind } = step;
-          const noted = model.open()[which % Math.max(1, model.open().length)];
-          const connection = noted && connections.get(noted.id);
-          if (!noted || !connection || (kind === "end" && noted.requests === 0)) continue;
+          const modelled = model.open()[which % Math.max(1, model.open().length)];
+          const connection = modelled && connections.get(modelled.id);
+          if (!modelled || !connection || (kind === "end" && modelled.requests === 0)) continue;
           if (kind === "begin") table.begin(connection);
           else if (kind === "end") table.end(connection, now);
           else table.remove(connection);
-          if (kind === "close") model.close(noted);
-          else model[kind](noted, now);
+          if (kind === "close") model.close(modelled);
+          else model[kind](modelled, now);
         }
         expect(table.size()).toBe(model.open().length);
       }
@@ -127,12 +127,12 @@ test("an address at its maximum never costs another address a connection", () =>
   );
 });
 
-test("what ends after its eviction changes nothing", () => {
+test("an evicted connection whose request ends or which closes later changes nothing", () => {
   const table = createConnectionTable({ ...limits, maxConnectionsPerAddress: 1 });
   const { connection: first } = table.admit("a", false, 0);
   const { connection: second, evicted } = table.admit("a", false, 100);
   expect(evicted).toBe(first);
-  if (!first || !second) throw new Error("both were admitted");
+  if (!first || !second) throw new Error("the table must admit both connections");
   table.begin(first);
   table.end(first, 200);
   table.remove(first);
@@ -143,7 +143,7 @@ test("what ends after its eviction changes nothing", () => {
 test("the cost of a connection does not grow with the number of connections", () => {
   const small = timeOf(1_000);
   const large = timeOf(64_000);
-  // Quadratic cost would be 64 times as much for each.
+  // With quadratic total cost, each connection would cost 64 times as much.
   expect(large / 64_000).toBeLessThan((small / 1_000) * 16);
 });
 
@@ -157,7 +157,7 @@ function timeOf(size: number): number {
   const start = performance.now();
   for (let n = 0; n < 2 * size; n++) {
     const { connection } = table.admit(`address ${n % Math.ceil(size / 50)}`, false, n);
-    if (!connection) throw new Error("every connection finds room");
+    if (!connection) throw new Error("the table must admit every connection");
     table.begin(connection);
     table.end(connection, n + 0.5);
   }

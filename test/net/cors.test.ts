@@ -13,16 +13,16 @@ async function call(origins: string[], origin: string | undefined, init: Request
   const port = await openTestPort({ handler: withCors(origins, health) });
   const headers = new Headers({ "content-type": "application/json", ...init.headers });
   if (origin !== undefined) headers.set("origin", origin);
-  const answer = await fetch(`${port.url}/grpc.health.v1.Health/Check`, {
+  const response = await fetch(`${port.url}/grpc.health.v1.Health/Check`, {
     method: "POST",
     body: "{}",
     ...init,
     headers,
   });
-  const corsHeaders = [...answer.headers].filter(([name]) => name.startsWith("access-control-"));
+  const corsHeaders = [...response.headers].filter(([name]) => name.startsWith("access-control-"));
   return {
-    status: answer.status,
-    vary: answer.headers.get("vary"),
+    status: response.status,
+    vary: response.headers.get("vary"),
     headers: Object.fromEntries(corsHeaders),
   };
 }
@@ -33,27 +33,27 @@ const preflight = {
   headers: { "access-control-request-method": "POST", "access-control-request-headers": "authorization" },
 };
 
-test("a page of an allowed origin may read the answer and the headers that matter", async () => {
-  const answer = await call(["https://other.example", page], page);
-  expect(answer).toMatchObject({
+test("a page of an allowed origin may read the response and its exposed headers", async () => {
+  const response = await call(["https://other.example", page], page);
+  expect(response).toMatchObject({
     status: 200,
     vary: "Origin",
     headers: { "access-control-allow-origin": page },
   });
-  const exposed = answer.headers["access-control-expose-headers"]?.split(", ");
+  const exposed = response.headers["access-control-expose-headers"]?.split(", ");
   expect(exposed).toEqual([...cors.exposedHeaders, "x-request-id", "www-authenticate", "retry-after"]);
 });
 
-test("a preflight of an allowed origin lists every method and header that clients use, for two hours", async () => {
-  const answer = await call([page], page, preflight);
-  expect(answer).toMatchObject({ status: 204, vary: "Origin" });
-  expect(answer.headers).toMatchObject({
+test("a preflight of an allowed origin allows all methods and headers of our clients for two hours", async () => {
+  const response = await call([page], page, preflight);
+  expect(response).toMatchObject({ status: 204, vary: "Origin" });
+  expect(response.headers).toMatchObject({
     "access-control-allow-origin": page,
     "access-control-max-age": "7200",
   });
-  const methods = answer.headers["access-control-allow-methods"]?.split(", ");
+  const methods = response.headers["access-control-allow-methods"]?.split(", ");
   expect(methods).toEqual(expect.arrayContaining([...cors.allowedMethods, "PATCH", "DELETE"]));
-  const headers = answer.headers["access-control-allow-headers"]?.split(", ");
+  const headers = response.headers["access-control-allow-headers"]?.split(", ");
   expect(headers).toEqual([...cors.allowedHeaders, "authorization", "latchkey-account", "x-request-id"]);
 });
 
@@ -63,22 +63,22 @@ test.each([
   "https://console.example.evil.example",
   "https://CONSOLE.example",
   "null",
-])("a page of %s may read nothing", async (origin) => {
+])("a page of the origin %s may read no response", async (origin) => {
   expect(await call([page], origin)).toEqual({ status: 200, vary: "Origin", headers: {} });
   expect(await call([page], origin, preflight)).toEqual({ status: 204, vary: "Origin", headers: {} });
 });
 
-test("with * every page may read the answer, but never with credentials", async () => {
-  const answer = await call([page, "*"], "https://anyone.example");
-  expect(answer).toMatchObject({ vary: "Origin", headers: { "access-control-allow-origin": "*" } });
-  expect(answer.headers).not.toHaveProperty("access-control-allow-credentials");
+test("with the setting *, every page may read responses, but never with credentials", async () => {
+  const response = await call([page, "*"], "https://anyone.example");
+  expect(response).toMatchObject({ vary: "Origin", headers: { "access-control-allow-origin": "*" } });
+  expect(response.headers).not.toHaveProperty("access-control-allow-credentials");
 });
 
-test("a cache learns that answers differ by origin, even from a request that names none", async () => {
+test("the response to a request without an origin also has `Vary: Origin`", async () => {
   expect(await call([page], undefined)).toEqual({ status: 200, vary: "Origin", headers: {} });
 });
 
-test("without configured origins there is no trace of CORS", async () => {
+test("without configured origins, responses have no CORS headers", async () => {
   expect(await call([], page)).toEqual({ status: 200, vary: null, headers: {} });
   expect((await call([], page, preflight)).status).not.toBe(204);
 });

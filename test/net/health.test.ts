@@ -21,7 +21,7 @@ function setUp() {
   return { status, client };
 }
 
-test("a declared service is said to serve, or not to", async () => {
+test("a declared service has the status SERVING or NOT_SERVING", async () => {
   const { status, client } = setUp();
   status.set("", true);
   status.set("latchkey.v1.Live", false);
@@ -30,12 +30,12 @@ test("a declared service is said to serve, or not to", async () => {
   expect(status.get("latchkey.v1.Live")).toBe(false);
 });
 
-test("a service that nobody declared is not found", async () => {
+test("an undeclared service is not found", async () => {
   const { client } = setUp();
-  await expect(client.check({ service: "nobody" })).rejects.toMatchObject({ code: Code.NotFound });
+  await expect(client.check({ service: "undeclared" })).rejects.toMatchObject({ code: Code.NotFound });
 });
 
-test("the list holds every declared service, and the server as a whole", async () => {
+test("the list contains every declared service and the server as a whole", async () => {
   const { status, client } = setUp();
   status.set("", true);
   status.set("latchkey.v1.Live", false);
@@ -46,7 +46,7 @@ test("the list holds every declared service, and the server as a whole", async (
   ]);
 });
 
-test("a watcher is told the state at once and then each change, but nothing twice", async () => {
+test("a watcher gets the status at once and then each change, but no status twice in a row", async () => {
   const { status, client } = setUp();
   status.set("", true);
   const watcher = client.watch({})[Symbol.asyncIterator]();
@@ -60,7 +60,7 @@ test("a watcher is told the state at once and then each change, but nothing twic
   expect((await watcher.next()).value?.status).toBe(ServingStatus.SERVING);
 });
 
-test("a watcher of an unknown service learns when it is declared", async () => {
+test("a watcher of an unknown service gets its status when it is declared", async () => {
   const { status, client } = setUp();
   const watcher = client.watch({ service: "later" })[Symbol.asyncIterator]();
   expect((await watcher.next()).value?.status).toBe(ServingStatus.SERVICE_UNKNOWN);
@@ -68,17 +68,17 @@ test("a watcher of an unknown service learns when it is declared", async () => {
   expect((await watcher.next()).value?.status).toBe(ServingStatus.SERVING);
 });
 
-test("a watcher that leaves is let go", async () => {
+test("a watch ends with the reason of its aborted signal", async () => {
   const { status } = setUp();
-  const leaving = new AbortController();
-  const watcher = status.watch("", leaving.signal)[Symbol.asyncIterator]();
+  const abort = new AbortController();
+  const watcher = status.watch("", abort.signal)[Symbol.asyncIterator]();
   await watcher.next();
   const next = watcher.next();
-  leaving.abort(new Error("left"));
-  await expect(next).rejects.toThrow("left");
+  abort.abort(new Error("disconnected"));
+  await expect(next).rejects.toThrow("disconnected");
 });
 
-test("the gRPC client of others can check and watch", async () => {
+test("@grpc/grpc-js can check and watch", async () => {
   const status = createHealthStatus();
   status.set("", true);
   const port = await openTestPort({ handler: handlerOf((router) => registerHealth(router, status)) });

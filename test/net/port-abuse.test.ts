@@ -22,13 +22,13 @@ import {
 } from "../support/net/hostile.ts";
 import { connectRaw, openTestPort, selfSigned, shortLimits, trickle } from "../support/net/net.ts";
 
-describe("is cut off, and told of once:", () => {
+describe("clients that break the protocol", () => {
   test.each([
-    ["a greeting", "EHLO mail.example\r\n\r\n"],
-    ["a TLS handshake on a plain port", Buffer.from("16030100c8010000c40303", "hex")],
-    ["noise", Buffer.from([0xff, 0, 0x80, 7, 0xde, 0xad])],
-    ["an HTTP/2 preface with a flaw", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"],
-  ])("a client that sends %s", async (_, bytes) => {
+    ["an SMTP greeting", "EHLO mail.example\r\n\r\n"],
+    ["a TLS handshake on a plain-text port", Buffer.from("16030100c8010000c40303", "hex")],
+    ["random bytes", Buffer.from([0xff, 0, 0x80, 7, 0xde, 0xad])],
+    ["a malformed HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"],
+  ])("a client that sends %s is disconnected and reported once", async (_, bytes) => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, bytes);
     expect(await raw.closed).toMatch(/^HTTP\/1.1 400 /);
@@ -37,18 +37,21 @@ describe("is cut off, and told of once:", () => {
 
   test.each([
     ["garbage", "\xff".repeat(64)],
-    ["another frame than SETTINGS", "\0\0\x08\x06\0\0\0\0\0abcdefgh"],
+    ["a PING instead of SETTINGS", "\0\0\x08\x06\0\0\0\0\0abcdefgh"],
     ["a frame that is too large", `${emptySettings}\xff\xff\xff\x06\0\0\0\0\0`],
     ["data on a stream that is not open", `${emptySettings}\0\0\x01\0\0\0\0\0\x01x`],
     ["a SETTINGS frame of a thousand entries", settingsFrame(1000)],
-  ])("a client that sends %s after the HTTP/2 preface", async (_, bytes) => {
-    const port = await openImpatientPort();
-    const raw = await connectRaw(port.port, Buffer.from(preface + bytes, "latin1"));
-    await raw.closed;
-    expect(await port.refusals()).toEqual(refused("http2_error"));
-  });
+  ])(
+    "a client that sends %s after the HTTP/2 preface is disconnected and reported once",
+    async (_, bytes) => {
+      const port = await openImpatientPort();
+      const raw = await connectRaw(port.port, Buffer.from(preface + bytes, "latin1"));
+      await raw.closed;
+      expect(await port.refusals()).toEqual(refused("http2_error"));
+    },
+  );
 
-  test("a client that sends PINGs and reads no answers", async () => {
+  test("a client that sends PINGs and reads no responses is disconnected and reported once", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, preface + emptySettings);
     raw.socket.pause();
@@ -61,14 +64,14 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("frame_flood"));
   });
 
-  test("an HTTP/1.1 client whose headers are too large", async () => {
+  test("an HTTP/1.1 client whose headers are too large gets status 431 and is reported once", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, `${check}x: ${"y".repeat(defaultLimits.maxHeaderBytes)}\r\n\r\n`);
     expect(await raw.closed).toMatch(/^HTTP\/1.1 431 /);
     expect(await port.refusals()).toEqual(refused("headers_too_large"));
   });
 
-  test("a client that goes on with its noise after it was refused", async () => {
+  test("a refused client that continues to send is disconnected and reported once", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, "noise\r\n\r\n", { allowHalfOpen: true });
     trickle(raw, "noise\r\n\r\n");
@@ -76,37 +79,34 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("not_http"));
   });
 
-  test("a client that speaks no TLS on a TLS port", async () => {
+  test("a plain-text client on a TLS port is disconnected and reported once", async () => {
     const port = await openTestPort({ handler: health, limits: shortLimits, tls: selfSigned() });
     await (await connectRaw(port.port, `${check}\r\n`)).closed;
     expect(await port.refusals()).toEqual(refused("tls_error"));
   });
 });
 
-test.each(["[", "a b", "x:99999", ""])(
-  "a request to the host %j is a bad request, not a crash",
-  async (host) => {
-    const port = await openImpatientPort();
-    const raw = await connectRaw(
-      port.port,
-      check.replace("Host: x", `Host: ${host}\r\nConnection: close`).concat("\r\n"),
-    );
-    expect(await raw.closed).toMatch(/^HTTP\/1.1 400 /);
-  },
-);
+test.each(["[", "a b", "x:99999", ""])("a request to the host %j gets status 400", async (host) => {
+  const port = await openImpatientPort();
+  const raw = await connectRaw(
+    port.port,
+    check.replace("Host: x", `Host: ${host}\r\nConnection: close`).concat("\r\n"),
+  );
+  expect(await raw.closed).toMatch(/^HTTP\/1.1 400 /);
+});
 
-test("a handler that throws is a 500 and a report, not a crash", async () => {
+test("if a handler throws, the client gets status 500 and the port reports the error", async () => {
   const errors: unknown[] = [];
   const handler: Handler = () => {
     throw new Error("a bug");
   };
   const port = await openTestPort({ handler, onError: (error) => errors.push(error) });
-  const answer = await fetch(port.url);
-  expect(answer.status).toBe(500);
+  const response = await fetch(port.url);
+  expect(response.status).toBe(500);
   expect(errors).toEqual([new Error("a bug")]);
 });
 
-test("HTTP/2 headers that are too large end their stream, not the connection", async () => {
+test("HTTP/2 headers that are too large end their stream but not the connection", async () => {
   const port = await openImpatientPort();
   const session = openSession(port.url);
   await once(session, "remoteSettings");
@@ -121,7 +121,7 @@ test("HTTP/2 headers that are too large end their stream, not the connection", a
 });
 
 test.each(["application/json", "application/proto"])(
-  "a message over the limit is refused, in %s",
+  "a message above the size limit is refused, in %s",
   async (type) => {
     const port = await openTestPort({ handler: health });
     const client = createClient(
@@ -138,21 +138,21 @@ test.each(["application/json", "application/proto"])(
   },
 );
 
-test("a compressed bomb is refused, and takes no memory", async () => {
+test("a compression bomb is refused and takes less than 16 MiB of memory", async () => {
   const port = await openTestPort({ handler: health });
   const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024, " "));
   const before = process.memoryUsage();
-  const answer = await fetch(`${port.url}/grpc.health.v1.Health/Check`, {
+  const response = await fetch(`${port.url}/grpc.health.v1.Health/Check`, {
     method: "POST",
     headers: { "content-type": "application/json", "content-encoding": "gzip" },
     body: bomb,
   });
-  expect(await answer.json()).toMatchObject({ code: "resource_exhausted" });
+  expect(await response.json()).toMatchObject({ code: "resource_exhausted" });
   const { arrayBuffers } = process.memoryUsage();
   expect(arrayBuffers - before.arrayBuffers).toBeLessThan(16 * 1024 * 1024);
 });
 
-test("hundreds of hostile clients are each told of once, leave nothing behind, and the next one is served", async () => {
+test("hundreds of hostile clients are each reported once and leave no socket open, and the next client is served", async () => {
   const port = await openTestPort({ handler: health, limits: { ...shortLimits, idleTimeoutMs: 60_000 } });
   const socketsOpen = () => process.getActiveResourcesInfo().filter((kind) => kind.startsWith("TCP")).length;
   const before = socketsOpen();

@@ -8,27 +8,27 @@ import { connectRaw, openTestPort } from "../support/net/net.ts";
 const first = `${check}Content-Length: 2\r\n\r\n{}`;
 const second = `${check}Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`;
 
-test("who asks to continue behind another request is told to when that one is answered", async () => {
+test("a pipelined `Expect: 100-continue` request gets its 100 after the previous response", async () => {
   const { port } = await openTestPort({ handler: health });
   const raw = await connectRaw(port, first + second);
   const onData = (chunk: string) => chunk.includes("100 Continue") && raw.write("{}");
   raw.socket.on("data", onData);
-  const answers = await raw.closed;
-  expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 100", "HTTP/1.1 200"]);
+  const responses = await raw.closed;
+  expect(responses.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 100", "HTTP/1.1 200"]);
 });
 
-test("who asks to continue, and does so unasked, finds nothing in the middle of the answer", async () => {
+test("the 100 of a client that does not wait for it is never inside another response", async () => {
   const { port } = await openTestPort({ handler: health });
   const { closed } = await connectRaw(port, `${first}${second}{}`);
-  const answers = (await closed).split(/(?=HTTP\/1\.1 )/);
-  expect(answers).toEqual([
+  const responses = (await closed).split(/(?=HTTP\/1\.1 )/);
+  expect(responses).toEqual([
     expect.stringContaining('{"status":"SERVING"}'),
     "HTTP/1.1 100 Continue\r\n\r\n",
     expect.stringContaining('{"status":"SERVING"}'),
   ]);
 });
 
-test("a client that asks to continue and leaves in the same breath crashes nothing, and one that stays is told to", async () => {
+test("HTTP/2 requests that expect 100 and are reset at once crash nothing, and a client that waits gets its 100", async () => {
   const uncaught: unknown[] = [];
   const onUncaught = (error: unknown) => void uncaught.push(error);
   process.on("uncaughtException", onUncaught);
@@ -61,7 +61,7 @@ test("a client that asks to continue and leaves in the same breath crashes nothi
   session.destroy();
 });
 
-// RFC 9113, section 4.1.
+// Returns a frame (RFC 9113, section 4.1).
 function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
@@ -71,7 +71,7 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
   return Buffer.concat([head, payload]);
 }
 
-// RFC 7541: POST, http, a path, a host, and `expect: 100-continue`.
+// Headers in HPACK (RFC 7541): POST, http, a path, a host, and `expect: 100-continue`.
 const text = (value: string) => [value.length, ...Buffer.from(value)];
 const headersThatExpect = Buffer.from([
   0x83,

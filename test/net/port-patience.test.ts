@@ -14,16 +14,16 @@ import { registerReflection } from "../../src/net/standard-services/reflection.t
 import { allTimeouts, call, openSession, status, text } from "../support/net/hostile.ts";
 import { handlerOf, openTestPort, shortLimits } from "../support/net/net.ts";
 
-test("a call under way outlives every timeout of the port", async () => {
+test("a call in progress outlives every timeout of the port", async () => {
   const handler = handlerOf((router) => registerHealth(router, status));
   const port = await openTestPort({ handler, limits: shortLimits });
-  const leaving = new AbortController();
+  const abort = new AbortController();
   const clients = [
     createClient(Health, createConnectTransport({ baseUrl: port.url, httpVersion: "1.1" })),
     createClient(Health, createGrpcTransport({ baseUrl: port.url })),
   ];
   const watchers = clients.map((client) =>
-    client.watch({}, { signal: leaving.signal })[Symbol.asyncIterator](),
+    client.watch({}, { signal: abort.signal })[Symbol.asyncIterator](),
   );
   for (const watcher of watchers) expect((await watcher.next()).value?.status).toBe(ServingStatus.SERVING);
   await allTimeouts(port);
@@ -31,10 +31,10 @@ test("a call under way outlives every timeout of the port", async () => {
   for (const watcher of watchers)
     expect((await watcher.next()).value?.status).toBe(ServingStatus.NOT_SERVING);
   status.set("", true);
-  leaving.abort();
+  abort.abort();
 });
 
-test("a conversation under way outlives the time that a request may take", async () => {
+test("a bidirectional stream in progress outlives the request timeout", async () => {
   const port = await openTestPort({
     handler: handlerOf((router) => registerReflection(router)),
     limits: shortLimits,
@@ -54,7 +54,7 @@ test("a conversation under way outlives the time that a request may take", async
   expect((await responses.next()).done).toBe(true);
 });
 
-test("an HTTP/2 connection with a call under way takes further calls at any time", async () => {
+test("an HTTP/2 connection with a call in progress accepts further calls after every timeout", async () => {
   const handler: Handler = (request, response) => {
     if (!(response instanceof Http2ServerResponse)) return;
     response.write("begun");

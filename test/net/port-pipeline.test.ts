@@ -8,7 +8,7 @@ import { connectRaw, openTestPort } from "../support/net/net.ts";
 const get = (path: string) => `GET /${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 const last = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
-/** Answers with the path, after a moment, and notes how many requests it handles at a time. */
+/** Creates a handler that responds with the path after 1 ms, and counts how many requests it handles at a time. */
 function slowEcho() {
   const seen = { now: 0, most: 0, all: 0 };
   const handler: Handler = async (request, response) => {
@@ -22,7 +22,7 @@ function slowEcho() {
   return { seen, handler };
 }
 
-test("pipelined requests of one connection are handled one at a time, and answered in order", async () => {
+test("the server handles pipelined requests of one connection one at a time, and responds in order", async () => {
   const { seen, handler } = slowEcho();
   const port = await openTestPort({ handler });
   const paths = Array.from({ length: 50 }, (_, n) => `${n}`);
@@ -33,7 +33,7 @@ test("pipelined requests of one connection are handled one at a time, and answer
   expect(await port.refusals()).toEqual([]);
 });
 
-test("a client that pipelines thousands of requests is cut off, and another one is served", async () => {
+test("a client that pipelines thousands of requests is disconnected, and another client is served", async () => {
   const { seen, handler } = slowEcho();
   const port = await openTestPort({ handler });
   const raw = await connectRaw(port.port, get("flood").repeat(20_000), { localAddress: "127.0.0.2" });
@@ -43,7 +43,7 @@ test("a client that pipelines thousands of requests is cut off, and another one 
   expect(await port.refusals()).toEqual([{ reason: "pipeline_too_long", address: "127.0.0.2" }]);
 });
 
-test("what waited on a connection that broke never starts", async () => {
+test("pipelined requests that wait on a broken connection never start", async () => {
   const { seen, handler } = slowEcho();
   const port = await openTestPort({ handler });
   const raw = await connectRaw(port.port, get("flood").repeat(50));

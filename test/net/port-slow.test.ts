@@ -22,15 +22,16 @@ import {
 } from "../support/net/hostile.ts";
 import { connectRaw, handlerOf, openTestPort, selfSigned, shortLimits, trickle } from "../support/net/net.ts";
 
-describe("is cut off, and told of once:", () => {
-  test("a client that sends nothing", async () => {
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
+describe("slow clients", () => {
+  test("a client that sends nothing is disconnected and reported once", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port);
     expect(await raw.closed).toBe("");
     expect(await port.refusals()).toEqual(refused("silent"));
   });
 
-  test("a client that trickles the HTTP/2 preface", async () => {
+  test("a client that sends the HTTP/2 preface byte by byte is disconnected and reported once", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, "P");
     let sent = 1;
@@ -40,7 +41,7 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("silent"));
   });
 
-  test("a client that sends half a header", async () => {
+  test("a client that sends incomplete headers is disconnected and reported once", async () => {
     const port = await openTestPort({
       handler: health,
       limits: { ...shortLimits, requestTimeoutMs: 60_000 },
@@ -50,7 +51,7 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("slow_request"));
   });
 
-  test("a client that sends headers for ever", async () => {
+  test("a client that sends headers without an end is disconnected and reported once", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, check);
     trickle(raw, "x: y\r\n");
@@ -58,7 +59,7 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("slow_request"));
   });
 
-  test("an HTTP/1.1 client that trickles a body", async () => {
+  test("an HTTP/1.1 client that sends a body byte by byte is disconnected and reported once", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, `${check}Content-Length: 60000\r\n\r\n`);
     trickle(raw, " ");
@@ -66,7 +67,7 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("slow_request"));
   });
 
-  test("an HTTP/1.1 client that trickles on after it was answered", async () => {
+  test("an HTTP/1.1 client that continues to send after its response is disconnected and reported once", async () => {
     const handler: Handler = (_, response) => void response.end("early");
     const port = await openTestPort({ handler, limits: shortLimits });
     const raw = await connectRaw(port.port, `${check}Content-Length: 60000\r\n\r\n`);
@@ -75,7 +76,7 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("slow_request"));
   });
 
-  test("an HTTP/2 client that trickles a body, while its other calls finish", async () => {
+  test("an HTTP/2 client that sends a body byte by byte is disconnected after its other calls have finished", async () => {
     const finished = Promise.withResolvers<void>();
     const handler = handlerOf((router) =>
       router.service(Health, {
@@ -99,57 +100,60 @@ describe("is cut off, and told of once:", () => {
     expect(await port.refusals()).toEqual(refused("slow_request"));
   });
 
-  test("an HTTP/2 client that opens no stream", async () => {
+  test("an HTTP/2 client that opens no stream is disconnected and reported once", async () => {
     const port = await openImpatientPort();
     await closeOf(openSession(port.url));
     expect(await port.refusals()).toEqual(refused("silent"));
   });
 
-  test("an HTTP/2 client that ignores that it was told to go", async () => {
-    const refusal = Promise.withResolvers<RefusedConnection>();
+  test("an HTTP/2 client that ignores GOAWAY is disconnected and reported once", async () => {
+    const report = Promise.withResolvers<RefusedConnection>();
     const limits = { ...shortLimits, drainGraceMs: 60_000 };
-    const port = await openTestPort({ handler: health, limits, onRefusal: refusal.resolve });
+    const port = await openTestPort({ handler: health, limits, onRefusal: report.resolve });
     await connectRaw(port.port, preface + emptySettings, { allowHalfOpen: true });
-    expect([await refusal.promise]).toEqual(refused("silent"));
+    expect([await report.promise]).toEqual(refused("silent"));
     await port.drain();
   });
 
-  test("an HTTP/2 client that asks for everything and then reads nothing at all", async () => {
-    const refusal = Promise.withResolvers<RefusedConnection>();
+  test("an HTTP/2 client with maximal windows that reads nothing is disconnected and reported once", async () => {
+    const report = Promise.withResolvers<RefusedConnection>();
     const handler: Handler = (_, response) => void response.end(Buffer.alloc(32 * 1024 * 1024));
     const limits = { ...shortLimits, drainGraceMs: 60_000 };
-    const port = await openTestPort({ handler, limits, onRefusal: refusal.resolve });
+    const port = await openTestPort({ handler, limits, onRefusal: report.resolve });
     const raw = await connectRaw(port.port);
     raw.socket.pause();
-    raw.write(Buffer.from(preface + greedySettings + getRoot, "latin1"));
-    expect([await refusal.promise]).toEqual(refused("slow_reader"));
+    raw.write(Buffer.from(preface + maximalWindows + getRoot, "latin1"));
+    expect([await report.promise]).toEqual(refused("slow_reader"));
     await port.drain();
   });
 
-  test.each(["HTTP/1.1", "HTTP/2"])("an %s client that never reads its answer", async (version) => {
-    const answer = Buffer.alloc(32 * 1024 * 1024);
-    const handler: Handler = (request, response) => {
-      request.resume();
-      response.end(answer);
-    };
-    const refusal = Promise.withResolvers<RefusedConnection>();
-    const port = await openTestPort({ handler, limits: shortLimits, onRefusal: refusal.resolve });
-    if (version === "HTTP/2") {
-      const session = openSession(port.url);
-      call(session, "{}");
-      await closeOf(session);
-    } else {
-      const raw = await connectRaw(port.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-      raw.socket.pause();
-      // A paused socket does not see that the server closed it.
-      await refusal.promise;
-      raw.socket.resume();
-      expect((await raw.closed).length).toBeLessThan(answer.length);
-    }
-    expect([await refusal.promise]).toEqual(refused("slow_reader"));
-  });
+  test.each(["HTTP/1.1", "HTTP/2"])(
+    "an %s client that never reads its response is disconnected and reported once",
+    async (version) => {
+      const body = Buffer.alloc(32 * 1024 * 1024);
+      const handler: Handler = (request, response) => {
+        request.resume();
+        response.end(body);
+      };
+      const report = Promise.withResolvers<RefusedConnection>();
+      const port = await openTestPort({ handler, limits: shortLimits, onRefusal: report.resolve });
+      if (version === "HTTP/2") {
+        const session = openSession(port.url);
+        call(session, "{}");
+        await closeOf(session);
+      } else {
+        const raw = await connectRaw(port.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        raw.socket.pause();
+        // A paused socket does not see that the server closed it.
+        await report.promise;
+        raw.socket.resume();
+        expect((await raw.closed).length).toBeLessThan(body.length);
+      }
+      expect([await report.promise]).toEqual(refused("slow_reader"));
+    },
+  );
 
-  test("a TLS client that never shakes hands", async () => {
+  test("a TLS client without a handshake is disconnected and reported once", async () => {
     const port = await openTestPort({ handler: health, limits: shortLimits, tls: selfSigned() });
     await (await connectRaw(port.port)).closed;
     expect(await port.refusals()).toEqual(refused("silent"));
@@ -158,23 +162,26 @@ describe("is cut off, and told of once:", () => {
   test.each([
     ["h2", "silent"],
     ["http/1.1", "slow_request"],
-  ])("a TLS client that shakes hands for %s and then is silent", async (protocol, reason) => {
-    const tls = selfSigned();
-    const port = await openTestPort({ handler: health, limits: shortLimits, tls });
-    const socket = connectTls({
-      port: port.port,
-      host: "127.0.0.1",
-      ca: tls.cert,
-      ALPNProtocols: [protocol],
-    });
-    socket.on("error", () => {}).resume();
-    await closeOf(socket);
-    expect(await port.refusals()).toEqual(refused(reason));
-  });
+  ])(
+    "a TLS client that sends nothing after its handshake for %s is reported as %s",
+    async (protocol, reason) => {
+      const tls = selfSigned();
+      const port = await openTestPort({ handler: health, limits: shortLimits, tls });
+      const socket = connectTls({
+        port: port.port,
+        host: "127.0.0.1",
+        ca: tls.cert,
+        ALPNProtocols: [protocol],
+      });
+      socket.on("error", () => {}).resume();
+      await closeOf(socket);
+      expect(await port.refusals()).toEqual(refused(reason));
+    },
+  );
 });
 
-describe("is not told of as a refusal:", () => {
-  test("an HTTP/2 client that trickles on after it was answered: its stream ends, its connection stays", async () => {
+describe("clients that the port does not report", () => {
+  test("an HTTP/2 client that continues to send after its response loses the stream but keeps the connection", async () => {
     const handler: Handler = (request, response) => {
       request.resume();
       response.end("early");
@@ -191,7 +198,7 @@ describe("is not told of as a refusal:", () => {
     expect(await port.refusals()).toEqual([]);
   });
 
-  test("an HTTP/2 connection that was used and then idle", async () => {
+  test("an idle HTTP/2 connection that was used before is closed without a report", async () => {
     const port = await openImpatientPort();
     const session = openSession(port.url);
     expect(await text(call(session, "{}"))).toBe('{"status":"SERVING"}');
@@ -199,7 +206,7 @@ describe("is not told of as a refusal:", () => {
     expect(await port.refusals()).toEqual([]);
   });
 
-  test("an HTTP/1.1 connection that was used and then idle", async () => {
+  test("an idle HTTP/1.1 connection that was used before is closed without a report", async () => {
     const port = await openImpatientPort();
     const raw = await connectRaw(port.port, `${check}Content-Length: 2\r\n\r\n{}`);
     expect(await raw.closed).toContain('{"status":"SERVING"}');
@@ -207,7 +214,7 @@ describe("is not told of as a refusal:", () => {
   });
 
   test.each(["", "PRI * HT", check, `${check}Content-Length: 9\r\n\r\n`, preface, `${preface}\0\0`])(
-    "a client that hangs up after %j",
+    "a client that disconnects after %j is not reported",
     async (bytes) => {
       const port = await openImpatientPort();
       const raw = await connectRaw(port.port, bytes);
@@ -218,7 +225,7 @@ describe("is not told of as a refusal:", () => {
   );
 });
 
-test("an HTTP/1.1 answer that had begun is cut off, not mixed with an error", async () => {
+test("an HTTP/1.1 response that has begun is never followed by an error response", async () => {
   const handler: Handler = (_, response) => {
     if (response instanceof ServerResponse) response.write("begun");
   };
@@ -229,7 +236,7 @@ test("an HTTP/1.1 answer that had begun is cut off, not mixed with an error", as
   expect(await port.refusals()).toEqual(refused("slow_request"));
 });
 
-// Windows as large as they may be, of streams and of the connection.
-const greedySettings = "\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff" + "\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
-// HEADERS of stream 1, ended: `GET / http x` by RFC 7541's static table.
+// Sets the windows of the streams and of the connection to the maximum.
+const maximalWindows = "\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff" + "\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
+// HEADERS of stream 1 without a body: `GET / http x`, by the static table of RFC 7541.
 const getRoot = "\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01x";

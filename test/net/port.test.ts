@@ -44,18 +44,18 @@ const clients: [name: string, transport: (baseUrl: string, ca?: Buffer) => Trans
 ];
 
 describe.each(clients)("%s", (_, transport) => {
-  test("is answered in plain text", async () => {
+  test("a client is served in plain text", async () => {
     const port = await openTestPort({ handler: health });
     const client = createClient(Health, transport(port.url));
     expect((await client.check({})).status).toBe(ServingStatus.SERVING);
-    const leaving = new AbortController();
-    const watcher = client.watch({}, { signal: leaving.signal })[Symbol.asyncIterator]();
+    const abort = new AbortController();
+    const watcher = client.watch({}, { signal: abort.signal })[Symbol.asyncIterator]();
     expect((await watcher.next()).value?.status).toBe(ServingStatus.SERVING);
-    leaving.abort();
+    abort.abort();
     expect(await port.refusals()).toEqual([]);
   });
 
-  test("is answered over TLS on the same terms", async () => {
+  test("a client is served over TLS", async () => {
     const tls = selfSigned();
     const port = await openTestPort({ handler: health, tls });
     expect(port.url).toBe(`https://127.0.0.1:${port.port}`);
@@ -64,20 +64,20 @@ describe.each(clients)("%s", (_, transport) => {
     expect(await port.refusals()).toEqual([]);
   });
 
-  test("gets the answer of a call that was under way when the server began to drain", async () => {
+  test("a call in progress when the server begins to drain gets its response", async () => {
     const { implementation, begun, finish } = slowHealth();
     const port = await openTestPort({
       handler: handlerOf((router) => router.service(Health, implementation)),
     });
-    const answer = createClient(Health, transport(port.url)).check({});
+    const response = createClient(Health, transport(port.url)).check({});
     await begun;
     const drained = port.drain();
     finish();
-    expect((await answer).status).toBe(ServingStatus.SERVING);
+    expect((await response).status).toBe(ServingStatus.SERVING);
     await drained;
   });
 
-  test("sees an endless stream end as unavailable when the caller shuts down", async () => {
+  test("an endless stream ends with `Unavailable` when the server shuts down", async () => {
     const shutdown = new AbortController();
     const handler = handlerOf((router) => registerHealth(router, status), {
       shutdownSignal: shutdown.signal,
@@ -92,7 +92,7 @@ describe.each(clients)("%s", (_, transport) => {
     await drained;
   });
 
-  test("does not hold a drain beyond its grace with a stream that never ends", async () => {
+  test("a stream that never ends does not prolong a drain beyond its grace period", async () => {
     const { implementation } = slowHealth();
     const handler = handlerOf((router) => router.service(Health, implementation));
     const port = await openTestPort({ handler, limits: { ...defaultLimits, drainGraceMs: 100 } });
@@ -105,7 +105,7 @@ describe.each(clients)("%s", (_, transport) => {
   });
 });
 
-test("a TLS client that knows only HTTP/1.1, or names no protocol, is answered", async () => {
+test("a TLS client without ALPN is served over HTTP/1.1", async () => {
   const tls = selfSigned();
   const port = await openTestPort({ handler: health, tls });
   const request = httpsRequest(`${port.url}/nowhere`, { ca: tls.cert, agent: false });
@@ -114,7 +114,7 @@ test("a TLS client that knows only HTTP/1.1, or names no protocol, is answered",
   expect(response.statusCode).toBe(404);
 });
 
-test("a TLS client older than 1.2 is refused", async () => {
+test("a TLS client with a version below 1.2 is refused", async () => {
   const tls = selfSigned();
   const port = await openTestPort({ handler: health, tls });
   const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
@@ -124,7 +124,7 @@ test("a TLS client older than 1.2 is refused", async () => {
   expect(await port.refusals()).toEqual([{ reason: "tls_error", address: "127.0.0.1" }]);
 });
 
-test("a drain accepts nothing new and closes what is idle, long before its grace", async () => {
+test("a drain accepts no new connection, and closes idle ones long before the end of its grace period", async () => {
   const port = await openTestPort({ handler: health, limits: { ...defaultLimits, drainGraceMs: 60_000 } });
   await createClient(Health, createConnectTransport({ baseUrl: port.url, httpVersion: "1.1" })).check({});
   await createClient(Health, createGrpcTransport({ baseUrl: port.url })).check({});
@@ -133,7 +133,7 @@ test("a drain accepts nothing new and closes what is idle, long before its grace
   await expect(connectRaw(port.port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 
-test("an HTTP/1.1 client hears that the answer during a drain was the last", async () => {
+test("an HTTP/1.1 response during a drain has `Connection: close`", async () => {
   const { implementation, begun, finish } = slowHealth();
   const handler = handlerOf((router) => router.service(Health, implementation));
   const port = await openTestPort({ handler, limits: { ...defaultLimits, drainGraceMs: 60_000 } });
@@ -150,7 +150,7 @@ test("an HTTP/1.1 client hears that the answer during a drain was the last", asy
   await drained;
 });
 
-test("an HTTP/1.1 answer that had begun before the drain is the last of its connection, too", async () => {
+test("an HTTP/1.1 response that began before the drain is the last one of its connection", async () => {
   const begun = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
   const handler: Handler = (_, response) => {
@@ -168,18 +168,18 @@ test("an HTTP/1.1 answer that had begun before the drain is the last of its conn
   await drained;
 });
 
-test("a stream that its client cancelled does not hold a drain", async () => {
+test("a stream that its client cancelled does not prolong a drain", async () => {
   const port = await openTestPort({ handler: health, limits: { ...defaultLimits, drainGraceMs: 60_000 } });
-  const leaving = new AbortController();
+  const abort = new AbortController();
   const client = createClient(Health, createGrpcTransport({ baseUrl: port.url }));
-  const watcher = client.watch({}, { signal: leaving.signal })[Symbol.asyncIterator]();
+  const watcher = client.watch({}, { signal: abort.signal })[Symbol.asyncIterator]();
   await watcher.next();
-  leaving.abort();
+  abort.abort();
   await expect(watcher.next()).rejects.toMatchObject({ code: Code.Canceled });
   await port.drain();
 });
 
-test("an address that cannot be listened on is one clear line", async () => {
+test("if the port cannot listen, the error is one line with the address and the reason", async () => {
   const port = await openTestPort({ handler: health });
   const other = { handler: health, limits: defaultLimits };
   await expect(openPort({ ...other, host: "127.0.0.1", port: port.port })).rejects.toThrow(

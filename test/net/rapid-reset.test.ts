@@ -15,7 +15,7 @@ const attacker = "127.0.0.2";
 const rapidReset = { reason: "rapid_reset", address: attacker };
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
 
-/** Opens a port that answers nothing, and counts the requests that reach its handler. Nothing may go uncaught. */
+/** Opens a port whose handler counts requests and never responds. The test fails if an error is uncaught. */
 async function openCountingPort(tls?: Tls) {
   const uncaught: unknown[] = [];
   const onUncaught = (error: unknown) => void uncaught.push(error);
@@ -32,7 +32,7 @@ async function openCountingPort(tls?: Tls) {
   return { ...port, handled: () => handled };
 }
 
-/** Connects as the attacker, and sends the start of HTTP/2. Resolves once the server has answered. */
+/** Connects from the attacker's address and sends the HTTP/2 preface. Resolves when the server has responded. */
 async function openAttack(port: number, tls?: Tls) {
   const to = { port, host: "127.0.0.1", localAddress: attacker };
   const socket = tls ? connectTls({ ...to, ca: tls.cert, ALPNProtocols: ["h2"] }) : connect(to);
@@ -49,7 +49,7 @@ describe.each([
   ["over TLS", selfSigned()],
 ])("%s", (_, tls) => {
   test.each([NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR])(
-    "a burst of resets with code %i closes its connection, and hardly any of its streams start",
+    "a burst of resets with code %i closes its connection, and few of its streams start",
     async (code) => {
       const port = await openCountingPort(tls);
       const sockets = await Promise.all(Array.from({ length: 8 }, () => openAttack(port.port, tls)));
@@ -60,13 +60,13 @@ describe.each([
           return closeOf(socket);
         }),
       );
-      // Time earns a few more.
+      // The reset budget grows with time, so a few more than `maxTrustedResets` may start.
       expect(port.handled()).toBeLessThan(16 * (1 + defaultLimits.maxTrustedResets));
       expect(await port.refusals()).toEqual(sockets.map(() => rapidReset));
     },
   );
 
-  test("another client is served while bursts go on", async () => {
+  test("another client is served during bursts of resets", async () => {
     const port = await openTestPort({ handler: health, tls });
     const session = openSession(port.url, tls?.cert);
     const resets = rapidResets(5_000, NGHTTP2_CANCEL);
@@ -82,7 +82,7 @@ describe.each([
 });
 
 test.each([NGHTTP2_CANCEL, NGHTTP2_NO_ERROR])(
-  "a burst of requests that are reset with code %i closes its connection, even if each is answered at once",
+  "a burst of resets with code %i closes its connection although each request gets a response at once",
   async (code) => {
     let handled = 0;
     const handler: PlainHandler["handler"] = (_, response) => {
@@ -99,7 +99,7 @@ test.each([NGHTTP2_CANCEL, NGHTTP2_NO_ERROR])(
   },
 );
 
-test("a burst that arrives together with the connection starts no stream", async () => {
+test("a burst of resets that arrives together with the preface starts no stream", async () => {
   const port = await openCountingPort();
   const socket = connect({ port: port.port, host: "127.0.0.1", localAddress: attacker });
   socket.on("error", () => {}).resume();
@@ -110,10 +110,10 @@ test("a burst that arrives together with the connection starts no stream", async
 });
 
 test.each([
-  ["a window that overflows", (id: number) => frame(frameType.windowUpdate, 0, id, uint32(0x7fffffff))],
-  ["a window that grows by nothing", (id: number) => frame(frameType.windowUpdate, 0, id, uint32(0))],
-  ["more bytes than announced", (id: number) => frame(frameType.data, 0, id, Buffer.from("xy"))],
-])("a client that provokes resets is cut off: %s", async (_, provoke) => {
+  ["a window overflow", (id: number) => frame(frameType.windowUpdate, 0, id, uint32(0x7fffffff))],
+  ["a window increment of 0", (id: number) => frame(frameType.windowUpdate, 0, id, uint32(0))],
+  ["more bytes than its content-length", (id: number) => frame(frameType.data, 0, id, Buffer.from("xy"))],
+])("a client that provokes resets with %s is disconnected", async (_, provoke) => {
   const port = await openCountingPort();
   const socket = await openAttack(port.port);
   const closed = closeOf(socket);
@@ -125,10 +125,10 @@ test.each([
   expect(await port.refusals()).toEqual([{ reason: "http2_error", address: attacker }]);
 });
 
-describe("an honest client keeps its connection:", () => {
+describe("honest clients", () => {
   const limits = { ...defaultLimits, drainGraceMs: 200 };
 
-  test("it cancels every second call, for ever", async () => {
+  test("a client that cancels every second call keeps its connection", async () => {
     const port = await openTestPort({ handler: health, limits: { ...limits, maxResetsPerSecond: 0 } });
     const session = openSession(port.url);
     for (let n = 0; n < 120; n++) {
@@ -138,7 +138,7 @@ describe("an honest client keeps its connection:", () => {
     expect(await port.refusals()).toEqual([]);
   });
 
-  test("it cancels all its calls at once", async () => {
+  test("a client that cancels all its calls at once keeps its connection", async () => {
     const port = await openCountingPort();
     const session = openSession(port.url);
     await once(session, "remoteSettings");
@@ -152,14 +152,14 @@ describe("an honest client keeps its connection:", () => {
     expect(await port.refusals()).toEqual([]);
   });
 
-  test("its deadlines pass before it is answered, again and again", async () => {
+  test("a client whose deadlines always pass before the responses keeps its connection", async () => {
     const slow = { ...limits, rapidResetMs: 20, maxResetBurst: 10, maxResetsPerSecond: 0 };
     const port = await openTestPort({ handler: () => {}, limits: slow });
     const session = openSession(port.url);
     await once(session, "remoteSettings");
     for (let round = 0; round < 5; round++) {
       const calls = Array.from({ length: 10 }, () => call(session));
-      // A deadline.
+      // The deadline of these calls.
       await wait(40);
       const closed = calls.map(closeOf);
       for (const stream of calls) stream.close(NGHTTP2_CANCEL);

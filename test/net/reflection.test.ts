@@ -29,20 +29,22 @@ function setUp(...files: DescFile[]) {
   });
 }
 
-type Question = NonNullable<MessageInitShape<typeof ServerReflectionRequestSchema>["messageRequest"]>;
+type ReflectionRequest = NonNullable<
+  MessageInitShape<typeof ServerReflectionRequestSchema>["messageRequest"]
+>;
 
-async function ask(...questions: Question[]): Promise<ServerReflectionResponse[]> {
+async function reflect(...sent: ReflectionRequest[]): Promise<ServerReflectionResponse[]> {
   async function* requests() {
-    for (const messageRequest of questions) yield { host: "here", messageRequest };
+    for (const messageRequest of sent) yield { host: "here", messageRequest };
   }
   const client = createClient(ServerReflection, setUp(file_google_api_annotations));
   return collect(client.serverReflectionInfo(requests()));
 }
 
 function filesIn(response: ServerReflectionResponse | undefined): string[] {
-  const answer = response?.messageResponse;
-  if (answer?.case !== "fileDescriptorResponse") throw new Error(`no files but ${answer?.case}`);
-  return answer.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name);
+  const message = response?.messageResponse;
+  if (message?.case !== "fileDescriptorResponse") throw new Error(`expected files, got ${message?.case}`);
+  return message.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name);
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -56,8 +58,8 @@ const http = "google/api/http.proto";
 const descriptor = "google/protobuf/descriptor.proto";
 const healthFile = "grpc/health/v1/health.proto";
 
-test("every service is listed, whenever it was registered, reflection and health included", async () => {
-  const [response] = await ask({ case: "listServices", value: "" });
+test("the list contains every service, also those registered after reflection", async () => {
+  const [response] = await reflect({ case: "listServices", value: "" });
   expect(response?.messageResponse).toMatchObject({
     case: "listServicesResponse",
     value: {
@@ -70,17 +72,17 @@ test("every service is listed, whenever it was registered, reflection and health
   });
 });
 
-test("an answer repeats its question", async () => {
-  const [response] = await ask({ case: "fileByFilename", value: healthFile });
+test("a response contains its request", async () => {
+  const [response] = await reflect({ case: "fileByFilename", value: healthFile });
   expect(response).toMatchObject({
     validHost: "here",
     originalRequest: { host: "here", messageRequest: { case: "fileByFilename", value: healthFile } },
   });
 });
 
-test("a file comes with all that it imports, and what it imports only once in a stream", async () => {
-  const question: Question = { case: "fileByFilename", value: annotations };
-  const [first, again, other] = await ask(question, question, { case: "fileByFilename", value: http });
+test("a response contains a file and its imports, and a stream gets each import once", async () => {
+  const request: ReflectionRequest = { case: "fileByFilename", value: annotations };
+  const [first, again, other] = await reflect(request, request, { case: "fileByFilename", value: http });
   expect(filesIn(first)).toEqual([annotations, http, descriptor]);
   expect(filesIn(again)).toEqual([annotations]);
   expect(filesIn(other)).toEqual([http]);
@@ -97,13 +99,13 @@ test.each([
   ["an extension", "google.api.http", annotations],
   ["a nested message of an import", "google.protobuf.DescriptorProto.ExtensionRange", descriptor],
 ])("%s is found by its name", async (_, symbol, file) => {
-  const [response] = await ask({ case: "fileContainingSymbol", value: symbol });
+  const [response] = await reflect({ case: "fileContainingSymbol", value: symbol });
   expect(filesIn(response)[0]).toBe(file);
 });
 
-test("an extension is found by its number, and is among the numbers of its message", async () => {
+test("an extension is found by its number, and is in the list of extension numbers of its message", async () => {
   const containingType = "google.protobuf.MethodOptions";
-  const [file, numbers, none] = await ask(
+  const [file, numbers, none] = await reflect(
     { case: "fileContainingExtension", value: { containingType, extensionNumber: 72295728 } },
     { case: "allExtensionNumbersOfType", value: containingType },
     { case: "allExtensionNumbersOfType", value: "grpc.health.v1.HealthCheckRequest" },
@@ -116,7 +118,7 @@ test("an extension is found by its number, and is among the numbers of its messa
   expect(none?.messageResponse.value).toMatchObject({ extensionNumber: [] });
 });
 
-test.each<[string, Question]>([
+test.each<[string, ReflectionRequest]>([
   ["file", { case: "fileByFilename", value: "no/such.proto" }],
   ["symbol", { case: "fileContainingSymbol", value: "no.Such" }],
   ["extended message", { case: "allExtensionNumbersOfType", value: "no.Such" }],
@@ -127,8 +129,8 @@ test.each<[string, Question]>([
       value: { containingType: "google.protobuf.MethodOptions", extensionNumber: 1 },
     },
   ],
-])("an unknown %s is a not-found answer, and the stream goes on", async (_, question) => {
-  const [unknown, known] = await ask(question, { case: "fileByFilename", value: healthFile });
+])("the response to an unknown %s is `NotFound`, and the stream continues", async (_, request) => {
+  const [unknown, known] = await reflect(request, { case: "fileByFilename", value: healthFile });
   expect(unknown?.messageResponse).toMatchObject({
     case: "errorResponse",
     value: { errorCode: Code.NotFound },
@@ -136,13 +138,13 @@ test.each<[string, Question]>([
   expect(filesIn(known)).toEqual([healthFile]);
 });
 
-test("a question that holds none is an error in the answer, and the stream goes on", async () => {
-  const [empty, known] = await ask({ case: undefined }, { case: "fileByFilename", value: healthFile });
+test("the response to an empty request is `InvalidArgument`, and the stream continues", async () => {
+  const [empty, known] = await reflect({ case: undefined }, { case: "fileByFilename", value: healthFile });
   expect(empty?.messageResponse).toMatchObject({ value: { errorCode: Code.InvalidArgument } });
   expect(filesIn(known)).toEqual([healthFile]);
 });
 
-test("v1alpha answers as v1 does", async () => {
+test("v1alpha gives the same responses as v1", async () => {
   async function* requests() {
     yield {
       host: "here",
@@ -164,32 +166,32 @@ test("v1alpha answers as v1 does", async () => {
   });
 });
 
-test("a conversation of questions and answers goes both ways over a socket", async () => {
+test("over a socket, a stream gets each response before it sends the next request", async () => {
   const port = await openReflected();
-  const answered = Promise.withResolvers<void>();
+  const responded = Promise.withResolvers<void>();
   async function* requests() {
     yield { messageRequest: { case: "listServices" as const, value: "" } };
-    await answered.promise;
+    await responded.promise;
     yield { messageRequest: { case: "fileByFilename" as const, value: healthFile } };
   }
   const client = createClient(ServerReflection, createGrpcTransport({ baseUrl: port.url }));
   const responses = client.serverReflectionInfo(requests())[Symbol.asyncIterator]();
   expect((await responses.next()).value?.messageResponse.case).toBe("listServicesResponse");
-  answered.resolve();
+  responded.resolve();
   expect(filesIn((await responses.next()).value)).toEqual([healthFile]);
   expect((await responses.next()).done).toBe(true);
 });
 
-describe.each(["grpc-v1", "grpc-v1alpha"])("a tool without our schema, by %s,", (reflection) => {
-  test.each(["grpc", "grpcweb", "connect"])("calls %s", async (protocol) => {
+describe.each(["grpc-v1", "grpc-v1alpha"])("reflection by %s", (reflection) => {
+  test.each(["grpc", "grpcweb", "connect"])("buf curl without a schema can call by %s", async (protocol) => {
     const port = await openReflected();
     const home = mkdtempSync(join(tmpdir(), "latchkey-buf-"));
     onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-    const how = ["--http2-prior-knowledge", "--protocol", protocol, "--reflect-protocol", reflection];
+    const options = ["--http2-prior-knowledge", "--protocol", protocol, "--reflect-protocol", reflection];
     const buf = join(import.meta.dirname, "../../node_modules/.bin/buf");
     const { stdout } = await promisify(execFile)(
       buf,
-      ["curl", ...how, "-d", "{}", `${port.url}/grpc.health.v1.Health/Check`],
+      ["curl", ...options, "-d", "{}", `${port.url}/grpc.health.v1.Health/Check`],
       { env: { ...process.env, HOME: home, BUF_CACHE_DIR: home } },
     );
     expect(JSON.parse(stdout)).toEqual({ status: "SERVING" });

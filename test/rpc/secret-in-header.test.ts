@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { expect, onTestFinished, test } from "vitest";
 import { issueKey, useApp } from "../support/app.ts";
-import { overHttp1, overHttp2, type WireAnswer } from "../support/fast-path/exchange.ts";
+import { overHttp1, overHttp2, type WireResponse } from "../support/fast-path/exchange.ts";
 import type { WireRequest } from "../support/fast-path/requests.ts";
 import { serve } from "../support/net/http.ts";
 
@@ -76,7 +76,7 @@ async function openServer() {
   session.on("error", () => {});
   await once(session, "connect");
   onTestFinished(() => session.destroy());
-  return async (request: WireRequest): Promise<WireAnswer[]> => {
+  return async (request: WireRequest): Promise<WireResponse[]> => {
     const bearer = { authorization: `Bearer ${app.platformToken}` };
     const all = { ...request, headers: { ...bearer, ...request.headers } };
     return request.version === 1 ? overHttp1(server.port, [all]) : [await overHttp2(session, all)];
@@ -84,7 +84,7 @@ async function openServer() {
 }
 
 /** Everything that an answer says, also what is compressed or in base64 in it. */
-function wordsOf({ status, headers, body, trailers, ended }: WireAnswer): string {
+function wordsOf({ status, headers, body, trailers, ended }: WireResponse): string {
   const plain = headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
   const text = [status, ended, JSON.stringify({ headers, trailers }), plain.toString("latin1")].join("\n");
   const decoded =
@@ -120,7 +120,7 @@ test.each(headers)(
       calls.map(async ({ secret, value, version, type, path, body }) => {
         if (!isSendable(name, version, secret)) return;
         const headers = { "content-type": type, ...(version === 2 && { te: "trailers" }), [name]: value };
-        const request = { version, path, method: "POST", headers, chunks: [body], length: "told" } as const;
+        const request = { version, path, method: "POST", headers, chunks: [body], length: "exact" } as const;
         const [answer, ...more] = await send({ ...request, chunks: [body] });
         if (!answer || more.length > 0) throw new Error("expected one answer");
         expect(answer.ended, `${type} to ${path}`).not.toBe("silence");
@@ -155,8 +155,8 @@ test("a secret in the path or the query comes back in no answer and no line of t
     for (const path of paths) {
       const type = { "content-type": "application/json" };
       const requests = ([1, 2] as const).flatMap((version): WireRequest[] => [
-        { version, path, method: "GET", headers: {}, chunks: [], length: "told" },
-        { version, path, method: "POST", headers: type, chunks: [json], length: "told" },
+        { version, path, method: "GET", headers: {}, chunks: [], length: "exact" },
+        { version, path, method: "POST", headers: type, chunks: [json], length: "exact" },
       ]);
       for (const answers of await Promise.all(requests.map(send))) {
         expect(answers.map(wordsOf).join("\n"), path).not.toContain(secret);
@@ -176,7 +176,7 @@ test("what a client may say in these headers is still read", async () => {
   };
   const wrong = { "connect-timeout-ms": "600001" };
   for (const version of [1, 2] as const) {
-    const post = { version, path: ordinary, method: "POST", chunks: [json], length: "told" } as const;
+    const post = { version, path: ordinary, method: "POST", chunks: [json], length: "exact" } as const;
     const request = { ...post, chunks: [json] };
     const type = { "content-type": "application/json" };
     const [good] = await send({ ...request, headers: { ...type, ...right } });

@@ -5,33 +5,33 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Metrics } from "../../../src/infra/metrics.ts";
 import { inSeconds } from "../../support/actors/api-key.ts";
 import { issueKey, useApp } from "../../support/app.ts";
-import { comparable, overHttp1, overHttp2, type WireAnswer } from "../../support/fast-path/exchange.ts";
+import { comparable, overHttp1, overHttp2, type WireResponse } from "../../support/fast-path/exchange.ts";
 import { oneOfEach, type Tokens, type WireRequest, wireRequests } from "../../support/fast-path/requests.ts";
 import { type Line, openFastPathServer } from "../../support/fast-path/server.ts";
 import { runs } from "../../support/random.ts";
 
 const app = useApp();
 
-/** One of two servers over the same database. */
+/** Opens one of two servers on the same database. */
 async function openServer(fastPath: boolean) {
   const server = await openFastPathServer(app.databaseUrl, fastPath);
   const sessions = await Promise.all(Array.from({ length: 5 }, () => openSession(server.url)));
   let sent = 0;
   return {
     ...server,
-    async send(requests: WireRequest[]): Promise<WireAnswer[]> {
+    async send(requests: WireRequest[]): Promise<WireResponse[]> {
       if (requests[0]?.version === 1) return overHttp1(server.port, requests);
       sent += 1;
       return Promise.all(
         requests.map(async (request) => {
-          // In turns, because what one connection may hold is limited.
+          // The connections take turns, because each may have only a limited number of streams.
           const shared = sessions[sent % sessions.length];
           if (shared && typeof request.length !== "number") return overHttp2(shared, request);
-          // A wrong length may break the connection.
+          // A wrong content-length may break the connection.
           const own = await openSession(server.url);
-          const answer = await overHttp2(own, request);
+          const response = await overHttp2(own, request);
           own.destroy();
-          return answer;
+          return response;
         }),
       );
     },
@@ -71,11 +71,11 @@ async function makeTokens(): Promise<Tokens> {
 }
 
 test(
-  "no client can tell by its answers, or an operator by the log, which lane a call took",
+  "responses and log lines are the same with and without the fast path",
   async () => {
     const tokens = await makeTokens();
     const [fast, ordinary] = [await openServer(true), await openServer(false)];
-    const groups = fc
+    const batches = fc
       .tuple(
         fc.constantFrom<1 | 2>(1, 2),
         fc.array(wireRequests(tokens), { minLength: 20, maxLength: 40, size: "max" }),
@@ -84,19 +84,20 @@ test(
     let count = 0;
     const seen = new Map<unknown, number>();
     await fc.assert(
-      fc.asyncProperty(groups, async ({ pipelined, requests }) => {
+      fc.asyncProperty(batches, async ({ pipelined, requests }) => {
         const named = requests.map((request) => {
           count += 1;
           return { ...request, headers: { "x-request-id": `r${count}`, ...request.headers } };
         });
-        const lots = lotsOf(named, pipelined);
+        const groups = groupsOf(named, pipelined);
         const [ours, theirs] = await Promise.all(
-          [fast, ordinary].map((server) => Promise.all(lots.map((lot) => server.send(lot)))),
+          [fast, ordinary].map((server) => Promise.all(groups.map((group) => server.send(group)))),
         );
-        for (const [index, lot] of lots.entries()) {
-          // Bytes that are too many break the connection before the answer or after it, whichever is first.
-          const certain = (answers: WireAnswer[] = []) => answers.filter((_, n) => !isTooLong(lot[n]));
-          expect(certain(ours?.[index]).map(comparable), describeLot(lot)).toEqual(
+        for (const [index, group] of groups.entries()) {
+          // Extra bytes break the connection either before the response or after it.
+          const certain = (responses: WireResponse[] = []) =>
+            responses.filter((_, n) => !isTooLong(group[n]));
+          expect(certain(ours?.[index]).map(comparable), describeGroup(group)).toEqual(
             certain(theirs?.[index]).map(comparable),
           );
           expect(ours?.[index]).toHaveLength(theirs?.[index]?.length ?? 0);
@@ -107,7 +108,7 @@ test(
         numRuns: runs(9),
         examples: [[{ pipelined: false, requests: oneOfEach(tokens) }]],
         endOnFailure: true,
-        // Counterexamples are described above, and their requests are made of fresh tokens.
+        // The assertion describes the failing requests. Their tokens are new in each run, so replaying them is useless.
         reporter({ failed, counterexample, seed, errorInstance }) {
           if (failed && counterexample) throw new Error(`seed ${seed}: ${errorInstance}`);
         },
@@ -115,10 +116,12 @@ test(
     );
     expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 403, 404, 405, 415]));
     const whole = (lines: Line[]) => {
-      const cutOff = [...fast.lines, ...ordinary.lines].filter(isCutOff).map(({ requestId }) => requestId);
-      return linesOf(lines.filter(({ requestId }) => !cutOff.includes(requestId)));
+      const canceled = [...fast.lines, ...ordinary.lines]
+        .filter(isCanceled)
+        .map(({ requestId }) => requestId);
+      return linesOf(lines.filter(({ requestId }) => !canceled.includes(requestId)));
     };
-    // A call is logged once its stream is closed, which may be after its answer was read.
+    // The server logs a call when its stream is closed. The client may have read the response before that.
     const differing = () => {
       const [ours, theirs] = [whole(fast.lines), whole(ordinary.lines)];
       return [ours.filter((line) => !theirs.includes(line)), theirs.filter((line) => !ours.includes(line))];
@@ -132,39 +135,39 @@ test(
   runs(60_000),
 );
 
-/** How many calls were counted, whatever their method and code. */
+/** Returns how many calls the metrics have counted, over all methods and codes. */
 async function countedCalls(metrics: Metrics): Promise<number> {
   const { body } = await metrics.render();
   const counts = body.matchAll(/^latchkey_call_seconds_count\S* (\d+)$/gm);
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-// What is known of a call whose client left, or was cut off, depends on the moment.
-function isCutOff({ code }: Line): boolean {
+// The log line of a canceled call depends on the moment at which the connection ended.
+function isCanceled({ code }: Line): boolean {
   return code === "canceled";
 }
 
-// Requests that go together on one connection. What leaves a connection of HTTP/1.1 waiting goes last, and what breaks
-// it goes alone: the answers before may be lost with it.
-function lotsOf(requests: WireRequest[], pipelined: boolean): WireRequest[][] {
-  const lots: WireRequest[][] = [];
+// Groups the requests that share one HTTP/1.1 connection. An incomplete request is the last of its group. A request that
+// breaks the connection is alone, because responses before it could be lost.
+function groupsOf(requests: WireRequest[], pipelined: boolean): WireRequest[][] {
+  const groups: WireRequest[][] = [];
   for (const request of requests) {
-    const lot = lots.at(-1);
-    const before = lot?.at(-1);
+    const group = groups.at(-1);
+    const before = group?.at(-1);
     const mayFollow = pipelined && request.version === 1 && !isTooLong(request);
     const mayBeFollowed = before?.version === 1 && typeof before.length !== "number";
-    if (lot && mayFollow && mayBeFollowed && lot.length < 4) lot.push(request);
-    else lots.push([request]);
+    if (group && mayFollow && mayBeFollowed && group.length < 4) group.push(request);
+    else groups.push([request]);
   }
-  return lots;
+  return groups;
 }
 
 function isTooLong(request: WireRequest | undefined): boolean {
   return request?.version === 1 && typeof request.length === "number" && request.length < 0;
 }
 
-function describeLot(lot: WireRequest[]): string {
-  return lot
+function describeGroup(group: WireRequest[]): string {
+  return group
     .map(({ chunks, ...request }) => {
       const body = Buffer.concat(chunks);
       return `${JSON.stringify(request)} in ${chunks.length}: ${body.length > 600 ? body.length : body.toString("latin1")}`;

@@ -19,10 +19,10 @@ import { connectRaw, shortLimits } from "../../support/net/net.ts";
 
 const app = useApp();
 const path = pathOf(TokenService.method.verifyToken);
-const { token: stranger } = mintToken("lk", "live", newId("key"));
+const { token: unknownToken } = mintToken("lk", "live", newId("key"));
 
-/** A database of which every connection is what this says. */
-function databaseThat(connect: () => Promise<never>): Db {
+/** Returns a database whose connections are the result of `connect`. */
+function databaseWith(connect: () => Promise<never>): Db {
   class Driver extends DummyDriver {
     override acquireConnection() {
       return connect();
@@ -38,7 +38,7 @@ function databaseThat(connect: () => Promise<never>): Db {
   });
 }
 
-/** Begins a call over gRPC; its body is yet to come. */
+/** Begins a gRPC call without sending its body. */
 function openCall(session: ClientHttp2Session, bearer: string, requestId = "one") {
   const stream = session.request({
     ":method": "POST",
@@ -64,29 +64,31 @@ function transports(baseUrl: string): Record<string, Transport> {
   };
 }
 
-describe.each([true, false])("with the lane: %s", (fastPath) => {
-  test("every client is answered", async () => {
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
+describe.each([true, false])("with the fast path: %s", (fastPath) => {
+  test("clients of every protocol get responses", async () => {
     const { url } = await openFastPathServer(app.databaseUrl, fastPath);
     for (const [name, transport] of Object.entries(transports(url))) {
       const client = createClient(TokenService, transport);
       const headers = { authorization: `Bearer ${app.platformToken}` };
-      const answer = await client.verifyToken({ token: app.platformToken }, { headers, timeoutMs: 5_000 });
-      expect(answer.valid, name).toBe(true);
-      const { responses } = await client.batchVerifyTokens({ requests: [{ token: stranger }] }, { headers });
+      const response = await client.verifyToken({ token: app.platformToken }, { headers, timeoutMs: 5_000 });
+      expect(response.valid, name).toBe(true);
+      const request = { requests: [{ token: unknownToken }] };
+      const { responses } = await client.batchVerifyTokens(request, { headers });
       expect(responses, name).toHaveLength(1);
     }
   });
 
   test.each([
-    ["unavailable", "ECONNREFUSED", { code: "Unavailable", retry: true }],
-    ["a bug", "EBUG", { code: "Internal", message: "internal error" }],
-  ])("a database that is %s is told as such in every protocol", async (_name, code, expected) => {
-    const db = databaseThat(async () => {
+    ["an unreachable database", "ECONNREFUSED", { code: "Unavailable", retry: true }],
+    ["an unexpected database error", "EBUG", { code: "Internal", message: "internal error" }],
+  ])("%s is the right error in every protocol", async (_name, code, expected) => {
+    const db = databaseWith(async () => {
       throw Object.assign(new Error("the secret cause"), { code });
     });
     const { url, lines } = await openFastPathServer(db, fastPath);
     for (const [name, transport] of Object.entries(transports(url))) {
-      const headers = { authorization: `Bearer ${stranger}` };
+      const headers = { authorization: `Bearer ${unknownToken}` };
       const call = createClient(TokenService, transport).verifyToken({ token: "x" }, { headers });
       expect(await refusal(call), name).toMatchObject(expected);
     }
@@ -96,7 +98,7 @@ describe.each([true, false])("with the lane: %s", (fastPath) => {
     );
   });
 
-  test("a body that does not come is cut off by the port", async () => {
+  test("the port disconnects a client whose body does not arrive", async () => {
     const server = await openFastPathServer(app.databaseUrl, fastPath, shortLimits);
     const head = `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nauthorization: Bearer ${app.platformToken}\r\n`;
     const raw = await connectRaw(server.port, `${head}content-length: 100\r\n\r\n{`);
@@ -108,18 +110,18 @@ describe.each([true, false])("with the lane: %s", (fastPath) => {
     expect(stream.rstCode).toBe(8);
     session.destroy();
     expect((await server.refusals()).map(({ reason }) => reason)).toEqual(["slow_request", "slow_request"]);
-    // connect says of a stream that ended early that this is internal.
+    // Connect reports a stream that ended early as `internal`.
     const ended = fastPath ? "canceled" : "internal";
     expect(server.lines.map((line) => line.code)).toEqual(["canceled", ended]);
   });
 
-  test("a client that leaves is logged once, whenever it leaves, and leaves nothing behind", async () => {
+  test("a call whose client disconnects is logged once, and leaves no connection open", async () => {
     const waiting: (() => void)[] = [];
-    const db = databaseThat(
+    const db = databaseWith(
       () => new Promise<never>((_resolve, reject) => waiting.push(() => reject(new Error("late")))),
     );
     const server = await openFastPathServer(db, fastPath);
-    const head = `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nauthorization: Bearer ${stranger}\r\n`;
+    const head = `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nauthorization: Bearer ${unknownToken}\r\n`;
     for (const body of ["content-length: 100\r\n\r\n{", "content-length: 2\r\n\r\n{}"]) {
       const { socket } = await connectRaw(server.port, head + body);
       await expect.poll(() => waiting.length).toBeGreaterThan(0);
@@ -132,7 +134,7 @@ describe.each([true, false])("with the lane: %s", (fastPath) => {
       expect(more).toEqual([]);
     }
     const session = openSession(server.url);
-    const stream = openCall(session, stranger);
+    const stream = openCall(session, unknownToken);
     stream.end(Buffer.alloc(5));
     await expect.poll(() => waiting.length).toBe(1);
     stream.close(8);
@@ -146,7 +148,7 @@ describe.each([true, false])("with the lane: %s", (fastPath) => {
     expect(performance.now() - drained).toBeLessThan(400);
   });
 
-  test("clients that reset at any moment crash nothing, and each call is logged once", async () => {
+  test("clients that reset streams at any moment do not crash the server, and each call is logged once", async () => {
     const uncaught: unknown[] = [];
     const onUncaught = (error: unknown) => void uncaught.push(error);
     process.on("uncaughtException", onUncaught);
@@ -155,8 +157,8 @@ describe.each([true, false])("with the lane: %s", (fastPath) => {
     const session = openSession(server.url);
     await once(session, "connect");
     const body = Buffer.concat([
-      Buffer.from([0, 0, 0, 0, 2 + stranger.length, 10, stranger.length]),
-      Buffer.from(stranger),
+      Buffer.from([0, 0, 0, 0, 2 + unknownToken.length, 10, unknownToken.length]),
+      Buffer.from(unknownToken),
     ]);
     const calls = Array.from({ length: 90 }, async (_, n) => {
       const stream = openCall(session, app.platformToken, `call-${n}`);
@@ -165,15 +167,15 @@ describe.each([true, false])("with the lane: %s", (fastPath) => {
       const closed = closeOf(stream);
       const moment = new Promise((resolve) => stream.once(n % 3 === 0 ? "response" : "data", resolve));
       await Promise.race([n % 3 === 2 ? wait(n / 10) : moment, closed]);
-      // As cancelled, which is no error to node, and as an error.
+      // Code 8 (CANCEL) is not an error for node. Code 2 (INTERNAL_ERROR) is.
       stream.close(n % 2 === 0 ? 8 : 2);
       await closed;
     });
     await Promise.all(calls);
-    // A call that was reset before its handler started is none.
-    const answered = calls.map((_, n) => `call-${n}`).filter((_, n) => n % 3 !== 2);
+    // The server does not count a call that was reset before its handler started.
+    const started = calls.map((_, n) => `call-${n}`).filter((_, n) => n % 3 !== 2);
     const logged = () => server.lines.map(({ requestId }) => requestId);
-    await expect.poll(logged).toEqual(expect.arrayContaining(answered));
+    await expect.poll(logged).toEqual(expect.arrayContaining(started));
     expect(new Set(logged()).size).toBe(logged().length);
     expect(uncaught).toEqual([]);
     session.destroy();

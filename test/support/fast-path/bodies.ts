@@ -8,19 +8,19 @@ import {
 } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import type { Tokens } from "./requests.ts";
 
-/** How a body is written. */
+/** The format of a body. */
 export type Form = "json" | "proto" | "grpc";
 
 const maxMessageBytes = 1024 * 1024;
 
-/** Bodies of requests: mostly right, else broken in all kinds of ways. */
+/** Returns an arbitrary of request bodies: most are valid, and the others are broken in many ways. */
 export function bodies(
   form: Form,
   batch: boolean,
   tokens: Pick<Tokens, "subjects" | "accountIds">,
 ): fc.Arbitrary<Uint8Array> {
   const text = fc.oneof(fc.constantFrom("", "a", "*", "agents:read", "Ü:1", "x".repeat(70)), fc.string());
-  const question = fc.record(
+  const request = fc.record(
     {
       token: fc.oneof(
         { weight: 9, arbitrary: fc.constantFrom(...tokens.subjects) },
@@ -44,15 +44,15 @@ export function bodies(
   );
   const binary = batch
     ? fc
-        .array(question, { maxLength: 4 })
-        .map((questions) => questions.map((one) => create(VerifyTokenRequestSchema, init(one))))
+        .array(request, { maxLength: 4 })
+        .map((all) => all.map((one) => create(VerifyTokenRequestSchema, init(one))))
         .map((requests) =>
           toBinary(BatchVerifyTokensRequestSchema, create(BatchVerifyTokensRequestSchema, { requests })),
         )
-    : question.map((one) => toBinary(VerifyTokenRequestSchema, create(VerifyTokenRequestSchema, init(one))));
-  const garbage = fc.oneof(fc.uint8Array({ maxLength: 40 }), seldomSizes);
+    : request.map((one) => toBinary(VerifyTokenRequestSchema, create(VerifyTokenRequestSchema, init(one))));
+  const garbage = fc.oneof(fc.uint8Array({ maxLength: 40 }), boundarySizes);
   if (form === "proto") return mostly(binary, garbage, binary.map(damaged), binary.map(gzipped));
-  if (form === "json") return jsonBodies(question, batch, garbage);
+  if (form === "json") return jsonBodies(request, batch, garbage);
   const framed = binary.map((bytes) => encodeEnvelope(0, bytes));
   return mostly(
     framed,
@@ -73,10 +73,10 @@ export function bodies(
   );
 }
 
-function jsonBodies(question: fc.Arbitrary<object>, batch: boolean, garbage: fc.Arbitrary<Uint8Array>) {
+function jsonBodies(request: fc.Arbitrary<object>, batch: boolean, garbage: fc.Arbitrary<Uint8Array>) {
   const wrap = (one: unknown) => (batch ? { requests: [one] } : one);
   const encode = (value: unknown) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
-  const right = question.map((one) => {
+  const valid = request.map((one) => {
     const json = toJsonString(VerifyTokenRequestSchema, create(VerifyTokenRequestSchema, init(one)));
     return encode(wrap(JSON.parse(json)));
   });
@@ -105,21 +105,21 @@ function jsonBodies(question: fc.Arbitrary<object>, batch: boolean, garbage: fc.
     `{"token":"x","fresh":${"[".repeat(5000)}}`,
   );
   return mostly(
-    right,
+    valid,
     odd.map((value) => encode(typeof value === "string" ? value : wrap(value))),
     fc.json().map(encode),
     garbage,
-    right.map(damaged),
-    right.map(gzipped),
+    valid.map(damaged),
+    valid.map(gzipped),
   );
 }
 
-// The generator's record leaves keys out, or undefined.
-function init(question: object): MessageInitShape<typeof VerifyTokenRequestSchema> {
-  return Object.fromEntries(Object.entries(question).filter(([, value]) => value !== undefined));
+// The arbitrary omits some keys and sets others to undefined.
+function init(request: object): MessageInitShape<typeof VerifyTokenRequestSchema> {
+  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
 }
 
-const seldomSizes = fc
+const boundarySizes = fc
   .constantFrom(65_535, 65_536, 65_537, 100_000, maxMessageBytes - 5, maxMessageBytes, maxMessageBytes + 1)
   .map((size) => Buffer.alloc(size, 32));
 

@@ -3,21 +3,21 @@ import { connect } from "node:net";
 import { gunzipSync } from "node:zlib";
 import type { WireRequest } from "./requests.ts";
 
-// Whoever answers an incomplete request without the rest has done so by then.
-const patienceMs = 1_500;
+// If the server responds to an incomplete request at all, it does so within this time.
+const responseTimeMs = 1_500;
 
-/** What came back. */
-export interface WireAnswer {
+/** A response as received, down to how the stream or connection ended. */
+export interface WireResponse {
   status: number | string;
   headers: Record<string, string>;
   body: Buffer;
   trailers: Record<string, string>;
-  /** How the stream or the connection ended, where it did not end well. */
+  /** The error with which the stream or the connection ended, if any. */
   ended?: string | number;
 }
 
-/** Sends requests one after the other, without waiting, on one HTTP/1.1 connection, of which the last closes it. */
-export async function overHttp1(port: number, requests: WireRequest[]): Promise<WireAnswer[]> {
+/** Sends pipelined requests on one HTTP/1.1 connection. The last request closes it. */
+export async function overHttp1(port: number, requests: WireRequest[]): Promise<WireResponse[]> {
   const socket = connect({ port, host: "127.0.0.1" });
   const received: Buffer[] = [];
   let ended: string | undefined;
@@ -29,9 +29,11 @@ export async function overHttp1(port: number, requests: WireRequest[]): Promise<
   for (const [index, request] of requests.entries()) {
     socket.write(headOf(request, index === requests.length - 1));
     for (const chunk of request.chunks) socket.write(frame(request, chunk));
-    if (request.chunks.length > 0 && request.length === "untold") socket.write("0\r\n\r\n");
-    // What is missing of a body never comes.
-    if (typeof request.length === "number" && request.length > 0) setTimeout(() => socket.end(), patienceMs);
+    if (request.chunks.length > 0 && request.length === "absent") socket.write("0\r\n\r\n");
+    // The missing part of a body never follows.
+    if (typeof request.length === "number" && request.length > 0) {
+      setTimeout(() => socket.end(), responseTimeMs);
+    }
   }
   const timer = setTimeout(() => {
     ended = "silence";
@@ -39,12 +41,12 @@ export async function overHttp1(port: number, requests: WireRequest[]): Promise<
   }, 20_000);
   await closed;
   clearTimeout(timer);
-  const answers = parseHttp1(Buffer.concat(received), requests);
-  return ended === undefined ? answers : [...answers, { ...nothing(), ended }];
+  const responses = parseHttp1(Buffer.concat(received), requests);
+  return ended === undefined ? responses : [...responses, { ...emptyResponse(), ended }];
 }
 
 /** Sends a request on an HTTP/2 connection. */
-export function overHttp2(session: ClientHttp2Session, request: WireRequest): Promise<WireAnswer> {
+export function overHttp2(session: ClientHttp2Session, request: WireRequest): Promise<WireResponse> {
   return new Promise((resolve) => {
     const length = lengthOf(request);
     const stream = session.request(
@@ -56,21 +58,21 @@ export function overHttp2(session: ClientHttp2Session, request: WireRequest): Pr
       },
       { endStream: request.chunks.length === 0 },
     );
-    const answer = nothing();
+    const response = emptyResponse();
     const received: Buffer[] = [];
     stream.on("response", (headers) => {
-      answer.status = headers[":status"] ?? 0;
-      answer.headers = flat(headers);
+      response.status = headers[":status"] ?? 0;
+      response.headers = flat(headers);
     });
     stream.on("trailers", (trailers) => {
-      answer.trailers = flat(trailers);
+      response.trailers = flat(trailers);
     });
     stream.on("data", (chunk: Buffer) => received.push(chunk));
     stream.on("error", () => {});
     stream.setTimeout(20_000, () => stream.close(8));
     stream.once("close", () => {
       const code = stream.rstCode;
-      resolve({ ...answer, body: Buffer.concat(received), ...(code !== 0 && { ended: code }) });
+      resolve({ ...response, body: Buffer.concat(received), ...(code !== 0 && { ended: code }) });
     });
     for (const chunk of request.chunks) stream.write(chunk);
     if (request.chunks.length > 0) stream.end();
@@ -78,10 +80,10 @@ export function overHttp2(session: ClientHttp2Session, request: WireRequest): Pr
 }
 
 /**
- * An answer without what may differ: the date, an id that the server chose, and how it was compressed, because the
- * lane does not compress. JSON is compared as JSON, gRPC's frames by what they hold.
+ * Returns a response without the parts that may differ: the date, an id that the server chose, and the compression, because
+ * the fast path does not compress. JSON becomes an object, and gRPC frames become their contents.
  */
-export function comparable({ status, headers, body, trailers, ended }: WireAnswer): object {
+export function comparable({ status, headers, body, trailers, ended }: WireResponse): object {
   const { date, "x-request-id": id, "content-length": length, ...kept } = headers;
   const { "content-encoding": encoding, "grpc-encoding": grpcEncoding, ...rest } = kept;
   const plain = encoding === "gzip" ? gunzipSync(body) : body;
@@ -112,7 +114,7 @@ function parseJson(text: string): unknown {
 }
 
 function lengthText(length: string, body: Buffer): string {
-  return Number(length) === body.length ? "some" : `${length}, but ${body.length} came`;
+  return Number(length) === body.length ? "some" : `${length}, but ${body.length} arrived`;
 }
 
 function framesOf(body: Buffer): string[] {
@@ -127,14 +129,14 @@ function framesOf(body: Buffer): string[] {
   return rest.length > 0 ? [...frames, `rest ${rest.toString("hex")}`] : frames;
 }
 
-function nothing(): WireAnswer {
+function emptyResponse(): WireResponse {
   return { status: "none", headers: {}, body: Buffer.alloc(0), trailers: {} };
 }
 
 function lengthOf({ chunks, length }: WireRequest): number | undefined {
-  if (length === "untold" || chunks.length === 0) return undefined;
+  if (length === "absent" || chunks.length === 0) return undefined;
   const real = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  return Math.max(0, real + (length === "told" ? 0 : length));
+  return Math.max(0, real + (length === "exact" ? 0 : length));
 }
 
 function headOf(request: WireRequest, isLast: boolean): Buffer {
@@ -150,7 +152,7 @@ function headOf(request: WireRequest, isLast: boolean): Buffer {
 }
 
 function frame({ length }: WireRequest, chunk: Uint8Array): Uint8Array {
-  if (length !== "untold") return chunk;
+  if (length !== "absent") return chunk;
   if (chunk.length === 0) return chunk;
   return Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]);
 }
@@ -160,32 +162,32 @@ function flat(headers: IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-function parseHttp1(bytes: Buffer, requests: WireRequest[]): WireAnswer[] {
-  const answers: WireAnswer[] = [];
+function parseHttp1(bytes: Buffer, requests: WireRequest[]): WireResponse[] {
+  const responses: WireResponse[] = [];
   let rest = bytes;
   while (rest.length > 0) {
     const end = rest.indexOf("\r\n\r\n");
-    if (end < 0) return [...answers, { ...nothing(), body: rest, ended: "cut head" }];
+    if (end < 0) return [...responses, { ...emptyResponse(), body: rest, ended: "incomplete head" }];
     const [first = "", ...lines] = rest.subarray(0, end).toString("latin1").split("\r\n");
     const headers = headersOf(lines);
     const status = Number(first.split(" ")[1]);
     rest = rest.subarray(end + 4);
-    // An interim answer belongs to the one that follows it.
+    // The final response follows an interim one.
     if (status === 100) continue;
-    const answer = { ...nothing(), status, headers };
-    const isHead = requests[answers.length]?.method === "HEAD";
-    if (isHead || status === 204) answers.push(answer);
+    const response = { ...emptyResponse(), status, headers };
+    const isHead = requests[responses.length]?.method === "HEAD";
+    if (isHead || status === 204) responses.push(response);
     else if (headers["transfer-encoding"] === "chunked") {
       const chunked = parseChunked(rest);
-      answers.push({ ...answer, body: chunked.body, trailers: chunked.trailers });
+      responses.push({ ...response, body: chunked.body, trailers: chunked.trailers });
       rest = chunked.rest;
     } else {
       const length = Number(headers["content-length"] ?? rest.length);
-      answers.push({ ...answer, body: rest.subarray(0, length) });
+      responses.push({ ...response, body: rest.subarray(0, length) });
       rest = rest.subarray(length);
     }
   }
-  return answers;
+  return responses;
 }
 
 function parseChunked(bytes: Buffer) {

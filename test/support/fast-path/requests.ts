@@ -1,21 +1,23 @@
 import fc from "fast-check";
 import { bodies, type Form } from "./bodies.ts";
 
-/** A request as it is put on the wire, down to how its body is cut and announced. */
+/** A request as sent, down to the pieces of its body and its content-length. */
 export interface WireRequest {
   version: 1 | 2;
   method: string;
   path: string;
   headers: Record<string, string>;
-  /** Empty: no body at all. */
+  /** The pieces of the body. Empty: the request has no body. */
   chunks: Uint8Array[];
-  /** How the length of the body is told: right, wrong by so many bytes, or not (chunked, on HTTP/1.1). */
-  length: "told" | "untold" | number;
+  /** The content-length: exact, wrong by this many bytes, or absent (chunked on HTTP/1.1). */
+  length: "exact" | "absent" | number;
 }
 
-/** Tokens by what they are. */
+/** The tokens and accounts that requests are made from. */
 export interface Tokens {
+  /** The bearers of requests. The first one is a platform key, the second a verifier of an account. */
   bearers: (string | undefined)[];
+  /** The tokens that requests verify. */
   subjects: string[];
   accountIds: string[];
 }
@@ -24,7 +26,7 @@ const service = "/latchkey.v1.TokenService/";
 const often = <T>(weight: number, value: T) => ({ weight, arbitrary: fc.constant(value) });
 const seldom = <T>(...values: T[]) => ({ weight: 1, arbitrary: fc.constantFrom(...values) });
 
-/** Requests of all kinds: most are near what the lane takes, and wrong in one or two ways. */
+/** Returns an arbitrary of requests. Most are similar to those that the fast path accepts, with one or two errors. */
 export function wireRequests(tokens: Tokens): fc.Arbitrary<WireRequest> {
   return fc
     .record({ form: fc.constantFrom<Form>("json", "json", "proto", "grpc"), batch: fc.boolean() })
@@ -52,8 +54,8 @@ export function wireRequests(tokens: Tokens): fc.Arbitrary<WireRequest> {
         body: bodies(form, batch, tokens),
         cuts: fc.oneof(often(3, []), { weight: 1, arbitrary: fc.array(fc.nat(300), { maxLength: 4 }) }),
         length: fc.oneof(
-          often<WireRequest["length"]>(8, "told"),
-          often<WireRequest["length"]>(4, "untold"),
+          often<WireRequest["length"]>(8, "exact"),
+          often<WireRequest["length"]>(4, "absent"),
           seldom<WireRequest["length"]>(-3, 1),
         ),
       }),
@@ -69,7 +71,7 @@ export function wireRequests(tokens: Tokens): fc.Arbitrary<WireRequest> {
     }));
 }
 
-/** Requests that get the statuses 200, 400, 401, 403, 404, 405 and 415, over either version. */
+/** Returns requests that get the statuses 200, 400, 401, 403, 404, 405 and 415, over both HTTP versions. */
 export function oneOfEach({ bearers: [verifier, , powerless], subjects: [token] }: Tokens): WireRequest[] {
   const json = { "content-type": "application/json" };
   const verify = { method: "POST", path: `${service}VerifyToken`, body: JSON.stringify({ token }) };
@@ -87,7 +89,7 @@ export function oneOfEach({ bearers: [verifier, , powerless], subjects: [token] 
       ...kind,
       version,
       chunks: [Buffer.from(body)],
-      length: "told" as const,
+      length: "exact" as const,
     })),
   );
 }
@@ -148,7 +150,7 @@ function extraHeaders(form: Form, accountIds: string[]): fc.Arbitrary<Record<str
     });
 }
 
-// One of these, or, so many times as often, nothing.
+// One of these values, or `weight` times as often undefined.
 function maybe(weight: number, values: string[]): fc.Arbitrary<string | undefined> {
   return fc.oneof(
     { weight, arbitrary: fc.constant(undefined) },

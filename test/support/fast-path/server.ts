@@ -10,18 +10,18 @@ import { cheapPasswords, testLeaseMs, validate } from "../cheap.ts";
 import { openTestDatabase } from "../database/database.ts";
 import { openTestPort } from "../net/net.ts";
 
-// The lane makes no password.
+// Calls of the fast path create no password.
 const noEstimator = { estimate: () => Promise.reject(new Error("no password is expected")) };
 
-/** A line of the log about a call. */
+/** A log line of a call. */
 export type Line = Record<string, unknown>;
 
-// Where nobody listens.
+// No server listens on this address.
 const nowhere = "postgres://127.0.0.1:1/nowhere";
 
 /**
- * Serves a database, by its URL, or one that only acts as such and has no change feed, with or without the lane until the
- * test ends, and collects what is logged of calls.
+ * Starts a server with or without the fast path, until the test ends. Collects the log lines of its calls. `database` is a
+ * URL, or a simulated database without a change feed.
  */
 export async function openFastPathServer(
   database: string | Db,

@@ -4,25 +4,25 @@ import { onTestFinished } from "vitest";
 import { createHealthStatus, registerHealth } from "../../../src/net/standard-services/health.ts";
 import { connectRaw, handlerOf, openTestPort, shortLimits } from "./net.ts";
 
-/** What every HTTP/2 client sends first. */
+/** The bytes that every HTTP/2 client sends first. */
 export const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/** The frame that follows it, in its smallest form. */
+/** The SETTINGS frame that follows the preface, in its smallest form. */
 export const emptySettings = "\0\0\0\x04\0\0\0\0\0";
-/** The start of a health check in HTTP/1.1, with no end to its headers. */
+/** The start of a health check in HTTP/1.1. Its headers are incomplete. */
 export const check =
   "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
-/** A server that is well. */
+/** The status of a healthy server. */
 export const status = createHealthStatus();
 status.set("", true);
 
-/** Answers health checks, of 64 KiB at most. */
+/** Answers health checks with messages of at most 64 KiB. */
 export const health = handlerOf((router) => registerHealth(router, status), { readMaxBytes: 64 * 1024 });
 
-/** Opens a port that answers health checks and has little patience. */
+/** Opens a port that answers health checks and has short timeouts. */
 export const openImpatientPort = () => openTestPort({ handler: health, limits: shortLimits });
 
-/** The refusals of a port that refused one connection. */
+/** Returns the report of a port that refused one connection. */
 export function refused(reason: string) {
   return [{ reason, address: "127.0.0.1" }];
 }
@@ -35,7 +35,7 @@ export function openSession(url: string, ca?: Buffer): ClientHttp2Session {
   return session;
 }
 
-/** Calls the health check over HTTP/2; without a body, the request stays open. */
+/** Calls the health check over HTTP/2. Without `body`, the request stays open. */
 export function call(session: ClientHttp2Session, body?: string) {
   const stream = session.request({
     ":method": "POST",
@@ -47,9 +47,9 @@ export function call(session: ClientHttp2Session, body?: string) {
   return stream;
 }
 
-/** Waits for the close of something, also of something that fails. */
+/** Waits until a socket or stream closes, with or without an error. */
 export function closeOf(emitter: EventEmitter): Promise<unknown> {
-  // Not once(), which rejects at an error.
+  // `once()` of node:events would reject at an error.
   return new Promise((resolve) => emitter.once("close", resolve));
 }
 
@@ -60,7 +60,7 @@ export async function text(stream: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Waits while two connections that do nothing fall one after the other to timeouts that are together longer than any. */
+/** Waits until the port has closed two idle connections, one after the other. Every timeout of the port is shorter. */
 export async function allTimeouts(port: { url: string; port: number }): Promise<void> {
   await closeOf(openSession(port.url));
   await (await connectRaw(port.port, check)).closed;

@@ -3,16 +3,16 @@ import { expect } from "vitest";
 import type { TestApp } from "../app.ts";
 import { openTestPort } from "./net.ts";
 
-/** An answer as it came over HTTP. */
+/** An HTTP response with its body. */
 export interface Answer {
   status: number;
   headers: Headers;
   text: string;
-  /** The body, where it is JSON. */
+  /** The body if it is JSON, otherwise an empty object. */
   json: Record<string, unknown>;
 }
 
-/** What is sent besides the path. A body that is no string or bytes is sent as JSON. */
+/** The parts of a request besides the path. A body that is neither a string nor bytes is sent as JSON. */
 export interface Sent {
   body?: unknown;
   token?: string;
@@ -27,7 +27,7 @@ export async function serve(app: TestApp) {
     return answerOf(await fetch(`${port.url}${path}`, { headers: headersOf(sent) }));
   }
 
-  /** Calls a method as curl would: POST, and JSON unless the headers say otherwise. */
+  /** Calls a method as curl does: by POST, and with JSON unless the headers set another content type. */
   async function post(method: DescMethod, { body = {}, ...sent }: Sent = {}): Promise<Answer> {
     const bytes =
       body instanceof Uint8Array
@@ -43,19 +43,19 @@ export async function serve(app: TestApp) {
   return { ...port, get, post };
 }
 
-/** The Connect path of a method. */
+/** Returns the Connect path of a method. */
 export function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** The violations in a Connect error, from the `debug` JSON that curl shows. */
+/** Returns the violations in a Connect error, from the `debug` JSON of its details. */
 export function violationsOf(answer: Answer): { field: string; description: string }[] {
   const bad = detailOf(answer, "google.rpc.BadRequest");
   const violations = (bad?.fieldViolations ?? []) as { field?: string; description?: string }[];
   return violations.map(({ field = "", description = "" }) => ({ field, description }));
 }
 
-/** The debug JSON of a detail of a Connect error. */
+/** Returns the `debug` JSON of one detail of a Connect error, or undefined if the error has no such detail. */
 export function detailOf(answer: Answer, type: string): Record<string, unknown> | undefined {
   expect(answer.headers.get("content-type")).toBe("application/json");
   const details = (answer.json.details ?? []) as { type: string; debug?: Record<string, unknown> }[];

@@ -1,4 +1,4 @@
-/** Types of HTTP/2 frames (RFC 9113, section 6). */
+/** The types of HTTP/2 frames (RFC 9113, section 6). */
 export const frameType = {
   data: 0,
   headers: 1,
@@ -14,7 +14,7 @@ export const frameType = {
 const endHeaders = 4;
 const prefaceText = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/** Writes a frame. */
+/** Returns the bytes of a frame. */
 export function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array(0)) {
   const header = Buffer.alloc(9);
   header.writeUIntBE(payload.length, 0, 3);
@@ -24,17 +24,17 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
   return Buffer.concat([header, payload]);
 }
 
-/** What a client sends first. */
+/** The bytes that a client sends first: the preface and an empty SETTINGS frame. */
 export const opening = Buffer.concat([Buffer.from(prefaceText), frame(frameType.settings, 0, 0)]);
 
-/** A number of 32 bits as a payload. */
+/** Returns a 32-bit number as a payload. */
 export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
 }
 
-/** A header as HPACK writes it without an index (RFC 7541, 6.2.2). Name and value are shorter than 127 bytes. */
+/** Returns a header in HPACK without an index (RFC 7541, 6.2.2). Name and value must be shorter than 127 bytes. */
 function header(name: string, value: string): Buffer {
   const [nameBytes, valueBytes] = [Buffer.from(name), Buffer.from(value)];
   return Buffer.concat([
@@ -45,7 +45,7 @@ function header(name: string, value: string): Buffer {
   ]);
 }
 
-/** The HEADERS frame of a health check whose body is yet to come. */
+/** Returns the HEADERS frame of a health check whose body follows. */
 export function healthCheck(stream: number, more: Record<string, string> = {}, flags = endHeaders): Buffer {
   const fields = {
     ":method": "POST",
@@ -59,7 +59,7 @@ export function healthCheck(stream: number, more: Record<string, string> = {}, f
   return frame(frameType.headers, flags, stream, Buffer.concat(block));
 }
 
-/** A health check that is reset at once, again and again, on so many streams. */
+/** Returns the frames of `streams` health checks. Each is reset at once with `code`. */
 export function rapidResets(streams: number, code: number): Buffer {
   const frames = Array.from({ length: streams }, (_, n) => [
     healthCheck(2 * n + 1),

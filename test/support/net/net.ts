@@ -13,7 +13,7 @@ import { openPort, type PortOptions } from "../../../src/net/port.ts";
 import type { RefusedConnection } from "../../../src/net/refused-connections.ts";
 import type { Handler } from "../../../src/net/request.ts";
 
-/** Limits under which a slow client is cut off within a test's patience. */
+/** Limits with short timeouts, so that tests of slow clients are fast. */
 export const shortLimits: Limits = {
   ...defaultLimits,
   prefaceTimeoutMs: 150,
@@ -25,7 +25,7 @@ export const shortLimits: Limits = {
   drainGraceMs: 500,
 };
 
-/** Opens a port on loopback that ends with the test, and collects its refusals. */
+/** Opens a loopback port that ends with the test. Collects its refused and evicted connections. */
 export async function openTestPort(options: Partial<PortOptions> & Pick<PortOptions, "handler">) {
   const refusals: RefusedConnection[] = [];
   const evictions: Eviction[] = [];
@@ -33,7 +33,7 @@ export async function openTestPort(options: Partial<PortOptions> & Pick<PortOpti
     host: "127.0.0.1",
     port: 0,
     limits: { ...defaultLimits, drainGraceMs: 500 },
-    onRefusal: (refusal) => refusals.push(refusal),
+    onRefusal: (refused) => refusals.push(refused),
     onEviction: (eviction) => evictions.push(eviction),
     ...options,
   });
@@ -42,7 +42,7 @@ export async function openTestPort(options: Partial<PortOptions> & Pick<PortOpti
     ...port,
     /** The evictions so far. */
     evictions,
-    /** The refusals, once none can follow. */
+    /** Drains the port. Returns all refused connections. */
     async refusals(): Promise<RefusedConnection[]> {
       await port.drain();
       return refusals;
@@ -50,7 +50,7 @@ export async function openTestPort(options: Partial<PortOptions> & Pick<PortOpti
   };
 }
 
-/** Makes a handler of a router. */
+/** Creates a handler from a router. */
 export function handlerOf(
   routes: (router: ConnectRouter) => void,
   options: ConnectRouterOptions = {},
@@ -58,15 +58,15 @@ export function handlerOf(
   return connectNodeAdapter({ routes, ...options });
 }
 
-/** A client that speaks bytes. */
+/** A client that sends and receives raw bytes. */
 export type Raw = {
   socket: Socket;
   write(bytes: string | Uint8Array): void;
-  /** What came back, as Latin-1, once the server has closed the connection. */
+  /** Resolves when the connection has closed, with all received bytes as Latin-1. */
   closed: Promise<string>;
 };
 
-/** Connects and sends something. `localAddress`: where from; all of 127.0.0.0/8 is ours. */
+/** Connects, and sends `first` if set. `localAddress` is the client's address. It may be any address of 127.0.0.0/8. */
 export async function connectRaw(
   port: number,
   first?: string | Uint8Array,
@@ -81,20 +81,20 @@ export async function connectRaw(
   const closed = new Promise<string>((resolve) => socket.once("close", () => resolve(received)));
   onTestFinished(() => void socket.destroy());
   await once(socket, "connect").catch((error: NodeJS.ErrnoException) => {
-    // A connection may be refused before its client notices that it was open.
+    // The server may reset the connection before the client sees that it was established.
     if (error.code !== "ECONNRESET") throw error;
   });
   if (first !== undefined) socket.write(first);
   return { socket, write: (bytes) => void (socket.writable && socket.write(bytes)), closed };
 }
 
-/** Sends the same bytes again and again until the connection closes, each time before the server can lose patience. */
+/** Sends the same bytes every 20 ms until the connection closes. No timeout between two bytes can end it. */
 export function trickle(raw: Raw, bytes: string): void {
   const timer = setInterval(() => raw.write(bytes), 20);
   raw.socket.once("close", () => clearInterval(timer));
 }
 
-/** Makes a certificate for 127.0.0.1 that nobody signed. */
+/** Creates a self-signed certificate for 127.0.0.1. */
 export function selfSigned(): { cert: Buffer; key: Buffer } {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-tls-"));
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
