@@ -1,3 +1,4 @@
+import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
@@ -66,6 +67,18 @@ test("each call is counted once, by method and by how it ended", async () => {
     await run();
     await expect.poll(() => count(name, labels)).toBe(before + 1);
   }
+});
+
+test("a call whose timeout is too long is counted with the code that its client receives", async () => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const { createApiKey } = ApiKeyService.method;
+  // The largest timeout of gRPC. It overflows node's timers, so the deadline of the call passes at once.
+  const headers = { "content-type": "application/grpc-web+proto", "grpc-timeout": "99999999H" };
+  const [name, labels] = calls(createApiKey, "invalid_argument");
+  const before = await count(name, labels);
+  const { text } = await http.post(createApiKey, { ...owner, headers, body: new Uint8Array(5) });
+  expect(text).toContain(`grpc-status: ${Code.InvalidArgument}`);
+  await expect.poll(() => count(name, labels)).toBe(before + 1);
 });
 
 test("each verdict is counted", async () => {

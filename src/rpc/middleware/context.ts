@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import {
+  type ConnectError,
   type ContextValues,
   createContextKey,
   createContextValues,
@@ -36,8 +37,8 @@ export interface CallRecord {
   answered?: Evaluation;
   /** Set when the message was read and parsed. */
   parsed?: true;
-  /** The signal of the call, if Connect handles it. If the call fails, Connect aborts the signal with the error. */
-  signal?: AbortSignal;
+  /** The error that Connect ended the call with. */
+  error?: ConnectError;
   /** Set when the call ended: `ok`, or the code of its error. */
   code?: string;
   /** The reason of its error, if there is one. */

@@ -11,24 +11,41 @@ export function codeName(code: Code): string {
   return (Code[code] ?? "unknown").replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 }
 
-/** Returns the request gate of Connect's handlers. It records the signal of each call, and then authenticates. */
+interface Abortable {
+  abort(reason?: unknown): void;
+}
+
+/**
+ * Returns the request gate of Connect's handlers. It authenticates each call, and records the error that the call ends with.
+ * Connect passes that error to the `abort` method of the call's context. The reason of the signal would not do: a deadline
+ * or a lost client may have aborted the signal before.
+ */
 export function createRequestGate(
   authenticate: (arrival: Arrival) => Promise<void>,
 ): (context: HandlerContext) => Promise<void> {
   return (context) => {
-    recordOf(context.values).signal = context.signal;
+    const record = recordOf(context.values);
+    if (isAbortable(context)) {
+      const abort = context.abort.bind(context);
+      context.abort = (reason) => {
+        if (reason !== undefined) record.error ??= ConnectError.from(reason, Code.Internal);
+        abort(reason);
+      };
+    }
     return authenticate(context);
   };
 }
 
+function isAbortable(context: HandlerContext): context is HandlerContext & Abortable {
+  return "abort" in context && typeof context.abort === "function";
+}
+
 /**
- * Returns the error of a call that failed in Connect after the request gate and before any interceptor: the body is too
- * large or cannot be parsed, for example. Connect aborts the signal of such a call with the error.
+ * Returns the error of a call that failed in Connect after the request gate and before any interceptor. For example, its
+ * body is too large or cannot be parsed.
  */
-export function errorBeforeInterceptors({ code, parsed, signal }: CallRecord): ConnectError | undefined {
-  if (code !== undefined || parsed || !signal?.aborted) return undefined;
-  const reason: unknown = signal.reason;
-  return reason instanceof ConnectError ? reason : undefined;
+export function errorBeforeInterceptors({ code, parsed, error }: CallRecord): ConnectError | undefined {
+  return code === undefined && !parsed ? error : undefined;
 }
 
 /**
