@@ -3,13 +3,13 @@ import { type AccountSchema, AccountState } from "../../gen/latchkey/v1/account_
 import type { Account } from "../domain/account/account.ts";
 import { etagOf } from "../domain/kernel/list.ts";
 import { apiKeyMessage } from "./api-key-message.ts";
-import type { HoldsBy } from "./effective.ts";
+import type { EffectiveAt } from "./effective.ts";
 import { metadataMessage, timestamp } from "./messages.ts";
 
-/** An account; its system key where it was loaded, for which `holdsBy` is asked. */
+/** Returns the message of an account. It contains the system key if that was loaded. `effectiveAt` serves for that key. */
 export function accountMessage(
   account: Account,
-  holdsBy: HoldsBy = (at) => at,
+  effectiveAt: EffectiveAt = (at) => at,
 ): MessageInitShape<typeof AccountSchema> {
   return {
     metadata: metadataMessage({ ...account, account_id: account.id }),
@@ -18,7 +18,7 @@ export function accountMessage(
       entitlements: account.entitlements,
       suspendedAt: timestamp(account.suspended_at),
       deleteAt: timestamp(account.delete_at),
-      ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey, holdsBy) }),
+      ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey, effectiveAt) }),
     },
     state: state(account),
     etag: etagOf(account.version),

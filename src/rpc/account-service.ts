@@ -17,7 +17,7 @@ import {
 } from "../domain/account/platform.ts";
 import type { InviteDeps } from "../domain/invite/invite.ts";
 import { accountMessage } from "./account-message.ts";
-import { holdsAtTheLatest } from "./effective.ts";
+import { latestEffectiveAt } from "./effective.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
 import { callerOf, userOf } from "./middleware/context.ts";
@@ -25,16 +25,16 @@ import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
-/** What accounts depend on. */
+/** What the account service depends on. */
 export interface AccountServiceDeps extends InviteDeps {
   limits: PeopleLimits;
 }
 
-/** `AccountService`: the caller's account, the accounts of a user, and for the platform all of them. */
+/** `AccountService`: the caller's account, the accounts of a user, and all accounts for the platform. */
 export function accountService(db: Store, deps: AccountServiceDeps): ServiceImpl<typeof AccountService> {
   return {
     async getAccount(_request, context) {
-      return { account: accountMessage(await getAccount(db, callerOf(context)), holdsAtTheLatest(db)) };
+      return { account: accountMessage(await getAccount(db, callerOf(context)), latestEffectiveAt(db)) };
     },
     async updateAccount(request, context) {
       return { account: accountMessage(await updateAccount(db, callerOf(context), accountUpdate(request))) };

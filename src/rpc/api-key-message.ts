@@ -13,8 +13,9 @@ import type {
 } from "../db/schema.ts";
 import type { ApiKey } from "../domain/api-key/api-key.ts";
 import type { ApiKeyInfo } from "../domain/api-key/info.ts";
+import { type KeyState, keyStateOf } from "../domain/api-key/key-state.ts";
 import { etagOf } from "../domain/kernel/list.ts";
-import type { HoldsBy } from "./effective.ts";
+import type { EffectiveAt } from "./effective.ts";
 import { metadataMessage, profileMessage, timestamp } from "./messages.ts";
 
 const kinds: Record<StoredKind, ApiKeyKind> = {
@@ -26,13 +27,19 @@ const environments: Record<StoredEnvironment, Environment> = {
   test: Environment.TEST,
   live: Environment.LIVE,
 };
+const states: Record<KeyState, ApiKeyState> = {
+  active: ApiKeyState.ACTIVE,
+  disabled: ApiKeyState.DISABLED,
+  expired: ApiKeyState.EXPIRED,
+  revoked: ApiKeyState.REVOKED,
+};
 const scopes: Record<StoredScope, WorkspaceScope> = {
   selected: WorkspaceScope.SELECTED,
   all: WorkspaceScope.ALL,
 };
 
-/** A key. Its token only where the key carries one: in the answer that minted it. */
-export function apiKeyMessage(key: ApiKey, holdsBy: HoldsBy): MessageInitShape<typeof ApiKeySchema> {
+/** Returns the message of a key. It contains the token only in the response that minted the token. */
+export function apiKeyMessage(key: ApiKey, effectiveAt: EffectiveAt): MessageInitShape<typeof ApiKeySchema> {
   return {
     metadata: metadataMessage(key),
     spec: {
@@ -46,42 +53,42 @@ export function apiKeyMessage(key: ApiKey, holdsBy: HoldsBy): MessageInitShape<t
       serviceAccountId: key.service_account_id ?? "",
       expiresAt: timestamp(key.expires_at),
     },
-    ...(key.info && { info: infoMessage(key, key.info, holdsBy) }),
-    state: state(key),
+    ...(key.info && { info: infoMessage(key, key.info, effectiveAt) }),
+    state: states[keyStateOf(key)],
     etag: etagOf(key.version),
   };
 }
 
-/** An environment, or unset. */
+/** Returns the message of an environment: unset if there is none. */
 export function environmentMessage(environment: StoredEnvironment | undefined): Environment {
   return environment ? environments[environment] : Environment.UNSPECIFIED;
 }
 
-/** The environment that a request names, where it does. */
+/** Returns the environment that a request names, if any. */
 export function environmentOf(environment: Environment): StoredEnvironment | undefined {
   if (environment === Environment.TEST) return "test";
   return environment === Environment.LIVE ? "live" : undefined;
 }
 
-/** The scope of a principal or key. */
+/** Returns the message of a workspace scope. */
 export function scopeMessage(scope: StoredScope): WorkspaceScope {
   return scopes[scope];
 }
 
-/** The scope that a request names, where it does. */
+/** Returns the workspace scope that a request names, if any. */
 export function scopeOf(scope: WorkspaceScope): StoredScope | undefined {
   if (scope === WorkspaceScope.ALL) return "all";
   return scope === WorkspaceScope.SELECTED ? "selected" : undefined;
 }
 
-/** The kind that a request names, where it does. */
+/** Returns the kind of key that a request names, if any. */
 export function kindOf(kind: ApiKeyKind): StoredKind | undefined {
   if (kind === ApiKeyKind.APPLICATION) return "application";
   if (kind === ApiKeyKind.SERVICE) return "service";
   return kind === ApiKeyKind.DEVELOPER ? "developer" : undefined;
 }
 
-function infoMessage(key: ApiKey, info: ApiKeyInfo, holdsBy: HoldsBy) {
+function infoMessage(key: ApiKey, info: ApiKeyInfo, effectiveAt: EffectiveAt) {
   return {
     ...(info.createdBy && { createdBy: profileMessage(key.account_id, info.createdBy) }),
     workspacesPreview: info.workspacesPreview,
@@ -93,17 +100,11 @@ function infoMessage(key: ApiKey, info: ApiKeyInfo, holdsBy: HoldsBy) {
       endsAt: timestamp(token.endsAt),
       lastUsedAt: timestamp(token.lastUsedAt),
     })),
-    // What is new is in nobody's memory.
-    effectiveAt: timestamp(key.version === 1 ? key.changed_at : holdsBy(key.changed_at)),
+    // A new key is in no cache, so it is effective at once.
+    effectiveAt: timestamp(key.version === 1 ? key.changed_at : effectiveAt(key.changed_at)),
     profileId: key.profile_id,
     disabledAt: timestamp(key.disabled_at),
     revokedAt: timestamp(key.revoked_at),
     mintedByKeyId: key.minted_by_key_id ?? "",
   };
-}
-
-function state(key: ApiKey): ApiKeyState {
-  if (key.revoked_at) return ApiKeyState.REVOKED;
-  if (key.expired) return ApiKeyState.EXPIRED;
-  return key.disabled_at ? ApiKeyState.DISABLED : ApiKeyState.ACTIVE;
 }

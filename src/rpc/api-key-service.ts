@@ -21,15 +21,15 @@ import {
   removeApiKeyWorkspace,
 } from "../domain/api-key/workspace.ts";
 import { apiKeyMessage, environmentOf, kindOf, scopeOf } from "./api-key-message.ts";
-import { holdsAtTheLatest, holdsNow } from "./effective.ts";
+import { effectiveNow, latestEffectiveAt } from "./effective.ts";
 import { date, workspaceMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import { changedFields } from "./update-mask.ts";
 
-/** `ApiKeyService`: translates between messages and the operations on keys. */
+/** `ApiKeyService`: the API keys of an account. */
 export function apiKeyService(db: Store, deps: MintDeps): ServiceImpl<typeof ApiKeyService> {
-  const read = (key: ApiKey) => apiKeyMessage(key, holdsAtTheLatest(db));
-  const changed = (key: ApiKey) => apiKeyMessage(key, holdsNow(db));
+  const read = (key: ApiKey) => apiKeyMessage(key, latestEffectiveAt(db));
+  const changed = (key: ApiKey) => apiKeyMessage(key, effectiveNow(db));
   return {
     async createApiKey(request, context) {
       return { apiKey: changed(await createApiKey(db, callerOf(context), deps, newApiKey(request))) };
@@ -128,7 +128,7 @@ function apiKeyUpdate(request: UpdateApiKeyRequest): ApiKeyUpdate {
     ...(changes("metadata.external_id") && { externalId: metadata?.externalId ?? "" }),
     ...(changes("spec.description") && { description: spec?.description ?? "" }),
     ...(changes("spec.permissions") && { permissions: spec?.permissions ?? [] }),
-    // Named by the mask and unset: the default, as at creation.
+    // If the mask names the field and it is unset, the default applies, as at creation.
     ...(changes("spec.workspace_scope") && { workspaceScope: scope ?? "selected" }),
     ...(changes("spec.expires_at") && { expiresAt: date(spec?.expiresAt, "spec.expires_at") ?? null }),
     ...(changes("spec.rate_limits") && { rateLimits: spec?.rateLimits.length ?? 0 }),

@@ -8,8 +8,8 @@ import { date, timestamp } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 
 /**
- * `AuditService`: what was done in an account, by whom. `flush` writes the refusals and failed log-ins that were recorded
- * here until now, so that they are in the list.
+ * `AuditService`: the audit events of an account. `flush` writes the refusals and failed log-ins that this instance has
+ * buffered, so that the list contains them.
  */
 export function auditService(db: Db, flush: () => Promise<unknown>): ServiceImpl<typeof AuditService> {
   return {

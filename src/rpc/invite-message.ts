@@ -3,7 +3,7 @@ import { type InviteSchema, InviteState } from "../../gen/latchkey/v1/invite_pb.
 import type { Invite } from "../domain/invite/invite.ts";
 import { profileMessage, timestamp } from "./messages.ts";
 
-/** An invite. Its token only where the invite carries one: in the answer that made it, without SMTP. */
+/** Returns the message of an invite. It contains the token only in the response that made the invite, and only without SMTP. */
 export function inviteMessage(invite: Invite): MessageInitShape<typeof InviteSchema> {
   const { id, account_id: accountId, email } = invite;
   return {

@@ -10,7 +10,7 @@ import { profileMessage } from "./messages.ts";
 import { callerOf, callOf, optionalUserOf } from "./middleware/context.ts";
 import type { PeopleLimits } from "./middleware/people-limits.ts";
 
-/** `InviteService`: brings people into an account. */
+/** `InviteService`: invites people to an account. */
 export function inviteService(
   db: Store,
   deps: InviteDeps & SessionDeps & { tokenPrefix: string; limits: PeopleLimits },
@@ -28,7 +28,7 @@ export function inviteService(
     },
     async acceptInvite(request, context) {
       const [call, user] = [callOf(context), optionalUserOf(context)];
-      // Without a bearer it is a sign-up, which hashes a password.
+      // A call without a bearer is a sign-up, which hashes a password.
       if (!user) await deps.limits.signUps.spend(call.addressKey);
       const { account, profile, token } = await acceptInvite(db, call, user, deps, request);
       return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };

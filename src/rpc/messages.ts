@@ -20,12 +20,12 @@ const profileTypes: Record<StoredProfileType, ProfileType> = {
 const firstSecond = BigInt(Date.parse("0001-01-01T00:00:00Z") / 1000);
 const lastSecond = BigInt(Date.parse("9999-12-31T23:59:59Z") / 1000);
 
-/** A time, where there is one. */
+/** Returns the message of a time, if there is one. */
 export function timestamp(date: Date | null | undefined): Timestamp | undefined {
   return date ? timestampFromDate(date) : undefined;
 }
 
-/** A time that a request carries in `field`, where it does. Refuses one that no calendar has (binary messages can hold such). */
+/** Returns the time in a `field` of a request, if it is set. Fails if the time is out of range, as it can be in binary messages. */
 export function date(time: Timestamp | undefined, field: string): Date | undefined {
   if (!time) return undefined;
   if (time.seconds < firstSecond || time.seconds > lastSecond || time.nanos < 0 || time.nanos > 999_999_999) {
@@ -34,7 +34,7 @@ export function date(time: Timestamp | undefined, field: string): Date | undefin
   return timestampDate(time);
 }
 
-/** What every resource of an account carries. */
+/** Returns the metadata that every resource of an account has. */
 export function metadataMessage(row: {
   id: string;
   account_id: string;
@@ -55,7 +55,7 @@ export function metadataMessage(row: {
   };
 }
 
-/** A profile of an account. */
+/** Returns the message of a profile. */
 export function profileMessage(
   accountId: string,
   profile: ProfileRef,
@@ -64,7 +64,7 @@ export function profileMessage(
   return { metadata: { id, accountId, name }, spec: { type: profileTypes[type], name, email } };
 }
 
-/** A workspace. */
+/** Returns the message of a workspace. */
 export function workspaceMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
   const { info } = workspace;
   return {

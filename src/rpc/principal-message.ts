@@ -11,7 +11,7 @@ const kinds: Record<Kind, PrincipalKind> = {
   developer: PrincipalKind.DEVELOPER_KEY,
 };
 
-/** A principal, as others are told. */
+/** Returns the message of a principal. */
 export function principalMessage(principal: Principal): MessageInitShape<typeof PrincipalSchema> {
   return {
     accountId: principal.accountId,

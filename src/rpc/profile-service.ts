@@ -15,7 +15,7 @@ import { profileMessage, timestamp } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import { principalMessage } from "./principal-message.ts";
 
-/** `ProfileService`: who is who in an account. */
+/** `ProfileService`: the profiles of an account, and the profile of the caller. */
 export function profileService(db: Store, deps: AccessDeps): ServiceImpl<typeof ProfileService> {
   return {
     async whoAmI(_request, context) {

@@ -1,7 +1,7 @@
 import type { AccountResourceMetadata } from "../../gen/latchkey/v1/resource_pb.ts";
 import type { Labels } from "../db/schema.ts";
 
-/** What every creation says. */
+/** Returns the fields that every create request has. */
 export function commonFields(request: {
   metadata?: AccountResourceMetadata | undefined;
   spec?: { description: string } | undefined;
@@ -20,7 +20,7 @@ export function commonFields(request: {
 /** The fields that every update may change. */
 export type CommonPath = "metadata.name" | "metadata.labels" | "metadata.external_id" | "spec.description";
 
-/** What every update says, of the fields that it changes. */
+/** Returns the common fields that an update changes. */
 export function commonUpdate(
   request: {
     id: string;

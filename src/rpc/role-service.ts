@@ -23,7 +23,7 @@ import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
-/** `RoleService`: named sets of permissions. */
+/** `RoleService`: the roles of an account, which are named sets of permissions. */
 export function roleService(db: Store, deps: RoleDeps): ServiceImpl<typeof RoleService> {
   return {
     async createRole(request, context) {

@@ -23,7 +23,7 @@ import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
-/** `ServiceAccountService`: identities for machines. */
+/** `ServiceAccountService`: the identities of machines in an account. */
 export function serviceAccountService(db: Store, bounds: Bounds): ServiceImpl<typeof ServiceAccountService> {
   return {
     async createServiceAccount(request, context) {

@@ -1,7 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { DomainError } from "../domain/kernel/error.ts";
 import { normaliseEmail } from "../domain/kernel/text.ts";
 import type { FailedLogIns } from "../domain/session/failed-log-in.ts";
 import { listSessions, revokeSession } from "../domain/session/list.ts";
@@ -10,37 +9,36 @@ import { deleteUser } from "../domain/user/delete.ts";
 import { changeEmail, proveEmail } from "../domain/user/email.ts";
 import type { OtpDeps } from "../domain/user/otp.ts";
 import { changePassword, requestPasswordReset, resetPassword } from "../domain/user/password-change.ts";
-import type { PublicLimit } from "../verify/public-limit.ts";
 import { accountMessage } from "./account-message.ts";
 import { profileMessage, timestamp } from "./messages.ts";
 import { callOf, userOf } from "./middleware/context.ts";
+import { limitGuesses } from "./middleware/guess-limit.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
 
-/** What signing people in depends on. */
+/** What the session service depends on. */
 export interface SessionServiceDeps extends SessionDeps, OtpDeps {
   sessionIdleMs: number;
   limits: PeopleLimits;
   failedLogIns: Pick<FailedLogIns, "record">;
-  /** Does something after the answer, so that its time tells nothing. */
+  /** Runs work after the response was sent, so that the response time reveals nothing about it. */
   background(work: () => Promise<void>): void;
 }
 
-/** `SessionService`: signs people up, in and out. */
+/** `SessionService`: sign-up, log-in, sessions, and what users change about themselves. */
 export function sessionService(db: Store, deps: SessionServiceDeps): ServiceImpl<typeof SessionService> {
+  return { ...sessionMethods(db, deps), ...passwordMethods(db, deps), ...userMethods(db, deps) };
+}
+
+type Methods<Name extends keyof ServiceImpl<typeof SessionService>> = Pick<
+  ServiceImpl<typeof SessionService>,
+  Name
+>;
+
+function sessionMethods(
+  db: Store,
+  deps: SessionServiceDeps,
+): Methods<"signUp" | "logIn" | "logOut" | "listSessions" | "revokeSession"> {
   const { limits } = deps;
-  // A guess is paid for before it is judged, so that many at once are no way round, and taken back if it was not wrong.
-  async function guess<T>(keys: [PublicLimit, string][], attempt: () => Promise<T>): Promise<T> {
-    for (const [limit, key] of keys) await limit.spend(key);
-    let wrong = false;
-    try {
-      return await attempt();
-    } catch (error) {
-      wrong = error instanceof DomainError && error.reason === "INVALID_CREDENTIALS";
-      throw error;
-    } finally {
-      if (!wrong) for (const [limit, key] of keys) await limit.giveBack(key);
-    }
-  }
   return {
     async signUp(request, context) {
       const call = callOf(context);
@@ -50,13 +48,16 @@ export function sessionService(db: Store, deps: SessionServiceDeps): ServiceImpl
     },
     async logIn(request, context) {
       const call = callOf(context);
-      // Before anything is counted: limits remember each e-mail address for minutes, and a flood invents many.
+      // This comes before the limits count the call, because they keep each e-mail address for minutes, and a flood of
+      // calls can invent many addresses.
       deps.passwords.requireRoomToCheck(call);
-      const keys: [PublicLimit, string][] = [
-        [limits.guessesPerAddress, call.addressKey],
-        [limits.guessesPerEmail, normaliseEmail(request.email)],
-      ];
-      const { token, accounts } = await guess(keys, () => logIn(db, call, deps, request));
+      const { token, accounts } = await limitGuesses(
+        [
+          [limits.guessesPerAddress, call.addressKey],
+          [limits.guessesPerEmail, normaliseEmail(request.email)],
+        ],
+        () => logIn(db, call, deps, request),
+      );
       return { token, accounts: accounts.map((account) => accountMessage(account)) };
     },
     async logOut(_request, context) {
@@ -79,10 +80,19 @@ export function sessionService(db: Store, deps: SessionServiceDeps): ServiceImpl
       await revokeSession(db, userOf(context), request);
       return {};
     },
+  };
+}
+
+function passwordMethods(
+  db: Store,
+  deps: SessionServiceDeps,
+): Methods<"changePassword" | "requestPasswordReset" | "resetPassword"> {
+  const { limits } = deps;
+  return {
     async changePassword(request, context) {
       const user = userOf(context);
       await spendAsUser(limits.passwordChanges, user);
-      await guess([[limits.guessesPerEmail, user.userId]], () =>
+      await limitGuesses([[limits.guessesPerEmail, user.userId]], () =>
         changePassword(db, user, deps.passwords, request),
       );
       return {};
@@ -97,26 +107,37 @@ export function sessionService(db: Store, deps: SessionServiceDeps): ServiceImpl
     async resetPassword(request, context) {
       const call = callOf(context);
       await limits.passwordChanges.spend(call.addressKey);
-      await guess([[limits.guessesPerAddress, call.addressKey]], () =>
+      await limitGuesses([[limits.guessesPerAddress, call.addressKey]], () =>
         resetPassword(db, call, deps, request),
       );
       return {};
     },
+  };
+}
+
+function userMethods(
+  db: Store,
+  deps: SessionServiceDeps,
+): Methods<"changeEmail" | "proveEmail" | "deleteUser"> {
+  const { limits } = deps;
+  return {
     async changeEmail(request, context) {
       const user = userOf(context);
       await spendAsUser(limits.mails, user);
       await limits.mailsPerEmail.spend(normaliseEmail(request.email));
-      await guess([[limits.guessesPerEmail, user.userId]], () => changeEmail(db, user, deps, request));
+      await limitGuesses([[limits.guessesPerEmail, user.userId]], () => changeEmail(db, user, deps, request));
       return {};
     },
     async proveEmail({ token }, context) {
       const call = callOf(context);
-      await guess([[limits.guessesPerAddress, call.addressKey]], () => proveEmail(db, call, deps, token));
+      await limitGuesses([[limits.guessesPerAddress, call.addressKey]], () =>
+        proveEmail(db, call, deps, token),
+      );
       return {};
     },
     async deleteUser({ password }, context) {
       const user = userOf(context);
-      await guess([[limits.guessesPerEmail, user.userId]], () =>
+      await limitGuesses([[limits.guessesPerEmail, user.userId]], () =>
         deleteUser(db, user, deps.passwords, password),
       );
       return {};

@@ -24,7 +24,7 @@ import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
-/** `TeamService`: groups of people and service accounts, with roles. */
+/** `TeamService`: the teams of an account, which are groups of profiles with roles. */
 export function teamService(db: Store, deps: AccessDeps): ServiceImpl<typeof TeamService> {
   return {
     async createTeam(request, context) {

@@ -25,21 +25,21 @@ import { timestamp } from "./messages.ts";
 import { callerOf, callOf, recordOf } from "./middleware/context.ts";
 import { principalMessage } from "./principal-message.ts";
 
-/** What judging and ending tokens depends on. */
+/** What the token service depends on. */
 export interface TokenDeps {
   resolver: Resolver;
   oidc: OidcVerifier;
   lastUsed: LastUsed;
   tokenPrefix: string;
-  /** The permissions that this deployment knows, where it lists them. */
+  /** The permissions that this deployment knows, if it lists them. */
   vocabulary: Vocabulary | undefined;
-  /** How often one address may end tokens, right or wrong. */
+  /** The limit of `RevokeToken` calls per client address. Calls with an unknown token count too. */
   revocations: PublicLimit;
-  /** Called with every verdict given, for metrics. */
+  /** Called with the verdict of each response, for metrics. */
   onVerdict(verdict: string): void;
 }
 
-/** `TokenService`: whose token is this, and may it do that? */
+/** `TokenService`: verifies and revokes tokens. */
 export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof TokenService> {
   return {
     ...verification(deps),
@@ -54,7 +54,7 @@ export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof Tok
   };
 }
 
-/** The part of `TokenService` that judges. Of a call's context it reads the values alone, which the fast lane has. */
+/** Returns the methods of `TokenService` that verify. They need only the values of a call's context, which the fast path has. */
 export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
   async function verify(
     requests: VerifyTokenRequest[],
@@ -66,13 +66,15 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
     const caller = callerOf(context);
     const verifyRequests = requests.map((request) => toVerifyRequest(request, caller));
     const evaluations = await verifyTokens(deps.resolver, caller, verifyRequests);
-    requireOneAnswer(evaluations);
+    requireSmallBatch(evaluations);
     const [only] = evaluations;
     const [request] = requests;
     if (requests.length === 1 && !request?.dryRun && !request?.fresh && only) {
       recordOf(context.values).answered = only;
     }
-    return evaluations.map((evaluation, index) => answer(deps, evaluation, requests[index]?.dryRun ?? false));
+    return evaluations.map((evaluation, index) =>
+      responseOf(deps, evaluation, requests[index]?.dryRun ?? false),
+    );
   }
   return {
     async verifyToken(request: VerifyTokenRequest, context: Context) {
@@ -97,8 +99,8 @@ function* namedPermissions(requests: VerifyTokenRequest[], field: (index: number
   }
 }
 
-/** Refuses a batch whose principals are too much for one answer: nobody else is answered while it is written. */
-function requireOneAnswer(evaluations: readonly Evaluation[]): void {
+// Rejects a batch whose response would be too large, because encoding it blocks the event loop.
+function requireSmallBatch(evaluations: readonly Evaluation[]): void {
   let items = 0;
   for (const { failures, principal } of evaluations) {
     if (!principal || failures.length > 0) continue;
@@ -108,7 +110,8 @@ function requireOneAnswer(evaluations: readonly Evaluation[]): void {
   if (evaluations.length === 1 || items <= maxBatchItems) return;
   throw new DomainError(
     "BOUND_EXCEEDED",
-    `the principals of a batch have at most ${maxBatchItems} permissions, workspaces and entitlements together: ask about fewer tokens at once`,
+    `the principals of a batch may have at most ${maxBatchItems} permissions, workspaces and entitlements in total: ` +
+      "verify fewer tokens per request",
     {
       bound: "principal_items_per_batch",
       limit: String(maxBatchItems),
@@ -129,7 +132,7 @@ function toVerifyRequest(request: VerifyTokenRequest, caller: Caller): VerifyReq
   };
 }
 
-function answer(
+function responseOf(
   deps: Omit<TokenDeps, "revocations" | "oidc">,
   evaluation: Evaluation,
   dryRun: boolean,

@@ -4,8 +4,8 @@ import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import { invalidField } from "../domain/kernel/error.ts";
 
 /**
- * Which fields an update changes (AIP-134): those that the mask names, or without a mask those that are present.
- * `*` is every field that can be changed, `spec` every one below it; a path that cannot be changed is refused.
+ * Returns whether an update changes a field (AIP-134): the mask names it, or there is no mask and the field is present. In a
+ * mask, `*` means every changeable field, and `spec` means every changeable field below it. Fails if the mask has another path.
  */
 export function changedFields<Path extends string>(
   schema: DescMessage,

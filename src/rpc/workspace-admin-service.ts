@@ -26,7 +26,7 @@ import { callerOf } from "./middleware/context.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
-/** `WorkspaceAdminService`: makes workspaces and decides who enters them. */
+/** `WorkspaceAdminService`: the workspaces of an account, and their members. */
 export function workspaceAdminService(
   db: Store,
   deps: InviteDeps,

@@ -5,7 +5,7 @@ import { listWorkspaces } from "../domain/workspace/workspace.ts";
 import { workspaceMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 
-/** `WorkspaceService`: workspaces as those see them who may enter. */
+/** `WorkspaceService`: the workspaces that the caller may enter. */
 export function workspaceService(db: Db): ServiceImpl<typeof WorkspaceService> {
   return {
     async listWorkspaces(request, context) {

@@ -61,7 +61,7 @@ async function evaluateAgain(deps: AuthDeps, arrival: Arrival, passed: Evaluatio
 /** Creates the interceptor that validates requests by the rules of the schema, and translates errors for clients. */
 export function createErrorInterceptor(deps: AuthDeps, validate: Validate): Interceptor {
   return (next) => (request) =>
-    answer(deps, request.contextValues, async () => {
+    runCall(deps, request.contextValues, async () => {
       if (!request.stream) await recheck(deps, request.contextValues);
       if (!request.stream) validate(request.method.input, request.message);
       const response = await deps.operate(turnOf(request), callerSignal(request.signal), () => next(request));
@@ -72,7 +72,7 @@ export function createErrorInterceptor(deps: AuthDeps, validate: Validate): Inte
 }
 
 /** Runs a call whose message was parsed, records refusals, and translates errors for clients. */
-export async function answer<T>(deps: AuthDeps, values: ContextValues, run: () => Promise<T>): Promise<T> {
+export async function runCall<T>(deps: AuthDeps, values: ContextValues, run: () => Promise<T>): Promise<T> {
   const record = recordOf(values);
   record.parsed = true;
   try {
