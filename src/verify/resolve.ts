@@ -6,7 +6,7 @@ import type { Loaded, LookupKey } from "./cache/load.ts";
 import type { Loader } from "./cache/loader.ts";
 import { toCredentials } from "./evaluate/credential.ts";
 import { type EvaluateSettings, type Evaluation, evaluate, refused } from "./evaluate/evaluate.ts";
-import { evaluateExternal, type OwnCall } from "./evaluate/evaluate-external.ts";
+import { type ClaimBounds, evaluateExternal, type OwnCall } from "./evaluate/evaluate-external.ts";
 import type { Requirements } from "./evaluate/verdict.ts";
 import type { ExternalToken, OidcVerifier } from "./oidc/oidc.ts";
 
@@ -35,6 +35,7 @@ export interface Resolver {
 /** What the resolver depends on. */
 export interface ResolverSettings extends EvaluateSettings {
   tokenPrefix: string;
+  bounds: ClaimBounds;
 }
 
 /** Creates a resolver over a loader. */
@@ -62,9 +63,9 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
     loaded: Loaded,
     external: ExternalToken | undefined,
     verifyRequest: VerifyRequest,
-  ): Evaluation {
+  ): Evaluation | Promise<Evaluation> {
     return external
-      ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own)
+      ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own, settings.bounds)
       : evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
   }
 
@@ -76,7 +77,7 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
     for (let tries = 1; tries <= maxTries; tries++) {
       const known = (external || tries > 1) && !verifyRequest.fresh ? loader.recall(lookupKey) : undefined;
       const loaded = known ?? (await loader.fetch(lookupKey, verifyRequest));
-      const evaluation = evaluateLoaded(loaded, external, verifyRequest);
+      const evaluation = await evaluateLoaded(loaded, external, verifyRequest);
       if (evaluation.lacks === undefined) return evaluation;
       lookupKey = { ...lookupKey, accountId: evaluation.lacks };
     }

@@ -131,7 +131,11 @@ test("a token that cannot be right costs no fetch", async () => {
 
 test("garbage, forgeries and unknown issuers cost no question to the database", async () => {
   const nowhere = new Proxy({} as Loader, { get: () => expect.fail("asked the database") });
-  const resolver = createResolver(nowhere, verifier, { tokenPrefix: "lk", sessionIdleMs: minute });
+  const resolver = createResolver(nowhere, verifier, {
+    tokenPrefix: "lk",
+    sessionIdleMs: minute,
+    bounds: { permissionsPerPrincipal: 2_000 },
+  });
   const question = {
     accountId: "",
     workspaceId: "",

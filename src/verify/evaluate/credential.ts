@@ -30,7 +30,7 @@ export interface AccountAccess extends Omit<AccountAccessJson, Computed> {
   liveWorkspaces: readonly string[];
   archivedWorkspaces: readonly string[];
   /** For an outside identity: what it opens with roles that its tokens claimed lately, by those roles. */
-  claimed?: Map<string, AccountAccess>;
+  claimed?: Map<string, Promise<AccountAccess>>;
 }
 
 /**

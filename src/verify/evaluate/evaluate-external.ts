@@ -1,11 +1,13 @@
 import type { RoleJson } from "../../db/schema.ts";
+import type { Bounds } from "../../domain/access/bounds.ts";
 import {
   type CountingRoles,
   claimedRoles,
   mayNameAccount,
   speaksFor,
 } from "../../domain/access/external-issuer.ts";
-import { narrow, permissionSet } from "../../domain/access/permission.ts";
+import { effectiveSet } from "../../domain/access/permission.ts";
+import { inTurns, type Slices } from "../../domain/kernel/slices.ts";
 import type { Loaded } from "../cache/load.ts";
 import { clockSkewSeconds, type ExternalToken } from "../oidc/oidc.ts";
 import { type AccountAccess, accessTo, type Credential, type KnownAccount } from "./credential.ts";
@@ -25,17 +27,21 @@ import type { Failure, Requirements } from "./verdict.ts";
  */
 export type OwnCall = "user" | "principal" | undefined;
 
+/** How many permissions the claimed roles of a token may have together. */
+export type ClaimBounds = Pick<Bounds, "permissionsPerPrincipal">;
+
 /**
  * Evaluates a token of an external issuer by the record that was loaded for its identity. A membership gives access to an
  * account, as it does for a session. Roles that the token claims are added for this evaluation. Pure: the time is that of
- * the database.
+ * the database. The event loop turns while what new claims give is computed.
  */
-export function evaluateExternal(
+export async function evaluateExternal(
   loaded: Loaded,
   token: ExternalToken,
   requirements: Requirements,
   own: OwnCall,
-): Evaluation {
+  bounds: ClaimBounds,
+): Promise<Evaluation> {
   const { credential, now } = loaded;
   const { identity, scope, claimed, endsAt } = token;
   const expired = now.getTime() >= endsAt.getTime() + clockSkewSeconds * 1000;
@@ -57,7 +63,7 @@ export function evaluateExternal(
     scope,
     external: token,
   };
-  const accountAccess = choose(credential, token, accountId);
+  const accountAccess = await choose(credential, token, accountId, bounds);
   // A call by a user acts in no account.
   if ("lacks" in accountAccess) return own === "user" ? base : lacking(base, accountAccess.lacks);
   if ("verdict" in accountAccess) {
@@ -71,7 +77,12 @@ export function evaluateExternal(
 }
 
 // Returns the access to the named account, or to the only account that is open to the identity.
-function choose({ accounts, openings }: Credential, token: ExternalToken, accountId: string): ChosenAccess {
+async function choose(
+  { accounts, openings }: Credential,
+  token: ExternalToken,
+  accountId: string,
+  bounds: ClaimBounds,
+): Promise<ChosenAccess> {
   const countingIn = claimedRoles(token.claimed);
   const isOpen = ({ account_id: id, platform = false, standing, roles }: KnownAccount): boolean => {
     if (accountId !== "" && id !== accountId) return false;
@@ -82,7 +93,7 @@ function choose({ accounts, openings }: Credential, token: ExternalToken, accoun
   const [only, ...more] = open;
   if (only && more.length === 0) {
     const access = accessTo(openings, only.account_id);
-    return access ? openedBy(access, countingIn(access.roles ?? [])) : { lacks: only.account_id };
+    return access ? openedBy(access, countingIn(access.roles ?? []), bounds) : { lacks: only.account_id };
   }
   if (accountId !== "") return mismatch(accountId);
   const account_ids = open.map((account) => account.account_id).join(",");
@@ -92,26 +103,45 @@ function choose({ accounts, openings }: Credential, token: ExternalToken, accoun
 // How many different sets of claims the cache keeps per identity.
 const maxClaims = 4;
 
-// Returns the account access with the roles that the token claims. It is cached, because tokens repeat their claims.
-function openedBy(accountAccess: AccountAccess, claim: CountingRoles<RoleJson> | undefined): AccountAccess {
+// Returns the account access with the roles that the token claims. It is cached, because tokens repeat their claims. What
+// is being computed is cached already, so that many calls at the same time compute it once.
+async function openedBy(
+  accountAccess: AccountAccess,
+  claim: CountingRoles<RoleJson> | undefined,
+  { permissionsPerPrincipal }: ClaimBounds,
+): Promise<AccountAccess> {
   if (!claim) return accountAccess;
-  const key = [claim.most, ...claim.roles].map((role) => role.id).join();
-  const known = accountAccess.claimed?.get(key);
+  const { claimed } = accountAccess;
+  const counting = { ...claim, roles: withinBound(claim.roles, permissionsPerPrincipal) };
+  const key = [counting.most, ...counting.roles].map((role) => role.id).join();
+  const known = claimed?.get(key);
   if (known) return known;
-  const opened = withRoles(accountAccess, claim);
-  if (accountAccess.claimed && accountAccess.claimed.size >= maxClaims) accountAccess.claimed.clear();
-  accountAccess.claimed?.set(key, opened);
+  const opened = inTurns(withRoles(accountAccess, counting));
+  const [oldest] = claimed?.keys() ?? [];
+  if (claimed && claimed.size >= maxClaims && oldest !== undefined) claimed.delete(oldest);
+  claimed?.set(key, opened);
   return opened;
 }
 
-function withRoles(accountAccess: AccountAccess, { roles, most }: CountingRoles<RoleJson>): AccountAccess {
+// Returns the first roles that fit together. The first one always counts: what is stored is evaluated, however large.
+function withinBound(roles: readonly RoleJson[], most: number): RoleJson[] {
+  let size = 0;
+  const beyond = roles.findIndex((role, n) => {
+    size += role.permissions.length;
+    return n > 0 && size > most;
+  });
+  return beyond < 0 ? [...roles] : roles.slice(0, beyond);
+}
+
+function* withRoles(
+  accountAccess: AccountAccess,
+  { roles, most }: CountingRoles<RoleJson>,
+): Slices<AccountAccess> {
   const claimed = roles.flatMap((role) => role.permissions);
   const all = most.all_workspaces && roles.some((role) => role.all_workspaces);
-  return {
-    ...accountAccess,
-    held: permissionSet([...accountAccess.held.permissions, ...narrow(claimed, most.permissions)]),
-    workspace_scope: all ? "all" : accountAccess.workspace_scope,
-  };
+  const lent = yield* effectiveSet(claimed, most.permissions);
+  const held = yield* effectiveSet([...accountAccess.held.permissions, ...lent.permissions], null);
+  return { ...accountAccess, held, workspace_scope: all ? "all" : accountAccess.workspace_scope };
 }
 
 function mismatch(accountId: string): Failure {
