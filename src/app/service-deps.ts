@@ -37,7 +37,6 @@ export function tokenDepsOf({ config, metrics }: AppDeps, { resolver, oidc, last
     resolver,
     oidc,
     lastUsed,
-    tokenPrefix: config.tokenPrefix,
     vocabulary: config.permissions,
     revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
     onVerdict: metrics.verdict,

@@ -22,6 +22,7 @@ export async function serveCommand(
   log: Log,
   { limits, coherenceParts }: Pick<ServeDeps, "limits" | "coherenceParts"> = {},
 ): Promise<void> {
+  for (const warning of config.warnings) if (cluster.isPrimary) log.warn({}, warning);
   let pools: () => Record<string, PoolStats> = () => ({});
   const metrics = createMetrics(() => pools());
   const database = await openDatabase(config, log, { onQuery: metrics.query, migrated: cluster.isWorker });

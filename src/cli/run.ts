@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { ConfigError, readConfig } from "../config/config.ts";
 import type { Env } from "../config/reader.ts";
-import { createLog, scrub } from "../infra/log.ts";
+import { createLog, lossy, scrub } from "../infra/log.ts";
 import { exitOnSignal } from "./signals.ts";
 
 const help = `latchkey: API keys and workspace access for multi-tenant platforms
@@ -53,11 +53,13 @@ async function runCommand(args: string[], env: Env): Promise<void> {
   if (more.length > 0) throw new Error(`unexpected argument after ${name}; ${hint}`);
   if (values.rotate && name !== "bootstrap") throw new Error(`--rotate belongs to bootstrap; ${hint}`);
   exitOnSignal();
+  // A reader of stdout that has ended must not end the server.
+  process.stdout.on("error", () => {});
   const config = readConfig(env);
   // Loading the service takes most of the start. Help and wrong settings do not wait for it.
   const { bootstrapCommand, migrateCommand, serveCommand } = await import("./commands.ts");
   const commands = { serve: serveCommand, migrate: migrateCommand, bootstrap: bootstrapCommand };
-  await commands[command](config, createLog(config.logLevel, process.stderr), {
+  await commands[command](config, createLog(config.logLevel, lossy(process.stderr)), {
     rotate: values.rotate ?? false,
   });
 }

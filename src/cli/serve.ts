@@ -13,6 +13,7 @@ import { defaultLimits, type Limits } from "../net/limits.ts";
 import { openPort } from "../net/port.ts";
 import { watchDatabase } from "./database-health.ts";
 import type { OpenDatabase } from "./open-database.ts";
+import { affordableConnections } from "./open-files.ts";
 import { nextSignal } from "./signals.ts";
 
 /** What an instance of the service needs. */
@@ -39,7 +40,8 @@ export async function serve({
 }: ServeDeps): Promise<void> {
   const { db, lookups, listenUrl } = database;
   const shutdown = new AbortController();
-  const { maxConnections, maxConnectionsPerAddress } = config;
+  const { maxConnectionsPerAddress } = config;
+  const maxConnections = affordableConnections(config.maxConnections, log);
   const limits = { ...fixedLimits, maxConnections, maxConnectionsPerAddress };
   const estimator = createEstimator({
     onFailure: (error) =>

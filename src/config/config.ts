@@ -2,6 +2,7 @@ import { type AuditSettings, readAuditSettings } from "./audit-settings.ts";
 import { type BoundSettings, readBounds } from "./bounds.ts";
 import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";
 import { type MailSettings, readMailSettings } from "./mail-settings.ts";
+import { isLoopback } from "./parse.ts";
 import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
 import { type PortSettings, readPortSettings } from "./port-settings.ts";
 import { type ProcessSettings, readProcessSettings } from "./process-settings.ts";
@@ -19,7 +20,10 @@ export interface Config
     PeopleSettings,
     MailSettings,
     AuditSettings,
-    BoundSettings {}
+    BoundSettings {
+  /** One sentence for each setting that is possible but dangerous. */
+  warnings: string[];
+}
 
 /** What is wrong with the environment: one line for each wrong setting. */
 export class ConfigError extends Error {}
@@ -27,10 +31,19 @@ export class ConfigError extends Error {}
 // Settings of the design that this version does not have. To ignore them would hide that.
 const notYet = ["LATCHKEY_REDIS_URL", "LATCHKEY_USAGE_RETENTION"];
 
+// An empty value often comes from a template whose variable is missing. Here, the default is weaker than any other value.
+const neverEmpty = [
+  "LATCHKEY_SIGNUP",
+  "LATCHKEY_TLS_CERT",
+  "LATCHKEY_TLS_KEY",
+  "LATCHKEY_PERMISSIONS",
+  "LATCHKEY_AUDIT_RETENTION",
+];
+
 /** Reads the settings once. Throws one `ConfigError` that names every wrong value and every unknown name. */
 export function readConfig(env: Env): Config {
   const reader = createReader(env);
-  const { read, problems, checkNames } = reader;
+  const { read, problems, warnings, checkNames, refuseEmpty } = reader;
   const config: Config = {
     ...readProcessSettings(read),
     ...readPortSettings(read),
@@ -41,8 +54,15 @@ export function readConfig(env: Env): Config {
     ...readMailSettings(read),
     ...readAuditSettings(read),
     ...readBounds(read),
+    warnings,
   };
+  if (!config.tls && !isLoopback(config.host)) warnings.push(plainText(config.host));
   checkNames(notYet);
+  refuseEmpty(neverEmpty);
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;
+}
+
+function plainText(host: string): string {
+  return `LATCHKEY_HOST is ${host} without TLS: tokens travel in plain text, unless a proxy on a private network adds TLS`;
 }

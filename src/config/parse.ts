@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { createSecureContext } from "node:tls";
@@ -40,7 +40,7 @@ export function parseOrigins(text: string): string[] | undefined {
     : undefined;
 }
 
-/** IP addresses or networks in CIDR notation, comma-separated. */
+/** IP addresses or networks in CIDR notation, comma-separated. A network of all addresses is wrong. */
 export function parseNetworks(text: string): string[] | undefined {
   const networks = splitList(text);
   return networks.every(isNetwork) ? networks : undefined;
@@ -50,7 +50,12 @@ function isNetwork(text: string): boolean {
   const [address = "", bits, ...more] = text.split("/");
   const family = isIP(address);
   if (family === 0 || more.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/** Whether a host to listen on is reachable only from this machine. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** A number of processes, or `auto` for the number of cores. */
@@ -84,6 +89,12 @@ export function readFile(path: string): Buffer | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether users other than the owner and its group cannot read a file. A missing file counts as private. */
+export function isPrivateFile(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return process.platform === "win32" || stats === undefined || (stats.mode & 0o004) === 0;
 }
 
 /** Whether a certificate and a private key belong together. */

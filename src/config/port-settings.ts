@@ -33,7 +33,7 @@ export function readPortSettings(read: Read): PortSettings {
       "LATCHKEY_TRUSTED_PROXIES",
       [],
       parseNetworks,
-      "IP addresses or networks such as 10.0.0.0/8, comma-separated",
+      "IP addresses or networks such as 10.0.0.0/8, comma-separated; /0 would trust every client",
     ),
   };
 }

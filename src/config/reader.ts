@@ -18,6 +18,8 @@ export type Reader = ReturnType<typeof createReader>;
 /** Collects every wrong setting, so that one error can name all of them. */
 export function createReader(env: Env) {
   const problems: string[] = [];
+  // Settings that are possible but dangerous: a sentence for the log.
+  const warnings: string[] = [];
   const known = new Set<string>();
 
   const read: Read = (name, fallback, parse, expected) => {
@@ -37,6 +39,13 @@ export function createReader(env: Env) {
     }
   }
 
+  /** Reports each of these settings that is empty: its default would weaken what the operator meant to set. */
+  function refuseEmpty(names: readonly string[]): void {
+    for (const name of names.filter((one) => env[one] === "")) {
+      problems.push(`${name}: expected a value, because it is set but empty; unset it for the default`);
+    }
+  }
+
   const isSet = (name: string) => env[name] !== undefined && env[name] !== "";
-  return { read, problems, checkNames, isSet };
+  return { read, problems, warnings, checkNames, refuseEmpty, isSet };
 }

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { type DestinationStream, type Logger, pino } from "pino";
 
 /** A log of JSON lines. No line contains a token or a password. */
@@ -24,6 +25,34 @@ const assignedSecret = new RegExp(`(${secretName}=)[^&\\s"\\\\]+`, "gi");
 export function createLog(level: string, out: DestinationStream): Log {
   const scrubbed = { write: (line: string) => out.write(scrub(line)) };
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, scrubbed);
+}
+
+// Lines that wait for a slow reader, in bytes. Above it, lines are counted instead of kept.
+const maxWaitingBytes = 8 * 1024 * 1024;
+
+/**
+ * Returns a destination that survives its reader. If the reader is gone, lines are dropped. If the reader is slow, at most
+ * 8 MiB wait; further lines are dropped, and the next line that is written says how many.
+ */
+export function lossy(out: Writable, maxBytes = maxWaitingBytes): DestinationStream {
+  let dropped = 0;
+  // Without a listener, a write to a pipe whose reader has ended would end this process.
+  out.on("error", () => {});
+  return {
+    write(line) {
+      if (out.destroyed || out.writableLength + line.length > maxBytes) {
+        dropped += 1;
+        return;
+      }
+      if (dropped > 0) {
+        const time = new Date().toISOString();
+        const msg = "log lines were dropped, because the reader of the log is too slow";
+        out.write(`${JSON.stringify({ level: 40, time, dropped, msg })}\n`);
+        dropped = 0;
+      }
+      out.write(line);
+    },
+  };
 }
 
 /** Returns the text without tokens, passwords and bearers. A line of JSON stays valid JSON. */

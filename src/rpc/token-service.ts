@@ -30,7 +30,6 @@ export interface TokenDeps {
   resolver: Resolver;
   oidc: OidcVerifier;
   lastUsed: LastUsed;
-  tokenPrefix: string;
   /** The permissions that this deployment knows, if it lists them. */
   vocabulary: Vocabulary | undefined;
   /** The limit of `RevokeToken` calls per client address. Calls with an unknown token count too. */
@@ -48,7 +47,7 @@ export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof Tok
       await deps.revocations.spend(call.addressKey);
       const external = await deps.oidc.verify(token);
       if (external) throw endsByItself(external.endsAt);
-      await revokeToken(db, call, deps.tokenPrefix, token);
+      await revokeToken(db, call, token);
       return {};
     },
   };

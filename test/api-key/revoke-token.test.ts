@@ -1,11 +1,11 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ApiKeyState } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
-import { issueKey, password, useApp } from "../support/app.ts";
+import { issueKey, password, startBeside, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { detailOf, serve } from "../support/net/http.ts";
 
@@ -24,6 +24,15 @@ test("whoever holds a key's last live token ends the key with it", async () => {
   expect(await refusal(owner.apiKeys.rotateApiKey({ id: key.id }))).toMatchObject({
     code: "FailedPrecondition",
   });
+});
+
+test("an instance with another token prefix on the same database ends the token too", async () => {
+  const owner = await app.newAccount();
+  const key = await issueKey(owner);
+  const { app: renamed, end } = await startBeside(app, { LATCHKEY_TOKEN_PREFIX: "acme" });
+  onTestFinished(end);
+  await renamed.clientAs("").tokens.revokeToken({ token: key.token });
+  expect(await verdictOf(key.token)).toBe(Verdict.REVOKED);
 });
 
 test("of two overlapping tokens only the one that was shown ends", async () => {

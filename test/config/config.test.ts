@@ -1,16 +1,7 @@
 import { expect, test } from "vitest";
-import { ConfigError, readConfig } from "../../src/config/config.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
-
-function problemsOf(env: Record<string, string>): string[] {
-  try {
-    readConfig(env);
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigError);
-    return error instanceof Error ? error.message.split("\n") : [];
-  }
-  return [];
-}
+import { problemsOf } from "../support/config.ts";
 
 test("nothing set is the documented default", () => {
   const { passwordThreads, ...config } = readConfig({});
@@ -63,6 +54,7 @@ test("nothing set is the documented default", () => {
       gracePeriodsPerAccount: 1_000,
     },
     statementNames: true,
+    warnings: [],
     maxConnections: 10_000,
     maxConnectionsPerAddress: 256,
   });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { type Clients, issueKey } from "../support/app.ts";
@@ -147,3 +147,14 @@ const strays = `
   union all
   select e.id from audit_event e
   where e.resource_type = 'api_key' and not exists (select from api_key k where k.id = e.resource_id)`;
+
+test("a server whose log reader has ended serves on", async () => {
+  const site = createSite();
+  onTestFinished(() => site.clear());
+  const server = await site.serve();
+  server.loseReaders();
+  const verifier = clientsAt(server.url, site.token("verifier-key"));
+  for (let n = 0; n < 20; n++)
+    expect(await verifier.tokens.verifyToken({ token: "x" })).toMatchObject({ valid: false });
+  expect((await server.stop()).code).toBe(0);
+});

@@ -1,7 +1,8 @@
+import { Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken, type TokenKind } from "../../src/domain/kernel/token.ts";
-import { createLog, scrub } from "../../src/infra/log.ts";
+import { createLog, lossy, scrub } from "../../src/infra/log.ts";
 
 const kinds: TokenKind[] = ["live", "test", "svc", "dev", "ses", "inv", "otp"];
 const { token } = mintToken("lk", "live", newId("key"));
@@ -117,4 +118,39 @@ test("a line of an error at the start has no secret", () => {
   expect(scrub(`cannot connect to postgres://u:${secret}@h/x: refused`)).toBe(
     "cannot connect to postgres://u:[redacted]@h/x: refused",
   );
+});
+
+describe("a destination with a bounded queue", () => {
+  const log = (out: Writable, maxBytes?: number) => createLog("info", lossy(out, maxBytes));
+
+  test("drops lines while the reader is slow, and then says how many", async () => {
+    const lines: string[] = [];
+    let release = () => {};
+    const slow = new Writable({
+      write(chunk, _encoding, done) {
+        lines.push(String(chunk));
+        release = done;
+      },
+    });
+    const to = log(slow, 1_000);
+    for (let n = 0; n < 100; n++) to.info({ n }, "a message");
+    expect(slow.writableLength).toBeLessThanOrEqual(1_000);
+    while (slow.writableLength > 0) {
+      release();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const kept = lines.length;
+    to.info({}, "after");
+    release();
+    const told = lines.slice(kept).map((line) => JSON.parse(line));
+    expect(told[0]).toMatchObject({ level: 40, dropped: 100 - kept });
+  });
+
+  test("survives a reader that has ended", async () => {
+    const gone = new Writable({ write: (_chunk, _encoding, done) => done(new Error("write EPIPE")) });
+    const to = log(gone);
+    to.info({}, "one");
+    await new Promise((resolve) => gone.once("close", resolve));
+    expect(() => to.info({}, "two")).not.toThrow();
+  });
 });

@@ -4,15 +4,15 @@ import type { Call } from "../access/principal.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { mutateUnchecked } from "../kernel/mutation.ts";
 import { accountLock, type RowLock, rowLock, sessionLock, userLock } from "../kernel/row-lock.ts";
-import { hashToken, type ParsedToken, parseToken } from "../kernel/token.ts";
+import { hashToken, type ParsedToken, parseTokenOfAnyPrefix } from "../kernel/token.ts";
 import { revokeOne } from "../session/list.ts";
 
 /**
  * Ends the token that is shown (RFC 7009): holding it is the right to end it. A key left without a live token is
  * revoked; a system key merely has none. Unknown, malformed and already ended tokens are answered alike.
  */
-export async function revokeToken(db: Store, call: Call, prefix: string, token: string): Promise<void> {
-  const parsed = parseToken(prefix, token);
+export async function revokeToken(db: Store, call: Call, token: string): Promise<void> {
+  const parsed = parseTokenOfAnyPrefix(token);
   if (!parsed) return;
   const hash = hashToken(token);
   if (parsed.kind === "inv" || parsed.kind === "otp") return;

@@ -43,7 +43,16 @@ export function mintToken(prefix: string, kind: TokenKind, id: string): MintedTo
   return { token, hash: hashToken(token), hint: `${start}…${token.slice(-4)}` };
 }
 
-/** The parts of a token of this deployment, or undefined for anything else: typos and garbage end here. */
+/**
+ * Returns the parts of a token of any deployment. Only for `RevokeToken`, which must also end tokens that an instance with
+ * another `LATCHKEY_TOKEN_PREFIX` on the same database has issued.
+ */
+export function parseTokenOfAnyPrefix(token: string): ParsedToken | undefined {
+  const [, prefix] = /^([a-z0-9]{2,10})_/.exec(token) ?? [];
+  return prefix === undefined ? undefined : parseToken(prefix, token);
+}
+
+/** Returns the parts of a token of this deployment, or undefined for anything else. */
 export function parseToken(prefix: string, token: string): ParsedToken | undefined {
   if (!token.startsWith(`${prefix}_`)) return undefined;
   const match = body.exec(token.slice(prefix.length + 1));

@@ -36,6 +36,8 @@ export interface Started {
   said(text: string): Promise<unknown>;
   ended: Promise<Ended>;
   /** Asks it to end, and waits until it has. */
+  /** Closes the pipes of its output, as if the programs that read them had ended. */
+  loseReaders(): void;
   stop(signal?: NodeJS.Signals): Promise<Ended>;
   /** Where a server listens, from the line in which it says so. */
   listening: Promise<string>;
@@ -179,6 +181,10 @@ function follow(child: ChildProcess): Started {
     logged: (fits) => until(() => lines.find(fits)),
     said: (text) => until(() => stderr.includes(text) || undefined),
     ended,
+    loseReaders() {
+      out.destroy();
+      err.destroy();
+    },
     stop(signal = "SIGTERM") {
       child.kill(signal);
       return ended;
