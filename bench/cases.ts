@@ -67,6 +67,21 @@ export function createCases(setting: Setting, firstSpare: number): Case[] {
         expected: Buffer.from('"valid":true'),
       }),
     },
+    {
+      name: "GetApiKey",
+      server: "latchkey",
+      maxCalls: Number.POSITIVE_INFINITY,
+      calls: () => ({
+        ...common,
+        port: ports.latchkey,
+        path: "/latchkey.v1.ApiKeyService/GetApiKey",
+        // The caller reads keys of its own account only.
+        bodies: Array.from({ length: maxMutations }, (_, n) =>
+          Buffer.from(JSON.stringify({ id: keyId(firstSpare + n) })),
+        ),
+        expected: Buffer.from('"apiKey":'),
+      }),
+    },
     mutation(
       "CreateApiKey",
       () => ({ metadata: { name: "made by the bench" }, spec: { permissions: ["agents:read"] } }),

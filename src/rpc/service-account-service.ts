@@ -9,9 +9,9 @@ import {
 import type { Store } from "../db/connect.ts";
 import type { Bounds } from "../domain/access/bounds.ts";
 import { etagOf } from "../domain/kernel/list.ts";
+import { deleteServiceAccount } from "../domain/service-account/delete.ts";
 import {
   createServiceAccount,
-  deleteServiceAccount,
   getServiceAccount,
   listServiceAccounts,
   type ServiceAccount,

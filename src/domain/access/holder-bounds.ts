@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import { type Bounds, boundExceeded } from "./bounds.ts";
 
@@ -32,16 +32,18 @@ export async function watchHolders(
   };
 }
 
-/** Refuses to move somebody into a team that holds more than the bound allows, and more than their team so far. */
-export async function requireTeamWithin(
+/** Which of some teams, or of an SQL array of teams, hold more than the bound allows, with their members. */
+export function oversizedTeams(
   tx: Tx,
   accountId: string,
   bounds: Bounds,
-  teamId: string,
-  before?: string,
-): Promise<void> {
-  const teams = before === undefined ? [teamId] : [teamId, before];
-  const sizes = await oversized(tx, accountId, bounds, { teams });
+  teams: readonly string[] | RawBuilder<unknown>,
+): Promise<Oversized> {
+  return oversized(tx, accountId, bounds, { teams });
+}
+
+/** Refuses to move somebody into a team that holds more than the bound allows, and more than their team so far. */
+export function requireTeamWithin(bounds: Bounds, sizes: Oversized, teamId: string, before?: string): void {
   const size = sizes.get(teamId) ?? 0;
   if (size > (sizes.get(before ?? "") ?? 0)) throw holdsTooMuch(bounds, teamId);
 }
@@ -55,7 +57,13 @@ async function oversized(
   tx: Tx,
   accountId: string,
   bounds: Bounds,
-  { roles = [], teams = [], profiles = [] }: Affected,
+  {
+    roles = [],
+    teams = [],
+    profiles = [],
+  }: Omit<Affected, "teams"> & {
+    teams?: Affected["teams"] | RawBuilder<unknown>;
+  },
 ): Promise<Oversized> {
   const { rows } = await sql<{ id: string; size: number }>`
     with measured as materialized (

@@ -1,14 +1,15 @@
 import { type Selectable, sql } from "kysely";
-import type { Db, Store } from "../../db/connect.ts";
+import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import type { Caller, UserCaller } from "../access/principal.ts";
-import { type ApiKey, findSystemKey } from "../api-key/api-key.ts";
+import { type ApiKey, keyOf, selectSystemKey } from "../api-key/api-key.ts";
 import { difference } from "../kernel/audit-event.ts";
 import { notFound } from "../kernel/error.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { accountLock } from "../kernel/row-lock.ts";
 import { requireName } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 
 /** An account; its system key where the caller may see it. */
 export interface Account extends Selectable<Database["account"]> {
@@ -27,9 +28,33 @@ export interface AccountUpdate {
 
 /** Returns the caller's account, with its system key. */
 export async function getAccount(db: Db, caller: Caller): Promise<Account> {
-  const account = await getAccountById(db, caller.accountId);
-  const systemKey = await findSystemKey(db, caller);
-  return { ...account, ...(systemKey && { systemKey }) };
+  const row = await selectSystemKey(db, caller)
+    .select(sql<Json>`(select to_json(a) from account a where a.id = api_key.account_id)`.as("account"))
+    .executeTakeFirst();
+  if (!row) return getAccountById(db, caller.accountId);
+  const { account, ...key } = row;
+  return { ...accountOf(account), systemKey: keyOf(key) };
+}
+
+type AccountRow = Selectable<Database["account"]>;
+/** JSON has no dates. */
+type Json = {
+  [K in keyof AccountRow]: AccountRow[K] extends Date
+    ? string
+    : AccountRow[K] extends Date | null
+      ? string | null
+      : AccountRow[K];
+};
+
+function accountOf(json: Json): AccountRow {
+  const date = (text: string | null) => (text === null ? null : new Date(text));
+  return {
+    ...json,
+    created_at: new Date(json.created_at),
+    suspended_at: date(json.suspended_at),
+    deleted_at: date(json.deleted_at),
+    delete_at: date(json.delete_at),
+  };
 }
 
 /** Changes the caller's account. Naming another one looks exactly like naming a missing one. */
@@ -37,12 +62,8 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
   const name = input.name === undefined ? undefined : requireName(input.name);
   if (input.id !== "" && input.id !== caller.accountId) throw notFound("account");
   const locks = [accountLock(caller.accountId, "no key update")];
-  await mutate(db, { by: caller, locks }, async (tx) => {
-    const before = await tx
-      .selectFrom("account")
-      .selectAll()
-      .where("id", "=", caller.accountId)
-      .executeTakeFirstOrThrow();
+  const read = (tx: Tx) => getAccountById(tx, caller.accountId);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, before) => {
     checkEtag(input.etag, before.version);
     const after = {
       name: name ?? before.name,
@@ -50,16 +71,20 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
       external_id: input.externalId ?? before.external_id,
       description: input.description ?? before.description,
     };
-    const changes = difference(before, after);
-    if (!changes) return { result: undefined, events: [] };
-    await tx
+    const changes = difference({ ...before }, after);
+    if (!changes) return { events: [], write: () => getAccount(tx, caller) };
+    const update = tx
       .updateTable("account")
       .set({ ...after, version: before.version + 1 })
-      .where("id", "=", before.id)
-      .execute();
-    return { result: undefined, events: [{ resourceType: "account", resourceId: before.id, ...changes }] };
+      .where("id", "=", before.id);
+    return {
+      events: [{ resourceType: "account", resourceId: before.id, ...changes }],
+      async write() {
+        const [, account] = await together([update.execute(), getAccount(tx, caller)]);
+        return account;
+      },
+    };
   });
-  return getAccount(db, caller);
 }
 
 /** Lists the accounts that a user belongs to; for a token of an outside issuer, those that it speaks for. */

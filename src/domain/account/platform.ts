@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
@@ -11,6 +10,7 @@ import { onceOf } from "../kernel/mail.ts";
 import { mutate, mutateUnchecked } from "../kernel/mutation.ts";
 import { accountLock, type LockMode } from "../kernel/row-lock.ts";
 import { normaliseEmail, requireName } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { type Account, getAccountById } from "./account.ts";
 import { insertAccount, insertRoles, insertSystemKey, type NewAccount } from "./create.ts";
 import { purgeAccount } from "./delete.ts";
@@ -136,40 +136,48 @@ function change(
   mode: LockMode = "no key update",
 ): Promise<Account> {
   const locks = [accountLock(id, mode)];
-  return mutate(db, { by: caller, locks }, async (tx) => {
-    const { account, now } = await readAccount(tx, id);
+  const read = async (tx: Tx) => {
+    const [account, profileId] = await together([findAccount(tx, id), findSystemProfile(tx, id)]);
+    return { account, profileId };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, _caller, { account, profileId }, now) => {
+    if (!account || profileId === undefined) throw notFound("account");
     const decision = decide(account, now);
-    if (!decision) return { result: account, events: [] };
-    await tx
+    if (!decision) return { events: [], write: async () => account };
+    const update = tx
       .updateTable("account")
       .set({ ...decision.after, version: account.version + 1 })
-      .where("id", "=", id)
-      .execute();
-    const actor = byPlatform(caller, id, await systemProfile(tx, id));
+      .where("id", "=", id);
+    const actor = byPlatform(caller, id, profileId);
     const event: Actor & Change = { ...actor, resourceType: "account", resourceId: id, ...decision };
-    return { result: await getAccountById(tx, id), events: [event] };
+    return {
+      events: [event],
+      async write() {
+        const [, changed] = await together([update.execute(), getAccountById(tx, id)]);
+        return changed;
+      },
+    };
   });
 }
 
-async function readAccount(tx: Tx, id: string): Promise<{ account: Account; now: Date }> {
-  const row = await tx
-    .selectFrom("account")
-    .selectAll()
-    .select(sql<Date>`clock_timestamp()`.as("now"))
-    .where("id", "=", id)
-    .executeTakeFirst();
-  if (!row) throw notFound("account");
-  const { now, ...account } = row;
-  return { account, now };
+function findAccount(tx: Tx, id: string): Promise<Account | undefined> {
+  return tx.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
 /** The system profile of an account. */
 export async function systemProfile(tx: Tx, accountId: string): Promise<string> {
+  const id = await findSystemProfile(tx, accountId);
+  if (id === undefined) throw new Error("an account has no system profile");
+  return id;
+}
+
+/** The same, of an account that may not be there. */
+export async function findSystemProfile(tx: Tx, accountId: string): Promise<string | undefined> {
   const profile = await tx
     .selectFrom("profile")
     .select("id")
     .where("account_id", "=", accountId)
     .where("type", "=", "system")
-    .executeTakeFirstOrThrow();
-  return profile.id;
+    .executeTakeFirst();
+  return profile?.id;
 }

@@ -58,14 +58,12 @@ export async function findApiKey(db: Db, caller: Caller, id: string): Promise<Ap
   return present(await selectWithInfo(db, caller, id));
 }
 
-/** The system key of the caller's account, if the account has one. */
-export async function findSystemKey(db: Db, caller: Caller): Promise<ApiKey | undefined> {
-  const row = await selectKeys(db)
+/** Selects the system key of the caller's account, for `keyOf`. */
+export function selectSystemKey(db: Db, caller: Caller) {
+  return selectKeys(db)
     .select(infoColumn.as("info"))
     .where("account_id", "=", caller.accountId)
-    .where("system", "=", true)
-    .executeTakeFirst();
-  return row && keyOf(row);
+    .where("system", "=", true);
 }
 
 async function selectWithInfo(db: Db, caller: Caller, id: string): Promise<ApiKey | undefined> {
@@ -77,7 +75,8 @@ async function selectWithInfo(db: Db, caller: Caller, id: string): Promise<ApiKe
   return row && keyOf(row);
 }
 
-function keyOf({ info, ...row }: ApiKeyRow & { info: StoredInfo }): ApiKey {
+/** A key from its row, with what the server knows of it. */
+export function keyOf({ info, ...row }: ApiKeyRow & { info: StoredInfo }): ApiKey {
   return { ...row, info: infoOf(info, row.revoked_at !== null) };
 }
 

@@ -12,7 +12,8 @@ import {
   workspaceLocks,
 } from "../access/workspace-grant.ts";
 import type { Change } from "../kernel/audit-event.ts";
-import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
+import { notFound } from "../kernel/error.ts";
+import { type ListInput, listFilter, type Page, pageWithin } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { together } from "../kernel/together.ts";
 import type { Workspace } from "../workspace/workspace.ts";
@@ -148,7 +149,6 @@ export async function listApiKeyWorkspaces(
   id: string,
   input: ListInput,
 ): Promise<Page<Workspace>> {
-  const key = await findApiKey(db, caller, id);
   const query = db
     .selectFrom("workspace")
     .innerJoin("workspace_grant as g", (join) =>
@@ -156,7 +156,10 @@ export async function listApiKeyWorkspaces(
     )
     .selectAll("workspace")
     .where("g.account_id", "=", caller.accountId)
-    .where("g.profile_id", "=", key.profile_id)
+    .where("g.profile_id", "=", sql<string>`parent.profile_id`)
     .where(listFilter("workspace", input));
-  return page(query, "workspace.id", input, (workspace) => workspace.id);
+  const key = sql`select profile_id from api_key where account_id = ${caller.accountId} and id = ${id}`;
+  const found = await pageWithin(db, key, query, "workspace.id", input);
+  if (!found) throw notFound("API key");
+  return found;
 }

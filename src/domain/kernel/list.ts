@@ -1,4 +1,5 @@
-import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from "kysely";
+import { type Expression, type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from "kysely";
+import type { Db } from "../../db/connect.ts";
 import { DomainError, invalidField } from "./error.ts";
 
 /** Which page of a list: as the request says it, unchecked. */
@@ -32,19 +33,57 @@ export async function page<DB, TB extends keyof DB, O>(
   input: PageInput,
   idOf: (row: O) => string,
 ): Promise<Page<O>> {
-  const order = input.sortOrder === "asc" ? "asc" : newestFirst;
-  const limit = pageLimit(input.limit);
+  const order = orderOf(input);
+  return pageOf(await paged(query, column, input, order).execute(), input, order, idOf);
+}
+
+/**
+ * The same for what belongs to something: `parent` selects that, and `query` the rest by `column`, which it shows
+ * as `id`. One statement. Undefined: there is no such parent.
+ */
+export async function pageWithin<DB, TB extends keyof DB, O extends { id: string }>(
+  db: Db,
+  parent: RawBuilder<unknown>,
+  query: SelectQueryBuilder<DB, TB, O>,
+  column: string,
+  input: PageInput,
+): Promise<Page<O> | undefined> {
+  const order = orderOf(input);
+  const { rows } = await sql<O | { id: null }>`
+    select child.* from (${parent}) parent
+    left join lateral (${paged(query, column, input, order)}) child on true
+    order by child.id ${sql.raw(order)}`.execute(db);
+  if (rows.length === 0) return undefined;
+  // A parent without children is one row without values.
+  const children = rows.filter((row): row is O => row.id !== null);
+  return pageOf(children, input, order, (row) => row.id);
+}
+
+function paged<DB, TB extends keyof DB, O>(
+  query: SelectQueryBuilder<DB, TB, O>,
+  column: string,
+  input: PageInput,
+  order: Order,
+) {
   const id = sql.ref<string>(column);
-  const after = input.cursor === "" ? undefined : decodeCursor(input.cursor, order);
-  let paged = query.orderBy(id, order).limit(limit + 1);
-  if (after !== undefined) {
-    paged = paged.where(order === "asc" ? sql<SqlBool>`${id} > ${after}` : sql<SqlBool>`${id} < ${after}`);
-  }
-  const rows = await paged.execute();
+  const page = query.orderBy(id, order).limit(pageLimit(input.limit) + 1);
+  if (input.cursor === "") return page;
+  const after = decodeCursor(input.cursor, order);
+  return page.where(order === "asc" ? sql<SqlBool>`${id} > ${after}` : sql<SqlBool>`${id} < ${after}`);
+}
+
+function pageOf<O>(rows: O[], input: PageInput, order: Order, idOf: (row: O) => string): Page<O> {
+  const limit = pageLimit(input.limit);
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(idOf(last), order) : "";
   return { items, nextCursor };
+}
+
+type Order = "asc" | "desc";
+
+function orderOf(input: PageInput): Order {
+  return input.sortOrder === "asc" ? "asc" : newestFirst;
 }
 
 /** The conditions of a list on `table`, which has `id`, `name` and `labels`. */

@@ -5,14 +5,15 @@ import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { requireTeamWithin } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
-import { invalidField, notFound } from "../kernel/error.ts";
+import { notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { countLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { checkServiceTeam } from "../role/change.ts";
+import { together } from "../kernel/together.ts";
+import { checkTeam, readTeam } from "./team.ts";
 
 /** A service account, and how many live keys it has. */
 export interface ServiceAccount extends Selectable<Database["service_account"]> {
@@ -41,7 +42,8 @@ export interface ServiceAccountUpdate {
 }
 
 const noun = "service account";
-const auditedFields = ["name", "description", "external_id", "labels", "team_id"] as const;
+/** What is recorded of a service account in an audit event. */
+export const auditedFields = ["name", "description", "external_id", "labels", "team_id"] as const;
 
 /** Makes a service account in a team. Nobody makes one that may do more than they. */
 export async function createServiceAccount(
@@ -56,21 +58,24 @@ export async function createServiceAccount(
     rowLock("team", caller.accountId, input.teamId, "share"),
     countLock(caller.accountId, "service_account"),
   ];
+  const read = async (tx: Tx) => {
+    const [team, total] = await together([
+      readTeam(tx, caller, bounds, input.teamId),
+      countServiceAccounts(tx, caller),
+    ]);
+    return { team, total };
+  };
   return mutate(
     db,
-    { by: caller, locks },
-    async (tx, caller) => {
-      await checkTeam(tx, caller, input.teamId);
-      await requireTeamWithin(tx, caller.accountId, bounds, input.teamId);
-      const profileId = newId("prof");
-      await tx
-        .insertInto("profile")
-        .values({ id: profileId, account_id: caller.accountId, type: "service_account", name })
-        .execute();
-      const insert = tx.insertInto("service_account").values({
+    { by: caller, locks, read },
+    async (tx, caller, { team, total }) => {
+      await checkTeam(tx, caller, team, input.teamId);
+      requireTeamWithin(bounds, team.oversized, input.teamId);
+      requireWithin(bounds, "serviceAccountsPerAccount", total + 1);
+      const row = {
         id,
         account_id: caller.accountId,
-        profile_id: profileId,
+        profile_id: newId("prof"),
         team_id: input.teamId,
         name,
         name_key: nameKey(name),
@@ -78,12 +83,24 @@ export async function createServiceAccount(
         external_id: input.externalId,
         labels: input.labels,
         created_by: caller.profile.id,
-      });
-      await giveName(noun, insert.execute());
-      requireWithin(bounds, "serviceAccountsPerAccount", await countServiceAccounts(tx, caller));
-      const made = await getServiceAccount(tx, caller, id);
-      const after = pick(made, auditedFields);
-      return { result: made, events: [{ resourceType: "service_account", resourceId: id, after }] };
+      };
+      const profile = {
+        id: row.profile_id,
+        account_id: row.account_id,
+        type: "service_account" as const,
+        name,
+      };
+      return {
+        events: [{ resourceType: "service_account", resourceId: id, after: pick(row, auditedFields) }],
+        async write() {
+          const [, , made] = await together([
+            tx.insertInto("profile").values(profile).execute(),
+            giveName(noun, tx.insertInto("service_account").values(row).execute()),
+            getServiceAccount(tx, caller, id),
+          ]);
+          return made;
+        },
+      };
     },
     { requestId: input.requestId, resourceId: id },
   );
@@ -91,11 +108,7 @@ export async function createServiceAccount(
 
 /** Returns a service account of the caller's account. A deleted one is not found. */
 export async function getServiceAccount(db: Db, caller: Caller, id: string): Promise<ServiceAccount> {
-  const found = await selectServiceAccounts(db, caller)
-    .where("service_account.id", "=", id)
-    .executeTakeFirst();
-  if (!found) throw notFound(noun);
-  return found;
+  return requireServiceAccount(await readServiceAccount(db, caller, id));
 }
 
 /** Lists the service accounts of the caller's account. */
@@ -116,8 +129,15 @@ export async function updateServiceAccount(
     rowLock("service_account", caller.accountId, input.id, "no key update"),
     rowLock("team", caller.accountId, input.teamId ?? "", "share"),
   ];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const before = await getServiceAccount(tx, caller, input.id);
+  const read = async (tx: Tx) => {
+    const [before, team] = await together([
+      readServiceAccount(tx, caller, input.id),
+      input.teamId === undefined ? undefined : readTeam(tx, caller, bounds, input.teamId, input.id),
+    ]);
+    return { before, team };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { before: found, team }) => {
+    const before = requireServiceAccount(found);
     checkEtag(input.etag, before.version);
     const after = {
       name: name ?? before.name,
@@ -127,44 +147,28 @@ export async function updateServiceAccount(
       team_id: input.teamId ?? before.team_id,
     };
     const changes = difference(pick(before, auditedFields), after);
-    if (!changes) return { result: before, events: [] };
+    if (!changes) return { events: [], write: async () => before };
     refuseItself(caller, before);
-    if (after.team_id !== before.team_id) {
-      await checkTeam(tx, caller, after.team_id, before.team_id);
-      await requireTeamWithin(tx, caller.accountId, bounds, after.team_id, before.team_id);
+    if (team && after.team_id !== before.team_id) {
+      await checkTeam(tx, caller, team, after.team_id, before.team_id);
+      requireTeamWithin(bounds, team.oversized, after.team_id, before.team_id);
     }
     const update = tx
       .updateTable("service_account")
       .set({ ...after, name_key: nameKey(after.name), version: before.version + 1 })
       .where("id", "=", before.id);
-    await giveName(noun, update.execute());
-    await tx.updateTable("profile").set({ name: after.name }).where("id", "=", before.profile_id).execute();
+    const rename = tx.updateTable("profile").set({ name: after.name }).where("id", "=", before.profile_id);
     return {
-      result: await getServiceAccount(tx, caller, before.id),
       events: [{ resourceType: "service_account", resourceId: before.id, ...changes }],
+      async write() {
+        const [, , updated] = await together([
+          giveName(noun, update.execute()),
+          rename.execute(),
+          getServiceAccount(tx, caller, before.id),
+        ]);
+        return updated;
+      },
     };
-  });
-}
-
-/** Deletes a service account and revokes its keys, for good. */
-export async function deleteServiceAccount(db: Store, caller: Caller, id: string): Promise<void> {
-  const locks = [rowLock("service_account", caller.accountId, id, "update")];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const found = await getServiceAccount(tx, caller, id);
-    refuseItself(caller, found);
-    const now = sql<Date>`clock_timestamp()`;
-    const keys = await tx
-      .updateTable("api_key")
-      .set((eb) => ({ revoked_at: now, changed_at: now, version: eb("version", "+", 1) }))
-      .where("account_id", "=", caller.accountId)
-      .where("owner_profile_id", "=", found.profile_id)
-      .where("revoked_at", "is", null)
-      .returning("id")
-      .execute();
-    await tx.deleteFrom("service_account").where("id", "=", found.id).execute();
-    await tx.updateTable("profile").set({ removed_at: now }).where("id", "=", found.profile_id).execute();
-    const before = { ...pick(found, auditedFields), api_key_ids: keys.map((key) => key.id) };
-    return { result: undefined, events: [{ resourceType: "service_account", resourceId: id, before }] };
   });
 }
 
@@ -177,15 +181,15 @@ async function countServiceAccounts(tx: Tx, caller: Caller): Promise<number> {
   return total;
 }
 
-async function checkTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
-  const team = await tx
-    .selectFrom("team")
-    .select("id")
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", teamId)
-    .executeTakeFirst();
-  if (!team) throw invalidField("spec.team_id", "expected the id of a team of this account");
-  await checkServiceTeam(tx, caller, team.id, from);
+/** Reads a service account of the caller's account, if it has it. */
+export function readServiceAccount(db: Db, caller: Caller, id: string): Promise<ServiceAccount | undefined> {
+  return selectServiceAccounts(db, caller).where("service_account.id", "=", id).executeTakeFirst();
+}
+
+/** Refuses a service account that was not found. */
+export function requireServiceAccount(found: ServiceAccount | undefined): ServiceAccount {
+  if (!found) throw notFound(noun);
+  return found;
 }
 
 function selectServiceAccounts(db: Db, caller: Caller) {

@@ -4,7 +4,7 @@ import { requireWithin } from "../access/bounds.ts";
 import { watchHolders } from "../access/holder-bounds.ts";
 import type { Caller, ProfileRef } from "../access/principal.ts";
 import { notFound } from "../kernel/error.ts";
-import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { type Page, type PageInput, pageWithin } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { type AccessDeps, checkTeamMember } from "../role/change.ts";
@@ -23,14 +23,16 @@ export async function listTeamMembers(
   id: string,
   input: PageInput,
 ): Promise<Page<ProfileRef>> {
-  const team = await getTeam(db, caller, id);
   const query = db
     .selectFrom("team_member as m")
     .innerJoin("profile as p", "p.id", "m.profile_id")
     .select(["p.id", "p.type", "p.name", "p.email"])
     .where("m.account_id", "=", caller.accountId)
-    .where("m.team_id", "=", team.id);
-  return page(query, "p.id", input, (profile) => profile.id);
+    .where("m.team_id", "=", id);
+  const team = sql`select from team where account_id = ${caller.accountId} and id = ${id}`;
+  const found = await pageWithin(db, team, query, "p.id", input);
+  if (!found) throw notFound("team");
+  return found;
 }
 
 /** Puts a person into a team. The caller must hold what the team may do. */

@@ -3,7 +3,7 @@ import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
 import { reachesAll } from "../access/escalation.ts";
-import { requireTeamWithin } from "../access/holder-bounds.ts";
+import { oversizedTeams, requireTeamWithin } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
 import { type Change, difference } from "../kernel/audit-event.ts";
 import { DomainError, invalidField, notFound } from "../kernel/error.ts";
@@ -186,7 +186,8 @@ async function moveServiceAccounts(
   if (replacement === team.id) throw invalidField("replacement", "expected another team");
   const target = await getTeam(tx, caller, replacement);
   await checkServiceTeam(tx, caller, target.id, team.id);
-  await requireTeamWithin(tx, caller.accountId, deps.bounds, target.id, team.id);
+  const sizes = await oversizedTeams(tx, caller.accountId, deps.bounds, [target.id, team.id]);
+  requireTeamWithin(deps.bounds, sizes, target.id, team.id);
   const moved = await tx
     .updateTable("service_account")
     .set((eb) => ({ team_id: target.id, version: eb("version", "+", 1) }))

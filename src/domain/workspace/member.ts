@@ -16,7 +16,7 @@ import { grantToKey, takeFromKey, takenFromKey, writeGrant } from "../api-key/wo
 import { createInvite, type Invite, type InviteDeps } from "../invite/invite.ts";
 import type { Change } from "../kernel/audit-event.ts";
 import { DomainError, invalidField, notFound } from "../kernel/error.ts";
-import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { type Page, type PageInput, pageWithin } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
@@ -43,11 +43,13 @@ export async function listWorkspaceMembers(
   workspaceId: string,
   input: PageInput,
 ): Promise<Page<WorkspaceMember>> {
-  const workspace = await findWorkspace(db, caller, workspaceId);
   const query = selectMembers(db)
     .where("g.account_id", "=", caller.accountId)
-    .where("g.workspace_id", "=", workspace.id);
-  return page(query, "g.profile_id", input, (member) => member.id);
+    .where("g.workspace_id", "=", workspaceId);
+  const workspace = sql`select from workspace where account_id = ${caller.accountId} and id = ${workspaceId}`;
+  const found = await pageWithin(db, workspace, query, "g.profile_id", input);
+  if (!found) throw notFound("workspace");
+  return found;
 }
 
 /** Who gets a workspace: a profile, or a person by e-mail address, invited with a role where they are no member. */

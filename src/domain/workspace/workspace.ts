@@ -1,8 +1,8 @@
 import { type Selectable, sql } from "kysely";
-import type { Db, Store } from "../../db/connect.ts";
+import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { countEntitled, requireRoom } from "../access/entitlement.ts";
-import type { Caller, ProfileRef } from "../access/principal.ts";
+import type { Caller } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
@@ -10,16 +10,12 @@ import { checkEtag, type ListInput, listFilter, type Page, page } from "../kerne
 import { mutate } from "../kernel/mutation.ts";
 import { accountLock, rowLock } from "../kernel/row-lock.ts";
 import { requireName } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
+import { infoColumn, infoOf, type StoredInfo, type WorkspaceInfo } from "./info.ts";
 
 /** A workspace; `info` where it was asked for. */
 export interface Workspace extends Selectable<Database["workspace"]> {
   info?: WorkspaceInfo;
-}
-
-/** What the server knows of a workspace. */
-export interface WorkspaceInfo {
-  createdBy: ProfileRef | undefined;
-  membersTotal: number;
 }
 
 /** What a workspace is made from. */
@@ -53,27 +49,25 @@ const auditedFields = ["name", "description", "external_id", "labels"] as const;
 export async function createWorkspace(db: Store, caller: Caller, input: NewWorkspace): Promise<Workspace> {
   const name = requireName(input.name);
   const id = newId("ws");
+  const read = (tx: Tx) => countEntitled(tx, caller, "max_workspaces");
   return mutate(
     db,
-    caller,
-    async (tx, caller) => {
-      requireRoom(caller, await countEntitled(tx, caller, "max_workspaces"));
-      const row = await tx
-        .insertInto("workspace")
-        .values({
-          id,
-          account_id: caller.accountId,
-          name,
-          description: input.description,
-          external_id: input.externalId,
-          labels: input.labels,
-          created_by: caller.profile.id,
-        })
-        .returningAll()
-        .executeTakeFirstOrThrow();
+    { by: caller, locks: [], read },
+    async (tx, caller, room) => {
+      requireRoom(caller, room);
+      const row = {
+        id,
+        account_id: caller.accountId,
+        name,
+        description: input.description,
+        external_id: input.externalId,
+        labels: input.labels,
+        created_by: caller.profile.id,
+      };
+      const writing = () => tx.insertInto("workspace").values(row).execute();
       return {
-        result: await withInfo(tx, row),
         events: [{ resourceType: "workspace", resourceId: id, after: pick(row, auditedFields) }],
+        write: () => writeAndFind(tx, caller, id, writing),
       };
     },
     { requestId: input.requestId, resourceId: id },
@@ -82,7 +76,12 @@ export async function createWorkspace(db: Store, caller: Caller, input: NewWorks
 
 /** Returns a workspace of the caller's account. Another account's looks exactly like a missing one. */
 export async function getWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace> {
-  return withInfo(db, await findWorkspace(db, caller, id));
+  const row = await selectWorkspaces(db, caller)
+    .select(infoColumn.as("info"))
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (!row) throw notFound("workspace");
+  return withInfo(row);
 }
 
 /** Lists the workspaces of the caller's account; archived ones only on request. */
@@ -91,13 +90,9 @@ export async function listAccountWorkspaces(
   caller: Caller,
   filter: WorkspaceFilter,
 ): Promise<Page<Workspace>> {
-  let query = db
-    .selectFrom("workspace")
-    .selectAll()
-    .where("account_id", "=", caller.accountId)
-    .where(listFilter("workspace", filter));
+  let query = selectWorkspaces(db, caller).where(listFilter("workspace", filter));
   if (!filter.showArchived) query = query.where("archived_at", "is", null);
-  return withInfos(db, await page(query, "workspace.id", filter, (row) => row.id), filter.includeInfo);
+  return pageOf(query, filter);
 }
 
 /** Lists the live workspaces that the caller may enter. */
@@ -106,24 +101,22 @@ export async function listWorkspaces(
   caller: Caller,
   filter: ListInput & { includeInfo: boolean },
 ): Promise<Page<Workspace>> {
-  let query = db
-    .selectFrom("workspace")
-    .selectAll()
-    .where("account_id", "=", caller.accountId)
+  let query = selectWorkspaces(db, caller)
     .where("archived_at", "is", null)
     .where(listFilter("workspace", filter));
   if (caller.workspaceScope !== "all") {
     query = query.where(sql<boolean>`workspace.id = any(${caller.workspaceIds})`);
   }
-  return withInfos(db, await page(query, "workspace.id", filter, (row) => row.id), filter.includeInfo);
+  return pageOf(query, filter);
 }
 
 /** Changes a workspace. */
 export async function updateWorkspace(db: Store, caller: Caller, input: WorkspaceUpdate): Promise<Workspace> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   const locks = [rowLock("workspace", caller.accountId, input.id, "no key update")];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const row = await findWorkspace(tx, caller, input.id);
+  const read = (tx: Tx) => readWorkspace(tx, caller, input.id);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+    const row = requireWorkspace(found);
     checkEtag(input.etag, row.version);
     const after = {
       name: name ?? row.name,
@@ -132,16 +125,16 @@ export async function updateWorkspace(db: Store, caller: Caller, input: Workspac
       labels: input.labels ?? row.labels,
     };
     const changes = difference(pick(row, auditedFields), after);
-    if (!changes) return { result: await withInfo(tx, row), events: [] };
-    const changed = await tx
-      .updateTable("workspace")
-      .set({ ...after, version: row.version + 1 })
-      .where("id", "=", row.id)
-      .returningAll()
-      .executeTakeFirstOrThrow();
+    if (!changes) return { events: [], write: () => getWorkspace(tx, caller, row.id) };
+    const writing = () =>
+      tx
+        .updateTable("workspace")
+        .set({ ...after, version: row.version + 1 })
+        .where("id", "=", row.id)
+        .execute();
     return {
-      result: await withInfo(tx, changed),
       events: [{ resourceType: "workspace", resourceId: row.id, ...changes }],
+      write: () => writeAndFind(tx, caller, row.id, writing),
     };
   });
 }
@@ -153,29 +146,25 @@ export async function archiveWorkspace(db: Store, caller: Caller, id: string): P
     accountLock(caller.accountId, "no key update"),
     rowLock("workspace", caller.accountId, id, "no key update"),
   ];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const live = await tx
-      .selectFrom("workspace")
-      .select("id")
-      .where("account_id", "=", caller.accountId)
-      .where("archived_at", "is", null)
-      .limit(2)
-      .execute();
-    const row = await findWorkspace(tx, caller, id);
-    if (row.archived_at) return { result: await withInfo(tx, row), events: [] };
-    if (live.length === 1) {
+  const read = async (tx: Tx) => {
+    const [row, live] = await together([readWorkspace(tx, caller, id), readTwoLive(tx, caller)]);
+    return { row, live };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+    const row = requireWorkspace(found.row);
+    if (row.archived_at) return { events: [], write: () => getWorkspace(tx, caller, id) };
+    if (found.live.length === 1) {
       throw new DomainError("IN_USE", "the last live workspace of an account cannot be archived", {
         workspace_id: row.id,
       });
     }
-    const archived = await tx
-      .updateTable("workspace")
-      .set({ archived_at: sql<Date>`clock_timestamp()`, version: row.version + 1 })
-      .where("id", "=", row.id)
-      .returningAll()
-      .executeTakeFirstOrThrow();
+    const writing = () =>
+      tx
+        .updateTable("workspace")
+        .set({ archived_at: sql<Date>`clock_timestamp()`, version: row.version + 1 })
+        .where("id", "=", row.id)
+        .execute();
     return {
-      result: await withInfo(tx, archived),
       events: [
         {
           resourceType: "workspace",
@@ -184,54 +173,60 @@ export async function archiveWorkspace(db: Store, caller: Caller, id: string): P
           after: { archived: true },
         },
       ],
+      write: () => writeAndFind(tx, caller, id, writing),
     };
   });
 }
 
+async function writeAndFind(
+  tx: Tx,
+  caller: Caller,
+  id: string,
+  writing: () => Promise<unknown>,
+): Promise<Workspace> {
+  const [, workspace] = await together([writing(), getWorkspace(tx, caller, id)]);
+  return workspace;
+}
+
+/** Reads a workspace of the caller's account, if it has it. */
+export function readWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace | undefined> {
+  return selectWorkspaces(db, caller).where("id", "=", id).executeTakeFirst();
+}
+
+/** Refuses a workspace that was not found. */
+export function requireWorkspace(workspace: Workspace | undefined): Workspace {
+  if (!workspace) throw notFound("workspace");
+  return workspace;
+}
+
 /** Reads a workspace of the caller's account. */
 export async function findWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace> {
-  const row = await db
+  return requireWorkspace(await readWorkspace(db, caller, id));
+}
+
+function readTwoLive(tx: Tx, caller: Caller): Promise<{ id: string }[]> {
+  return tx
     .selectFrom("workspace")
-    .selectAll()
+    .select("id")
     .where("account_id", "=", caller.accountId)
-    .where("id", "=", id)
-    .executeTakeFirst();
-  if (!row) throw notFound("workspace");
-  return row;
-}
-
-async function withInfos(db: Db, found: Page<Workspace>, wanted: boolean): Promise<Page<Workspace>> {
-  return wanted ? { ...found, items: await loadInfos(db, found.items) } : found;
-}
-
-async function withInfo(db: Db, row: Workspace): Promise<Workspace> {
-  const [workspace] = await loadInfos(db, [row]);
-  return workspace ?? row;
-}
-
-async function loadInfos(db: Db, rows: Workspace[]): Promise<Workspace[]> {
-  if (rows.length === 0) return rows;
-  const makers = await db
-    .selectFrom("profile")
-    .select(["id", "type", "name", "email"])
-    .where("id", "in", [...new Set(rows.map((row) => row.created_by))])
+    .where("archived_at", "is", null)
+    .limit(2)
     .execute();
-  const members = await db
-    .selectFrom("workspace_grant")
-    .select(["workspace_id", sql<number>`count(*)::int`.as("total")])
-    .where("account_id", "in", [...new Set(rows.map((row) => row.account_id))])
-    .where(
-      "workspace_id",
-      "in",
-      rows.map((row) => row.id),
-    )
-    .groupBy("workspace_id")
-    .execute();
-  return rows.map((row) => ({
-    ...row,
-    info: {
-      createdBy: makers.find((maker) => maker.id === row.created_by),
-      membersTotal: members.find((count) => count.workspace_id === row.id)?.total ?? 0,
-    },
-  }));
+}
+
+function selectWorkspaces(db: Db, caller: Caller) {
+  return db.selectFrom("workspace").selectAll("workspace").where("account_id", "=", caller.accountId);
+}
+
+async function pageOf(
+  query: ReturnType<typeof selectWorkspaces>,
+  filter: ListInput & { includeInfo: boolean },
+): Promise<Page<Workspace>> {
+  if (!filter.includeInfo) return page(query, "workspace.id", filter, (row) => row.id);
+  const found = await page(query.select(infoColumn.as("info")), "workspace.id", filter, (row) => row.id);
+  return { ...found, items: found.items.map(withInfo) };
+}
+
+function withInfo({ info, ...row }: Omit<Workspace, "info"> & { info: StoredInfo }): Workspace {
+  return { ...row, info: infoOf(info) };
 }

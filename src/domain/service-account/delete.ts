@@ -1,0 +1,66 @@
+import { sql } from "kysely";
+import type { Store, Tx } from "../../db/connect.ts";
+import { type Caller, refuseItself } from "../access/principal.ts";
+import { pick } from "../kernel/audit-event.ts";
+import { mutate } from "../kernel/mutation.ts";
+import { rowLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
+import {
+  auditedFields,
+  readServiceAccount,
+  requireServiceAccount,
+  type ServiceAccount,
+} from "./service-account.ts";
+
+/** Deletes a service account and revokes its keys, for good. */
+export async function deleteServiceAccount(db: Store, caller: Caller, id: string): Promise<void> {
+  const locks = [rowLock("service_account", caller.accountId, id, "update")];
+  const read = async (tx: Tx) => {
+    const [found, keys] = await together([readServiceAccount(tx, caller, id), readLiveKeys(tx, caller, id)]);
+    return { found, keys };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { found: row, keys }) => {
+    const found = requireServiceAccount(row);
+    refuseItself(caller, found);
+    const before = { ...pick(found, auditedFields), api_key_ids: keys };
+    return {
+      events: [{ resourceType: "service_account", resourceId: id, before }],
+      async write() {
+        await together([
+          revokeKeysOf(tx, found),
+          tx.deleteFrom("service_account").where("id", "=", found.id).execute(),
+          tx
+            .updateTable("profile")
+            .set({ removed_at: sql<Date>`clock_timestamp()` })
+            .where("id", "=", found.profile_id)
+            .execute(),
+        ]);
+      },
+    };
+  });
+}
+
+// While the service account is locked, it gets no further key.
+async function readLiveKeys(tx: Tx, caller: Caller, id: string): Promise<string[]> {
+  const keys = await tx
+    .selectFrom("api_key as k")
+    .innerJoin("service_account as s", "s.profile_id", "k.owner_profile_id")
+    .select("k.id")
+    .where("s.account_id", "=", caller.accountId)
+    .where("s.id", "=", id)
+    .where("k.revoked_at", "is", null)
+    .orderBy("k.id")
+    .execute();
+  return keys.map((key) => key.id);
+}
+
+async function revokeKeysOf(tx: Tx, { account_id, profile_id }: ServiceAccount): Promise<void> {
+  const now = sql<Date>`clock_timestamp()`;
+  await tx
+    .updateTable("api_key")
+    .set((eb) => ({ revoked_at: now, changed_at: now, version: eb("version", "+", 1) }))
+    .where("account_id", "=", account_id)
+    .where("owner_profile_id", "=", profile_id)
+    .where("revoked_at", "is", null)
+    .execute();
+}

@@ -1,0 +1,49 @@
+import { sql } from "kysely";
+import type { Tx } from "../../db/connect.ts";
+import type { Bounds } from "../access/bounds.ts";
+import { type Oversized, oversizedTeams } from "../access/holder-bounds.ts";
+import type { Caller } from "../access/principal.ts";
+import { invalidField } from "../kernel/error.ts";
+import { together } from "../kernel/together.ts";
+import { checkServiceTeam } from "../role/change.ts";
+
+/** A team that a service account is to belong to: whether it is there, and whether it or the team so far holds too much. */
+export interface ReadTeam {
+  exists: boolean;
+  oversized: Oversized;
+}
+
+/** Reads a team that a service account is to belong to, and the team that it belongs to so far. */
+export async function readTeam(
+  tx: Tx,
+  { accountId }: Caller,
+  bounds: Bounds,
+  teamId: string,
+  serviceAccountId?: string,
+): Promise<ReadTeam> {
+  const current = sql`(
+    select team_id from service_account where account_id = ${accountId} and id = ${serviceAccountId ?? ""}
+  )`;
+  const [team, oversized] = await together([
+    tx
+      .selectFrom("team")
+      .select("id")
+      .where("account_id", "=", accountId)
+      .where("id", "=", teamId)
+      .executeTakeFirst(),
+    oversizedTeams(tx, accountId, bounds, sql`array[${teamId}, ${current}]::text[]`),
+  ]);
+  return { exists: team !== undefined, oversized };
+}
+
+/** Refuses a team that is not there, or by which the service account would reach more than the caller. */
+export async function checkTeam(
+  tx: Tx,
+  caller: Caller,
+  team: ReadTeam,
+  teamId: string,
+  from?: string,
+): Promise<void> {
+  if (!team.exists) throw invalidField("spec.team_id", "expected the id of a team of this account");
+  await checkServiceTeam(tx, caller, teamId, from);
+}

@@ -1,0 +1,42 @@
+import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { call } from "../support/actors/call.ts";
+import { useApp } from "../support/app.ts";
+import { watchTrips } from "../support/database/trips.ts";
+import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { furtherTrips } from "../support/schema/trips.ts";
+
+const app = useApp();
+let watch: ReturnType<typeof watchTrips>;
+beforeAll(() => {
+  watch = watchTrips();
+});
+afterAll(() => watch.restore());
+
+const mostOfRead = 1;
+// One locks, checks and reads; one writes; one commits.
+const mostOfChange = 3;
+
+test.each(methods.map((method) => [nameOf(method), method] as const))(
+  "%s takes no more round trips to Postgres than a read or a change may",
+  async (name, method) => {
+    const owner = await app.newAccount();
+    const request = await validRequest(app, owner, method);
+    const caller = callerFor(app, owner, method);
+    // The gate finds the caller in its cache.
+    await caller.profiles.whoAmI({});
+    const trips = await watch.tripsOf(() => call(caller, method, request));
+    await app.app.flush();
+    const isRead = method.idempotency === Level.NO_SIDE_EFFECTS;
+    const most = isRead ? mostOfRead : mostOfChange;
+    const further = furtherTrips[name];
+    const found = JSON.stringify(trips, null, 2);
+    expect(trips.length, found).toBeLessThanOrEqual(most + (further?.trips ?? 0));
+    if (further)
+      expect(trips.length, `${name} needs no entry in the reviewed list any more`).toBeGreaterThan(most);
+  },
+);
+
+test("the reviewed list of further round trips names methods of the schema", () => {
+  expect(methods.map(nameOf)).toEqual(expect.arrayContaining(Object.keys(furtherTrips)));
+});
