@@ -1,21 +1,21 @@
 import { LRUCache } from "lru-cache";
 import { type Credential, withAccessOf } from "../evaluate/credential.ts";
 
-/** What is remembered of credentials and workspaces. Bounded; forgets by tag. */
+/** The cache of credentials and workspaces. It is bounded, and evicts entries by tag. */
 export interface Cache {
   credential(id: string): Credential | undefined;
   workspace(id: string): CachedWorkspace | undefined;
-  /** Whether something of this id is or was remembered: so it exists, or did. */
+  /** Returns whether the cache has or had an entry of this id, so that the id exists or did. */
   hasSeen(id: string): boolean;
-  /** Keeps a credential that is current, with the access to other accounts that is kept of it. Returns what is kept. */
+  /** Keeps a current credential. Adds the access to other accounts from its earlier entry. Returns what it keeps. */
   keepCredential(credential: Credential): Credential;
   keepWorkspace(workspace: CachedWorkspace): void;
-  /** Forgets everything that has one of these tags: an id of a key, session, user or account, or `*` for everything. */
+  /** Evicts every entry with one of these tags: the id of a key, session, user or account, or `*` for every entry. */
   invalidate(tags: readonly string[]): void;
   size(): number;
 }
 
-/** A workspace, as verification knows it. */
+/** What verification needs to know about a workspace. */
 export interface CachedWorkspace {
   id: string;
   accountId: string;
@@ -28,16 +28,16 @@ interface Entry {
   workspace?: CachedWorkspace;
 }
 
-// What an entry takes, and what each account that it opens and each item of a list adds: measured, see bench/README.md.
+// The memory of an entry, of each account access and of each item of a list, as measured (bench/README.md).
 const bytesPerEntry = 500;
 const bytesPerAccess = 600;
 const bytesPerItem = 40;
-const bytesOfNothing = 120;
+const bytesPerEvicted = 120;
 const bytesPerKept = 2_048;
-// Of what was forgotten, only that it was there.
-const forgotten: Entry = { tags: [] };
+// An evicted entry is kept without content, so that the cache knows that its id exists.
+const evicted: Entry = { tags: [] };
 
-/** Creates a cache of at most `entries` entries of ordinary size, and of the bytes that so many take. */
+/** Creates a cache of at most `entries` entries. Its memory is bounded by what so many entries of ordinary size take. */
 export function createCache(entries: number): Cache {
   const byTag = new Map<string, Set<string>>();
   const kept = new LRUCache<string, Entry>({
@@ -65,8 +65,8 @@ export function createCache(entries: number): Cache {
     }
   }
 
-  function forgetOne(id: string): void {
-    if (kept.has(id)) keep(id, forgotten, bytesOfNothing);
+  function evict(id: string): void {
+    if (kept.has(id)) keep(id, evicted, bytesPerEvicted);
   }
 
   return {
@@ -88,8 +88,8 @@ export function createCache(entries: number): Cache {
       for (const tag of tags) {
         if (tag === "*") kept.clear();
         else {
-          forgetOne(tag);
-          for (const id of [...(byTag.get(tag) ?? [])]) forgetOne(id);
+          evict(tag);
+          for (const id of [...(byTag.get(tag) ?? [])]) evict(id);
         }
       }
     },
@@ -97,7 +97,7 @@ export function createCache(entries: number): Cache {
   };
 }
 
-/** By what a credential is forgotten, besides its own id: its user, and every account that it opens. */
+/** Returns the tags that evict a credential, besides its own id: its user, and every account that it gives access to. */
 export function tagsOf(credential: Credential): string[] {
   const accounts = credential.accounts.map((account) => account.account_id);
   return credential.user_id === null ? accounts : [credential.user_id, ...accounts];

@@ -4,38 +4,38 @@ import { effectiveSet, type PermissionSet } from "../../domain/access/permission
 import type { Slices } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
 
-/** A row of the view `bearer`. Its `openings` have the access to the one account that was loaded, if there is one. */
+/** A row of the view `bearer`. Its `openings` contain the access to the one account that was loaded, if there is one. */
 export type CredentialRow = Selectable<Database["bearer"]>;
 
-/** A key or a session with the digests of its tokens, and what it opens: the view's row as memory keeps it. */
+/** A key or session, as the cache keeps it: the row of the view, with the digests of the tokens and the account access. */
 export interface Credential extends Omit<CredentialRow, "tokens" | "accounts" | "openings"> {
   tokens: { id: string | null; digest: string; ends_at: number | null }[];
-  /** Every account that it opens. */
+  /** Every account that it gives access to. */
   accounts: readonly KnownAccount[];
   /** The access to those accounts for which it was loaded. */
   openings: readonly AccountAccess[];
 }
 
-/** An account that a credential opens. The access to it may not be loaded. */
+/** An account that a credential gives access to. That access may not be loaded. */
 export type KnownAccount = AccountJson;
 
 type Computed = "workspaces" | "permissions" | "owner_permissions";
 
-/** What a credential opens in one account; the workspaces by their ids. */
+/** The access of a credential to one account. It has the workspaces by their ids. */
 export interface AccountAccess extends Omit<AccountAccessJson, Computed> {
-  /** What it may do there: its own list, narrowed by what its owner may do. Computed once, when the row is loaded. */
+  /** Its permissions there: its own list, narrowed by what its owner may do. Computed once, when the row is loaded. */
   held: PermissionSet;
-  /** The names of those entitlements that are met. */
+  /** The names of the entitlements that are met. */
   entitled: readonly string[];
   liveWorkspaces: readonly string[];
   archivedWorkspaces: readonly string[];
-  /** For an outside identity: what it opens with roles that its tokens claimed lately, by those roles. */
+  /** For an external identity: the access with the roles that its tokens claimed recently, by those roles. */
   claimed?: Map<string, Promise<AccountAccess>>;
 }
 
 /**
- * Makes what memory keeps of some rows, in as little room as it takes: it is kept for long. The work grows with the
- * lengths of their lists, and rests after each slice.
+ * Converts rows to credentials of the cache. They take as little memory as possible, because they are kept for long. The
+ * work grows with the lengths of their lists, and pauses after each slice.
  */
 export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credential[]> {
   const credentials: Credential[] = [];
@@ -48,7 +48,7 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
     }));
     const loaded: AccountAccess[] = [];
     for (const accountAccess of row.openings) loaded.push(yield* toAccountAccess(accountAccess));
-    // A copy has no room to grow.
+    // A copy has no spare capacity.
     const openings = loaded.slice();
     credentials.push({
       id,
@@ -75,7 +75,7 @@ function accountsOf({ accounts, openings }: CredentialRow): readonly KnownAccoun
   return accounts.map((account) => ({ ...account, account_id: shared(account.account_id) }));
 }
 
-/** Returns whether a credential opens an account but the access to it was not loaded. */
+/** Returns whether a credential gives access to an account, but that access was not loaded. */
 export function lacksAccess({ accounts, openings }: Credential, accountId: string): boolean {
   return accounts.some((one) => one.account_id === accountId) && !accessTo(openings, accountId);
 }
@@ -98,8 +98,8 @@ export function withAccessOf(loaded: Credential, earlier: Credential): Credentia
   return { ...loaded, openings: [...loaded.openings, ...more].slice(0, maxKeptAccesses) };
 }
 
-// Field by field, since a spread object takes more room; and an object with an id for each name would be of a class of its
-// own, and take several times as much.
+// The fields are written one by one, because a spread object takes more memory. The workspaces are lists, because an object
+// with an id per name would get its own hidden class and take several times as much.
 function* toAccountAccess(json: AccountAccessJson): Slices<AccountAccess> {
   const { account_id, platform, suspended, profile, owner, workspace_scope, workspaces, standing, roles } =
     json;
@@ -122,7 +122,7 @@ function* toAccountAccess(json: AccountAccessJson): Slices<AccountAccess> {
   return standing ? { ...accountAccess, standing, roles: roles ?? [], claimed: new Map() } : accountAccess;
 }
 
-// An entitlement is `name` or `name=number`: a number meets it when it is greater than 0.
+// An entitlement is `name` or `name=number`. A numeric entitlement is met if the number is greater than 0.
 function metBy(entitlements: string[]): readonly string[] {
   if (!entitlements.some((entry) => entry.includes("="))) return entitlements;
   return entitlements.flatMap((entry) => {
@@ -131,7 +131,7 @@ function metBy(entitlements: string[]): readonly string[] {
   });
 }
 
-// Texts that many credentials have in common: each is kept once. Beyond so many, nobody has enough in common.
+// Texts that many credentials have in common. Each is kept once. Beyond the limit, sharing saves too little.
 const texts = new Map<string, string>();
 const maxTexts = 10_000;
 
