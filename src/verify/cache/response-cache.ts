@@ -22,7 +22,7 @@ const bytesPerResponse = 512;
 
 /** Creates a response cache that takes at most `maxBytes`. */
 export function createResponseCache<T>(loader: Pick<Loader, "holds">, maxBytes: number): ResponseCache<T> {
-  const kept = new LRUCache<string, CachedResponse<T>>({ maxSize: maxBytes });
+  const kept = new LRUCache<string, CachedResponse<T>>({ maxSize: Math.ceil(maxBytes) });
   return {
     recall(key) {
       const cachedResponse = kept.get(key);

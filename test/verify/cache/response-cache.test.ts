@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { inSeconds } from "../../support/actors/api-key.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../../support/app.ts";
+import { issueKey, newWorkspace, type Owner, startBeside, useApp } from "../../support/app.ts";
 import { openFastPathServer } from "../../support/fast-path/server.ts";
 import { pathOf } from "../../support/net/http.ts";
 
@@ -140,6 +140,14 @@ test("who asks decides: what the own account is told, no other account is, and i
       "400",
     );
   }
+});
+
+test("an instance starts with any number of cache entries", async ({ onTestFinished }) => {
+  // 512 bytes per entry, of which a tenth is for evaluations: not a whole number of bytes.
+  const beside = await startBeside(app, { LATCHKEY_CACHE_ENTRIES: "1001" });
+  onTestFinished(beside.end);
+  const { profile } = await beside.app.clientAs(app.platformToken).profiles.whoAmI({});
+  expect(profile?.metadata?.id).not.toBe("");
 });
 
 test("what is given again is counted like the first time", async () => {
