@@ -1,5 +1,5 @@
 import { distance } from "fastest-levenshtein";
-import type { Violation } from "../kernel/error.ts";
+import { maxViolations, type Violation } from "../kernel/error.ts";
 import { expected, ownResources, parsePermission, permissionSet } from "./permission.ts";
 
 /** The resources and verbs that a deployment knows, so that typos are refused. */
@@ -49,8 +49,6 @@ export function createVocabulary(entries: readonly string[]): Vocabulary | undef
   };
 }
 
-// More than anybody reads. A request names thousands of permissions, and each could be wrong.
-const maxViolations = 32;
 const maxHints = 8;
 
 /** What is wrong with some permissions, each with its field: the first that are wrong, and hints for the first of these. */

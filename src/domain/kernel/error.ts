@@ -65,10 +65,21 @@ export function invalidField(field: string, description: string): DomainError {
   return invalidFields([{ field, description }]);
 }
 
-/** A refusal that names the wrong fields, each once. */
-export function invalidFields(violations: Violation[]): DomainError {
-  const message = violations.map((v) => `${v.field}: ${v.description}`).join("; ");
-  return new DomainError("INVALID_FIELDS", message, {}, violations);
+/** The most violations that one error names. */
+export const maxViolations = 32;
+const maxMessageLength = 4_096;
+
+/** A refusal that names the wrong fields, each once: the first `maxViolations` of them, in a message of bounded length. */
+export function invalidFields(violations: readonly Violation[]): DomainError {
+  const named = violations.slice(0, maxViolations);
+  const message = named.map((v) => `${v.field}: ${v.description}`).join("; ");
+  const isLong = message.length > maxMessageLength;
+  return new DomainError(
+    "INVALID_FIELDS",
+    isLong ? `${message.slice(0, maxMessageLength - 1)}…` : message,
+    {},
+    named,
+  );
 }
 
 /** A missing resource, or another account's: the two look exactly alike, and the id is never named. */

@@ -1,8 +1,6 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue, ScalarType } from "@bufbuild/protobuf";
-import type { Violation } from "../../domain/kernel/error.ts";
+import { maxViolations, type Violation } from "../../domain/kernel/error.ts";
 
-// A longer list would not help the client.
-const maxViolations = 32;
 const maxNameLength = 40;
 
 /** Returns a name that a client chose, for use in an error. A longer name is left out, because it may be a token. */
@@ -18,32 +16,38 @@ export function jsonViolations(schema: DescMessage, text: string): Violation[] {
   } catch {
     return [{ field: "", description: "expected JSON" }];
   }
-  const found = messageViolations(schema, json, "");
-  // The parser also rejects what this walk does not detect, for example a repeated key.
-  return found.length > 0
-    ? found.slice(0, maxViolations)
-    : [{ field: "", description: `expected a ${schema.typeName}` }];
-}
-
-function messageViolations(schema: DescMessage, json: JsonValue, path: string): Violation[] {
-  if (!isObject(json)) return [{ field: path, description: "expected an object" }];
-  return Object.entries(json).flatMap(([key, value]) => {
-    const field = schema.fields.find((one) => one.jsonName === key || one.name === key);
-    if (!field) return [{ field: join(path, clientsName(key)), description: "unknown field" }];
-    if (parses(schema, { [key]: value })) return [];
-    return fieldViolations(field, value, join(path, field.name));
-  });
-}
-
-function fieldViolations(field: DescField, value: JsonValue, path: string): Violation[] {
-  const inner = field.message;
-  if (inner && !isWellKnown(inner)) {
-    if (field.fieldKind === "message") return messageViolations(inner, value, path);
-    if (field.fieldKind === "list" && Array.isArray(value)) {
-      return value.flatMap((item, index) => messageViolations(inner, item, `${path}[${index}]`));
-    }
+  const found: Violation[] = [];
+  for (const violation of messageViolations(schema, json, "")) {
+    found.push(violation);
+    if (found.length === maxViolations) break;
   }
-  return [{ field: path, description: `expected ${describe(field)}` }];
+  // The parser also rejects what this walk does not detect, for example a repeated key.
+  return found.length > 0 ? found : [{ field: "", description: `expected a ${schema.typeName}` }];
+}
+
+type Found = Generator<Violation>;
+
+// A generator, because nothing is read of a body after its first violations.
+function* messageViolations(schema: DescMessage, json: JsonValue, path: string): Found {
+  if (!isObject(json)) {
+    yield { field: path, description: "expected an object" };
+    return;
+  }
+  for (const key in json) {
+    const value = json[key] as JsonValue;
+    const field = schema.fields.find((one) => one.jsonName === key || one.name === key);
+    if (!field) yield { field: join(path, clientsName(key)), description: "unknown field" };
+    else if (!parses(schema, { [key]: value })) yield* fieldViolations(field, value, join(path, field.name));
+  }
+}
+
+function* fieldViolations(field: DescField, value: JsonValue, path: string): Found {
+  const inner = field.message;
+  const isOurs = inner && !isWellKnown(inner);
+  if (isOurs && field.fieldKind === "message") yield* messageViolations(inner, value, path);
+  else if (isOurs && field.fieldKind === "list" && Array.isArray(value)) {
+    for (const [index, item] of value.entries()) yield* messageViolations(inner, item, `${path}[${index}]`);
+  } else yield { field: path, description: `expected ${describe(field)}` };
 }
 
 function parses(schema: DescMessage, json: JsonValue): boolean {
