@@ -35,7 +35,7 @@ export function createHandlers(
   { routes, routerOptions, auth, tokens, validate }: Served,
 ): { handler: Handler; plain: PlainHandler } {
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
-  const { contextValues } = requestLog;
+  const { contextValues, clientOf } = requestLog;
   const adapter = connectNodeAdapter({
     ...routerOptions,
     routes,
@@ -55,9 +55,10 @@ export function createHandlers(
       maxMessageBytes: limits.maxMessageBytes,
       jsonOptions,
       contextValues,
+      clientOf,
       onBug: reports.bug,
     },
-    inTurns(adapter, reports.bug),
+    inTurns(adapter, clientOf, reports.bug),
   );
   const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
     requestLog.observe(withCors(config.corsOrigins, inner));

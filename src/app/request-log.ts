@@ -13,6 +13,8 @@ export interface RequestLog {
   observe<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S>;
   /** Returns the context values of an observed request. */
   contextValues(request: Request): ContextValues;
+  /** Returns the address by which the limits count the client of an observed request. */
+  clientOf(request: Request): string;
 }
 
 // The property in which a request carries its record. A map of all requests was slower.
@@ -60,12 +62,15 @@ export function createRequestLog(log: Log, metrics: Metrics, clientAddress: Clie
       });
       handler(request, response);
     },
-    contextValues(request) {
-      const record = (request as Observed)[recordKey];
-      if (!record) throw new Error("this request is not observed");
-      return withRecord(record);
-    },
+    contextValues: (request) => withRecord(recordOfRequest(request)),
+    clientOf: (request) => recordOfRequest(request).addressKey,
   };
+}
+
+function recordOfRequest(request: Request): CallRecord {
+  const record = (request as Observed)[recordKey];
+  if (!record) throw new Error("this request is not observed");
+  return record;
 }
 
 // The outcome of a call that ended outside of its interceptors: a body that does not parse, a lost client, a stream.

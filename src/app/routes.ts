@@ -24,11 +24,13 @@ import { mintToken } from "../domain/kernel/token.ts";
 import type { FailedLogIns } from "../domain/session/failed-log-in.ts";
 import type { Passwords } from "../domain/user/password.ts";
 import { type HealthStatus, registerHealth } from "../net/standard-services/health.ts";
+import { createOpenStreams } from "../net/standard-services/open-streams.ts";
 import { registerReflection } from "../net/standard-services/reflection.ts";
 import { accountService } from "../rpc/account-service.ts";
 import { apiKeyService } from "../rpc/api-key-service.ts";
 import { auditService } from "../rpc/audit-service.ts";
 import { inviteService } from "../rpc/invite-service.ts";
+import { recordOf } from "../rpc/middleware/context.ts";
 import { createInviteLimit } from "../rpc/middleware/invite-limit.ts";
 import { recordOutcomes } from "../rpc/middleware/outcome.ts";
 import { explainParseErrors } from "../rpc/middleware/parse-errors.ts";
@@ -98,6 +100,7 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
     createInviteLimit({ perAccount, perEmail: limits.mailsPerEmail, delivers: mailer.delivers });
   const mails = { mint, mailer, tokenPrefix, ...access, inviteLimit: inviteLimit(limits.invites) };
   const openings = { ...mails, limits, inviteLimit: inviteLimit(limits.openedAccounts) };
+  const streams = createOpenStreams(({ values }) => recordOf(values).addressKey);
   return (router) => {
     router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
     router.service(AccountService, accountService(db, openings));
@@ -117,8 +120,8 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
       AuditService,
       auditService(db, () => Promise.all([refusals.flush(), failedLogIns.flush()])),
     );
-    registerHealth(router, health);
-    registerReflection(router, schemaFiles);
+    registerHealth(router, health, streams);
+    registerReflection(router, streams, schemaFiles);
     explainParseErrors(router);
     recordOutcomes(router);
   };

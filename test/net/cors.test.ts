@@ -2,12 +2,19 @@ import { cors } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { withCors } from "../../src/net/cors.ts";
 import { createHealthStatus, registerHealth } from "../../src/net/standard-services/health.ts";
+import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
 
 const page = "https://console.example";
 const status = createHealthStatus();
 status.set("", true);
-const health = handlerOf((router) => registerHealth(router, status));
+const health = handlerOf((router) =>
+  registerHealth(
+    router,
+    status,
+    createOpenStreams(() => "client"),
+  ),
+);
 
 async function call(origins: string[], origin: string | undefined, init: RequestInit = {}) {
   const port = await openTestPort({ handler: withCors(origins, health) });

@@ -10,13 +10,20 @@ import {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { createHealthStatus, registerHealth } from "../../src/net/standard-services/health.ts";
+import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
 
 function setUp() {
   const status = createHealthStatus();
   const client = createClient(
     Health,
-    createRouterTransport((router) => registerHealth(router, status)),
+    createRouterTransport((router) =>
+      registerHealth(
+        router,
+        status,
+        createOpenStreams(() => "client"),
+      ),
+    ),
   );
   return { status, client };
 }
@@ -81,7 +88,15 @@ test("a watch ends with the reason of its aborted signal", async () => {
 test("@grpc/grpc-js can check and watch", async () => {
   const status = createHealthStatus();
   status.set("", true);
-  const port = await openTestPort({ handler: handlerOf((router) => registerHealth(router, status)) });
+  const port = await openTestPort({
+    handler: handlerOf((router) =>
+      registerHealth(
+        router,
+        status,
+        createOpenStreams(() => "client"),
+      ),
+    ),
+  });
   const client = grpcJsClient(`127.0.0.1:${port.port}`);
 
   const checked = await new Promise<HealthCheckResponse>((resolve, reject) =>

@@ -16,6 +16,7 @@ import {
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionV1Alpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { createHealthStatus, registerHealth } from "../../src/net/standard-services/health.ts";
+import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
 import { registerReflection } from "../../src/net/standard-services/reflection.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
 
@@ -24,8 +25,16 @@ status.set("", true);
 
 function setUp(...files: DescFile[]) {
   return createRouterTransport((router) => {
-    registerReflection(router, files);
-    registerHealth(router, status);
+    registerReflection(
+      router,
+      createOpenStreams(() => "client"),
+      files,
+    );
+    registerHealth(
+      router,
+      status,
+      createOpenStreams(() => "client"),
+    );
   });
 }
 
@@ -201,8 +210,15 @@ describe.each(["grpc-v1", "grpc-v1alpha"])("reflection by %s", (reflection) => {
 function openReflected() {
   return openTestPort({
     handler: handlerOf((router) => {
-      registerHealth(router, status);
-      registerReflection(router);
+      registerHealth(
+        router,
+        status,
+        createOpenStreams(() => "client"),
+      );
+      registerReflection(
+        router,
+        createOpenStreams(() => "client"),
+      );
     }),
   });
 }

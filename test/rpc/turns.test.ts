@@ -42,7 +42,7 @@ describe("a burst of calls", () => {
     });
     victim.write(verify);
     expect(await answered(victim)).toContain('"valid":true');
-    expect(done).toBeLessThan(50);
+    expect(done).toBeLessThan(150);
     await Promise.all(all);
     // Nearly all are refused by the limit: it is not the passwords that take the time.
     expect(statuses.filter((status) => status === "429").length).toBeGreaterThan(190);

@@ -42,6 +42,8 @@ export interface FastPathOptions {
   maxMessageBytes: number;
   jsonOptions: Partial<JsonReadOptions & JsonWriteOptions>;
   contextValues(request: Request): ContextValues;
+  /** Returns the client of a request. Clients take turns if their requests take much time. */
+  clientOf(request: Request): string;
   /** Called with errors that are not a `ConnectError`. */
   onBug(error: unknown): void;
 }

@@ -3,12 +3,15 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
 import { isHttp2 } from "../exchange.ts";
 import type { Handler, PlainHandler, Request, Response } from "../request.ts";
+import { createFairTurns } from "../turns.ts";
 import { admit, type Form, headerReader } from "./admission.ts";
 import { readBody } from "./body.ts";
 import type { Codec, FastPathMethod, FastPathOptions, Payload } from "./codec.ts";
 import { connectCodec } from "./connect-codec.ts";
 import { grpcCodec } from "./grpc-codec.ts";
 
+// Requests start for this time in one turn of the event loop. Then it reads what has arrived meanwhile.
+const sliceMs = 2;
 const codecs: Record<Form, Codec> = { json: connectCodec(true), proto: connectCodec(false), grpc: grpcCodec };
 
 /** The fast path, with and without the ordinary handler behind it. */
@@ -29,11 +32,16 @@ export function createFastPath(
   next: Handler,
 ): FastPath {
   const paths = new Map(methods.map((entry) => [createMethodUrl("/", entry.method), entry]));
+  const turns = createFairTurns(sliceMs);
 
   function tryAnswer(request: Request, response: Response): boolean {
     const method = paths.get(request.url ?? "");
     const form = method && admit(request);
-    if (form) answer(method, form, options, request, response);
+    if (form) {
+      turns.start(options.clientOf(request), () => {
+        if (isOpen(response)) answer(method, form, options, request, response);
+      });
+    }
     return form !== undefined;
   }
 

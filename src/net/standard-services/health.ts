@@ -3,6 +3,7 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../../gen/grpc/health/v1/health_pb.ts";
+import type { OpenStreams } from "./open-streams.ts";
 
 /** The services of this instance, and whether each of them serves. */
 export type HealthStatus = {
@@ -41,7 +42,7 @@ export function createHealthStatus(): HealthStatus {
 }
 
 /** Serves `grpc.health.v1` from a status: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
-export function registerHealth(router: ConnectRouter, status: HealthStatus): void {
+export function registerHealth(router: ConnectRouter, status: HealthStatus, streams: OpenStreams): void {
   router.service(Health, {
     check({ service }) {
       const serving = status.get(service);
@@ -55,10 +56,13 @@ export function registerHealth(router: ConnectRouter, status: HealthStatus): voi
       ]);
       return { statuses: Object.fromEntries(statuses) };
     },
-    async *watch({ service }, { signal }) {
-      for await (const serving of status.watch(service, signal)) yield { status: toServingStatus(serving) };
-    },
+    watch: ({ service }, context) =>
+      streams.follow(context, watchStatus(status.watch(service, context.signal))),
   });
+}
+
+async function* watchStatus(states: AsyncIterable<boolean | undefined>) {
+  for await (const serving of states) yield { status: toServingStatus(serving) };
 }
 
 function toServingStatus(serving: boolean | undefined): ServingStatus {

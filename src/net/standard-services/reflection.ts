@@ -3,27 +3,33 @@ import { Code, type ConnectRouter } from "@connectrpc/connect";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionV1Alpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { createDescriptors, type Descriptors, withImports } from "./descriptors.ts";
+import type { OpenStreams } from "./open-streams.ts";
 
 /**
  * Serves `grpc.reflection.v1` and `v1alpha` for every service of the router, including services registered later, and for
  * these files. A response also contains the imports of a file. A stream gets each import only once.
  */
-export function registerReflection(router: ConnectRouter, files: readonly DescFile[] = []): void {
+export function registerReflection(
+  router: ConnectRouter,
+  streams: OpenStreams,
+  files: readonly DescFile[] = [],
+): void {
   const schema = createSchema(router, files);
   router.service(ServerReflection, {
-    async *serverReflectionInfo(requests) {
-      const sent = new Set<DescFile>();
-      for await (const request of requests)
-        yield envelope(request, answer(schema(), request.messageRequest, sent));
-    },
+    serverReflectionInfo: (requests, context) => streams.follow(context, answerAll(schema, requests)),
   });
   router.service(ServerReflectionV1Alpha, {
-    async *serverReflectionInfo(requests) {
-      const sent = new Set<DescFile>();
-      for await (const request of requests)
-        yield envelope(request, answer(schema(), request.messageRequest, sent));
-    },
+    serverReflectionInfo: (requests, context) => streams.follow(context, answerAll(schema, requests)),
   });
+}
+
+async function* answerAll<Request extends { host: string; messageRequest: ReflectionRequest }>(
+  schema: () => Schema,
+  requests: AsyncIterable<Request>,
+) {
+  const sent = new Set<DescFile>();
+  for await (const request of requests)
+    yield envelope(request, answer(schema(), request.messageRequest, sent));
 }
 
 type Schema = { services: string[]; descriptors: Descriptors };

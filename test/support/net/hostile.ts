@@ -2,6 +2,7 @@ import type { EventEmitter } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { onTestFinished } from "vitest";
 import { createHealthStatus, registerHealth } from "../../../src/net/standard-services/health.ts";
+import { createOpenStreams } from "../../../src/net/standard-services/open-streams.ts";
 import { connectRaw, handlerOf, openTestPort, shortLimits } from "./net.ts";
 
 /** The bytes that every HTTP/2 client sends first. */
@@ -17,7 +18,15 @@ export const status = createHealthStatus();
 status.set("", true);
 
 /** Answers health checks with messages of at most 64 KiB. */
-export const health = handlerOf((router) => registerHealth(router, status), { readMaxBytes: 64 * 1024 });
+export const health = handlerOf(
+  (router) =>
+    registerHealth(
+      router,
+      status,
+      createOpenStreams(() => "client"),
+    ),
+  { readMaxBytes: 64 * 1024 },
+);
 
 /** Opens a port that answers health checks and has short timeouts. */
 export const openImpatientPort = () => openTestPort({ handler: health, limits: shortLimits });
