@@ -7,7 +7,7 @@ import { refusal } from "../support/errors.ts";
 const app = useApp();
 const platform = (): Clients => app.clientAs(app.platformToken);
 
-test("answers come in the order of the questions, garbage and repeats among them", async () => {
+test("a batch has its responses in the order of its requests, with garbage and repeated tokens too", async () => {
   const owner = await app.newAccount();
   const keys = [await issueKey(owner), await issueKey(owner), await issueKey(owner)];
   await owner.apiKeys.disableApiKey({ id: keys[1]?.id ?? "" });
@@ -29,7 +29,7 @@ test("answers come in the order of the questions, garbage and repeats among them
   ]);
 });
 
-test("verifying what memory does not know costs one statement that writes nothing, for one token and for a hundred", async () => {
+test("tokens that are not in the cache cost one statement that writes nothing, for one token and for a hundred", async () => {
   const owner = await app.newAccount();
   const tokens: string[] = [];
   while (tokens.length < 100) tokens.push((await issueKey(owner)).token);
@@ -44,7 +44,7 @@ test("verifying what memory does not know costs one statement that writes nothin
       expect(responses.filter((response) => response.valid)).toHaveLength(100);
     });
     expect(one).toHaveLength(1);
-    // Those that were seen before do not wait for those that never were.
+    // Known ids do not wait for ids that this instance has never seen, so there may be two statements.
     expect(hundred.length).toBeLessThanOrEqual(2);
     for (const statements of [one, hundred]) {
       for (const statement of statements)
@@ -57,7 +57,7 @@ test("verifying what memory does not know costs one statement that writes nothin
   }
 });
 
-test("a hundred and one questions are refused, and none", async () => {
+test("a batch of 101 requests is rejected, and a batch of none", async () => {
   for (const length of [0, 101]) {
     const requests = Array.from({ length }, () => ({ token: "x" }));
     expect(await refusal(platform().tokens.batchVerifyTokens({ requests }))).toMatchObject({
@@ -67,7 +67,7 @@ test("a hundred and one questions are refused, and none", async () => {
   }
 });
 
-test("what is wrong with a question is named by its place, all of them at once", async () => {
+test("the error of a batch names every invalid field by the index of its request", async () => {
   const good = { token: "x" };
   const bad = { token: "x", requiredPermissions: ["agents", "agents:read", "a:b:c"] };
   const refused = await refusal(platform().tokens.batchVerifyTokens({ requests: [good, good, bad, bad] }));
@@ -92,7 +92,7 @@ test("what is wrong with a question is named by its place, all of them at once",
   ]);
 });
 
-test("a valid verification leaves when the token was last used; a dry run or a refusal leaves nothing", async () => {
+test("a valid verification records the last use of the token, and a dry run or a negative verdict records nothing", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
   const lastUsed = async () => {
@@ -101,16 +101,17 @@ test("a valid verification leaves when the token was last used; a dry run or a r
     expect(apiKey?.info?.tokens[0]?.lastUsedAt).toEqual(apiKey?.info?.lastUsedAt);
     return apiKey?.info?.lastUsedAt;
   };
-  const ask = (question: object) => platform().tokens.verifyToken({ token: key.token, ...question });
-  expect(await ask({ dryRun: true })).toMatchObject({ valid: true });
-  expect(await ask({ requiredPermissions: ["agents:write"] })).toMatchObject({ valid: false });
+  const verify = (requirements: object) =>
+    platform().tokens.verifyToken({ token: key.token, ...requirements });
+  expect(await verify({ dryRun: true })).toMatchObject({ valid: true });
+  expect(await verify({ requiredPermissions: ["agents:write"] })).toMatchObject({ valid: false });
   expect(await lastUsed()).toBeUndefined();
-  expect(await ask({})).toMatchObject({ valid: true });
+  expect(await verify({})).toMatchObject({ valid: true });
   const used = await lastUsed();
   expect(Math.abs(Number(used?.seconds) - Date.now() / 1000)).toBeLessThan(10);
 });
 
-test("of two overlapping tokens each tells when it was last used", async () => {
+test("each of two overlapping tokens has its own time of last use", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   await owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 60n } });

@@ -14,7 +14,7 @@ const { verifyToken, batchVerifyTokens } = TokenService.method;
 const { whoAmI } = ProfileService.method;
 const { listSessions } = SessionService.method;
 
-/** The bytes of a response, but for the time that it says. */
+/** Returns the bytes of a response, without its date. */
 async function bytesOf(port: number, method: DescMethod, body: unknown, bearer: string): Promise<string> {
   const json = JSON.stringify(body);
   const { closed } = await connectRaw(
@@ -36,10 +36,10 @@ async function bytesOf(port: number, method: DescMethod, body: unknown, bearer: 
   return response.replace(/^date: .* GMT\r$/im, "date\r");
 }
 
-/** Everything that can be asked about a token, and as whom. */
-async function answersAbout(port: number, token: string, tenant: string): Promise<string[]> {
+/** Returns the responses to every kind of request about a token, and to requests with it as the bearer. */
+async function responsesTo(port: number, token: string, tenant: string): Promise<string[]> {
   const requests = { requests: [{ token }, { token, dryRun: true }, { token, fresh: true }] };
-  const ask = async () => [
+  const send = async () => [
     await bytesOf(port, verifyToken, { token }, app.platformToken),
     await bytesOf(port, verifyToken, { token }, tenant),
     await bytesOf(port, batchVerifyTokens, requests, app.platformToken),
@@ -47,15 +47,15 @@ async function answersAbout(port: number, token: string, tenant: string): Promis
     await bytesOf(port, whoAmI, {}, token),
     await bytesOf(port, listSessions, {}, token),
   ];
-  // The first time from the database, the second time perhaps from memory.
-  return [...(await ask()), ...(await ask())];
+  // The first responses come from the database. The second may come from the cache.
+  return [...(await send()), ...(await send())];
 }
 
 const forge = (kind: "live" | "ses", id: string) => mintToken("lk", kind, id).token;
 
-describe("the response to a forged secret is, byte for byte, the response where there is no such id", () => {
+describe("the response to a forged secret equals, byte for byte, the response to an unknown id", () => {
   test.each(["live", "disabled", "revoked", "expired", "of a suspended account"])(
-    "a key, %s",
+    "for a key: %s",
     async (state) => {
       const [owner, verifier] = [await app.newAccount(), await app.newAccount()];
       const { id } = await issueKey(owner);
@@ -76,17 +76,17 @@ describe("the response to a forged secret is, byte for byte, the response where 
 
       const { port } = await openTestPort({ handler: app.app.handler, plain: app.app.plain });
       const token = forge("live", id);
-      const asking = suspended ? stranger : tenant;
-      const forged = await answersAbout(port, token, asking);
+      const caller = suspended ? stranger : tenant;
+      const forged = await responsesTo(port, token, caller);
       await app.db.deleteFrom("api_key_token").where("api_key_id", "=", id).execute();
       await app.db.deleteFrom("api_key").where("id", "=", id).execute();
-      expect(await answersAbout(port, token, asking)).toEqual(forged);
+      expect(await responsesTo(port, token, caller)).toEqual(forged);
       expect(forged[0]).toContain("VERDICT_INVALID");
       expect(forged[4]).toContain("INVALID_API_KEY");
     },
   );
 
-  test.each(["live", "logged out", "expired"])("a session, %s", async (state) => {
+  test.each(["live", "logged out", "expired"])("for a session: %s", async (state) => {
     const owner = await app.newAccount();
     const tenant = (await issueKey(owner, { spec: { permissions: ["tokens:verify"] } })).token;
     const session = await logIn(app, owner.email);
@@ -103,11 +103,11 @@ describe("the response to a forged secret is, byte for byte, the response where 
 
     const { port } = await openTestPort({ handler: app.app.handler, plain: app.app.plain });
     const token = forge("ses", id);
-    const forged = await answersAbout(port, token, tenant);
+    const forged = await responsesTo(port, token, tenant);
     await app.app.flush();
     await app.db.deleteFrom("session_use").where("session_id", "=", id).execute();
     await app.db.deleteFrom("session").where("id", "=", id).execute();
-    expect(await answersAbout(port, token, tenant)).toEqual(forged);
+    expect(await responsesTo(port, token, tenant)).toEqual(forged);
     expect(forged[0]).toContain("VERDICT_INVALID");
     expect(forged[4]).toContain("INVALID_SESSION");
   });

@@ -5,11 +5,15 @@ import { type Clients, newWorkspace, type Owner, startBeside, type TestApp, useA
 import { fromMemory, inTurns } from "../support/coherence/instances.ts";
 import { expectSameAccess } from "../support/coherence/same-access.ts";
 import { outcome } from "../support/errors.ts";
+import { type Command, pick } from "../support/model/commands.ts";
+import { grantCommands } from "../support/model/grants.ts";
 import { keyCommands } from "../support/model/keys.ts";
 import { actors, type Rights, type World, without } from "../support/model/model.ts";
-import { peopleCommands, pick } from "../support/model/people.ts";
+import { peopleCommands } from "../support/model/people.ts";
 import { endGraces } from "../support/model/reach.ts";
-import { answer, credentials, expected } from "../support/model/verdicts.ts";
+import { roleCommands } from "../support/model/roles.ts";
+import { serviceAccountCommands } from "../support/model/service-accounts.ts";
+import { credentials, expected, verdictOf } from "../support/model/verdicts.ts";
 import { runs } from "../support/random.ts";
 
 const worlds = runs(6);
@@ -18,7 +22,13 @@ const timeoutMs = runs(60_000);
 
 const app = useApp();
 let other: TestApp;
-const commands = { ...peopleCommands, ...keyCommands };
+const commands: Record<string, Command> = {
+  ...roleCommands,
+  ...peopleCommands,
+  ...serviceAccountCommands,
+  ...keyCommands,
+  ...grantCommands,
+};
 const number = fc.nat({ max: 1000 });
 const command = fc.constantFrom(...Object.keys(commands));
 const step = fc.record(
@@ -43,7 +53,7 @@ beforeAll(async () => {
 });
 
 test(
-  "whatever goes through either of two instances, every token is at both who the model says, and nobody gains what nobody gave",
+  "after random changes through two instances, both verify every token as the model does, and no caller grants what it lacks",
   async () => {
     const tried = new Set<string>();
     const property = fc.asyncProperty(steps, async (sequence) => {
@@ -74,10 +84,10 @@ test(
   timeoutMs,
 );
 
-/** An account with an owner, three strangers, two workspaces and a little of everything. */
+/** Makes an account with an owner, two workspaces, and some roles, teams, keys and members. Three users do not belong to it. */
 async function newWorld(): Promise<World> {
   const [first] = users;
-  if (!first) throw new Error("nobody signed up");
+  if (!first) throw new Error("no user signed up");
   const { account, profile } = await first.accounts.createAccount({ metadata: { name: "Model" } });
   const accountId = account?.metadata?.id ?? "";
   const people = users.map((user) => ({
@@ -90,7 +100,7 @@ async function newWorld(): Promise<World> {
     grants: new Set<string>(),
   }));
   const [owner] = people;
-  if (!owner) throw new Error("nobody signed up");
+  if (!owner) throw new Error("no user signed up");
   const builtins = {
     owner: ["*"],
     admin: ["*"],
@@ -120,37 +130,42 @@ async function newWorld(): Promise<World> {
   ];
   for (const [command, a, b, c] of start) {
     const [actor] = actors(world, clientAs);
-    await (actor && commands[command]?.(world, actor, { a, b, c }))?.run();
+    const plan = actor && commands[command]?.(world, actor, { a, b, c });
+    if (!plan) throw new Error(`the world cannot start with ${command}`);
+    await plan.run();
   }
   return world;
 }
 
-/** Compares tokens with the model: what is over for good only where `all` are asked about. */
+/** Compares the verdicts of tokens with the model. Includes tokens that have ended for good only if `all` is set. */
 async function expectModel(world: World, turn: number, all = false): Promise<void> {
   const verifiers = [app, other].map((one) => one.clientAs(app.platformToken).tokens);
-  const wanted = ["agents:read", "agents:manage", "runs:start", "api_keys:write", "teams:read"];
-  const question =
+  const permissions = ["agents:read", "agents:manage", "runs:start", "api_keys:write", "teams:read"];
+  const requirements =
     turn % 3 === 0
       ? { workspaceId: "", requiredPermissions: [] }
-      : { workspaceId: pick(world.workspaces, turn) ?? "", requiredPermissions: [pick(wanted, turn) ?? ""] };
-  const asked = credentials(world).filter(({ over }) => all || !over);
-  for (let from = 0; from < asked.length; from += 100) {
-    const some = asked.slice(from, from + 100);
+      : {
+          workspaceId: pick(world.workspaces, turn) ?? "",
+          requiredPermissions: [pick(permissions, turn) ?? ""],
+        };
+  const compared = credentials(world).filter(({ over }) => all || !over);
+  for (let from = 0; from < compared.length; from += 100) {
+    const some = compared.slice(from, from + 100);
     const requests = some.map(({ token }) => ({
       ...{ token, accountId: world.accountId, dryRun: turn % 3 !== 2 },
-      ...question,
+      ...requirements,
     }));
-    const answers = some.map((one, index) =>
-      expected(one, requests[index] ?? { dryRun: false, ...question }),
+    const expectedVerdicts = some.map((one, index) =>
+      expected(one, requests[index] ?? { dryRun: false, ...requirements }),
     );
     for (const tokens of verifiers) {
       const { responses } = await tokens.batchVerifyTokens({ requests });
-      expect(responses.map(answer)).toEqual(answers);
+      expect(responses.map(verdictOf)).toEqual(expectedVerdicts);
     }
   }
 }
 
-/** Compares what everybody gained with what whoever acted held; at the beginning there is nobody. */
+/** Checks that each principal gained only what the actor `by` held. Without `by`, it records the initial state. */
 function expectGiven(world: World, granted: Map<string, Set<string>>, by?: Rights): void {
   for (const { name, rights } of credentials(world)) {
     const before = granted.get(name) ?? new Set();

@@ -30,10 +30,10 @@ beforeEach(async () => {
 });
 afterEach(() => issuer.close());
 
-/** Lets the time pass for which a fetch waits. */
+/** Advances the time until the next fetch may begin. */
 function nextFetch(): void {
   const [pause] = pauses.splice(0);
-  if (!pause) throw new Error("nothing waits to be fetched");
+  if (!pause) throw new Error("no fetch is waiting");
   expect(pause.ms).toBeLessThanOrEqual(5_000);
   time += pause.ms;
   pause.end();
@@ -50,7 +50,7 @@ test("keys are fetched once for any number of tokens", async () => {
   expect(issuer.fetches()).toBe(1);
 });
 
-test("a new key is fetched when a token names it, and an old one is not accepted any more", async () => {
+test("a new key is fetched when a token names it, and the old key is then rejected", async () => {
   const old = await issuer.token();
   expect(await verifier.verify(old)).toMatchObject(good);
   await issuer.rollOver();
@@ -58,7 +58,7 @@ test("a new key is fetched when a token names it, and an old one is not accepted
   expect(await verifier.verify(old)).toBeUndefined();
 });
 
-test("a key that its issuer took back is not accepted for longer than ten minutes", async () => {
+test("a key that its issuer withdrew is rejected after ten minutes", async () => {
   const old = await issuer.token();
   expect(await verifier.verify(old)).toMatchObject(good);
   await issuer.rollOver();
@@ -69,7 +69,7 @@ test("a key that its issuer took back is not accepted for longer than ten minute
 const madeUp = (count: number) =>
   Promise.all(Array.from({ length: count }, (_, index) => issuer.token({}, { kid: `made-up-${index}` })));
 
-test("a flood of unknown key ids makes five fetches at once and then one every five seconds", async () => {
+test("a flood of unknown key ids causes five fetches at once, and then one every five seconds", async () => {
   const tokens = await madeUp(5);
   for (const token of tokens.slice(0, 5)) expect(await verifier.verify(token)).toBeUndefined();
   expect(issuer.fetches()).toBe(5);
@@ -77,7 +77,7 @@ test("a flood of unknown key ids makes five fetches at once and then one every f
     const answers = tokens.map((token) => verifier.verify(token));
     await vi.waitFor(() => expect(pauses).toHaveLength(1));
     expect(issuer.fetches()).toBe(4 + more);
-    // Good tokens pass all the while.
+    // Meanwhile, valid tokens pass.
     expect(await verifier.verify(await issuer.token())).toMatchObject(good);
     nextFetch();
     expect(await Promise.all(answers)).toEqual(Array(5).fill(undefined));
@@ -85,14 +85,14 @@ test("a flood of unknown key ids makes five fetches at once and then one every f
   }
 });
 
-test("a flood of unknown key ids cannot keep a new key from being fetched within five seconds", async () => {
+test("a new key is fetched within five seconds during a flood of unknown key ids", async () => {
   const tokens = await madeUp(80);
   for (const token of tokens.slice(0, 5)) expect(await verifier.verify(token)).toBeUndefined();
   await issuer.rollOver();
   const early = verifier.verify(await issuer.token());
   const flood = Promise.allSettled(tokens.map((token) => verifier.verify(token)));
   await vi.waitFor(() => expect(pauses).toHaveLength(1));
-  // Nobody can tell it from the flood yet: its holder may try again, and is not refused.
+  // The server cannot tell this token from the flood yet. Its holder may retry, and gets no negative verdict.
   await expect(verifier.verify(await issuer.token())).rejects.toMatchObject(unavailable);
   nextFetch();
   expect(await early).toMatchObject(good);
@@ -102,7 +102,7 @@ test("a flood of unknown key ids cannot keep a new key from being fetched within
   expect(answers.filter((one) => one.status === "rejected")).toHaveLength(80 - 63);
 });
 
-test("a key that its issuer publishes while its keys are being fetched is not missed", async () => {
+test("a key that its issuer publishes during a fetch is found", async () => {
   await verifier.verify(await issuer.token());
   const [unknown = ""] = await madeUp(1);
   const late = issuer.holdNext();
@@ -115,7 +115,7 @@ test("a key that its issuer publishes while its keys are being fetched is not mi
   expect(await second).toMatchObject(good);
 });
 
-test("a token that cannot be right costs no fetch", async () => {
+test("a token that cannot be valid causes no fetch", async () => {
   const [, body] = (await issuer.token()).split(".");
   const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString("base64url");
   const symmetric = Buffer.from('{"alg":"HS256","typ":"at+jwt"}').toString("base64url");
@@ -129,8 +129,8 @@ test("a token that cannot be right costs no fetch", async () => {
   expect(issuer.fetches()).toBe(0);
 });
 
-test("garbage, forgeries and unknown issuers cost no question to the database", async () => {
-  const nowhere = new Proxy({} as Loader, { get: () => expect.fail("asked the database") });
+test("garbage, forged tokens and tokens of unknown issuers cause no look-up in the database", async () => {
+  const nowhere = new Proxy({} as Loader, { get: () => expect.fail("the resolver looked up a token") });
   const resolver = createResolver(nowhere, verifier, {
     tokenPrefix: "lk",
     sessionIdleMs: minute,
@@ -157,7 +157,7 @@ test("garbage, forgeries and unknown issuers cost no question to the database", 
   }
 });
 
-test("without its issuer's keys no token is judged, and the issuer is not pestered", async () => {
+test("without the issuer's keys, tokens get UNAVAILABLE, and the fetches stay limited", async () => {
   issuer.breakWith({ status: 500 });
   const token = await issuer.token();
   for (let i = 0; i < 20; i++) await expect(verifier.verify(token)).rejects.toMatchObject(unavailable);
@@ -167,7 +167,7 @@ test("without its issuer's keys no token is judged, and the issuer is not pester
   expect(await verifier.verify(token)).toMatchObject(good);
 });
 
-test("known keys serve an hour while the issuer is away; an unknown one might be new", async () => {
+test("known keys are used for an hour while the issuer is unreachable, and an unknown key gets UNAVAILABLE", async () => {
   const token = await issuer.token();
   await verifier.verify(token);
   issuer.breakWith({ status: 503 });
@@ -186,19 +186,19 @@ const unusable: [string, () => string][] = [
   ["keys from a file", () => JSON.stringify({ issuer: issuer.url, jwks_uri: "file:///etc/passwd" })],
   ["no JSON", () => "<html>"],
   [
-    "an endless answer",
+    "a response that is too large",
     () =>
       JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/jwks`, padding: "x".repeat(300 * 1024) }),
   ],
 ];
 
-test.for(unusable)("unusable: %s", async ([, body]) => {
+test.for(unusable)("keys are not fetched through %s", async ([, body]) => {
   issuer.breakWith({ body: body() });
   await expect(verifier.verify(await issuer.token())).rejects.toMatchObject(unavailable);
   expect(issuer.fetches()).toBe(0);
 });
 
-test("keys are never asked for over http where the issuer speaks https", async () => {
+test("the keys of an https issuer are never fetched over http", async () => {
   const asked: string[] = [];
   const real = globalThis.fetch;
   globalThis.fetch = async (url) => {
@@ -215,7 +215,7 @@ test("keys are never asked for over http where the issuer speaks https", async (
   expect(asked).toEqual(["https://issuer.test/.well-known/openid-configuration"]);
 });
 
-test("a caller is told to try again while an issuer's keys cannot be had", async () => {
+test("a caller gets UNAVAILABLE with a retry hint while the issuer's keys cannot be fetched", async () => {
   const { app, end } = await startApp(issuersEnv({ issuer: issuer.url }));
   issuer.breakWith({ status: 500 });
   const token = await issuer.token();

@@ -13,7 +13,7 @@ async function verifierOf(owner: Owner): Promise<Clients> {
   return app.clientAs((await issueKey(owner, { spec: { permissions: ["tokens:verify"] } })).token);
 }
 
-/** A key that has expired, was revoked and disabled: everything that could be told about it. */
+/** Makes a key that is expired, revoked and disabled, so that a response could reveal each state. Returns its token. */
 async function deadKey(owner: Owner): Promise<string> {
   const key = await issueKey(owner);
   const past = new Date(Date.now() - 60_000);
@@ -22,19 +22,15 @@ async function deadKey(owner: Owner): Promise<string> {
   return key.token;
 }
 
-test("to a tenant every foreign token looks exactly like garbage", async () => {
-  const [owner, stranger, suspended] = [
-    await app.newAccount(),
-    await app.newAccount(),
-    await app.newAccount(),
-  ];
+test("the response to a tenant is the same for a foreign token and for garbage", async () => {
+  const [owner, other, suspended] = [await app.newAccount(), await app.newAccount(), await app.newAccount()];
   const ended = await app.newAccount();
   await ended.sessions.logOut({});
   const foreign = [
-    (await issueKey(stranger)).token,
-    (await issueKey(stranger, { spec: { environment: Environment.TEST, permissions: ["*"] } })).token,
-    await deadKey(stranger),
-    stranger.token,
+    (await issueKey(other)).token,
+    (await issueKey(other, { spec: { environment: Environment.TEST, permissions: ["*"] } })).token,
+    await deadKey(other),
+    other.token,
     ended.token,
     (await issueKey(suspended)).token,
     app.platformToken,
@@ -44,19 +40,19 @@ test("to a tenant every foreign token looks exactly like garbage", async () => {
   for (const caller of [await verifierOf(owner), owner]) {
     for (const dryRun of [false, true]) {
       for (const accountId of ["", idOf(owner)]) {
-        const question = {
+        const request = {
           accountId,
           dryRun,
           workspaceId: newId("ws"),
           requiredPermissions: ["agents:read"],
         };
-        const garbage = await caller.tokens.verifyToken({ ...question, token: "garbage" });
+        const garbage = await caller.tokens.verifyToken({ ...request, token: "garbage" });
         expect(garbage.verdict).toBe(Verdict.INVALID);
         for (const token of foreign) {
-          expect(await caller.tokens.verifyToken({ ...question, token })).toEqual(garbage);
+          expect(await caller.tokens.verifyToken({ ...request, token })).toEqual(garbage);
         }
         const { responses } = await caller.tokens.batchVerifyTokens({
-          requests: foreign.map((token) => ({ ...question, token })),
+          requests: foreign.map((token) => ({ ...request, token })),
         });
         expect(responses).toEqual(foreign.map(() => garbage));
       }
@@ -64,42 +60,42 @@ test("to a tenant every foreign token looks exactly like garbage", async () => {
   }
 });
 
-test("only a key of the platform account sees beyond its own account", async () => {
-  const [owner, stranger] = [await app.newAccount(), await app.newAccount()];
-  const key = await issueKey(stranger);
+test("only a key of the platform account verifies tokens of other accounts", async () => {
+  const [owner, other] = [await app.newAccount(), await app.newAccount()];
+  const key = await issueKey(other);
   const platformVerifier = await issueKey(platform(), { spec: { permissions: ["tokens:verify"] } });
   for (const caller of [platform(), app.clientAs(platformVerifier.token)]) {
-    const answer = await caller.tokens.verifyToken({ token: key.token });
-    expect(answer.principal).toMatchObject({ accountId: idOf(stranger), keyId: key.id });
+    const response = await caller.tokens.verifyToken({ token: key.token });
+    expect(response.principal).toMatchObject({ accountId: idOf(other), keyId: key.id });
   }
   const all = app.clientAs((await issueKey(owner, { spec: { permissions: ["*"] } })).token);
   expect((await all.tokens.verifyToken({ token: key.token })).verdict).toBe(Verdict.INVALID);
 });
 
-test("an account that is not the tenant's is a mismatch before any look-up", async () => {
-  const [owner, stranger] = [await app.newAccount(), await app.newAccount()];
+test("a tenant that names another account gets a mismatch before any look-up", async () => {
+  const [owner, other] = [await app.newAccount(), await app.newAccount()];
   const caller = await verifierOf(owner);
-  const [own, foreign] = [await issueKey(owner), await issueKey(stranger)];
-  for (const accountId of [idOf(stranger), newId("acct")]) {
+  const [own, foreign] = [await issueKey(owner), await issueKey(other)];
+  for (const accountId of [idOf(other), newId("acct")]) {
     for (const token of [own.token, foreign.token, "garbage"]) {
-      // From now on the caller is known.
+      // This call puts the caller into the cache.
       await caller.profiles.whoAmI({});
       const statements = await app.statementsOf(async () => {
-        const answer = await caller.tokens.verifyToken({ token, accountId, dryRun: true });
+        const response = await caller.tokens.verifyToken({ token, accountId, dryRun: true });
         const failed = { verdict: Verdict.ACCOUNT_MISMATCH, metadata: { account_id: accountId } };
-        expect(answer).toMatchObject({ valid: false, ...failed, failedRules: [failed] });
-        expect(answer).not.toHaveProperty("principal");
+        expect(response).toMatchObject({ valid: false, ...failed, failedRules: [failed] });
+        expect(response).not.toHaveProperty("principal");
       });
       expect(statements).toEqual([]);
     }
   }
 });
 
-test("to the platform an account that the token does not open is a mismatch, existing or not", async () => {
-  const [owner, stranger] = [await app.newAccount(), await app.newAccount()];
+test("the platform gets a mismatch for an account that the token does not belong to, whether or not it exists", async () => {
+  const [owner, other] = [await app.newAccount(), await app.newAccount()];
   const key = await issueKey(owner);
   for (const token of [key.token, owner.token]) {
-    for (const accountId of [idOf(stranger), newId("acct")]) {
+    for (const accountId of [idOf(other), newId("acct")]) {
       expect(await platform().tokens.verifyToken({ token, accountId })).toMatchObject({
         verdict: Verdict.ACCOUNT_MISMATCH,
         metadata: { account_id: accountId },
@@ -111,7 +107,7 @@ test("to the platform an account that the token does not open is a mismatch, exi
   }
 });
 
-test("a session is judged in the account that is named, else the tenant's, else its user's only one", async () => {
+test("a session is evaluated in the named account, else in the tenant's account, else in its user's only account", async () => {
   const owner = await app.newAccount();
   const token = owner.token;
   const alone = await platform().tokens.verifyToken({ token });
@@ -137,7 +133,7 @@ test("a session is judged in the account that is named, else the tenant's, else 
   }
 });
 
-test("to the platform a suspended account's tokens are suspended, its sessions too", async () => {
+test("the platform gets ACCOUNT_SUSPENDED for the keys and the sessions of a suspended account", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const set = { suspended_at: new Date() };

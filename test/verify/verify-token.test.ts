@@ -12,10 +12,10 @@ import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../sup
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();
-type Question = MessageInitShape<typeof VerifyTokenRequestSchema>;
+type VerifyRequest = MessageInitShape<typeof VerifyTokenRequestSchema>;
 
 let owner: Owner;
-/** Two callers that may ask about the owner's tokens: a key of its own account, and the platform. */
+
 let callers: Record<string, Clients>;
 beforeAll(async () => {
   owner = await app.newAccount();
@@ -23,27 +23,27 @@ beforeAll(async () => {
   callers = { tenant: app.clientAs(verifier.token), platform: app.clientAs(app.platformToken) };
 });
 
-async function verdict(caller: string, question: Question) {
-  const { $typeName, ...answer } = await (callers[caller] ?? owner).tokens.verifyToken(question);
-  return answer;
+async function responseTo(caller: string, request: VerifyRequest) {
+  const { $typeName, ...response } = await (callers[caller] ?? owner).tokens.verifyToken(request);
+  return response;
 }
 const accountId = () => owner.account.metadata?.id ?? "";
 const past = sql<Date>`clock_timestamp() - interval '1 minute'`;
 
-describe.each(["tenant", "platform"])("asked by the %s", (caller) => {
-  test("a valid token is told with its principal", async () => {
+describe.each(["tenant", "platform"])("a request of the %s", (caller) => {
+  test("the response to a valid token contains its principal", async () => {
     const workspaceId = await newWorkspace(owner);
     const permissions = ["agents:write", "runs:start"];
     const key = await issueKey(owner, { spec: { permissions }, initialWorkspaceIds: [workspaceId] });
-    const answer = await verdict(caller, {
+    const response = await responseTo(caller, {
       token: key.token,
       accountId: accountId(),
       workspaceId,
       requiredPermissions: ["agents:read", "runs:start"],
       environment: Environment.LIVE,
     });
-    expect(answer).toMatchObject({ valid: true, verdict: Verdict.VALID, metadata: {}, failedRules: [] });
-    expect(answer.principal).toMatchObject({
+    expect(response).toMatchObject({ valid: true, verdict: Verdict.VALID, metadata: {}, failedRules: [] });
+    expect(response.principal).toMatchObject({
       accountId: accountId(),
       kind: PrincipalKind.APPLICATION_KEY,
       keyId: key.id,
@@ -56,7 +56,7 @@ describe.each(["tenant", "platform"])("asked by the %s", (caller) => {
   });
 
   test.each(["expires_at", "revoked_at", "disabled_at"] as const)(
-    "a key with %s in the past",
+    "a key with %s in the past gets the verdict of that state",
     async (state) => {
       const key = await issueKey(owner);
       await app.db
@@ -64,45 +64,45 @@ describe.each(["tenant", "platform"])("asked by the %s", (caller) => {
         .set({ [state]: past })
         .where("id", "=", key.id)
         .execute();
-      const answer = await verdict(caller, { token: key.token });
+      const response = await responseTo(caller, { token: key.token });
       const verdicts = {
         expires_at: [Verdict.EXPIRED, ["expired_at", "key_id"]],
         revoked_at: [Verdict.REVOKED, ["key_id", "revoked_at"]],
         disabled_at: [Verdict.DISABLED, ["key_id"]],
       };
-      expect([answer.verdict, Object.keys(answer.metadata).sort()]).toEqual(verdicts[state]);
-      expect(answer.metadata.key_id).toBe(key.id);
-      expect(answer).not.toHaveProperty("principal");
-      expect(answer).not.toHaveProperty("endsAt");
-      expect(answer.valid).toBe(false);
+      expect([response.verdict, Object.keys(response.metadata).sort()]).toEqual(verdicts[state]);
+      expect(response.metadata.key_id).toBe(key.id);
+      expect(response).not.toHaveProperty("principal");
+      expect(response).not.toHaveProperty("endsAt");
+      expect(response.valid).toBe(false);
     },
   );
 
-  test("garbage, a wrong secret, an invite and a reset token are invalid, with nothing else", async () => {
+  test("garbage, a wrong secret, an invite and a reset token are invalid, and the response contains nothing else", async () => {
     const { id } = await issueKey(owner);
     const tokens = ["garbage", mintToken("lk", "live", id).token];
     for (const kind of ["inv", "otp"] as const) tokens.push(mintToken("lk", kind, newId("inv")).token);
     for (const token of tokens) {
-      const question = {
+      const request = {
         token,
         accountId: accountId(),
         workspaceId: newId("ws"),
         requiredPermissions: ["x:read"],
       };
-      expect(await verdict(caller, question)).toEqual(nothing([]));
-      expect(await verdict(caller, { ...question, dryRun: true })).toEqual(nothing([Verdict.INVALID]));
+      expect(await responseTo(caller, request)).toEqual(invalidOnly([]));
+      expect(await responseTo(caller, { ...request, dryRun: true })).toEqual(invalidOnly([Verdict.INVALID]));
     }
   });
 
-  test("an environment that was not asked for is no matter; the other one is a mismatch", async () => {
+  test("a key matches its own environment and an unset one, and mismatches the other one", async () => {
     const token = {
       live: (await issueKey(owner)).token,
       test: (await issueKey(owner, { spec: { environment: Environment.TEST } })).token,
       session: owner.token,
     };
     const { LIVE, TEST, UNSPECIFIED } = Environment;
-    const ask = (of: keyof typeof token, environment: Environment) =>
-      verdict(caller, { token: token[of], environment });
+    const verify = (of: keyof typeof token, environment: Environment) =>
+      responseTo(caller, { token: token[of], environment });
     for (const [of, environment] of [
       ["live", LIVE],
       ["test", TEST],
@@ -111,68 +111,67 @@ describe.each(["tenant", "platform"])("asked by the %s", (caller) => {
       ["session", LIVE],
       ["session", TEST],
     ] as const) {
-      expect(await ask(of, environment)).toMatchObject({ verdict: Verdict.VALID });
+      expect(await verify(of, environment)).toMatchObject({ verdict: Verdict.VALID });
     }
     const mismatch = { verdict: Verdict.ENVIRONMENT_MISMATCH };
-    expect(await ask("live", TEST)).toMatchObject({ ...mismatch, metadata: { environment: "live" } });
-    expect(await ask("test", LIVE)).toMatchObject({ ...mismatch, metadata: { environment: "test" } });
+    expect(await verify("live", TEST)).toMatchObject({ ...mismatch, metadata: { environment: "live" } });
+    expect(await verify("test", LIVE)).toMatchObject({ ...mismatch, metadata: { environment: "test" } });
   });
 
-  test("a workspace is entered by grant or by a scope of all, and by nobody once it is archived", async () => {
+  test("a grant or the scope ALL opens a workspace, until the workspace is archived", async () => {
     const [granted, other, archived] = [
       await newWorkspace(owner),
       await newWorkspace(owner),
       await newWorkspace(owner),
     ];
-    const stranger = await app.newAccount();
-    const foreign = await newWorkspace(stranger);
+    const foreign = await newWorkspace(await app.newAccount());
     const selected = await issueKey(owner, { initialWorkspaceIds: [granted, archived] });
     const all = await issueKey(owner, { spec: { workspaceScope: WorkspaceScope.ALL } });
     await owner.workspaceAdmin.archiveWorkspace({ workspaceId: archived });
-    const ask = async (token: string, workspaceId: string) => {
-      const answer = await verdict(caller, { token, workspaceId });
-      if (!answer.valid) expect(answer.metadata).toEqual({ workspace_id: workspaceId });
-      return enumToJson(VerdictSchema, answer.verdict);
+    const verify = async (token: string, workspaceId: string) => {
+      const response = await responseTo(caller, { token, workspaceId });
+      if (!response.valid) expect(response.metadata).toEqual({ workspace_id: workspaceId });
+      return enumToJson(VerdictSchema, response.verdict);
     };
-    expect(await ask(selected.token, granted)).toBe("VERDICT_VALID");
-    expect(await ask(selected.token, other)).toBe("VERDICT_WORKSPACE_FORBIDDEN");
-    expect(await ask(selected.token, archived)).toBe("VERDICT_WORKSPACE_ARCHIVED");
-    expect(await ask(all.token, other)).toBe("VERDICT_VALID");
-    expect(await ask(all.token, archived)).toBe("VERDICT_WORKSPACE_ARCHIVED");
+    expect(await verify(selected.token, granted)).toBe("VERDICT_VALID");
+    expect(await verify(selected.token, other)).toBe("VERDICT_WORKSPACE_FORBIDDEN");
+    expect(await verify(selected.token, archived)).toBe("VERDICT_WORKSPACE_ARCHIVED");
+    expect(await verify(all.token, other)).toBe("VERDICT_VALID");
+    expect(await verify(all.token, archived)).toBe("VERDICT_WORKSPACE_ARCHIVED");
     for (const token of [selected.token, all.token, owner.token]) {
       for (const nowhere of [foreign, newId("ws"), "__proto__"]) {
-        expect(await ask(token, nowhere)).toBe("VERDICT_WORKSPACE_FORBIDDEN");
+        expect(await verify(token, nowhere)).toBe("VERDICT_WORKSPACE_FORBIDDEN");
       }
     }
   });
 
-  test("an entitlement is met by its name, and a numeric one when it is above 0", async () => {
+  test("an entitlement is met if the account has it, and a numeric one if it is above 0", async () => {
     const entitlements = ["realtime", "max_api_keys=100", "agents=0", "seats=-1"];
     await app.db.updateTable("account").set({ entitlements }).where("id", "=", accountId()).execute();
     const { token } = await issueKey(owner);
     for (const required of ["realtime", "max_api_keys"]) {
-      expect(await verdict(caller, { token, requiredEntitlements: [required] })).toMatchObject({
+      expect(await responseTo(caller, { token, requiredEntitlements: [required] })).toMatchObject({
         valid: true,
       });
     }
     for (const missing of ["agents", "seats", "nothing", "real"]) {
-      const answer = await verdict(caller, { token, requiredEntitlements: ["realtime", missing] });
-      expect(answer.verdict).toBe(Verdict.ENTITLEMENT_REQUIRED);
-      expect(answer.metadata).toEqual({ entitlement: missing });
+      const response = await responseTo(caller, { token, requiredEntitlements: ["realtime", missing] });
+      expect(response.verdict).toBe(Verdict.ENTITLEMENT_REQUIRED);
+      expect(response.metadata).toEqual({ entitlement: missing });
     }
-    expect((await verdict(caller, { token })).principal?.entitlements).toEqual(entitlements);
+    expect((await responseTo(caller, { token })).principal?.entitlements).toEqual(entitlements);
   });
 
-  test("ends_at is the earliest of the key's end and its token's", async () => {
+  test("ends_at is the earlier of the end of the key and the end of its token", async () => {
     const expiresAt = timestampFromDate(new Date("2099-01-01T00:00:00Z"));
     const key = await issueKey(owner, { spec: { expiresAt } });
-    expect((await verdict(caller, { token: key.token })).endsAt).toEqual(expiresAt);
+    expect((await responseTo(caller, { token: key.token })).endsAt).toEqual(expiresAt);
     await owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 3600n } });
-    const { endsAt } = await verdict(caller, { token: key.token });
+    const { endsAt } = await responseTo(caller, { token: key.token });
     const seconds = endsAt ? (timestampDate(endsAt).getTime() - Date.now()) / 1000 : 0;
     expect(seconds).toBeGreaterThan(3500);
     expect(seconds).toBeLessThanOrEqual(3600);
-    expect((await verdict(caller, { token: (await issueKey(owner)).token })).endsAt).toBeUndefined();
+    expect((await responseTo(caller, { token: (await issueKey(owner)).token })).endsAt).toBeUndefined();
   });
 
   test("dry_run lists every rule that fails, in the order of the table", async () => {
@@ -180,7 +179,7 @@ describe.each(["tenant", "platform"])("asked by the %s", (caller) => {
     const state = { expires_at: past, revoked_at: past, disabled_at: past };
     await app.db.updateTable("api_key").set(state).where("id", "=", key.id).execute();
     const workspaceId = newId("ws");
-    const question: Question = {
+    const request: VerifyRequest = {
       token: key.token,
       environment: Environment.TEST,
       workspaceId,
@@ -188,10 +187,10 @@ describe.each(["tenant", "platform"])("asked by the %s", (caller) => {
       requiredEntitlements: ["nothing"],
       dryRun: true,
     };
-    const answer = await verdict(caller, question);
-    expect(answer.verdict).toBe(Verdict.EXPIRED);
+    const response = await responseTo(caller, request);
+    expect(response.verdict).toBe(Verdict.EXPIRED);
     expect(
-      answer.failedRules.map((rule) => [enumToJson(VerdictSchema, rule.verdict), rule.metadata]),
+      response.failedRules.map((rule) => [enumToJson(VerdictSchema, rule.verdict), rule.metadata]),
     ).toEqual([
       ["VERDICT_EXPIRED", { key_id: key.id, expired_at: expect.any(String) }],
       ["VERDICT_REVOKED", { key_id: key.id, revoked_at: expect.any(String) }],
@@ -202,14 +201,14 @@ describe.each(["tenant", "platform"])("asked by the %s", (caller) => {
       ["VERDICT_PERMISSION_DENIED", { permission: "runs:start" }],
       ["VERDICT_ENTITLEMENT_REQUIRED", { entitlement: "nothing" }],
     ]);
-    expect(await verdict(caller, { ...question, dryRun: false })).toMatchObject({
+    expect(await responseTo(caller, { ...request, dryRun: false })).toMatchObject({
       verdict: Verdict.EXPIRED,
       failedRules: [],
     });
   });
 });
 
-test("whoever lacks tokens:verify is refused, an integration key of *:manage too", async () => {
+test("a caller without tokens:verify is rejected, even an application key with *:manage", async () => {
   const key = await issueKey(owner, { spec: { permissions: ["*:manage", "tokens:read"] } });
   for (const call of [
     () => app.clientAs(key.token).tokens.verifyToken({ token: key.token }),
@@ -222,8 +221,8 @@ test("whoever lacks tokens:verify is refused, an integration key of *:manage too
   }
 });
 
-/** An answer that says INVALID and nothing else. */
-function nothing(failed: Verdict[]) {
+/** A response with the verdict INVALID and nothing else. */
+function invalidOnly(failed: Verdict[]) {
   return {
     valid: false,
     verdict: Verdict.INVALID,

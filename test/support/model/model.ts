@@ -1,7 +1,7 @@
 import type { Clients } from "../app.ts";
 
-// The slow, obvious model of who may do what: written from the design, sharing nothing with the service. Every
-// permission that can occur is in one list, and whatever somebody holds is the set of all that it implies.
+// A simple and slow model of authority. It is written from the design and shares no code with the service. All permissions
+// that can occur are in one list. What a principal holds is the set of all permissions that are implied.
 
 export interface Role {
   id: string;
@@ -14,7 +14,7 @@ export interface Team {
   roles: Set<Role>;
 }
 
-/** A user, and what they are in the account: nothing while `role` is undefined. */
+/** A user, and the user's membership in the account. While `role` is undefined, the user is not a member. */
 export interface Person {
   user: Clients;
   member: Clients;
@@ -32,7 +32,10 @@ export interface Robot {
   team: Team;
 }
 
-/** A token of a key. While it is superseded: by whom, as whom, and what they reached when that was last compared. */
+/**
+ * A token of a key. If it is superseded, `by` is the actor that rotated the key, the profile that acted, and what the actor
+ * reached at the last comparison.
+ */
 export interface Token {
   token: string;
   state: "current" | "superseded" | "ended";
@@ -44,7 +47,7 @@ export interface Key {
   kind: "application" | "service" | "developer";
   person?: Person;
   robot?: Robot;
-  /** Who acts. */
+  /** The profile that acts with the key. */
   profileId: string;
   /** The profile to which workspaces are granted. */
   ownProfile: string;
@@ -66,7 +69,7 @@ export interface World {
   keys: Key[];
 }
 
-/** What somebody may do now: every permission of the list that they hold, and where. */
+/** What a principal may do now: every permission that it holds, and the workspaces that it may enter. */
 export interface Rights {
   permissions: Set<string>;
   all: boolean;
@@ -92,21 +95,21 @@ const every = [
   ...resources.flatMap((resource) => verbs.map((verb) => `${resource}:${verb}`)),
 ];
 
-/** What design 5 says of one permission and another. */
+/** Returns whether one permission implies another, as section 5 of the design says. */
 function implies(held: string, wanted: string): boolean {
   if (held === "*" || held === wanted) return true;
   const [resource, verb] = held.split(":");
   const [wantedResource, wantedVerb] = wanted.split(":");
   if (wantedVerb === undefined) return false;
   const climbs = ladder.includes(wantedVerb) && ladder.indexOf(wantedVerb) <= ladder.indexOf(verb ?? "");
-  // `*:write` covers the platform's resources; of our own it only reads.
+  // `*:write` covers the platform's resources. For Latchkey's own resources, only `*:read` counts.
   if (resource === "*") return climbs && (!own.includes(wantedResource ?? "") || wantedVerb === "read");
   return resource === wantedResource && (verb === "*" || climbs);
 }
 
 const closures = new Map<string, Set<string>>();
 
-/** All that a list of permissions allows. */
+/** Returns every permission that a list implies. */
 export function closure(list: readonly string[]): Set<string> {
   const name = [...list].sort().join();
   const known = closures.get(name) ?? new Set(every.filter((one) => list.some((held) => implies(held, one))));
@@ -116,7 +119,7 @@ export function closure(list: readonly string[]): Set<string> {
 
 const written = new Map<string, string[]>();
 
-/** A set as it is written: without what others in it imply, sorted. */
+/** Returns a set as the service stores it: sorted, and without implied permissions. */
 export function write(permissions: Set<string>): string[] {
   const name = [...permissions].join();
   const all = [...permissions];
@@ -126,33 +129,33 @@ export function write(permissions: Set<string>): string[] {
   return known;
 }
 
-/** What is in both sets. */
+/** Returns the items of both sets. */
 export function both(a: Set<string>, b: Set<string>): Set<string> {
   return new Set([...a].filter((one) => b.has(one)));
 }
 
-/** What is in the first set only. */
+/** Returns the items that are only in the first set. */
 export function without(a: Set<string>, b: Set<string>): Set<string> {
   return new Set([...a].filter((one) => !b.has(one)));
 }
 
-/** What a team may do. */
+/** Returns the permissions of a team. */
 export function teamRights(team: Team): string[] {
   return [...team.roles].flatMap((role) => role.permissions);
 }
 
-/** Whether a role opens every workspace: owners and admins enter all. */
+/** Returns whether a role opens every workspace. The roles of owners and admins do. */
 export function opensAll(role: Role | undefined): boolean {
   return role?.builtin === "owner" || role?.builtin === "admin";
 }
 
-/** A person holds their role plus those of their teams. */
+/** Returns the rights of a person: those of the person's role and of the person's teams. */
 export function personRights({ role, teams, grants }: Person): Rights {
   const permissions = closure(role ? [...role.permissions, ...[...teams].flatMap(teamRights)] : []);
   return { permissions, all: opensAll(role), workspaces: grants };
 }
 
-/** A key's own list, where somebody owns it narrowed by what they may do now; workspaces likewise. */
+/** Returns the rights of a key: its own list and workspaces, narrowed by what its owner may do now, if it has an owner. */
 export function keyRights({ person, robot, list, all, grants }: Key): Rights {
   if (person) {
     const theirs = personRights(person);
@@ -167,7 +170,7 @@ export function keyRights({ person, robot, list, all, grants }: Key): Rights {
   return { permissions, all, workspaces: grants };
 }
 
-/** Whoever calls. */
+/** A caller. */
 export interface Actor {
   by: Clients;
   rights: Rights;
@@ -175,7 +178,7 @@ export interface Actor {
   key?: Key;
 }
 
-/** Everybody who can act: members by their sessions, and keys by their newest tokens. */
+/** Returns every possible caller: members with their sessions, and keys with their newest tokens. */
 export function actors(world: World, clientAs: (token: string) => Clients): Actor[] {
   const sessions = world.people
     .filter((person) => person.role)

@@ -15,18 +15,18 @@ import {
   without,
 } from "./model.ts";
 
-/** What somebody reaches; `everywhere`: in every environment. The model's application keys are all live ones. */
+/** What a principal reaches. `everywhere` means in every environment. All application keys of the model are live keys. */
 export interface Reach extends Rights {
   everywhere: boolean;
 }
 
-/** Somebody before and after a change; no `before`: they are made by it. */
+/** A principal before and after a change. Without `before`, the change makes the principal. */
 export interface Effect {
   before?: Reach;
   after: Reach;
 }
 
-/** Nobody may end up with more than before, unless with no more than the actor reaches. */
+/** Returns whether a change is allowed: each principal reaches no more than before, or no more than the actor reaches. */
 export function mayResult({ rights, key }: Actor, effects: readonly Effect[]): boolean {
   const held = { ...rights, everywhere: key?.kind !== "application" };
   return effects.every(
@@ -40,27 +40,27 @@ function within(a: Reach, b: Reach): boolean {
   return without(a.permissions, b.permissions).size === 0;
 }
 
-/** What a list of permissions reaches in every environment. */
+/** Returns what a list of permissions reaches, in every environment. */
 export function reachOf(list: readonly string[], all = false, workspaces: Iterable<string> = []): Reach {
   return { permissions: closure(list), all, workspaces: new Set(workspaces), everywhere: true };
 }
 
-/** What a member reaches. */
+/** Returns what a member reaches. */
 export function personReach(person: Person): Reach {
   return { ...personRights(person), everywhere: true };
 }
 
-/** What a service account reaches: every workspace. */
+/** Returns what a service account reaches. It may enter every workspace. */
 export function robotReach({ team }: Robot): Reach {
   return reachOf(teamRights(team), true);
 }
 
-/** What a key reaches now. */
+/** Returns what a key reaches now. */
 export function keyReach(key: Key): Reach {
   return { ...keyRights(key), everywhere: key.kind !== "application" };
 }
 
-/** All members and service accounts before and after a change of the model, which is undone at the end. */
+/** Returns the effects of a change on all members and service accounts. Makes the change in the model and undoes it. */
 export function effectsOf(world: World, change: () => () => void): Effect[] {
   const reaches = () => [
     ...world.people.filter((person) => person.role).map(personReach),
@@ -73,14 +73,14 @@ export function effectsOf(world: World, change: () => () => void): Effect[] {
   return after.map((reach, index) => ({ ...(before[index] && { before: before[index] }), after: reach }));
 }
 
-/** The workspaces of all who hold something: those people, and if there is any such service account every one. */
+/** Returns the workspaces that holders may enter: those of the people, and every workspace if there is a service account. */
 export function enteredBy(people: readonly Person[], robots: readonly Robot[]): [boolean, Set<string>] {
   const rights = people.map(personRights);
   const all = robots.length > 0 || rights.some((one) => one.all);
   return [all, new Set(rights.flatMap((one) => [...one.workspaces]))];
 }
 
-/** A key gives keys that somebody owns nothing that its own list, or its own choice of workspaces, leaves out. */
+/** Returns whether a key that acts gives an owned key no more than its own list and its own workspaces contain. */
 export function withinOwnList({ key }: Actor, after: Key, before?: Key): boolean {
   if (!key || key.kind === "application" || after.kind === "application") return true;
   const [listed, earlier] = [listedReach(after), before && listedReach(before)];
@@ -91,15 +91,15 @@ function listedReach({ list, all, grants }: Key): Reach {
   return reachOf(list, all, all ? [] : grants);
 }
 
-/** Whoever gives a grace period, and what they reach now. */
+/** Returns the actor that gives a grace period, with what it reaches now. */
 export function graceBy({ person, key, rights }: Actor): Token["by"] {
   const profileId = person?.profileId ?? key?.profileId ?? "";
   return { ...(person && { person }), ...(key && { key }), profileId, reach: copyOf(rights) };
 }
 
 /**
- * Ends the grace periods whose giver has ended, or reaches something else by now and less than the rotated key. After
- * every change.
+ * Ends a grace period if its giver has ended, or if the giver's reach has changed and is less than that of the rotated key.
+ * Call it after every change.
  */
 export function endGraces({ keys }: World): void {
   for (const key of keys) {
@@ -118,7 +118,7 @@ function giverReach({ person, key, profileId }: NonNullable<Token["by"]>): Reach
   return key && !key.revoked && !key.disabled ? keyReach(key) : undefined;
 }
 
-// The workspaces of a person are one set, which changes.
+// A copy is needed, because the set of a person's workspaces changes in place.
 function copyOf({ permissions, all, workspaces }: Rights): Rights {
   return { permissions, all, workspaces: new Set(workspaces) };
 }
@@ -127,32 +127,32 @@ function sameRights(a: Rights, b: Rights): boolean {
   return same(a.permissions, b.permissions) && a.all === b.all && (a.all || same(a.workspaces, b.workspaces));
 }
 
-/** Changes some fields. The result sets them back. */
+/** Changes some fields. Returns a function that restores them. */
 export function assign<T extends object>(target: T, fields: Partial<T>): () => void {
   const before = { ...target };
   Object.assign(target, fields);
   return () => void Object.assign(target, before);
 }
 
-/** Whoever a role or a team will be given to. A list that allows nothing is nobody. */
+/** Returns the effect on a future holder of a role or team. A list without permissions has no effect. */
 export function someone(permissions: readonly string[]): Effect[] {
   return permissions.length > 0 ? [{ after: reachOf(permissions) }] : [];
 }
 
-/** The members and service accounts of a team. */
+/** Returns the members and service accounts of a team. */
 export function membersOf(world: World, team: Team) {
   const people = current(world).filter((person) => person.teams.has(team));
   return [people, world.robots.filter((robot) => robot.team === team)] as const;
 }
 
-/** The people and service accounts that hold a role, by their teams too. */
+/** Returns the people and service accounts that hold a role, themselves or through a team. */
 export function holdersOf(world: World, role: Role) {
   const has = (team: Team) => team.roles.has(role);
   const people = current(world).filter((one) => one.role === role || [...one.teams].some(has));
   return [people, world.robots.filter((robot) => has(robot.team))] as const;
 }
 
-/** What it comes to if the holders of a role get another one. */
+/** Returns the effects of giving the holders of a role another role. */
 export function replacementOf(
   world: World,
   role: Role,
@@ -167,7 +167,7 @@ export function replacementOf(
   return [{ before, after }, ...effectsOf(world, () => replace(replacement))];
 }
 
-/** Whether two sets are equal. */
+/** Returns whether two sets are equal. */
 export function same<T>(a: Set<T>, b: Set<T>): boolean {
   return a.size === b.size && [...a].every((one) => b.has(one));
 }

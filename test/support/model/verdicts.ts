@@ -3,30 +3,30 @@ import type { VerifyTokenResponse } from "../../../gen/latchkey/v1/token_service
 import { Verdict, VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import { type Key, keyRights, personRights, type Rights, type World, write } from "./model.ts";
 
-const nobody: Rights = { permissions: new Set(), all: false, workspaces: new Set() };
+const none: Rights = { permissions: new Set(), all: false, workspaces: new Set() };
 
-/** What is asked of a token. */
-export interface Question {
+/** The requirements of a request. */
+export interface VerifyRequest {
   dryRun: boolean;
   workspaceId: string;
   requiredPermissions: string[];
 }
 
-/** A token of the model, and what it is worth. */
+/** A token of the model, and what its holder may do. */
 export interface Credential {
-  /** Who in the account it is: somebody who comes back is somebody else. */
+  /** The id of the key, or of the person's profile. A person who leaves and joins again gets a new profile. */
   name: string;
   token: string;
-  /** Whether it is over for good. */
+  /** Whether the token has ended for good. */
   over: boolean;
-  /** Why it is refused whatever is asked. */
+  /** The verdicts that the token gets for every request. Empty if the token is live. */
   dead: string[];
   rights: Rights;
   profileId: string;
   keyId: string;
 }
 
-/** Every token that was ever handed out. */
+/** Returns every token that was ever minted. */
 export function credentials({ people, keys }: World): Credential[] {
   const sessions = people.map((person) => ({
     name: person.profileId,
@@ -43,7 +43,7 @@ export function credentials({ people, keys }: World): Credential[] {
       over: key.revoked || state === "ended",
       token,
       dead: deadBy(key, state),
-      rights: key.revoked ? nobody : keyRights(key),
+      rights: key.revoked ? none : keyRights(key),
       profileId: key.profileId,
       keyId: key.id,
     })),
@@ -55,10 +55,10 @@ function deadBy({ revoked, disabled }: Key, state: Key["tokens"][number]["state"
   return [...(revoked || state === "ended" ? ["REVOKED"] : []), ...(disabled ? ["DISABLED"] : [])];
 }
 
-/** What the model answers. */
+/** Returns the verdict of the model. */
 export function expected(
   { dead, rights, profileId, keyId }: Credential,
-  { dryRun, workspaceId, requiredPermissions }: Question,
+  { dryRun, workspaceId, requiredPermissions }: VerifyRequest,
 ) {
   const failed = [...dead];
   if (workspaceId && !rights.all && !rights.workspaces.has(workspaceId)) failed.push("WORKSPACE_FORBIDDEN");
@@ -72,7 +72,7 @@ export function expected(
     scope: all ? WorkspaceScope.ALL : WorkspaceScope.SELECTED,
     workspaceIds: all ? [] : [...rights.workspaces].sort(),
   };
-  // Of what is over for good, only that it is.
+  // The model does not track further failures of a token that has ended for good.
   const over = ["REVOKED", "ACCOUNT_MISMATCH"].includes(verdict);
   return {
     verdict,
@@ -81,8 +81,8 @@ export function expected(
   };
 }
 
-/** What was answered, in the words of the model. */
-export function answer({ verdict, failedRules, principal }: VerifyTokenResponse) {
+/** Returns the verdict of the service in the form that the model has. */
+export function verdictOf({ verdict, failedRules, principal }: VerifyTokenResponse) {
   const over = verdict === Verdict.REVOKED || verdict === Verdict.ACCOUNT_MISMATCH;
   return {
     verdict: nameOf(verdict),
