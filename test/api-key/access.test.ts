@@ -40,7 +40,8 @@ async function keyInWorkspace() {
 }
 
 test("these are all the RPCs of the service", async () => {
-  expect(Object.keys(app.clientAs("").apiKeys).sort()).toEqual(Object.keys(calls).sort());
+  const help = "add the RPC to `calls` in test/api-key/access.test.ts";
+  expect(Object.keys(app.clientAs("").apiKeys).sort(), help).toEqual(Object.keys(calls).sort());
 });
 
 describe.each(byId)("$name", ({ call }) => {

@@ -21,7 +21,8 @@ for (const [what, text] of Object.entries(nasty)) {
           body: withText(valid, path, text),
           token: callerFor(app, owner, method).token,
         });
-        expect(status, `${nameOf(method)} ${path.join(".")}: ${answer}`).toBeLessThan(500);
+        const help = `${nameOf(method)} ${path.join(".")}: ${answer}. Give the field a \`pattern\` in the schema`;
+        expect(status, help).toBeLessThan(500);
         sent += 1;
       }
     }
