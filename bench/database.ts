@@ -17,6 +17,7 @@ export interface BenchDatabase {
 }
 
 const log = {
+  debug() {},
   info() {},
   warn: (_: object, message: string) => process.stderr.write(`${message}\n`),
   error: (_: object, message: string) => process.stderr.write(`${message}\n`),

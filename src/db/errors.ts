@@ -100,7 +100,8 @@ export function isBusy(error: unknown): boolean {
 
 /** What to tell a person of a database that could not be opened: where it is and why, but never how to log in there. */
 export function explainOpening(error: unknown, url: string): unknown {
-  const { host } = new URL(url);
+  // The directory of a Unix socket is encoded.
+  const host = decodeURIComponent(new URL(url).host);
   // A name with several addresses fails with one error for each, and no message of its own.
   const first = error instanceof AggregateError ? error.errors[0] : error;
   const why = first instanceof Error ? first.message : String(first);

@@ -28,6 +28,12 @@ export interface Cluster {
   user: User | undefined;
 }
 
+/** Where a Postgres listens: the directory of a socket or an IP address, and a port. */
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
 const superuser = "latchkey";
 const temporaryPrefix = "postgres.new-";
 
@@ -71,9 +77,21 @@ export async function initCluster(cluster: Cluster, sync: boolean): Promise<void
 }
 
 /** The URL of the database. It holds the password: never a process argument, never logged. */
-export function clusterUrl(cluster: Cluster, port: number): string {
+export function clusterUrl(cluster: Cluster, { host, port }: HostPort): string {
   const password = readFileSync(passwordFile(cluster), "utf8").trim();
-  return `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
+  // The directory of a socket is a host, if it is encoded.
+  return `postgres://${superuser}:${password}@${encodeURIComponent(host)}:${port}/postgres`;
+}
+
+/** What an operator types to reach the database. The password is read from its file, so that no process list shows it. */
+export function operatorCommand(cluster: Cluster, { host, port }: HostPort): string {
+  const password = `PGPASSWORD="$(cat ${quoted(passwordFile(cluster))})"`;
+  return `${password} psql -h ${quoted(host)} -p ${port} -U ${superuser} -d postgres`;
+}
+
+// For a shell: as it is between single quotes.
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Returns what to spawn to run one of the Postgres programs (`initdb`, `postgres`) on this data directory. */

@@ -1,9 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log.ts";
-import { type Cluster, clusterCommand, clusterUrl, initCluster, openDataDir } from "./cluster.ts";
+import { chooseAddress, clearSocket } from "./address.ts";
+import {
+  type Cluster,
+  clusterCommand,
+  clusterUrl,
+  initCluster,
+  openDataDir,
+  operatorCommand,
+} from "./cluster.ts";
 import { lockDirectory } from "./lock.ts";
 import { openPostgresLog, type PostgresLog } from "./postgres-log.ts";
 import { unprivilegedUser } from "./postgres-user.ts";
@@ -15,10 +21,7 @@ const inUseTimeoutMs = 10_000;
 const inUseRetryMs = 100;
 const restartDelayMs = 1_000;
 
-// TCP on loopback: a socket's path ends at 107 bytes, which a data directory may well exceed. scram keeps others out.
 const defaultSettings: Record<string, string> = {
-  listen_addresses: "127.0.0.1",
-  unix_socket_directories: "",
   max_connections: "100",
   shared_buffers: "64MB",
   max_wal_size: "256MB",
@@ -48,7 +51,7 @@ export interface Embedded {
 }
 
 /**
- * Starts a real Postgres in the data directory, making it first where there is none, and keeps it running on one port
+ * Starts a real Postgres in the data directory, making it first where there is none, and keeps it running at one address
  * until `stop` or the end of this process. What a killed predecessor left behind, running or not, is taken over. Throws
  * one line where another process has the directory.
  */
@@ -66,8 +69,8 @@ export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOpt
 }
 
 async function supervise(cluster: Cluster, settings: Record<string, string>, log: Log, unlock: () => void) {
-  const port = await freePort();
-  const url = clusterUrl(cluster, port);
+  const address = await chooseAddress(cluster);
+  const url = clusterUrl(cluster, address);
   const postgresLog = openPostgresLog(cluster.dataDir);
   let stopping = false;
   let stopped: Promise<void> | undefined;
@@ -77,11 +80,11 @@ async function supervise(cluster: Cluster, settings: Record<string, string>, log
   process.on("exit", endWithUs);
 
   function launch(): ChildProcess {
-    const sets = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
-      "-c",
-      `${name}=${value}`,
-    ]);
+    const sets = Object.entries({ ...settings, ...address.settings, port: String(address.port) }).flatMap(
+      ([name, value]) => ["-c", `${name}=${value}`],
+    );
     const { file, args, options } = clusterCommand(cluster, "postgres", ["-D", cluster.directory, ...sets]);
+    clearSocket(cluster);
     postgresLog.mark();
     // A session of its own: Ctrl-C is for us, and we still need the database while we drain.
     const child = spawn(file, args, {
@@ -138,6 +141,10 @@ async function supervise(cluster: Cluster, settings: Record<string, string>, log
     postgresLog.close();
     throw error;
   }
+  log.debug(
+    { command: operatorCommand(cluster, address) },
+    "an operator reaches the embedded Postgres with psql",
+  );
   return {
     url,
     get pid() {
@@ -179,14 +186,4 @@ async function ready(
   } finally {
     postgres.off("exit", onExit);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no free port on 127.0.0.1");
-  return address.port;
 }

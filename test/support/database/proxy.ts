@@ -41,7 +41,7 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
     sockets.add(client);
     client.on("error", () => undefined).on("close", () => sockets.delete(client));
     if (swallowing) return;
-    const upstream = connect({ host: target.hostname, port: Number(target.port) });
+    const upstream = connect(serverOf(target));
     sockets.add(upstream);
     upstream.on("error", () => undefined).on("close", () => sockets.delete(upstream));
     const pipe = {
@@ -137,4 +137,10 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
 async function listen(server: Server, port: number): Promise<void> {
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
+}
+
+// A database may listen on a Unix socket, whose directory is the host of its URL.
+function serverOf({ hostname, port }: URL) {
+  const host = decodeURIComponent(hostname);
+  return host.startsWith("/") ? { path: `${host}/.s.PGSQL.${port}` } : { host, port: Number(port) };
 }

@@ -68,7 +68,7 @@ export async function startPair(): Promise<Pair> {
   const first = openDataDir(join(root, "first"), user);
   await initCluster(first, false);
   const port = await freePort();
-  const url = clusterUrl(first, port);
+  const url = clusterUrl(first, { host: "127.0.0.1", port });
   const filling = await start(first, port, {});
   const platformToken = await prepare(url).finally(() => end(filling));
 

@@ -16,6 +16,8 @@ export interface EmbeddedProcess {
   url: string;
   /** Of the Postgres that it started. */
   postgres: number;
+  /** How an operator reaches it, as the server logs it. */
+  operatorCommand: string;
   order(order: Order): Promise<void>;
   kill(): Promise<void>;
 }
@@ -33,12 +35,12 @@ export interface Ground {
   clear(): Promise<void>;
 }
 
-/** Makes a ground to start servers on, as that user or as ourselves. */
-export function createGround(user?: User): Ground {
+/** Makes a ground to start servers on, as that user or as ourselves. The path of its data directory has so many bytes, if it is given. */
+export function createGround(user?: User, pathBytes?: number): Ground {
   const root = scratchDirectory("embedded");
   if (user) chownSync(root, user.uid, user.gid);
   // Its parent is closed (0700), as a checkout in a home directory is.
-  const dataDir = join(root, "data");
+  const dataDir = join(root, "data".padEnd((pathBytes ?? 0) - root.length - 1, "x"));
   const children: ChildProcess[] = [];
 
   function launch(): ChildProcess {
@@ -63,7 +65,8 @@ export function createGround(user?: User): Ground {
       child.send(what);
       await once(child, "exit");
     }
-    return { process: child, url: report.url, postgres: report.pid, order, kill: () => killChild(child) };
+    const { url, pid: postgres, operatorCommand } = report;
+    return { process: child, url, postgres, operatorCommand, order, kill: () => killChild(child) };
   }
 
   async function refusal(): Promise<string> {

@@ -2,7 +2,12 @@ import pg from "pg";
 import type { Log } from "../../../src/db/log.ts";
 
 /** Says nothing. */
-export const quietLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const quietLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 /** Runs `use` on one connection, outside of any pool. */
 export async function withServer<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
