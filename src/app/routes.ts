@@ -21,6 +21,7 @@ import { createPermissionParser } from "../domain/access/permission-vocabulary.t
 import type { Mailer } from "../domain/kernel/mail.ts";
 import type { Refusals } from "../domain/kernel/refusal.ts";
 import { mintToken } from "../domain/kernel/token.ts";
+import { createComparisonQueue } from "../domain/role/comparison.ts";
 import type { FailedLogIns } from "../domain/session/failed-log-in.ts";
 import type { Passwords } from "../domain/user/password.ts";
 import { type HealthStatus, registerHealth } from "../net/standard-services/health.ts";
@@ -93,7 +94,11 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const { tokenPrefix, sessionIdleMs, bounds } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions);
-  const access = { bounds, claimingIssuers: claimingIssuersOf(config.oidcIssuers) };
+  const access = {
+    bounds,
+    claimingIssuers: claimingIssuersOf(config.oidcIssuers),
+    comparisons: createComparisonQueue(),
+  };
   const sessions = { mint, passwords, lifetimeMs: config.sessionLifetimeMs, signup: config.signup };
   const limits = createPeopleLimits(config);
   const inviteLimit = (perAccount: PublicLimit) =>

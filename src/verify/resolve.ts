@@ -1,4 +1,5 @@
 import type { Seen } from "../domain/access/authority.ts";
+import type { Bounds } from "../domain/access/bounds.ts";
 import { DomainError } from "../domain/kernel/error.ts";
 import { inTurns } from "../domain/kernel/slices.ts";
 import { digestToken, type ParsedToken, parseToken } from "../domain/kernel/token.ts";
@@ -6,7 +7,7 @@ import type { Loaded, LookupKey } from "./cache/load.ts";
 import type { Loader } from "./cache/loader.ts";
 import { toCredentials } from "./evaluate/credential.ts";
 import { type EvaluateSettings, type Evaluation, evaluate, refused } from "./evaluate/evaluate.ts";
-import { type ClaimBounds, evaluateExternal, type OwnCall } from "./evaluate/evaluate-external.ts";
+import { createClaimQueue, evaluateExternal, type OwnCall } from "./evaluate/evaluate-external.ts";
 import type { Requirements } from "./evaluate/verdict.ts";
 import type { ExternalToken, OidcVerifier } from "./oidc/oidc.ts";
 
@@ -35,11 +36,14 @@ export interface Resolver {
 /** What the resolver depends on. */
 export interface ResolverSettings extends EvaluateSettings {
   tokenPrefix: string;
-  bounds: ClaimBounds;
+  bounds: Pick<Bounds, "permissionsPerPrincipal">;
 }
 
 /** Creates a resolver over a loader. */
 export function createResolver(loader: Loader, oidc: OidcVerifier, settings: ResolverSettings): Resolver {
+  const { permissionsPerPrincipal } = settings.bounds;
+  const claims = { permissionsPerPrincipal, queue: createClaimQueue() };
+
   function fromCache(verifyRequest: VerifyRequest): Evaluation | undefined {
     const parsed = parseToken(settings.tokenPrefix, verifyRequest.token);
     if (!parsed || verifyRequest.fresh) return undefined;
@@ -65,7 +69,7 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
     verifyRequest: VerifyRequest,
   ): Evaluation | Promise<Evaluation> {
     return external
-      ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own, settings.bounds)
+      ? evaluateExternal(loaded, external, verifyRequest, verifyRequest.own, claims)
       : evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
   }
 

@@ -3,6 +3,7 @@ import { type Holder, refuseEscalation, refuseEscalationOfMany } from "../../src
 import type { Reach } from "../../src/domain/access/reach.ts";
 import type { Holding } from "../../src/domain/access/role-holder.ts";
 import { holderChanges } from "../../src/domain/access/role-holder.ts";
+import { beforeLocks, compareOnce, createComparisonQueue } from "../../src/domain/role/comparison.ts";
 
 const things = (count: number, from = 0) =>
   Array.from({ length: count }, (_, n) => `thing_${n + from}:start`);
@@ -73,6 +74,31 @@ test("the event loop turns while many holders of a role are compared, and the co
     metadata: { bound: "comparison_ms", limit: "1" },
   });
 });
+
+test("of many comparisons at a time one runs, in turns between accounts", async () => {
+  const queue = createComparisonQueue();
+  const caller = callerWith(1_000);
+  const order: string[] = [];
+  let running = 0;
+  let most = 0;
+  const compare = (accountId: string) => {
+    function* changes() {
+      order.push(accountId);
+      running += 1;
+      most = Math.max(most, running);
+      for (let n = 0; n < 20; n++) yield { before: reach(things(500)), after: reach(things(900)) };
+      running -= 1;
+    }
+    return compareOnce({ ...caller, accountId }, [], changes, beforeLocks(queue));
+  };
+  await Promise.all([compare("a"), compare("a"), compare("a"), compare("b"), compare("b")]);
+  expect(most).toBe(1);
+  expect(order).toEqual(["a", "a", "b", "a", "b"]);
+});
+
+function reach(permissions: readonly string[]): Reach {
+  return { permissions, workspaces: [], environment: "every", end: null };
+}
 
 function leastTime(run: () => void): number {
   const samples = Array.from({ length: 3 }, () => {

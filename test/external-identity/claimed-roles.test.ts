@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { atOnce } from "../../src/domain/kernel/slices.ts";
 import { type CredentialRow, toCredentials } from "../../src/verify/evaluate/credential.ts";
-import { evaluateExternal } from "../../src/verify/evaluate/evaluate-external.ts";
+import { createClaimQueue, evaluateExternal } from "../../src/verify/evaluate/evaluate-external.ts";
 import type { ExternalToken } from "../../src/verify/oidc/oidc.ts";
 import { newSubject, useExternal } from "../support/oidc/external.ts";
 
@@ -71,12 +71,19 @@ function tokenClaiming(claimed: readonly string[]): ExternalToken {
 }
 
 const everyRole = roles.map(({ id }) => id);
-const unbounded = { permissionsPerPrincipal: 1_000_000 };
+const unbounded = { permissionsPerPrincipal: 1_000_000, queue: createClaimQueue() };
 
 test("what fifty large roles lend is computed in turns with the event loop, once for all who claim them at a time", async () => {
   const loaded = guest();
   const token = tokenClaiming(everyRole);
-  const evaluate = () => evaluateExternal(loaded, token, nothing, undefined, unbounded);
+  const queue = createClaimQueue();
+  const waited: string[] = [];
+  const run: typeof queue.run = (caller, work) => {
+    waited.push(caller);
+    return queue.run(caller, work);
+  };
+  const deps = { ...unbounded, queue: { ...queue, run } };
+  const evaluate = () => evaluateExternal(loaded, token, nothing, undefined, deps);
   let turns = 0;
   let working = true;
   const count = () => {
@@ -90,6 +97,7 @@ test("what fifty large roles lend is computed in turns with the event loop, once
   // The very same list: it was not made again.
   for (const one of others) expect(one.principal?.permissions).toBe(first?.principal?.permissions);
   expect(turns).toBeGreaterThan(3);
+  expect(waited).toEqual([accountId]);
 });
 
 test("a token that claims what was claimed before is evaluated in under a millisecond", async () => {

@@ -4,6 +4,7 @@ import { reachesAll, refuseEscalation } from "../access/escalation.ts";
 import type { Claiming } from "../access/external-issuer.ts";
 import type { Caller } from "../access/principal.ts";
 import type { Holding } from "../access/role-holder.ts";
+import type { WorkQueue } from "../kernel/work-queue.ts";
 import { compareOnce, type Stage } from "./comparison.ts";
 import {
   memberChanges,
@@ -21,6 +22,8 @@ import { claimedIn, loadHolding, workspacesOfExternalUsers } from "./holder-load
 /** What a change of roles, teams, people or grants is judged by, besides what its caller holds. */
 export interface AccessDeps extends Claiming {
   bounds: Bounds;
+  /** Where comparisons of many holders wait for their turn. */
+  comparisons: WorkQueue;
 }
 
 /**

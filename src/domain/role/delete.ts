@@ -93,7 +93,7 @@ async function compareReplacement(
   const role = await selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
   if (!role || role.builtin) return undefined;
   const instead = await findReplacement(db, caller, role, replacement);
-  return checkReplacement(db, caller, deps, role, instead, beforeLocks);
+  return checkReplacement(db, caller, deps, role, instead, beforeLocks(deps.comparisons));
 }
 
 async function findReplacement(db: Db, caller: Caller, role: Role, reference: string): Promise<Role> {

@@ -152,7 +152,7 @@ async function compareUpdate(
   if (reachesAll(caller)) return undefined;
   const role = await selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
   if (!role || role.builtin) return undefined;
-  return checkRole(db, caller, deps, role, permissions, beforeLocks);
+  return checkRole(db, caller, deps, role, permissions, beforeLocks(deps.comparisons));
 }
 
 async function countRoles(tx: Tx, caller: Caller): Promise<number> {

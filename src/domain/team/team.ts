@@ -133,7 +133,7 @@ async function compareUpdate(
   const team = await getTeam(db, caller, id);
   checkEtag(etag, team.version);
   const roles = await findTeamRoles(db, caller, deps, references, team.roles.length);
-  return checkTeamRoles(db, caller, deps, id, roles, beforeLocks);
+  return checkTeamRoles(db, caller, deps, id, roles, beforeLocks(deps.comparisons));
 }
 
 /** Deletes a team. Its service accounts move to the replacement; without one, a team that has any stays. */

@@ -1,5 +1,4 @@
 import type { RoleJson } from "../../db/schema.ts";
-import type { Bounds } from "../../domain/access/bounds.ts";
 import {
   type CountingRoles,
   claimedRoles,
@@ -7,7 +6,9 @@ import {
   speaksFor,
 } from "../../domain/access/external-issuer.ts";
 import { effectiveSet } from "../../domain/access/permission.ts";
+import { DomainError } from "../../domain/kernel/error.ts";
 import { inTurns, type Slices } from "../../domain/kernel/slices.ts";
+import { createWorkQueue, type WorkQueue } from "../../domain/kernel/work-queue.ts";
 import type { Loaded } from "../cache/load.ts";
 import { clockSkewSeconds, type ExternalToken } from "../oidc/oidc.ts";
 import { type AccountAccess, accessTo, type Credential, type KnownAccount } from "./credential.ts";
@@ -27,8 +28,24 @@ import type { Failure, Requirements } from "./verdict.ts";
  */
 export type OwnCall = "user" | "principal" | undefined;
 
-/** How many permissions the claimed roles of a token may have together. */
-export type ClaimBounds = Pick<Bounds, "permissionsPerPrincipal">;
+/** What the evaluation of claims depends on. */
+export interface ClaimDeps {
+  /** How many permissions the claimed roles of a token may have together. */
+  permissionsPerPrincipal: number;
+  /** Where claims that are not cached wait for their turn. */
+  queue: WorkQueue;
+}
+
+const maxClaimsWaiting = 1_000;
+
+/** Creates the queue of all claims. What one of them gives is computed at a time, in turns between accounts. */
+export function createClaimQueue(): WorkQueue {
+  return createWorkQueue({
+    atOnce: 1,
+    maxWaiting: maxClaimsWaiting,
+    overflow: () => new DomainError("UNAVAILABLE", "too many tokens with claimed roles wait: try again"),
+  });
+}
 
 /**
  * Evaluates a token of an external issuer by the record that was loaded for its identity. A membership gives access to an
@@ -40,7 +57,7 @@ export async function evaluateExternal(
   token: ExternalToken,
   requirements: Requirements,
   own: OwnCall,
-  bounds: ClaimBounds,
+  deps: ClaimDeps,
 ): Promise<Evaluation> {
   const { credential, now } = loaded;
   const { identity, scope, claimed, endsAt } = token;
@@ -63,7 +80,7 @@ export async function evaluateExternal(
     scope,
     external: token,
   };
-  const accountAccess = await choose(credential, token, accountId, bounds);
+  const accountAccess = await choose(credential, token, accountId, deps);
   // A call by a user acts in no account.
   if ("lacks" in accountAccess) return own === "user" ? base : lacking(base, accountAccess.lacks);
   if ("verdict" in accountAccess) {
@@ -81,7 +98,7 @@ async function choose(
   { accounts, openings }: Credential,
   token: ExternalToken,
   accountId: string,
-  bounds: ClaimBounds,
+  deps: ClaimDeps,
 ): Promise<ChosenAccess> {
   const countingIn = claimedRoles(token.claimed);
   const isOpen = ({ account_id: id, platform = false, standing, roles }: KnownAccount): boolean => {
@@ -93,7 +110,7 @@ async function choose(
   const [only, ...more] = open;
   if (only && more.length === 0) {
     const access = accessTo(openings, only.account_id);
-    return access ? openedBy(access, countingIn(access.roles ?? []), bounds) : { lacks: only.account_id };
+    return access ? openedBy(access, countingIn(access.roles ?? []), deps) : { lacks: only.account_id };
   }
   if (accountId !== "") return mismatch(accountId);
   const account_ids = open.map((account) => account.account_id).join(",");
@@ -108,7 +125,7 @@ const maxClaims = 4;
 async function openedBy(
   accountAccess: AccountAccess,
   claim: CountingRoles<RoleJson> | undefined,
-  { permissionsPerPrincipal }: ClaimBounds,
+  { permissionsPerPrincipal, queue }: ClaimDeps,
 ): Promise<AccountAccess> {
   if (!claim) return accountAccess;
   const { claimed } = accountAccess;
@@ -116,10 +133,12 @@ async function openedBy(
   const key = [counting.most, ...counting.roles].map((role) => role.id).join();
   const known = claimed?.get(key);
   if (known) return known;
-  const opened = inTurns(withRoles(accountAccess, counting));
+  const opened = queue.run(accountAccess.account_id, () => inTurns(withRoles(accountAccess, counting)));
   const [oldest] = claimed?.keys() ?? [];
   if (claimed && claimed.size >= maxClaims && oldest !== undefined) claimed.delete(oldest);
   claimed?.set(key, opened);
+  // What found no place in the queue is tried again by the next call.
+  opened.catch(() => claimed?.get(key) === opened && claimed.delete(key));
   return opened;
 }
 
