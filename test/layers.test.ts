@@ -1,42 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
-
-/** What a file of ours imports: a path from the root of the repository, or a package. */
-interface Import {
-  target: string;
-  /** Gone at run time. */
-  typeOnly: boolean;
-}
-
-function filesIn(folder: string): string[] {
-  if (!existsSync(join(root, folder))) return [];
-  const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
-  // What others measured in bench/ are installed there.
-  const ours = names.filter((name) => name.endsWith(".ts") && !name.split(sep).includes("node_modules"));
-  return ours.map((name) => join(folder, name));
-}
-
-const textOf = (file: string) => readFileSync(join(root, file), "utf8");
-
-const statement = /^\s*(?:import|export)\s+(type\s)?(?:[^"';=]*?\sfrom\s*)?"([^"]+)"/gm;
-const expression = /\b(?:import|require)\(\s*["'`]([^"'`]+)["'`]/g;
-
-function importsOf(file: string): Import[] {
-  const text = textOf(file);
-  const target = (name = "") =>
-    name.startsWith(".") ? relative(root, join(root, dirname(file), name)) : name;
-  return [
-    ...[...text.matchAll(statement)].map(([, type, name]) => ({
-      target: target(name),
-      typeOnly: type !== undefined,
-    })),
-    ...[...text.matchAll(expression)].map(([, name]) => ({ target: target(name), typeOnly: false })),
-  ];
-}
+import { cycles, filesIn, type Import, importsOf, textOf } from "./support/imports.ts";
 
 /** What the files of a folder may import. A folder that is not listed itself follows the nearest one above it that is. */
 interface Layer {
@@ -147,35 +111,6 @@ test("the search for cycles finds one of types", () => {
   ]);
   expect(cycles([...edges.keys()], (file) => edges.get(file) ?? [])).toEqual([["b", "c"]]);
 });
-
-/** The groups of files in which each file reaches each other one (Tarjan's strongly connected components). */
-function cycles(
-  files: string[],
-  targetsOf = (file: string) => importsOf(file).map(({ target }) => target),
-): string[][] {
-  const index = new Map<string, number>();
-  const low = new Map<string, number>();
-  const stack: string[] = [];
-  const found: string[][] = [];
-  function visit(file: string): number {
-    const own = index.size;
-    index.set(file, own);
-    low.set(file, own);
-    stack.push(file);
-    for (const target of targetsOf(file).filter((one) => files.includes(one))) {
-      const reached = index.has(target) ? (stack.includes(target) ? index.get(target) : own) : visit(target);
-      low.set(file, Math.min(low.get(file) ?? own, reached ?? own));
-    }
-    const lowest = low.get(file) ?? own;
-    if (lowest === own) {
-      const group = stack.splice(stack.indexOf(file));
-      if (group.length > 1) found.push(group);
-    }
-    return lowest;
-  }
-  for (const file of files) if (!index.has(file)) visit(file);
-  return found;
-}
 
 /** Everything that a file brings with it at run time. */
 function reachable(file: string, seen = new Set<string>()): Set<string> {

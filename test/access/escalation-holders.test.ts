@@ -9,6 +9,7 @@ import { refusal } from "../support/errors.ts";
 const at = useTwoWorkspaces();
 const { ALL, SELECTED } = WorkspaceScope;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a role or team counts as all of its holders", () => {
   test("a role gets no permission that its holders would have in a workspace that the caller does not enter", async () => {
     const roleId = await newRole(at.owner, at.name(), "agents:read");

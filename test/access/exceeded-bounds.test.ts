@@ -14,6 +14,7 @@ async function reported(bounds: ReturnType<typeof readConfig>["bounds"]): Promis
   return logged;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: tells one story from beginning to end.
 test("records above a bound are counted, by the name of the bound, and those at it are not", async () => {
   const owner = await app.newAccount();
   const [a, b] = [

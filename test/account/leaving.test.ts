@@ -38,6 +38,7 @@ async function serviceKey(caller: Clients) {
   return issueKey(caller, { spec });
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("RemoveProfile", () => {
   test("a developer leaves: their developer keys end for good, their session only here, service keys live on", async () => {
     const host = await app.newAccount("Host");
@@ -123,6 +124,7 @@ describe("RemoveProfile", () => {
   });
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("DeleteUser", () => {
   test("erases the person from every table; events keep the profile ids", async () => {
     const [host, left] = [await app.newAccount(), await app.newAccount()];

@@ -37,6 +37,7 @@ test("without a mask, what is present changes and the rest stays", async () => {
   expect(profile?.spec?.name).toBe("after");
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a mask", () => {
   test("of one field changes nothing else, whatever is present", async () => {
     const { owner, key } = await keyOf(made);

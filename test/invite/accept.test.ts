@@ -33,6 +33,7 @@ async function secondInviteOf(owner: Clients, email: string): Promise<Token> {
   return invite;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("an invite", () => {
   test("accepted by a stranger makes a user, who gets a session, the role and the workspaces", async () => {
     const owner = await app.newAccount("Host");

@@ -14,6 +14,7 @@ let people = 0;
 const newEmail = () => `guest${++people}@example.com`;
 const denied = (permission: string) => ({ code: "PermissionDenied", metadata: { permission } });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("CreateInvite", () => {
   test("invites an address with a role and workspaces, for seven days", async () => {
     const owner = await app.newAccount();

@@ -13,6 +13,7 @@ const accept = (invite: Token, as: Clients = app.clientAs("")) =>
   as.invites.acceptInvite({ ...invite, name: "Guest", password });
 const denied = { code: "PermissionDenied", reason: "PERMISSION_DENIED" };
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("an invite is judged again when it is accepted, by what its maker holds then", () => {
   const adminOf = async (owner: Clients) => join(app, owner, { email: newEmail(), role: "admin" });
 
@@ -131,6 +132,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
   });
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("AddWorkspaceMember by e-mail", () => {
   test("resolves a member, in any letter case, and invites nobody", async () => {
     const owner = await app.newAccount();

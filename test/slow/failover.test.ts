@@ -16,6 +16,7 @@ test("no verification that begins after a withdrawal returned accepts the key, a
   expect(seen.answers).toHaveProperty("HTTP 503");
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("an instance between two servers in synchronous replication", () => {
   let pair: Pair;
   let way: Switch;

@@ -62,6 +62,7 @@ afterAll(async () => {
   await embedded.site.clear();
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.concurrent("a server", () => {
   const fails = {
     silent: ({ proxy }: World) => proxy.swallow(),

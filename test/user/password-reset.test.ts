@@ -62,6 +62,7 @@ describe("RequestPasswordReset", () => {
   });
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("ResetPassword", () => {
   test("sets the password, ends all sessions of the user, and nobody else's", async () => {
     const [owner, bystander] = [await app.newAccount(), await app.newAccount()];

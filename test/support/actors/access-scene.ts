@@ -7,6 +7,7 @@ import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "./actors
 import { rotate, systemKeyOf } from "./api-key.ts";
 
 /** Makes an account with one of everybody in it. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: keeps the state that its parts share.
 export async function newScene(app: TestApp): Promise<Scene> {
   const platform = app.clientAs(app.platformToken);
   const people = new Map<string, Owner>();

@@ -28,6 +28,7 @@ export interface FaultyProxy {
 }
 
 /** Starts a proxy on a free port of loopback. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: keeps the state that its parts share.
 export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();

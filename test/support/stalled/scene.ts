@@ -34,6 +34,7 @@ const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const scenesPerCast = 20;
 
 /** Creates a stage on an app. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: keeps the state that its parts share.
 export async function createStage(app: TestApp): Promise<Stage> {
   const cast = async () => ({
     founder: await app.newAccount("Founder"),
