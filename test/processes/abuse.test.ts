@@ -10,7 +10,7 @@ import { closeOf, preface } from "../support/net/hostile.ts";
 import { createSite, type LogLine, type Served, type Site } from "../support/server/serve.ts";
 
 const megabyte = 1024 * 1024;
-// What the attacks below hold in their hands is a gigabyte; what a garbage collector has not fetched yet is less than this.
+// The attacks send about a gigabyte. Memory that is not collected yet may be at most this much.
 const maxGrowth = 150 * megabyte;
 const path = "/latchkey.v1.SessionService/SignUp";
 
@@ -20,7 +20,7 @@ let site: Site;
 let server: Served;
 let port: number;
 let before: number;
-let uploads: Promise<{ id: string; answer: string }>[];
+let uploads: Promise<{ id: string; response: string }>[];
 beforeAll(async () => {
   site = createSite();
   const settings = {
@@ -29,7 +29,7 @@ beforeAll(async () => {
   };
   server = await site.serve(settings, patientServer.program);
   port = Number(new URL(server.url).port);
-  // Warm: what the first calls of every kind load stays loaded.
+  // The first calls load code and data that stay in memory.
   await issueKey(await signUpAt(server.url, "before@example.com"));
   await post("warm", { "content-type": "application/json" }, "{}");
   before = residentBytes();
@@ -37,7 +37,8 @@ beforeAll(async () => {
 });
 afterAll(() => site.clear());
 
-describe("is refused, and logged once:", () => {
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
+describe("attacks", () => {
   const json = { "content-type": "application/json" };
   const bomb = gzipSync(Buffer.alloc(50 * megabyte, " "));
   test.each<
@@ -50,16 +51,18 @@ describe("is refused, and logged once:", () => {
     ]
   >([
     ["a body that is too large", 20, json, Buffer.alloc(4 * megabyte, " "), exhausted()],
-    ["a compressed bomb", 20, { ...json, "content-encoding": "gzip" }, bomb, exhausted()],
-    ["compressed noise", 5, { ...json, "content-encoding": "gzip" }, "noise", invalid()],
+    ["a compression bomb", 20, { ...json, "content-encoding": "gzip" }, bomb, exhausted()],
+    ["malformed gzip", 5, { ...json, "content-encoding": "gzip" }, "noise", invalid()],
     ["an unknown compression", 5, { ...json, "content-encoding": "zip" }, "{}", unimplemented(501)],
     ["a wrong content type", 5, { "content-type": "text/xml" }, "<a/>", invalid(415)],
-    ["no JSON", 5, json, "{", invalid()],
-    ["no protobuf", 5, { "content-type": "application/proto" }, "\xff\xff", invalid()],
-  ])("%s", async (name, times, headers, body, { status, code }) => {
+    ["malformed JSON", 5, json, "{", invalid()],
+    ["malformed protobuf", 5, { "content-type": "application/proto" }, "\xff\xff", invalid()],
+  ])("%s is refused and logged once per request", async (name, times, headers, body, { status, code }) => {
     const ids = Array.from({ length: times }, (_, i) => `${name.replaceAll(" ", "-")}-${i}`);
-    const answers = await Promise.all(ids.map((id) => post(id, headers, body)));
-    for (const answer of answers) expect(answer === "cut off" || answer === status, `${answer}`).toBe(true);
+    const outcomes = await Promise.all(ids.map((id) => post(id, headers, body)));
+    for (const outcome of outcomes) {
+      expect(outcome === "disconnected" || outcome === status, `${outcome}`).toBe(true);
+    }
     for (const id of ids) {
       const line = await server.logged(({ requestId }) => requestId === id);
       expect(line).toMatchObject({ method: path.slice(1), code });
@@ -68,7 +71,7 @@ describe("is refused, and logged once:", () => {
     expect(residentBytes() - before).toBeLessThan(maxGrowth);
   });
 
-  test("HTTP/2 garbage", async () => {
+  test("clients that send HTTP/2 garbage are disconnected and counted in few log lines", async () => {
     const clients = 100;
     await Promise.all(
       Array.from({ length: clients }, async () => {
@@ -82,7 +85,7 @@ describe("is refused, and logged once:", () => {
     expect(residentBytes() - before).toBeLessThan(maxGrowth);
   });
 
-  test("thousands of HTTP/2 streams that are cancelled at once", async () => {
+  test("a client that cancels thousands of HTTP/2 streams at once is disconnected", async () => {
     const session = connectHttp2(server.url).on("error", () => {});
     const headers = { ":method": "POST", ":path": path, "content-type": "application/json" };
     const ended = closeOf(session);
@@ -98,9 +101,9 @@ describe("is refused, and logged once:", () => {
     expect(residentBytes() - before).toBeLessThan(maxGrowth);
   });
 
-  test("an upload without end, which went on all the while", async () => {
+  test("endless uploads during the other attacks are refused and logged once", async () => {
     const sent = await Promise.all(uploads);
-    expect(sent.every(({ answer }) => answer.startsWith("HTTP/1.1 429 "))).toBe(true);
+    expect(sent.every(({ response }) => response.startsWith("HTTP/1.1 429 "))).toBe(true);
     for (const { id } of sent) {
       expect(linesOf(({ requestId }) => requestId === id)).toMatchObject([{ code: "resource_exhausted" }]);
     }
@@ -109,16 +112,16 @@ describe("is refused, and logged once:", () => {
   });
 });
 
-test("idle connections of one address make room, and those of a trusted proxy stay", async () => {
+test("idle connections of an address at its maximum are evicted, and those of a trusted proxy are not", async () => {
   const open = async (localAddress: string) => {
     const socket = connect({ port, host: "127.0.0.1", localAddress }).on("error", () => {});
-    // A refused connection may be reset before it is told that it was there.
+    // The server may reset a refused connection before the client sees that it was established.
     await new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
     return socket;
   };
   const sockets = [];
   for (let n = 0; n < maxFromAddress + 1; n++) sockets.push(await open("127.0.0.8"), await open("127.0.0.9"));
-  // Within their grace period, nothing makes room; after it, the first does.
+  // No connection is evicted during its grace period. After that, the first one is.
   let evicted: LogLine | undefined;
   while (!evicted) {
     sockets.push(await open("127.0.0.9"));
@@ -129,7 +132,7 @@ test("idle connections of one address make room, and those of a trusted proxy st
   for (const socket of sockets) socket.destroy();
 });
 
-test("afterwards it serves as before, as the process that it was", async () => {
+test("after the attacks, the same process serves calls, logged no error and ends with status 0", async () => {
   await issueKey(await signUpAt(server.url, "after@example.com"));
   expect(linesOf(({ level }) => Number(level) >= 50)).toEqual([]);
   expect(residentBytes() - before).toBeLessThan(maxGrowth);
@@ -148,7 +151,7 @@ function unimplemented(status: number) {
   return { status, code: "unimplemented" };
 }
 
-/** Posts to a public method, and returns the status. Whoever still sends when the server has had enough may miss it. */
+/** Posts to a public method. Returns the status, or "disconnected" if the server closed the connection during the upload. */
 async function post(
   id: string,
   headers: Record<string, string>,
@@ -156,36 +159,36 @@ async function post(
 ): Promise<number | string> {
   const all = { ...headers, "x-request-id": id };
   try {
-    const answer = await fetch(`${server.url}${path}`, { method: "POST", headers: all, body });
-    await answer.arrayBuffer();
-    return answer.status;
+    const response = await fetch(`${server.url}${path}`, { method: "POST", headers: all, body });
+    await response.arrayBuffer();
+    return response.status;
   } catch {
-    return "cut off";
+    return "disconnected";
   }
 }
 
-/** Uploads until the server cuts it off. */
-async function endlessUpload(id: string): Promise<{ id: string; answer: string }> {
+/** Uploads until the server closes the connection. */
+async function endlessUpload(id: string): Promise<{ id: string; response: string }> {
   const socket = connect(port, "127.0.0.1").on("error", () => {});
-  let answer = "";
-  socket.setEncoding("latin1").on("data", (text: string) => (answer += text));
+  let response = "";
+  socket.setEncoding("latin1").on("data", (text: string) => (response += text));
   socket.write(
     `POST ${path} HTTP/1.1\r\nhost: x\r\nx-request-id: ${id}\r\ncontent-type: application/json\r\n` +
       "transfer-encoding: chunked\r\n\r\n",
   );
-  // As fast as the server reads, but leaving the machine to others now and then.
+  // The client sends as fast as the server reads, with pauses that leave CPU time to other processes.
   const chunk = `10000\r\n${" ".repeat(0x10000)}\r\n`;
   const timer = setInterval(() => socket.writable && socket.writableLength === 0 && socket.write(chunk), 5);
   await closeOf(socket);
   clearInterval(timer);
-  return { id, answer };
+  return { id, response };
 }
 
 function linesOf(fits: (line: LogLine) => boolean): LogLine[] {
   return server.log().filter(fits);
 }
 
-/** How many connections were refused for this reason: a line of the log counts those of a few seconds. */
+/** Returns how many connections were refused for this reason. One log line counts the connections of a few seconds. */
 function refusals(reason: string): number {
   const lines = linesOf((line) => line.reason === reason && line.msg === "a connection was refused");
   return lines.reduce((sum, { connections }) => sum + Number(connections), 0);

@@ -32,7 +32,7 @@ describe.each([
   ["connect", false],
   ["grpcweb", true],
 ] as const)("connect-web in Chromium, protocol %s, binary %s", (protocol, useBinaryFormat) => {
-  test("issues and verifies a key from another origin", async () => {
+  test("a page of a configured origin issues and verifies a key", async () => {
     const visit = visitOf(protocol, useBinaryFormat);
     const seen = await onPage(configured, (visit) => page.issueAndVerify(visit), visit);
     expect(seen.valid).toBe(true);
@@ -40,7 +40,7 @@ describe.each([
     expect(seen.principalKeyId).toBe(seen.keyId);
   });
 
-  test("sees why a call is refused, with details and headers", async () => {
+  test("a page of a configured origin gets the reason, details and headers of an error", async () => {
     const visit = visitOf(protocol, useBinaryFormat);
     const seen = await onPage(configured, (visit) => page.beRefused(visit, "lk_live_garbage"), visit);
     expect(seen).toMatchObject({
@@ -51,12 +51,12 @@ describe.each([
     });
   });
 
-  test("is kept away from a page of an origin that is not configured", async () => {
+  test("a page of another origin cannot call the service", async () => {
     const visit = visitOf(protocol, useBinaryFormat);
     await expect(onPage(foreign, (visit) => page.issueAndVerify(visit), visit)).rejects.toThrow(
       /Failed to fetch/,
     );
-    // Nor was anything done that the page merely could not read: the same person can still sign up.
+    // The call was not executed either: the same person can still sign up.
     await onPage(configured, (visit) => page.issueAndVerify(visit), visit);
   });
 });

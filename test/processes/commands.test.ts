@@ -15,7 +15,7 @@ import { test } from "../support/server/site-test.ts";
 const commands = ["serve", "migrate", "bootstrap"];
 
 describe.concurrent("latchkey", () => {
-  test("--help goes to stdout and names every command", async ({ newSite }) => {
+  test("--help writes every command to stdout", async ({ newSite }) => {
     const site = newSite();
     const ends = await Promise.all([["--help"], ["serve", "-h"]].map((args) => site.run(args)));
     for (const { code, stdout, stderr } of ends) {
@@ -26,14 +26,14 @@ describe.concurrent("latchkey", () => {
     }
   });
 
-  test("arguments that mean nothing are one clear line", async ({ newSite }) => {
+  test("invalid arguments cause an error of one line", async ({ newSite }) => {
     const site = newSite();
     const wrong = [[], ["frobnicate"], ["serve", "now"], ["serve", "--rotate"], ["serve", "--frob"]];
     for (const end of await Promise.all(wrong.map((args) => site.run(args))))
       expectOneLine(end, /latchkey --help/);
   });
 
-  test("on an embedded database, --rotate leaves the new token in the key file", async ({ newSite }) => {
+  test("with an embedded database, --rotate writes the new token to the key file", async ({ newSite }) => {
     const site = newSite();
     const first = await site.serve();
     const lost = site.token("platform-key");
@@ -51,8 +51,9 @@ describe.concurrent("latchkey", () => {
   });
 });
 
-describe.concurrent("on an external database", () => {
-  test("migrate brings it forward, and says what it did", async ({ external }) => {
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
+describe.concurrent("commands on an external database", () => {
+  test("migrate applies the pending migrations and lists them", async ({ external }) => {
     const { site } = external;
     const names = migrations.map(({ name }) => name).join(", ");
     expect(await site.run(["migrate"])).toMatchObject({ code: 0, stdout: `applied ${names}\n`, stderr: "" });
@@ -63,7 +64,7 @@ describe.concurrent("on an external database", () => {
     });
   });
 
-  test("bootstrap shows a token once, and --rotate replaces it at once", async ({ external }) => {
+  test("bootstrap prints a token once, and --rotate replaces it at once", async ({ external }) => {
     const { site } = external;
     expectOneLine(await site.run(["bootstrap", "--rotate"]), /latchkey bootstrap/);
     const made = await site.run(["bootstrap"]);
@@ -74,27 +75,27 @@ describe.concurrent("on an external database", () => {
     const { url } = await site.serve();
     const isPlatform = (token: string) => clientsAt(url, token).tokens.verifyToken({ token: "x" });
     await isPlatform(made.stdout.trim());
-    const heard: string[] = [];
-    const feed = { onMessage: (payload: string) => void heard.push(payload), onLost() {} };
+    const received: string[] = [];
+    const feed = { onMessage: (payload: string) => void received.push(payload), onLost() {} };
     const listener = await openListener(external.url, ["latchkey"], feed);
     const rotated = await site.run(["bootstrap", "--rotate"]);
     listener.close();
     expect(rotated).toMatchObject({ code: 0, stderr: "" });
-    // The invalidation, then the mark behind it, as a change of an instance sends them.
-    const told = heard.filter((payload) => /^[im] /.test(payload));
-    expect(told).toEqual([expect.stringMatching(/^i key_/), expect.stringMatching(/^m [0-9a-f]{18} 1$/)]);
+    // The command sends an invalidation and then a change marker, as an instance does.
+    const sent = received.filter((payload) => /^[im] /.test(payload));
+    expect(sent).toEqual([expect.stringMatching(/^i key_/), expect.stringMatching(/^m [0-9a-f]{18} 1$/)]);
     expect(await refusal(isPlatform(made.stdout.trim()))).toMatchObject({ reason: "REVOKED_API_KEY" });
     await isPlatform(rotated.stdout.trim());
   });
 
-  test("of two bootstraps at once, one shows a token", async ({ external }) => {
+  test("if two bootstraps run at once, exactly one prints a token", async ({ external }) => {
     const { site } = external;
     const both = await Promise.all([site.run(["bootstrap"]), site.run(["bootstrap"])]);
     expect(both.map(({ code }) => code).sort()).toEqual([0, 1]);
     expect(both.map(({ stdout }) => stdout).join("")).toMatch(/^lk_svc_\w{64}\n$/);
   });
 
-  test("a database that has outgrown the server is refused; one that is merely newer is served", async ({
+  test("the server refuses a database that is too new for it, and serves one with compatible newer migrations", async ({
     external,
   }) => {
     const { site } = external;
@@ -108,7 +109,9 @@ describe.concurrent("on an external database", () => {
     }
   });
 
-  test("a database that cannot be had is one clear line, without its password", async ({ external }) => {
+  test("an unreachable or unknown database causes an error of one line without the password", async ({
+    external,
+  }) => {
     const { site } = external;
     const at = (change: (url: URL) => void) => {
       const url = new URL(external.url);
@@ -116,7 +119,7 @@ describe.concurrent("on an external database", () => {
       change(url);
       return { LATCHKEY_DATABASE_URL: url.href };
     };
-    const [nobodyThere, noSuchHost, unknown] = await Promise.all([
+    const [noServer, unknownHost, unknownDatabase] = await Promise.all([
       site.run(
         ["serve"],
         at((url) => (url.host = "127.0.0.1:1")),
@@ -130,14 +133,14 @@ describe.concurrent("on an external database", () => {
         at((url) => (url.pathname = "/nothing")),
       ),
     ]);
-    expectOneLine(nobodyThere, /cannot reach the database at 127\.0\.0\.1:1: /);
-    expectOneLine(noSuchHost, /cannot reach the database at nowhere\.invalid:\d+: /);
-    expectOneLine(unknown, /the database at \S+:\d+: /);
+    expectOneLine(noServer, /cannot reach the database at 127\.0\.0\.1:1: /);
+    expectOneLine(unknownHost, /cannot reach the database at nowhere\.invalid:\d+: /);
+    expectOneLine(unknownDatabase, /the database at \S+:\d+: /);
   });
 });
 
-describe.concurrent("a start that cannot be is one clear line:", () => {
-  test("a port that is taken", async ({ newSite }) => {
+describe.concurrent("failed starts", () => {
+  test("a port that is in use causes an error of one line", async ({ newSite }) => {
     const site = newSite();
     await site.begin();
     const taken = createServer().listen(0, "127.0.0.1");
@@ -155,7 +158,7 @@ describe.concurrent("a start that cannot be is one clear line:", () => {
     }
   });
 
-  test("bad settings, all of them, a line each", async ({ newSite }) => {
+  test("every invalid setting causes one line", async ({ newSite }) => {
     const site = newSite();
     const { code, stdout, stderr } = await site.run(["serve"], {
       LATCHKEY_PORT: "70000",
@@ -172,7 +175,7 @@ describe.concurrent("a start that cannot be is one clear line:", () => {
     expect(stderr).not.toContain("s3cret");
   });
 
-  test("a certificate that is none", async ({ newSite }) => {
+  test("a malformed certificate causes an error of one line", async ({ newSite }) => {
     const site = newSite();
     const file = join(site.dataDir, "..", "not.pem");
     writeFileSync(file, "nonsense");
@@ -180,7 +183,9 @@ describe.concurrent("a start that cannot be is one clear line:", () => {
     expectOneLine(await site.run(["serve"], env), /LATCHKEY_TLS_CERT/);
   });
 
-  test("a second server on one data directory, while the first goes on", async ({ newSite }) => {
+  test("a second server on one data directory fails with one line, and the first one continues", async ({
+    newSite,
+  }) => {
     const site = newSite();
     const first = await site.serve();
     for (const end of await Promise.all(commands.map((command) => site.run([command])))) {
@@ -189,7 +194,7 @@ describe.concurrent("a start that cannot be is one clear line:", () => {
     await clientsAt(first.url, site.token("platform-key")).tokens.verifyToken({ token: "x" });
   });
 
-  test("a data directory that cannot be made", async ({ newSite }) => {
+  test("a data directory that cannot be created causes an error of one line", async ({ newSite }) => {
     const site = newSite();
     expectOneLine(await site.run(["serve"], { LATCHKEY_DATA_DIR: "/dev/null/data" }), /\/dev\/null\/data/);
   });

@@ -9,7 +9,7 @@ interface Known {
   id: string;
   token: string;
 }
-/** A key as the database has it after the crash. */
+/** A key in the database after the crash. */
 interface Row {
   id: string;
   revoked: boolean;
@@ -30,25 +30,25 @@ beforeAll(() => {
 });
 afterAll(() => site.clear());
 
-test("kill -9 among 500 concurrent issues, rotations and revocations: what was acknowledged is there, the rest is whole or absent", async () => {
+test("after kill -9 during 500 concurrent calls, every change with a response is stored, and no change is partial", async () => {
   const server = await site.serve();
   const owner = await signUpAt(server.url);
   const { account } = await owner.accounts.getAccount({});
-  // Of one connection, a server takes 100 calls at a time.
+  // A server accepts 100 concurrent calls on one connection.
   const owners = Array.from({ length: 5 }, () => clientsAt(server.url, owner.token));
   const toRotate = await issueMany(owner, count.rotations);
   const toRevoke = await issueMany(owner, count.revocations);
 
-  let acknowledged = 0;
+  let responses = 0;
   const calls: Promise<unknown>[] = [];
   const [issued, rotated, revoked]: [Known[], Rotated[], Known[]] = [[], [], []];
   function begin<T>(call: Promise<T>, into: T[]): void {
-    const told = call.then((answer) => {
-      into.push(answer);
-      acknowledged += 1;
-      if (acknowledged === killAfter) void server.stop("SIGKILL");
+    const recorded = call.then((response) => {
+      into.push(response);
+      responses += 1;
+      if (responses === killAfter) void server.stop("SIGKILL");
     });
-    calls.push(told);
+    calls.push(recorded);
   }
   for (let i = 0; i < count.issues; i++) {
     const client = owners[i % owners.length] ?? owner;
@@ -58,11 +58,11 @@ test("kill -9 among 500 concurrent issues, rotations and revocations: what was a
     if (revoking) begin(revoke(client, revoking), revoked);
   }
   await Promise.allSettled(calls);
-  // Where the machine was too slow for so many answers.
+  // On a slow machine, fewer calls than `killAfter` may have a response.
   void server.stop("SIGKILL");
   expect((await server.ended).signal).toBe("SIGKILL");
   expect(calls.length).toBe(500);
-  expect(acknowledged).toBeLessThan(400);
+  expect(responses).toBeLessThan(400);
   for (const kind of [issued, rotated, revoked]) expect(kind.length).toBeGreaterThan(0);
 
   const again = await site.serve();
@@ -80,10 +80,10 @@ test("kill -9 among 500 concurrent issues, rotations and revocations: what was a
   for (const key of revoked) expect(row(key)).toMatchObject({ revoked: true, revocations: 1 });
   expect(rows.size).toBeGreaterThanOrEqual(count.rotations + count.revocations + issued.length);
   for (const key of rows.values()) {
-    const whole = { created: 1, current: 1, tokens: 1 + key.rotations, revocations: key.revoked ? 1 : 0 };
-    expect(key).toMatchObject(whole);
+    const complete = { created: 1, current: 1, tokens: 1 + key.rotations, revocations: key.revoked ? 1 : 0 };
+    expect(key).toMatchObject(complete);
   }
-  expect(await query(url(), strays)).toEqual([]);
+  expect(await query(url(), orphans)).toEqual([]);
 });
 
 interface Rotated extends Known {
@@ -100,7 +100,7 @@ async function revoke(owner: Clients, key: Known): Promise<Known> {
   return key;
 }
 
-/** Issues keys, a few at a time: the database may be slow, and calls that wait too long are refused. */
+/** Issues keys, ten at a time. On a slow database, the server would refuse calls that wait too long. */
 async function issueMany(owner: Clients, n: number): Promise<Known[]> {
   const keys: Known[] = [];
   while (keys.length < n)
@@ -108,7 +108,7 @@ async function issueMany(owner: Clients, n: number): Promise<Known[]> {
   return keys;
 }
 
-/** Says which tokens have another verdict than expected. */
+/** Returns "as expected", or the list of tokens with an unexpected verdict. */
 async function verify(
   platform: Clients,
   expected: (readonly [token: string, verdict: Verdict])[],
@@ -121,7 +121,7 @@ async function verify(
     });
     for (const [n, [, verdict]] of batch.entries()) {
       const found = responses[n]?.verdict;
-      if (found !== verdict) wrong.push(`${i + n}: ${found} for ${verdict}`);
+      if (found !== verdict) wrong.push(`${i + n}: ${found} instead of ${verdict}`);
     }
   }
   return wrong.join(", ") || "as expected";
@@ -141,8 +141,8 @@ async function keysOf(accountId: string): Promise<Map<string, Row>> {
   return new Map(rows.map((key) => [key.id, key]));
 }
 
-// Profiles of no key, and events about none.
-const strays = `
+// Finds profiles without a key, and events about keys that do not exist.
+const orphans = `
   select p.id from profile p where p.type = 'api_key' and not exists (select from api_key k where k.profile_id = p.id)
   union all
   select e.id from audit_event e

@@ -16,59 +16,62 @@ import {
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
 const write = "create table kept as select 42 as answer";
-const kept = "select answer from kept";
-const answer = [{ answer: 42 }];
+const read = "select answer from kept";
+const rows = [{ answer: 42 }];
 
-// What a busy machine may need to start a process, or to end one.
+// A busy machine may need this long to start or end a process.
 const patient = { timeout: 20_000 };
 
-// As root everything runs twice; otherwise only as the ordinary user that we are, since nobody else can become root.
+// If the tests run as root, they run as root and as an ordinary user. Otherwise, they run only as the current user.
 const users = isRoot ? ["root", "an ordinary user"] : ["an ordinary user"];
-describe.concurrent.each(users)("as %s", (name) => {
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
+describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
   const test = base.extend("ground", ({ task: _ }, { onCleanup }) => {
     const ground = createGround(isRoot && name !== "root" ? nobody : undefined);
     onCleanup(ground.clear);
     return ground;
   });
 
-  test("what was committed is there after a stop and a start", async ({ ground }) => {
+  test("committed data survives a stop and a start", async ({ ground }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.order("stop");
     expect(birthOf(first.postgres)).toBeUndefined();
     const second = await ground.start();
-    expect(await query(second.url, kept)).toEqual(answer);
+    expect(await query(second.url, read)).toEqual(rows);
   });
 
-  test("a server that exits without stopping takes Postgres with it", async ({ ground }) => {
+  test("Postgres ends when its server exits without stopping it", async ({ ground }) => {
     const server = await ground.start();
     await server.order("exit");
     await gone(server.postgres);
   });
 
-  test("kill -9 of the server: the next one takes over the Postgres that it left", async ({ ground }) => {
+  test("after kill -9 of the server, the next server stops the remaining Postgres and has its data", async ({
+    ground,
+  }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.kill();
     expect(birthOf(first.postgres)).toBeDefined();
     const second = await ground.start();
     expect(birthOf(first.postgres)).toBeUndefined();
-    expect(await query(second.url, kept)).toEqual(answer);
+    expect(await query(second.url, read)).toEqual(rows);
   });
 
-  test("kill -9 of Postgres: it is back at the same address with everything committed", async ({
+  test("after kill -9 of Postgres, the server starts it again at the same address with all committed data", async ({
     ground,
   }) => {
     const server = await ground.start();
     await query(server.url, write);
     process.kill(server.postgres, "SIGKILL");
     await gone(server.postgres);
-    await vi.waitFor(async () => expect(await query(server.url, kept)).toEqual(answer), patient);
+    await vi.waitFor(async () => expect(await query(server.url, read)).toEqual(rows), patient);
     await server.order("stop");
     expect(postmasterOf(ground.dataDir)).toBeUndefined();
   });
 
-  test("kill -9 of Postgres while a statement runs: it is back nevertheless", async ({ ground }) => {
+  test("after kill -9 of Postgres during a statement, the server starts it again", async ({ ground }) => {
     const server = await ground.start();
     const running = query(server.url, "select pg_sleep(5)").catch(() => undefined);
     await vi.waitFor(
@@ -83,17 +86,17 @@ describe.concurrent.each(users)("as %s", (name) => {
     await running;
   });
 
-  test("kill -9 of both: the stale postmaster.pid blocks nobody", async ({ ground }) => {
+  test("after kill -9 of both, the stale postmaster.pid does not block a start", async ({ ground }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.kill();
     process.kill(first.postgres, "SIGKILL");
     await gone(first.postgres);
     expect(postmasterOf(ground.dataDir)).toBe(first.postgres);
-    expect(await query((await ground.start()).url, kept)).toEqual(answer);
+    expect(await query((await ground.start()).url, read)).toEqual(rows);
   });
 
-  test("kill -9 of both while a statement is busy: the next server waits for the last process that holds the data", async ({
+  test("after kill -9 of both during a statement, the next server waits for the last process that uses the data", async ({
     ground,
   }) => {
     const first = await ground.start();
@@ -106,11 +109,11 @@ describe.concurrent.each(users)("as %s", (name) => {
     await first.kill();
     process.kill(first.postgres, "SIGKILL");
     await gone(first.postgres);
-    expect(await query((await ground.start()).url, kept)).toEqual(answer);
+    expect(await query((await ground.start()).url, read)).toEqual(rows);
     await busy;
   });
 
-  test("a stale postmaster.pid that names somebody else's process blocks nobody and harms no one", async ({
+  test("a stale postmaster.pid with the pid of an unrelated process does not block a start or harm that process", async ({
     ground,
   }) => {
     const first = await ground.start();
@@ -127,7 +130,7 @@ describe.concurrent.each(users)("as %s", (name) => {
     );
     try {
       writeFileSync(pidFile, readFileSync(pidFile, "utf8").replace(/^\d+/, String(bystander.pid)));
-      expect(await query((await ground.start()).url, kept)).toEqual(answer);
+      expect(await query((await ground.start()).url, read)).toEqual(rows);
       expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
     } finally {
       bystander.kill("SIGKILL");
@@ -135,7 +138,7 @@ describe.concurrent.each(users)("as %s", (name) => {
     }
   });
 
-  test("kill -9 while the database is being made: the next start makes it", async ({ ground }) => {
+  test("after kill -9 during initdb, the next start creates the database", async ({ ground }) => {
     const entries = () => (existsSync(ground.dataDir) ? readdirSync(ground.dataDir) : []);
     const server = ground.launch();
     await vi.waitFor(() => expect(entries().some((entry) => entry.startsWith("postgres.new-"))).toBe(true), {
@@ -149,7 +152,7 @@ describe.concurrent.each(users)("as %s", (name) => {
     expect(entries().filter((entry) => entry.startsWith("postgres.new-"))).toEqual([]);
   });
 
-  test("a second server on the same data directory is refused in one line with directory and pid", async ({
+  test("a second server on the same data directory fails with one line that has the directory and the pid", async ({
     ground,
   }) => {
     const first = await ground.start();
@@ -158,7 +161,7 @@ describe.concurrent.each(users)("as %s", (name) => {
     expect(await query(first.url, "select 1 as one")).toHaveLength(1);
   });
 
-  test("of many servers that find a killed one's lock, exactly one starts", async ({ ground }) => {
+  test("if many servers start after a killed one, exactly one takes over its lock", async ({ ground }) => {
     const dead = await ground.start();
     await dead.kill();
     const reports = await Promise.all(Array.from({ length: 6 }, () => reportOf(ground.launch())));
@@ -169,7 +172,7 @@ describe.concurrent.each(users)("as %s", (name) => {
     expect(readdirSync(ground.dataDir).filter((entry) => entry.startsWith("lock"))).toEqual(["lock"]);
   });
 
-  test("a lock whose pid belongs to another process by now blocks nobody", async ({ ground }) => {
+  test("a stale lock whose pid now belongs to another process does not block a start", async ({ ground }) => {
     const first = await ground.start();
     await first.order("stop");
     expect(existsSync(join(ground.dataDir, "lock"))).toBe(false);
@@ -177,7 +180,9 @@ describe.concurrent.each(users)("as %s", (name) => {
     await ground.start();
   });
 
-  test("the password is in no argument, and in no file that others can read", async ({ ground }) => {
+  test("the password is in no process argument and in no file that other users can read", async ({
+    ground,
+  }) => {
     const server = await ground.start();
     const { password } = new URL(server.url);
     expect(password).toHaveLength(32);

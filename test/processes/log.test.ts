@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.clear());
 
-test("a call is one JSON line: request id, method, code, duration, and who called", async () => {
+test("each call writes one JSON line with request id, method, code, duration and caller", async () => {
   const owner = await signUpAt(server.url, "log@example.com");
   const key = await issueKey(owner, { spec: { permissions: ["api_keys:read"] } });
   const { account } = await owner.accounts.getAccount({});
@@ -58,7 +58,7 @@ const transports = {
 } as const;
 
 describe.concurrent.each(Object.entries(transports))(
-  "over %s, the line has the code that the client saw",
+  "the log line of a call over %s has the code that the client got",
   (_, make) => {
     const to = (id: string) =>
       make({
@@ -72,26 +72,26 @@ describe.concurrent.each(Object.entries(transports))(
         ],
       });
 
-    test("a message that is too large", async () => {
+    test("for a message that is too large", async () => {
       const id = newId();
       const call = clients(to(id), "").sessions.signUp({ name: "x".repeat(2 * 1024 * 1024) });
       expect((await refusal(call)).code).toBe("ResourceExhausted");
       expect(await callLine(id)).toMatchObject({ code: "resource_exhausted" });
     });
 
-    test("a stream that its client leaves", async () => {
+    test("for a stream that its client cancels", async () => {
       const id = newId();
-      const leaving = new AbortController();
+      const abort = new AbortController();
       const watcher = createClient(Health, to(id))
-        .watch({}, { signal: leaving.signal })
+        .watch({}, { signal: abort.signal })
         [Symbol.asyncIterator]();
       await watcher.next();
-      leaving.abort();
+      abort.abort();
       expect((await refusal(watcher.next())).code).toBe("Canceled");
       expect(await callLine(id)).toMatchObject({ method: "grpc.health.v1.Health/Watch", code: "canceled" });
     });
 
-    test("a health check of something unknown", async () => {
+    test("for a health check of an unknown service", async () => {
       const id = newId();
       expect((await refusal(createClient(Health, to(id)).check({ service: "x" }))).code).toBe("NotFound");
       expect(await callLine(id)).toMatchObject({ method: "grpc.health.v1.Health/Check", code: "not_found" });
@@ -99,7 +99,7 @@ describe.concurrent.each(Object.entries(transports))(
   },
 );
 
-test("no token and no password is ever written: not to stdout, stderr or the log of Postgres", async () => {
+test("no token and no password is written to stdout, stderr or the log of Postgres", async () => {
   const owner = await signUpAt(server.url, "secret@example.com");
   const key = await issueKey(owner);
   const { apiKey: rotated } = await owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 60n } });
@@ -109,9 +109,9 @@ test("no token and no password is ever written: not to stdout, stderr or the log
   await platform.tokens.revokeToken({ token: key.token });
   await refusal(clientsAt(server.url, key.token).profiles.whoAmI({}));
   await refusal(signUpAt(server.url, "secret@example.com"));
-  const [flipped, odd] = [`${next.slice(0, -1)}-`, "hunter2-is-no-token"];
+  const [damaged, noToken] = [`${next.slice(0, -1)}-`, "hunter2-is-no-token"];
 
-  for (const secret of [next, flipped, odd]) {
+  for (const secret of [next, damaged, noToken]) {
     const attempts: [path: string, headers: Record<string, string>, body: string][] = [
       ["/latchkey.v1.ProfileService/WhoAmI", { authorization: `Bearer ${secret}` }, "{}"],
       ["/latchkey.v1.ProfileService/WhoAmI", { authorization: `Basic ${secret}` }, "{}"],
@@ -135,9 +135,9 @@ test("no token and no password is ever written: not to stdout, stderr or the log
   const written = site.written();
   const postgresPassword = readFileSync(join(site.dataDir, "postgres-password"), "utf8").trim();
   const tokens = [owner.token, key.token, next, site.token("platform-key"), site.token("verifier-key")];
-  // Of a token, its secret is enough: what follows the id.
+  // The secret of a token is the part after the id. It is enough to search for that part.
   const secrets = tokens.map((token) => token.slice(token.lastIndexOf("_") + 27));
-  for (const secret of [...secrets, flipped, odd, password, postgresPassword]) {
+  for (const secret of [...secrets, damaged, noToken, password, postgresPassword]) {
     expect(secret.length).toBeGreaterThan(16);
     expect(written.includes(secret), `${secret.slice(0, 4)}… was written`).toBe(false);
   }
@@ -149,7 +149,7 @@ function newId(): string {
   return `call-${calls}`;
 }
 
-/** The clients of a bearer whose calls have this request id. */
+/** Creates clients of a bearer. All their calls have the request id `id`. */
 function named(token: string) {
   const id = newId();
   const name: ReturnType<typeof bearer> = (next) => (request) => {
@@ -165,7 +165,7 @@ function named(token: string) {
   };
 }
 
-/** The one line about that request. */
+/** Returns the log line of a request. Fails if there is more than one. */
 async function callLine(requestId: string): Promise<LogLine> {
   const line = await server.logged((line) => line.requestId === requestId);
   expect(server.log().filter((other) => other.requestId === requestId)).toHaveLength(1);

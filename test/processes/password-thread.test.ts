@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs a program that estimates a password, with this file of ours, and ends. Returns what it printed. */
+/** Runs a program that imports `file`, estimates the strength of a password and ends. Returns the program's output. */
 async function estimateWith(file: string): Promise<string> {
   const program = `
     const { createEstimator } = await import(${JSON.stringify(file)});
@@ -20,12 +20,12 @@ async function estimateWith(file: string): Promise<string> {
   return stdout;
 }
 
-test("the thread does not keep the process alive", async () => {
+test("the password thread does not keep the process alive", async () => {
   expect(await estimateWith(`${root}src/app/password-estimator.ts`)).toBe("4\n");
 });
 
-test("the thread also starts from compiled code", async () => {
-  // In the repository, so that the packages are found.
+test("the password thread also starts from compiled code", async () => {
+  // The directory is inside the repository, so that node finds the packages.
   const out = await mkdtemp(`${root}node_modules/.compiled-`);
   onTestFinished(() => rm(out, { recursive: true }));
   const files = ["src/app/password-estimator.ts", "src/app/password-worker.ts"];

@@ -31,7 +31,7 @@ import { password } from "../support/app.ts";
 import { selfSigned } from "../support/net/net.ts";
 import { createSite, type Served } from "../support/server/serve.ts";
 
-/** Calls a method as a bearer, by whatever client. */
+/** Calls a method as a bearer, with one kind of client. */
 type Invoke = <I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   input: MessageInitShape<I>,
@@ -66,14 +66,14 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
   afterAll(() => server.stop());
 
   test.each<[string, ...string[]]>([["grpc", "--http2-prior-knowledge"], ["grpcweb"], ["connect"]])(
-    "buf curl --protocol %s, by reflection alone",
+    "buf curl --protocol %s without a schema issues and verifies a key",
     async (protocol, ...flags) => {
       const options = ["--protocol", protocol, ...(kind === "TLS" ? ["--cacert", certFile] : flags)];
       await issuesAndVerifies((method, input, token) => bufCurl(endpoint.url, options, method, input, token));
     },
   );
 
-  test("@grpc/grpc-js", async () => {
+  test("@grpc/grpc-js issues and verifies a key", async () => {
     const trust = endpoint.ca ? credentials.createSsl(endpoint.ca) : credentials.createInsecure();
     const client = new GrpcClient(new URL(endpoint.url).host, trust);
     try {
@@ -89,7 +89,7 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
     ["connect", "2"],
     ["grpcweb", "1.1"],
     ["grpcweb", "2"],
-  ] as const)("connect-node, %s over HTTP/%s, in JSON and in binary", async (protocol, httpVersion) => {
+  ] as const)("connect-node by %s over HTTP/%s issues and verifies a key", async (protocol, httpVersion) => {
     for (const useBinaryFormat of protocol === "connect" ? [true, false] : [true]) {
       await issuesAndVerifies((method, input, token) => {
         const interceptors = [bearer(token)];
@@ -105,7 +105,7 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
     }
   });
 
-  test("connect-node, gRPC", async () => {
+  test("connect-node by gRPC issues and verifies a key", async () => {
     await issuesAndVerifies((method, input, token) => {
       const interceptors = [bearer(token)];
       const nodeOptions = { ca: endpoint.ca };
@@ -118,19 +118,19 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
     [["http/1.1"], "http/1.1"],
     [["h2", "http/1.1"], "h2"],
     [["http/1.1", "h2"], "h2"],
-  ])("ALPN of %j is settled as %s", async (offered, settled) => {
+  ])("for the ALPN offer %j, the server selects %s", async (offered, selected) => {
     const { hostname: host, port } = new URL(endpoint.url);
     const options = { host, port: Number(port), ca: endpoint.ca, ALPNProtocols: offered };
     const socket = await new Promise<TLSSocket>((resolve, reject) => {
       const connecting = connectTls(options, () => resolve(connecting));
       connecting.once("error", reject);
     });
-    expect(socket.alpnProtocol).toBe(settled);
+    expect(socket.alpnProtocol).toBe(selected);
     socket.destroy();
   });
 });
 
-/** The spine: somebody signs up and issues a key, and a platform verifies it. */
+/** Signs up a user and issues a key as that user. Then verifies the key with the verifier's key of the platform. */
 async function issuesAndVerifies(invoke: Invoke): Promise<void> {
   people += 1;
   const signUp = { email: `person${people}@example.com`, password, name: "Me", accountName: "Acme" };
@@ -141,12 +141,12 @@ async function issuesAndVerifies(invoke: Invoke): Promise<void> {
   expect(apiKey?.metadata?.name).toBe("ümlaut key");
 
   const verifier = site.token("verifier-key");
-  const ask = (what: { token: string; requiredPermissions?: string[] }) =>
-    invoke(TokenService.method.verifyToken, what, verifier);
-  const verdict = await ask({ token, requiredPermissions: ["agents:read"] });
-  expect(verdict).toMatchObject({ valid: true, verdict: Verdict.VALID });
-  expect(verdict.principal?.keyId).toBe(apiKey?.metadata?.id);
-  expect(await ask({ token: `${token.slice(0, -1)}_` })).toMatchObject({ verdict: Verdict.INVALID });
+  const verify = (request: { token: string; requiredPermissions?: string[] }) =>
+    invoke(TokenService.method.verifyToken, request, verifier);
+  const response = await verify({ token, requiredPermissions: ["agents:read"] });
+  expect(response).toMatchObject({ valid: true, verdict: Verdict.VALID });
+  expect(response.principal?.keyId).toBe(apiKey?.metadata?.id);
+  expect(await verify({ token: `${token.slice(0, -1)}_` })).toMatchObject({ verdict: Verdict.INVALID });
 }
 
 async function callBy<I extends DescMessage, O extends DescMessage>(
@@ -156,7 +156,7 @@ async function callBy<I extends DescMessage, O extends DescMessage>(
 ): Promise<MessageShape<O>> {
   const client = createClient(method.parent, transport) as Record<string, (input: unknown) => Promise<never>>;
   const call = client[method.localName];
-  if (!call) throw new Error(`no ${method.name}`);
+  if (!call) throw new Error(`the client has no method ${method.name}`);
   return await call(input);
 }
 
@@ -180,7 +180,7 @@ function grpcJs<I extends DescMessage, O extends DescMessage>(
   });
 }
 
-// The schema comes from the server, tokens go in files and by stdin.
+// `buf curl` gets the schema from the server by reflection. The token is in a file and the body in stdin, not in arguments.
 async function bufCurl<I extends DescMessage, O extends DescMessage>(
   url: string,
   options: string[],
@@ -194,11 +194,11 @@ async function bufCurl<I extends DescMessage, O extends DescMessage>(
   });
   const target = `${url}/${method.parent.typeName}/${method.name}`;
   const args = ["curl", ...options, "-H", `@${headers}`, "-d", "@-", target];
-  const answer = await new Promise<string>((resolve, reject) => {
+  const response = await new Promise<string>((resolve, reject) => {
     const child = execFile("buf", args, { timeout: 60_000, cwd: folder }, (error, stdout, stderr) =>
       error ? reject(new Error(`${error.message} ${stderr}`)) : resolve(stdout),
     );
     child.stdin?.end(toJsonString(method.input, create(method.input, input)));
   });
-  return fromJsonString(method.output, answer);
+  return fromJsonString(method.output, response);
 }

@@ -21,8 +21,9 @@ import { gone, postmasterOf, query } from "../support/server/embedded-process.ts
 import { embeddedUrl, type Program, type Served, type Site } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.concurrent("latchkey serve", () => {
-  test("SIGTERM: calls under way finish, streams end as unavailable, and Postgres ends last", async ({
+  test("after SIGTERM, calls in progress finish, streams end with `Unavailable`, and Postgres ends last", async ({
     newSite,
   }) => {
     const { site, server, postgres } = await open(newSite());
@@ -59,7 +60,7 @@ describe.concurrent("latchkey serve", () => {
     }
   });
 
-  test("SIGINT ends it as well, and what was buffered is written", async ({ newSite }) => {
+  test("after SIGINT, the server writes buffered audit events and ends", async ({ newSite }) => {
     const { site, server } = await open(newSite());
     const owner = await signUpAt(server.url);
     const key = await issueKey(owner);
@@ -72,7 +73,7 @@ describe.concurrent("latchkey serve", () => {
     expect(items.map(({ reason }) => reason)).toContain("PERMISSION_DENIED");
   });
 
-  test("a client that never finishes does not hold it beyond the grace, nor does a Ctrl-C that npm repeats end it earlier", async ({
+  test("the server drains until the end of its grace period and no longer, also if npm repeats the signal", async ({
     newSite,
   }) => {
     const { program, limits } = patientServer;
@@ -86,24 +87,24 @@ describe.concurrent("latchkey serve", () => {
     expect(birthOf(postgres)).toBeUndefined();
   });
 
-  test("who insists while it drains ends it at once, and Postgres too", async ({ newSite }) => {
+  test("repeated signals during a drain end the server and Postgres at once", async ({ newSite }) => {
     const { server, postgres } = await open(newSite());
     await hold(server);
     const start = performance.now();
-    const insisting = setInterval(() => void server.stop(), 100);
+    const signals = setInterval(() => void server.stop(), 100);
     const { code } = await server.ended;
-    clearInterval(insisting);
+    clearInterval(signals);
     expect(code).toBe(143);
     expect(performance.now() - start).toBeLessThan(defaultLimits.drainGraceMs / 2);
     await gone(postgres);
   });
 
-  test("a signal is heard from the moment in which it says that it listens", async ({ newSite }) => {
+  test("a signal just after the listening line ends the server with status 0", async ({ newSite }) => {
     const { server } = await open(newSite());
     expect(await server.stop()).toMatchObject({ code: 0, signal: null });
   });
 
-  test("a signal while it starts leaves no Postgres behind", async ({ newSite }) => {
+  test("a signal during the start leaves no Postgres running", async ({ newSite }) => {
     const { site, server } = await open(newSite());
     await server.stop();
     const starting = site.start(["serve"]);
@@ -121,25 +122,25 @@ describe.concurrent("latchkey serve", () => {
   });
 });
 
-/** A server that runs, and its Postgres. */
+/** Starts a server. Returns it with the pid of its Postgres. */
 async function open(site: Site, program?: Program) {
   const server = await site.serve({}, program);
   return { site, server, postgres: postmasterOf(site.dataDir) ?? 0 };
 }
 
-/** A call that its client does not finish. */
+/** Begins a call whose client never sends the rest of the body. */
 async function hold(server: Served): Promise<void> {
   const body = "content-type: application/json\r\ncontent-length: 9\r\n\r\n";
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1").on("error", () => {});
   await once(socket, "connect");
-  // The server says so where it has understood the headers.
+  // The server sends 100 when it has read the headers.
   socket.write(
     `POST /latchkey.v1.SessionService/SignUp HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n${body}`,
   );
   expect(String((await once(socket, "data"))[0])).toContain("100 Continue");
 }
 
-/** Holds every insertion of a key until it ends. */
+/** Blocks every insertion of a key until the returned connection ends. */
 async function blockKeys(site: Site): Promise<pg.Client> {
   const client = new pg.Client(embeddedUrl(site.dataDir));
   await client.connect();
@@ -148,7 +149,7 @@ async function blockKeys(site: Site): Promise<pg.Client> {
   return client;
 }
 
-/** Waits until so many statements wait for a lock. */
+/** Waits until `count` statements wait for a lock. */
 async function waiting(site: Site, count: number): Promise<void> {
   await vi.waitFor(
     async () =>

@@ -11,7 +11,7 @@ let site: Site;
 let [one, other]: [Served | undefined, Served | undefined] = [undefined, undefined];
 let platformToken: string;
 
-// Both at once, on a database without a table.
+// Both servers start at once on an empty database.
 beforeAll(async () => {
   database = await createTestDatabase("empty");
   site = createSite({ LATCHKEY_DATABASE_URL: database.url });
@@ -23,13 +23,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The same bearer at both servers. */
+/** Returns clients of the same bearer at both servers. */
 const atBoth = (token: string): [Clients, Clients] => [
   clientsAt(one?.url ?? "", token),
   clientsAt(other?.url ?? "", token),
 ];
 
-test("a key that one server issues is good at the other, and dead at both once either has revoked it", async () => {
+test("a key that one server issues is valid at the other, and revoked at both after either has revoked it", async () => {
   const [here, there] = atBoth((await signUpAt(one?.url ?? "", "a@example.com")).token);
   const [platformHere, platformThere] = atBoth(platformToken);
   const workspaceId = await newWorkspace(here);
@@ -55,22 +55,22 @@ test("a key that one server issues is good at the other, and dead at both once e
   expect(items.map(({ method }) => method.split("/")[1]).sort()).toEqual(methods.sort());
 });
 
-test("a request that reaches both at once is answered once", async () => {
+test("a create request that reaches both servers at once creates one key", async () => {
   const clients = atBoth((await signUpAt(other?.url ?? "", "b@example.com")).token);
   for (const requestId of ["r1", "r2", "r3", "r4", "r5"]) {
     const calls = clients.map((client) => issueKey(client, { requestId }));
     const outcomes = await Promise.allSettled(calls);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
-    const lost = calls[outcomes.findIndex(({ status }) => status === "rejected")];
-    const made = calls[outcomes.findIndex(({ status }) => status === "fulfilled")];
-    expect(await refusal(lost ?? Promise.resolve())).toMatchObject({
+    const rejected = calls[outcomes.findIndex(({ status }) => status === "rejected")];
+    const fulfilled = calls[outcomes.findIndex(({ status }) => status === "fulfilled")];
+    expect(await refusal(rejected ?? Promise.resolve())).toMatchObject({
       reason: "ALREADY_EXISTS",
-      metadata: { id: (await made)?.id },
+      metadata: { id: (await fulfilled)?.id },
     });
   }
 });
 
-test("rotations of one key at both at once leave it one token that lasts", async () => {
+test("concurrent rotations of one key at both servers leave one valid token", async () => {
   const clients = atBoth((await signUpAt(one?.url ?? "", "c@example.com")).token);
   const { id } = await issueKey(clients[0]);
   const rotations = Array.from({ length: 10 }, (_, i) => clients[i % 2]?.apiKeys.rotateApiKey({ id }));
@@ -80,7 +80,7 @@ test("rotations of one key at both at once leave it one token that lasts", async
   expect(verdicts.filter(({ valid }) => valid)).toHaveLength(1);
 });
 
-test("one server goes, the other stays", async () => {
+test("a server continues to serve after the other one has stopped", async () => {
   const owner = await signUpAt(one?.url ?? "", "d@example.com");
   expect(await one?.stop()).toMatchObject({ code: 0 });
   await issueKey(clientsAt(other?.url ?? "", owner.token));

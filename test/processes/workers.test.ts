@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.clear());
 
-/** The workers that serve, as the log tells: those that began, without those that ended. */
+/** Returns the workers that serve now: those that began according to the log, without those that ended. */
 function workers(): Set<unknown> {
   const serving = new Set<unknown>();
   for (const { msg, worker } of server.log()) {
@@ -23,13 +23,13 @@ function workers(): Set<unknown> {
   return serving;
 }
 
-test("all workers answer on one port, and none accepts a key once its revocation returned", async () => {
+test("all workers serve one port, and no worker accepts a key after its revocation has returned", async () => {
   expect(workers().size).toBe(count);
   const owner = await signUpAt(server.url);
   const verifier = site.token("verifier-key");
   for (let round = 0; round < 10; round++) {
     const { id, token } = await issueKey(owner);
-    // Each on a connection of its own: they are given to the workers in turns.
+    // Each call uses a separate connection. The workers receive connections in turns.
     const verdicts = () =>
       Promise.all(
         Array.from({ length: 2 * count }, () =>
@@ -42,7 +42,7 @@ test("all workers answer on one port, and none accepts a key once its revocation
   }
 });
 
-test("a worker that is killed is replaced while the others serve", async () => {
+test("a killed worker is replaced while the others serve", async () => {
   const owner = await signUpAt(server.url, "another@example.com");
   const { token } = await issueKey(owner);
   const [killed] = workers();
@@ -61,7 +61,7 @@ test("a worker that is killed is replaced while the others serve", async () => {
   }
 });
 
-test("SIGTERM ends all of them, and the process with 0", async () => {
+test("SIGTERM ends all workers, and the process ends with status 0", async () => {
   const pids = [...workers()].map(Number);
   expect(await server.stop()).toMatchObject({ code: 0 });
   for (const pid of pids) expect(isRunning(pid)).toBe(false);
