@@ -9,15 +9,15 @@ const attacks = { signUps, slowPasswords, logIns, heavyPrincipals, idleSockets, 
 
 export type AttackName = keyof typeof attacks;
 
-/** What an attacker does. */
+/** A job of the attacker process: one attack. */
 export interface AttackJob {
   name: AttackName;
   port: number;
   seconds: number;
-  /** The loopback address that all calls come from. Without it, each comes from another, so that no limit per address helps. */
+  /** The loopback address of all calls. Unset: each call uses another address, so that no limit per address applies. */
   address?: string;
   heavy?: Heavy;
-  /** Idle sockets that are wanted. */
+  /** The number of idle sockets. */
   sockets?: number;
 }
 

@@ -12,12 +12,12 @@ import type { SearchedApp } from "../test/support/escalation-search/server-world
 import type { SearchSummary } from "../test/support/escalation-search/summary.ts";
 import type { Part, Row } from "./part.ts";
 
-// Many accounts, since the number of roles of one is limited.
+// The search uses many accounts, because the number of roles per account is limited.
 const accounts = 20;
 const stepsPerAccount = 150;
 const firstAddress = 10;
 
-/** Random organisations, and a weak principal that tries to reach more with everything that it creates. */
+/** Random organisations. In each, a weak principal and everything that it creates try to get more than it holds. */
 export const escalation: Part = async (stack, { quick }, progress) => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   const pure = searchEscalationPure({ steps: quick ? 2_000 : 100_000, seed });
@@ -27,7 +27,7 @@ export const escalation: Part = async (stack, { quick }, progress) => {
   const served: SearchSummary[] = [];
   for (let account = 0; account < (quick ? 1 : accounts); account++) {
     const baseUrl = `http://127.0.0.1:${service.port}`;
-    // Each account has one connection, from an address of its own: the sign-ups of one address are limited.
+    // Each account has a connection from a different address, because the number of sign-ups per address is limited.
     const address = {
       host: "127.0.0.1",
       port: service.port,
@@ -47,7 +47,7 @@ export const escalation: Part = async (stack, { quick }, progress) => {
   ];
 };
 
-/** What several searches did and found. */
+/** Adds up the results of several searches. */
 function sum(parts: readonly SearchSummary[]): SearchSummary {
   const total = (of: (part: SearchSummary) => number) => parts.reduce((all, part) => all + of(part), 0);
   return {
@@ -66,11 +66,11 @@ function row(
 ): Row {
   const measured = [
     `**${violations.length}** in ${whole(steps)} steps in ${whole(organisations)} organisations`,
-    `${whole(allowed)} changes let through, ${whole(refused)} refused`,
+    `${whole(allowed)} changes allowed, ${whole(refused)} refused`,
     `seed ${seed}`,
     ...violations.slice(0, 3),
   ];
-  // Enough of both, or nothing was searched.
+  // If the server allowed or refused nearly everything, the search proves nothing.
   const searched = allowed > steps / 50 && refused > steps / 5;
   return {
     attack,
@@ -80,7 +80,7 @@ function row(
   };
 }
 
-/** A real server as the search needs it: everybody comes over the network. */
+/** Returns a real server in the form that the search needs. All its clients connect over the network. */
 function searchedApp(
   baseUrl: string,
   sessionManager: Http2SessionManager,
@@ -115,7 +115,7 @@ function searchedApp(
         accountName: name,
       };
       const { account, profile, token } = await clientAs("").sessions.signUp(signUp);
-      if (!account || !profile) throw new Error("SignUp answered without an account or a profile");
+      if (!account || !profile) throw new Error("the response of SignUp has no account or no profile");
       return { ...clientAs(token), account, profile, email };
     },
   };

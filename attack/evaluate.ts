@@ -6,7 +6,7 @@ import type { Part } from "./part.ts";
 
 const limitMs = 1;
 
-/** One evaluation of the largest principal that the default bounds allow, by the bench's part of that name. */
+/** The duration of one evaluation of the largest principal that the default bounds allow, measured as in the bench. */
 export const evaluate: Part = async (_stack, { quick }) => {
   const { bounds } = readConfig({});
   const { evaluate, evaluateInVain, load } = largest(bounds);
@@ -19,8 +19,8 @@ export const evaluate: Part = async (_stack, { quick }) => {
     `${bounds.tokensPerKey} tokens`,
   ].join(", ");
   const measured = [
-    `**${decimals(slower)} ms** if nothing that is asked for is found, ${decimals(granted ?? Number.NaN)} ms otherwise (medians)`,
-    `${decimals(timeOf(load, quick ? 10 : 200))} ms once, when the row is loaded`,
+    `**${decimals(slower)} ms** if it meets no requirement, ${decimals(granted ?? Number.NaN)} ms otherwise (medians)`,
+    `${decimals(timeOf(load, quick ? 10 : 200))} ms once per load of the row`,
   ];
   return [
     {

@@ -6,19 +6,19 @@ import { call } from "./http.ts";
 import type { Stage } from "./stage.ts";
 import { createKey, idOf, openTenant } from "./tenant.ts";
 
-/** How much a heavy principal holds. */
+/** The size of a heavy principal. */
 export interface Weight {
   roles: number;
   permissionsPerRole: number;
-  /** In the own list of every second principal's keys. The others have `*`, which is all that the roles give. */
+  /** The length of the permission list of the keys of every second principal. The other keys have `*`. */
   permissionsPerKey: number;
-  /** Granted to each key. */
+  /** The number of workspaces granted to each key. */
   workspaces: number;
-  /** Larger data than the bounds allow can only come from before the bounds, so by SQL. */
+  /** How the roles are created. The API refuses data above the bounds, so such roles come from SQL. */
   roleSource: "api" | "sql";
 }
 
-/** The largest principal that the default bounds allow. */
+/** Returns the size of the largest principal that the default bounds allow. */
 export function largestAllowed(): Weight {
   const { permissionsPerPrincipal, permissionsPerRole, permissionsPerKey, workspacesPerProfile } = readConfig(
     {},
@@ -36,7 +36,7 @@ export function largestAllowed(): Weight {
 const principals = 6;
 const resourceLength = 63;
 
-/** Signs up a tenant with six service accounts, each in a team of its own with that weight, and mints their keys. */
+/** Signs up a tenant with six service accounts of that weight, each in a separate team. Mints their keys. */
 export async function openHeavyTenant(
   stage: Pick<Stage, "port" | "databaseUrl">,
   name: string,
@@ -77,7 +77,7 @@ export async function openHeavyTenant(
     }
     await client.query(insertWorkspaces, [accountId, weight.workspaces]);
     await client.query(insertGrants, [accountId]);
-    // As autovacuum would before long.
+    // Autovacuum would do this soon.
     await client.query("analyze workspace, workspace_grant, role, team_role, api_key");
     return {
       verifier,
@@ -112,7 +112,7 @@ function roleRows(principal: number, { roles, permissionsPerRole }: Weight) {
   }));
 }
 
-/** Permissions of which none implies another, with the longest names that a resource can have. */
+/** Returns permissions that do not imply each other. Their resources have the longest allowed names. */
 function permissionsOf(principal: number, from: number, count: number): string[] {
   return Array.from({ length: count }, (_, n) => {
     const resource = `r${principal}_${from + n}_`;
@@ -133,7 +133,7 @@ with given as (
 insert into team_role (account_id, team_id, role_id)
 select $1, $2, id from roles`;
 
-// Ids are 26 characters of Crockford's base32, as any.
+// An id needs 26 characters of Crockford's base32. Hexadecimal digits are among them.
 const insertWorkspaces = `
 insert into workspace (id, account_id, name, created_by)
 select 'ws_' || lpad(to_hex(n), 10, '0') || substr(md5($1 || n), 1, 16), $1, 'Workspace ' || n, profile.id

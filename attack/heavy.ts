@@ -2,18 +2,18 @@ import type { AttackJob } from "./attacker.ts";
 import { keepAlive, post } from "./http.ts";
 import { type Counts, repeat } from "./repeat.ts";
 
-/** Credentials that cost much to evaluate, and the key of their own tenant that verifies them. */
+/** The tokens of credentials whose evaluation is expensive, and the key of their tenant that verifies them. */
 export interface Heavy {
   verifier: string;
-  /** Verified over and over, from the cache. */
+  /** The tokens that are verified repeatedly, from the cache. */
   hot: string[];
-  /** Verified once each. */
+  /** The tokens that are verified only once. */
   unseen: string[];
 }
 
-const lanes = 6;
+const callers = 6;
 
-/** Six heavy principals, each verified from the cache, from the database, and through keys never seen before, in turns. */
+/** Verifies six heavy principals, in turns: from the cache, from the database, and by keys that the server has never seen. */
 export async function heavyPrincipals({ port, seconds, heavy }: AttackJob): Promise<Counts> {
   if (!heavy) throw new Error("there are no heavy principals");
   const agent = keepAlive();
@@ -28,9 +28,9 @@ export async function heavyPrincipals({ port, seconds, heavy }: AttackJob): Prom
       body: JSON.stringify(request),
       timeoutMs: 60_000,
     });
-  const counts = await repeat({ lanes, everyMs: 100, seconds }, (lane, n) => {
-    const token = hot[lane % hot.length];
-    // A tenth, so that those that were never seen last as long as the attack.
+  const counts = await repeat({ callers, everyMs: 100, seconds }, (caller, n) => {
+    const token = hot[caller % hot.length];
+    // Only a tenth of the calls use unseen keys, so that these last until the end of the attack.
     if (n % 10 === 5) return verify({ token: unseen[next++ % unseen.length] });
     return verify({ token, fresh: n % 2 === 1 });
   });

@@ -1,14 +1,14 @@
 import { decimals, median, short, whole } from "../bench/compare.ts";
 import { haveQuickGenerators, type Seen } from "../bench/generators.ts";
-import { measureHot } from "../bench/hot.ts";
+import { measureHot } from "../bench/hot-measurement.ts";
 import { pinOther, pinSelf } from "../bench/processes.ts";
 import type { Part } from "./part.ts";
 
 const reach = 0.62;
-// A server that is less busy than this waits for its generator, so that the rates compare generators.
+// A server that uses less of its core waits for the generator. Then the rates would only compare generators.
 const busy = 0.9;
 
-/** What all these limits cost: hot verification against bare node:http. */
+/** The cost of all limits: hot verification compared with bare node:http. */
 export const hot: Part = async (stack, { quick }, progress) => {
   pinSelf(1);
   stack.defer(() => pinOther(process.pid, [0, 1]));
@@ -22,15 +22,15 @@ export const hot: Part = async (stack, { quick }, progress) => {
   const isBusy = [...ours, ...bare].every(({ cores }) => cores >= busy);
   const rate = (samples: Seen[]) => whole(median(samples.map(({ perSecond }) => perSecond)));
   const measured = [
-    `${rate(ours)} against ${rate(bare)} calls per second: ${spread(byRate)}`,
+    `${rate(ours)} and ${rate(bare)} calls per second: ${spread(byRate)}`,
     `per second of the server's CPU time: ${spread(byCpu)}`,
     haveQuickGenerators
       ? "by wrk"
-      : `by the bench's own generator, since wrk is missing${isBusy ? "" : ": too slow for these servers, so the CPU time counts"}`,
+      : `by the bench's own generator, because wrk is missing${isBusy ? "" : "; it is too slow for these servers, so the CPU time counts"}`,
   ];
   return [
     {
-      attack: "hot: `VerifyToken`, Connect JSON, against bare node:http",
+      attack: "hot: `VerifyToken`, Connect JSON, compared with bare node:http",
       measured: measured.join("; "),
       limit: `ratio ≥ ${reach}`,
       held: Number(decimals(median(isBusy ? byRate : byCpu))) >= reach,

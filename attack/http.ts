@@ -13,16 +13,16 @@ export interface Exchange {
 }
 
 /** A complete response. */
-export interface Answer {
+export interface HttpResponse {
   status: number;
   text: string;
 }
 
-const patienceMs = 10_000;
+const defaultTimeoutMs = 10_000;
 
-/** Sends one POST with a JSON body. Rejects if no complete response arrives in time. */
-export function post(exchange: Exchange): Promise<Answer> {
-  const { port, path, body, bearer, agent, from, timeoutMs = patienceMs } = exchange;
+/** Sends one POST with a JSON body. Rejects if no complete response arrives within `timeoutMs`. */
+export function post(exchange: Exchange): Promise<HttpResponse> {
+  const { port, path, body, bearer, agent, from, timeoutMs = defaultTimeoutMs } = exchange;
   return new Promise((resolve, reject) => {
     const sent = request(
       {
@@ -30,7 +30,7 @@ export function post(exchange: Exchange): Promise<Answer> {
         port,
         path,
         method: "POST",
-        // Without an agent, the request has a connection of its own and closes it.
+        // Without an agent, the request opens a connection and closes it.
         agent: agent ?? false,
         headers: {
           "content-type": "application/json",
@@ -39,12 +39,12 @@ export function post(exchange: Exchange): Promise<Answer> {
         },
         ...(from !== undefined && { localAddress: from }),
       },
-      (answer) => {
+      (response) => {
         let text = "";
-        answer.setEncoding("utf8").on("data", (part: string) => {
+        response.setEncoding("utf8").on("data", (part: string) => {
           text += part;
         });
-        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text })).on("error", reject);
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, text })).on("error", reject);
       },
     );
     const timer = setTimeout(() => sent.destroy(new Error("timeout")), timeoutMs);
@@ -53,7 +53,7 @@ export function post(exchange: Exchange): Promise<Answer> {
   });
 }
 
-/** A pool of connections that stay open between requests. */
+/** Creates a pool of connections that stay open between requests. */
 export function keepAlive(): Agent {
   return new Agent({ keepAlive: true });
 }
@@ -66,18 +66,18 @@ export async function call(
   bearer?: string,
 ): Promise<Record<string, unknown>> {
   const path = `/latchkey.v1.${method}`;
-  const answer = await post({
+  const response = await post({
     port,
     path,
     body: JSON.stringify(body),
     ...(bearer !== undefined && { bearer }),
   });
-  if (answer.status !== 200) throw new Error(`${method} answered ${answer.status}: ${answer.text}`);
-  return JSON.parse(answer.text);
+  if (response.status !== 200) throw new Error(`${method}: status ${response.status}: ${response.text}`);
+  return JSON.parse(response.text);
 }
 
-/** A short name for how an exchange ended: a status, a reason in the error, or the error of the connection. */
-export function outcomeOf(result: Answer | Error): string {
+/** Returns a short name of the result: "ok", the reason in the error, the status, or the error of the connection. */
+export function outcomeOf(result: HttpResponse | Error): string {
   if (result instanceof Error) return "code" in result ? String(result.code) : result.message;
   if (result.status === 200) return "ok";
   const [, reason] = /"reason":\s*"([A-Z_]+)"/.exec(result.text) ?? [];

@@ -4,26 +4,27 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { AttackJob } from "./attacker.ts";
 import { type Counts, count } from "./repeat.ts";
 
-const defaultWanted = 10_000;
-// Sockets that are being connected at a time. More would fill the queue of the kernel, which is another attack.
+const defaultSockets = 10_000;
+// The maximum number of sockets that connect at a time. More would fill the kernel's queue, which is a different attack.
 const connecting = 200;
-// Connections per second with which an attacker replaces what the server closed.
+// The rate at which the attacker replaces connections that the server closed.
 const replacedPerSecond = 1_000;
 const request = "GET / HTTP/1.1\r\nhost: latchkey\r\n\r\n";
 
 /**
- * Opens 10,000 connections from one address: nine of ten fall silent after one request, the others before it. Replaces
- * each connection that ends. Lasts as long as the job says, and up to ten times as long until the server closed one.
+ * Opens 10,000 connections from one address. Nine of ten send one request and then nothing, the others send nothing at all.
+ * Replaces each connection that ends. Lasts as long as the job says, or until the server has closed one connection, but at
+ * most ten times as long.
  */
 export async function idleSockets({
   port,
   address,
   seconds,
-  sockets: wanted = defaultWanted,
+  sockets: target = defaultSockets,
 }: AttackJob): Promise<Counts> {
   const limit = openFilesLimit();
-  if (limit < wanted + 200)
-    throw new Error(`${wanted} sockets need a hard limit of ${wanted + 200} open files: it is ${limit}`);
+  if (limit < target + 200)
+    throw new Error(`${target} sockets need a hard limit of ${target + 200} open files, but it is ${limit}`);
   const counts: Counts = {};
   const open = new Set<ReturnType<typeof connect>>();
   const startedAt = performance.now();
@@ -60,11 +61,11 @@ export async function idleSockets({
     socket.resume();
   }
 
-  let budget = wanted;
+  let budget = target;
   for (let n = 0; lasts(); ) {
-    for (; open.size < wanted && pending < connecting && budget > 0; budget--) openOne(n++);
+    for (; open.size < target && pending < connecting && budget > 0; budget--) openOne(n++);
     await wait(5);
-    if (budget < wanted) budget = Math.min(wanted, budget + (replacedPerSecond * 5) / 1_000);
+    if (budget < target) budget = Math.min(target, budget + (replacedPerSecond * 5) / 1_000);
   }
   ended = true;
   for (const socket of open) socket.destroy();
@@ -72,7 +73,7 @@ export async function idleSockets({
   return counts;
 }
 
-/** Files that this process may hold open at most. Node raises its own limit to the hard one. */
+/** Returns the maximum number of open files of this process. Node raises its soft limit to the hard one. */
 function openFilesLimit(): number {
   const [, hard = "0"] =
     /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];

@@ -4,11 +4,14 @@ import type { Row } from "./part.ts";
 import type { Counts } from "./repeat.ts";
 import { p99, p99Of } from "./seen.ts";
 
-// Above these, the machine did something else, and the latencies tell about that as well.
+// Above these values, other work on the machine has influenced the latencies.
 const punctualMs = 5;
 const quietCores = 0.2;
 
-/** The line of the table for one attack. Calm is the better of before and after, so that no aftermath raises the limit. */
+/**
+ * Returns the row of one attack. The calm value is the better one of before and after the attack, so that after-effects of
+ * an attack do not raise the limit.
+ */
 export function isolationRow({ scenario, before, attacked, after, counts }: Outcome): Row {
   const calmOf = (name: string) => Math.min(p99Of(before, name), p99Of(after, name));
   const limit = limitOf(calmOf("warm"));
@@ -24,9 +27,9 @@ export function isolationRow({ scenario, before, attacked, after, counts }: Outc
     `p99 **${decimals(p99Of(attacked, "warm"))} ms** (calm ${decimals(calmOf("warm"))})`,
     ...others,
     `refused ${refused} of ${whole(sent)}${refused > 0 ? `: ${countsText(tally(failures))}` : ""}`,
-    ...(late > punctualMs ? [`the victim itself sent ${decimals(late)} ms late`] : []),
+    ...(late > punctualMs ? [`the victim sent its requests ${decimals(late)} ms late`] : []),
     ...(otherCores > quietCores ? [`other processes used ${decimals(otherCores)} cores`] : []),
-    `the attacker saw ${countsText(counts)}`,
+    `the attacker got ${countsText(counts)}`,
   ];
   return {
     attack: `isolation: ${scenario.title}`,
@@ -36,7 +39,7 @@ export function isolationRow({ scenario, before, attacked, after, counts }: Outc
   };
 }
 
-/** The limit of the issue: twice what is calm, or 20 ms more. */
+/** Returns the limit: twice the calm value, or 20 ms more than it, whichever is greater. */
 export function limitOf(calmP99: number): number {
   return Math.max(2 * calmP99, calmP99 + 20);
 }

@@ -10,15 +10,17 @@ import type { Counts } from "./repeat.ts";
 import { describe, type VictimSeen } from "./seen.ts";
 import { openStage } from "./stage.ts";
 
-/** One attack, as the table names it. */
+/** One attack on the isolation of tenants. */
 export interface Scenario {
+  /** The text in the table. */
   title: string;
   name: AttackJob["name"];
+  /** Whether each call uses another address. */
   spread?: boolean;
   heavy?: Weight;
 }
 
-/** What another tenant saw of an attack, and what became of the attack itself. */
+/** The observations of the victim before, during and after an attack, and the results of the attacker's calls. */
 export interface Outcome {
   scenario: Scenario;
   before: VictimSeen;
@@ -27,7 +29,7 @@ export interface Outcome {
   counts: Counts;
 }
 
-/** Data that was stored before there were bounds. */
+/** A principal above the bounds, as it can exist in a database from before the bounds. */
 export const beforeTheBounds: Weight = {
   ...largestAllowed(),
   roles: 16,
@@ -45,10 +47,10 @@ export const scenarios: readonly Scenario[] = [
     spread: true,
   },
   { title: "4 clients with slow passwords from one address", name: "slowPasswords" },
-  { title: "64 log-ins at once, each from another address", name: "logIns", spread: true },
-  { title: "64 log-ins at once from one address", name: "logIns" },
+  { title: "64 concurrent log-ins, each from another address", name: "logIns", spread: true },
+  { title: "64 concurrent log-ins from one address", name: "logIns" },
   {
-    title: "6 heavy principals, the largest that the bounds allow, hot and cold",
+    title: "6 heavy principals of the largest size that the bounds allow, hot and cold",
     name: "heavyPrincipals",
     heavy: largestAllowed(),
   },
@@ -58,21 +60,21 @@ export const scenarios: readonly Scenario[] = [
     heavy: beforeTheBounds,
   },
   { title: "10,000 idle sockets from one address", name: "idleSockets" },
-  { title: "8 rapid-reset connections × 5,000 resets, over and over", name: "rapidReset" },
+  { title: "8 rapid-reset connections × 5,000 resets, repeated", name: "rapidReset" },
 ];
 
 const settleMs = 1_000;
 const warmSeconds = 4;
-// Of one attack. Those verified once go round after these.
+// The number of unseen keys per attack. After these, the attack uses them again.
 const unseenKeys = 120;
 
-/** Latency and refusals of another tenant during each attack. */
+/** The latency and refusals of another tenant during each attack. */
 export const isolation: Part = async (stack, options, progress) => {
   const outcomes = await measureIsolation(stack, options, scenarios, progress);
   return outcomes.map(isolationRow);
 };
 
-/** Runs the attacks one after the other against one server, and a victim before, during and after each. */
+/** Runs the attacks one after the other against one server. The victim works before, during and after each attack. */
 export async function measureIsolation(
   stack: Stack,
   { seconds, calmSeconds }: Pick<Options, "seconds" | "calmSeconds">,
@@ -90,18 +92,18 @@ export async function measureIsolation(
   const outcomes: Outcome[] = [];
   let before = await stage.watch(calmSeconds);
   for (const scenario of attacks) {
-    const weighty = heavy.get(scenario);
+    const principals = heavy.get(scenario);
     const job = {
       name: scenario.name,
       seconds,
-      // Another one for each attack: what a limit per address refuses is to come from this attack.
+      // Each attack has another address, so that an earlier attack does not use up its limit per address.
       ...(!scenario.spread && { address: `127.0.0.${2 + outcomes.length}` }),
-      ...(weighty && { heavy: weighty }),
+      ...(principals && { heavy: principals }),
     };
     const [[counts = {}], attacked] = await Promise.all([stage.attack([job]), stage.watch(seconds)]);
     await wait(settleMs);
     if (await stage.revive()) {
-      progress("the server ended: another one was started");
+      progress("the server ended, so another one was started");
       await stage.watch(warmSeconds);
     }
     const after = await stage.watch(calmSeconds);

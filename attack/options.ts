@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { parseNames, parseNumber } from "../bench/arguments.ts";
 
 /** The parts of the run. */
 export const partNames = ["isolation", "stalled", "evaluate", "escalation", "orphan", "hot"] as const;
@@ -8,19 +9,19 @@ export type PartName = (typeof partNames)[number];
 export interface Options {
   parts: readonly PartName[];
   quick: boolean;
-  /** Seconds of each attack on the isolation of tenants. */
+  /** The length of each attack on the isolation of tenants, in seconds. */
   seconds: number;
-  /** Seconds without an attack, before and after each. */
+  /** The seconds without an attack, before and after each one. */
   calmSeconds: number;
 }
 
 export const help = `npm run attack -- [options]
-  --parts isolation,hot  only these: ${partNames.join(", ")}
-  --seconds 12           of each attack on another tenant's latency
-  --quick                a smoke run: short attacks, few steps; proves nothing about the limits
+  --parts isolation,hot  only these parts; all: ${partNames.join(", ")}
+  --seconds 12           length of each attack on another tenant's latency
+  --quick                short attacks and few steps; checks only that the attacks run
 `;
 
-/** Reads the arguments. Throws what is wrong with them; undefined where help is wanted. */
+/** Reads the arguments. Throws if one is invalid. Returns undefined for `--help`. */
 export function readOptions(args: string[]): Options | undefined {
   const { values } = parseArgs({
     args,
@@ -33,18 +34,10 @@ export function readOptions(args: string[]): Options | undefined {
   });
   if (values.help) return undefined;
   const { quick } = values;
-  const seconds = Number(values.seconds ?? (quick ? 3 : 12));
-  if (!(seconds >= 1 && seconds <= 120)) throw new Error("--seconds: expected 1 to 120");
   return {
-    parts: values.parts.split(",").map(asPart),
+    parts: parseNames("--parts", values.parts, partNames),
     quick,
-    seconds,
+    seconds: parseNumber("--seconds", values.seconds ?? (quick ? "3" : "12"), 1, 120),
     calmSeconds: quick ? 2 : 8,
   };
-}
-
-function asPart(name: string): PartName {
-  const part = partNames.find((one) => one === name);
-  if (!part) throw new Error(`--parts: expected ${partNames.join(", ")}`);
-  return part;
 }

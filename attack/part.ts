@@ -1,7 +1,8 @@
+import type { Progress } from "../bench/part-runner.ts";
 import type { Stack } from "../bench/stack.ts";
 import type { Options } from "./options.ts";
 
-/** A line of the table: an attack, what was measured, the limit that it must stay within, and whether it did. */
+/** A row of the table: an attack, the measurement, its limit, and whether the limit held. */
 export interface Row {
   attack: string;
   measured: string;
@@ -9,5 +10,5 @@ export interface Row {
   held: boolean;
 }
 
-/** A part of the run. Whatever it starts ends with the stack. */
-export type Part = (stack: Stack, options: Options, progress: (line: string) => void) => Promise<Row[]>;
+/** A part of the run. Everything that it starts ends with the stack. */
+export type Part = (stack: Stack, options: Options, progress: Progress) => Promise<Row[]>;

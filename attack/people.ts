@@ -10,19 +10,19 @@ const goodPassword = "correct horse battery";
 const anyEmail = () => `${randomBytes(8).toString("hex")}@example.com`;
 const from = ({ address = anyAddress() }: AttackJob) => address;
 
-/** 200 sign-ups under way at all times, each with a good password. */
+/** Keeps 200 sign-ups in progress, each with a strong password. */
 export function signUps(job: AttackJob): Promise<Counts> {
-  return repeat({ lanes: 200, everyMs: 1_000, seconds: job.seconds }, () => signUp(job, goodPassword));
+  return repeat({ callers: 200, everyMs: 1_000, seconds: job.seconds }, () => signUp(job, goodPassword));
 }
 
-/** Four clients, each of which signs up with the passwords that take longest to score. */
+/** Lets four clients sign up with the passwords whose strength takes longest to estimate. */
 export function slowPasswords(job: AttackJob): Promise<Counts> {
-  return repeat({ lanes: 4, everyMs: 100, seconds: job.seconds }, () => signUp(job, slowPassword()));
+  return repeat({ callers: 4, everyMs: 100, seconds: job.seconds }, () => signUp(job, slowPassword()));
 }
 
-/** 64 log-ins at once, and the next 64 a second later. */
+/** Sends 64 log-ins at once, again every second. */
 export function logIns(job: AttackJob): Promise<Counts> {
-  return repeat({ lanes: 64, everyMs: 1_000, seconds: job.seconds }, () =>
+  return repeat({ callers: 64, everyMs: 1_000, seconds: job.seconds }, () =>
     post({
       port: job.port,
       path: logInPath,
@@ -37,7 +37,7 @@ function signUp(job: AttackJob, password: string) {
   return post({ port: job.port, path: signUpPath, from: from(job), body: JSON.stringify(body) });
 }
 
-// Of many shapes tried, a chain of the most used passwords costs zxcvbn most: each is found in every list, and in leet.
+// Of the shapes that were tried, a chain of the most common passwords takes zxcvbn longest.
 const common = [
   "password",
   "p4ssw0rd",
@@ -52,7 +52,7 @@ const common = [
   "12345",
 ];
 
-/** A password of 128 characters that takes zxcvbn longest. */
+/** Returns a password of 128 characters whose estimation takes zxcvbn very long. */
 export function slowPassword(): string {
   let text = "";
   while (text.length < 128) text += common[Math.floor(Math.random() * common.length)];

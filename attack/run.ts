@@ -1,3 +1,4 @@
+import { createPartRunner } from "../bench/part-runner.ts";
 import { machineLine } from "../bench/table.ts";
 import { escalation } from "./escalation.ts";
 import { evaluate } from "./evaluate.ts";
@@ -10,16 +11,7 @@ import { stalled } from "./stalled.ts";
 
 const parts: Record<PartName, Part> = { isolation, stalled, evaluate, escalation, orphan, hot };
 
-let running = new AsyncDisposableStack();
-let interrupted = false;
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    // Ending takes a moment; a second Ctrl-C would leave Postgres and its directory behind.
-    if (interrupted) return progress("ending");
-    interrupted = true;
-    void running.disposeAsync().finally(() => process.exit(130));
-  });
-}
+const runner = createPartRunner();
 
 async function main(): Promise<boolean> {
   const options = readOptions(process.argv.slice(2));
@@ -42,30 +34,15 @@ async function main(): Promise<boolean> {
   return held;
 }
 
-// A part that fails is a line that did not hold, so that the others are measured all the same.
+// A part that fails becomes a row that did not hold, so that the other parts still run.
 async function measure(name: PartName, options: Options): Promise<Row[]> {
-  running = new AsyncDisposableStack();
   try {
-    progress(name);
-    return await parts[name](running, options, progress);
+    return await runner.run(name, (stack, progress) => parts[name](stack, options, progress));
   } catch (error) {
-    if (interrupted) throw error;
+    if (runner.isInterrupted()) throw error;
     const measured = `the part failed: ${error instanceof Error ? error.message : String(error)}`;
     return [{ attack: name, measured: measured.replaceAll(/[\n|]/g, " "), limit: "it runs", held: false }];
-  } finally {
-    if (!interrupted) await running.disposeAsync();
   }
 }
 
-function progress(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-main().then(
-  (held) => process.exit(held ? 0 : 1),
-  (error: unknown) => {
-    if (interrupted) return;
-    process.stderr.write(`attack: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  },
-);
+runner.exitAfter("attack", main);

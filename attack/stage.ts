@@ -12,28 +12,28 @@ import type { VictimSeen } from "./seen.ts";
 import type { VictimJob, VictimReport } from "./victim.ts";
 import { openVictim } from "./victim-tenant.ts";
 
-/** A real server with its database, a victim and an attacker, each a process of its own. */
+/** A real server with its database, a victim and an attacker, each in a separate process. */
 export interface Stage {
   databaseUrl: string;
   port(): number;
-  /** Lets the victim work for so many seconds. */
+  /** Lets the victim work for `seconds`. Returns its observations. */
   watch(seconds: number): Promise<VictimSeen>;
-  /** Runs attacks at the same time, each against the server as it is now. */
+  /** Runs attacks at the same time against the current server. */
   attack(jobs: Omit<AttackJob, "port">[]): Promise<Counts[]>;
-  /** Starts another server if an attack ended this one. Returns whether it did. */
+  /** Starts another server if an attack ended the current one. Returns whether it did. */
   revive(): Promise<boolean>;
 }
 
-// Below the victim and the server: on two cores, the attacker's own CPU time would count as the attack.
+// The attacker has a lower priority than the victim and the server. On two cores, its own CPU time would slow them down.
 const attackerNiceness = 10;
 
-/** Starts everything. The victim has keys never seen before for so many seconds. */
+/** Starts everything. The victim has enough unseen keys for `victimSeconds`. */
 export async function openStage(stack: Stack, victimSeconds: number): Promise<Stage> {
   const database = await openBenchDatabase(stack, 1_000, 1);
   pinOther(database.pid(), [0, 1]);
   const dataDir = mkdtempSync(join(tmpdir(), "latchkey-attack-"));
   stack.defer(() => rmSync(dataDir, { recursive: true, force: true }));
-  // Every setting but the port, the database and this directory has its default.
+  // All other settings have their defaults, except the port and the database.
   const env = { LATCHKEY_LOG_LEVEL: "info", LATCHKEY_DATA_DIR: dataDir };
   const start = () => startService(stack, database, { env, pinned: false });
   let service = await start();
@@ -61,7 +61,7 @@ export async function openStage(stack: Stack, victimSeconds: number): Promise<St
   };
 }
 
-/** Starts to count. Returns how many cores processes that this one did not start have kept busy since. */
+/** Starts to measure. Returns a function that returns how many cores processes outside the run have used since then. */
 function countOtherCores(): () => number {
   const startedAt = performance.now();
   const usage = () => machineCpuSeconds() - cpuSeconds(process.pid);

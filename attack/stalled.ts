@@ -10,7 +10,7 @@ import type { Part } from "./part.ts";
 
 const casesPerLine = 100;
 
-/** Calls whose bearer loses its authority while the body is on its way: every RPC by every protocol and every loss. */
+/** Calls whose bearer loses its authority before the body is complete: every RPC, protocol and way of losing authority. */
 export const stalled: Part = async (stack, { quick }, progress) => {
   const { url } = await openPostgres(stack);
   const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
@@ -28,12 +28,12 @@ export const stalled: Part = async (stack, { quick }, progress) => {
   const measured = [
     `**${failed.length}** of ${whole(results.length)} calls were not refused with the right reason, or changed something`,
     `${count(({ rpc }) => rpc)} RPCs, ${count(({ protocol }) => protocol)} protocols, ${count(({ loss }) => loss)} ways of losing authority`,
-    `${whole(exempt.length)} pairs of RPC and loss do not apply, by a reviewed list`,
+    `${whole(exempt.length)} pairs of RPC and loss are exempt by a reviewed list`,
     ...failed.slice(0, 3).map(describe),
   ];
   return [
     {
-      attack: "stalled bodies: the caller loses its authority while the body is on its way",
+      attack: "stalled bodies: the caller loses its authority before the body is complete",
       measured: measured.join("; "),
       limit: "0 succeed",
       held: failed.length === 0 && results.length > 0,

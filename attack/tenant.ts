@@ -21,14 +21,14 @@ export async function openTenant(port: number, name: string): Promise<Tenant> {
   return { accountId: idOf(account), session, verifier };
 }
 
-/** Creates a key and returns its token. */
+/** Creates a key. Returns its token. */
 export async function createKey(port: number, session: string, spec: object): Promise<string> {
   const request = { metadata: { name: "made by the attack" }, spec };
   const { apiKey } = await call(port, "ApiKeyService/CreateApiKey", request, session);
   return String((apiKey as { spec: { token: string } }).spec.token);
 }
 
-/** The id of a resource. */
+/** Returns the id of a resource. */
 export function idOf(resource: unknown): string {
   return String((resource as { metadata: { id: string } }).metadata.id);
 }

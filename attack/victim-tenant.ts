@@ -5,21 +5,21 @@ import { call } from "./http.ts";
 import { openTenant } from "./tenant.ts";
 import type { Series, VictimJob } from "./victim.ts";
 
-/** The tenant whose service must not suffer. */
+/** The tenant whose calls must stay fast during an attack. */
 export interface Victim {
-  /** What its process does for so long. Keys never seen before differ from job to job. */
+  /** Returns the job of its process for this number of seconds. Each job has new unseen keys. */
   job(port: number, seconds: number): VictimJob;
 }
 
-/** The rate at which the victim verifies keys that are in the cache: the one that the table is about. */
+/** The rate at which the victim verifies cached keys. The limit of the table applies to these calls. */
 export const warmPerSecond = 100;
 const coldPerSecond = 10;
 const connectionsPerSecond = 10;
-// Numbers of keys: those of the database come before these.
+// The keys of the filled database have lower numbers.
 const first = 1_000_000;
 const warmKeys = 50;
 
-/** Signs up the victim, with enough keys never seen before for so many seconds. */
+/** Signs up the victim with enough unseen keys for this number of seconds. */
 export async function openVictim(port: number, databaseUrl: string, seconds: number): Promise<Victim> {
   const { accountId, session, verifier } = await openTenant(port, "victim");
   const firstCold = first + warmKeys;

@@ -3,17 +3,17 @@ import { setTimeout as wait } from "node:timers/promises";
 import { serveJobs } from "../bench/jobs.ts";
 import { keepAlive, outcomeOf, post } from "./http.ts";
 
-/** Requests of one kind, sent at a fixed rate whatever becomes of those before. */
+/** Requests of one kind. They are sent at a fixed rate, even if earlier ones have no response yet. */
 export interface Series {
   name: string;
   perSecond: number;
-  /** Each request has a connection of its own; otherwise connections are kept and shared. */
+  /** True: each request opens a connection. False: requests share connections that stay open. */
   ownConnection: boolean;
-  /** Taken in turns, with the text that a right response has. */
+  /** The requests, in turns. `expected` is a text that the correct response contains. */
   requests: { body: string; expected: string }[];
 }
 
-/** What a victim does. */
+/** A job of the victim process. */
 export interface VictimJob {
   port: number;
   path: string;
@@ -22,7 +22,7 @@ export interface VictimJob {
   series: Series[];
 }
 
-/** What a victim saw of one series. Milliseconds from the moment at which a request was due. */
+/** The observations of one series. Latencies are in milliseconds from the time at which the request was due. */
 export interface SeriesSeen {
   name: string;
   latencies: number[];
@@ -30,14 +30,14 @@ export interface SeriesSeen {
   failures: Record<string, number>;
 }
 
-/** What a victim saw of all its series. */
+/** The observations of all series. */
 export interface VictimReport {
   series: SeriesSeen[];
-  /** Milliseconds by which this process itself sent late. They count in the latencies. */
+  /** The milliseconds by which this process sent each request late. They are part of the latencies. */
   lateness: number[];
 }
 
-/** Sends each series at its rate: an open loop, so that a slow response delays no later request. */
+/** Sends each series at its rate, in an open loop: a slow response does not delay later requests. */
 async function run(job: VictimJob): Promise<VictimReport> {
   const agent = keepAlive();
   const lateness: number[] = [];
@@ -50,7 +50,7 @@ async function drive(job: VictimJob, series: Series, agent: Agent, lateness: num
   const seen: SeriesSeen = { name: series.name, latencies: [], failures: {} };
   const count = Math.round(job.seconds * series.perSecond);
   const startedAt = performance.now();
-  const underWay: Promise<void>[] = [];
+  const inFlight: Promise<void>[] = [];
   for (let n = 0; n < count; n++) {
     const dueAt = startedAt + (n * 1_000) / series.perSecond;
     const early = dueAt - performance.now();
@@ -58,9 +58,9 @@ async function drive(job: VictimJob, series: Series, agent: Agent, lateness: num
     lateness.push(Math.max(0, performance.now() - dueAt));
     const request = series.requests[n % series.requests.length];
     if (!request) throw new Error(`the series "${series.name}" has no requests`);
-    underWay.push(send(job, series.ownConnection ? undefined : agent, request, dueAt, seen));
+    inFlight.push(send(job, series.ownConnection ? undefined : agent, request, dueAt, seen));
   }
-  await Promise.all(underWay);
+  await Promise.all(inFlight);
   return seen;
 }
 
@@ -71,16 +71,16 @@ async function send(
   dueAt: number,
   seen: SeriesSeen,
 ): Promise<void> {
-  const answer = await post({ port, path, bearer, body, ...(agent && { agent }) }).catch(
+  const result = await post({ port, path, bearer, body, ...(agent && { agent }) }).catch(
     (error: Error) => error,
   );
   seen.latencies.push(performance.now() - dueAt);
-  const outcome = outcomeOf(answer);
-  const failure = outcome !== "ok" ? outcome : rightly(answer, expected) ? undefined : "wrong response";
+  const outcome = outcomeOf(result);
+  const failure = outcome !== "ok" ? outcome : isExpected(result, expected) ? undefined : "wrong response";
   if (failure !== undefined) seen.failures[failure] = (seen.failures[failure] ?? 0) + 1;
 }
 
-const rightly = (answer: object, expected: string) =>
-  "text" in answer && String(answer.text).includes(expected);
+const isExpected = (result: object, expected: string) =>
+  "text" in result && String(result.text).includes(expected);
 
 serveJobs(run);

@@ -2,7 +2,7 @@ import { keyId, keyToken } from "./keys.ts";
 import type { Job } from "./load.ts";
 import { asJson, verifyPath } from "./service.ts";
 
-/** What cases are made from. */
+/** What the cases need. */
 export interface Setting {
   keys: number;
   databaseUrl: string;
@@ -10,22 +10,25 @@ export interface Setting {
   ports: { latchkey: number; echo: number };
 }
 
-/** Something to measure. Its rate is compared with that of the echo, and with that of the bare look-up. */
+/** One kind of call. The table compares its rate with those of the echo and of the bare look-up. */
 export interface Case {
   name: string;
   server: "echo" | "latchkey" | undefined;
   maxCalls: number;
-  /** Made afresh for every sample, so that each asks about other keys. */
+  /** Returns the calls of a sample. Each sample uses other keys. */
   calls(): Job["calls"];
 }
 
 export const lookup = "bare prepared look-up by primary key";
 export const echo = "bare Connect echo, JSON";
-/** Calls of one sample that change something: bounded, so that the database stays the size that the table says. */
+/** The maximum number of changes in one sample, so that the size of the database stays nearly the same. */
 export const maxMutations = 600;
 const differentBodies = 10_000;
 
-/** All cases. `firstSpare`: the number of the first key that may be rotated; those after `maxMutations` are revoked. */
+/**
+ * Returns all cases. `firstSpare` is the number of the first spare key. Samples rotate the first `maxMutations` spare keys
+ * and revoke the others.
+ */
 export function createCases(setting: Setting, firstSpare: number): Case[] {
   const { keys, databaseUrl, platformToken: bearer, ports } = setting;
   const some = <T>(make: (index: number) => T) =>

@@ -9,18 +9,18 @@ import { type Row, tableText } from "./table.ts";
 
 const keys = 10_000;
 const pressures = [50, 1];
-// Cores that processes outside the bench may use before a sample is taken again.
+// If processes outside the bench use more cores than this, the sample is repeated.
 const quiet = 0.2;
 
-/** Changes of keys, next to what Connect and Postgres can do at most. */
+/** Changes of keys, compared with the limits of Connect and Postgres. */
 export const changes: Part = async (stack, options, progress) => {
-  // Rotations share the first of them; revocations need new ones for each sample.
+  // All samples rotate the same keys, but each sample revokes new ones.
   const spares = maxMutations * (1 + options.rounds * pressures.length);
   const database = await openBenchDatabase(stack, keys, spares);
   const latchkey = await startService(stack, database);
-  const answer = await warm(latchkey.port, database.platformToken, 100);
+  const response = await warm(latchkey.port, database.platformToken, 100);
   const echo = await startInto(stack, () =>
-    startServer(["bench/servers/echo.ts", answer.base64], {}, /listening on (\d+) and (\d+)/),
+    startServer(["bench/servers/echo.ts", response.base64], {}, /listening on (\d+) and (\d+)/),
   );
   const ports = { latchkey: latchkey.port, echo: Number(echo.announced[1]) };
   const setting: Setting = { ...database, databaseUrl: database.url, keys, ports };
@@ -44,10 +44,10 @@ export const changes: Part = async (stack, options, progress) => {
   return tableText(keys, rows);
 };
 
-/** The sample that other processes disturbed least, of the first quiet one or some tries. */
+/** Measures until a sample is quiet, or `retries` times more. Returns the sample that other processes disturbed least. */
 async function undisturbed(of: Case, retries: number, measure: () => Promise<Sample>): Promise<Sample> {
   let best = await measure();
-  // What changes the database is measured once, or it would outgrow what the table says.
+  // Changes are measured only once, because more samples would change the size of the database.
   const tries = Number.isFinite(of.maxCalls) ? 0 : retries;
   for (let n = 0; n < tries && best.otherCores > quiet; n++) {
     const again = await measure();

@@ -12,12 +12,12 @@ import { startInto } from "./stack.ts";
 
 const inFlight = 50;
 const bodies = 50_000;
-// The first calls of each compile it.
+// The first calls compile the code.
 const warmSeconds = 8;
-// The bearer is remembered, and hardly anybody else.
+// The cache has room for the bearer and for few other keys.
 const env = { LATCHKEY_CACHE_ENTRIES: "100" };
-// The same lane, with a statement for every look-up, as many at a time as the pool has connections for them.
-const oneByOne = [
+// The same service with one statement per look-up, and with as many statements at a time as the pool has connections.
+const onePerStatement = [
   {
     file: "src/verify/cache/lookup-classes.ts",
     from: "const maxPerStatement = 256;",
@@ -25,14 +25,14 @@ const oneByOne = [
   },
   {
     file: "src/verify/cache/lookup-classes.ts",
-    from: "const strangeStatements = 2;",
-    to: "const strangeStatements = 4;",
+    from: "const unseenStatements = 2;",
+    to: "const unseenStatements = 4;",
   },
 ];
 
-/** Verification of tokens of which none is remembered, at every size of the database. */
+/** Verification of tokens that are not in the cache, at every size of the database. */
 export const cold: Part = async (stack, options, progress) => {
-  const copy = alterCopy(".", oneByOne);
+  const copy = alterCopy(".", onePerStatement);
   stack.defer(() => rmSync(copy, { recursive: true, force: true }));
   const rates: { keys: number; perSecond: number }[] = [];
   const tables: string[] = [];
@@ -42,10 +42,10 @@ export const cold: Part = async (stack, options, progress) => {
     const database = await openBenchDatabase(own, keys, 1);
     const service = await startService(own, database, { env });
     const single = await startService(own, database, { env, root: copy });
-    const answer = await warm(service.port, database.platformToken, 100);
+    const response = await warm(service.port, database.platformToken, 100);
     await warm(single.port, database.platformToken, 100);
     const echo = await startInto(own, () =>
-      startServer(["bench/servers/echo.ts", answer.base64], {}, /listening on (\d+) and (\d+)/),
+      startServer(["bench/servers/echo.ts", response.base64], {}, /listening on (\d+) and (\d+)/),
     );
     const headers = { authorization: `Bearer ${database.platformToken}`, "content-type": "application/json" };
     const press = (port: number, serverPid: number, seconds: number): Promise<Seen> =>
@@ -70,12 +70,12 @@ export const cold: Part = async (stack, options, progress) => {
         seen[name].push(await measured[name](options.seconds));
       progress(`cold, ${whole(keys)} keys, round ${round}: ${whole(seen.cold.at(-1)?.perSecond ?? 0)}/s`);
     }
-    const what = `VerifyToken, every key a miss, ${whole(keys)} keys`;
+    const what = `VerifyToken, every key a cache miss, ${whole(keys)} keys`;
     const rows: Comparison[] = [
       { what, limit: "connect-node echo", reach: 3, ours: seen.cold, limits: seen.echo },
       {
         what,
-        limit: "the same lane, a prepared look-up for each",
+        limit: "the same service, one statement per look-up",
         reach: 1.5,
         ours: seen.cold,
         limits: seen.single,
@@ -91,7 +91,7 @@ export const cold: Part = async (stack, options, progress) => {
       ({ keys, perSecond }) => `${whole(keys)} keys ${(perSecond / (small?.perSecond ?? 1)).toPrecision(2)}`,
     );
   return [
-    `### Cold: every token a miss, Connect JSON, ${inFlight} in flight\n`,
+    `### Cold: every token a cache miss, Connect JSON, ${inFlight} in flight\n`,
     ...tables,
     against.length > 0
       ? `Against the rate at ${whole(small?.keys ?? 0)} keys (to reach: at least 0.8): ${against.join(", ")}.\n`

@@ -1,16 +1,16 @@
 import type { Seen } from "./generators.ts";
 
-/** Something measured against a limit, with a sample of each for every round. */
+/** A measurement and its limit, with one sample of each per round. */
 export interface Comparison {
   what: string;
   limit: string;
-  /** The ratio to reach, where one is set. */
+  /** The ratio to reach. Unset: none is required. */
   reach?: number;
   ours: readonly Seen[];
   limits: readonly Seen[];
 }
 
-/** A table of comparisons: rates, and the ratio of each round, since the machine's speed drifts. */
+/** Returns a table of comparisons. Each ratio comes from one round, because the speed of the machine changes. */
 export function comparisonTable(rows: readonly Comparison[]): string {
   return [
     "| what | limit | limit /s | ours /s | ratio (lowest to highest) | to reach | | p99 ms: limit, ours | p99 ratio |",
@@ -36,7 +36,7 @@ export function comparisonTable(rows: readonly Comparison[]): string {
   ].join("\n");
 }
 
-/** The middle of some values. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[sorted.length >> 1] ?? Number.NaN;

@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-// USER_HZ: what /proc counts in, 100 on every Linux that Node runs on.
+// USER_HZ, the unit of /proc: 100 on every Linux on which node runs.
 const ticksPerSecond = 100;
 
-/** CPU seconds that a process and all below it have used; NaN where there is no /proc. */
+/** Returns the CPU seconds that a process and all its descendants have used, or NaN on systems without /proc. */
 export function cpuSeconds(pid: number): number {
   const children = new Map<number, number[]>();
   const ticks = new Map<number, number>();
   for (const id of processIds()) {
     const stat = read(`/proc/${id}/stat`);
-    // The name, in parentheses, may hold anything.
+    // The name of the process, in parentheses, may contain any character.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [parent, user, system] = [fields[1], fields[11], fields[12]].map(Number);
     if (parent === undefined || user === undefined || system === undefined) continue;
@@ -21,7 +21,7 @@ export function cpuSeconds(pid: number): number {
   return ticks.has(pid) ? sum(pid) / ticksPerSecond : Number.NaN;
 }
 
-/** CPU seconds that all processes of the machine have used. */
+/** Returns the CPU seconds that all processes of the machine have used. */
 export function machineCpuSeconds(): number {
   const [line = ""] = read("/proc/stat").split("\n");
   const [user, nice, system, , , irq, softirq, steal] = line.trim().split(/\s+/).slice(1).map(Number);
@@ -37,7 +37,7 @@ function processIds(): number[] {
   }
 }
 
-// A process may end while we look.
+// A process may end before its file is read.
 function read(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -7,10 +7,10 @@ import { fill } from "./fill.ts";
 import { pinOther, runToEnd } from "./processes.ts";
 import { type Stack, startInto } from "./stack.ts";
 
-/** A filled database, and who may ask about everything in it. */
+/** A filled database, and the token that may verify all its keys. */
 export interface BenchDatabase {
   url: string;
-  /** Its process that runs now. */
+  /** Returns the id of its process. The id changes when Postgres is started again. */
   pid(): number;
   version: string;
   platformToken: string;
@@ -23,7 +23,7 @@ const log = {
   error: (_: object, message: string) => process.stderr.write(`${message}\n`),
 };
 
-/** Makes a Postgres of its own, as `openPostgres` does, and fills it. */
+/** Starts a Postgres as `openPostgres` does, and fills it. */
 export async function openBenchDatabase(
   stack: Stack,
   keys: number,
@@ -40,8 +40,8 @@ export async function openBenchDatabase(
 }
 
 /**
- * Makes a Postgres of its own, durable as in production, and leaves it empty. Its files are in a temporary directory, or in
- * the data directory that is given. They are removed with the stack.
+ * Starts an empty Postgres with the durability of production. Its files are in `dataDir`, or in a temporary directory. The
+ * stack stops it and removes its files.
  */
 export async function openPostgres(
   stack: Stack,

@@ -2,34 +2,35 @@ import pg from "pg";
 import { hashToken } from "../src/domain/kernel/token.ts";
 import { keyToken } from "./keys.ts";
 
-/** What a database is filled with. */
+/** The contents of a filled database. */
 export interface Fill {
-  /** Keys to verify, over `keys / 100` accounts. */
+  /** The number of keys to verify, in `keys / 100` accounts. */
   keys: number;
-  /** Further keys, numbered after those, in the account that rotates and revokes. */
+  /** The number of further keys, to rotate and revoke. Their numbers follow those of the others. */
   spares: number;
+  /** The account of the further keys. */
   spareAccountId: string;
 }
 
 const keysPerAccount = 100;
 
 /**
- * Fills a migrated database by SQL: per account a system profile and two workspaces, per key a profile and a token. Of
- * four keys one enters a single workspace, the others all; a third expires in a year; a tenth was rotated once, with
- * the ended token still there. Every key is valid. Needs Postgres 18, for crc32.
+ * Fills a migrated database by SQL. Each account has a system profile and two workspaces. Each key has a profile and a
+ * token, and is valid. A quarter of the keys may enter only one workspace. A third expire in a year. A tenth were rotated
+ * once and also have the ended token. Needs Postgres 18 for `crc32`.
  */
 export async function fill(url: string, { keys, spares, spareAccountId }: Fill): Promise<void> {
   const accounts = Math.max(1, Math.floor(keys / keysPerAccount));
   const clients = [await connect(url), await connect(url)];
   const [client, other] = clients as [pg.Client, pg.Client];
   try {
-    // Else it would stop for a checkpoint every few seconds.
+    // With the default, Postgres would stop for a checkpoint every few seconds.
     await client.query("alter system set max_wal_size = '8GB'");
     await client.query("select pg_reload_conf()");
     await client.query(accountRows(accounts));
     const half = Math.floor(keys / 2);
     const account = `'acct_' || pg_temp.ulid('acct', i % ${accounts})`;
-    // In two halves, each on a core of its own.
+    // Two statements at a time use both cores.
     await Promise.all([
       client.query(keyRows(0, half, account, accounts)),
       other.query(keyRows(half, keys, account, accounts)),
@@ -45,7 +46,7 @@ export async function fill(url: string, { keys, spares, spareAccountId }: Fill):
   }
 }
 
-/** Adds the valid keys numbered `from` to `to - 1` to one account of a database that was filled without them. */
+/** Adds valid keys to one account of a filled database. Their numbers, `from` to `to - 1`, must be new. */
 export async function addKeys(url: string, accountId: string, from: number, to: number): Promise<void> {
   const client = await connect(url);
   try {
@@ -58,24 +59,24 @@ export async function addKeys(url: string, accountId: string, from: number, to: 
 
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, application_name: "bench fill" });
-  // Where the run is interrupted, the query says so too.
+  // If the run is interrupted, the query reports the same error.
   client.on("error", () => undefined);
   await client.connect();
-  // References hold by construction: checking each would take longer than everything else.
+  // The references are correct by construction. Checking each would take longer than everything else.
   await client.query("set session_replication_role = replica; set synchronous_commit = off");
   await client.query(functions);
   return client;
 }
 
-// As in keys.ts, and the check of src/domain/kernel/token.ts. `i::text`, since `text || bigint` is not immutable and would keep
-// Postgres from inlining.
+// The same ids as in keys.ts, and the check of src/domain/kernel/token.ts. The casts `i::text` let Postgres inline the
+// functions, because `text || bigint` is not immutable.
 const functions = `
 create function pg_temp.ulid(kind text, i bigint) returns text language sql immutable
   return lpad(to_hex(i), 10, '0') || substr(md5(kind || i::text), 1, 16);
 create function pg_temp.digit(crc bigint, place bigint) returns text language sql immutable
   return substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', (crc / place % 62)::int + 1, 1);`;
 
-// Six digits in base62, the first of them worth 62 to the fifth.
+// The check is six digits in base62. The first digit counts 62 to the fifth.
 const checksum = [5, 4, 3, 2, 1, 0].map((power) => `pg_temp.digit(crc, ${62 ** power})`).join(" || ");
 
 function accountRows(accounts: number): string {
@@ -93,7 +94,7 @@ select 'ws_' || pg_temp.ulid('workspace' || n, i), 'acct_' || pg_temp.ulid('acct
 from ${numbers}, generate_series(0, 1) n`;
 }
 
-// Ids begin with a time, which is 1970 here: keys that the bench makes later come after all of these.
+// Ids begin with a time, which is in 1970 here. So keys that the bench creates later come after all of these.
 function keyRows(from: number, to: number, account: string, accounts: number): string {
   if (to <= from) return "select";
   const numbers = `generate_series(${from}::bigint, ${to - 1}) i`;

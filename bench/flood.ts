@@ -12,7 +12,7 @@ const tokens = 10_000;
 const known = 50;
 const invented = 10;
 
-/** What a flood of invented tokens, each with a right check, does to those that are known. */
+/** The latency of known tokens during a flood of invented tokens, each with a correct check. */
 export const flood: Part = async (stack, options, progress) => {
   const database = await openBenchDatabase(stack, tokens, 1);
   const service = await startService(stack, database);
@@ -36,23 +36,23 @@ export const flood: Part = async (stack, options, progress) => {
   const slower: number[] = [];
   const quiet: number[] = [];
   for (let round = 1; round <= options.rounds; round++) {
-    // As many in flight as with the flood, so that what differs is what they ask about.
+    // As many calls in flight as during the flood, so that only the tokens differ.
     const alone = await press(known + invented, knownBodies);
-    const [flooded, strangers] = await Promise.all([
+    const [flooded, flooding] = await Promise.all([
       press(known, knownBodies),
       press(invented, inventedBodies()),
     ]);
     slower.push(flooded.p99 / alone.p99);
     quiet.push(alone.p99);
     progress(
-      `flood, round ${round}: known ${Math.round(flooded.perSecond)}/s beside ${Math.round(strangers.perSecond)}/s`,
+      `flood, round ${round}: known ${Math.round(flooded.perSecond)}/s beside ${Math.round(flooding.perSecond)}/s`,
     );
   }
   const after = residentMebibytes(service.pid);
   return [
     "### A flood of invented tokens\n",
-    `${invented} callers ask about tokens that never were, ${known} about known ones. p99 of the known ones is`,
-    `${median(slower).toPrecision(2)} × what it is with ${known + invented} callers that ask about known ones (${decimals(median(quiet))} ms; to reach: at most 2).`,
+    `${invented} callers verify tokens that never existed, and ${known} callers verify known tokens. The p99 of the known tokens is`,
+    `${median(slower).toPrecision(2)} × the p99 with ${known + invented} callers that verify known tokens (${decimals(median(quiet))} ms; to reach: at most 2).`,
     `Resident memory of the service before and after: ${before.toFixed(0)} and ${after.toFixed(0)} MiB.\n`,
   ].join("\n");
 };

@@ -5,22 +5,22 @@ import { join } from "node:path";
 import { cpuSeconds } from "./cpu.ts";
 import { pinned, startGenerator } from "./processes.ts";
 
-/** Calls of one kind, over and over. */
+/** Repeated calls of one kind. */
 export interface Pressure {
   port: number;
   path: string;
   headers: Record<string, string>;
-  /** Taken in turns. h2load knows only the first. */
+  /** The bodies of the calls, in turns. h2load sends only the first. */
   bodies: readonly Uint8Array[];
   inFlight: number;
   seconds: number;
-  /** Whose CPU time is counted. */
+  /** The process whose CPU time counts. */
   serverPid: number;
   /** False: the generator runs on every core, as the server does. */
   pinned?: boolean;
 }
 
-/** What was seen. Milliseconds; `cores`: kept busy by the server. */
+/** A sample. Latencies are in milliseconds. `cores` is how many cores the server used. */
 export interface Seen {
   perSecond: number;
   p50: number;
@@ -28,17 +28,17 @@ export interface Seen {
   cores: number;
 }
 
-/** Whether the quick generators are there: Debian's packages `wrk` and `nghttp2-client`. Ours is several times slower. */
+/** Whether the quick generators are installed: Debian's packages `wrk` and `nghttp2-client`. Ours is several times slower. */
 export const haveQuickGenerators = ["wrk", "h2load"].every(
   (name) => spawnSync("which", [name], { stdio: "ignore" }).status === 0,
 );
 
-/** HTTP/1.1, one connection for each call in flight. Throws where any call failed. */
+/** Calls over HTTP/1.1, with one connection for each call in flight. Throws if a call failed. */
 export function pressHttp1(pressure: Pressure): Promise<Seen> {
   return haveQuickGenerators ? pressByWrk(pressure) : pressByOurs("http1", pressure);
 }
 
-/** HTTP/2 in plain text, over a few connections. Throws where any call failed. */
+/** Calls over HTTP/2 in plain text, on a few connections. Throws if a call failed. */
 export function pressHttp2(pressure: Pressure): Promise<Seen> {
   return haveQuickGenerators ? pressByH2load(pressure) : pressByOurs("grpc", pressure);
 }
@@ -53,7 +53,7 @@ async function pressByOurs(protocol: "http1" | "grpc", pressure: Pressure): Prom
     path,
     contentType,
     bearer: authorization.replace(/^Bearer /, ""),
-    // Our lanes add gRPC's prefix themselves.
+    // Our gRPC callers add the prefix of gRPC.
     bodies: protocol === "grpc" ? bodies.map((body) => body.subarray(prefixBytes)) : bodies,
     expected: new Uint8Array(),
   };
@@ -93,7 +93,7 @@ function pressByWrk(pressure: Pressure): Promise<Seen> {
     const [, requests, micros, p50, p99, errors] =
       /SEEN (\d+) (\d+) (\d+) (\d+) (\d+)/.exec(out)?.map(Number) ?? [];
     if (requests === undefined || micros === undefined || errors !== 0)
-      throw new Error(`wrk saw failures: ${out}`);
+      throw new Error(`wrk reported failures: ${out}`);
     return { perSecond: requests / (micros / 1e6), p50: (p50 ?? 0) / 1e3, p99: (p99 ?? 0) / 1e3, cores };
   });
 }
@@ -114,7 +114,7 @@ function pressByH2load(pressure: Pressure): Promise<Seen> {
     const [, rate] = /finished in [\d.]+\w+, ([\d.]+) req\/s/.exec(out) ?? [];
     const [, failed, errored] = /succeeded, (\d+) failed, (\d+) errored/.exec(out) ?? [];
     if (rate === undefined || failed !== "0" || errored !== "0")
-      throw new Error(`h2load saw failures: ${out}`);
+      throw new Error(`h2load reported failures: ${out}`);
     const micros = readFileSync(log, "utf8")
       .split("\n")
       .flatMap((line) => {
@@ -127,7 +127,7 @@ function pressByH2load(pressure: Pressure): Promise<Seen> {
   });
 }
 
-// They know no less.
+// Both generators take whole seconds, and at least one.
 const whole = (seconds: number) => Math.max(1, Math.round(seconds));
 
 async function inDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
@@ -139,7 +139,7 @@ async function inDirectory<T>(use: (directory: string) => Promise<T>): Promise<T
   }
 }
 
-// The server has core 0 for itself.
+// The server runs alone on core 0.
 async function run(name: string, args: string[], { serverPid, seconds, pinned: bound = true }: Pressure) {
   const cores = bound ? "1" : "0,1";
   const [file = name, ...all] = pinned ? ["taskset", "-c", cores, name, ...args] : [name, ...args];
@@ -152,7 +152,7 @@ async function run(name: string, args: string[], { serverPid, seconds, pinned: b
   return { out, cores: (cpuSeconds(serverPid) - before) / whole(seconds) };
 }
 
-// As a string of Lua, byte by byte.
+// Returns a Lua string with these bytes.
 function quote(text: string | Uint8Array): string {
   const bytes = typeof text === "string" ? Buffer.from(text) : text;
   let quoted = "";

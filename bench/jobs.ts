@@ -1,7 +1,7 @@
-/** What a process that does jobs answers. */
+/** The message that a worker process sends after a job. */
 export type JobAnswer<R> = { result: R } | { error: string };
 
-/** Does the jobs that the parent process sends, and ends with the parent. Call once, in a process of its own. */
+/** Runs the jobs that the parent process sends. Ends with the parent. A worker process calls it once. */
 export function serveJobs<J, R>(run: (job: J) => Promise<R>): void {
   process.on("disconnect", () => process.exit(0));
   process.on("message", (job: J) => {

@@ -7,24 +7,24 @@ import { type CredentialRow, toCredentials } from "../src/verify/evaluate/creden
 import { type Evaluation, evaluate } from "../src/verify/evaluate/evaluate.ts";
 import type { Requirements } from "../src/verify/evaluate/verdict.ts";
 
-/** The largest principal that some bounds allow, asked as much as one request can ask. */
+/** The largest principal that some bounds allow, evaluated against the largest requirements of one request. */
 export interface Largest {
-  /** What Postgres sends of it, in bytes. */
+  /** The size of its row, in bytes. */
   bytes: number;
   principal: Principal;
-  /** Makes of its row what memory keeps. */
+  /** Converts its row into a cache entry. */
   load(): void;
-  /** Evaluates it once: it has all that is asked for. */
+  /** Evaluates it once. It meets all requirements. */
   evaluate(): Evaluation;
-  /** Evaluates it once: it has nothing that is asked for. */
+  /** Evaluates it once. It meets none of the requirements. */
   evaluateInVain(): Evaluation;
 }
 
-// As many as the schema of the requests allows.
-const wanted = 64;
+// The schema of the request allows no more permissions and entitlements.
+const required = 64;
 export const entitlements = 256;
 
-/** Makes a service key whose owner holds as much as the bounds allow, with as many workspaces and tokens. */
+/** Creates a service key whose owner has as many permissions, workspaces and tokens as the bounds allow. */
 export function largest(bounds: Bounds): Largest {
   const text = JSON.stringify(rowOf(bounds));
   const load = () => atOnce(toCredentials([JSON.parse(text)]));
@@ -33,11 +33,11 @@ export function largest(bounds: Bounds): Largest {
   const requirements: Requirements = {
     accountId: "",
     workspaceId,
-    permissions: list(wanted, (n) => permission(bounds.permissionsPerPrincipal - 1 - n)),
-    entitlements: list(wanted, (n) => `entitlement_${entitlements - n}`),
+    permissions: list(required, (n) => permission(bounds.permissionsPerPrincipal - 1 - n)),
+    entitlements: list(required, (n) => `entitlement_${entitlements - n}`),
     environment: undefined,
   };
-  const nothing = {
+  const unmet = {
     ...requirements,
     permissions: requirements.permissions.map((one) => `${one}ed`),
     entitlements: requirements.entitlements.map((one) => `${one}0`),
@@ -45,16 +45,16 @@ export function largest(bounds: Bounds): Largest {
   const workspace = { id: workspaceId, accountId: id("acct", 0), live: true };
   const loaded = { credential, workspace, now: new Date() };
   const digest = digestOf(hash(bounds.tokensPerKey - 1));
-  const ask = (one: Requirements) => evaluate(loaded, digest, one, { sessionIdleMs: 1 });
-  const { principal, failures } = ask(requirements);
+  const evaluateFor = (one: Requirements) => evaluate(loaded, digest, one, { sessionIdleMs: 1 });
+  const { principal, failures } = evaluateFor(requirements);
   deepStrictEqual(failures, []);
-  if (!principal) throw new Error("the largest principal was not found");
+  if (!principal) throw new Error("the evaluation returned no principal");
   return {
     bytes: text.length,
     principal,
     load,
-    evaluate: () => ask(requirements),
-    evaluateInVain: () => ask(nothing),
+    evaluate: () => evaluateFor(requirements),
+    evaluateInVain: () => evaluateFor(unmet),
   };
 }
 

@@ -1,8 +1,8 @@
+import { type Callers, grpcCallers, http1Callers, lookupCallers, type Target } from "./callers.ts";
 import { closedLoop, type Load, type Sample, type Watched } from "./closed-loop.ts";
 import { serveJobs } from "./jobs.ts";
-import { grpcLanes, http1Lanes, type Lanes, lookupLanes, type Target } from "./lanes.ts";
 
-/** What the generator is told to do. */
+/** A job of the generator. */
 export interface Job {
   load: Load;
   watched: Watched;
@@ -12,17 +12,17 @@ export interface Job {
 }
 
 async function run({ calls, load, watched }: Job): Promise<Sample> {
-  const { lanes, close } = await open(calls, load.inFlight);
+  const { callers, close } = await open(calls, load.inFlight);
   try {
-    return await closedLoop(lanes, load, watched);
+    return await closedLoop(callers, load, watched);
   } finally {
     await close();
   }
 }
 
-function open(calls: Job["calls"], inFlight: number): Promise<Lanes> {
-  if (calls.protocol === "lookup") return lookupLanes(calls.databaseUrl, calls.ids, inFlight);
-  return calls.protocol === "grpc" ? grpcLanes(calls, inFlight) : http1Lanes(calls, inFlight);
+function open(calls: Job["calls"], inFlight: number): Promise<Callers> {
+  if (calls.protocol === "lookup") return lookupCallers(calls.databaseUrl, calls.ids, inFlight);
+  return calls.protocol === "grpc" ? grpcCallers(calls, inFlight) : http1Callers(calls, inFlight);
 }
 
 serveJobs(run);

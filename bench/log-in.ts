@@ -6,12 +6,12 @@ import { startService } from "./service.ts";
 
 type Quartiles = [number, number, number];
 
-// Fewer of one address of mail, and from one client, than are refused as guesses.
+// Fewer attempts per e-mail address and per client than the limit on guesses.
 const triesEach = 5;
 
 /**
- * Whether refused log-ins betray which addresses are known: one at a time, a wrong password and an unknown address in
- * turns, each first as often as the other.
+ * The duration of refused log-ins with a known and with an unknown e-mail address. If they differed, they would reveal which
+ * addresses exist. The two kinds take turns, one at a time, and each is first equally often.
  */
 export const logIn: Part = async (stack, { logIns }) => {
   const database = await openBenchDatabase(stack, 100, 1);
@@ -24,16 +24,16 @@ export const logIn: Part = async (stack, { logIns }) => {
   const wrongPassword: number[] = [];
   const unknownAddress: number[] = [];
   for (let n = 0; n < logIns; n++) {
-    const who = n % people;
-    const wrong = async () => wrongPassword.push(await refuse(port, who, `known${who}@example.com`));
-    const unknown = async () => unknownAddress.push(await refuse(port, who, `n0own${who}@example.com`));
+    const person = n % people;
+    const wrong = async () => wrongPassword.push(await refuse(port, person, `known${person}@example.com`));
+    const unknown = async () => unknownAddress.push(await refuse(port, person, `n0own${person}@example.com`));
     for (const attempt of n % 2 === 0 ? [wrong, unknown] : [unknown, wrong]) await attempt();
   }
   const spread = ([low, middle, high]: Quartiles) =>
     `${decimals(middle)} (${decimals(low)} to ${decimals(high)})`;
   return [
     "### Log-ins\n",
-    `Refused ones, ${logIns} of each in turns, median and middle half in ms: known address ${spread(quartiles(wrongPassword))},`,
+    `Refused log-ins, ${logIns} of each kind in turns, median and middle half in ms: known address ${spread(quartiles(wrongPassword))},`,
     `unknown address ${spread(quartiles(unknownAddress))}.\n`,
   ].join("\n");
 };
@@ -59,7 +59,7 @@ async function post(
     body: JSON.stringify(body),
   });
   const text = await response.text();
-  if (response.status !== expected) throw new Error(`${method} answered ${response.status}: ${text}`);
+  if (response.status !== expected) throw new Error(`${method}: status ${response.status}: ${text}`);
 }
 
 function quartiles(times: number[]): Quartiles {

@@ -3,7 +3,7 @@ import { createCache } from "../src/verify/cache/cache.ts";
 import { createResponseCache } from "../src/verify/cache/response-cache.ts";
 import { type Credential, toCredentials } from "../src/verify/evaluate/credential.ts";
 
-// Prints the bytes that a remembered key takes, and those of an answer that is kept for it. Run with --expose-gc.
+// Prints the bytes that a cached key takes, and those of a cached response. Run it with --expose-gc.
 const count = 20_000;
 const collect = globalThis.gc;
 if (!collect) throw new Error("run with --expose-gc");
@@ -11,7 +11,7 @@ if (!collect) throw new Error("run with --expose-gc");
 const id = (kind: string, n: number) => `${kind}_${n.toString(32).padStart(26, "0")}`;
 const permissions = Array.from({ length: 8 }, (_, n) => `resource_${n}:write`);
 
-// As the driver makes it: each row parsed from a text of its own, so that no two share a string.
+// Parses each row from its own text, as the driver does, so that no two rows share a string.
 function credential(n: number): Credential {
   const workspaces = Object.fromEntries(Array.from({ length: 8 }, (_, w) => [id("ws", n * 8 + w), true]));
   const accountId = id("acct", n % 200);
@@ -45,7 +45,7 @@ function credential(n: number): Credential {
     last_used_at: null,
   };
   const [credential] = atOnce(toCredentials([row]));
-  if (!credential) throw new Error("a row made no credential");
+  if (!credential) throw new Error("a row gave no credential");
   return credential;
 }
 
@@ -59,8 +59,8 @@ function used(): number {
 const cache = createCache(2 * count);
 const start = used();
 for (let n = 0; n < count; n++) cache.keepCredential(credential(n));
-const kept = used();
-const replies = createResponseCache<string>({ holds: () => true }, count * 2_048);
+const withKeys = used();
+const responses = createResponseCache<string>({ holds: () => true }, count * 2_048);
 for (let n = 0; n < count; n++) {
   const found = cache.credential(id("key", n));
   const basis = { credential: found, workspace: undefined, now: new Date(0) };
@@ -74,13 +74,13 @@ for (let n = 0; n < count; n++) {
     basis,
   };
   const text = Buffer.alloc(900, 97 + (n % 26)).toString("latin1");
-  replies.keep(Buffer.alloc(32, n).toString("latin1") + n, evaluation, text, text.length);
+  responses.keep(Buffer.alloc(32, n).toString("latin1") + n, evaluation, text, text.length);
 }
-const answered = used();
-// Also so that neither is given up before it was measured.
-if (replies.recall(`${Buffer.alloc(32, 7).toString("latin1")}7`) === undefined)
-  throw new Error("no answer was kept");
+const withResponses = used();
+// These checks also prevent that a cache is collected before it was measured.
+if (responses.recall(`${Buffer.alloc(32, 7).toString("latin1")}7`) === undefined)
+  throw new Error("no response was kept");
 if (cache.size() !== count) throw new Error(`only ${cache.size()} of ${count} entries were kept`);
-const perEntry = Math.round((kept - start) / count);
-const perAnswer = Math.round((answered - kept) / count);
-process.stdout.write(`${perEntry} ${perAnswer}\n`);
+const perKey = Math.round((withKeys - start) / count);
+const perResponse = Math.round((withResponses - withKeys) / count);
+process.stdout.write(`${perKey} ${perResponse}\n`);

@@ -1,12 +1,12 @@
 import type { Part } from "./part.ts";
 import { runToEnd } from "./processes.ts";
 
-/** What a remembered key takes, measured in a process of its own. */
+/** The memory that a cached key takes, measured in a separate process. */
 export const memory: Part = async () => {
-  const [entry, answer] = runToEnd(["--expose-gc", "bench/memory-probe.ts"], {}).split(" ").map(Number);
+  const [key, response] = runToEnd(["--expose-gc", "bench/memory-probe.ts"], {}).split(" ").map(Number);
   return [
     "### Memory\n",
-    `A remembered key with 8 permissions and 8 workspaces takes ${entry} bytes (to reach: at most 2,048), and an answer that is kept for it`,
-    `as text another ${answer}; answers take at most 512 bytes times the entries that memory may have.\n`,
+    `A cached key with 8 permissions and 8 workspaces takes ${key} bytes (to reach: at most 2,048). A response that is kept for it`,
+    `as text takes another ${response} bytes. The response cache takes at most 512 bytes times the number of entries that the cache may have.\n`,
   ].join("\n");
 };

@@ -6,7 +6,7 @@ import { type Stack, startInto } from "./stack.ts";
 
 const folder = "bench/peers";
 
-/** Installs what others make, where it is not yet. They have a package.json of their own. */
+/** Installs the products of others if they are missing. They have a separate package.json. */
 export function installPeers(): void {
   if (existsSync(`${folder}/node_modules`)) return;
   const { status, stderr } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
@@ -16,12 +16,12 @@ export function installPeers(): void {
   if (status !== 0) throw new Error(`could not install ${folder}: ${stderr}`);
 }
 
-/** Starts an echo on @grpc/grpc-js that answers with a message in base64. */
-export function startGrpcJs(stack: Stack, answer: string): Promise<Server> {
-  return startInto(stack, () => startServer([`${folder}/grpc-js.mjs`, answer], {}, /listening on (\d+)/));
+/** Starts an echo on @grpc/grpc-js. Its response is `message`, in base64. */
+export function startGrpcJs(stack: Stack, message: string): Promise<Server> {
+  return startInto(stack, () => startServer([`${folder}/grpc-js.mjs`, message], {}, /listening on (\d+)/));
 }
 
-/** Starts better-auth's API keys, so many of them, on the same Postgres in a database of its own. */
+/** Starts better-auth with this number of API keys, on the same Postgres in a separate database. */
 export async function startBetterAuth(stack: Stack, url: string, keys: number): Promise<Server> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

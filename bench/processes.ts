@@ -6,22 +6,22 @@ import type { Sample } from "./closed-loop.ts";
 import type { JobAnswer } from "./jobs.ts";
 import type { Job } from "./load.ts";
 
-/** Where a process runs: servers have a core to themselves, everything else shares the next one. */
+/** A core. Servers run on core 0, and everything else runs on core 1. */
 export type Core = 0 | 1;
 
-/** Whether processes are bound to cores here. */
+/** Whether the bench can bind processes to cores on this machine. */
 export const pinned = availableParallelism() >= 2 && spawnSync("taskset", ["-c", "0,1", "true"]).status === 0;
 
 const readyMs = 60_000;
 const endMs = 15_000;
 
-/** A server that was started, and what it said about where it listens. */
+/** A running server, and the match of its line about the ports on which it listens. */
 export interface Server extends AsyncDisposable {
   pid: number;
   announced: RegExpExecArray;
 }
 
-/** A process that does one job at a time. */
+/** A process that runs one job at a time. */
 export interface Worker<J, R> extends AsyncDisposable {
   run(job: J): Promise<R>;
 }
@@ -29,23 +29,23 @@ export interface Worker<J, R> extends AsyncDisposable {
 /** A load generator. */
 export type Generator = Worker<Job, Sample>;
 
-/** Where a process runs: on a core or, without one, on all of them. A niceness above 0 lets others go first. */
+/** The core of a process (unset: all cores) and its niceness. A niceness above 0 gives other processes priority. */
 export interface Placement {
   core?: Core;
   niceness?: number;
 }
 
-/** Binds this process, and what it starts from now on, to a core. */
+/** Binds this process, and every process that it starts later, to a core. */
 export function pinSelf(core: Core): void {
   pinOther(process.pid, [core]);
 }
 
-/** Lets a process, and what it starts from now on, run on some cores. */
+/** Binds a process, and every process that it starts later, to some cores. */
 export function pinOther(pid: number, cores: Core[]): void {
   if (pinned) spawnSync("taskset", ["-a", "-c", "-p", cores.join(","), String(pid)]);
 }
 
-/** Starts a server, on a core of its own or on all of them, and waits for the line that it prints once it listens. */
+/** Starts a server on core 0, or on all cores if `bound` is false. Waits for the line that it prints when it listens. */
 export async function startServer(
   args: readonly string[],
   env: Record<string, string>,
@@ -74,7 +74,7 @@ export async function startServer(
   throw new Error(`${args.join(" ")} did not start: ${failure}`);
 }
 
-/** Runs a program to its end and returns what it printed. */
+/** Runs a program to its end. Returns its output. */
 export function runToEnd(args: readonly string[], env: Record<string, string>): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     env: cleanEnv(env),
@@ -84,12 +84,12 @@ export function runToEnd(args: readonly string[], env: Record<string, string>): 
   return stdout.trim();
 }
 
-/** Starts `load.ts` as a process of its own. */
+/** Starts `load.ts` as a separate process. */
 export function startGenerator(core: Core): Generator {
   return startWorker<Job, Sample>(new URL("load.ts", import.meta.url), { core });
 }
 
-/** Starts a module that calls `serveJobs` as a process of its own. */
+/** Starts a module that calls `serveJobs` as a separate process. */
 export function startWorker<J extends object, R>(module: URL, placement: Placement = {}): Worker<J, R> {
   const { file, argv } = place(placement, []);
   const child = fork(module, {
@@ -117,7 +117,7 @@ export function startWorker<J extends object, R>(module: URL, placement: Placeme
   };
 }
 
-// Without a core, the process may use every core, whatever this process is bound to.
+// Without a core, the process may use every core, although this process may be bound to one.
 function place({ core, niceness = 0 }: Placement, args: readonly string[]): { file: string; argv: string[] } {
   const [file = process.execPath, ...argv] = [
     ...(niceness > 0 ? ["nice", "-n", String(niceness)] : []),
@@ -132,12 +132,12 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, "exit");
   child.kill("SIGTERM");
-  const patience = setTimeout(() => child.kill("SIGKILL"), endMs);
+  const timer = setTimeout(() => child.kill("SIGKILL"), endMs);
   await exited;
-  clearTimeout(patience);
+  clearTimeout(timer);
 }
 
-// Settings of whoever runs the bench are not what is measured.
+// Settings in the environment of the bench must not change the measured servers.
 function cleanEnv(env: Record<string, string>): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(LATCHKEY_|NODE_OPTIONS$)/.test(name));
   return { ...Object.fromEntries(own), ...env };

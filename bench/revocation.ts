@@ -7,68 +7,50 @@ import { keyId, keyToken } from "./keys.ts";
 import type { Part } from "./part.ts";
 import { type Service, startService, verifyPath } from "./service.ts";
 
-const first = 100;
-// Of each call that is not measured: what compiles it, and a lease after which everybody is known.
-const warmMs = 2_000;
+const firstKey = 100;
+// Longer than a lease, so that the instances know each other.
+const settleMs = 2_000;
 
-/** What an acknowledged revocation takes with two instances, and when the last verification accepts the key. */
-export const revocation: Part = async (stack, options, progress) => {
-  const count = options.quick ? 30 : 400;
-  const many = options.quick ? 200 : 5_000;
-  const database = await openBenchDatabase(stack, first, 3 * count + many);
-  const instances = [await startService(stack, database), await startService(stack, database)];
+const revokePath = "/latchkey.v1.ApiKeyService/RevokeApiKey";
+const revokeManyPath = "/latchkey.v1.ApiKeyService/RevokeApiKeys";
+const plainUpdate = "update api_key set description = description where id = $1";
+
+/** What the measurements share. */
+interface Run {
+  instances: readonly Service[];
+  /** The instance that revokes. */
+  first: Service;
+  bearer: string;
+  databaseUrl: string;
+  /** How many revocations each measurement makes. */
+  count: number;
+  /** Returns the number of a key that is not revoked yet. */
+  nextKey(): number;
+}
+
+/** The duration of acknowledged revocations with two instances, and the last moment at which an instance accepts the key. */
+export const revocation: Part = async (stack, { quick }, progress) => {
+  const count = quick ? 30 : 400;
+  const many = quick ? 200 : 5_000;
+  const database = await openBenchDatabase(stack, firstKey, 3 * count + many);
+  const first = await startService(stack, database);
+  const instances = [first, await startService(stack, database)];
   const bearer = `Bearer ${database.platformToken}`;
-  const [one] = instances;
-  if (!one) throw new Error("no instance was started");
-  await wait(warmMs);
-  let next = first;
-  for (let n = 0; n < count / 4; n++) await call(one, bearer, revokePath, { id: keyId(next++) });
+  let next = firstKey;
+  const run: Run = { instances, first, bearer, databaseUrl: database.url, count, nextKey: () => next++ };
+  await wait(settleMs);
+  // These calls compile the code.
+  for (let n = 0; n < count / 4; n++) await revoke(run, run.nextKey());
 
   progress("revocations and plain updates");
-  const plain = new pg.Client({ connectionString: database.url });
-  await plain.connect();
-  const [revoked, updated, last]: number[][] = [[], [], []];
-  for (let n = 0; n < count; n++) {
-    const startedAt = performance.now();
-    await call(one, bearer, revokePath, { id: keyId(next++) });
-    revoked?.push(performance.now() - startedAt);
-    const plainAt = performance.now();
-    await plain.query({ name: "plain", text: plainUpdate, values: [keyId(next)] });
-    updated?.push(performance.now() - plainAt);
-  }
-  await plain.end();
-
+  const { revoked, updated } = await measureDurations(run);
   progress("the last acceptance");
-  for (let n = 0; n < count; n++) {
-    const key = next++;
-    const asking = instances.map((instance) => askUntilRefused(instance, bearer, key));
-    await Promise.all(asking.map(({ accepted }) => accepted));
-    await call(one, bearer, revokePath, { id: keyId(key) });
-    const returnedAt = performance.now();
-    for (const { lastStart } of asking) last?.push((await lastStart) - returnedAt);
-  }
-
+  const lastAcceptances = await measureLastAcceptances(run);
   progress("many at once");
-  const filter = { kind: "API_KEY_KIND_APPLICATION", labels: "team=team-3" };
-  const manyAt = performance.now();
-  let total = 0;
-  for (let remaining = 1; remaining > 0; ) {
-    const { revokedCount, remainingCount } = await call(one, bearer, revokeManyPath, {
-      filter,
-      limit: 1_000,
-    });
-    total += Number(revokedCount ?? 0);
-    remaining = Number(remainingCount ?? 0);
-  }
-  const perSecond = (1_000 * total) / (performance.now() - manyAt);
+  const { total, perSecond } = await revokeMany(run);
 
-  const late = last?.filter((after) => after > 0).length ?? 0;
+  const late = lastAcceptances.filter((after) => after > 0).length;
   if (late > 0) throw new Error(`${late} keys were accepted after their revocation had returned`);
-  const at = (values: number[] = [], share: number) =>
-    quantile(
-      values.toSorted((a, b) => a - b),
-      share,
-    );
   const [p50, p99] = [0.5, 0.99].map((share) => at(revoked, share) - at(updated, share));
   return [
     `### Revocation: two instances, one call at a time, ${whole(count)} of each\n`,
@@ -78,14 +60,67 @@ export const revocation: Part = async (stack, options, progress) => {
     `| a plain committed update | ${decimals(at(updated, 0.5))} | ${decimals(at(updated, 0.99))} |`,
     `| more than that (to reach: 10 and 50) | ${decimals(p50 ?? Number.NaN)} | ${decimals(p99 ?? Number.NaN)} |`,
     "",
-    `The last verification that accepted the key, at either instance, began ${decimals(-at(last, 0.5))} ms before its revocation returned (median); the`,
-    `latest of all began ${decimals(-at(last, 1))} ms before (never after, or the bench fails). RevokeApiKeys: ${whole(perSecond)} keys/s, ${whole(total)} of them.\n`,
+    `The last verification that accepted the key, at either instance, began ${decimals(-at(lastAcceptances, 0.5))} ms before its revocation returned (median). The`,
+    `latest one of all began ${decimals(-at(lastAcceptances, 1))} ms before. If one began after the return, the bench fails. RevokeApiKeys: ${whole(perSecond)} keys/s, ${whole(total)} of them.\n`,
   ].join("\n");
 };
 
-const revokePath = "/latchkey.v1.ApiKeyService/RevokeApiKey";
-const revokeManyPath = "/latchkey.v1.ApiKeyService/RevokeApiKeys";
-const plainUpdate = "update api_key set description = description where id = $1";
+// Revocations and plain updates take turns, so that both see the same machine.
+async function measureDurations(run: Run): Promise<{ revoked: number[]; updated: number[] }> {
+  const client = new pg.Client({ connectionString: run.databaseUrl });
+  await client.connect();
+  const [revoked, updated]: [number[], number[]] = [[], []];
+  let key = run.nextKey();
+  for (let n = 0; n < run.count; n++) {
+    const revokedAt = performance.now();
+    await revoke(run, key);
+    revoked.push(performance.now() - revokedAt);
+    key = run.nextKey();
+    const updatedAt = performance.now();
+    await client.query({ name: "plain", text: plainUpdate, values: [keyId(key)] });
+    updated.push(performance.now() - updatedAt);
+  }
+  await client.end();
+  return { revoked, updated };
+}
+
+// Returns the start of the last verification that accepted each key, in milliseconds after the return of its revocation.
+async function measureLastAcceptances(run: Run): Promise<number[]> {
+  const last: number[] = [];
+  for (let n = 0; n < run.count; n++) {
+    const key = run.nextKey();
+    const verifying = run.instances.map((instance) => verifyUntilRefused(instance, run.bearer, key));
+    await Promise.all(verifying.map(({ accepted }) => accepted));
+    await revoke(run, key);
+    const returnedAt = performance.now();
+    for (const { lastStart } of verifying) last.push((await lastStart) - returnedAt);
+  }
+  return last;
+}
+
+async function revokeMany({ first, bearer }: Run): Promise<{ total: number; perSecond: number }> {
+  const filter = { kind: "API_KEY_KIND_APPLICATION", labels: "team=team-3" };
+  const startedAt = performance.now();
+  let total = 0;
+  for (let remaining = 1; remaining > 0; ) {
+    const request = { filter, limit: 1_000 };
+    const { revokedCount, remainingCount } = await call(first, bearer, revokeManyPath, request);
+    total += Number(revokedCount ?? 0);
+    remaining = Number(remainingCount ?? 0);
+  }
+  return { total, perSecond: (1_000 * total) / (performance.now() - startedAt) };
+}
+
+function at(values: number[], share: number): number {
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    share,
+  );
+}
+
+async function revoke({ first, bearer }: Run, key: number): Promise<void> {
+  await call(first, bearer, revokePath, { id: keyId(key) });
+}
 
 async function call(
   { port }: Service,
@@ -98,26 +133,26 @@ async function call(
     headers: { authorization: bearer, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
-  const answer = (await response.json()) as Record<string, unknown>;
-  if (!response.ok) throw new Error(`${path} answered ${response.status}: ${JSON.stringify(answer)}`);
-  return answer;
+  const json = (await response.json()) as Record<string, unknown>;
+  if (!response.ok) throw new Error(`${path}: status ${response.status}: ${JSON.stringify(json)}`);
+  return json;
 }
 
-/** Asks about a key over and over: when it was first accepted, and when the last question began that was accepted. */
-function askUntilRefused(instance: Service, bearer: string, key: number) {
-  let accepted = () => {};
-  const first = new Promise<void>((resolve) => {
-    accepted = resolve;
-  });
-  async function ask(): Promise<number> {
+/**
+ * Verifies a key again and again until it is refused. `accepted` resolves when it was accepted for the first time.
+ * `lastStart` resolves with the start of the last verification that accepted it.
+ */
+function verifyUntilRefused(instance: Service, bearer: string, key: number) {
+  const accepted = Promise.withResolvers<void>();
+  async function verify(): Promise<number> {
     let last = Number.NEGATIVE_INFINITY;
     for (;;) {
       const startedAt = performance.now();
       const { valid } = await call(instance, bearer, verifyPath, { token: keyToken(key) });
       if (!valid) return last;
       last = startedAt;
-      accepted();
+      accepted.resolve();
     }
   }
-  return { accepted: first, lastStart: ask() };
+  return { accepted: accepted.promise, lastStart: verify() };
 }

@@ -13,21 +13,21 @@ import { type Stack, startInto } from "./stack.ts";
 
 export const verifyPath = "/latchkey.v1.TokenService/VerifyToken";
 
-/** How a service is started. */
+/** How to start a service. */
 export interface ServiceOptions {
   env?: Record<string, string>;
-  /** Where its sources are. */
+  /** The directory of its sources. */
   root?: string;
-  /** False: on every core. */
+  /** False: it runs on every core. */
   pinned?: boolean;
 }
 
-/** A service that runs. */
+/** A running service. */
 export interface Service extends Server {
   port: number;
 }
 
-/** Starts the service on a database, on a core of its own. */
+/** Starts the service with a database, on core 0 unless `pinned` is false. */
 export async function startService(
   stack: Stack,
   { url }: Pick<BenchDatabase, "url">,
@@ -41,7 +41,7 @@ export async function startService(
   return { ...server, port: Number(server.announced[1]) };
 }
 
-/** Asks about the first keys once, so that they are remembered, and returns an answer in both forms. */
+/** Verifies the first keys once, so that they are in the cache. Returns one response as JSON and as binary. */
 export async function warm(port: number, bearer: string, keys: number) {
   const baseUrl = `http://127.0.0.1:${port}`;
   const client = createClient(TokenService, createConnectTransport({ baseUrl, httpVersion: "1.1" }));
@@ -52,19 +52,19 @@ export async function warm(port: number, bearer: string, keys: number) {
     }));
     await client.batchVerifyTokens({ requests }, { headers });
   }
-  const answer = await client.verifyToken({ token: keyToken(1) }, { headers });
-  if (!answer.valid) throw new Error("the service refuses a key of the bench");
-  const bytes = Buffer.from(toBinary(VerifyTokenResponseSchema, answer));
-  return { json: toJsonString(VerifyTokenResponseSchema, answer), base64: bytes.toString("base64"), bytes };
+  const response = await client.verifyToken({ token: keyToken(1) }, { headers });
+  if (!response.valid) throw new Error("the service refused a key of the bench");
+  const bytes = Buffer.from(toBinary(VerifyTokenResponseSchema, response));
+  return { json: toJsonString(VerifyTokenResponseSchema, response), base64: bytes.toString("base64"), bytes };
 }
 
-/** A question as JSON, as binary, and with gRPC's prefix. */
+/** Return the request that verifies a token: as JSON, as binary, and with the prefix of gRPC. */
 export const asJson = (token: string) => Buffer.from(JSON.stringify({ token }));
 export const asBinary = (token: string) =>
   Buffer.from(toBinary(VerifyTokenRequestSchema, create(VerifyTokenRequestSchema, { token })));
 export const asGrpc = (token: string) => framed(asBinary(token));
 
-/** A message with gRPC's prefix. */
+/** Returns a message with the prefix of gRPC. */
 export function framed(message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);

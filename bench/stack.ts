@@ -1,12 +1,12 @@
-/** What has to end with the run, the last to start first. */
+/** The servers, processes and files that end with a part of the run. The last one started ends first. */
 export type Stack = AsyncDisposableStack;
 
-/** Starts something that ends with the stack, even where the stack ends while it is still starting. */
+/** Starts something that ends with the stack, even if the stack ends during the start. */
 export async function startInto<T extends AsyncDisposable>(
   stack: Stack,
   start: () => Promise<T>,
 ): Promise<T> {
-  stack.use(null); // throws where the stack has ended
+  stack.use(null); // Throws if the stack has ended.
   const starting = start();
   stack.defer(async () => {
     const started = await starting.catch(() => undefined);

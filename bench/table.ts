@@ -4,17 +4,17 @@ import type { Sample } from "./closed-loop.ts";
 import { decimals, median, short, whole } from "./compare.ts";
 import type { Options } from "./options.ts";
 
-/** A sample of each round. */
+/** A row of the table: a case with one sample per round. */
 export interface Row {
   of: Case;
   inFlight: number;
   rounds: Sample[];
 }
 
-// Above this share of a core, whoever uses it is what holds the calls up.
+// A process that uses more than this share of its core limits the rate.
 const busy = 0.9;
 
-/** The date, the machine and the database. */
+/** Returns a line with the date, the machine and the database. */
 export function machineLine(): string {
   const [cpu] = cpus();
   return [
@@ -24,11 +24,11 @@ export function machineLine(): string {
   ].join("; ");
 }
 
-/** What the numbers were measured on. */
+/** Returns a description of the machine and of the measurement. */
 export function machineText(pinned: boolean, quickGenerators: boolean, options: Options): string {
   const where = pinned
     ? "the server on core 0, Postgres and the generator on core 1"
-    : "no process bound to a core (taskset is missing, or there is one core only)";
+    : "no process bound to a core (taskset is missing, or the machine has one core)";
   return `${[
     machineLine(),
     quickGenerators ? "verifications by wrk and h2load" : "verifications by the bench's own generator",
@@ -37,7 +37,7 @@ export function machineText(pinned: boolean, quickGenerators: boolean, options: 
   ].join("; ")}.\n`;
 }
 
-/** The table of one database size. */
+/** Returns the table of the cases. `keys` is the number of keys in the database. */
 export function tableText(keys: number, rows: readonly Row[]): string {
   const head = [
     "| case | in flight | /s | p50 ms | p99 ms | of echo | of look-up | server µs | × echo | cores: server, Postgres, generator, others | held up by |",
@@ -75,7 +75,7 @@ export function tableText(keys: number, rows: readonly Row[]): string {
 const rate = (sample: Sample) => sample.perSecond;
 const serverMicroseconds = (sample: Sample) => (sample.serverCores / sample.perSecond) * 1e6;
 
-// Within each round first: the machine's speed drifts from round to round.
+// Each ratio comes from one round, because the speed of the machine changes from round to round.
 function ratio(of: (sample: Sample) => number, row: Row, base: Row | undefined): string {
   if (!base) return "";
   const ratios = base.rounds.flatMap((limit, n) => {

@@ -8,7 +8,7 @@ import { asJson, type Service, startService, verifyPath, warm } from "./service.
 const tokens = 10_000;
 const warmSeconds = 10;
 
-/** Two workers against one, with the generator on the same two cores. */
+/** Two workers compared with one. The generator runs on the same two cores. */
 export const workers: Part = async (stack, options, progress) => {
   const database = await openBenchDatabase(stack, tokens, 1);
   const start = (count: number) =>
@@ -29,7 +29,7 @@ export const workers: Part = async (stack, options, progress) => {
     });
   for (const service of [one, two]) {
     await warm(service.port, database.platformToken, tokens);
-    // Until each worker has been asked about every token.
+    // Afterwards, each worker has verified every token.
     await press(service, options.quick ? 1 : warmSeconds);
   }
   const seen: { one: Seen[]; two: Seen[] } = { one: [], two: [] };

@@ -1,4 +1,6 @@
 import { parseArgs } from "node:util";
+import { parseInteger, parseNames } from "../bench/arguments.ts";
+import { progress } from "../bench/part-runner.ts";
 import { breakages } from "./broken.ts";
 import { type Fault, faults } from "./faults.ts";
 import { type Outcome, runScenario, type Scenario } from "./scenario.ts";
@@ -24,14 +26,15 @@ async function main(): Promise<boolean> {
     print(help);
     return true;
   }
-  const chosen = (values.faults?.split(",") ?? Object.keys(faults)).map(parseFault);
+  const names = Object.keys(faults) as Fault[];
+  const chosen = values.faults === undefined ? names : parseNames("--faults", values.faults, names);
   const base: Scenario = {
     instances: 3,
-    revocations: parseNumber("--revocations", values.revocations),
-    maxSeconds: parseNumber("--seconds", values.seconds),
+    revocations: parseInteger("--revocations", values.revocations, 1, 10_000_000),
+    maxSeconds: parseInteger("--seconds", values.seconds, 1, 10_000_000),
     faults: [],
     longestMs: 10_000,
-    onProgress: (line) => process.stderr.write(`${line}\n`),
+    onProgress: progress,
   };
   const calm = await report("without faults", base);
   const faulty = await report(`with ${chosen.length} kinds of fault`, { ...base, faults: chosen });
@@ -73,19 +76,6 @@ async function report(title: string, scenario: Scenario): Promise<Outcome> {
     ].join("\n"),
   );
   return outcome;
-}
-
-function parseFault(name: string): Fault {
-  if (!Object.hasOwn(faults, name)) {
-    throw new Error(`--faults: unknown fault "${name}"; expected ${Object.keys(faults).join(", ")}`);
-  }
-  return name as Fault;
-}
-
-function parseNumber(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value >= 1 && value <= 10_000_000)) throw new Error(`${name}: expected a number from 1 to 10000000`);
-  return value;
 }
 
 function print(text: string): void {

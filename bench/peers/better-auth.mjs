@@ -1,5 +1,5 @@
-// better-auth's API keys behind the barest node:http handler there is: since 1.7 `verifyApiKey` has no route of its own.
-// Its rate limit is off, the documented way; every verification is one select and two updates.
+// The API keys of better-auth behind a minimal node:http handler, because `verifyApiKey` has no route since version 1.7.
+// Its rate limit is off, as its documentation describes. Each verification is one select and two updates.
 import { createServer } from "node:http";
 import { apiKey, defaultKeyHasher } from "@better-auth/api-key";
 import { betterAuth } from "better-auth";
@@ -36,9 +36,9 @@ createServer((request, response) => {
   request.on("data", (part) => parts.push(part));
   request.on("end", async () => {
     const { token } = JSON.parse(Buffer.concat(parts).toString());
-    const answer = await auth.api.verifyApiKey({ body: { key: token, permissions: { agents: ["read"] } } });
-    const body = Buffer.from(JSON.stringify(answer));
-    response.writeHead(answer.valid ? 200 : 401, {
+    const result = await auth.api.verifyApiKey({ body: { key: token, permissions: { agents: ["read"] } } });
+    const body = Buffer.from(JSON.stringify(result));
+    response.writeHead(result.valid ? 200 : 401, {
       "content-type": "application/json",
       "content-length": body.length,
     });

@@ -1,7 +1,7 @@
-// An echo on @grpc/grpc-js: the answer is the argument, a message in base64.
+// An echo on @grpc/grpc-js. Its response is the argument, a message in base64.
 import grpc from "@grpc/grpc-js";
 
-const answer = Buffer.from(process.argv[2] ?? "", "base64");
+const message = Buffer.from(process.argv[2] ?? "", "base64");
 const bytes = { serialize: (message) => message, deserialize: (message) => message };
 const server = new grpc.Server();
 server.addService(
@@ -16,7 +16,7 @@ server.addService(
       responseSerialize: bytes.serialize,
     },
   },
-  { verifyToken: (_call, respond) => respond(null, answer) },
+  { verifyToken: (_call, respond) => respond(null, message) },
 );
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;

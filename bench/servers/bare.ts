@@ -2,10 +2,10 @@ import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 
-// The limits that node itself sets: a body is read and parsed, and an answer is written, over HTTP/1.1 and over streams of
-// HTTP/2. The answers are the arguments, of the service: JSON, and a message in base64.
+// The limits of node itself: this server reads and parses a body and writes a response, over HTTP/1.1 and over HTTP/2
+// streams. The arguments are a response of the service, as JSON and as a message in base64.
 const [json = "{}", message = ""] = process.argv.slice(2);
-const answer: unknown = JSON.parse(json);
+const object: unknown = JSON.parse(json);
 const frame = Buffer.from(message, "base64");
 
 const http1 = createServer((request, response) => {
@@ -13,7 +13,7 @@ const http1 = createServer((request, response) => {
   request.on("data", (part: Buffer) => parts.push(part));
   request.on("end", () => {
     JSON.parse(Buffer.concat(parts).toString());
-    const body = Buffer.from(JSON.stringify(answer));
+    const body = Buffer.from(JSON.stringify(object));
     response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
     response.end(body);
   });
@@ -35,6 +35,6 @@ const http1 = createServer((request, response) => {
 
 function portOf(server: { address(): AddressInfo | string | null }): number {
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("it listens to no port");
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
   return address.port;
 }

@@ -5,8 +5,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { TokenService, VerifyTokenResponseSchema } from "../../gen/latchkey/v1/token_service_pb.ts";
 
-// The limit that Connect itself sets: the service's method and messages, and nothing done about them. Its one answer is
-// the argument, an answer of the service in base64.
+// The limit of Connect itself: this server has the method and the messages of the service, but no logic. Its only response
+// is the argument, a response of the service in base64.
 const message = fromBinary(VerifyTokenResponseSchema, Buffer.from(process.argv[2] ?? "", "base64"));
 const handler = connectNodeAdapter({
   routes: (router) => router.service(TokenService, { verifyToken: () => message }),
@@ -20,6 +20,6 @@ const http1 = createServer(handler).listen(0, "127.0.0.1", () => {
 
 function portOf(server: { address(): AddressInfo | string | null }): number {
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the echo listens to no port");
+  if (address === null || typeof address === "string") throw new Error("the echo has no port");
   return address.port;
 }

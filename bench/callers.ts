@@ -3,31 +3,31 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import pg from "pg";
 
-/** One call at a time: sends body number `index`, and throws unless the answer is the expected one. */
-export type Lane = (index: number) => Promise<void>;
+/** Makes one call at a time: sends body number `index`. Throws if the response is not the expected one. */
+export type Caller = (index: number) => Promise<void>;
 
-/** Lanes, and how to close them. */
-export interface Lanes {
-  lanes: Lane[];
+/** Several callers, and the function that closes their connections. */
+export interface Callers {
+  callers: Caller[];
   close(): Promise<void>;
 }
 
-/** What the calls of a job have in common. */
+/** The parts that all calls of a job share. */
 export interface Target {
   port: number;
   path: string;
   contentType: string;
   bearer: string;
   bodies: readonly Uint8Array[];
-  /** Bytes that every good answer holds. */
+  /** Bytes that every correct response contains. */
   expected: Uint8Array;
 }
 
 /**
- * HTTP/1.1 on bare sockets, one per lane. A client library would cost the generator more than some servers cost, and
- * the generator would be what is measured.
+ * Creates callers over HTTP/1.1 on bare sockets, one per caller. A client library would need more CPU time than some
+ * servers, so the generator would limit the result.
  */
-export async function http1Lanes(target: Target, count: number): Promise<Lanes> {
+export async function http1Callers(target: Target, count: number): Promise<Callers> {
   const expected = Buffer.from(target.expected);
   const requests = target.bodies.map((body) => Buffer.concat([Buffer.from(head(target, body.length)), body]));
   const sockets = await Promise.all(
@@ -37,16 +37,16 @@ export async function http1Lanes(target: Target, count: number): Promise<Lanes> 
       return socket;
     }),
   );
-  const lanes = sockets.map((socket): Lane => {
+  const callers = sockets.map((socket): Caller => {
     let received = Buffer.alloc(0);
     let settle: ((error?: Error) => void) | undefined;
     socket.on("data", (chunk) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
       if (!isComplete(received)) return;
-      const good = received.subarray(9, 12).equals(ok) && received.includes(expected);
-      const answer = good ? undefined : new Error(`unexpected answer: ${received.toString("latin1")}`);
+      const isExpected = received.subarray(9, 12).equals(ok) && received.includes(expected);
+      const error = isExpected ? undefined : new Error(`unexpected response: ${received.toString("latin1")}`);
       received = Buffer.alloc(0);
-      settle?.(answer);
+      settle?.(error);
     });
     socket.on("error", (error) => settle?.(error));
     socket.on("close", () => settle?.(new Error("the server closed a connection")));
@@ -57,15 +57,15 @@ export async function http1Lanes(target: Target, count: number): Promise<Lanes> 
       });
   });
   return {
-    lanes,
+    callers,
     async close() {
       for (const socket of sockets) socket.destroy();
     },
   };
 }
 
-/** gRPC over h2c, on as many connections as a client with a few of them would have. */
-export async function grpcLanes(target: Target, count: number): Promise<Lanes> {
+/** Creates callers of gRPC over HTTP/2 in plain text. They share at most five connections. */
+export async function grpcCallers(target: Target, count: number): Promise<Callers> {
   const expected = Buffer.from(target.expected);
   const frames = target.bodies.map((body) => {
     const frame = Buffer.alloc(5 + body.length);
@@ -87,7 +87,7 @@ export async function grpcLanes(target: Target, count: number): Promise<Lanes> {
     te: "trailers",
     authorization: `Bearer ${target.bearer}`,
   };
-  const lane = (_: unknown, number: number): Lane => {
+  const caller = (_: unknown, number: number): Caller => {
     const session = pick(sessions, number);
     return (index) =>
       new Promise((resolve, reject) => {
@@ -103,31 +103,30 @@ export async function grpcLanes(target: Target, count: number): Promise<Lanes> {
         stream.on("data", (part: Buffer) => parts.push(part));
         stream.on("error", reject);
         stream.on("close", () => {
-          const good = status === "0" && Buffer.concat(parts).includes(expected);
-          if (good) resolve();
-          else reject(new Error(`unexpected answer: grpc-status ${status}`));
+          if (status === "0" && Buffer.concat(parts).includes(expected)) resolve();
+          else reject(new Error(`unexpected response: grpc-status ${status}`));
         });
         stream.end(pick(frames, index));
       });
   };
   return {
-    lanes: Array.from({ length: count }, lane),
+    callers: Array.from({ length: count }, caller),
     async close() {
       for (const session of sessions) session.destroy();
     },
   };
 }
 
-/** One prepared look-up by primary key, through a pool of the size that the service has. */
-export async function lookupLanes(url: string, ids: readonly string[], count: number): Promise<Lanes> {
+/** Creates callers of a prepared look-up by primary key, through a pool as large as the service's pool. */
+export async function lookupCallers(url: string, ids: readonly string[], count: number): Promise<Callers> {
   const pool = new pg.Pool({ connectionString: url, max: 10, application_name: "bench lookup" });
   const text =
     "select id, account_id, permissions, expires_at, disabled_at, revoked_at from api_key where id = $1";
-  const lane: Lane = async (index) => {
+  const caller: Caller = async (index) => {
     const { rowCount } = await pool.query({ name: "lookup", text, values: [pick(ids, index)] });
     if (rowCount !== 1) throw new Error("a key is missing");
   };
-  return { lanes: Array.from({ length: count }, () => lane), close: () => pool.end() };
+  return { callers: Array.from({ length: count }, () => caller), close: () => pool.end() };
 }
 
 const ok = Buffer.from("200");
@@ -150,12 +149,12 @@ function isComplete(received: Buffer): boolean {
   if (end < 0) return false;
   const [, length] = /\r\ncontent-length: *(\d+)/i.exec(received.toString("latin1", 0, end)) ?? [];
   if (length !== undefined) return received.length >= end + endOfHead.length + Number(length);
-  // Chunked. One call at a time is under way, so whatever ends like this has ended.
+  // The response is chunked. Only one call is in progress, so these bytes at the end show that it is complete.
   return received.subarray(-lastChunk.length).equals(lastChunk);
 }
 
 function pick<T>(list: readonly T[], index: number): T {
   const one = list[index % list.length];
-  if (one === undefined) throw new Error("there is nothing to send");
+  if (one === undefined) throw new Error("the job has no bodies");
   return one;
 }
