@@ -1,45 +1,45 @@
 import { cpuSeconds, machineCpuSeconds } from "./cpu.ts";
 
-/** How hard to press, and how long: bounded in time and in calls. */
+/** The load of a sample. It is bounded in time and in calls. */
 export interface Load {
   inFlight: number;
   warmSeconds: number;
   seconds: number;
-  /** Warm-up included. */
+  /** The maximum number of calls, including the warm-up. */
   maxCalls: number;
 }
 
-/** Whose CPU time is counted. */
+/** The processes whose CPU time counts. */
 export interface Watched {
   server: number | undefined;
   postgres: number;
 }
 
-/** What was seen: milliseconds, and cores kept busy by each process. */
+/** The result of a sample. Latencies are in milliseconds. The CPU time of each process is in cores. */
 export interface Sample {
   calls: number;
   perSecond: number;
   p50: number;
   p99: number;
-  /** The server's; for a look-up without a server, the client's. */
+  /** The cores of the server. For look-ups without a server: those of the client. */
   serverCores: number;
   postgresCores: number;
   generatorCores: number;
-  /** Of processes that have nothing to do with the bench. */
+  /** The cores of processes outside the bench. */
   otherCores: number;
 }
 
-// Of calls that are limited.
+// The warm-up may make at most this share of the calls.
 const warmShare = 1 / 3;
 
-/** Keeps `inFlight` calls under way, each lane sending its next as soon as its last was answered. */
+/** Lets all callers make calls. Each sends its next call as soon as it has the response to the previous one. */
 export async function closedLoop(
-  lanes: readonly ((index: number) => Promise<void>)[],
+  callers: readonly ((index: number) => Promise<void>)[],
   load: Load,
   watched: Watched,
 ): Promise<Sample> {
   let next = 0;
-  // The warm-up leaves calls to be measured, however quick the machine is.
+  // Even on a quick machine, the warm-up leaves calls to measure.
   let allowed = Math.ceil(load.maxCalls * warmShare);
   let deadline = 0;
   let latencies: number[] = [];
@@ -56,7 +56,7 @@ export async function closedLoop(
     const startedAt = performance.now();
     deadline = startedAt + seconds * 1000;
     latencies = [];
-    await Promise.all(lanes.map(drive));
+    await Promise.all(callers.map(drive));
     return (performance.now() - startedAt) / 1000;
   }
 
@@ -81,7 +81,7 @@ export async function closedLoop(
   };
 }
 
-/** The value below which this share of a sorted list lies. */
+/** Returns the value below which this share of a sorted list lies. */
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
