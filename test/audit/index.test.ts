@@ -16,30 +16,41 @@ function planOf(statement: string): Promise<string> {
   });
 }
 
-test("the events of a key are found and paged by an index, however many events the account has", async () => {
+test("events of a key, of a kind of resource and of a profile are found and paged by an index, however many there are", async () => {
   const owner = await app.newAccount();
   const { id: keyId } = await issueKey(owner);
+  const [resourceType, profileId] = ["rare", "prof_rare"];
   await sql`
-    insert into audit_event (id, account_id, profile_id, key_id, method, outcome, request_id, client_address)
-    select 'evt_' || lpad(n::text, 26, '0'), ${owner.account.metadata?.id}, 'prof_1',
-      case when n % 1000 = 0 then ${keyId} else 'key_' || n % 1000 end, 'method', 'done', '', ''
+    insert into audit_event
+      (id, account_id, profile_id, key_id, resource_type, method, outcome, request_id, client_address)
+    select 'evt_' || lpad(n::text, 26, '0'), ${owner.account.metadata?.id},
+      case when n % 1000 = 0 then ${profileId} else 'prof_' || n % 1000 end,
+      case when n % 1000 = 0 then ${keyId} else 'key_' || n % 1000 end,
+      case when n % 1000 = 0 then ${resourceType} else 'type_' || n % 1000 end, 'method', 'done', '', ''
     from generate_series(1, 20000) n`.execute(app.db);
   await sql`analyze audit_event`.execute(app.db);
-  for (const sortOrder of ["desc", "asc"]) {
-    let cursor = "";
-    const seen: string[] = [];
-    do {
-      const request = { keyId, limit: 8, cursor, sortOrder };
-      const page = await owner.audit.listAuditEvents(request);
-      seen.push(...page.items.map(({ id }) => id));
-      const statements = await app.statementsOf(() => owner.audit.listAuditEvents(request));
-      const statement = statements.find((one) => /from "audit_event"/.test(one)) ?? "";
-      expect(statement).toMatch(cursor === "" ? /order by/ : /[<>] \$\d+ order by/);
-      const plan = await planOf(statement);
-      expect(plan).toMatch(/Index Scan (Backward )?using audit_event_key /);
-      expect(plan).not.toMatch(/Sort|Filter|Seq Scan/);
-      cursor = page.pagination?.nextCursor ?? "";
-    } while (cursor !== "");
-    expect(seen).toHaveLength(20);
+  const filters = [
+    { index: "audit_event_key", filter: { keyId } },
+    { index: "audit_event_resource_type", filter: { resourceType } },
+    { index: "audit_event_profile", filter: { profileId } },
+  ];
+  for (const { index, filter } of filters) {
+    for (const sortOrder of ["desc", "asc"]) {
+      let cursor = "";
+      const seen: string[] = [];
+      do {
+        const request = { ...filter, limit: 8, cursor, sortOrder };
+        const page = await owner.audit.listAuditEvents(request);
+        seen.push(...page.items.map(({ id }) => id));
+        const statements = await app.statementsOf(() => owner.audit.listAuditEvents(request));
+        const statement = statements.find((one) => /from "audit_event"/.test(one)) ?? "";
+        expect(statement).toMatch(cursor === "" ? /order by/ : /[<>] \$\d+ order by/);
+        const plan = await planOf(statement);
+        expect(plan).toMatch(new RegExp(`Index Scan (Backward )?using ${index} `));
+        expect(plan).not.toMatch(/Sort|Filter|Seq Scan/);
+        cursor = page.pagination?.nextCursor ?? "";
+      } while (cursor !== "");
+      expect(seen).toHaveLength(20);
+    }
   }
 });

@@ -173,6 +173,26 @@ test("a platform key that waits for a busy account changes other accounts meanwh
   expect(new Set(outcomes)).toEqual(new Set(["ok"]));
 });
 
+test("the lists of one account leave connections for the calls of another account", async () => {
+  const [attacker, victim] = [await app.newAccount(), await app.newAccount()];
+  const platform = app.clientAs(app.platformToken);
+  const outcomes = await app.db.transaction().execute(async (tx) => {
+    // Every list of events waits, as slow ones would.
+    await sql`lock table audit_event in access exclusive mode`.execute(tx);
+    const flood = Promise.all(
+      times(40, () => outcome(attacker.audit.listAuditEvents({ resourceType: "nope" }))),
+    );
+    await vi.waitFor(() => expect(stats().waiting).toBeGreaterThan(0), { interval: 5 });
+    const { items } = await victim.apiKeys.listApiKeys({});
+    expect(items.length).toBeGreaterThan(0);
+    expect(await outcome(victim.roles.listRoles({}))).toBe("ok");
+    const { account } = await platform.accounts.getAccount({});
+    expect(account?.metadata?.id).toBeTruthy();
+    return { flood };
+  });
+  expect(new Set(await outcomes.flood)).toEqual(new Set(["ok"]));
+});
+
 test("verification is answered while changes hold all connections that they can get", async () => {
   const attacker = await app.newAccount();
   const workspaceId = await newWorkspace(attacker);

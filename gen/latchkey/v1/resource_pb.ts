@@ -89,6 +89,7 @@ export const AccountResourceMetadataSchema: GenMessage<AccountResourceMetadata> 
 export type Pagination = Message<"latchkey.v1.Pagination"> & {
   /**
    * Output only. The cursor of the next page. It is empty on the last page.
+   * A page of a list with a filter may have fewer items than the limit, or none, although there are more pages.
    *
    * @generated from field: string next_cursor = 1;
    */

@@ -16,6 +16,7 @@ import * as audit from "./0014_audit.ts";
 import * as rights from "./0015_rights.ts";
 import * as pending from "./0016_pending.ts";
 import * as bearer from "./0017_bearer.ts";
+import * as auditResourceType from "./0018_audit_resource_type.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   { name: "0015_rights", ...rights },
   { name: "0016_pending", ...pending },
   { name: "0017_bearer", ...bearer },
+  { name: "0018_audit_resource_type", ...auditResourceType },
 ];

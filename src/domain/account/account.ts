@@ -93,12 +93,11 @@ export async function listAccounts(db: Db, user: UserCaller, input: ListInput): 
     .selectFrom("account")
     .innerJoin("membership", "membership.account_id", "account.id")
     .selectAll("account")
-    .where("membership.user_id", "=", user.userId)
-    .where(listFilter("account", input));
+    .where("membership.user_id", "=", user.userId);
   const scope = user.external?.scope;
   if (scope && !scope.platform) query = query.where("account.platform", "=", false);
   if (scope && scope.accounts !== "*") query = query.where(sql<boolean>`account.id = any(${scope.accounts})`);
-  return page(query, "account.id", input, (account) => account.id);
+  return page(db, query, "account.id", input, listFilter("account", input));
 }
 
 /** All accounts of a user, for the answer to a log-in. */

@@ -17,8 +17,8 @@ import { purgeAccount } from "./delete.ts";
 
 /** Lists accounts of the whole platform. */
 export function searchAccounts(db: Db, input: ListInput): Promise<Page<Account>> {
-  const query = db.selectFrom("account").selectAll().where(listFilter("account", input));
-  return page(query, "account.id", input, (account) => account.id);
+  const query = db.selectFrom("account").selectAll();
+  return page(db, query, "account.id", input, listFilter("account", input));
 }
 
 /** Opens an account for somebody, and invites them as its owner. Where the invite cannot be mailed, nothing is opened. */

@@ -89,11 +89,16 @@ function present<T>(key: T | undefined): T {
 export async function listApiKeys(db: Db, caller: Caller, filter: ApiKeyFilter): Promise<Page<ApiKey>> {
   const all = holds(caller.permissions, "api_keys:read");
   requirePermissionOrOwn(caller, "api_keys:read", all || caller.kind === "user");
-  let query = selectKeys(db).where("account_id", "=", caller.accountId).where(listFilter("api_key", filter));
-  if (!filter.showRevoked) query = query.where("revoked_at", "is", null);
-  if (!all) query = query.where("kind", "=", "developer").where("owner_profile_id", "=", caller.profile.id);
-  if (!filter.includeInfo) return page(query, "api_key.id", filter, (row) => row.id);
-  const found = await page(query.select(infoColumn.as("info")), "api_key.id", filter, (row) => row.id);
+  let query = selectKeys(db).where("account_id", "=", caller.accountId);
+  // There is an index of the keys of an owner, and one of those that are not revoked.
+  if (!all) query = query.where("owner_profile_id", "=", caller.profile.id);
+  else if (!filter.showRevoked) query = query.where("revoked_at", "is", null);
+  const own = all
+    ? undefined
+    : sql<boolean>`kind = 'developer' and (${filter.showRevoked} or revoked_at is null)`;
+  const fits = listFilter("api_key", filter, own);
+  if (!filter.includeInfo) return page(db, query, "api_key.id", filter, fits);
+  const found = await page(db, query.select(infoColumn.as("info")), "api_key.id", filter, fits);
   return { ...found, items: found.items.map(keyOf) };
 }
 

@@ -156,10 +156,12 @@ export async function listApiKeyWorkspaces(
     )
     .selectAll("workspace")
     .where("g.account_id", "=", caller.accountId)
-    .where("g.profile_id", "=", sql<string>`parent.profile_id`)
-    .where(listFilter("workspace", input));
+    .where("g.profile_id", "=", sql<string>`parent.profile_id`);
   const key = sql`select profile_id from api_key where account_id = ${caller.accountId} and id = ${id}`;
-  const found = await pageWithin(db, key, query, "workspace.id", input);
+  // A key has a bounded number of workspaces.
+  const { fits } = listFilter("workspace", input);
+  const fitting = fits ? query.where(fits) : query;
+  const found = await pageWithin(db, key, fitting, "workspace.id", input);
   if (!found) throw notFound("API key");
   return found;
 }

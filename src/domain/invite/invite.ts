@@ -9,7 +9,7 @@ import { findWorkspaces, requireLive, workspaceLocks } from "../access/workspace
 import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
-import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
 import { type Mailer, type MailLimit, onceOf } from "../kernel/mail.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { inviteeLock, rowLock } from "../kernel/row-lock.ts";
@@ -151,14 +151,12 @@ export function listInvites(
   caller: Caller,
   input: PageInput & { showAll: boolean },
 ): Promise<Page<Invite>> {
-  let query = selectInvites(db).where("invite.account_id", "=", caller.accountId);
-  if (!input.showAll) {
-    query = query
-      .where("invite.accepted_at", "is", null)
-      .where("invite.revoked_at", "is", null)
-      .where(sql<boolean>`invite.expires_at > clock_timestamp()`);
-  }
-  return page(query, "invite.id", input, (invite) => invite.id);
+  const query = selectInvites(db).where("invite.account_id", "=", caller.accountId);
+  const fits = filterOf([
+    !input.showAll &&
+      sql<boolean>`invite.accepted_at is null and invite.revoked_at is null and invite.expires_at > clock_timestamp()`,
+  ]);
+  return page(db, query, "invite.id", input, fits);
 }
 
 /** Takes an invite back. */

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Selectable } from "kysely";
+import { type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
 import type { Call, Caller } from "../access/principal.ts";
 import { newId } from "./id.ts";
-import { type Page, type PageInput, page } from "./list.ts";
+import { filterOf, type Page, type PageInput, page } from "./list.ts";
 import { together } from "./together.ts";
 
 /** What is stored of an audit event. */
@@ -89,14 +89,21 @@ export async function listAuditEvents(
   caller: Caller,
   filter: AuditFilter,
 ): Promise<Page<AuditEvent>> {
-  let query = db.selectFrom("audit_event").selectAll().where("account_id", "=", caller.accountId);
-  if (filter.resourceId) query = query.where("resource_id", "=", filter.resourceId);
-  if (filter.resourceType) query = query.where("resource_type", "=", filter.resourceType);
-  if (filter.profileId) query = query.where("profile_id", "=", filter.profileId);
-  if (filter.keyId) query = query.where("key_id", "=", filter.keyId);
-  if (filter.startTime) query = query.where("created_at", ">=", filter.startTime);
-  if (filter.endTime) query = query.where("created_at", "<", filter.endTime);
-  return page(query, "audit_event.id", filter, (event) => event.id);
+  const events = db.selectFrom("audit_event").selectAll().where("account_id", "=", caller.accountId);
+  // There is an index of each. The first one serves the list, and the others are compared row by row.
+  const indexed = [
+    filter.resourceId && sql<SqlBool>`resource_id = ${filter.resourceId}`,
+    filter.keyId && sql<SqlBool>`key_id = ${filter.keyId}`,
+    filter.profileId && sql<SqlBool>`profile_id = ${filter.profileId}`,
+    filter.resourceType && sql<SqlBool>`resource_type = ${filter.resourceType}`,
+  ].filter((condition) => typeof condition === "object");
+  const [first, ...others] = indexed;
+  const fits = filterOf([
+    ...others,
+    filter.startTime && sql<SqlBool>`created_at >= ${filter.startTime}`,
+    filter.endTime && sql<SqlBool>`created_at < ${filter.endTime}`,
+  ]);
+  return page(db, first ? events.where(first) : events, "audit_event.id", filter, fits);
 }
 
 /** Some fields of a row. */

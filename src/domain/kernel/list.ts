@@ -22,86 +22,141 @@ export interface Page<T> {
   nextCursor: string;
 }
 
+/** Which rows of a list fit, where no index knows. */
+export interface PageFilter {
+  fits: Expression<SqlBool> | undefined;
+  /** Rows that one page examines at most. */
+  maxExamined?: number;
+}
+
+type Order = "asc" | "desc";
+type Position = PageInput & { prefix?: string };
+
 const defaultLimit = 50;
 const maxLimit = 200;
 const newestFirst = "desc";
+// Some 10 ms. A page that reaches it has fewer items, and the next page continues behind the last row that was examined.
+const maxExaminedRows = 10_000;
+// Higher than every character of an id.
+const highest = "\x7f";
 
-/** Runs a query for one page in keyset order of `column`, an id: ids are in the order of creation. */
-export async function page<DB, TB extends keyof DB, O>(
+/**
+ * Runs a query for one page in keyset order of `column`, which it shows as `id`: ids are in the order of creation. An index
+ * must serve the conditions of the query in this order. All others are in the filter: then one page examines a bounded
+ * number of rows, and may have fewer items than the limit although there are more. One statement.
+ */
+export async function page<DB, TB extends keyof DB, O extends { id: string }>(
+  db: Db,
   query: SelectQueryBuilder<DB, TB, O>,
   column: string,
-  input: PageInput,
-  idOf: (row: O) => string,
+  input: Position,
+  { fits, maxExamined = maxExaminedRows }: PageFilter = { fits: undefined },
 ): Promise<Page<O>> {
   const order = orderOf(input);
-  return pageOf(await paged(query, column, input, order).execute(), input, order, idOf);
+  const ordered = paged(query, column, input, order);
+  const limit = pageLimit(input.limit) + 1;
+  if (!fits) return pageOf(await ordered.limit(limit).execute(), input, order);
+  const id = sql.ref<string>(column);
+  const examined = ordered.clearSelect().select(id.as("id"));
+  const fitting = ordered.where(fits).where(notBehind(id, order)).limit(limit);
+  // No rows if there are none: then the connection checks that the server is still the primary.
+  const { rows } = await sql<Examined & (O | { id: null })>`
+    select examined.last as last_examined, fitting.*
+    from (select (${examined.offset(maxExamined - 1).limit(1)}) as last) examined
+    left join lateral (${fitting}) fitting on true
+    where fitting.id is not null or examined.last is not null
+    order by fitting.id ${sql.raw(order)}`.execute(db);
+  const found = rows.map(({ last_examined: _, ...row }) => row as O | { id: null });
+  return pageOf(found.filter(isRow), input, order, rows[0]?.last_examined ?? undefined);
+}
+
+interface Examined {
+  /** The last row that the page may examine; null if there are fewer. */
+  last_examined: string | null;
+}
+
+function notBehind(id: RawBuilder<string>, order: Order) {
+  return order === "asc"
+    ? sql<SqlBool>`${id} <= coalesce(examined.last, ${highest})`
+    : sql<SqlBool>`${id} >= coalesce(examined.last, '')`;
 }
 
 /**
- * The same for what belongs to something: `parent` selects that, and `query` the rest by `column`, which it shows
- * as `id`. One statement. Undefined: there is no such parent.
+ * The same for what belongs to something, and is bounded: `parent` selects that, and `query` the rest. One statement.
+ * Undefined: there is no such parent.
  */
 export async function pageWithin<DB, TB extends keyof DB, O extends { id: string }>(
   db: Db,
   parent: RawBuilder<unknown>,
   query: SelectQueryBuilder<DB, TB, O>,
   column: string,
-  input: PageInput,
+  input: Position,
 ): Promise<Page<O> | undefined> {
   const order = orderOf(input);
+  const children = paged(query, column, input, order).limit(pageLimit(input.limit) + 1);
   const { rows } = await sql<O | { id: null }>`
     select child.* from (${parent}) parent
-    left join lateral (${paged(query, column, input, order)}) child on true
+    left join lateral (${children}) child on true
     order by child.id ${sql.raw(order)}`.execute(db);
   if (rows.length === 0) return undefined;
   // A parent without children is one row without values.
-  const children = rows.filter((row): row is O => row.id !== null);
-  return pageOf(children, input, order, (row) => row.id);
+  return pageOf(rows.filter(isRow), input, order);
+}
+
+function isRow<O extends { id: string }>(row: O | { id: null }): row is O {
+  return row.id !== null;
 }
 
 function paged<DB, TB extends keyof DB, O>(
   query: SelectQueryBuilder<DB, TB, O>,
   column: string,
-  input: PageInput,
+  { cursor, prefix = "" }: Position,
   order: Order,
 ) {
   const id = sql.ref<string>(column);
-  const page = query.orderBy(id, order).limit(pageLimit(input.limit) + 1);
-  if (input.cursor === "") return page;
-  const after = decodeCursor(input.cursor, order);
-  return page.where(order === "asc" ? sql<SqlBool>`${id} > ${after}` : sql<SqlBool>`${id} < ${after}`);
+  let ordered = query.orderBy(id, order);
+  if (prefix !== "") {
+    ordered = ordered.where(sql<SqlBool>`${id} >= ${prefix} and ${id} < ${prefix + highest}`);
+  }
+  if (cursor === "") return ordered;
+  const after = decodeCursor(cursor, order);
+  return ordered.where(order === "asc" ? sql<SqlBool>`${id} > ${after}` : sql<SqlBool>`${id} < ${after}`);
 }
 
-function pageOf<O>(rows: O[], input: PageInput, order: Order, idOf: (row: O) => string): Page<O> {
+function pageOf<O extends { id: string }>(
+  rows: O[],
+  input: PageInput,
+  order: Order,
+  lastExamined?: string,
+): Page<O> {
   const limit = pageLimit(input.limit);
   const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(idOf(last), order) : "";
-  return { items, nextCursor };
+  const next = rows.length > limit ? items.at(-1)?.id : lastExamined;
+  return { items, nextCursor: next === undefined ? "" : encodeCursor(next, order) };
 }
-
-type Order = "asc" | "desc";
 
 function orderOf(input: PageInput): Order {
   return input.sortOrder === "asc" ? "asc" : newestFirst;
 }
 
-/** The conditions of a list on `table`, which has `id`, `name` and `labels`. */
+/** The filter of a list on `table`, which has `name` and `labels`. */
 export function listFilter(
   table: string,
-  input: Pick<ListInput, "labels" | "prefix" | "query">,
-): Expression<SqlBool> {
-  const conditions = [sql<SqlBool>`true`];
-  if (input.labels !== "") {
-    const labels = JSON.stringify(parseLabelSelector(input.labels));
-    conditions.push(sql<SqlBool>`${sql.ref(`${table}.labels`)} @> ${labels}::jsonb`);
-  }
-  if (input.prefix !== "")
-    conditions.push(sql<SqlBool>`starts_with(${sql.ref(`${table}.id`)}, ${input.prefix})`);
-  if (input.query !== "") {
-    conditions.push(sql<SqlBool>`strpos(lower(${sql.ref(`${table}.name`)}), lower(${input.query})) > 0`);
-  }
-  return sql<SqlBool>`${sql.join(conditions, sql` and `)}`;
+  { labels, query }: Pick<ListInput, "labels" | "query">,
+  further?: Expression<SqlBool>,
+): PageFilter {
+  const wanted = labels !== "" && JSON.stringify(parseLabelSelector(labels));
+  return filterOf([
+    wanted !== false && sql<SqlBool>`${sql.ref(`${table}.labels`)} @> ${wanted}::jsonb`,
+    query !== "" && sql<SqlBool>`strpos(lower(${sql.ref(`${table}.name`)}), lower(${query})) > 0`,
+    further,
+  ]);
+}
+
+/** A filter of all of these conditions, if there are any. */
+export function filterOf(conditions: (Expression<SqlBool> | false | undefined)[]): PageFilter {
+  const all = conditions.filter((condition) => condition !== false && condition !== undefined);
+  return { fits: all.length > 0 ? sql<SqlBool>`${sql.join(all, sql` and `)}` : undefined };
 }
 
 /** The page size for a requested limit: 50 for 0, at most 200. */

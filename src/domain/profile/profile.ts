@@ -5,7 +5,7 @@ import { watchHolders } from "../access/holder-bounds.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "../access/principal.ts";
 import { findGuest, forgetGuest } from "../external-identity/guest.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
-import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type LockMode, ownershipLock, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { type AccessDeps, checkPersonRole } from "../role/change.ts";
@@ -30,7 +30,10 @@ export interface ProfileFilter extends PageInput {
 
 /** Returns a profile of the caller's account. */
 export async function getProfile(db: Db, caller: Caller, id: string): Promise<AccountProfile> {
-  const profile = await selectProfiles(db, caller).where("p.id", "=", id).executeTakeFirst();
+  const profile = await selectProfiles(db, caller)
+    .where("p.id", "=", id)
+    .where("p.removed_at", "is", null)
+    .executeTakeFirst();
   if (!profile) throw notFound("profile");
   return profile;
 }
@@ -38,14 +41,13 @@ export async function getProfile(db: Db, caller: Caller, id: string): Promise<Ac
 /** Lists the profiles of the caller's account. */
 export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Promise<Page<AccountProfile>> {
   const types = filter.type ? [filter.type] : (["user", "service_account"] as const);
-  let query = selectProfiles(db, caller).where("p.type", "in", types);
-  if (filter.prefix) query = query.where(sql<boolean>`starts_with(p.id, ${filter.prefix})`);
-  if (filter.query) {
-    query = query.where(
+  // Most profiles of an account may be those of keys.
+  const fits = filterOf([
+    sql<boolean>`p.removed_at is null and p.type in (${sql.join(types)})`,
+    filter.query !== "" &&
       sql<boolean>`(strpos(lower(p.name), lower(${filter.query})) > 0 or strpos(p.email, lower(${filter.query})) > 0)`,
-    );
-  }
-  return page(query, "p.id", filter, (profile) => profile.id);
+  ]);
+  return page(db, selectProfiles(db, caller), "p.id", filter, fits);
 }
 
 /** Takes a person out of the account, member or guest, for good. People may take themselves out. */
@@ -204,6 +206,5 @@ function selectProfiles(db: Db, caller: Caller) {
         order by team_id
       )`.as("team_ids"),
     )
-    .where("p.account_id", "=", caller.accountId)
-    .where("p.removed_at", "is", null);
+    .where("p.account_id", "=", caller.accountId);
 }

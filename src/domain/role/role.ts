@@ -96,7 +96,7 @@ export async function getRole(db: Db, caller: Caller, id: string): Promise<Role>
 
 /** Lists the roles of the caller's account. */
 export function listRoles(db: Db, caller: Caller, input: ListInput): Promise<Page<Role>> {
-  return page(selectRoles(db, caller).where(listFilter("role", input)), "role.id", input, (role) => role.id);
+  return page(db, selectRoles(db, caller), "role.id", input, listFilter("role", input));
 }
 
 /** Changes a role for everybody who holds it. Nobody adds what they do not hold; built-in roles are fixed. */

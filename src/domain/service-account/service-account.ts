@@ -113,8 +113,8 @@ export async function getServiceAccount(db: Db, caller: Caller, id: string): Pro
 
 /** Lists the service accounts of the caller's account. */
 export function listServiceAccounts(db: Db, caller: Caller, input: ListInput): Promise<Page<ServiceAccount>> {
-  const query = selectServiceAccounts(db, caller).where(listFilter("service_account", input));
-  return page(query, "service_account.id", input, (one) => one.id);
+  const fits = listFilter("service_account", input);
+  return page(db, selectServiceAccounts(db, caller), "service_account.id", input, fits);
 }
 
 /** Changes a service account. Moving it to another team changes what its keys may do. */

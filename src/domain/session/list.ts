@@ -5,7 +5,7 @@ import type { UserCaller } from "../access/principal.ts";
 import { requireWholeUser } from "../external-identity/user.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { invalidField, notFound } from "../kernel/error.ts";
-import { type Page, type PageInput, page } from "../kernel/list.ts";
+import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutateAsUser } from "../kernel/mutation.ts";
 import { type RowLock, sessionLock, userLock } from "../kernel/row-lock.ts";
 import { endSession } from "./session.ts";
@@ -30,13 +30,12 @@ export async function listSessions(
     .selectFrom("session as s")
     .leftJoin("session_use as u", "u.session_id", "s.id")
     .select(["s.id", "s.created_at", "s.expires_at", "u.last_used_at"])
-    .where("s.user_id", "=", user.userId)
-    .where("s.ended_at", "is", null)
-    .where(sql<boolean>`s.expires_at > clock_timestamp()`)
-    .where(
-      sql<boolean>`coalesce(u.last_used_at, s.created_at) + ${sessionIdleMs} * interval '1 millisecond' > clock_timestamp()`,
-    );
-  return page(query, "s.id", input, (session) => session.id);
+    .where("s.user_id", "=", user.userId);
+  const fits = filterOf([
+    sql<boolean>`s.ended_at is null and s.expires_at > clock_timestamp()`,
+    sql<boolean>`coalesce(u.last_used_at, s.created_at) + ${sessionIdleMs} * interval '1 millisecond' > clock_timestamp()`,
+  ]);
+  return page(db, query, "s.id", input, fits);
 }
 
 /** Ends one session of the signed-in user, or every one but that which asks. */

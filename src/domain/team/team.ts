@@ -83,7 +83,7 @@ export async function getTeam(db: Db, caller: Caller, id: string): Promise<Team>
 
 /** Lists the teams of the caller's account. */
 export function listTeams(db: Db, caller: Caller, input: ListInput): Promise<Page<Team>> {
-  return page(selectTeams(db, caller).where(listFilter("team", input)), "team.id", input, (team) => team.id);
+  return page(db, selectTeams(db, caller), "team.id", input, listFilter("team", input));
 }
 
 /** Changes a team, and with its roles what its members and service accounts may do now. */

@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely";
+import { type Expression, type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { countEntitled, requireRoom } from "../access/entitlement.ts";
@@ -90,9 +90,8 @@ export async function listAccountWorkspaces(
   caller: Caller,
   filter: WorkspaceFilter,
 ): Promise<Page<Workspace>> {
-  let query = selectWorkspaces(db, caller).where(listFilter("workspace", filter));
-  if (!filter.showArchived) query = query.where("archived_at", "is", null);
-  return pageOf(query, filter);
+  const live = filter.showArchived ? undefined : sql<boolean>`archived_at is null`;
+  return pageOf(db, selectWorkspaces(db, caller), filter, live);
 }
 
 /** Lists the live workspaces that the caller may enter. */
@@ -101,13 +100,11 @@ export async function listWorkspaces(
   caller: Caller,
   filter: ListInput & { includeInfo: boolean },
 ): Promise<Page<Workspace>> {
-  let query = selectWorkspaces(db, caller)
-    .where("archived_at", "is", null)
-    .where(listFilter("workspace", filter));
+  let query = selectWorkspaces(db, caller);
   if (caller.workspaceScope !== "all") {
     query = query.where(sql<boolean>`workspace.id = any(${caller.workspaceIds})`);
   }
-  return pageOf(query, filter);
+  return pageOf(db, query, filter, sql<boolean>`archived_at is null`);
 }
 
 /** Changes a workspace. */
@@ -219,11 +216,14 @@ function selectWorkspaces(db: Db, caller: Caller) {
 }
 
 async function pageOf(
+  db: Db,
   query: ReturnType<typeof selectWorkspaces>,
   filter: ListInput & { includeInfo: boolean },
+  live: Expression<SqlBool> | undefined,
 ): Promise<Page<Workspace>> {
-  if (!filter.includeInfo) return page(query, "workspace.id", filter, (row) => row.id);
-  const found = await page(query.select(infoColumn.as("info")), "workspace.id", filter, (row) => row.id);
+  const fits = listFilter("workspace", filter, live);
+  if (!filter.includeInfo) return page(db, query, "workspace.id", filter, fits);
+  const found = await page(db, query.select(infoColumn.as("info")), "workspace.id", filter, fits);
   return { ...found, items: found.items.map(withInfo) };
 }
 
