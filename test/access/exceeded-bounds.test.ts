@@ -95,6 +95,69 @@ test("records above a bound are counted, by the name of the bound, and those at 
   expect(await reported(fits)).toEqual([]);
 });
 
+test("what has ended is not above a bound, and a guest counts as a member", async () => {
+  const owner = await app.newAccount();
+  const member = await newMember(app, owner, "viewer");
+  const { id } = await issueKey(owner, { spec: { permissions: ["x:read", "y:read"] } });
+  const grace = await issueKey(owner);
+  for (const seconds of [0n, 60n, 60n]) {
+    await owner.apiKeys.rotateApiKey({ id: grace.id, gracePeriod: { seconds } });
+  }
+  for (const email of ["ends-1@example.com", "ends-2@example.com"]) {
+    await owner.invites.createInvite({ email, role: "viewer" });
+  }
+  const { account } = await owner.accounts.createAccount({ metadata: { name: "Ends" } });
+  const { bounds } = readConfig({});
+  const counted = async (limits: Partial<typeof bounds>) => {
+    const [report] = (await reported({ ...bounds, ...limits })) as [{ records: object }?];
+    return (report?.records ?? {}) as Record<string, number>;
+  };
+  const lower = {
+    permissionsPerKey: 1,
+    accountsPerUser: 1,
+    pendingInvitesPerAccount: 1,
+    gracePeriodsPerAccount: 1,
+    membershipsPerUser: 1,
+  };
+  const before = await counted(lower);
+  const inAccount = (accountId = "") => app.clientAs(owner.token, { "latchkey-account": accountId });
+  const accountId = owner.account.metadata?.id;
+  await inAccount(accountId).apiKeys.revokeApiKey({ id });
+  await inAccount(account?.metadata?.id).accounts.deleteAccount({ name: "Ends" });
+  for (const [table, column] of [
+    ["invite", "expires_at"],
+    ["grace_period", "ends_at"],
+  ] as const) {
+    await sql`
+      update ${sql.table(table)} set ${sql.ref(column)} = clock_timestamp() where account_id = ${accountId}`.execute(
+      app.db,
+    );
+  }
+  await sql`
+    with known as (
+      insert into identity (id, issuer, subject, user_id)
+      select 'oidc_' || repeat('0', 64), 'https://issuer.example', 'guest', user_id
+      from membership where profile_id = ${member.profileId}
+      returning id
+    )
+    insert into guest (account_id, identity_id, profile_id)
+    select p.account_id, known.id, p.id from known cross join profile p
+    where p.account_id = ${account?.metadata?.id} and p.type = 'system'`.execute(app.db);
+  expect(growth(before, await counted(lower))).toEqual({
+    permissions_per_key: -1,
+    accounts_per_user: -1,
+    pending_invites_per_account: -1,
+    grace_periods_per_account: -1,
+    memberships_per_user: 1,
+  });
+});
+
+/** How much each count grew. */
+function growth(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
+  const names = Object.keys({ ...before, ...after });
+  return Object.fromEntries(names.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]));
+}
+
 test("what cannot be counted in time keeps nothing else from being counted", async () => {
   await sql`alter table team_role rename to team_role_away`.execute(app.pool);
   try {

@@ -19,8 +19,15 @@ let server: Served;
 let calls = 0;
 beforeAll(async () => {
   site = createSite();
-  server = await site.serve({ LATCHKEY_LOG_LEVEL: "trace" });
+  // The built-in role `developer` has two permissions.
+  server = await site.serve({ LATCHKEY_LOG_LEVEL: "trace", LATCHKEY_MAX_PERMISSIONS_PER_ROLE: "1" });
 });
+
+test("the server logs once after its start how many records are above a bound", async () => {
+  const reports = (line: LogLine) => line.records !== undefined;
+  expect(await server.logged(reports)).toMatchObject({ level: 40, records: { permissions_per_role: 1 } });
+  expect(server.log().filter(reports)).toHaveLength(1);
+}, 20_000);
 afterAll(() => site.clear());
 
 test("each call writes one JSON line with request id, method, code, duration and caller", async () => {

@@ -66,6 +66,26 @@ test.each<[name: string, method: DescMethod, body: unknown, fields: string[]]>([
   for (const { description } of violationsOf(answer)) expect(description).not.toBe("");
 });
 
+const many = Array.from({ length: 100 }, (_, n) => n);
+
+test.each<[name: string, body: (n: number) => unknown, field: (n: number) => string]>([
+  ["are unknown", (n) => ({ [`unknown_${n}`]: 1 }), (n) => `requests[${n}].unknown_${n}`],
+  ["have a wrong type", () => ({ token: 1 }), (n) => `requests[${n}].token`],
+  [
+    "break a rule of the schema",
+    () => ({ token: "x", workspaceId: "a b" }),
+    (n) => `requests[${n}].workspace_id`,
+  ],
+])("of a hundred fields that %s, the error names the first 32", async (_name, body, field) => {
+  const [http, owner] = [await serve(app), await app.newAccount()];
+  const answer = await http.post(batchVerifyTokens, {
+    body: { requests: many.map(body) },
+    token: owner.token,
+  });
+  expect(answer.status).toBe(400);
+  expect(violationsOf(answer).map((violation) => violation.field)).toEqual(many.slice(0, 32).map(field));
+});
+
 const wrongPlaces: [name: string, method: DescMethod, body: unknown][] = [
   ["a field of another type", createApiKey, { metadata: secret }],
   ["a number", createApiKey, { requestId: 1, spec: { kind: secret } }],
