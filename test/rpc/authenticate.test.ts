@@ -162,7 +162,8 @@ test("a missing permission is refused before any look-up, and names the permissi
   });
   const metadata = { permission: "api_keys:manage" };
   expect(refused).toMatchObject({ ...denied, reason: "PERMISSION_DENIED", metadata });
-  expect(statements).toHaveLength(1);
+  // A background job may write the refusal meanwhile.
+  expect(statements.filter((statement) => !statement.includes("audit_event"))).toHaveLength(1);
 });
 
 test("over HTTP an error has its status, its challenge, and its details in words", async () => {

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { type Clients, issueKey, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
@@ -33,29 +33,31 @@ test("tokens that are not in the cache cost one statement that writes nothing, f
   const owner = await app.newAccount();
   const tokens: string[] = [];
   while (tokens.length < 100) tokens.push((await issueKey(owner)).token);
-  const [token = ""] = tokens;
   const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
   for (const caller of [platform(), app.clientAs(verifier.token)]) {
-    await caller.profiles.whoAmI({});
-    const one = await app.statementsOf(() => caller.tokens.verifyToken({ token, fresh: true }));
-    const hundred = await app.statementsOf(async () => {
-      const requests = tokens.map((each) => ({ token: each, fresh: true }));
-      const { responses } = await caller.tokens.batchVerifyTokens({ requests });
-      expect(responses.filter((response) => response.valid)).toHaveLength(100);
-    });
-    expect(one).toHaveLength(1);
-    // Known ids do not wait for ids that this instance has never seen, so there may be two statements.
-    expect(hundred.length).toBeLessThanOrEqual(2);
-    for (const statements of [one, hundred]) {
-      for (const statement of statements)
-        expect(statement.trim()).toMatch(
-          /^(with|select)\b(?!.*\b(for (update|share)|insert|update|delete)\b)/s,
-        );
-    }
+    // If the lease expires under load, the instance also looks the caller up. Then the test measures again.
+    await vi.waitFor(() => expectOneStatement(caller, tokens));
     const garbage = await app.statementsOf(() => caller.tokens.verifyToken({ token: "garbage" }));
     expect(garbage).toEqual([]);
   }
 });
+
+async function expectOneStatement(caller: Clients, tokens: readonly string[]): Promise<void> {
+  const [token = ""] = tokens;
+  await caller.profiles.whoAmI({});
+  const one = await app.statementsOf(() => caller.tokens.verifyToken({ token, fresh: true }));
+  const hundred = await app.statementsOf(async () => {
+    const requests = tokens.map((each) => ({ token: each, fresh: true }));
+    const { responses } = await caller.tokens.batchVerifyTokens({ requests });
+    expect(responses.filter((response) => response.valid)).toHaveLength(100);
+  });
+  expect(one).toHaveLength(1);
+  // Known ids do not wait for ids that this instance has never seen, so there may be two statements.
+  expect(hundred.length).toBeLessThanOrEqual(2);
+  for (const statement of [...one, ...hundred]) {
+    expect(statement.trim()).toMatch(/^(with|select)\b(?!.*\b(for (update|share)|insert|update|delete)\b)/s);
+  }
+}
 
 test("a batch of 101 requests is rejected, and a batch of none", async () => {
   for (const length of [0, 101]) {

@@ -199,10 +199,10 @@ test.for(unusable)("keys are not fetched through %s", async ([, body]) => {
 });
 
 test("the keys of an https issuer are never fetched over http", async () => {
-  const asked: string[] = [];
+  const fetched: string[] = [];
   const real = globalThis.fetch;
   globalThis.fetch = async (url) => {
-    asked.push(String(url));
+    fetched.push(String(url));
     return Response.json({ issuer: "https://issuer.test", jwks_uri: "http://issuer.test/jwks" });
   };
   try {
@@ -212,7 +212,7 @@ test("the keys of an https issuer are never fetched over http", async () => {
   } finally {
     globalThis.fetch = real;
   }
-  expect(asked).toEqual(["https://issuer.test/.well-known/openid-configuration"]);
+  expect(fetched).toEqual(["https://issuer.test/.well-known/openid-configuration"]);
 });
 
 test("a caller gets UNAVAILABLE with a retry hint while the issuer's keys cannot be fetched", async () => {

@@ -30,6 +30,7 @@ async function responseTo(caller: string, request: VerifyRequest) {
 const accountId = () => owner.account.metadata?.id ?? "";
 const past = sql<Date>`clock_timestamp() - interval '1 minute'`;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.each(["tenant", "platform"])("a request of the %s", (caller) => {
   test("the response to a valid token contains its principal", async () => {
     const workspaceId = await newWorkspace(owner);

@@ -2,8 +2,8 @@ import { expect } from "vitest";
 import { type Acknowledgements, createAcknowledgements } from "../../../src/verify/coherence/acknowledge.ts";
 import { createLease, type Lease, leaseMs } from "../../../src/verify/coherence/lease.ts";
 
-// Several instances around one database, of which only the order of commits is modelled. One value changes; memory holds
-// the value that a load saw. The real bookkeeping of leases and acknowledgements runs on fake time.
+// Simulates several instances and one database. Of the database, only the order of the commits is modelled. One value
+// changes, and each cache holds the version that a load saw. Leases and acknowledgements are the real ones, on fake time.
 
 const clock = { monotonic: () => performance.now(), wall: () => performance.now() };
 
@@ -13,30 +13,43 @@ export interface Instance {
   leaseMs: number;
   lease: Lease;
   acknowledgements: Acknowledgements;
-  /** What memory holds: the version of the value, if anything. */
-  memory: number | undefined;
-  /** How far it has read the feed; undefined: it does not listen. */
+  /** The version of the value in the cache, if the cache holds it. */
+  cached: number | undefined;
+  /** The position up to which it has read the feed. Undefined: it does not listen. */
   position: number | undefined;
   frozen: boolean;
 }
 
 type Message =
-  | { kind: "invalidate" }
-  | { kind: "mark"; from: Instance; change: number }
-  | { kind: "answer"; to: Instance; from: Instance; change: number }
-  | { kind: "beat"; from: Instance; sentAt: number }
-  | { kind: "bye"; from: Instance };
+  | { kind: "invalidation" }
+  | { kind: "change marker"; from: Instance; change: number }
+  | { kind: "acknowledgement"; to: Instance; from: Instance; change: number }
+  | { kind: "heartbeat"; from: Instance; sentAt: number }
+  | { kind: "departure"; from: Instance };
 
-/** Makes an instance whose lease is so long. */
+interface World {
+  instances: readonly Instance[];
+  feed: Message[];
+  /** The version of the last change. */
+  version: number;
+  /** The version of the last change that is effective everywhere. */
+  settledVersion: number;
+  /** How many changes wait. */
+  waiting: number;
+  /** The longest lease in the lease registry. Each instance registers its lease before its first heartbeat. */
+  longestLeaseMs: number;
+}
+
+/** Creates an instance with a lease of this length. */
 export function instance(name: string, ownLeaseMs = leaseMs): Instance {
   const made: Instance = {
     name,
     leaseMs: ownLeaseMs,
     lease: createLease(clock, { leaseMs, maxStalenessMs: ownLeaseMs - leaseMs }, () => {
-      made.memory = undefined;
+      made.cached = undefined;
     }),
     acknowledgements: createAcknowledgements(name, ownLeaseMs, clock),
-    memory: undefined,
+    cached: undefined,
     position: undefined,
     frozen: false,
   };
@@ -45,111 +58,126 @@ export function instance(name: string, ownLeaseMs = leaseMs): Instance {
 
 /** Runs instances around one feed. */
 export function simulate(instances: Instance[]) {
-  const feed: Message[] = [];
-  let version = 0;
-  let settledVersion = 0;
-  let waiting = 0;
-  // Declared by each instance before its first beat.
-  let longest = leaseMs;
+  const world: World = {
+    instances,
+    feed: [],
+    version: 0,
+    settledVersion: 0,
+    waiting: 0,
+    longestLeaseMs: leaseMs,
+  };
+  for (const one of instances) actions.open?.(world, one);
+  return {
+    heartbeat: () => heartbeat(world),
+    /** Performs one action of an instance. A frozen instance can only wake. */
+    act(kind: string, index: number): void {
+      const one = instances[index];
+      if (!one || (one.frozen && kind !== "wake")) return;
+      actions[kind]?.(world, one);
+    },
+    check: () => check(world),
+    longest: () => Math.max(...instances.map((one) => one.leaseMs)),
+    unsettled: () => world.waiting,
+  };
+}
 
-  function apply(one: Instance, message: Message): void {
-    if (message.kind === "invalidate") one.memory = undefined;
-    else if (message.kind === "bye") one.acknowledgements.left(message.from.name);
-    else if (message.kind === "answer") {
+/** Sends a heartbeat of every instance that listens. */
+function heartbeat(world: World): void {
+  for (const one of world.instances) {
+    if (one.position === undefined || one.frozen) continue;
+    world.longestLeaseMs = Math.max(world.longestLeaseMs, one.leaseMs);
+    world.feed.push({ kind: "heartbeat", from: one, sentAt: clock.monotonic() });
+  }
+}
+
+/** Checks that no instance serves an older version than the last one that is effective everywhere. */
+function check({ instances, settledVersion }: World): void {
+  for (const { name, lease, cached } of instances) {
+    const serves = lease.time() !== undefined || lease.staleTime() !== undefined;
+    if (serves && cached !== undefined) expect(cached, name).toBeGreaterThanOrEqual(settledVersion);
+  }
+}
+
+type Action = (world: World, one: Instance) => void;
+
+const actions: Record<string, Action> = {
+  deliver({ feed }, one) {
+    if (one.position === undefined) return;
+    const message = feed[one.position];
+    if (!message) return;
+    one.position += 1;
+    receive(feed, one, message);
+  },
+  change(world, one) {
+    const change = one.acknowledgements.begin();
+    world.version += 1;
+    const { version, longestLeaseMs } = world;
+    world.feed.push({ kind: "invalidation" }, { kind: "change marker", from: one, change });
+    world.waiting += 1;
+    void one.acknowledgements.settle(change).then((how) => {
+      world.waiting -= 1;
+      // A wait that times out reads the lease registry, and waits until the longest lease has passed.
+      const left = how === "timed out" ? Math.max(0, longestLeaseMs - one.leaseMs) : 0;
+      const settle = () => {
+        world.settledVersion = Math.max(world.settledVersion, version);
+      };
+      if (left === 0) settle();
+      else setTimeout(settle, left);
+    });
+  },
+  // A load that began under the lease and returned at once. It sees what has committed.
+  read({ version }, one) {
+    if (one.position !== undefined && one.lease.time() !== undefined) one.cached = version;
+  },
+  lose: (_, one) => lose(one),
+  open({ feed, longestLeaseMs }, one) {
+    lose(one);
+    one.cached = undefined;
+    one.lease.end();
+    one.position = feed.length;
+    one.acknowledgements.opened(longestLeaseMs);
+  },
+  freeze(_, one) {
+    one.frozen = true;
+  },
+  wake(_, one) {
+    one.frozen = false;
+  },
+  stop({ feed }, one) {
+    if (one.position === undefined) return;
+    one.lease.end();
+    one.cached = undefined;
+    feed.push({ kind: "departure", from: one });
+    lose(one);
+  },
+};
+
+function receive(feed: Message[], one: Instance, message: Message): void {
+  switch (message.kind) {
+    case "invalidation":
+      one.cached = undefined;
+      break;
+    case "departure":
+      one.acknowledgements.left(message.from.name);
+      break;
+    case "acknowledgement":
       if (message.to === one) one.acknowledgements.acknowledged(message.from.name, message.change);
-    } else if (message.kind === "mark") {
+      break;
+    case "change marker":
       if (message.from === one) one.acknowledgements.received(message.change);
-      else feed.push({ kind: "answer", to: message.from, from: one, change: message.change });
-    } else {
+      else feed.push({ kind: "acknowledgement", to: message.from, from: one, change: message.change });
+      break;
+    case "heartbeat":
       one.acknowledgements.seen(message.from.name, message.from.leaseMs);
       if (message.from === one) one.lease.confirm(message.sentAt, message.sentAt);
-    }
+      break;
   }
+}
 
-  function lose(one: Instance): void {
-    if (one.position === undefined) return;
-    one.position = undefined;
-    one.lease.suspend();
-    if (one.leaseMs === leaseMs) one.memory = undefined;
-    one.acknowledgements.lost();
-  }
-
-  const acts: Record<string, (one: Instance) => void> = {
-    deliver(one) {
-      if (one.position === undefined) return;
-      const message = feed[one.position];
-      if (!message) return;
-      one.position += 1;
-      apply(one, message);
-    },
-    change(one) {
-      const change = one.acknowledgements.begin();
-      version += 1;
-      const made = version;
-      feed.push({ kind: "invalidate" }, { kind: "mark", from: one, change });
-      waiting += 1;
-      const known = longest;
-      void one.acknowledgements.settle(change).then((how) => {
-        waiting -= 1;
-        // Who ran out of patience asks the database for the longest lease, and waits for that.
-        const left = how === "timed out" ? Math.max(0, known - one.leaseMs) : 0;
-        const hold = () => {
-          settledVersion = Math.max(settledVersion, made);
-        };
-        if (left === 0) hold();
-        else setTimeout(hold, left);
-      });
-    },
-    // A load, begun while the lease was held, that is answered at once: what it sees has been committed.
-    read(one) {
-      if (one.position !== undefined && one.lease.time() !== undefined) one.memory = version;
-    },
-    lose,
-    open(one) {
-      lose(one);
-      one.memory = undefined;
-      one.lease.end();
-      one.position = feed.length;
-      one.acknowledgements.opened(longest);
-    },
-    freeze(one) {
-      one.frozen = true;
-    },
-    wake(one) {
-      one.frozen = false;
-    },
-    stop(one) {
-      if (one.position === undefined) return;
-      one.lease.end();
-      one.memory = undefined;
-      feed.push({ kind: "bye", from: one });
-      lose(one);
-    },
-  };
-
-  for (const one of instances) acts.open?.(one);
-  return {
-    /** Every instance that listens sends a beat. */
-    heartbeat(): void {
-      for (const one of instances) {
-        if (one.position === undefined || one.frozen) continue;
-        longest = Math.max(longest, one.leaseMs);
-        feed.push({ kind: "beat", from: one, sentAt: clock.monotonic() });
-      }
-    },
-    act(kind: string, who: number): void {
-      const one = instances[who];
-      if (!one || (one.frozen && kind !== "wake")) return;
-      acts[kind]?.(one);
-    },
-    /** Whatever an instance would serve now, from memory or stale, is no older than what has settled. */
-    check(): void {
-      for (const { name, lease, memory } of instances) {
-        const serves = lease.time() !== undefined || lease.staleTime() !== undefined;
-        if (serves && memory !== undefined) expect(memory, name).toBeGreaterThanOrEqual(settledVersion);
-      }
-    },
-    longest: () => Math.max(...instances.map((one) => one.leaseMs)),
-    unsettled: () => waiting,
-  };
+function lose(one: Instance): void {
+  if (one.position === undefined) return;
+  one.position = undefined;
+  one.lease.suspend();
+  if (one.leaseMs === leaseMs) one.cached = undefined;
+  one.acknowledgements.lost();
 }

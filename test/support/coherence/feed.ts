@@ -2,20 +2,20 @@ import { sql } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
 import { openListener } from "../../../src/db/listen.ts";
 
-/** The change feed as an instance hears it. */
+/** The change feed as an instance receives it. */
 export interface Feed {
-  /** The tags that a change sends, sorted; none where it tells nothing. */
+  /** Returns the tags that a change sends, sorted. The list is empty if the change sends none. */
   tagsOf(change: () => Promise<unknown>): Promise<string[]>;
   close(): void;
 }
 
 /** Listens to the change feed of a database. */
 export async function openFeed(url: string, db: Db): Promise<Feed> {
-  let heard: string[] = [];
+  let received: string[] = [];
   let wake: (payload: string) => void = () => {};
   const listener = await openListener(url, ["latchkey"], {
     onMessage(payload) {
-      heard.push(payload);
+      received.push(payload);
       wake(payload);
     },
     onLost() {},
@@ -23,17 +23,17 @@ export async function openFeed(url: string, db: Db): Promise<Feed> {
   let count = 0;
   return {
     async tagsOf(change) {
-      heard = [];
+      received = [];
       await change();
       count += 1;
-      // Behind the change in the feed; of a kind that no instance knows.
+      // This payload follows the change in the feed. No instance knows its kind.
       const end = `? ${count}`;
       const arrived = new Promise<void>((resolve) => {
         wake = (payload) => payload === end && resolve();
       });
       await sql`select pg_notify('latchkey', ${end})`.execute(db);
       await arrived;
-      return heard
+      return received
         .filter((payload) => payload.startsWith("i "))
         .flatMap((payload) => payload.slice(2).split(" "))
         .sort();
@@ -42,7 +42,7 @@ export async function openFeed(url: string, db: Db): Promise<Feed> {
   };
 }
 
-/** A column of a table that the view of verification reads, however many views are between. */
+/** Returns every column of a table that the view `credential` reads, directly or through other views. */
 export async function columnsRead(db: Db): Promise<{ table: string; column: string }[]> {
   const { rows } = await sql<{ table: string; column: string }>`
     with recursive part (relation) as (
@@ -64,7 +64,7 @@ export async function columnsRead(db: Db): Promise<{ table: string; column: stri
   return rows;
 }
 
-/** The triggers of a table that fire whoever changes it, for each statement: what fires them, and what they run. */
+/** Returns the triggers of a table that always fire, once per statement: the events that fire them, and their source. */
 export async function alwaysTriggers(db: Db, table: string) {
   const { rows } = await sql<{
     insert: boolean;

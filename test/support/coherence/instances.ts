@@ -1,6 +1,6 @@
 import { type Clients, clients, type TestApp } from "../app.ts";
 
-/** The clients of a bearer whose calls go to some instances, in turns. */
+/** Returns the clients of a bearer. Their calls go to the instances in turn. */
 export function inTurns(apps: TestApp[], token: string, headers: Record<string, string> = {}): Clients {
   const transports = apps.map((app) => app.transportAs(token, headers));
   let calls = 0;
@@ -16,7 +16,7 @@ export function inTurns(apps: TestApp[], token: string, headers: Record<string, 
   );
 }
 
-/** How many look-ups an instance has answered from memory. */
+/** Returns how many look-ups an instance has served from its cache. */
 export async function fromMemory({ metrics }: TestApp): Promise<number> {
   const { body } = await metrics.render();
   return Number(/^latchkey_lookups_total\{from="memory"\} (\d+)$/m.exec(body)?.[1]);

@@ -4,7 +4,7 @@ import type { Loaded, LookupKey } from "../../../src/verify/cache/load.ts";
 import { createLoader } from "../../../src/verify/cache/loader.ts";
 import type { AccountAccess } from "../../../src/verify/evaluate/credential.ts";
 
-/** A statement that was sent and not yet answered. */
+/** A statement that was sent and has no result yet. */
 export interface Sent {
   ids: string[];
   answer(server?: string): Promise<void>;
@@ -12,8 +12,8 @@ export interface Sent {
 }
 
 /**
- * A loader whose statements are answered by hand. Ids that begin with `un` are unknown to the database. Those that begin with
- * `many` are sessions of a user of forty accounts, `acct_1` to `acct_40`.
+ * Creates a loader whose statements the test answers. Ids that begin with `un` are unknown to the database. Ids that begin
+ * with `many` are sessions of a user of forty accounts, `acct_1` to `acct_40`.
  */
 export function handDriven(entries = 1_000) {
   const cache = createCache(entries);
@@ -33,20 +33,20 @@ export function handDriven(entries = 1_000) {
     inFlight.invalidate(tags);
     cache.invalidate(tags);
   };
-  const fetch = (id: string, caller = "somebody", fresh = false) =>
+  const fetch = (id: string, caller = "a caller", fresh = false) =>
     loader.fetch({ id, accountId: "", workspaceId: "" }, { caller, fresh });
   const lookUp = (id: string, accountId: string) =>
-    loader.fetch({ id, accountId, workspaceId: "" }, { caller: "somebody", fresh: false });
+    loader.fetch({ id, accountId, workspaceId: "" }, { caller: "a caller", fresh: false });
   const recall = (id: string, accountId: string) => loader.recall({ id, accountId, workspaceId: "" });
-  const remembers = (id: string) => recall(id, "") !== undefined;
-  /** Has an id known: asked, answered and kept. */
+  const isCached = (id: string) => recall(id, "") !== undefined;
+  /** Loads ids into the cache. */
   async function learn(...ids: string[]): Promise<void> {
     const all = ids.map((id) => fetch(id));
     await turn();
     for (const statement of sent.splice(0)) await statement.answer();
     await Promise.all(all);
   }
-  return { cache, sent, feed, loader, invalidate, fetch, lookUp, recall, remembers, learn };
+  return { cache, sent, feed, loader, invalidate, fetch, lookUp, recall, isCached, learn };
 }
 
 /** Resolves in the next turn of the event loop. */

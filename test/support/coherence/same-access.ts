@@ -6,8 +6,8 @@ import { load } from "../../../src/verify/cache/load.ts";
 import { type CredentialRow, toCredentials } from "../../../src/verify/evaluate/credential.ts";
 
 /**
- * Compares what is loaded of each credential of a database, account by account, with the view `credential`, which has all of it
- * in one row. Returns how many accesses were compared.
+ * Loads each credential of a database, account by account, and compares the results with the view `credential`, which has
+ * all accounts in one row. Returns how many account accesses it compared.
  */
 export async function expectSameAccess(db: Db): Promise<number> {
   const { rows } = await sql<CredentialRow>`
@@ -16,17 +16,17 @@ export async function expectSameAccess(db: Db): Promise<number> {
   );
   let compared = 0;
   for (const whole of await inTurns(toCredentials(rows))) {
-    // The last use is written in the background, maybe between the two loads.
+    // A background job may write the last use between the two loads.
     const { accounts, openings, last_used_at: _, ...head } = whole;
     const ids = openings.map((access) => access.account_id);
     const lookupKey = { id: whole.id, workspaceId: "" };
-    const asked = ["", "acct_of_others", ...ids].map((accountId) => ({ ...lookupKey, accountId }));
-    const loaded = await load(db, asked, { limitMs: 5_000, primary: "" });
+    const lookupKeys = ["", "acct_of_others", ...ids].map((accountId) => ({ ...lookupKey, accountId }));
+    const loaded = await load(db, lookupKeys, { limitMs: 5_000, primary: "" });
     for (const [index, { credential }] of loaded.entries()) {
       const { accounts: known, openings: access, last_used_at: _later, ...rest } = credential ?? whole;
       expect(rest).toEqual(head);
       expect(known.map((account) => account.account_id)).toEqual(ids);
-      const named = asked[index]?.accountId ?? "";
+      const named = lookupKeys[index]?.accountId ?? "";
       const only = whole.user_id === null || (named === "" && ids.length === 1);
       expect(access).toEqual(openings.filter((one) => only || one.account_id === named));
       for (const account of known) {

@@ -8,79 +8,79 @@ const account = (n: number) => `acct_${n}`;
 function world() {
   const driven = handDriven();
   const { sent, loader, lookUp } = driven;
-  const knows = (n: number) => driven.recall(session, account(n)) !== undefined;
+  const isCached = (n: number) => driven.recall(session, account(n)) !== undefined;
   async function learn(n: number): Promise<void> {
-    const asked = lookUp(session, account(n));
+    const loading = lookUp(session, account(n));
     await turn();
     for (const statement of sent.splice(0)) await statement.answer();
-    await asked;
+    await loading;
   }
-  return { ...driven, loader, knows, learn };
+  return { ...driven, loader, isCached, learn };
 }
 
-test("a load brings the access to one account, which is added to what is kept of the others", async () => {
-  const { learn, knows } = world();
+test("a load returns the access to one account, and the cache adds it to the access to other accounts", async () => {
+  const { learn, isCached } = world();
   await learn(1);
-  expect([knows(1), knows(2)]).toEqual([true, false]);
+  expect([isCached(1), isCached(2)]).toEqual([true, false]);
   await learn(2);
-  expect([knows(1), knows(2), knows(3)]).toEqual([true, true, false]);
+  expect([isCached(1), isCached(2), isCached(3)]).toEqual([true, true, false]);
 });
 
-test("a load of one account says of every other whether the user belongs to it", async () => {
-  const { learn, knows, recall } = world();
+test("a load of one account tells for every other account whether the user belongs to it", async () => {
+  const { learn, isCached, recall } = world();
   await learn(1);
-  expect(knows(41)).toBe(true);
+  expect(isCached(41)).toBe(true);
   expect(recall(session, "")?.credential?.accounts).toHaveLength(40);
   await learn(41);
-  expect(knows(1)).toBe(true);
+  expect(isCached(1)).toBe(true);
 });
 
 test.each([account(1), account(2), account(3), "user_1", session, "*"])(
   "an invalidation of %s drops the access to all accounts of the user",
   async (tag) => {
-    const { learn, knows, invalidate } = world();
+    const { learn, isCached, invalidate } = world();
     await learn(1);
     await learn(2);
     invalidate(tag);
-    expect([knows(1), knows(2)]).toEqual([false, false]);
+    expect([isCached(1), isCached(2)]).toEqual([false, false]);
   },
 );
 
-test("an invalidation of an account of others drops nothing", async () => {
-  const { learn, knows, invalidate } = world();
+test("an invalidation of an account of other users drops nothing", async () => {
+  const { learn, isCached, invalidate } = world();
   await learn(1);
   invalidate(account(41), "user_2");
-  expect(knows(1)).toBe(true);
+  expect(isCached(1)).toBe(true);
 });
 
 test.each([account(1), account(2), account(3)])(
-  "access that was kept is not added to a load during which %s was invalidated",
+  "cached access is not added to a load during which %s was invalidated",
   async (tag) => {
-    const { learn, knows, invalidate, lookUp, sent } = world();
+    const { learn, isCached, invalidate, lookUp, sent } = world();
     await learn(1);
-    const asked = lookUp(session, account(2));
+    const loading = lookUp(session, account(2));
     await turn();
     invalidate(tag);
     await sent[0]?.answer();
-    expect((await asked).credential?.openings.map((access) => access.account_id)).toEqual([account(2)]);
-    expect([knows(1), knows(2)]).toEqual([false, false]);
+    expect((await loading).credential?.openings.map((access) => access.account_id)).toEqual([account(2)]);
+    expect([isCached(1), isCached(2)]).toEqual([false, false]);
   },
 );
 
 test("two accounts of one session are two look-ups of one statement", async () => {
-  const { lookUp, sent, knows } = world();
-  const asked = [1, 2, 1].map((n) => lookUp(session, account(n)));
+  const { lookUp, sent, isCached } = world();
+  const loading = [1, 2, 1].map((n) => lookUp(session, account(n)));
   await turn();
   expect(sent.map(({ ids }) => ids)).toEqual([[session, session]]);
   await sent[0]?.answer();
-  const found = (await Promise.all(asked)).map(({ credential }) => credential?.openings[0]?.account_id);
+  const found = (await Promise.all(loading)).map(({ credential }) => credential?.openings[0]?.account_id);
   expect(found).toEqual([account(1), account(2), account(1)]);
-  expect([knows(1), knows(2)]).toEqual([true, true]);
+  expect([isCached(1), isCached(2)]).toEqual([true, true]);
 });
 
-test("the access to at most 32 accounts is kept of one session: the latest", async () => {
-  const { learn, knows } = world();
+test("the cache keeps the access of one session to at most 32 accounts: the latest", async () => {
+  const { learn, isCached } = world();
   for (let n = 1; n <= 40; n++) await learn(n);
-  const kept = Array.from({ length: 40 }, (_, index) => knows(index + 1));
+  const kept = Array.from({ length: 40 }, (_, index) => isCached(index + 1));
   expect(kept).toEqual([...Array(8).fill(false), ...Array(32).fill(true)]);
 });

@@ -13,12 +13,12 @@ let end: (() => Promise<void>) | undefined;
 let hosts: Host[] = [];
 afterAll(() => end?.());
 
-/** An account that the user may belong to, and what the model knows of it. */
+/** An account that the user may belong to, with the state that the model expects. */
 interface Host {
   id: string;
   owner: Owner;
   profileId: string;
-  /** Undefined: the user is no member. */
+  /** The user's role. Undefined: the user is not a member. */
   role: string | undefined;
   varying: string[];
   suspended: boolean;
@@ -51,7 +51,7 @@ beforeAll(async () => {
   );
 });
 
-/** Makes a change, if it is possible now, in the service and in the model. */
+/** Makes a change in the service and in the model, if it is possible now. */
 async function change(
   host: Host,
   user: Owner,
@@ -94,7 +94,7 @@ async function verify(verifier: Clients, token: string, accountId: string) {
 }
 
 test(
-  "of a user of many accounts, each session is in each of them what the last change there made it, at every instance",
+  "every instance verifies each session of a user of many accounts as the last change in each account made it",
   async () => {
     const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 10 }), async (steps) => {
       const user = await app.newAccount("Home");
@@ -108,7 +108,7 @@ test(
       for (const { host: index, order, ...rest } of steps) {
         const changed = hosts[index];
         if (changed) await change(changed, user, rest);
-        // In another order each time, so that each access is sometimes the first that is loaded.
+        // The order differs each time, so that each access is sometimes the first one to be loaded.
         for (const [n, token] of [...sessions, ...sessions].entries()) {
           for (let turn = 0; turn < hosts.length; turn++) {
             const host = hosts[(order + n + turn) % hosts.length];

@@ -3,7 +3,7 @@ import { handDriven, turn } from "../../support/coherence/loader.ts";
 
 const away = Object.assign(new Error("the database cannot be reached"), { code: "ECONNREFUSED" });
 
-test("what is asked in one turn shares a statement, each id once", async () => {
+test("look-ups of one turn share a statement, which has each id once", async () => {
   const { fetch, sent } = handDriven();
   const all = ["a", "b", "a", "c"].map((id) => fetch(id));
   expect(sent).toEqual([]);
@@ -13,7 +13,7 @@ test("what is asked in one turn shares a statement, each id once", async () => {
   expect((await Promise.all(all)).map((row) => row.credential?.id)).toEqual(["a", "b", "a", "c"]);
 });
 
-test("nobody joins a statement that was sent", async () => {
+test("no look-up joins a statement that was already sent", async () => {
   const { fetch, sent, learn, invalidate } = handDriven();
   await learn("a");
   invalidate("a");
@@ -27,30 +27,30 @@ test("nobody joins a statement that was sent", async () => {
 });
 
 test.each([["a"], ["user_1"], ["*"]])(
-  "what is forgotten as %s while its load runs is not kept by it",
+  "a load does not keep a row if %s was invalidated while it was in flight",
   async (tag) => {
-    const { fetch, sent, remembers, invalidate } = handDriven();
-    const asked = fetch("a");
+    const { fetch, sent, isCached, invalidate } = handDriven();
+    const loading = fetch("a");
     await turn();
     invalidate(tag);
     await sent[0]?.answer();
-    expect((await asked).credential?.id).toBe("a");
-    expect(remembers("a")).toBe(false);
+    expect((await loading).credential?.id).toBe("a");
+    expect(isCached("a")).toBe(false);
   },
 );
 
-test("what others are forgotten for is kept", async () => {
-  const { fetch, sent, remembers, invalidate } = handDriven();
-  const asked = fetch("a");
+test("a load keeps a row if only tags of others were invalidated", async () => {
+  const { fetch, sent, isCached, invalidate } = handDriven();
+  const loading = fetch("a");
   await turn();
   invalidate("b", "user_2");
   await sent[0]?.answer();
-  await asked;
-  expect(remembers("a")).toBe(true);
+  await loading;
+  expect(isCached("a")).toBe(true);
 });
 
-test("what another server answered, or came while there was no lease, is answered and not kept", async () => {
-  const { fetch, sent, feed, remembers } = handDriven();
+test("a row from another server, or from a load without a lease, is returned but not kept", async () => {
+  const { fetch, sent, feed, isCached } = handDriven();
   const elsewhere = fetch("a");
   await turn();
   await sent[0]?.answer("another one");
@@ -61,18 +61,18 @@ test("what another server answered, or came while there was no lease, is answere
   feed.coherent = true;
   await sent[1]?.answer();
   expect((await unleased).credential?.id).toBe("b");
-  expect([remembers("a"), remembers("b")]).toEqual([false, false]);
+  expect([isCached("a"), isCached("b")]).toEqual([false, false]);
 });
 
-test("nothing is recalled without a lease", async () => {
-  const { learn, feed, remembers } = handDriven();
+test("the cache serves nothing without a lease", async () => {
+  const { learn, feed, isCached } = handDriven();
   await learn("a");
-  expect(remembers("a")).toBe(true);
+  expect(isCached("a")).toBe(true);
   feed.coherent = false;
-  expect(remembers("a")).toBe(false);
+  expect(isCached("a")).toBe(false);
 });
 
-test("unknown ids are not kept, and take two statements of 256 at a time, beside those that are known", async () => {
+test("unknown ids are not kept, and take two statements of 256 at a time, beside the statements of known ids", async () => {
   const { fetch, sent, learn, invalidate, cache } = handDriven();
   await learn("a", "b");
   invalidate("*");
@@ -93,7 +93,7 @@ test("unknown ids are not kept, and take two statements of 256 at a time, beside
   expect(cache.size()).toBe(before);
 });
 
-test("half of a few dozen that wait are looked up while those before them are answered", async () => {
+test("a statement takes half of a few dozen waiting look-ups while the previous results are delivered", async () => {
   const { fetch, sent } = handDriven();
   const first = fetch("un-first");
   await turn();
@@ -102,21 +102,21 @@ test("half of a few dozen that wait are looked up while those before them are an
   const waiting = Array.from({ length: 40 }, (_, index) => fetch(`un${index}`));
   await turn();
   let answered = false;
-  const asked = first.then(() => {
+  const loading = first.then(() => {
     answered = true;
     return sent.length;
   });
   await sent[0]?.answer();
   expect({ answered, sent: sent.length }).toEqual({ answered: false, sent: 3 });
-  expect(await asked).toBe(3);
+  expect(await loading).toBe(3);
   expect(sent[2]?.ids).toHaveLength(20);
   for (let at = 1; at < sent.length; at++) await sent[at]?.answer();
   await Promise.all([beside, ...waiting]);
 });
 
-test("who asks little is served beside who asks much", async () => {
+test("a caller with one look-up is served beside a caller with many", async () => {
   const { fetch, sent } = handDriven();
-  const much = Array.from({ length: 1_000 }, (_, index) => fetch(`un${index}`, "greedy"));
+  const much = Array.from({ length: 1_000 }, (_, index) => fetch(`un${index}`, "busy"));
   const little = fetch("un-mine", "modest");
   await turn();
   expect(sent[0]?.ids).toContain("un-mine");
@@ -124,9 +124,9 @@ test("who asks little is served beside who asks much", async () => {
   await Promise.all([...much, little]);
 });
 
-test("beyond the bound the greediest is refused, with a hint when to try again", async () => {
+test("beyond the bound, a look-up of the busiest caller is rejected with UNAVAILABLE", async () => {
   const { fetch, sent } = handDriven();
-  const greedy = Array.from({ length: 5_000 }, (_, index) => fetch(`un${index}`, "greedy"));
+  const greedy = Array.from({ length: 5_000 }, (_, index) => fetch(`un${index}`, "busy"));
   const modest = fetch("un-mine", "modest");
   await expect(greedy.at(-1)).rejects.toMatchObject({ reason: "UNAVAILABLE" });
   await turn();
@@ -134,7 +134,7 @@ test("beyond the bound the greediest is refused, with a hint when to try again",
   await Promise.all([modest, ...greedy.slice(0, -1)]);
 });
 
-test("while the database is away, what may be stale is served, and never where that must be fresh", async () => {
+test("while the database is unreachable, stale entries are served, but not to fresh requests", async () => {
   const { learn, fetch, feed, sent } = handDriven();
   await learn("a");
   Object.assign(feed, { coherent: false, staleness: true });
@@ -142,15 +142,15 @@ test("while the database is away, what may be stale is served, and never where t
   await turn();
   await sent[0]?.fail(away);
   expect((await first).credential?.id).toBe("a");
-  // From then on at once.
+  // The next request gets the stale entry without a new attempt.
   expect((await fetch("a")).credential?.id).toBe("a");
-  const refused = expect(fetch("a", "somebody", true)).rejects.toBe(away);
+  const refused = expect(fetch("a", "a caller", true)).rejects.toBe(away);
   await turn();
   await sent[1]?.fail(away);
   await refused;
 });
 
-test("what waits behind a database that cannot be reached is refused with the statement that found out", async () => {
+test("waiting look-ups are rejected together with the statement that finds the database unreachable", async () => {
   const { fetch, sent } = handDriven();
   const all = Array.from({ length: 600 }, (_, index) => fetch(`un${index}`));
   const ended = Promise.allSettled(all);

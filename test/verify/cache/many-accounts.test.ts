@@ -10,7 +10,7 @@ const permissionsEach = 250;
 let user: Owner;
 let accountIds: string[] = [];
 
-/** Has a person hold 2,000 permissions of 125 characters in each of their accounts, as the bounds allow. */
+/** Gives a user 2,000 permissions of 125 characters in each of 20 accounts, which the bounds allow. */
 beforeAll(async () => {
   user = await app.newAccount();
   accountIds = [user.account.metadata?.id ?? ""];

@@ -7,24 +7,24 @@ import { pathOf } from "../../support/net/http.ts";
 
 const app = useApp();
 
-/** A question of a bearer, as JSON. */
-interface Asking {
+/** A request of a bearer, as JSON. */
+interface Verification {
   bearer: string;
-  question: Record<string, unknown>;
+  request: Record<string, unknown>;
   method?: "verifyToken" | "batchVerifyTokens";
 }
 
-/** The status of an answer, with its verdict or reason. */
-type LookupKey = (asking: Asking) => Promise<string>;
+/** Sends a request. Returns the status of the response with its verdict or reason. */
+type Verify = (verification: Verification) => Promise<string>;
 
-async function openAsking(): Promise<{ lookupKey: LookupKey; figures(name: string): Promise<number> }> {
+async function openServer(): Promise<{ verify: Verify; sumOf(name: string): Promise<number> }> {
   const server = await openFastPathServer(app.databaseUrl, true);
   return {
-    async lookupKey({ bearer, question, method = "verifyToken" }) {
+    async verify({ bearer, request, method = "verifyToken" }) {
       const response = await fetch(server.url + pathOf(TokenService.method[method]), {
         method: "POST",
         headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
-        body: JSON.stringify(question),
+        body: JSON.stringify(request),
       });
       const body = (await response.json()) as {
         verdict?: string;
@@ -33,7 +33,7 @@ async function openAsking(): Promise<{ lookupKey: LookupKey; figures(name: strin
       const reason = body.details?.map(({ debug }) => debug?.reason).find(Boolean);
       return `${response.status} ${body.verdict?.replace("VERDICT_", "") ?? reason ?? ""}`.trim();
     },
-    async figures(name) {
+    async sumOf(name) {
       const { body } = await server.metrics.render();
       const lines = body.split("\n").filter((line) => line.startsWith(name));
       return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
@@ -41,9 +41,9 @@ async function openAsking(): Promise<{ lookupKey: LookupKey; figures(name: strin
   };
 }
 
-/** What is asked until it is answered from memory, and then changed: what follows? */
+/** A request that is in the response cache, a change, and the response after the change. */
 interface Change {
-  asking: Asking;
+  verification: Verification;
   change(): Promise<unknown>;
   after: string;
 }
@@ -53,92 +53,90 @@ async function verifierOf(owner: Owner) {
 }
 
 const changes: Record<string, (owner: Owner) => Promise<Change>> = {
-  async "the token's key is revoked"(owner) {
+  async "the key of the token is revoked"(owner) {
     const { id, token } = await issueKey(owner);
-    const asking = { bearer: app.platformToken, question: { token } };
-    return { asking, change: () => owner.apiKeys.revokeApiKey({ id }), after: "200 REVOKED" };
+    const verification = { bearer: app.platformToken, request: { token } };
+    return { verification, change: () => owner.apiKeys.revokeApiKey({ id }), after: "200 REVOKED" };
   },
-  async "the token's key is disabled"(owner) {
+  async "the key of the token is disabled"(owner) {
     const { id, token } = await issueKey(owner);
-    const asking = { bearer: app.platformToken, question: { token } };
-    return { asking, change: () => owner.apiKeys.disableApiKey({ id }), after: "200 DISABLED" };
+    const verification = { bearer: app.platformToken, request: { token } };
+    return { verification, change: () => owner.apiKeys.disableApiKey({ id }), after: "200 DISABLED" };
   },
-  async "the token's workspace is archived"(owner) {
+  async "the workspace of the request is archived"(owner) {
     await newWorkspace(owner, "stays");
     const workspaceId = await newWorkspace(owner, "goes");
     const { token } = await issueKey(owner, { initialWorkspaceIds: [workspaceId] });
-    const asking = { bearer: app.platformToken, question: { token, workspaceId } };
+    const verification = { bearer: app.platformToken, request: { token, workspaceId } };
     const change = () => owner.workspaceAdmin.archiveWorkspace({ workspaceId });
-    return { asking, change, after: "200 WORKSPACE_ARCHIVED" };
+    return { verification, change, after: "200 WORKSPACE_ARCHIVED" };
   },
-  async "the token's account is suspended"(owner) {
+  async "the account of the token is suspended"(owner) {
     const { token } = await issueKey(owner);
-    const asking = { bearer: app.platformToken, question: { token } };
+    const verification = { bearer: app.platformToken, request: { token } };
     const accountId = owner.account.metadata?.id ?? "";
     const change = () => app.clientAs(app.platformToken).accounts.suspendAccount({ accountId });
-    return { asking, change, after: "200 ACCOUNT_SUSPENDED" };
+    return { verification, change, after: "200 ACCOUNT_SUSPENDED" };
   },
-  async "the bearer's key is revoked"(owner) {
+  async "the key of the caller is revoked"(owner) {
     const [verifier, { token }] = [await verifierOf(owner), await issueKey(owner)];
-    const asking = { bearer: verifier.token, question: { token } };
+    const verification = { bearer: verifier.token, request: { token } };
     const change = () => owner.apiKeys.revokeApiKey({ id: verifier.id });
-    return { asking, change, after: "401 REVOKED_API_KEY" };
+    return { verification, change, after: "401 REVOKED_API_KEY" };
   },
-  async "the bearer's key is disabled"(owner) {
+  async "the key of the caller is disabled"(owner) {
     const [verifier, { token }] = [await verifierOf(owner), await issueKey(owner)];
-    const asking = { bearer: verifier.token, question: { token } };
+    const verification = { bearer: verifier.token, request: { token } };
     const change = () => owner.apiKeys.disableApiKey({ id: verifier.id });
-    return { asking, change, after: "401 DISABLED_API_KEY" };
+    return { verification, change, after: "401 DISABLED_API_KEY" };
   },
-  async "the bearer loses the permission to ask"(owner) {
+  async "the caller loses tokens:verify"(owner) {
     const [verifier, { token }] = [await verifierOf(owner), await issueKey(owner)];
-    const asking = { bearer: verifier.token, question: { token } };
+    const verification = { bearer: verifier.token, request: { token } };
     const update = {
       id: verifier.id,
       spec: { permissions: [] },
       updateMask: { paths: ["spec.permissions"] },
     };
-    return { asking, change: () => owner.apiKeys.updateApiKey(update), after: "403 PERMISSION_DENIED" };
+    return { verification, change: () => owner.apiKeys.updateApiKey(update), after: "403 PERMISSION_DENIED" };
   },
 };
 
-describe("an answer that was given before is not given again once", () => {
+describe("a cached response is not sent again after", () => {
   test.each(Object.keys(changes))("%s", async (name) => {
     const change = await changes[name]?.(await app.newAccount());
     if (!change) throw new Error(`no change ${name}`);
-    const { lookupKey } = await openAsking();
-    for (let i = 0; i < 3; i++) expect(await lookupKey(change.asking)).toBe("200 VALID");
+    const { verify } = await openServer();
+    for (let i = 0; i < 3; i++) expect(await verify(change.verification)).toBe("200 VALID");
     await change.change();
-    expect(await lookupKey(change.asking)).toBe(change.after);
+    expect(await verify(change.verification)).toBe(change.after);
   });
 });
 
-test("an answer that was given before ends with the token, without any change", async () => {
-  const { lookupKey } = await openAsking();
+test("a cached response is not sent again after the token has expired", async () => {
+  const { verify } = await openServer();
   const owner = await app.newAccount();
   const { token } = await issueKey(owner, { spec: { expiresAt: inSeconds(2) } });
   const [subject, bearer] = [
-    { bearer: app.platformToken, question: { token } },
-    { bearer: token, question: { token } },
+    { bearer: app.platformToken, request: { token } },
+    { bearer: token, request: { token } },
   ];
   for (let i = 0; i < 3; i++) {
-    expect(await lookupKey(subject)).toBe("200 VALID");
-    expect(await lookupKey(bearer)).toBe("403 PERMISSION_DENIED");
+    expect(await verify(subject)).toBe("200 VALID");
+    expect(await verify(bearer)).toBe("403 PERMISSION_DENIED");
   }
-  await expect.poll(() => lookupKey(subject), { timeout: 5_000 }).toBe("200 EXPIRED");
-  expect(await lookupKey(bearer)).toBe("401 EXPIRED_API_KEY");
+  await expect.poll(() => verify(subject), { timeout: 5_000 }).toBe("200 EXPIRED");
+  expect(await verify(bearer)).toBe("401 EXPIRED_API_KEY");
 });
 
-test("who asks decides: what the own account is told, no other account is, and it is no answer to another method", async () => {
-  const { lookupKey } = await openAsking();
+test("a cached response is sent only to callers of the same account, and only for the same method", async () => {
+  const { verify } = await openServer();
   const [owner, other] = [await app.newAccount(), await app.newAccount()];
   const [own, foreign, { token }] = [await verifierOf(owner), await verifierOf(other), await issueKey(owner)];
   for (let i = 0; i < 3; i++) {
-    expect(await lookupKey({ bearer: own.token, question: { token } })).toBe("200 VALID");
-    expect(await lookupKey({ bearer: foreign.token, question: { token } })).toBe("200 INVALID");
-    expect(await lookupKey({ bearer: own.token, question: { token }, method: "batchVerifyTokens" })).toBe(
-      "400",
-    );
+    expect(await verify({ bearer: own.token, request: { token } })).toBe("200 VALID");
+    expect(await verify({ bearer: foreign.token, request: { token } })).toBe("200 INVALID");
+    expect(await verify({ bearer: own.token, request: { token }, method: "batchVerifyTokens" })).toBe("400");
   }
 });
 
@@ -150,14 +148,14 @@ test("an instance starts with any number of cache entries", async ({ onTestFinis
   expect(profile?.metadata?.id).not.toBe("");
 });
 
-test("what is given again is counted like the first time", async () => {
-  const { lookupKey, figures } = await openAsking();
+test("a cached response is counted like a new one", async () => {
+  const { verify, sumOf } = await openServer();
   const owner = await app.newAccount();
   const { id, token } = await issueKey(owner);
-  for (let i = 0; i < 5; i++) await lookupKey({ bearer: app.platformToken, question: { token } });
-  expect(await figures('latchkey_verdicts_total{verdict="VALID"}')).toBe(5);
-  expect(await figures("latchkey_call_seconds_count")).toBe(5);
-  expect(await figures("latchkey_lookups_total")).toBe(10);
+  for (let i = 0; i < 5; i++) await verify({ bearer: app.platformToken, request: { token } });
+  expect(await sumOf('latchkey_verdicts_total{verdict="VALID"}')).toBe(5);
+  expect(await sumOf("latchkey_call_seconds_count")).toBe(5);
+  expect(await sumOf("latchkey_lookups_total")).toBe(10);
   const lastUse = async () => (await owner.apiKeys.getApiKey({ id })).apiKey?.info?.lastUsedAt;
   await expect.poll(lastUse, { timeout: 15_000 }).toBeDefined();
 });

@@ -7,10 +7,11 @@ import { refusal } from "../../support/errors.ts";
 
 const tooSlow = Object.assign(new Error("canceling statement due to user request"), { code: "57014" });
 
-describe("with statements that are answered by hand", () => {
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
+describe("statements that the test answers", () => {
   afterEach(() => void vi.useRealTimers());
 
-  /** Answers every statement, and cancels those that look up something slow. */
+  /** Answers every statement, and cancels the statements that contain a slow id. */
   async function drive(
     { sent }: ReturnType<typeof handDriven>,
     slow: readonly string[],
@@ -24,7 +25,7 @@ describe("with statements that are answered by hand", () => {
     return statements;
   }
 
-  test("a slow id fails alone, and whatever shared its statement is answered", async () => {
+  test("a slow id fails alone, and the other ids of its statement get their results", async () => {
     const world = handDriven();
     const ids = Array.from({ length: 200 }, (_, index) => `un${index}`);
     const all = Promise.allSettled(ids.map((id, index) => world.fetch(id, index % 2 ? "one" : "other")));
@@ -33,7 +34,7 @@ describe("with statements that are answered by hand", () => {
     const failed = (await all).flatMap(({ status }, index) => (status === "rejected" ? [ids[index]] : []));
     expect(failed).toEqual(["un77"]);
     await expect((await all)[77]).toMatchObject({ reason: { reason: "UNAVAILABLE" } });
-    // Once together, in parts of 16 that one caller asked for, and what was with it one by one.
+    // First all together, then in parts of 16 of one caller, then the part with the slow id one by one.
     const lengths = statements.map((one) => one.length).sort((a, b) => b - a);
     expect(lengths).toEqual([200, ...times(12, 16), ...times(2, 4), ...times(16, 1)]);
     for (const part of statements.slice(1)) {
@@ -41,7 +42,7 @@ describe("with statements that are answered by hand", () => {
     }
   });
 
-  test("an id that was slow is looked up alone from then on, until it is fast", async () => {
+  test("a slow id is looked up alone until it is fast again", async () => {
     const world = handDriven();
     const first = refused(world.fetch("un-slow"));
     await turn();
@@ -59,7 +60,7 @@ describe("with statements that are answered by hand", () => {
     await Promise.all(again);
   });
 
-  test("a statement that took too long refuses nobody who waits behind it", async () => {
+  test("a statement that takes too long does not reject the look-ups that wait behind it", async () => {
     const world = handDriven();
     const all = Promise.allSettled(Array.from({ length: 600 }, (_, index) => world.fetch(`un${index}`)));
     await turn();
@@ -67,19 +68,19 @@ describe("with statements that are answered by hand", () => {
     expect((await all).filter(({ status }) => status === "rejected")).toHaveLength(1);
   });
 
-  test("slow ids of one caller take their turns with those of others", async () => {
+  test("slow ids of one caller take turns with the ids of other callers", async () => {
     const world = handDriven();
     const slow = Array.from({ length: 20 }, (_, index) => `un-slow${index}`);
-    const failed = Promise.all(slow.map((id) => refused(world.fetch(id, "greedy"))));
+    const failed = Promise.all(slow.map((id) => refused(world.fetch(id, "busy"))));
     const mine = world.fetch("un-mine", "modest");
     await turn();
     const statements = await drive(world, slow);
     await Promise.all([failed, mine]);
-    // Behind all of them together, one part of the slow ones, and the first two that are tried alone.
+    // Before it come at most the first statement, one part of the slow ids, and two single slow ids.
     expect(statements.map(String).indexOf("un-mine")).toBeLessThan(5);
   });
 
-  test("a look-up is refused before its caller has waited for 3 s, whatever it waits for", async () => {
+  test("a look-up is rejected before its caller has waited for 3 s, whatever the reason", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const world = handDriven();
     const all = Array.from({ length: 600 }, (_, index) => refused(world.fetch(`un${index}`)));
@@ -91,7 +92,7 @@ describe("with statements that are answered by hand", () => {
   });
 });
 
-describe("with a view that is slow for one key", () => {
+describe("a view that is slow for one key", () => {
   const app = useApp();
 
   test("20 of 20 first look-ups of another tenant succeed while a slow credential is looked up", async () => {

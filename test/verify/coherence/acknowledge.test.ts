@@ -14,8 +14,8 @@ afterEach(() => {
 
 const clock = { monotonic: () => performance.now(), wall: () => performance.now() };
 
-/** Bookkeeping whose feed has been open for longer than any lease. */
-function old() {
+/** Creates bookkeeping whose feed is older than any lease. */
+function establishedFeed() {
   const acknowledgements = createAcknowledgements("me", leaseMs, clock);
   acknowledgements.opened(leaseMs);
   vi.advanceTimersByTime(leaseMs + marginMs);
@@ -30,8 +30,8 @@ async function settled(settling: Promise<string>): Promise<string | undefined> {
   return how;
 }
 
-test("alone, a change holds when its own mark has come back", async () => {
-  const acknowledgements = old();
+test("without other instances, a change is effective when its own change marker has come back", async () => {
+  const acknowledgements = establishedFeed();
   const change = acknowledgements.begin();
   const settling = acknowledgements.settle(change);
   expect(await settled(settling)).toBeUndefined();
@@ -39,8 +39,8 @@ test("alone, a change holds when its own mark has come back", async () => {
   expect(await settled(settling)).toBe("acknowledged");
 });
 
-test("one answer covers every change before it, and none after it, in the order of the feed and not of numbers", async () => {
-  const acknowledgements = old();
+test("an acknowledgement covers every change before it in the order of the feed, and none after it", async () => {
+  const acknowledgements = establishedFeed();
   acknowledgements.seen("other", leaseMs);
   const [first, second, third] = [
     acknowledgements.begin(),
@@ -55,8 +55,8 @@ test("one answer covers every change before it, and none after it, in the order 
   expect(await settled(settling[1] as Promise<string>)).toBe("acknowledged");
 });
 
-test("whoever does not answer is waited for as long as they may hold a lease, and then no more", async () => {
-  const acknowledgements = old();
+test("a change waits for a silent instance only until its lease has expired", async () => {
+  const acknowledgements = establishedFeed();
   acknowledgements.seen("gone", leaseMs);
   vi.advanceTimersByTime(600);
   const change = acknowledgements.begin();
@@ -68,7 +68,7 @@ test("whoever does not answer is waited for as long as they may hold a lease, an
   expect(await settled(settling)).toBe("acknowledged");
 });
 
-test("a feed younger than the longest lease knows nobody, and waits it out", async () => {
+test("a change waits for the longest lease if the feed is younger than that", async () => {
   const acknowledgements = createAcknowledgements("me", leaseMs, clock);
   acknowledgements.opened(5_000);
   const change = acknowledgements.begin();
@@ -80,8 +80,8 @@ test("a feed younger than the longest lease knows nobody, and waits it out", asy
   expect(await settled(settling)).toBe("timed out");
 });
 
-test("a feed that is lost while a change waits acknowledges nothing", async () => {
-  const acknowledgements = old();
+test("a change that waits while the feed is lost times out", async () => {
+  const acknowledgements = establishedFeed();
   const change = acknowledgements.begin();
   const settling = acknowledgements.settle(change);
   acknowledgements.lost();
@@ -92,8 +92,8 @@ test("a feed that is lost while a change waits acknowledges nothing", async () =
   expect(await settled(settling)).toBe("timed out");
 });
 
-test("an instance that says goodbye is waited for no more", async () => {
-  const acknowledgements = old();
+test("a change stops waiting for an instance that announces its stop", async () => {
+  const acknowledgements = establishedFeed();
   acknowledgements.seen("leaving", leaseMs);
   const change = acknowledgements.begin();
   const settling = acknowledgements.settle(change);
@@ -103,45 +103,45 @@ test("an instance that says goodbye is waited for no more", async () => {
   expect(await settled(settling)).toBe("acknowledged");
 });
 
-// What three instances do, and what happens to them, in any order and at any pace. Most of the time, most of them work.
-const who = fc.nat(2);
+// Actions of three instances, in any order and at any pace. Most of the time, most instances work.
+const index = fc.nat(2);
 const event = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant("pass"), who, much: fc.integer({ min: 1, max: 400 }) }),
+    arbitrary: fc.record({ kind: fc.constant("pass"), index, count: fc.integer({ min: 1, max: 400 }) }),
   },
   {
     weight: 8,
-    arbitrary: fc.record({ kind: fc.constant("deliver"), who, much: fc.integer({ min: 1, max: 12 }) }),
+    arbitrary: fc.record({ kind: fc.constant("deliver"), index, count: fc.integer({ min: 1, max: 12 }) }),
   },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant("read"), who, much: fc.constant(1) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("change"), who, much: fc.constant(1) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("read"), index, count: fc.constant(1) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("change"), index, count: fc.constant(1) }) },
   {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constantFrom("lose", "open", "open", "freeze", "wake", "wake", "stop"),
-      who,
-      much: fc.constant(1),
+      index,
+      count: fc.constant(1),
     }),
   },
 );
 
-test("whatever is late, lost, frozen or new: no instance serves what was before a change that has settled", async () => {
+test("no instance serves a version from before a settled change, with any delays, losses, freezes and restarts", async () => {
   const histories = fc.array(event, { minLength: 60, maxLength: 300, size: "max" });
   await fc.assert(
     fc.asyncProperty(histories, async (events) => {
       const world = simulate([instance("a"), instance("b", 3_000), instance("c")]);
-      for (const { kind, who, much } of events) {
+      for (const { kind, index, count } of events) {
         if (kind === "pass") {
           world.heartbeat();
-          await vi.advanceTimersByTimeAsync(much);
+          await vi.advanceTimersByTimeAsync(count);
         } else {
-          for (let i = 0; i < much; i++) world.act(kind, who);
+          for (let i = 0; i < count; i++) world.act(kind, index);
           await vi.advanceTimersByTimeAsync(0);
         }
         world.check();
       }
-      // Every change settles in the end, whoever is gone.
+      // Every change settles in the end, even if instances are gone.
       await vi.advanceTimersByTimeAsync(world.longest() + marginMs + 1);
       expect(world.unsettled()).toBe(0);
     }),

@@ -5,16 +5,16 @@ import { leaseMs } from "../../../src/verify/coherence/lease.ts";
 import { issueKey, type Owner, startBeside, type TestApp, useApp } from "../../support/app.ts";
 import { refusal } from "../../support/errors.ts";
 
-// The lease of production, which is what an instance waits for here.
+// These tests wait for leases, so they use the production lease.
 const options = { leaseMs };
-// The groups of tests wait at the same time; the tests of one group share a service.
+// The groups of tests run at the same time. The tests of one group share a service and run one after the other.
 const inTurn = { concurrent: false };
-// As instances name themselves.
+// A name such as instances choose.
 const instance = "0123456789abcdef01";
 
-/** Says something on the feed, as an instance does. */
-async function say(app: TestApp, words: string): Promise<void> {
-  await sql`select pg_notify('latchkey', ${words})`.execute(app.pool);
+/** Sends a payload on the feed, as an instance does. */
+async function send(app: TestApp, payload: string): Promise<void> {
+  await sql`select pg_notify('latchkey', ${payload})`.execute(app.pool);
 }
 
 /** How long revoking a new key takes, in milliseconds. */
@@ -25,43 +25,39 @@ async function revocationMs(owner: Owner): Promise<number> {
   return performance.now() - start;
 }
 
-/** Waits until this instance has heard the feed for longer than any lease: from then on it knows everybody. */
-async function knowsEverybody(owner: Owner): Promise<void> {
+/** Waits until the feed of this instance is older than any lease. The instance then knows all other instances. */
+async function knowsAllInstances(owner: Owner): Promise<void> {
   while ((await revocationMs(owner)) > leaseMs / 2);
 }
 
-describe.concurrent("an instance that does not answer", () => {
+describe.concurrent("an instance that does not acknowledge", () => {
   const app = useApp({}, options);
 
-  test(
-    "an instance that beats and does not answer is waited for until its lease is over",
-    inTurn,
-    async () => {
-      const owner = await app.newAccount();
-      await knowsEverybody(owner);
-      const { id } = await issueKey(owner);
-      const heartbeatAt = performance.now();
-      await say(app, `b ${instance} 1 ${leaseMs}`);
-      await owner.apiKeys.revokeApiKey({ id });
-      const waited = performance.now() - heartbeatAt;
-      expect(waited).toBeGreaterThan(leaseMs * 0.9);
-      // The lease plus 1 s, whatever happens.
-      expect(waited).toBeLessThan(2 * leaseMs);
-      expect(await revocationMs(owner)).toBeLessThan(leaseMs / 2);
-    },
-  );
+  test("a change waits for a silent instance until its lease has expired", inTurn, async () => {
+    const owner = await app.newAccount();
+    await knowsAllInstances(owner);
+    const { id } = await issueKey(owner);
+    const heartbeatAt = performance.now();
+    await send(app, `b ${instance} 1 ${leaseMs}`);
+    await owner.apiKeys.revokeApiKey({ id });
+    const waited = performance.now() - heartbeatAt;
+    expect(waited).toBeGreaterThan(leaseMs * 0.9);
+    // The wait never exceeds two leases.
+    expect(waited).toBeLessThan(2 * leaseMs);
+    expect(await revocationMs(owner)).toBeLessThan(leaseMs / 2);
+  });
 
   test(
-    "how long changes waited, for how many others, and how that ended is counted",
+    "metrics count how long changes waited, for how many instances, and with which outcome",
     inTurn,
     async ({ onTestFinished }) => {
       const owner = await app.newAccount();
-      await knowsEverybody(owner);
+      await knowsAllInstances(owner);
       const before = await figure(app, "latchkey_acknowledged_instances_sum");
-      // Beats on and never answers: only its patience ends a wait.
-      const heartbeats = setInterval(() => void say(app, `b ${instance} 1 ${leaseMs}`), 50);
+      // This instance sends heartbeats and never acknowledges, so a wait ends only by its timeout.
+      const heartbeats = setInterval(() => void send(app, `b ${instance} 1 ${leaseMs}`), 50);
       onTestFinished(() => clearInterval(heartbeats));
-      await say(app, `b ${instance} 1 ${leaseMs}`);
+      await send(app, `b ${instance} 1 ${leaseMs}`);
       const timedOut = 'latchkey_acknowledged_seconds_count{outcome="timed_out"}';
       const late = await figure(app, timedOut);
       await revocationMs(owner);
@@ -77,21 +73,22 @@ async function figure(app: TestApp, name: string): Promise<number> {
   return Number(line?.split(" ").at(-1) ?? 0);
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.concurrent("a change", () => {
   const app = useApp({}, options);
 
-  test("an instance that said goodbye is waited for by nobody", inTurn, async () => {
+  test("a change does not wait for an instance that has announced its stop", inTurn, async () => {
     const owner = await app.newAccount();
-    await knowsEverybody(owner);
-    await say(app, `b ${instance} 1 ${leaseMs}`);
-    await say(app, `x ${instance}`);
+    await knowsAllInstances(owner);
+    await send(app, `b ${instance} 1 ${leaseMs}`);
+    await send(app, `x ${instance}`);
     expect(await revocationMs(owner)).toBeLessThan(leaseMs / 2);
   });
 
-  test("words on the feed that no instance says harm nobody", inTurn, async () => {
+  test("payloads that no instance sends are ignored", inTurn, async () => {
     const owner = await app.newAccount();
-    await knowsEverybody(owner);
-    for (const words of [
+    await knowsAllInstances(owner);
+    for (const payload of [
       "",
       "b",
       "b odd",
@@ -105,7 +102,7 @@ describe.concurrent("a change", () => {
       `b ${instance} 1 -1`,
       `b ${instance} 1 1e9`,
     ])
-      await say(app, words);
+      await send(app, payload);
     const { id, token } = await issueKey(owner);
     await owner.apiKeys.revokeApiKey({ id });
     const { valid } = await app.clientAs(app.platformToken).tokens.verifyToken({ token });
@@ -113,27 +110,27 @@ describe.concurrent("a change", () => {
   });
 
   test(
-    "a caller without time to wait is told that the change is pending, and learns the rest by repeating it",
+    "a call with an early deadline fails with REVOCATION_PENDING, and a repeat confirms the change",
     inTurn,
     async () => {
       const owner = await app.newAccount();
-      await knowsEverybody(owner);
+      await knowsAllInstances(owner);
       const { id } = await issueKey(owner);
-      await say(app, `b ${instance} 2 ${leaseMs}`);
-      const hasty = app.clientAs(owner.token, { "connect-timeout-ms": "400" });
+      await send(app, `b ${instance} 2 ${leaseMs}`);
+      const impatient = app.clientAs(owner.token, { "connect-timeout-ms": "400" });
       const start = performance.now();
-      const refused = await refusal(hasty.apiKeys.revokeApiKey({ id }));
+      const failure = await refusal(impatient.apiKeys.revokeApiKey({ id }));
       expect(performance.now() - start).toBeLessThan(leaseMs * 0.9);
-      expect(refused).toMatchObject({ code: "DeadlineExceeded", reason: "REVOCATION_PENDING" });
+      expect(failure).toMatchObject({ code: "DeadlineExceeded", reason: "REVOCATION_PENDING" });
       const { apiKey } = await owner.apiKeys.revokeApiKey({ id });
       expect(apiKey?.info?.revokedAt).toBeDefined();
-      // Who repeats it waits for the same instance.
+      // The repeat waits for the same instance.
       expect(performance.now() - start).toBeGreaterThan(leaseMs * 0.9);
     },
   );
 
   test(
-    "effective_at is now in the answer to a change, and the latest moment possible for whoever reads it",
+    "effective_at is the present time in the response to a change, and the latest possible time when the key is read",
     inTurn,
     async () => {
       const owner = await app.newAccount();
@@ -142,13 +139,13 @@ describe.concurrent("a change", () => {
       expect(created?.info?.effectiveAt).toEqual(created?.metadata?.createdAt);
       const { apiKey: revoked } = await owner.apiKeys.revokeApiKey({ id });
       const { apiKey: read } = await owner.apiKeys.getApiKey({ id });
-      const [at, told, latest] = [
+      const [at, reported, latest] = [
         revoked?.info?.revokedAt,
         revoked?.info?.effectiveAt,
         read?.info?.effectiveAt,
       ].map((time) => (time ? timestampMs(time) : Number.NaN)) as [number, number, number];
-      expect(told).toBeGreaterThanOrEqual(at);
-      expect(told).toBeLessThanOrEqual(Date.now());
+      expect(reported).toBeGreaterThanOrEqual(at);
+      expect(reported).toBeLessThanOrEqual(Date.now());
       expect(latest - at).toBeGreaterThanOrEqual(leaseMs);
       expect(latest - at).toBeLessThan(leaseMs + 200);
     },
@@ -159,7 +156,7 @@ describe.concurrent("longer leases", () => {
   const app = useApp({}, options);
 
   test(
-    "an instance that joins waits out the longest lease that was declared, before it knows everybody",
+    "a change through a new instance waits for the longest registered lease",
     inTurn,
     async ({ onTestFinished }) => {
       const owner = await app.newAccount();
@@ -176,13 +173,13 @@ describe.concurrent("longer leases", () => {
       const start = performance.now();
       const { id } = await issueKey(owner);
       await joined.app.clientAs(owner.token).apiKeys.revokeApiKey({ id });
-      // A little less than the lease itself: the feed had opened before the clock was read.
+      // Slightly less than the lease, because the feed opened before the test read the clock.
       expect(performance.now() - start).toBeGreaterThan(longMs * 0.8);
     },
   );
 
   test(
-    "an instance that may serve what is stale declares its longer lease before its first beat, and is waited for",
+    "an instance that may serve stale entries registers its longer lease before its first heartbeat",
     inTurn,
     async ({ onTestFinished }) => {
       const joined = await startBeside(app, { LATCHKEY_MAX_STALENESS: "2s" }, options);

@@ -22,9 +22,9 @@ beforeAll(async () => {
 });
 afterAll(() => feed.close());
 
-// Activity is no change of a verdict: an idle session is read again before it is refused.
+// The activity of a session sends no tags: the server reads an idle session again before it rejects the token.
 const activity = ["session_use"];
-// Of these a new row is found by an id that nobody knows yet, or means nothing before another table has a row too.
+// A new row of these tables has an id that no cache can know, or has no effect until another table has a row too.
 const unknownAtFirst = [
   "account",
   "profile",
@@ -36,7 +36,7 @@ const unknownAtFirst = [
   "identity",
 ];
 
-test("every column that verification reads is watched by triggers that always fire, TRUNCATE included", async () => {
+test("every column that verification reads has triggers that always fire, for TRUNCATE too", async () => {
   const columns = (await columnsRead(app.db)).filter(({ table }) => !activity.includes(table));
   expect(new Set(columns.map(({ table }) => table)).size).toBeGreaterThanOrEqual(14);
   for (const { table, column } of columns) {
@@ -56,12 +56,12 @@ test("every column that verification reads is watched by triggers that always fi
       triggers.some((one) => one.truncate),
       `${name}: truncate`,
     ).toBe(true);
-    const told = triggers.some((one) => one.insert && one.source.includes("latchkey_invalidate"));
-    expect(told || unknownAtFirst.includes(table), `${name}: insert`).toBe(true);
+    const invalidates = triggers.some((one) => one.insert && one.source.includes("latchkey_invalidate"));
+    expect(invalidates || unknownAtFirst.includes(table), `${name}: insert`).toBe(true);
   }
 });
 
-test("a change of a key names the key, of a session the session, of an account the account", async () => {
+test("a change of a key, session or account sends the tag of that key, session or account", async () => {
   const key = await issueKey(owner);
   const session = `ses_${owner.token.split("_")[2]?.slice(0, 26)}`;
   const changes: [string, string, string][] = [
@@ -76,24 +76,24 @@ test("a change of a key names the key, of a session the session, of an account t
     const change = () =>
       sql`update ${sql.table(table)} set ${sql.raw(set)} where ${id} = ${tag}`.execute(app.db);
     expect(await feed.tagsOf(change), `${table}: ${set}`).toEqual([tag]);
-    // The same again changes nothing that anybody reads, save where the time went on.
+    // The same statement again changes nothing, except the statements that contain the current time.
     if (!set.includes("clock") && !set.includes("interval")) expect(await feed.tagsOf(change)).toEqual([]);
   }
 });
 
-test("what verification does not read tells nothing", async () => {
+test("a change of a column that verification does not read sends no tags", async () => {
   const { id } = await issueKey(owner);
-  const quiet = [
+  const unrelated = [
     sql`update api_key set name = 'x', labels = '{"a":"b"}', changed_at = clock_timestamp(), version = 9 where id = ${id}`,
     sql`update account set name = 'x' where id = ${accountId}`,
     sql`insert into api_key_token_use select id, clock_timestamp() from api_key_token where api_key_id = ${id}`,
     sql`update api_key set permissions = permissions`,
     sql`delete from api_key where false`,
   ];
-  for (const statement of quiet) expect(await feed.tagsOf(() => statement.execute(app.db))).toEqual([]);
+  for (const statement of unrelated) expect(await feed.tagsOf(() => statement.execute(app.db))).toEqual([]);
 });
 
-test("making a key, an account or a workspace tells nothing: nobody can remember it", async () => {
+test("creating a key, an account or a workspace sends no tags, because no cache can have it", async () => {
   const workspaceId = await newWorkspace(owner);
   const made = async () => {
     await issueKey(owner, { initialWorkspaceIds: [workspaceId] });
@@ -103,7 +103,7 @@ test("making a key, an account or a workspace tells nothing: nobody can remember
   expect(await feed.tagsOf(made)).toEqual([]);
 });
 
-test("what is added to a key, a user or a team later is told", async () => {
+test("additions to an existing key, user or team send tags", async () => {
   const key = await issueKey(owner);
   const workspaceId = await newWorkspace(owner, "later");
   expect(await feed.tagsOf(() => owner.apiKeys.rotateApiKey({ id: key.id }))).toEqual([key.id]);
@@ -115,23 +115,23 @@ test("what is added to a key, a user or a team later is told", async () => {
   expect(joins.filter((tag) => tag !== accountId)).toEqual([]);
   const second = await feed.tagsOf(() => user.accounts.createAccount({ metadata: { name: "Second" } }));
   expect(second.filter((tag) => tag.startsWith("user_"))).toHaveLength(1);
-  const roleId = await newRole(owner, "told", "agents:read");
-  const teamId = await newTeam(owner, "told");
+  const roleId = await newRole(owner, "sends", "agents:read");
+  const teamId = await newTeam(owner, "sends");
   const update = { id: teamId, spec: { roles: [roleId] } };
   expect(new Set(await feed.tagsOf(() => owner.teams.updateTeam(update)))).toEqual(new Set([accountId]));
 });
 
-test("a new role is told: people of outside issuers may have claimed it before it was there", async () => {
+test("a new role sends the tag of its account, because external tokens may already claim it", async () => {
   expect(await feed.tagsOf(() => newRole(owner, "claimed", "agents:read"))).toEqual([accountId]);
 });
 
-test("rows that go with another row are told too", async () => {
+test("rows that are deleted with another row send tags too", async () => {
   const teamId = await newTeam(owner, "goes", "developer");
   const deleted = await feed.tagsOf(() => owner.teams.deleteTeam({ id: teamId }));
   expect(new Set(deleted)).toEqual(new Set([accountId]));
 });
 
-test("a restore or a replica's apply, which skip ordinary triggers, are told", async () => {
+test("a restore and a replica's apply, which skip ordinary triggers, send tags", async () => {
   const { id } = await issueKey(owner);
   const change = () =>
     app.db.transaction().execute(async (tx) => {
@@ -141,7 +141,7 @@ test("a restore or a replica's apply, which skip ordinary triggers, are told", a
   expect(await feed.tagsOf(change)).toEqual([id]);
 });
 
-test("past 200 keys their account is named, past 200 accounts everything, and TRUNCATE is everything", async () => {
+test("a change of more than 200 keys sends their account, and one of more than 200 accounts, or TRUNCATE, sends *", async () => {
   const many = await app.newAccount();
   const manyId = many.account.metadata?.id ?? "";
   const { id } = await issueKey(many, { spec: { workspaceScope: WorkspaceScope.SELECTED } });
@@ -157,13 +157,13 @@ test("past 200 keys their account is named, past 200 accounts everything, and TR
     from made, api_key k where k.id = ${id}`.execute(app.db);
   const revokeAll = sql`update api_key set revoked_at = clock_timestamp() where account_id = ${manyId} and not system`;
   expect(await feed.tagsOf(() => revokeAll.execute(app.db))).toEqual([manyId]);
-  const everybody = sql`
+  const manyAccounts = sql`
     insert into account (id, name, created_by)
     select 'acct_' || lpad(n::text, 26, '0'), 'bulk', 'prof_x' from generate_series(1, 201) n`;
   const suspendAll = () =>
     app.db.transaction().execute(async (tx) => {
       await sql`set constraints all deferred`.execute(tx);
-      await everybody.execute(tx);
+      await manyAccounts.execute(tx);
       await sql`update account set suspended_at = clock_timestamp() where name = 'bulk'`.execute(tx);
       await sql`delete from account where name = 'bulk'`.execute(tx);
     });
@@ -171,7 +171,7 @@ test("past 200 keys their account is named, past 200 accounts everything, and TR
   expect(await feed.tagsOf(() => sql`truncate guest`.execute(app.db))).toEqual(["*"]);
 });
 
-test("a service key is told with its account when its team's rights change", async () => {
+test("a change of a team's permissions sends the account, which covers its service keys", async () => {
   const roleId = await newRole(owner, "ci", "agents:read");
   const teamId = await newTeam(owner, "ci", roleId);
   const robot = await newServiceAccount(owner, "ci bot", teamId);

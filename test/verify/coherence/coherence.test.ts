@@ -3,25 +3,25 @@ import { VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import { leaseMs } from "../../../src/verify/coherence/lease.ts";
 import { issueKey, startApp, startBeside, type TestApp } from "../../support/app.ts";
 import { testLeaseMs } from "../../support/cheap.ts";
-import { type Question, takings } from "../../support/coherence/takings.ts";
+import { type VerifyRequest, verdictChanges } from "../../support/coherence/verdict-changes.ts";
 
 // Two instances of one database.
 let one: TestApp;
 let other: TestApp;
 
-async function verdictAt(app: TestApp, question: Question): Promise<string> {
-  const { verdict } = await app.clientAs(one.platformToken).tokens.verifyToken(question);
+async function verdictAt(app: TestApp, request: VerifyRequest): Promise<string> {
+  const { verdict } = await app.clientAs(one.platformToken).tokens.verifyToken(request);
   return VerdictSchema.value[verdict]?.localName ?? "";
 }
 
-/** What an instance answers about a token from memory, once it costs no statement any more. */
-async function remembered(app: TestApp, question: Question): Promise<string> {
-  await verdictAt(app, question);
+/** Returns the verdict of an instance from its cache. Waits until a verification costs no statement. */
+async function cachedVerdict(app: TestApp, request: VerifyRequest): Promise<string> {
+  await verdictAt(app, request);
   let verdict = "";
-  // An instance that was held up for longer than its lease asks the database until the next heartbeat.
+  // An instance without a lease asks the database until the next heartbeat.
   await vi.waitFor(async () => {
     const statements = await app.statementsOf(async () => {
-      verdict = await verdictAt(app, question);
+      verdict = await verdictAt(app, request);
     });
     expect(statements).toEqual([]);
   });
@@ -49,52 +49,52 @@ describe.each([
     const owner = await one.newAccount();
     for (let round = 0; round < 30; round++) {
       const { id, token } = await issueKey(owner);
-      for (const app of [one, other]) expect(await remembered(app, { token })).toBe("VALID");
+      for (const app of [one, other]) expect(await cachedVerdict(app, { token })).toBe("VALID");
       const by = round % 2 === 0 ? owner : other.clientAs(owner.token);
       await by.apiKeys.revokeApiKey({ id });
       for (const app of [one, other]) expect(await verdictAt(app, { token })).toBe("REVOKED");
     }
   });
 
-  describe("what is changed through one instance holds at the other when the call returns", () => {
-    test.each(Object.keys(takings))("%s", async (name) => {
+  describe("a change through one instance is effective at the other when the call returns", () => {
+    test.each(Object.keys(verdictChanges))("%s", async (name) => {
       const owner = await one.newAccount();
-      const taking = await takings[name]?.(owner, one);
-      if (!taking) throw new Error(`no taking ${name}`);
-      expect(await remembered(other, taking.question)).toBe(taking.before ?? "VALID");
-      await taking.take();
-      expect(await verdictAt(other, taking.question)).toBe(taking.after);
+      const change = await verdictChanges[name]?.(owner, one);
+      if (!change) throw new Error(`no change ${name}`);
+      expect(await cachedVerdict(other, change.request)).toBe(change.before ?? "VALID");
+      await change.change();
+      expect(await verdictAt(other, change.request)).toBe(change.after);
     });
   });
 
-  test("a repeat that finds nothing to change returns when the change holds everywhere", async () => {
+  test("a repeat that finds nothing to change returns when the change is effective everywhere", async () => {
     const owner = await one.newAccount();
     const elsewhere = other.clientAs(owner.token);
     for (let round = 0; round < 20; round++) {
       const lot = `${round}`;
       const { id, token } = await issueKey(owner, { metadata: { name: "twice", labels: { lot } } });
-      expect(await remembered(one, { token })).toBe("VALID");
+      expect(await cachedVerdict(one, { token })).toBe("VALID");
       const filter = { labels: `lot=${lot}` };
       const both =
         round % 2 === 0
           ? [owner.apiKeys.revokeApiKey({ id }), elsewhere.apiKeys.revokeApiKey({ id })]
           : [owner.apiKeys.revokeApiKeys({ filter }), elsewhere.apiKeys.revokeApiKeys({ filter })];
-      // Whichever was second changed nothing.
+      // The second call changed nothing.
       await Promise.any(both);
       expect(await verdictAt(one, { token })).toBe("REVOKED");
       await Promise.all(both);
     }
   });
 
-  test("fresh is answered by a statement, and what is remembered by none", async () => {
+  test("a fresh request costs one statement, and a cached one costs none", async () => {
     const owner = await one.newAccount();
     const { token } = await issueKey(owner);
-    expect(await remembered(one, { token })).toBe("VALID");
+    expect(await cachedVerdict(one, { token })).toBe("VALID");
     const statements = await one.statementsOf(() => verdictAt(one, { token, fresh: true }));
     expect(statements).toHaveLength(1);
   });
 
-  test("unknown tokens are asked about again and again, and remembered by nobody", async () => {
+  test("unknown tokens are looked up again for each request, and are not cached", async () => {
     const owner = await one.newAccount();
     const { id, token } = await issueKey(owner);
     await one.db.deleteFrom("api_key_token").where("api_key_id", "=", id).execute();
