@@ -11,12 +11,12 @@ import { accountLock } from "../kernel/row-lock.ts";
 import { requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
 
-/** An account; its system key where the caller may see it. */
+/** An account, with its system key if the caller may see that key. */
 export interface Account extends Selectable<Database["account"]> {
   systemKey?: ApiKey;
 }
 
-/** What an update changes. What is left out stays. */
+/** The fields of an update. A field that is left out stays as it is. */
 export interface AccountUpdate {
   id: string;
   etag: string;
@@ -37,7 +37,7 @@ export async function getAccount(db: Db, caller: Caller): Promise<Account> {
 }
 
 type AccountRow = Selectable<Database["account"]>;
-/** JSON has no dates. */
+/** Converts the times, which are strings in JSON, to dates. */
 type Json = {
   [K in keyof AccountRow]: AccountRow[K] extends Date
     ? string
@@ -57,7 +57,7 @@ function accountOf(json: Json): AccountRow {
   };
 }
 
-/** Changes the caller's account. Naming another one looks exactly like naming a missing one. */
+/** Changes the caller's account. The id of another account fails like the id of a missing one. */
 export async function updateAccount(db: Store, caller: Caller, input: AccountUpdate): Promise<Account> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   if (input.id !== "" && input.id !== caller.accountId) throw notFound("account");
@@ -87,7 +87,7 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
   });
 }
 
-/** Lists the accounts that a user belongs to; for a token of an outside issuer, those that it speaks for. */
+/** Lists the accounts of a user. For a token of an external issuer, only the accounts that the issuer may act in. */
 export async function listAccounts(db: Db, user: UserCaller, input: ListInput): Promise<Page<Account>> {
   let query = db
     .selectFrom("account")
@@ -100,7 +100,7 @@ export async function listAccounts(db: Db, user: UserCaller, input: ListInput): 
   return page(db, query, "account.id", input, listFilter("account", input));
 }
 
-/** All accounts of a user, for the answer to a log-in. */
+/** Returns all accounts of a user, for the response to a log-in. */
 export function accountsOfUser(db: Db, userId: string): Promise<Account[]> {
   return db
     .selectFrom("account")
@@ -111,7 +111,7 @@ export function accountsOfUser(db: Db, userId: string): Promise<Account[]> {
     .execute();
 }
 
-/** An account by its id. */
+/** Returns an account by its id. */
 export function getAccountById(db: Db, id: string): Promise<Account> {
   return db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
 }

@@ -8,29 +8,29 @@ import { mutateUnchecked } from "../kernel/mutation.ts";
 import type { Mint } from "../kernel/token.ts";
 import { insertAccount, insertRoles, insertSystemKey } from "./create.ts";
 
-/** The tokens of a fresh platform account, shown once. */
+/** The tokens of a new platform account. They are shown once. */
 export interface PlatformTokens {
-  /** Of its system key: all permissions, in every account. */
+  /** The token of the system key: all permissions, in every account. */
   platform: string;
-  /** Of a key that may verify tokens of every account and nothing else, where one was asked for. */
+  /** The token of a key that may only verify tokens, of every account. Set if the options ask for it. */
   verifier?: string;
 }
 
-/** What a bootstrap makes besides the platform account. */
+/** What `bootstrap` creates besides the platform account. */
 export interface BootstrapOptions {
   verifier: boolean;
-  /** Called with the tokens before anything is committed: what it throws undoes everything. */
+  /** Called with the tokens before the commit. If it throws, nothing is created. */
   onMinted(tokens: PlatformTokens): void;
 }
 
 const call = { method: "bootstrap", requestId: "bootstrap", clientAddress: "local", addressKey: "local" };
 
-/** Whether there is a platform account. */
+/** Returns whether the platform account exists. */
 export async function hasPlatform(db: Db): Promise<boolean> {
   return (await platformKey(db)) !== undefined;
 }
 
-/** Makes the platform account with its system key. Refuses where there is one. */
+/** Creates the platform account with its system key. Fails with `ALREADY_EXISTS` if it exists. */
 export async function bootstrap(db: Store, mint: Mint, options: BootstrapOptions): Promise<void> {
   return mutateUnchecked(db, "Bootstrap", call, async (tx) => {
     await lockBootstrap(tx);
@@ -61,17 +61,17 @@ export async function bootstrap(db: Store, mint: Mint, options: BootstrapOptions
   });
 }
 
-/** Ends every token of the platform account's system key at once, and mints a new one. */
+/** Ends all tokens of the platform account's system key at once, and mints a new token. */
 export async function rotatePlatformToken(db: Store, mint: Mint): Promise<string> {
   return mutateUnchecked(db, "RotatePlatformToken", call, async (tx) => {
     await lockBootstrap(tx);
     const key = await platformKey(tx);
     if (!key)
-      throw new DomainError("NOT_FOUND", "there is no platform account yet: run `latchkey bootstrap`");
+      throw new DomainError("NOT_FOUND", "the platform account does not exist yet; run `latchkey bootstrap`");
     await endTokens(tx, key.id);
     const minted = mint("svc", key.id);
     await insertToken(tx, key.account_id, key.id, minted);
-    // Nobody else could enable it: the platform account need not have an owner.
+    // No one else could enable the key, because the platform account may have no owner.
     await tx.updateTable("api_key").set({ disabled_at: null }).where("id", "=", key.id).execute();
     return {
       result: minted.token,
@@ -90,7 +90,7 @@ export async function rotatePlatformToken(db: Store, mint: Mint): Promise<string
 
 async function insertPlatform(tx: Tx, accountId: string) {
   const name = { name: "platform", description: "", externalId: "", labels: {} };
-  // The account's maker is its own system profile, which is made with its key: judged at commit.
+  // The account was created by its own system profile, which follows in this transaction. The constraint is checked at commit.
   const system = newId("prof");
   await insertAccount(tx, accountId, name, system, true);
   const key = await insertSystemKey(tx, accountId, { system });
@@ -125,7 +125,7 @@ async function insertVerifier(tx: Tx, accountId: string, createdBy: string, mint
   return minted.token;
 }
 
-// Two bootstraps at once: the second waits, and finds what the first has made.
+// Of two bootstraps at the same time, the second waits and then finds the account.
 async function lockBootstrap(tx: Tx): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('latchkey bootstrap'))`.execute(tx);
 }

@@ -12,7 +12,7 @@ import { requireName } from "../kernel/text.ts";
 import { requireMembershipsWithin } from "../profile/membership-bound.ts";
 import { type Account, getAccountById } from "./account.ts";
 
-/** What an account is made from. */
+/** The fields of a new account. */
 export interface NewAccount {
   name: string;
   description: string;
@@ -20,14 +20,14 @@ export interface NewAccount {
   labels: Labels;
 }
 
-/** Who owns a new account from the start. */
+/** The first owner of a new account. */
 export interface Owner {
   userId: string;
   email: string;
   name: string;
 }
 
-// Permissions of the built-in roles. Owners are above admins by rank, not by permissions.
+// Permissions of the built-in roles. An owner differs from an admin by rank, not by permissions.
 const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: boolean }> = {
   owner: { permissions: ["*"], allWorkspaces: true },
   admin: { permissions: ["*"], allWorkspaces: true },
@@ -35,7 +35,7 @@ const builtinRoles: Record<BuiltinRole, { permissions: string[]; allWorkspaces: 
   viewer: { permissions: ["*:read"], allWorkspaces: false },
 };
 
-/** Makes another account, which the signed-in user owns. Refused where they own as many as the bound allows. */
+/** Creates an account that the signed-in user owns. Fails with `BOUND_EXCEEDED` if the user owns too many accounts. */
 export async function createAccount(
   db: Store,
   user: UserCaller,
@@ -46,7 +46,7 @@ export async function createAccount(
   const name = requireName(input.name);
   const accountId = newId("acct");
   const idempotencyKey = { requestId: input.requestId, resourceId: accountId };
-  // Locked, so that nobody gets an account while they are erased, and two at once do not exceed the bound.
+  // The lock keeps the user from being erased meanwhile, and two calls from exceeding the bound together.
   const locks = [userLock(user.userId, "no key update")];
   return mutateAsUser(
     db,
@@ -69,7 +69,7 @@ export async function createAccount(
   );
 }
 
-// Deleted accounts do not count: their data is on its way out.
+// Deleted accounts do not count.
 async function requireOwnedWithin(tx: Tx, bounds: Bounds, userId: string): Promise<void> {
   const owned = await tx
     .selectFrom("membership")
@@ -83,7 +83,7 @@ async function requireOwnedWithin(tx: Tx, bounds: Bounds, userId: string): Promi
   requireWithin(bounds, "accountsPerUser", owned.length);
 }
 
-/** Makes an account with its built-in roles, its system profile and key, and its owner, in one transaction. */
+/** Creates an account with its built-in roles, its system profile and key, and its owner, in one transaction. */
 export async function makeAccount(
   tx: Tx,
   id: string,
@@ -105,7 +105,7 @@ export async function makeAccount(
   return { account: await getAccountById(tx, id), profile };
 }
 
-/** The event of a new account, recorded under its owner. */
+/** Returns the audit event of a new account, recorded under its owner. */
 export function accountMade({ account, profile }: { account: Account; profile: ProfileRef }): Change & Actor {
   return {
     accountId: account.id,
@@ -116,7 +116,7 @@ export function accountMade({ account, profile }: { account: Account; profile: P
   };
 }
 
-/** Inserts the account alone. Its maker's profile may follow in the same transaction. */
+/** Inserts only the row of the account. The profile of its creator may follow in the same transaction. */
 export async function insertAccount(
   tx: Tx,
   id: string,
@@ -165,7 +165,7 @@ export async function insertRoles(
   return ids;
 }
 
-/** Inserts the system profile and the system key that an account is born with. The key has no token yet. */
+/** Inserts the system profile and the system key of a new account. The key has no token yet. */
 export async function insertSystemKey(
   tx: Tx,
   accountId: string,

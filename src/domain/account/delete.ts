@@ -12,8 +12,8 @@ const defaultDays = 30;
 const maxDays = 36_500;
 
 /**
- * Ends the caller's account: every credential of it at once, and its data when the waiting period is over, which the
- * platform sets as the entitlement `deletion_days`.
+ * Deletes the caller's account. All of its credentials end at once. Its data is removed when the waiting period has ended,
+ * which the platform sets as the entitlement `deletion_days`.
  */
 export function deleteAccount(db: Store, caller: Caller, name: string): Promise<Account> {
   requireOwner(caller);
@@ -48,7 +48,7 @@ export function deleteAccount(db: Store, caller: Caller, name: string): Promise<
   });
 }
 
-// In the order of their references: what points to others goes first.
+// Tables in the order of deletion: a table comes before the tables that it references.
 const tables = [
   "guest",
   "workspace_grant",
@@ -66,7 +66,7 @@ const tables = [
   "audit_event",
 ] as const;
 
-/** Removes the data of one account whose waiting period is over. Returns its id, or undefined where there is none. */
+/** Removes the data of one account whose waiting period has ended. Returns its id, or undefined if there is none. */
 export function purgeOneAccount(db: Db): Promise<string | undefined> {
   return db.transaction().execute(async (tx) => {
     const due = await tx
@@ -84,14 +84,14 @@ export function purgeOneAccount(db: Db): Promise<string | undefined> {
   });
 }
 
-/** Removes an account and every row of it. */
+/** Deletes an account and all of its rows. */
 export async function purgeAccount(tx: Tx, id: string): Promise<void> {
   await sql`
     delete from request where caller_id in (select id from profile where account_id = ${id})`.execute(tx);
   for (const table of tables) {
     await sql`delete from ${sql.table(table)} where account_id = ${id}`.execute(tx);
   }
-  // The account points back to the profile that made it: judged at commit.
+  // The account references the profile that created it. The constraint is checked at commit.
   await tx.deleteFrom("profile").where("account_id", "=", id).execute();
   await tx.deleteFrom("account").where("id", "=", id).execute();
 }

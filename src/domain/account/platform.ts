@@ -21,7 +21,7 @@ export function searchAccounts(db: Db, input: ListInput): Promise<Page<Account>>
   return page(db, query, "account.id", input, listFilter("account", input));
 }
 
-/** Opens an account for somebody, and invites them as its owner. Where the invite cannot be mailed, nothing is opened. */
+/** Creates an account and invites its owner by e-mail. If the mail cannot be sent, no account is created. */
 export async function openAccount(
   db: Store,
   caller: Caller,
@@ -67,7 +67,7 @@ export async function openAccount(
   return { account: made.account, invite };
 }
 
-// An account whose owner never got their invite is nobody's, and nobody could invite them again.
+// Without its invite, the account would have no owner, and nobody could invite one.
 function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<void> {
   const locks = [accountLock(accountId, "update")];
   return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {
@@ -82,7 +82,7 @@ function takeBack(db: Store, caller: Caller, accountId: string, requestId: strin
   });
 }
 
-/** Sets what the plan of an account includes, in place of what it included. */
+/** Replaces the entitlements of an account. */
 export function setEntitlements(
   db: Store,
   caller: Caller,
@@ -94,7 +94,7 @@ export function setEntitlements(
   );
 }
 
-/** Stops every credential of an account at once. The platform account goes on. */
+/** Stops all credentials of an account at once. The platform account cannot be suspended. */
 export function suspendAccount(db: Store, caller: Caller, id: string): Promise<Account> {
   const decide = (account: Account, now: Date) => {
     if (account.platform) {
@@ -109,7 +109,7 @@ export function suspendAccount(db: Store, caller: Caller, id: string): Promise<A
   return change(db, caller, id, decide, "update");
 }
 
-/** Undoes a suspension, or a deletion that has not come to its end. */
+/** Undoes a suspension, or a deletion whose waiting period has not ended. */
 export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Account> {
   return change(db, caller, id, ({ suspended_at, deleted_at, delete_at }) =>
     suspended_at || deleted_at
@@ -121,7 +121,7 @@ export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Ac
   );
 }
 
-// What the platform does in an account is recorded there, under the account's system profile.
+// Actions of the platform in an account are recorded in that account, under its system profile.
 function byPlatform(caller: Caller, accountId: string, systemProfileId: string): Actor {
   return { accountId, profileId: systemProfileId, keyId: caller.keyId ?? "", via: "platform" };
 }
@@ -164,14 +164,14 @@ function findAccount(tx: Tx, id: string): Promise<Account | undefined> {
   return tx.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
-/** The system profile of an account. */
+/** Returns the system profile of an account. */
 export async function systemProfile(tx: Tx, accountId: string): Promise<string> {
   const id = await findSystemProfile(tx, accountId);
   if (id === undefined) throw new Error("an account has no system profile");
   return id;
 }
 
-/** The same, of an account that may not be there. */
+/** Returns the system profile of an account that may not exist. */
 export async function findSystemProfile(tx: Tx, accountId: string): Promise<string | undefined> {
   const profile = await tx
     .selectFrom("profile")

@@ -1,15 +1,15 @@
 import type { Db, Tx } from "../../db/connect.ts";
 import { endMembership } from "../profile/end-membership.ts";
 
-/** A profile under which an outside identity acts in an account that its user is no member of. */
+/** The profile of an external identity in an account of which its user is no member. */
 export interface Guest {
   account_id: string;
   profile_id: string;
-  /** Set: it stays out. */
+  /** Set: the guest was removed and stays removed. */
   removed_at: Date | null;
 }
 
-/** The user behind a live guest of an account. */
+/** Returns the user of a live guest of an account. */
 export async function findGuest(
   tx: Tx,
   accountId: string,
@@ -26,7 +26,7 @@ export async function findGuest(
     .executeTakeFirst();
 }
 
-/** Every guest that a user is or was, in one account or in all. */
+/** Returns all guest profiles that a user has or had, in one account or in all. */
 export function guestsOf(db: Db, userId: string, accountId?: string): Promise<Guest[]> {
   const query = db
     .selectFrom("guest")
@@ -38,7 +38,7 @@ export function guestsOf(db: Db, userId: string, accountId?: string): Promise<Gu
   return (accountId === undefined ? query : query.where("guest.account_id", "=", accountId)).execute();
 }
 
-/** Ends a user's time as a guest of an account: they become a member under another profile, removed before or not. */
+/** Deletes the guest profile of a user, removed or not, because the user becomes a member under another profile. */
 export async function endGuest(tx: Tx, accountId: string, userId: string): Promise<void> {
   for (const guest of await guestsOf(tx, userId, accountId)) {
     if (guest.removed_at === null) await endMembership(tx, accountId, guest.profile_id);
@@ -46,7 +46,7 @@ export async function endGuest(tx: Tx, accountId: string, userId: string): Promi
   }
 }
 
-/** Forgets that a profile is or was a guest's. */
+/** Deletes the guest row of a profile. */
 export async function forgetGuest(tx: Tx, accountId: string, profileId: string): Promise<void> {
   await tx
     .deleteFrom("guest")

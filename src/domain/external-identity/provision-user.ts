@@ -10,9 +10,9 @@ import { accountLock, identityLock, userLock } from "../kernel/row-lock.ts";
 import { requireMembershipsWithin } from "../profile/membership-bound.ts";
 
 /**
- * Makes the user of an outside identity, once however many calls come at a time; and where its token claims a role that
- * counts in an account, a guest's profile there, under which what they do is recorded. What is made gives no right. One
- * call at a time for each identity, which so becomes no two guests; the account is not purged meanwhile.
+ * Creates the user of an external identity. If its token claims a role of an account, also creates a guest profile there,
+ * under which its actions are recorded. Neither gives a right. A lock lets one call at a time create the user of an
+ * identity, and keeps the account from being purged meanwhile.
  */
 export async function provisionUser(db: Store, call: Call, bounds: Bounds, newUser: NewUser): Promise<void> {
   const { identity, accountId } = newUser;
@@ -41,7 +41,7 @@ async function ensureUser(tx: Tx, identity: Identity): Promise<IdentityUser> {
   const user = { id: newId("user"), name: identity.name, email: null };
   await tx.insertInto("user").values(user).execute();
   const { id, issuer, subject } = identity;
-  // Waits for whoever came at the same moment.
+  // Waits for a call that creates the same identity at the same time.
   const made = await tx
     .insertInto("identity")
     .values({ id, issuer, subject, user_id: user.id })
@@ -50,7 +50,7 @@ async function ensureUser(tx: Tx, identity: Identity): Promise<IdentityUser> {
   if (made.numInsertedOrUpdatedRows === 1n) return user;
   await tx.deleteFrom("user").where("id", "=", user.id).execute();
   const theirs = await findUser(tx, identity.id);
-  if (!theirs) throw new Error("an identity came and went");
+  if (!theirs) throw new Error("an identity was deleted while it was created");
   return theirs;
 }
 

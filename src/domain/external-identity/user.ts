@@ -3,7 +3,7 @@ import { speaksFor } from "../access/external-issuer.ts";
 import type { UserCaller } from "../access/principal.ts";
 import { DomainError } from "../kernel/error.ts";
 
-/** Refuses a token of an outside issuer where it would act in an account that the issuer does not speak for. */
+/** Fails if a token of an external issuer would act in an account that the issuer does not speak for. */
 export function requireSpeaksFor(user: UserCaller, account: { id: string; platform: boolean }): void {
   if (user.external && !speaksFor(user.external.scope, account)) {
     throw new DomainError("ACCOUNT_MISMATCH", "the token's issuer does not speak for this account", {
@@ -12,14 +12,14 @@ export function requireSpeaksFor(user: UserCaller, account: { id: string; platfo
   }
 }
 
-/** Refuses a token of an outside issuer that speaks for named accounts: a new account is none of them. */
+/** Fails if the external issuer of a token speaks only for named accounts, because a new account is none of them. */
 export function requireSpeaksForNewAccount(user: UserCaller): void {
   if (user.external && user.external.scope.accounts !== "*") throw signIn();
 }
 
 /**
- * Refuses a token of an outside issuer that does not speak for every account of its user: whoever issues tokens for one
- * account does not act for the person in another.
+ * Fails if the external issuer of a token does not speak for every account of the user. An issuer of one account must not
+ * act for the user in another account.
  */
 export async function requireWholeUser(db: Db, user: UserCaller): Promise<void> {
   const { external } = user;
@@ -36,6 +36,6 @@ export async function requireWholeUser(db: Db, user: UserCaller): Promise<void> 
 function signIn(): DomainError {
   return new DomainError(
     "LOGIN_REQUIRED",
-    "the token's issuer speaks for some accounts only: sign in with e-mail and password",
+    "the token's issuer speaks for some accounts only; sign in with e-mail and password",
   );
 }

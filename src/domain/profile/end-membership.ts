@@ -3,8 +3,8 @@ import type { Tx } from "../../db/connect.ts";
 import type { Fields } from "../kernel/audit-event.ts";
 
 /**
- * Ends a person's membership of an account, or their time as a guest, for good: their developer keys and pending invites are revoked, their
- * grants and teams are gone. What they made stays. Returns what there was, for the audit event.
+ * Ends the membership of a person, or its guest profile, permanently. Revokes its developer keys and pending invites, and
+ * deletes its grants and team memberships. What the person created stays. Returns the former values for the audit event.
  */
 export async function endMembership(tx: Tx, accountId: string, profileId: string): Promise<Fields> {
   const now = sql<Date>`clock_timestamp()`;
@@ -26,7 +26,7 @@ export async function endMembership(tx: Tx, accountId: string, profileId: string
     .where("revoked_at", "is", null)
     .returning("id")
     .execute();
-  // An outside identity stays out until it is invited again, whatever its tokens claim.
+  // An external identity stays removed until it is invited again, whatever its tokens claim.
   await sql`
     insert into guest (account_id, identity_id, profile_id)
     select m.account_id, i.id, m.profile_id

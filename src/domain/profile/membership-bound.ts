@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 
-/** Refuses a membership, or a guest, that was one too many for its user: after it was made, under a lock of the user. */
+/** Fails if a user has too many memberships and guest profiles. Call it after the insert, under a lock of the user. */
 export async function requireMembershipsWithin(tx: Tx, bounds: Bounds, userId: string): Promise<void> {
   const { rows } = await sql<{ total: number }>`
     select count(*)::int as total from (

@@ -12,7 +12,7 @@ import { type AccessDeps, checkPersonRole } from "../role/change.ts";
 import { findRole } from "../role/reference.ts";
 import { endMembership } from "./end-membership.ts";
 
-/** A profile with what its account says of it. */
+/** A profile with its role and workspaces in the account. */
 export interface AccountProfile extends ProfileRef {
   account_id: string;
   created_at: Date;
@@ -21,7 +21,7 @@ export interface AccountProfile extends ProfileRef {
   team_ids: string[];
 }
 
-/** Which profiles to list. `type` undefined: people and service accounts. */
+/** A filter of profiles. If `type` is undefined, it matches people and service accounts. */
 export interface ProfileFilter extends PageInput {
   prefix: string;
   query: string;
@@ -41,7 +41,7 @@ export async function getProfile(db: Db, caller: Caller, id: string): Promise<Ac
 /** Lists the profiles of the caller's account. */
 export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Promise<Page<AccountProfile>> {
   const types = filter.type ? [filter.type] : (["user", "service_account"] as const);
-  // Most profiles of an account may be those of keys.
+  // Most profiles of an account may belong to keys.
   const fits = filterOf([
     sql<boolean>`p.removed_at is null and p.type in (${sql.join(types)})`,
     filter.query !== "" &&
@@ -50,7 +50,7 @@ export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Pro
   return page(db, selectProfiles(db, caller), "p.id", filter, fits);
 }
 
-/** Takes a person out of the account, member or guest, for good. People may take themselves out. */
+/** Removes a person, member or guest, from the account permanently. People may remove themselves. */
 export function removeProfile(db: Store, caller: Caller, id: string): Promise<void> {
   requireMayRemove(caller, id);
   const locks = personLocks(caller, id, "update");
@@ -72,7 +72,7 @@ function requireMayRemove(caller: Caller, id: string): void {
   requirePermissionOrOwn(caller, "profiles:manage", own);
 }
 
-// Whoever owns the account is locked by whatever may take an owner away: of the last two, one stays.
+// A change that may remove an owner locks all owners. So one of the last two owners stays.
 function personLocks({ accountId }: Caller, profileId: string, mode: LockMode): RowLock[] {
   return [
     ownershipLock(accountId),
@@ -81,7 +81,7 @@ function personLocks({ accountId }: Caller, profileId: string, mode: LockMode): 
   ];
 }
 
-/** Gives a person another role; a guest becomes a member by it. Nobody gives more than they hold; only owners make and change owners. */
+/** Gives a person another role. A guest becomes a member. The caller must hold what it gives, and only owners make or change owners. */
 export function setProfileRole(
   db: Store,
   caller: Caller,
@@ -130,7 +130,7 @@ export interface Owner {
   profile_id: string;
 }
 
-/** The owners of some accounts. They stay as they are while the ownership of these accounts is locked. */
+/** Returns the owners of some accounts. They cannot change while the lock `owners` of these accounts is held. */
 export function ownersOf(tx: Tx, accountIds: string[]): Promise<Owner[]> {
   return tx
     .selectFrom("membership")
@@ -141,14 +141,14 @@ export function ownersOf(tx: Tx, accountIds: string[]): Promise<Owner[]> {
     .execute();
 }
 
-/** Refuses to take away the last owner of an account. */
+/** Fails with `LAST_OWNER` if a change would remove the last owner of an account. */
 export function refuseLastOwner(owners: Owner[], accountId: string, profileId: string): void {
   const others = owners.filter((owner) => owner.account_id === accountId && owner.profile_id !== profileId);
   if (others.length > 0) return;
   throw new DomainError("LAST_OWNER", "an account keeps at least one owner", { account_id: accountId });
 }
 
-// A member, or a guest of an outside issuer, who has no role of their own.
+// A member, or a guest of an external issuer, who has no role in the account.
 async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<Person> {
   const person = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
   const member = await findMember(tx, caller, profileId);

@@ -30,7 +30,7 @@ export interface NewRole {
   permissions: string[];
 }
 
-/** What an update changes. What is left out stays. */
+/** The fields of an update. A field that is left out stays as it is. */
 export interface RoleUpdate {
   id: string;
   etag: string;

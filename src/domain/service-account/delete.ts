@@ -12,7 +12,7 @@ import {
   type ServiceAccount,
 } from "./service-account.ts";
 
-/** Deletes a service account and revokes its keys, for good. */
+/** Deletes a service account and revokes its keys permanently. */
 export async function deleteServiceAccount(db: Store, caller: Caller, id: string): Promise<void> {
   const locks = [rowLock("service_account", caller.accountId, id, "update")];
   const read = async (tx: Tx) => {
@@ -40,7 +40,7 @@ export async function deleteServiceAccount(db: Store, caller: Caller, id: string
   });
 }
 
-// While the service account is locked, it gets no further key.
+// The lock of the service account prevents new keys.
 async function readLiveKeys(tx: Tx, caller: Caller, id: string): Promise<string[]> {
   const keys = await tx
     .selectFrom("api_key as k")

@@ -15,12 +15,12 @@ import { nameKey, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
 import { checkTeam, readTeam } from "./team.ts";
 
-/** A service account, and how many live keys it has. */
+/** A service account, with the number of its live keys. */
 export interface ServiceAccount extends Selectable<Database["service_account"]> {
   apiKeys: number;
 }
 
-/** What a service account is made from. */
+/** The fields of a new service account. */
 export interface NewServiceAccount {
   requestId: string;
   name: string;
@@ -30,7 +30,7 @@ export interface NewServiceAccount {
   teamId: string;
 }
 
-/** What an update changes. What is left out stays. */
+/** The fields of an update. A field that is left out stays as it is. */
 export interface ServiceAccountUpdate {
   id: string;
   etag: string;
@@ -42,10 +42,10 @@ export interface ServiceAccountUpdate {
 }
 
 const noun = "service account";
-/** What is recorded of a service account in an audit event. */
+/** The fields of a service account in an audit event. */
 export const auditedFields = ["name", "description", "external_id", "labels", "team_id"] as const;
 
-/** Makes a service account in a team. Nobody makes one that may do more than they. */
+/** Creates a service account in a team. The caller must hold all permissions of the team. */
 export async function createServiceAccount(
   db: Store,
   caller: Caller,
@@ -106,7 +106,7 @@ export async function createServiceAccount(
   );
 }
 
-/** Returns a service account of the caller's account. A deleted one is not found. */
+/** Returns a service account of the caller's account. A deleted service account is not found. */
 export async function getServiceAccount(db: Db, caller: Caller, id: string): Promise<ServiceAccount> {
   return requireServiceAccount(await readServiceAccount(db, caller, id));
 }
@@ -117,7 +117,7 @@ export function listServiceAccounts(db: Db, caller: Caller, input: ListInput): P
   return page(db, selectServiceAccounts(db, caller), "service_account.id", input, fits);
 }
 
-/** Changes a service account. Moving it to another team changes what its keys may do. */
+/** Changes a service account. A move to another team changes the permissions of its keys. */
 export async function updateServiceAccount(
   db: Store,
   caller: Caller,
@@ -181,12 +181,12 @@ async function countServiceAccounts(tx: Tx, caller: Caller): Promise<number> {
   return total;
 }
 
-/** Reads a service account of the caller's account, if it has it. */
+/** Reads a service account of the caller's account. Returns undefined if it does not exist there. */
 export function readServiceAccount(db: Db, caller: Caller, id: string): Promise<ServiceAccount | undefined> {
   return selectServiceAccounts(db, caller).where("service_account.id", "=", id).executeTakeFirst();
 }
 
-/** Refuses a service account that was not found. */
+/** Throws the error for a service account that does not exist. */
 export function requireServiceAccount(found: ServiceAccount | undefined): ServiceAccount {
   if (!found) throw notFound(noun);
   return found;

@@ -7,13 +7,13 @@ import { invalidField } from "../kernel/error.ts";
 import { together } from "../kernel/together.ts";
 import { checkServiceTeam } from "../role/change.ts";
 
-/** A team that a service account is to belong to: whether it is there, and whether it or the team so far holds too much. */
+/** The new team of a service account: whether it exists, and whether it or the old team holds more than the caller. */
 export interface ReadTeam {
   exists: boolean;
   oversized: Oversized;
 }
 
-/** Reads a team that a service account is to belong to, and the team that it belongs to so far. */
+/** Reads the new team of a service account, and its old team. */
 export async function readTeam(
   tx: Tx,
   { accountId }: Caller,
@@ -36,7 +36,7 @@ export async function readTeam(
   return { exists: team !== undefined, oversized };
 }
 
-/** Refuses a team that is not there, or by which the service account would reach more than the caller. */
+/** Fails if the team does not exist, or if the service account would reach more than the caller. */
 export async function checkTeam(
   tx: Tx,
   caller: Caller,

@@ -5,8 +5,8 @@ import { type CountBuffer, type Counted, createCountBuffer } from "../kernel/cou
 import { newId } from "../kernel/id.ts";
 
 /**
- * Records log-ins that failed, off the path of the call: one event per user, client address and minute, with a count, in
- * each account that the user belongs to, under the user's profile there. An unknown e-mail address leaves nothing.
+ * Records failed log-ins in the background: one event per user, client address and minute, with a count, in each account
+ * of the user, under the user's profile there. A log-in with an unknown e-mail address leaves no event.
  */
 export interface FailedLogIns extends Pick<CountBuffer<FailedLogIn>, "flush" | "close"> {
   record(userId: string, call: Call): void;
@@ -17,10 +17,10 @@ interface FailedLogIn {
   call: Call;
 }
 
-// Rows of one statement: a user may belong to many accounts.
+// Rows of one statement, because a user may belong to many accounts.
 const maxRows = 1_000;
 
-/** Starts to record failed log-ins, written every `intervalMs`; a failed write is reported and tried again. */
+/** Starts to record failed log-ins. They are written every `intervalMs`. A failed write is reported and retried. */
 export function createFailedLogIns(
   db: Db,
   intervalMs: number,
@@ -63,7 +63,7 @@ async function upsert(db: Db, failures: Counted<FailedLogIn>[]): Promise<void> {
   });
 }
 
-// An account may have been purged meanwhile. An outcome of their own lets failed log-ins be unique by client address.
+// An account may have been purged meanwhile. Failed log-ins have their own outcome, so that they can be unique by client address.
 async function insert(db: Db, rows: object[]): Promise<void> {
   await sql`
     insert into audit_event

@@ -38,7 +38,7 @@ export async function listSessions(
   return page(db, query, "s.id", input, fits);
 }
 
-/** Ends one session of the signed-in user, or every one but that which asks. */
+/** Ends one session of the signed-in user, or all sessions except the calling one. */
 export async function revokeSession(
   db: Store,
   user: UserCaller,
@@ -65,21 +65,21 @@ export async function revokeSession(
   });
 }
 
-/** The locks under which the sessions end that a user has now. One that begins meanwhile needs the user. */
+/** Returns the locks for the end of all sessions that a user has now. A new session would need the lock of the user. */
 export async function sessionLocks(db: Db, userId: string): Promise<RowLock[]> {
   const sessions = await liveSessions(db, userId);
   return sessions.map(({ id }) => sessionLock(userId, id, "no key update"));
 }
 
-/** Revokes a session: ends it, and what it made pending. Somebody else may have had it. Logging out only ends it. */
+/** Revokes a session, and what it made pending, because somebody else may have used it. A log-out only ends the session. */
 export async function revokeOne(tx: Tx, sessionId: string, userId: string): Promise<(Change & Actor)[]> {
   const ended = await endSession(tx, sessionId, userId);
   return [...ended, ...(await endPendingOfSessions(tx, sql`select ${sessionId}::text`))];
 }
 
 /**
- * Revokes all sessions of a locked user, except one where it is named. What sessions made pending that have ended before
- * ends likewise. Says what that changed.
+ * Revokes all sessions of a locked user, except the named one. Also ends what earlier, ended sessions made pending. Returns
+ * the audit events.
  */
 export async function endSessions(tx: Tx, userId: string, except = ""): Promise<(Change & Actor)[]> {
   const events = await endPendingOfSessions(

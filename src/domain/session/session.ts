@@ -13,16 +13,16 @@ import type { Mint, MintedToken } from "../kernel/token.ts";
 import type { Passwords } from "../user/password.ts";
 import type { FailedLogIns } from "./failed-log-in.ts";
 
-/** What signing up and in depends on. */
+/** What sign-up and log-in depend on. */
 export interface SessionDeps {
   mint: Mint;
   passwords: Passwords;
-  /** How long a session lives at most. */
+  /** The maximum lifetime of a session, in milliseconds. */
   lifetimeMs: number;
   signup: "open" | "closed";
 }
 
-/** What a sign-up says. */
+/** The fields of a sign-up. */
 export interface SignUp {
   email: string;
   password: string;
@@ -30,14 +30,15 @@ export interface SignUp {
   accountName: string;
 }
 
-/** Makes a user, an account that they own, and a session. */
+/** Creates a user, an account that the user owns, and a session. */
 export async function signUp(
   db: Store,
   call: Call,
   deps: SessionDeps,
   input: SignUp,
 ): Promise<{ account: Account; profile: ProfileRef; token: string }> {
-  if (deps.signup === "closed") throw new DomainError("PERMISSION_DENIED", "signing up is closed here");
+  if (deps.signup === "closed")
+    throw new DomainError("PERMISSION_DENIED", "sign-up is closed on this deployment");
   const email = normaliseEmail(input.email);
   const name = requireName(input.name, "name");
   const accountName = requireName(input.accountName, "account_name");
@@ -55,7 +56,7 @@ export async function signUp(
       .onConflict((conflict) => conflict.column("email").doNothing())
       .executeTakeFirst();
     if (inserted.numInsertedOrUpdatedRows === 0n) {
-      throw new DomainError("ALREADY_EXISTS", "this e-mail address has a user: log in instead", {
+      throw new DomainError("ALREADY_EXISTS", "this e-mail address has a user; log in instead", {
         field: "email",
       });
     }
@@ -67,8 +68,8 @@ export async function signUp(
 }
 
 /**
- * Signs a user in. An unknown address and a wrong password cannot be told apart. The accounts of a known user have an
- * event of each failure.
+ * Logs a user in. An unknown address and a wrong password fail with the same error. The accounts of a known user get an
+ * audit event for each failure.
  */
 export async function logIn(
   db: Store,
@@ -76,7 +77,7 @@ export async function logIn(
   deps: SessionDeps & { failedLogIns: Pick<FailedLogIns, "record"> },
   input: { email: string; password: string },
 ): Promise<{ token: string; accounts: Account[] }> {
-  // It only adds to a buffer: what that takes is nothing beside the hash, and tells nobody whether there is a user.
+  // This only adds to a buffer. Compared with the hash, that takes no time, so it does not reveal whether the user exists.
   function fail(userId: string): DomainError {
     deps.failedLogIns.record(userId, call);
     return wrongCredentials();
@@ -95,7 +96,7 @@ export async function logIn(
     ...surplus.map((id) => sessionLock(user.id, id, "no key update")),
   ];
   return mutateUnchecked(db, "LogIn", { by: call, locks }, async (tx) => {
-    // Checking takes a while. Locked: a change of the password either comes first, or ends this session too.
+    // The check takes a while. Because of the lock, a password change either comes first or ends this session too.
     const unchanged = await tx
       .selectFrom("user")
       .select("id")
@@ -114,11 +115,11 @@ export async function logIn(
   });
 }
 
-// Ending all sessions of a user is one change, whose cost their number bounds.
+// The end of all sessions of a user is one change. This bounds its cost.
 const maxSessionsPerUser = 100;
 const maxEndedAtOnce = 100;
 
-// The sessions that a new one ends, because the user would have more than `maxSessionsPerUser`: the oldest.
+// The oldest sessions, which a new session ends if the user would have more than `maxSessionsPerUser`.
 async function oldestSessions(db: Db, userId: string): Promise<string[]> {
   const sessions = await db
     .selectFrom("session")
@@ -132,7 +133,7 @@ async function oldestSessions(db: Db, userId: string): Promise<string[]> {
   return sessions.map(({ id }) => id);
 }
 
-/** Ends the session that asks. A token of an outside issuer is no session: it ends when it says. */
+/** Ends the calling session. A token of an external issuer is no session, and cannot be ended. */
 export async function logOut(db: Store, user: UserCaller): Promise<void> {
   const { sessionId } = user;
   if (sessionId === undefined) throw endsByItself(user.external?.endsAt);
@@ -143,7 +144,7 @@ export async function logOut(db: Store, user: UserCaller): Promise<void> {
   });
 }
 
-/** The refusal to end a single token of an outside issuer. */
+/** Returns the error for an attempt to end a token of an external issuer. */
 export function endsByItself(endsAt: Date | undefined): DomainError {
   const at = endsAt?.toISOString() ?? "";
   return new DomainError(
@@ -155,7 +156,7 @@ export function endsByItself(endsAt: Date | undefined): DomainError {
   );
 }
 
-/** Ends a session, and says what that changed: an event in every account that it opened. */
+/** Ends a session. Returns an audit event for every account of the user. */
 export async function endSession(tx: Tx, sessionId: string, userId: string) {
   const ended = await tx
     .updateTable("session")
@@ -168,7 +169,7 @@ export async function endSession(tx: Tx, sessionId: string, userId: string) {
   return inEveryAccount(tx, userId, { resourceType: "session", resourceId: sessionId, before });
 }
 
-/** Starts a session of a user. Its token is shown once. */
+/** Creates a session of a user. Its token is returned once. */
 export async function insertSession(
   tx: Tx,
   deps: SessionDeps,
@@ -189,8 +190,8 @@ export async function insertSession(
 }
 
 /**
- * The events of a change of a user or a session, one in each account of the user: every one of them gets to know, under
- * the user's profile there.
+ * Returns the audit events of a change of a user or a session: one in each account of the user, under the user's profile
+ * there.
  */
 export async function inEveryAccount(tx: Tx, userId: string, change: Change): Promise<(Change & Actor)[]> {
   const memberships = await tx

@@ -10,13 +10,13 @@ import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { type AccessDeps, checkTeamMember } from "../role/change.ts";
 import { getTeam } from "./team.ts";
 
-/** Which team, and who. */
+/** A team and a person. */
 export interface TeamMembership {
   id: string;
   profileId: string;
 }
 
-/** Lists the people in a team. */
+/** Lists the members of a team. */
 export async function listTeamMembers(
   db: Db,
   caller: Caller,
@@ -35,7 +35,7 @@ export async function listTeamMembers(
   return found;
 }
 
-/** Puts a person into a team. The caller must hold what the team may do. */
+/** Adds a person to a team. The caller must hold all permissions of the team. */
 export function addTeamMember(
   db: Store,
   caller: Caller,
@@ -66,7 +66,7 @@ export function addTeamMember(
   });
 }
 
-/** Takes a person out of a team. */
+/** Removes a person from a team. */
 export function removeTeamMember(db: Store, caller: Caller, input: TeamMembership): Promise<void> {
   const locks = memberLocks(caller, input);
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
@@ -83,7 +83,7 @@ export function removeTeamMember(db: Store, caller: Caller, input: TeamMembershi
   });
 }
 
-// What the person may do changes: while no change of theirs relies on it.
+// The permissions of the person change, so the lock waits for their running changes.
 function memberLocks({ accountId }: Caller, { id, profileId }: TeamMembership): RowLock[] {
   return [
     rowLock("team", accountId, id, "no key update"),

@@ -8,7 +8,7 @@ import type { Stage } from "../role/comparison.ts";
 import { findRoles } from "../role/reference.ts";
 import type { Role } from "../role/role.ts";
 
-/** Finds the roles that a team is to have. The bound comes first, so that no request looks up more than a team may have. */
+/** Looks up the roles of a team. The bound is checked first, so that no request looks up more roles than a team may have. */
 export async function findTeamRoles(
   db: Db,
   caller: Caller,
@@ -21,12 +21,15 @@ export async function findTeamRoles(
   const found = await findRoles(db, caller.accountId, references, field);
   const owner = found.findIndex((role) => role.builtin === "owner");
   if (owner >= 0) {
-    throw invalidField(field(owner), "expected a role other than owner: that is given to people only");
+    throw invalidField(
+      field(owner),
+      "expected a role other than owner, because only people can have that role",
+    );
   }
   return [...new Map(found.map((role) => [role.id, role])).values()];
 }
 
-/** Gives a team other roles than before. */
+/** Replaces the roles of a team. */
 export async function setRoles(
   tx: Tx,
   caller: Caller,

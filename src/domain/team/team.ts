@@ -17,14 +17,14 @@ import { type AccessDeps, checkServiceTeam, checkTeamRoles } from "../role/chang
 import { beforeLocks, underLocks } from "../role/comparison.ts";
 import { findTeamRoles, setRoles } from "./roles.ts";
 
-/** A team with the ids of its roles, and how many belong to it. */
+/** A team, with the ids of its roles and the number of its members. */
 export interface Team extends Selectable<Database["team"]> {
   roles: string[];
   members: number;
   serviceAccounts: number;
 }
 
-/** What a team is made from. `roles`: ids or names. */
+/** The fields of a new team. `roles`: ids or names. */
 export interface NewTeam {
   requestId: string;
   name: string;
@@ -34,7 +34,7 @@ export interface NewTeam {
   roles: string[];
 }
 
-/** What an update changes. What is left out stays. */
+/** The fields of an update. A field that is left out stays as it is. */
 export interface TeamUpdate {
   id: string;
   etag: string;
@@ -45,7 +45,7 @@ export interface TeamUpdate {
   roles?: string[];
 }
 
-/** Makes a team. Nobody gives it roles that allow more than they hold. */
+/** Creates a team. The caller must hold all permissions of its roles. */
 export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, input: NewTeam): Promise<Team> {
   const name = requireName(input.name);
   const id = newId("team");
@@ -86,7 +86,7 @@ export function listTeams(db: Db, caller: Caller, input: ListInput): Promise<Pag
   return page(db, selectTeams(db, caller), "team.id", input, listFilter("team", input));
 }
 
-/** Changes a team, and with its roles what its members and service accounts may do now. */
+/** Changes a team. New roles change the permissions of its members and service accounts. */
 export async function updateTeam(
   db: Store,
   caller: Caller,
@@ -136,7 +136,7 @@ async function compareUpdate(
   return checkTeamRoles(db, caller, deps, id, roles, beforeLocks(deps.comparisons));
 }
 
-/** Deletes a team. Its service accounts move to the replacement; without one, a team that has any stays. */
+/** Deletes a team. Its service accounts move to `replacement`. Fails with `IN_USE` if it has some and no replacement is given. */
 export async function deleteTeam(
   db: Store,
   caller: Caller,
@@ -157,7 +157,7 @@ export async function deleteTeam(
   });
 }
 
-// What a team allows changes for all who belong to it: while no other change of the account relies on it.
+// The permissions of all members change, so the lock waits for other running changes of the account.
 function teamLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
   return [accountLock(accountId, "no key update"), rowLock("team", accountId, id, mode)];
 }
@@ -171,9 +171,13 @@ async function inUse(tx: Tx, team: Team): Promise<DomainError> {
     .orderBy("id")
     .limit(20)
     .execute();
-  return new DomainError("IN_USE", "service accounts belong to the team: say where they go (replacement)", {
-    service_account_ids: owned.map((one) => one.id).join(","),
-  });
+  return new DomainError(
+    "IN_USE",
+    "the team has service accounts; name the team that gets them in replacement",
+    {
+      service_account_ids: owned.map((one) => one.id).join(","),
+    },
+  );
 }
 
 async function moveServiceAccounts(

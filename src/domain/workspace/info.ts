@@ -1,19 +1,19 @@
 import { sql } from "kysely";
 import type { ProfileRef } from "../access/principal.ts";
 
-/** What the server knows of a workspace. */
+/** The fields of a workspace that the server sets. */
 export interface WorkspaceInfo {
   createdBy: ProfileRef | undefined;
   membersTotal: number;
 }
 
-/** The same as it comes from the database. */
+/** The same fields as the database returns them. */
 export interface StoredInfo {
   createdBy: ProfileRef | null;
   membersTotal: number;
 }
 
-/** What the server knows of a workspace, as a part of a statement on `workspace`. */
+/** Selects the fields that the server sets, in a statement on `workspace`. */
 export const infoColumn = sql<StoredInfo>`json_build_object(
   'createdBy', (
     select json_build_object('id', p.id, 'type', p.type, 'name', p.name, 'email', p.email)
@@ -25,7 +25,7 @@ export const infoColumn = sql<StoredInfo>`json_build_object(
   )
 )`;
 
-/** What the server knows of a workspace, from what is stored. */
+/** Converts the fields that the server sets from their row. */
 export function infoOf({ createdBy, membersTotal }: StoredInfo): WorkspaceInfo {
   return { createdBy: createdBy ?? undefined, membersTotal };
 }

@@ -24,19 +24,19 @@ import { together } from "../kernel/together.ts";
 import { type AccessDeps, checkWorkspaceMember } from "../role/change.ts";
 import { findWorkspace } from "./workspace.ts";
 
-/** A profile that a workspace is granted to. */
+/** A profile that has a grant of a workspace. */
 export interface WorkspaceMember extends ProfileRef {
   account_id: string;
   since: Date;
 }
 
-/** Which workspace, and whose. */
+/** A workspace and a profile. */
 export interface WorkspaceMembership {
   workspaceId: string;
   profileId: string;
 }
 
-/** Lists the profiles that a workspace is granted to: people and keys. */
+/** Lists the profiles with a grant of a workspace: people and keys. */
 export async function listWorkspaceMembers(
   db: Db,
   caller: Caller,
@@ -52,19 +52,19 @@ export async function listWorkspaceMembers(
   return found;
 }
 
-/** Who gets a workspace: a profile, or a person by e-mail address, invited with a role where they are no member. */
+/** The new member of a workspace: a profile, or an e-mail address. A person who is no member of the account is invited with a role. */
 export interface NewMember extends WorkspaceMembership {
   email: string;
   role: string;
 }
 
-/** What adding a member made: a grant, or an invite. */
+/** The result of adding a member: a grant or an invite. */
 export interface AddedMember {
   member?: WorkspaceMember;
   invite?: Invite;
 }
 
-/** Grants a workspace to a profile or to the person with an e-mail address. The caller must be able to enter it. */
+/** Grants a workspace to a profile, or to the person with an e-mail address. The caller must be able to enter the workspace. */
 export async function addWorkspaceMember(
   db: Store,
   caller: Caller,
@@ -77,7 +77,7 @@ export async function addWorkspaceMember(
   if (input.email === "") return { member: await addProfile(db, caller, deps, input) };
   const profileId = await memberByEmail(db, caller, deps, input.email);
   if (profileId !== undefined) return { member: await addProfile(db, caller, deps, { ...input, profileId }) };
-  // The invite requires it again, of the caller as it is then.
+  // The invite checks this again when it is accepted.
   requirePermission(caller, "invites:write");
   await findWorkspace(db, caller, input.workspaceId);
   const { email, role, workspaceId } = input;
@@ -85,7 +85,7 @@ export async function addWorkspaceMember(
   return { invite: await createInvite(db, caller, deps, request) };
 }
 
-// An address that nobody proved stands for nobody, unless this deployment sends no mail that could prove one.
+// An unproven address identifies nobody, unless this deployment sends no mail that could prove it.
 async function memberByEmail(
   db: Db,
   caller: Caller,
@@ -124,7 +124,7 @@ async function addProfile(
   });
 }
 
-/** Takes a workspace from a profile. */
+/** Revokes the grant of a workspace from a profile. */
 export async function removeWorkspaceMember(
   db: Store,
   caller: Caller,
@@ -152,7 +152,7 @@ export async function removeWorkspaceMember(
   });
 }
 
-// Which workspaces the profile enters changes: while no change of its relies on it.
+// The workspaces of the profile change, so the lock waits for its running changes.
 function memberLocks(caller: Caller, profile: MemberProfile): RowLock[] {
   if (profile.key_id !== null) return [apiKeyLock(caller, profile.key_id)];
   const tables = ["membership", "guest"] as const;
@@ -179,7 +179,7 @@ async function grant(
     return events;
   }
   if (profile.type === "system") {
-    throw new DomainError("WRONG_STATE", "the account's system profile enters every workspace", {
+    throw new DomainError("WRONG_STATE", "the system profile of the account can enter every workspace", {
       profile_id: profile.id,
     });
   }

@@ -13,12 +13,12 @@ import { requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
 import { infoColumn, infoOf, type StoredInfo, type WorkspaceInfo } from "./info.ts";
 
-/** A workspace; `info` where it was asked for. */
+/** A workspace, with `info` if the request asked for it. */
 export interface Workspace extends Selectable<Database["workspace"]> {
   info?: WorkspaceInfo;
 }
 
-/** What a workspace is made from. */
+/** The fields of a new workspace. */
 export interface NewWorkspace {
   requestId: string;
   name: string;
@@ -27,7 +27,7 @@ export interface NewWorkspace {
   labels: Labels;
 }
 
-/** What an update changes. What is left out stays. */
+/** The fields of an update. A field that is left out stays as it is. */
 export interface WorkspaceUpdate {
   id: string;
   etag: string;
@@ -37,7 +37,7 @@ export interface WorkspaceUpdate {
   description?: string;
 }
 
-/** Which workspaces to list. */
+/** A filter of workspaces. */
 export interface WorkspaceFilter extends ListInput {
   includeInfo: boolean;
   showArchived: boolean;
@@ -45,7 +45,7 @@ export interface WorkspaceFilter extends ListInput {
 
 const auditedFields = ["name", "description", "external_id", "labels"] as const;
 
-/** Makes a workspace. Its maker is not a member by that. */
+/** Creates a workspace. Its creator does not become a member. */
 export async function createWorkspace(db: Store, caller: Caller, input: NewWorkspace): Promise<Workspace> {
   const name = requireName(input.name);
   const id = newId("ws");
@@ -74,7 +74,7 @@ export async function createWorkspace(db: Store, caller: Caller, input: NewWorks
   );
 }
 
-/** Returns a workspace of the caller's account. Another account's looks exactly like a missing one. */
+/** Returns a workspace of the caller's account. The id of another account's workspace fails like a missing id. */
 export async function getWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace> {
   const row = await selectWorkspaces(db, caller)
     .select(infoColumn.as("info"))
@@ -84,7 +84,7 @@ export async function getWorkspace(db: Db, caller: Caller, id: string): Promise<
   return withInfo(row);
 }
 
-/** Lists the workspaces of the caller's account; archived ones only on request. */
+/** Lists the workspaces of the caller's account. Archived workspaces only on request. */
 export async function listAccountWorkspaces(
   db: Db,
   caller: Caller,
@@ -136,9 +136,9 @@ export async function updateWorkspace(db: Store, caller: Caller, input: Workspac
   });
 }
 
-/** Closes a workspace, for good. The last live one of an account stays. */
+/** Archives a workspace permanently. Fails with `IN_USE` for the last live workspace of an account. */
 export async function archiveWorkspace(db: Store, caller: Caller, id: string): Promise<Workspace> {
-  // Of two archivals of the last two, the second sees the first.
+  // If two calls archive the last two workspaces, the second sees the first.
   const locks = [
     accountLock(caller.accountId, "no key update"),
     rowLock("workspace", caller.accountId, id, "no key update"),
@@ -185,12 +185,12 @@ async function writeAndFind(
   return workspace;
 }
 
-/** Reads a workspace of the caller's account, if it has it. */
+/** Reads a workspace of the caller's account. Returns undefined if it does not exist there. */
 export function readWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace | undefined> {
   return selectWorkspaces(db, caller).where("id", "=", id).executeTakeFirst();
 }
 
-/** Refuses a workspace that was not found. */
+/** Throws the error for a workspace that does not exist. */
 export function requireWorkspace(workspace: Workspace | undefined): Workspace {
   if (!workspace) throw notFound("workspace");
   return workspace;
