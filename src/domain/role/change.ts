@@ -5,6 +5,7 @@ import type { Claiming } from "../access/external-issuer.ts";
 import type { Caller } from "../access/principal.ts";
 import type { Holding } from "../access/role-holder.ts";
 import type { WorkQueue } from "../kernel/work-queue.ts";
+import { claimedIn, workspacesOfExternalUsers } from "./claimed.ts";
 import { compareOnce, type Stage } from "./comparison.ts";
 import {
   memberChanges,
@@ -17,7 +18,7 @@ import {
   teamRoleChanges,
   workspaceChanges,
 } from "./effect.ts";
-import { claimedIn, loadHolding, workspacesOfExternalUsers } from "./holder-load.ts";
+import { loadHolding } from "./holder-load.ts";
 
 /** What a change of roles, teams, people or grants is judged by, besides what its caller holds. */
 export interface AccessDeps extends Claiming {

@@ -1,34 +1,11 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
-import {
-  type ClaimingIssuer,
-  mostOf,
-  mostReferences,
-  type NamedRole,
-  speaksFor,
-} from "../access/external-issuer.ts";
+import { type ClaimingIssuer, mostOf, mostReferences, type NamedRole } from "../access/external-issuer.ts";
 import type { Holding, RoleGrants, RoleHolder } from "../access/role-holder.ts";
+import { type ClaimedIn, issuersOf } from "./claimed.ts";
 
 /** Whose holders to load: of a role (directly, by a team or by a pending invite), of a team, or one person. */
 export type HeldBy = { roleId: string } | { teamId: string } | { profileId: string };
-
-/** An account, and the issuers whose tokens may claim roles in it. */
-export interface ClaimedIn {
-  accountId: string;
-  issuers: readonly ClaimingIssuer[];
-}
-
-/** Of all issuers those whose tokens may claim roles in an account. */
-export function claimedIn(
-  issuers: readonly ClaimingIssuer[],
-  account: { accountId: string; platform: boolean },
-): ClaimedIn {
-  const { accountId, platform } = account;
-  return {
-    accountId,
-    issuers: issuers.filter(({ scope }) => speaksFor(scope, { id: accountId, platform })),
-  };
-}
 
 /**
  * Loads who holds something and what all their roles allow now. Holders with the same role, the same roles by teams and
@@ -58,36 +35,6 @@ export async function loadHolding(
   return { holders, grants };
 }
 
-/** The workspaces of those who may claim a role for one request. */
-export async function workspacesOfExternalUsers(
-  db: Db,
-  { accountId, issuers }: ClaimedIn,
-): Promise<"all" | string[]> {
-  if (issuers.length === 0) return [];
-  const { rows } = await sql<{ all: boolean | null; workspaces: string[] }>`
-    select bool_or(p.all_workspaces) as all, coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}') as workspaces
-    from (
-      select m.profile_id, r.all_workspaces
-      from membership m
-      join role r on r.account_id = m.account_id and r.id = m.role_id
-      where m.account_id = ${accountId} and exists (
-        select from identity i where i.user_id = m.user_id and i.issuer = any (${issuersOf(issuers)})
-      )
-      union all
-      select g.profile_id, false
-      from guest g
-      join identity i on i.id = g.identity_id and i.issuer = any (${issuersOf(issuers)})
-      join profile p on p.id = g.profile_id
-      where g.account_id = ${accountId} and p.removed_at is null
-    ) p
-    left join workspace_grant x on x.account_id = ${accountId} and x.profile_id = p.profile_id
-    left join workspace w on w.account_id = x.account_id and w.id = x.workspace_id and w.archived_at is null`.execute(
-    db,
-  );
-  const [row] = rows;
-  return row?.all ? "all" : (row?.workspaces ?? []);
-}
-
 /** The roles that give the most of what the issuers of a user may claim in an account. */
 export async function claimedOfUser(
   db: Db,
@@ -108,15 +55,26 @@ export async function claimedOfUser(
 
 type LoadedHolder = Omit<RoleHolder, "claims"> & { issuers: string[] };
 
+// People with the same roles are one group before their workspaces are looked up: they may have very many grants.
 async function loadHolders(db: Db, at: ClaimedIn, by: HeldBy): Promise<LoadedHolder[]> {
   const { accountId } = at;
   const { rows } = await sql<LoadedHolder & { workspaces: string[] | null }>`
-    select p.role_id as "roleId", p.team_role_ids as "teamRoleIds", p.issuers,
-      coalesce(array_agg(distinct w.id) filter (where w.id is not null), '{}') as workspaces
-    from (${people(at, by)}) p
-    left join workspace_grant g on g.account_id = ${accountId} and g.profile_id = p.profile_id
-    left join workspace w on w.account_id = g.account_id and w.id = g.workspace_id and w.archived_at is null
-    group by 1, 2, 3
+    with person as materialized (
+      select p.*, dense_rank() over (order by role_id, team_role_ids, issuers) as "group" from (${people(at, by)}) p
+    ), entered as materialized (
+      select p."group", g.workspace_id
+      from person p
+      join workspace_grant g on g.account_id = ${accountId} and g.profile_id = p.profile_id
+      group by 1, 2
+    )
+    select p.role_id as "roleId", p.team_role_ids as "teamRoleIds", p.issuers, array(
+      select w.id
+      from entered e
+      join workspace w on w.account_id = ${accountId} and w.id = e.workspace_id and w.archived_at is null
+      where e."group" = p."group"
+      order by 1
+    ) as workspaces
+    from (select distinct on ("group") * from person order by "group") p
     union all
     select distinct null, array(
       select x.role_id from team_role x
@@ -237,8 +195,4 @@ async function loadGrants(
     teams,
     named,
   };
-}
-
-function issuersOf(issuers: readonly ClaimingIssuer[]): string[] {
-  return issuers.map(({ issuer }) => issuer);
 }
