@@ -2,9 +2,10 @@ import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { Handler, PlainHandler } from "../net/request.ts";
 import type { HealthStatus } from "../net/standard-services/health.ts";
 import { createAuthInterceptor, createErrorInterceptor } from "../rpc/middleware/auth-interceptor.ts";
+import { createBoundsOf } from "../rpc/middleware/message-bounds.ts";
 import { createRequestGate } from "../rpc/middleware/outcome.ts";
 import type { AppDeps } from "./deps.ts";
-import { createHandlers, jsonOptions } from "./handlers.ts";
+import { binaryOptions, createHandlers, jsonOptions } from "./handlers.ts";
 import { createParts } from "./parts.ts";
 import { createServiceValidate } from "./routes.ts";
 import { authDepsOf, createAppRoutes, tokenDepsOf } from "./service-deps.ts";
@@ -38,6 +39,7 @@ export function createApp(deps: AppDeps): App {
   // First, because it blocks the event loop for 0.1 s.
   const validate = deps.validate ?? createServiceValidate();
   const { limits, shutdownSignal } = deps;
+  const boundsOf = createBoundsOf(limits.maxMessageBytes);
   const parts = createParts(deps);
   const auth = authDepsOf(deps, parts);
   const tokens = tokenDepsOf(deps, parts);
@@ -45,16 +47,17 @@ export function createApp(deps: AppDeps): App {
     requestGate: createRequestGate(createAuthInterceptor(auth)),
     interceptors: [createErrorInterceptor(auth, validate)],
     jsonOptions,
+    binaryOptions,
     readMaxBytes: limits.maxMessageBytes,
     maxTimeoutMs: limits.maxRpcTimeoutMs,
     ...(shutdownSignal && { shutdownSignal }),
   };
-  const routes = createAppRoutes(deps, parts, tokens);
+  const routes = createAppRoutes(deps, parts, tokens, boundsOf);
   const { health, coherence, flush, close } = parts;
   return {
     routes,
     routerOptions,
-    ...createHandlers(deps, parts, { routes, routerOptions, auth, tokens, validate }),
+    ...createHandlers(deps, parts, { routes, routerOptions, auth, tokens, validate, boundsOf }),
     health,
     primary: coherence.primary,
     settled: coherence.barrier,

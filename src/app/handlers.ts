@@ -1,5 +1,5 @@
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
-import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createClientAddress } from "../net/client-address.ts";
 import { withCors } from "../net/cors.ts";
 import { createFastPath } from "../net/fast-path/fast-path.ts";
@@ -7,6 +7,8 @@ import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net
 import { inTurns } from "../net/turns.ts";
 import { fastPathMethods } from "../rpc/fast-path.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
+import { gzip } from "../rpc/middleware/gzip.ts";
+import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import type { AppDeps } from "./deps.ts";
@@ -15,6 +17,9 @@ import { createRequestLog } from "./request-log.ts";
 
 /** How messages are written as JSON, on the fast path and beside it. */
 export const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
+
+/** How messages are read in binary. Fields that are newer than this server are skipped and not kept. */
+export const binaryOptions = { readUnknownFields: false };
 
 // Memory of the response cache for each entry of the credential cache.
 const keptBytesPerEntry = 512;
@@ -26,25 +31,26 @@ export interface Served {
   auth: AuthDeps;
   tokens: TokenDeps;
   validate: Validate;
+  boundsOf: BoundsOf;
 }
 
 /** Creates the handlers of HTTP requests. Each passes the request log, CORS, and then the fast path or the router. */
 export function createHandlers(
   { config, limits, log, metrics, fastPath = true }: AppDeps,
   { loader, reports }: Parts,
-  { routes, routerOptions, auth, tokens, validate }: Served,
+  { routes, routerOptions, auth, tokens, validate, boundsOf }: Served,
 ): { handler: Handler; plain: PlainHandler } {
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const { contextValues, clientOf } = requestLog;
   const adapter = connectNodeAdapter({
     ...routerOptions,
     routes,
-    acceptCompression: [compressionGzip],
+    acceptCompression: [gzip],
     contextValues,
   });
   const keptBytes = config.cacheEntries * keptBytesPerEntry;
   const methods = fastPathMethods(
-    { ...auth, loader, onVerdict: metrics.verdict, keptBytes },
+    { ...auth, loader, onVerdict: metrics.verdict, keptBytes, boundsOf },
     validate,
     verification(tokens),
   );
@@ -52,8 +58,8 @@ export function createHandlers(
     fastPath ? methods : [],
     {
       maxTimeoutMs: limits.maxRpcTimeoutMs,
-      maxMessageBytes: limits.maxMessageBytes,
       jsonOptions,
+      binaryOptions,
       contextValues,
       clientOf,
       onBug: reports.bug,

@@ -31,8 +31,10 @@ import { accountService } from "../rpc/account-service.ts";
 import { apiKeyService } from "../rpc/api-key-service.ts";
 import { auditService } from "../rpc/audit-service.ts";
 import { inviteService } from "../rpc/invite-service.ts";
+import { boundBodies, withSizes } from "../rpc/middleware/bounded-body.ts";
 import { recordOf } from "../rpc/middleware/context.ts";
 import { createInviteLimit } from "../rpc/middleware/invite-limit.ts";
+import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import { recordOutcomes } from "../rpc/middleware/outcome.ts";
 import { explainParseErrors } from "../rpc/middleware/parse-errors.ts";
 import { createPeopleLimits, type PeopleLimitSettings } from "../rpc/middleware/people-limits.ts";
@@ -70,6 +72,7 @@ export interface RouteDeps {
   tokens: TokenDeps;
   health: HealthStatus;
   background: Background["run"];
+  boundsOf: BoundsOf;
 }
 
 /** Every service of ours, in the order of the documentation. */
@@ -89,7 +92,7 @@ export const services = [
 ];
 
 /** Prepares every service. The result registers them on a router. All routers share the same rate limits. */
-export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
+export function createRoutes({ boundsOf, ...deps }: RouteDeps): (router: ConnectRouter) => void {
   const { db, config, passwords, mailer, refusals, failedLogIns, tokens, health, background } = deps;
   const { tokenPrefix, sessionIdleMs, bounds } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
@@ -106,7 +109,8 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
   const mails = { mint, mailer, tokenPrefix, ...access, inviteLimit: inviteLimit(limits.invites) };
   const openings = { ...mails, limits, inviteLimit: inviteLimit(limits.openedAccounts) };
   const streams = createOpenStreams(({ values }) => recordOf(values).addressKey);
-  return (router) => {
+  return (all) => {
+    const router = withSizes(all, boundsOf);
     router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
     router.service(AccountService, accountService(db, openings));
     router.service(WorkspaceService, workspaceService(db));
@@ -127,8 +131,9 @@ export function createRoutes(deps: RouteDeps): (router: ConnectRouter) => void {
     );
     registerHealth(router, health, streams);
     registerReflection(router, streams, schemaFiles);
-    explainParseErrors(router);
-    recordOutcomes(router);
+    explainParseErrors(all, boundsOf);
+    boundBodies(all, boundsOf);
+    recordOutcomes(all);
   };
 }
 

@@ -3,6 +3,7 @@ import { isBusy, isUnavailable } from "../db/errors.ts";
 import { statementScope, withStatements } from "../db/statement-scope.ts";
 import { provisionUser } from "../domain/external-identity/provision-user.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
+import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import { turnOfStranger } from "../rpc/middleware/turn.ts";
 import type { TokenDeps } from "../rpc/token-service.ts";
 import { createPublicLimit } from "../verify/public-limit.ts";
@@ -48,6 +49,7 @@ export function createAppRoutes(
   { config, passwords, mailer }: AppDeps,
   { db, refusals, failedLogIns, health, background }: Parts,
   tokens: TokenDeps,
+  boundsOf: BoundsOf,
 ): (router: ConnectRouter) => void {
   return createRoutes({
     db,
@@ -58,6 +60,7 @@ export function createAppRoutes(
     failedLogIns,
     tokens,
     health,
+    boundsOf,
     // Background work continues after its call has ended, and still takes the turns of the caller.
     background(work) {
       const { turn } = statementScope();

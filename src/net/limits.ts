@@ -1,6 +1,6 @@
 /** The limits of the network port. Every size and time of the port has its name here, and nowhere else. */
 export type Limits = {
-  /** Bytes of one request message, after decompression. */
+  /** Bytes of one request message, compressed or not. Most methods have a lower maximum, which follows from their schema. */
   readonly maxMessageBytes: number;
   /** Bytes of all headers of one request. */
   readonly maxHeaderBytes: number;

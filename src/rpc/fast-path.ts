@@ -14,7 +14,9 @@ import type { Loader } from "../verify/cache/loader.ts";
 import { createResponseCache, digest } from "../verify/cache/response-cache.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
 import { type AuthDeps, createAuthInterceptor, recheck, runCall } from "./middleware/auth-interceptor.ts";
+import { createCheckBody } from "./middleware/check-body.ts";
 import { type Arrival, accountHeader, callOf, recordOf } from "./middleware/context.ts";
+import type { BoundsOf } from "./middleware/message-bounds.ts";
 import { codeName } from "./middleware/outcome.ts";
 import { parseError } from "./middleware/parse-errors.ts";
 import type { Validate } from "./middleware/validate.ts";
@@ -22,6 +24,7 @@ import type { TokenDeps, verification } from "./token-service.ts";
 
 /** What the methods of the fast path depend on. */
 export interface FastPathDeps extends AuthDeps, Pick<TokenDeps, "onVerdict"> {
+  boundsOf: BoundsOf;
   loader: Loader;
   /** The memory that kept responses may take, in bytes. */
   keptBytes: number;
@@ -63,8 +66,11 @@ function fastPathMethod<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   operation: (request: MessageShape<I>, context: Context) => Promise<MessageInitShape<O>>,
 ) {
+  const bounds = deps.boundsOf(method.input);
   return {
     method,
+    maxBytes: bounds.maxBytes,
+    check: createCheckBody(method.input, bounds),
     ...keptEvaluations(deps, `${method.parent.typeName}/${method.name}`),
     ...keptResponses(deps),
     recheck: (values: ContextValues) => recheck(deps, values),

@@ -4,7 +4,7 @@ import type { Request } from "../request.ts";
 /** The format of a message: Connect's JSON, Connect's binary, or gRPC's framing. */
 export type Form = "json" | "proto" | "grpc";
 
-// The ordinary handler takes requests with a longer `Content-Length`. Without the header, the message limit applies.
+// The ordinary handler takes requests with a longer `Content-Length`. Without the header, the limit of the method applies.
 const maxAnnouncedBytes = 64 * 1024;
 
 const forms: Record<string, Form> = {
@@ -17,11 +17,11 @@ const forms: Record<string, Form> = {
 };
 
 /**
- * Returns the form of a request that the fast path accepts, or undefined if the request is unusual in any way. The response
+ * Returns the form of a request to a method with this limit that the fast path accepts, or undefined if the request is unusual in any way. The response
  * is never compressed. A client that accepts compression also accepts no compression, unless it sends weights that may
  * forbid that (RFC 9110, section 12.5.3).
  */
-export function admit({ method, headers, httpVersionMajor }: Request): Form | undefined {
+export function admit({ method, headers, httpVersionMajor }: Request, maxBytes: number): Form | undefined {
   const type = headers["content-type"];
   if (method !== "POST" || type === undefined || !Object.hasOwn(forms, type)) return undefined;
   const form = forms[type];
@@ -30,7 +30,7 @@ export function admit({ method, headers, httpVersionMajor }: Request): Form | un
   // Over HTTP/1, node answers the expectation before any handler runs.
   if (headers.expect !== undefined && httpVersionMajor === 2) return undefined;
   if (transfer !== undefined && transfer !== "chunked") return undefined;
-  if (length !== undefined && !(Number(length) <= maxAnnouncedBytes)) return undefined;
+  if (length !== undefined && !(Number(length) <= Math.min(maxAnnouncedBytes, maxBytes))) return undefined;
   if (form !== "grpc") return hasWeights(headers["accept-encoding"]) ? undefined : form;
   const encoding = headers["grpc-encoding"];
   const isPlain = encoding === undefined || encoding === "identity";

@@ -1,4 +1,10 @@
-import type { DescMethodUnary, JsonReadOptions, JsonWriteOptions, Message } from "@bufbuild/protobuf";
+import type {
+  BinaryReadOptions,
+  DescMethodUnary,
+  JsonReadOptions,
+  JsonWriteOptions,
+  Message,
+} from "@bufbuild/protobuf";
 import type { ConnectError, ContextValues, HandlerContext } from "@connectrpc/connect";
 import type { Request } from "../request.ts";
 import type { Form } from "./admission.ts";
@@ -9,6 +15,10 @@ import type { Form } from "./admission.ts";
  */
 export interface FastPathMethod {
   readonly method: DescMethodUnary;
+  /** The maximum size of a request message, in bytes. */
+  readonly maxBytes: number;
+  /** Checks the bytes of a request message before they are parsed. Throws if they have more than any valid message. */
+  check(bytes: Uint8Array, isJson: boolean): void;
   /** Authorizes a call by its headers, before the server reads its body. */
   authorize(arrival: FastPathArrival): Promise<void> | undefined;
   /** Authorizes a call again after its body is complete. */
@@ -38,9 +48,8 @@ export type FastPathContext = Pick<HandlerContext, "values" | "timeoutMs">;
 export interface FastPathOptions {
   /** The longest timeout that a caller may set. */
   maxTimeoutMs: number;
-  /** The maximum size of one request message, in bytes. */
-  maxMessageBytes: number;
   jsonOptions: Partial<JsonReadOptions & JsonWriteOptions>;
+  binaryOptions: Partial<BinaryReadOptions>;
   contextValues(request: Request): ContextValues;
   /** Returns the client of a request. Clients take turns if their requests take much time. */
   clientOf(request: Request): string;

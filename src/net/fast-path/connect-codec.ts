@@ -20,12 +20,13 @@ export function connectCodec(isJson: boolean): Codec {
     timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
     isEnough: (size, _first, maxBytes) => size > maxBytes,
 
-    async parse({ method, parseError }, body, { maxMessageBytes, jsonOptions }) {
-      if (body.length > maxMessageBytes) throw tooLarge(maxMessageBytes);
+    async parse({ method, maxBytes, check, parseError }, body, { jsonOptions, binaryOptions }) {
+      if (body.length > maxBytes) throw tooLarge(maxBytes);
+      check(body, isJson);
       try {
         return isJson
           ? fromJsonString(method.input, decoder.decode(body), jsonOptions)
-          : fromBinary(method.input, body);
+          : fromBinary(method.input, body, binaryOptions);
       } catch {
         throw parseError(body, isJson);
       }

@@ -36,7 +36,7 @@ export function createFastPath(
 
   function tryAnswer(request: Request, response: Response): boolean {
     const method = paths.get(request.url ?? "");
-    const form = method && admit(request);
+    const form = method && admit(request, method.maxBytes);
     if (form) {
       turns.start(options.clientOf(request), () => {
         if (isOpen(response)) answer(method, form, options, request, response);
@@ -45,10 +45,15 @@ export function createFastPath(
     return form !== undefined;
   }
 
+  function accepts(request: Request): boolean {
+    const method = paths.get(request.url ?? "");
+    return method !== undefined && admit(request, method.maxBytes) !== undefined;
+  }
+
   return {
     handler: (request, response) => tryAnswer(request, response) || next(request, response),
     plain: {
-      accepts: (request) => paths.has(request.url ?? "") && admit(request) !== undefined,
+      accepts,
       handler: tryAnswer,
     },
   };
@@ -84,7 +89,7 @@ function answer(
 
   function read(): void {
     if (timeout.error) throw timeout.error;
-    readBody(streamOf(request, response), codec, options.maxMessageBytes, (body) =>
+    readBody(streamOf(request, response), codec, method.maxBytes, (body) =>
       attempt(() => {
         const rechecking = method.recheck(values);
         if (rechecking) rechecking.then(() => respond(body)).catch(fail);

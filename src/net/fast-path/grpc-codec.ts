@@ -1,8 +1,9 @@
-import { type DescMethodUnary, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   createAsyncIterable,
   createMethodSerializationLookup,
+  type EnvelopedMessage,
   encodeEnvelope,
   pipe,
   transformDecompressEnvelope,
@@ -17,7 +18,7 @@ import {
   parseTimeout,
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
-import type { Codec, CodecResponse } from "./codec.ts";
+import type { Codec, CodecResponse, FastPathMethod, FastPathOptions } from "./codec.ts";
 
 const ok = { [headerGrpcStatus]: grpcStatusOk };
 
@@ -31,15 +32,17 @@ export const grpcCodec: Codec = {
   isEnough: (size, first, maxBytes) =>
     size > 2 * (prefixBytes + maxBytes) || (first.length >= prefixBytes && first.readUInt32BE(1) > maxBytes),
 
-  async parse({ method }, body, { maxMessageBytes }) {
-    if (isOneMessage(body) && body.length - prefixBytes <= maxMessageBytes) {
+  async parse(method, body, { binaryOptions }) {
+    if (isOneMessage(body) && body.length - prefixBytes <= method.maxBytes) {
+      const bytes = body.subarray(prefixBytes);
+      method.check(bytes, false);
       try {
-        return fromBinary(method.input, body.subarray(prefixBytes));
+        return fromBinary(method.method.input, bytes, binaryOptions);
       } catch {
         // `parseWithConnect` throws the error that the client gets.
       }
     }
-    return parseWithConnect(method, body, maxMessageBytes);
+    return parseWithConnect(method, body, binaryOptions);
   },
 
   encode: ({ method }, message) => encodeEnvelope(0, toBinary(method.output, message)),
@@ -67,16 +70,23 @@ function isOneMessage(body: Buffer): boolean {
 
 // Parses with connect's own functions, which are slower. They accept unusual bodies, and give the same errors as connect.
 async function parseWithConnect(
-  method: DescMethodUnary,
+  { method, maxBytes, check }: FastPathMethod,
   body: Uint8Array,
-  maxBytes: number,
+  binaryOptions: FastPathOptions["binaryOptions"],
 ): Promise<Message> {
   const limits = { readMaxBytes: maxBytes, writeMaxBytes: maxBytes };
-  const serialization = createMethodSerializationLookup(method, undefined, undefined, limits).getI(true);
+  const serialization = createMethodSerializationLookup(method, binaryOptions, undefined, limits).getI(true);
+  async function* checked(envelopes: AsyncIterable<EnvelopedMessage>) {
+    for await (const envelope of envelopes) {
+      check(envelope.data, false);
+      yield envelope;
+    }
+  }
   const messages = pipe(
     createAsyncIterable([body]),
     transformSplitEnvelope(maxBytes),
     transformDecompressEnvelope(null, maxBytes),
+    checked,
     transformParseEnvelope(serialization),
   );
   let message: Message | undefined;

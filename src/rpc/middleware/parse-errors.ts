@@ -11,10 +11,9 @@ import { invalidFields } from "../../domain/kernel/error.ts";
 import { recordOf } from "./context.ts";
 import { fromDomain } from "./errors.ts";
 import { jsonViolations } from "./json-violations.ts";
+import type { BoundsOf } from "./message-bounds.ts";
 import { codeName, errorBeforeInterceptors } from "./outcome.ts";
 
-// Connect reads no larger body: this limit is above that of every deployment.
-const maxBytes = 4 * 1024 * 1024;
 const unsupportedMediaType: UniversalServerResponse = { status: 415 };
 
 /**
@@ -22,15 +21,17 @@ const unsupportedMediaType: UniversalServerResponse = { status: 415 };
  * the fields and never quotes a value. Connect parses before the first interceptor runs, and its own error may quote values.
  * Therefore, this wraps the handlers of a router, after all services are registered. JSON in gRPC frames is not supported.
  */
-export function explainParseErrors(router: ConnectRouter): void {
+export function explainParseErrors(router: ConnectRouter, boundsOf: BoundsOf): void {
   for (const [index, handler] of router.handlers.entries()) {
-    const explained = (request: UniversalServerRequest) => handle(handler, request);
+    const { maxBytes } = boundsOf(handler.method.input);
+    const explained = (request: UniversalServerRequest) => handle(handler, maxBytes, request);
     router.handlers[index] = Object.assign(explained, handler);
   }
 }
 
 async function handle(
   handler: UniversalHandler,
+  maxBytes: number,
   request: UniversalServerRequest,
 ): Promise<UniversalServerResponse> {
   const type = request.header.get("content-type")?.toLowerCase() ?? "";
@@ -42,8 +43,8 @@ async function handle(
   const record = request.contextValues && recordOf(request.contextValues);
   if (!record || !errorBeforeInterceptors(record)) return response;
   const sent = isGet
-    ? sentInQuery(new URL(request.url).searchParams)
-    : sentInBody(type, request, body.read());
+    ? sentInQuery(new URL(request.url).searchParams, maxBytes)
+    : sentInBody(type, body.read());
   if (!sent || parses(handler.method.input, sent)) return response;
   const error = parseError(handler.method.input, sent);
   record.code = codeName(error.code);
@@ -67,7 +68,7 @@ export function parseError(schema: DescMessage, { isJson, bytes }: Sent): Connec
 function parses(schema: DescMessage, { isJson, bytes }: Sent): boolean {
   try {
     if (isJson) fromJsonString(schema, new TextDecoder().decode(bytes));
-    else fromBinary(schema, bytes);
+    else fromBinary(schema, bytes, { readUnknownFields: false });
     return true;
   } catch {
     return false;
@@ -92,25 +93,17 @@ function tee(body: UniversalServerRequest["body"]) {
   };
 }
 
-function sentInBody(
-  type: string,
-  { header }: UniversalServerRequest,
-  body: Uint8Array | undefined,
-): Sent | undefined {
-  const bytes = body && decompress(body, header.get("content-encoding"));
+// The body is decompressed already.
+function sentInBody(type: string, bytes: Uint8Array | undefined): Sent | undefined {
   return bytes && { isJson: type.startsWith("application/json"), bytes };
 }
 
-function sentInQuery(query: URLSearchParams): Sent | undefined {
+function sentInQuery(query: URLSearchParams, maxBytes: number): Sent | undefined {
   const message = Buffer.from(query.get("message") ?? "", query.get("base64") === "1" ? "base64url" : "utf8");
-  const bytes = decompress(message, query.get("compression"));
-  return bytes && { isJson: query.get("encoding") === "json", bytes };
-}
-
-function decompress(bytes: Uint8Array, encoding: string | null): Uint8Array | undefined {
-  if (encoding !== "gzip") return bytes;
+  const isJson = query.get("encoding") === "json";
+  if (query.get("compression") !== "gzip") return { isJson, bytes: message };
   try {
-    return gunzipSync(bytes, { maxOutputLength: maxBytes });
+    return { isJson, bytes: gunzipSync(message, { maxOutputLength: maxBytes }) };
   } catch {
     return undefined;
   }

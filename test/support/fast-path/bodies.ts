@@ -6,12 +6,15 @@ import {
   BatchVerifyTokensRequestSchema,
   VerifyTokenRequestSchema,
 } from "../../../gen/latchkey/v1/token_service_pb.ts";
+import { defaultLimits } from "../../../src/net/limits.ts";
+import { createBoundsOf } from "../../../src/rpc/middleware/message-bounds.ts";
 import type { Tokens } from "./requests.ts";
 
 /** The format of a body. */
 export type Form = "json" | "proto" | "grpc";
 
-const maxMessageBytes = 1024 * 1024;
+const { maxMessageBytes } = defaultLimits;
+const maxVerifyBytes = createBoundsOf(maxMessageBytes)(VerifyTokenRequestSchema).maxBytes;
 
 /** Returns an arbitrary of request bodies: most are valid, and the others are broken in many ways. */
 export function bodies(
@@ -51,7 +54,8 @@ export function bodies(
         )
     : request.map((one) => toBinary(VerifyTokenRequestSchema, create(VerifyTokenRequestSchema, init(one))));
   const garbage = fc.oneof(fc.uint8Array({ maxLength: 40 }), boundarySizes);
-  if (form === "proto") return mostly(binary, garbage, binary.map(damaged), binary.map(gzipped));
+  if (form === "proto")
+    return mostly(binary, fc.constant(manyValues), garbage, binary.map(damaged), binary.map(gzipped));
   if (form === "json") return jsonBodies(request, batch, garbage);
   const framed = binary.map((bytes) => encodeEnvelope(0, bytes));
   return mostly(
@@ -69,6 +73,8 @@ export function bodies(
       new Uint8Array(5),
       Uint8Array.of(0, 0, 16, 0, 1, 1),
       Uint8Array.of(0, 255, 255, 255, 255),
+      encodeEnvelope(0, manyValues),
+      Buffer.concat([encodeEnvelope(0, Uint8Array.of()), encodeEnvelope(0, manyValues)]),
     ),
   );
 }
@@ -103,6 +109,8 @@ function jsonBodies(request: fc.Arbitrary<object>, batch: boolean, garbage: fc.A
     '{"token":"x","token":"y"}',
     '\ufeff{"token":"x"}',
     `{"token":"x","fresh":${"[".repeat(5000)}}`,
+    `{"requests":[${"{},".repeat(15_000)}{}]}`,
+    `{"token":"x","requiredPermissions":[${"1,".repeat(200)}1]}`,
   );
   return mostly(
     valid,
@@ -119,8 +127,12 @@ function init(request: object): MessageInitShape<typeof VerifyTokenRequestSchema
   return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
 }
 
+// Empty messages, of which a batch can have few.
+const manyValues = Buffer.from("\x0a\x00".repeat(15_000), "latin1");
+
 const boundarySizes = fc
-  .constantFrom(65_535, 65_536, 65_537, 100_000, maxMessageBytes - 5, maxMessageBytes, maxMessageBytes + 1)
+  .constantFrom(65_536, 100_000, maxVerifyBytes, maxMessageBytes)
+  .chain((size) => fc.constantFrom(size - 5, size - 1, size, size + 1))
   .map((size) => Buffer.alloc(size, 32));
 
 function mostly(usual: fc.Arbitrary<Uint8Array>, ...others: fc.Arbitrary<Uint8Array>[]) {
