@@ -5,30 +5,33 @@ import { lockColumns, type RowLock } from "../kernel/row-lock.ts";
 
 type BearerRow = Selectable<Database["bearer"]>;
 
-/** What a transaction sees of a bearer once its locks are granted: what verification reads, and the time. */
+/**
+ * The state that a transaction reads after its locks are granted: the bearer row that verification also reads, and the
+ * time.
+ */
 export interface Seen {
   credential: BearerRow | undefined;
   now: Date;
 }
 
-/** By what record a bearer was recognised, and how it is evaluated again inside a transaction. */
+/** The record that identified a bearer, and the function that evaluates the bearer again inside a transaction. */
 export interface Authority<T> {
   credentialId: string;
   kind: BearerRow["kind"];
-  /** Returns what the bearer is now. Throws what the gate would throw. */
+  /** Returns the current principal of the bearer. Throws the errors that the auth interceptor would throw. */
   evaluate(seen: Seen): Promise<T>;
 }
 
-/** By which record a change finds its bearer, and the one account in which the bearer acts; null: in none. */
+/** The record of a bearer, and the one account in which the bearer acts. Each is null if there is none. */
 export interface BearerRecord {
   credentialId: string | null;
   accountId: string | null;
 }
 
 /**
- * Takes the locks of a change and then reads the credential of its bearer, in one statement. What it returns committed
- * before the last lock was granted. The locked rows stay as they are until the transaction ends. Of the accounts of a
- * user, only the one in which the bearer acts is read: a user may belong to many.
+ * Takes the locks of a change and then reads the credential of its bearer, in one statement. All changes that it sees
+ * were committed before the last lock was granted. The locked rows stay as they are until the transaction ends. A user
+ * may belong to many accounts, so the statement reads only the one in which the bearer acts.
  */
 export async function lockAndSee(
   tx: Tx,
@@ -42,7 +45,7 @@ export async function lockAndSee(
       ${tables}::text[], ${scopes}::text[], ${ids}::text[], ${modes}::integer[]
     ) as seen`.execute(tx);
   const [row] = rows;
-  if (!row) throw new Error("the database did not answer about the bearer of a change");
+  if (!row) throw new Error("latchkey_authority returned no row for the bearer of a change");
   const { credential, now } = row.seen;
   return { credential: credential ? withDates(credential) : undefined, now: new Date(now) };
 }
@@ -52,7 +55,7 @@ interface SeenJson {
   now: string;
 }
 
-// JSON has no dates.
+// JSON carries dates as strings.
 function withDates(row: BearerRow): BearerRow {
   return {
     ...row,

@@ -1,11 +1,11 @@
 import { DomainError } from "../kernel/error.ts";
 
 /**
- * How many there may be of what a verdict is made from, and of what is pending. The rows that verification loads stay
- * small by it, and so does the work of one evaluation. `accountsPerUser` bounds what one user makes.
+ * Limits for everything that a verdict is made from, and for everything that is pending. They keep the rows that
+ * verification loads small, and the work of one evaluation short. `accountsPerUser` limits what one user creates.
  */
 export interface Bounds {
-  /** In a key's own list. */
+  /** The permissions in the list of a key itself. */
   permissionsPerKey: number;
   permissionsPerRole: number;
   rolesPerTeam: number;
@@ -13,17 +13,23 @@ export interface Bounds {
   rolesPerAccount: number;
   teamsPerAccount: number;
   serviceAccountsPerAccount: number;
-  /** Of a person. */
+  /** The teams of one person. */
   teamsPerProfile: number;
-  /** In all roles that a person or a team has, together. A role counts once, however it comes. */
+  /**
+   * The permissions of all roles of a person or a team together. A role counts once, even if the person has it by
+   * several teams.
+   */
   permissionsPerPrincipal: number;
-  /** Granted to a person, a service account or a key. Archived ones count until they are taken away. */
+  /**
+   * The workspaces granted to a person, a service account or a key. An archived workspace counts until its grant is
+   * removed.
+   */
   workspacesPerProfile: number;
-  /** Accounts that a user is in, as a member or as a guest. */
+  /** Accounts that a user belongs to, as a member or as a guest. */
   membershipsPerUser: number;
-  /** Accounts that a user owns, deleted ones left out, before `CreateAccount` refuses another. */
+  /** Accounts that a user owns, deleted ones excluded. `CreateAccount` refuses another one. */
   accountsPerUser: number;
-  /** Ended ones included, of which the oldest make room. */
+  /** Ended tokens count too. The server deletes the oldest of them when a new token needs room. */
   tokensPerKey: number;
   /** Invites that can still be accepted. */
   pendingInvitesPerAccount: number;
@@ -51,20 +57,20 @@ const meaning: Record<BoundName, (limit: number) => string> = {
   gracePeriodsPerAccount: (limit) => `an account has at most ${limit} tokens in their grace period`,
 };
 
-/** A bound as clients and operators read it: `permissions_per_key`. */
+/** Returns the name of a bound as clients and operators see it, such as `permissions_per_key`. */
 export function nameOfBound(bound: BoundName): string {
   return bound.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /**
- * Refuses a change after which there are more than a bound allows, and more than before. A change that makes them fewer
- * always passes, even where they are still too many.
+ * Fails with `BOUND_EXCEEDED` if a change leaves more than the bound allows, and more than before. A change that
+ * reduces the number always passes, even if the number stays above the bound.
  */
 export function requireWithin(bounds: Bounds, bound: BoundName, size: number, before = 0): void {
   if (size > bounds[bound] && size > before) throw boundExceeded(bounds, bound);
 }
 
-/** The refusal of a change that would exceed a bound. */
+/** Returns the `BOUND_EXCEEDED` error for a change that would exceed a bound. */
 export function boundExceeded(
   bounds: Bounds,
   bound: BoundName,

@@ -8,7 +8,10 @@ import {
 } from "../kernel/row-lock.ts";
 import type { Caller, UserCaller } from "./principal.ts";
 
-/** The rows by which a principal may act in its account. While they are locked, nothing takes that away. */
+/**
+ * Returns locks for the rows that give a principal its rights in its account. While they are held, no change can take
+ * those rights away.
+ */
 export function callerLocks({ accountId, profile, userId = "", authority }: Caller): RowLock[] {
   const { credentialId: id, kind } = authority;
   const account = accountLock(accountId, "key share");
@@ -27,7 +30,7 @@ export function callerLocks({ accountId, profile, userId = "", authority }: Call
   }
 }
 
-/** The rows by which a signed-in user may act. */
+/** Returns locks for the rows that give a signed-in user its rights. */
 export function userLocks({ userId, authority }: UserCaller): RowLock[] {
   const { credentialId: id, kind } = authority;
   const credential = kind === "outside" ? identityLock(id, "share") : sessionLock(userId, id, "share");

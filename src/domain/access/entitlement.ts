@@ -4,13 +4,16 @@ import { DomainError } from "../kernel/error.ts";
 import { together } from "../kernel/together.ts";
 import type { Caller } from "./principal.ts";
 
-/** The number that a plan, as `name` or `name=number`, gives an entitlement; undefined where it says nothing. */
+/**
+ * Returns the number that a plan gives an entitlement. A plan has entries of the form `name` or `name=number`. Returns
+ * undefined if the plan gives no number.
+ */
 export function entitledNumber(plan: readonly string[], name: string): number | undefined {
   const entry = plan.find((one) => one.startsWith(`${name}=`));
   return entry === undefined ? undefined : Number(entry.slice(name.length + 1));
 }
 
-// What counts against which entitlement: what is over does not.
+// The statement that counts each entitlement. Revoked keys and archived workspaces do not count.
 const counted = {
   max_api_keys: sql<{ total: number }>`select count(*)::int as total from api_key
     where revoked_at is null and not system and account_id = `,
@@ -18,14 +21,14 @@ const counted = {
     where archived_at is null and account_id = `,
 };
 
-/** How many an account has of something that a plan bounds. */
+/** The number of things of one kind that an account has, for a kind that a plan can limit. */
 export interface Counted {
   entitlement: keyof typeof counted;
-  /** Undefined: nothing was counted, because the plan of the caller's account bounds nothing. */
+  /** Undefined if the plan of the caller's account has no limit, because then the server counts nothing. */
   total: number | undefined;
 }
 
-/** Counts what the account of the caller has of something, if its plan bounds that. */
+/** Counts the things of one kind in the caller's account, if its plan limits them. */
 export async function countEntitled(
   tx: Tx,
   { accountId, entitlements }: Caller,
@@ -33,14 +36,14 @@ export async function countEntitled(
 ): Promise<Counted> {
   if (entitledNumber(entitlements, entitlement) === undefined) return { entitlement, total: undefined };
   const [, { rows }] = await together([
-    // Locked, so that of two that are made at once the second counts the first.
+    // The lock orders two concurrent creations, so that the second one counts the first.
     sql`select from account where id = ${accountId} for no key update`.execute(tx),
     sql<{ total: number }>`${counted[entitlement]}${accountId}`.execute(tx),
   ]);
   return { entitlement, total: rows[0]?.total ?? 0 };
 }
 
-/** Refuses one more of something than the plan of the caller's account includes. */
+/** Fails with `ENTITLEMENT_REQUIRED` if the plan of the caller's account leaves no room for one more. */
 export function requireRoom(caller: Caller, { entitlement, total }: Counted): void {
   const limit = entitledNumber(caller.entitlements, entitlement);
   if (limit === undefined || (total !== undefined && total < limit)) return;

@@ -11,9 +11,9 @@ import {
 } from "./reach.ts";
 
 /**
- * A principal before and after a change. No `before`: the change makes it, revives it or hands out its token. `most`: what
- * it may come to reach after the change by what the tokens of its external issuer may claim, of which a token may claim
- * any part.
+ * A principal before and after a change. Without `before`, the change creates the principal, revives it or hands out
+ * its token. `most` is the largest reach after the change if the tokens of its external issuers claim roles. A token
+ * may claim any part of it.
  */
 export interface PrincipalChange {
   before?: Reach | JointReach;
@@ -21,32 +21,33 @@ export interface PrincipalChange {
   most?: Reach | JointReach;
 }
 
-/** Those parts of a principal that its reach depends on. */
+/** The fields of a principal that its reach depends on. */
 export type Holder = Pick<
   Principal,
   "permissions" | "workspaceScope" | "workspaceIds" | "environment" | "expiresAt" | "superseded"
 >;
 
 /**
- * Refuses a change after which some principal reaches more than the caller does. Every path that makes, widens, revives
- * or hands out anything calls this, and nothing else decides it.
+ * Fails if a change gives some principal more reach than the caller has. Every path that creates, widens, revives or
+ * hands out anything calls this function. No other code makes this decision.
  *
- * A change passes if the resulting principal is within what it was before, or as a whole within what the caller
- * reaches. Both sides are products, so permissions, workspaces, environment and end can be compared one by one, but
- * only of the whole result: an added permission also counts in the workspaces that the principal had before. Therefore
- * a caller adds nothing at all to a principal that reaches more than the caller. Claims stay as they are while `after` is
- * within `before`; if it is not, the principal counts with the most that it may claim.
+ * A change passes if the resulting principal is within its own earlier reach, or if it is as a whole within the
+ * caller's reach. Each reach is a product of permissions, workspaces, environment and end. So these can be compared one
+ * by one, but only for the whole result, because an added permission also counts in the workspaces that the principal
+ * already had. Therefore a caller cannot add anything to a principal with more reach than the caller. Claims do not
+ * matter while `after` is within `before`. Otherwise the principal counts with the most that it may claim.
  *
- * A token that was superseded by a rotation widens nothing. If several rules fail, the error is the first of the table
- * of errors.
+ * A token that a rotation has superseded cannot widen anything. If several rules fail, the error is the first one in
+ * the table of errors.
  */
 export function refuseEscalation(caller: Holder, changes: Iterable<PrincipalChange>): void {
   atOnce(compare(caller, changes));
 }
 
 /**
- * The same for changes of many principals at once. The event loop turns meanwhile. What takes longer than `budgetMs` is
- * refused: whoever reaches everything can make the change, since then there is nothing to compare.
+ * The same for changes of many principals at once. The event loop gets turns in between. Fails with `BOUND_EXCEEDED` if
+ * the comparison takes longer than `budgetMs`. A caller with all permissions in all workspaces can always make the
+ * change, because then there is nothing to compare.
  */
 export function refuseEscalationOfMany(
   caller: Holder,
@@ -74,13 +75,13 @@ function* compare(caller: Holder, changes: Iterable<PrincipalChange>): Slices<vo
     if (before && (yield* comparison.isWithin(after, before))) continue;
     const refusal = yield* refusalOf(comparison, caller, held, most);
     if (refusal && refusal.place < (worst?.place ?? Number.POSITIVE_INFINITY)) worst = refusal;
-    // No other one comes before it.
+    // No later error comes before this one in the table.
     if (worst?.place === lowest) break;
   }
   if (worst) throw worst.error;
 }
 
-/** Why a reach is refused, and the place of that in the table of errors. */
+/** The reason why a reach is refused, and its place in the table of errors. */
 interface Refusal {
   place: number;
   error: DomainError;
@@ -89,7 +90,7 @@ interface Refusal {
 // The rules in the order of the table of errors.
 const place = { environment: 0, workspace: 1, superseded: 2, permission: 3, end: 4 };
 
-// The first rule by which something can be refused to a caller.
+// The first rule that can fail for a caller.
 function lowestPlace({ superseded }: Holder, { environment, workspaces }: Reach): number {
   if (environment !== "every") return place.environment;
   if (workspaces !== "all") return place.workspace;
@@ -113,7 +114,7 @@ function* refusalOf(
   return isEndWithin(reach, held) ? undefined : { place: place.end, error: endError(held) };
 }
 
-/** What a caller reaches. People and their sessions have no environment and no end. */
+/** Returns the reach of a caller. People and their sessions have no environment and no end. */
 export function reachOf(caller: Holder): Reach {
   return {
     permissions: caller.permissions,
@@ -123,7 +124,7 @@ export function reachOf(caller: Holder): Reach {
   };
 }
 
-/** Whether a caller reaches everything, so that no change can result in more. */
+/** Returns whether a caller reaches everything, so that no change can result in more. */
 export function reachesAll(caller: Holder): boolean {
   const { permissions, workspaces, environment, end } = reachOf(caller);
   const unbound = workspaces === "all" && environment === "every" && end === null;

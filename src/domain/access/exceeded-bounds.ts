@@ -2,10 +2,10 @@ import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import { type BoundName, type Bounds, nameOfBound } from "./bounds.ts";
 
-/** Where counting stops: so many are too many anyway. */
+/** The count stops here, because a higher number would not matter to the operator. */
 export const mostCounted = 1_000;
 
-// What exceeds a bound, a row for each.
+// For each bound, a statement that selects one row for each record above it.
 const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
   permissionsPerKey: (limit) =>
     sql`select from api_key where revoked_at is null and cardinality(permissions) > ${limit}`,
@@ -55,8 +55,8 @@ const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
 };
 
 /**
- * Counts the records that are above their bounds, each bound by a statement of its own: at most `mostCounted`. What a
- * statement cannot count in the time that it has is -1. Bounds that nothing exceeds are left out.
+ * Counts the records that are above each bound, with one statement per bound and at most `mostCounted` each. The count
+ * is -1 if the statement runs out of time. Bounds that no record exceeds are left out.
  */
 export async function countExceeded(db: Db, bounds: Bounds): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};

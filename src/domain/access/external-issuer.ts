@@ -1,73 +1,79 @@
 import type { RoleJson } from "../../db/schema.ts";
 import { nameKey } from "../kernel/text.ts";
 
-/** The accounts that a token of an outside issuer speaks for. */
+/** The accounts in which the tokens of an external issuer are valid. */
 export interface Scope {
   accounts: "*" | readonly string[];
-  /** Whether the platform account may be among them: only where the settings name it, never by `*`. */
+  /** Whether these may include the platform account. Only if the settings name it. The value `*` does not include it. */
   platform: boolean;
 }
 
-/** Somebody as an outside issuer knows them. */
+/** A person as an external issuer identifies them. */
 export interface Identity {
-  /** By which the identity is found: a digest of issuer and subject. */
+  /** The lookup key of the identity: a digest of issuer and subject. */
   id: string;
   issuer: string;
   subject: string;
-  /** What to call the person where no name is known yet. */
+  /** The name for the person if the server knows none yet. */
   name: string;
 }
 
-/** What a token claims: roles, by name or id, for one request and up to a role of the account. */
+/** The roles that a token claims for one request, by name or id, and the role of the account that limits them. */
 export interface ClaimedRoles {
   roles: readonly string[];
   maxRole: string;
 }
 
-/** An issuer whose tokens may claim roles, in which accounts, and by its name or id the role that gives the most. */
+/**
+ * An issuer whose tokens may claim roles, the accounts where they may, and the name or id of the role that limits the
+ * claims.
+ */
 export interface ClaimingIssuer {
   issuer: string;
   scope: Scope;
   maxRole: string;
 }
 
-/** The issuers whose tokens may claim roles. Who they vouch for counts with all that they may claim. */
+/**
+ * The issuers whose tokens may claim roles. Every person of such an issuer counts with all roles that a token may
+ * claim.
+ */
 export interface Claiming {
   claimingIssuers: readonly ClaimingIssuer[];
 }
 
-/** Somebody with a good token of an outside issuer, whom we have yet to meet: at all, or in an account. */
+/** A person with a valid token of an external issuer who has no user yet, or no profile in the account. */
 export interface NewUser {
   identity: Identity;
   scope: Scope;
-  /** Where they need a profile; empty: nowhere. */
+  /** The account in which the person needs a profile. Empty if there is none. */
   accountId: string;
   claimed: ClaimedRoles;
 }
 
-/** Whether a token speaks for an account. */
+/** Returns whether a token is valid in an account. */
 export function speaksFor(scope: Scope, account: { id: string; platform: boolean }): boolean {
   return mayNameAccount(scope, account.id) && (!account.platform || scope.platform);
 }
 
-/** Whether a token may name an account: all that can be said before the account is looked up. */
+/** Returns whether a token may name an account. The server can check only this before it has looked up the account. */
 export function mayNameAccount({ accounts }: Scope, accountId: string): boolean {
   return accounts === "*" || accounts.includes(accountId);
 }
 
-/** What a role is found by. */
+/** The fields by which a role is found. */
 export type NamedRole = Pick<RoleJson, "id" | "name_key" | "builtin">;
 
-/** The roles of an account that a token's claim is good for. */
+/** The roles of an account that a token's claim results in. */
 export interface CountingRoles<R> {
   roles: R[];
-  /** They give no more than this one does. */
+  /** The role that limits them. */
   most: R;
 }
 
 /**
- * Finds what a claim is good for: by the result, in an account that has these roles. Never the rank of an owner.
- * Undefined: nothing.
+ * Returns a function that finds the claimed roles among the roles of an account. It never grants the rank of an owner.
+ * It returns undefined if the claim gives nothing.
  */
 export function claimedRoles({
   roles: claimed,
@@ -83,15 +89,18 @@ export function claimedRoles({
   };
 }
 
-/** What the roles are found by that an issuer's claims give at most: an id, or the form of a name in which it is compared. */
+/**
+ * Returns the references of the roles that limit the claims of some issuers: an id, or the form of a name in which
+ * names are compared.
+ */
 export function mostReferences(issuers: readonly ClaimingIssuer[]): { ids: string[]; nameKeys: string[] } {
   const references = issuers.map(({ maxRole }) => referenceOf(maxRole));
   return { ids: references.map(({ id }) => id), nameKeys: references.map(({ nameKey }) => nameKey) };
 }
 
 /**
- * Finds the role that an issuer's claims give at most, among those of an account. All roles may be claimed, `owner`
- * too, so that all claims together give just this one. Undefined: they give nothing.
+ * Finds the role that limits the claims of an issuer, among the roles of an account. A token may claim every role, even
+ * `owner`, so all claims together give exactly this role. Undefined if the claims give nothing.
  */
 export function mostOf<R extends NamedRole>({ maxRole }: ClaimingIssuer, roles: readonly R[]): R | undefined {
   const most = findRole(roles, referenceOf(maxRole));
@@ -107,7 +116,7 @@ function referenceOf(text: string): RoleReference {
   return { id: text, nameKey: nameKey(text) };
 }
 
-// Somebody may have named a role like another's id: the id is meant.
+// The name of a role may equal the id of another role. Then the id wins.
 function findRole<R extends NamedRole>(roles: readonly R[], { id, nameKey }: RoleReference): R | undefined {
   return roles.find((role) => role.id === id) ?? roles.find((role) => role.name_key === nameKey);
 }

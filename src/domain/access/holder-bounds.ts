@@ -2,20 +2,20 @@ import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import { type Bounds, boundExceeded } from "./bounds.ts";
 
-/** Whose permissions a change may add to: who has some roles, some teams with their members, and some people. */
+/** The roles, teams and people whose holders may gain permissions by a change. A team counts with its members. */
 export interface Affected {
   roles?: readonly string[];
   teams?: readonly string[];
   profiles?: readonly string[];
 }
 
-/** The sizes of those who hold more than `permissionsPerPrincipal`, by the id of the team or profile. */
+/** For each team or profile above `permissionsPerPrincipal`, by its id: how many permissions it has. */
 export type Oversized = ReadonlyMap<string, number>;
 
 /**
- * Looks at those whom a change affects, before it is made. The result is called after it was made: it refuses the change
- * if one of them then holds more than the bound allows, and more than before. The locks of the change keep all of them
- * as they are.
+ * Measures the holders that a change affects, before the change is made. Call the returned function after the change.
+ * It fails with `BOUND_EXCEEDED` if a holder then has more permissions than the bound allows, and more than before. The
+ * locks of the change keep all of these holders as they are.
  */
 export async function watchHolders(
   tx: Tx,
@@ -32,7 +32,10 @@ export async function watchHolders(
   };
 }
 
-/** Which of some teams, or of an SQL array of teams, hold more than the bound allows, with their members. */
+/**
+ * Returns which of some teams have more permissions than the bound allows, with their members. `teams` may be an SQL
+ * array.
+ */
 export function oversizedTeams(
   tx: Tx,
   accountId: string,
@@ -42,7 +45,10 @@ export function oversizedTeams(
   return oversized(tx, accountId, bounds, { teams });
 }
 
-/** Refuses to move somebody into a team that holds more than the bound allows, and more than their team so far. */
+/**
+ * Fails if a service account would move to a team above the bound, unless its team so far has at least as many
+ * permissions.
+ */
 export function requireTeamWithin(bounds: Bounds, sizes: Oversized, teamId: string, before?: string): void {
   const size = sizes.get(teamId) ?? 0;
   if (size > (sizes.get(before ?? "") ?? 0)) throw holdsTooMuch(bounds, teamId);
@@ -52,7 +58,7 @@ function holdsTooMuch(bounds: Bounds, id: string) {
   return boundExceeded(bounds, "permissionsPerPrincipal", { held_by: id });
 }
 
-// One statement for however many hold a role. The permissions themselves are not looked at: each role is measured once.
+// One statement, for any number of holders. It measures each role once and does not read the permissions themselves.
 async function oversized(
   tx: Tx,
   accountId: string,

@@ -7,27 +7,30 @@ import { narrow } from "./permission.ts";
 import type { Caller } from "./principal.ts";
 import { isWithin, type Reach } from "./reach.ts";
 
-/** The credential that made something pending, as it is stored with it. At most one is set. */
+/** The credential that created a pending record, stored with that record. At most one field is set. */
 export interface MakerColumns {
   made_by_key: string | null;
   made_by_session: string | null;
   made_by_identity: string | null;
 }
 
-/** Whoever made something pending: the profile under which it was made, and the credential. */
+/** The maker of a pending record: the profile and the credential that created it. */
 export interface Maker extends MakerColumns {
   profileId: string;
 }
 
-/** What a maker is now. */
+/** What a maker reaches now. */
 export interface MakerNow {
   reach: Reach;
   owner: boolean;
-  /** For a token of an outside issuer: what it claimed is not known any more, only that the person is still there. */
+  /**
+   * True for a token of an external issuer. The server no longer knows what it claimed, only that the person still
+   * exists.
+   */
   claims: boolean;
 }
 
-/** The credential of a caller, to be stored with what it makes pending. */
+/** Returns the credential of a caller, to be stored with the pending records that it creates. */
 export function makerColumns(caller: Caller): MakerColumns {
   const { credentialId: id, kind } = caller.authority;
   return {
@@ -37,17 +40,17 @@ export function makerColumns(caller: Caller): MakerColumns {
   };
 }
 
-/** A digest of what a caller reaches, to be stored with what it makes pending. */
+/** Returns a digest of what a caller reaches, to be stored with the pending records that it creates. */
 export function callerDigest(caller: Caller): string {
   return digestOf({ reach: reachOf(caller), owner: caller.owner });
 }
 
-/** By what two makers are the same: sessions of one person reach the same. */
+/** Returns the key of a maker. All sessions of one person have the same key, because they reach the same. */
 export function makerKey({ made_by_key, made_by_identity, profileId }: Maker): string {
   return made_by_key ?? `${profileId} ${made_by_identity === null ? "" : "outside"}`;
 }
 
-/** A digest of what a maker reaches: as long as it stays, nothing has to be compared. */
+/** Returns a digest of what a maker reaches. While the digest is the same, nothing needs to be compared. */
 export function digestOf({ reach, owner }: Pick<MakerNow, "reach" | "owner">): string {
   const { permissions, workspaces, environment, end } = reach;
   const sorted = workspaces === "all" ? workspaces : workspaces.toSorted();
@@ -55,7 +58,7 @@ export function digestOf({ reach, owner }: Pick<MakerNow, "reach" | "owner">): s
   return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }
 
-/** Whether a maker still stands for what it gave. A credential that has ended stands for nothing. */
+/** Returns whether a maker still holds what it gave. A credential that has ended holds nothing. */
 export function standsFor(maker: MakerNow | undefined, given: Reach, ownerRole = false): boolean {
   if (!maker) return false;
   if (maker.claims) return true;
@@ -63,8 +66,8 @@ export function standsFor(maker: MakerNow | undefined, given: Reach, ownerRole =
 }
 
 /**
- * What some makers in an account are now, by `makerKey`; those that have ended are missing. Logging out and expiring end
- * no session's maker: only its person counts. One statement for the keys and one for the people.
+ * Returns what some makers in an account reach now, by `makerKey`. Makers that have ended are missing. A session counts
+ * by its person only, so a logout or an expiry does not end its maker. One statement reads the keys and one the people.
  */
 export async function loadMakers(
   db: Db,
@@ -87,7 +90,7 @@ export async function loadMakers(
   return new Map(found);
 }
 
-/** A key as verification sees it: what it reaches while it has not ended, and whether it has. */
+/** A key as verification sees it: its reach, and whether it has ended. */
 export interface KeyNow {
   accountId: string;
   reach: Reach;
@@ -95,7 +98,7 @@ export interface KeyNow {
   platform: boolean;
 }
 
-/** Some keys of an account, by their ids. Without an account, keys of any. */
+/** Loads keys by their ids. With `accountId`, only keys of this account. */
 export async function loadKeys(
   db: Db,
   ids: readonly string[],
@@ -130,7 +133,7 @@ async function loadKeyMakers(db: Db, accountId: string, ids: string[]): Promise<
   return new Map(live.map(([id, { reach }]) => [id, { reach, owner: false, claims: false }]));
 }
 
-// Guests hold what their tokens claim, so nothing that is known here: but they are there.
+// A guest holds only what a token claims, which is unknown here. So the result tells only that the guest exists.
 async function loadPeople(db: Db, accountId: string, profileIds: string[]): Promise<Map<string, MakerNow>> {
   if (profileIds.length === 0) return new Map();
   const { rows } = await sql<{

@@ -3,16 +3,19 @@ import type { Tx } from "../../db/connect.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { digestOf, loadKeys, loadMakers, type Maker, type MakerNow, makerKey, standsFor } from "./maker.ts";
 
-// What takes effect, or goes on, after the call that made it: invites, grace periods of superseded tokens, mailed proofs.
+// Pending records take effect, or stay valid, after the call that made them ended. They are invites, grace periods of
+// superseded tokens and mailed proofs.
 
 /**
- * Ends what is pending in the accounts of some events and whose maker does not stand for it any more, of what
- * `findPending` found. The last step of a change.
- * - Grace periods: if the key that gave them has ended, the person has left, or either reaches less than the rotated key.
- * - Invites: if the key that made them was revoked or disabled. What the maker reaches is compared at acceptance.
+ * Ends pending records whose maker no longer holds what it gave. Looks only at `found`, the result of `findPending`.
+ * This is the last step of a change.
+ * - A grace period ends if the key that gave it has ended, if the person has left, or if either reaches less than the
+ *   rotated key.
+ * - An invite ends if the key that made it was revoked or disabled. The server compares the reach of the maker when the
+ *   invite is accepted.
  *
- * Compares only what was made by those who reach something else than they did then. So it costs nothing where nothing is
- * pending, and a few statements where no maker changed. Bounds limit how much may be pending.
+ * The server compares only the records whose maker now reaches something else than at the time. So this costs nothing
+ * if no record is pending, and a few statements if no maker changed. Bounds limit how many records may be pending.
  */
 export async function endPending(
   tx: Tx,
@@ -31,7 +34,7 @@ export async function endPending(
   return ended;
 }
 
-/** Ends what some sessions made, in every account: they were revoked, since somebody else may have had them. */
+/** Ends what some revoked sessions made, in every account, because an attacker may have held these sessions. */
 export async function endPendingOfSessions(
   tx: Tx,
   sessions: RawBuilder<unknown>,
@@ -60,7 +63,7 @@ export async function endPendingOfSessions(
   ];
 }
 
-/** A maker of grace periods with the same digest, or an invite whose maker has ended. */
+/** A group of grace periods with the same maker and digest, or an invite whose maker has ended. */
 export interface Found extends Maker {
   accountId: string;
   madeWith: string;
@@ -77,7 +80,10 @@ interface Ended {
   hint: string;
 }
 
-/** What may have to be ended after some events, behind the writes that they tell of. Nothing if those invalidated nothing. */
+/**
+ * Finds the records that some events may end. Runs after the writes of those events. Returns nothing if they
+ * invalidated nothing.
+ */
 export async function findPending(tx: Tx, events: readonly Actor[]): Promise<Found[]> {
   const accountIds = [...new Set(events.map((event) => event.accountId))];
   if (accountIds.length === 0) return [];
@@ -152,7 +158,7 @@ async function end(tx: Tx, graces: readonly Grace[]): Promise<void> {
   await sql`delete from grace_period where token_id = any (${ids}::bigint[])`.execute(tx);
 }
 
-// What was compared is not compared again until its maker changes once more.
+// Stores the new digests. The server compares these records again only if their maker changes again.
 async function keep(tx: Tx, graces: readonly Grace[], makers: Map<string, MakerNow>): Promise<void> {
   if (graces.length === 0) return;
   const digests = graces.map((grace) => {

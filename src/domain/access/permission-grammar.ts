@@ -1,4 +1,4 @@
-/** `read` ⊂ `write` ⊂ `manage`, the least first. Other verbs imply nothing. */
+/** `read` ⊂ `write` ⊂ `manage`, lowest first. Other verbs imply nothing. */
 export const rankedVerbs = ["read", "write", "manage"];
 const shortNames: Record<string, string> = {
   read: "*:read",
@@ -7,7 +7,7 @@ const shortNames: Record<string, string> = {
   webhook: "webhooks:manage",
 };
 
-/** Latchkey's own resources: `*:write` and `*:manage` do not reach them, so that a leaked key mints no successor. */
+/** Latchkey's own resources. `*:write` and `*:manage` do not cover them, so that a leaked key cannot mint a successor. */
 export const ownResources = [
   "account",
   "accounts",
@@ -25,11 +25,14 @@ export const ownResources = [
 const own = new Set(ownResources);
 const name = /^[a-z][a-z0-9_]{0,62}$/;
 
-/** What a permission must look like, for messages. */
+/** The syntax of a permission, for error messages. */
 export const expected =
   "expected a permission: `resource:verb`, `resource:*`, `*:read`, `*:write`, `*:manage`, `*`, or one of `read`, `write`, `admin`, `webhook`";
 
-/** The canonical form of a permission (`*`, `resource:verb`, `resource:*`, `*:verb`), or undefined if it is none. */
+/**
+ * Returns the canonical form of a permission (`*`, `resource:verb`, `resource:*`, `*:verb`), or undefined if the text
+ * is not a permission.
+ */
 export function parsePermission(text: string): string | undefined {
   const permission = Object.hasOwn(shortNames, text) ? shortNames[text] : text;
   if (permission === undefined || permission === "*") return permission;
@@ -39,7 +42,7 @@ export function parsePermission(text: string): string | undefined {
   return resourceFits && verbFits ? permission : undefined;
 }
 
-/** Whether holding one permission means holding another. Both in canonical form. */
+/** Returns whether one permission implies another. Both must be in canonical form. */
 export function implies(held: string, wanted: string): boolean {
   if (held === "*" || held === wanted) return true;
   if (wanted === "*") return false;
@@ -49,23 +52,26 @@ export function implies(held: string, wanted: string): boolean {
   return heldResource === resource && (heldVerb === "*" || isAtLeast(heldVerb, verb));
 }
 
-/** The resource and the verb of a permission in canonical form. `*` has no verb. */
+/** Splits a permission in canonical form into its resource and its verb. `*` has no verb. */
 export function splitPermission(permission: string): [resource: string, verb: string] {
   const colon = permission.indexOf(":");
   return colon < 0 ? [permission, ""] : [permission.slice(0, colon), permission.slice(colon + 1)];
 }
 
-/** The rank of a verb in `read` ⊂ `write` ⊂ `manage`, from 1 to 3; 0 for every other verb. */
+/** Returns the rank of a verb in `read` ⊂ `write` ⊂ `manage`, from 1 to 3, or 0 for every other verb. */
 export function rankOf(verb: string): number {
   return rankedVerbs.indexOf(verb) + 1;
 }
 
-/** The verb of a rank from 1 to 3. */
+/** Returns the verb of a rank from 1 to 3. */
 export function verbOf(rank: number): string {
   return rankedVerbs[rank - 1] ?? "";
 }
 
-/** The rank that a wildcard such as `*:write` gives on a resource: Latchkey's own resources only `read`. */
+/**
+ * Returns the rank that a wildcard such as `*:write` gives on a resource. On Latchkey's own resources, it gives at most
+ * `read`.
+ */
 export function rankByWildcard(rank: number, resource: string): number {
   return own.has(resource) ? Math.min(rank, 1) : rank;
 }

@@ -1,19 +1,19 @@
 import { type Slices, sliceLength, sorted } from "../kernel/slices.ts";
 import { parsePermission, rankByWildcard, rankOf, splitPermission, verbOf } from "./permission-grammar.ts";
 
-/** What a list of permissions holds, by resource. It is needed only while a set is built. */
+/** The permissions of a list, by resource. It exists only while a set is built. */
 export interface PermissionIndex {
   all: boolean;
-  /** The highest rank held on every resource, as by `*:write`; 0 for none. */
+  /** The highest rank held on every resource, for example by `*:write`. 0 for none. */
   wildcard: number;
   resources: Map<string, Held>;
 }
 
-/** What is held on one resource by its name. */
+/** The permissions that name one resource. */
 interface Held {
-  /** `resource:*` */
+  /** Whether the list has `resource:*`. */
   every: boolean;
-  /** The highest of `read`, `write` and `manage`; 0 for none. */
+  /** The highest of `read`, `write` and `manage`, as a rank. 0 for none. */
   rank: number;
   /** The other verbs. */
   verbs: ReadonlySet<string>;
@@ -23,7 +23,7 @@ const highestRank = 3;
 const noVerbs: ReadonlySet<string> = new Set();
 const nothing: Held = { every: false, rank: 0, verbs: noVerbs };
 
-/** Indexes a list. What is no permission is left out. */
+/** Indexes a list. Skips entries that are not permissions. */
 export function* indexOf(permissions: readonly string[]): Slices<PermissionIndex> {
   const index: PermissionIndex = { all: false, wildcard: 0, resources: new Map() };
   const otherVerbs = new Map<string, Set<string>>();
@@ -53,7 +53,7 @@ function add(index: PermissionIndex, otherVerbs: Map<string, Set<string>>, permi
   }
 }
 
-/** What two lists have in common. */
+/** Returns what two lists have in common. */
 export function* intersection(a: PermissionIndex, b: PermissionIndex): Slices<PermissionIndex> {
   if (a.all || b.all) return a.all ? b : a;
   const resources = new Map<string, Held>();
@@ -84,7 +84,7 @@ function rankOn({ wildcard }: PermissionIndex, resource: string, held: Held): nu
   return held.every ? highestRank : Math.max(held.rank, rankByWildcard(wildcard, resource));
 }
 
-// The smaller of the two is looked through.
+// Iterates over the smaller of the two.
 function commonVerbs(a: Held, b: Held): ReadonlySet<string> {
   if (a.every) return b.verbs;
   if (b.every) return a.verbs;
@@ -92,7 +92,7 @@ function commonVerbs(a: Held, b: Held): ReadonlySet<string> {
   return few.size === 0 ? noVerbs : new Set([...few].filter((verb) => many.has(verb)));
 }
 
-/** The stored form of what an index holds: of each resource only what neither a wildcard nor another entry implies. */
+/** Returns the stored form of an index: for each resource only what no wildcard and no other entry implies. */
 export function* storedForm({ all, wildcard, resources }: PermissionIndex): Slices<string[]> {
   if (all) return ["*"];
   const permissions = wildcard > 0 ? [`*:${verbOf(wildcard)}`] : [];

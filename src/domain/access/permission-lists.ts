@@ -2,19 +2,19 @@ import { type Slices, sliceLength } from "../kernel/slices.ts";
 import { effectiveSet, holds, type PermissionSet } from "./permission.ts";
 
 type List = readonly string[];
-// A bit for each permission of a list: set if it is missing elsewhere.
+// A bit for each permission of a list. The bit is set if the other list lacks the permission.
 type Missing = Uint32Array;
 
 /** Compares lists of permissions that count together, such as those of all roles of a person. */
 export interface ListComparison {
-  /** The first permission of the inner lists that none of the outer lists includes. */
+  /** Returns the first permission of the inner lists that none of the outer lists includes. */
   missing(inner: readonly List[], outer: readonly List[]): Slices<string | undefined>;
 }
 
 /**
- * Creates a comparison. Many holders have the same lists, in many combinations. So each two lists are compared once,
- * and a combination costs a few machine words for each of its lists. A permission is implied by single permissions only,
- * so several lists include what one of them includes.
+ * Creates a comparison. Many holders have the same lists in different combinations. So each pair of lists is compared
+ * once, and a combination costs a few machine words for each of its lists. This works because only a single permission
+ * can imply another one: several lists include what one of them includes.
  */
 export function createListComparison(): ListComparison {
   const sets = new Map<List, PermissionSet>();
@@ -53,7 +53,7 @@ export function createListComparison(): ListComparison {
       for (const [n, word] of missing.entries()) left[n] = (left[n] ?? 0) & word;
     }
     const word = left.findIndex((bits) => bits !== 0);
-    // The lowest bit. What is beyond the end of the list is set only where there is no outer list.
+    // The lowest set bit. Bits beyond the end of the list are set only if there is no outer list.
     return word < 0 ? undefined : list[32 * word + 31 - Math.clz32((left[word] ?? 0) & -(left[word] ?? 0))];
   }
 

@@ -2,15 +2,15 @@ import { distance } from "fastest-levenshtein";
 import { maxViolations, type Violation } from "../kernel/error.ts";
 import { expected, ownResources, parsePermission, permissionSet } from "./permission.ts";
 
-/** The resources and verbs that a deployment knows, so that typos are refused. */
+/** The resources and verbs that a deployment knows. The server rejects typos by it. */
 export interface Vocabulary {
-  /** What it does not know of a permission in canonical form. */
+  /** Returns which part of a permission in canonical form is unknown, or undefined. */
   unknown(permission: string): "resource" | "verb" | undefined;
-  /** What it knows that is most like a permission that it does not know. Looks through all that it knows. */
+  /** Returns the known permission that is most similar to an unknown one. Scans all known permissions. */
   nearest(permission: string): string;
 }
 
-/** A set of permissions in stored form, or what is wrong with each entry. */
+/** Returns a set of permissions in stored form, and what is wrong with each invalid entry. */
 export type ParsePermissions = (
   texts: readonly string[],
   field: string,
@@ -19,8 +19,8 @@ export type ParsePermissions = (
 const rankedVerbs = ["read", "write", "manage"];
 
 /**
- * Creates a vocabulary from entries that are a `resource`, which then has the verbs read, write and manage, or a
- * `resource:verb`, which adds one. Latchkey's own are known anyway. Undefined for an entry that is neither.
+ * Creates a vocabulary. An entry is a `resource`, which gets the verbs read, write and manage, or a `resource:verb`,
+ * which adds one verb. Latchkey's own resources are always known. Returns undefined if an entry is neither.
  */
 export function createVocabulary(entries: readonly string[]): Vocabulary | undefined {
   const verbs = new Map<string, Set<string>>();
@@ -51,7 +51,7 @@ export function createVocabulary(entries: readonly string[]): Vocabulary | undef
 
 const maxHints = 8;
 
-/** What is wrong with some permissions, each with its field: the first that are wrong, and hints for the first of these. */
+/** Returns a violation for each invalid permission, up to a limit. Only the first of them have a hint. */
 export function permissionViolations(
   texts: Iterable<readonly [field: string, text: string]>,
   vocabulary: Vocabulary | undefined,
@@ -71,7 +71,7 @@ export function permissionViolations(
   return violations;
 }
 
-/** Parses sets of permissions, by a vocabulary where there is one. */
+/** Creates a parser for sets of permissions. It checks them against the vocabulary if there is one. */
 export function createPermissionParser(vocabulary: Vocabulary | undefined): ParsePermissions {
   return (texts, field) => ({
     permissions: permissionSet(texts).permissions.slice(),

@@ -13,23 +13,26 @@ import { indexOf, intersection, storedForm } from "./permission-index.ts";
 
 export { expected, implies, ownResources, parsePermission } from "./permission-grammar.ts";
 
-/** A set of permissions, built once: whether it includes a permission costs the same however many it has. */
+/** A set of permissions, built once. A lookup takes the same time for any size of the set. */
 export interface PermissionSet {
-  /** The set in its stored form: canonical, without what others imply, sorted. */
+  /** The set in its stored form: canonical, sorted, without implied entries. */
   readonly permissions: readonly string[];
-  /** The same, to look up. Left out where the list is short: then looking through it is as quick, and takes no room. */
+  /** The same permissions for lookups. Missing for a short list, because a scan of it is as fast and needs no memory. */
   readonly entries?: ReadonlySet<string>;
 }
 
 const shortLength = 16;
 
-/** Whether a set of permissions includes this one: at once for a `PermissionSet`, else by looking through the list. */
+/** Returns whether a set includes a permission. For a `PermissionSet` this is a lookup, for a list it is a scan. */
 export function holds(held: PermissionSet | readonly string[], wanted: string): boolean {
   if (!("permissions" in held)) return held.some((permission) => implies(permission, wanted));
   return held.entries ? includes(held.entries, wanted) : holds(held.permissions, wanted);
 }
 
-/** The set in its stored form: canonical, without what others imply, sorted. Violations name what is no permission. */
+/**
+ * Returns the set in its stored form: canonical, sorted, without implied entries. The violations name the entries that
+ * are not permissions.
+ */
 export function normalisePermissions(
   permissions: readonly string[],
   field: string,
@@ -43,19 +46,23 @@ export function normalisePermissions(
   return { permissions: atOnce(storedForm(atOnce(indexOf(permissions)))), violations };
 }
 
-/** What both sets allow, in stored form: an own list narrows what its owner may do, and never adds to it. */
+/**
+ * Returns what both lists allow, in stored form. The list of a key narrows what the owner of the key may do, and never
+ * adds to it.
+ */
 export function narrow(own: readonly string[], owner: readonly string[]): string[] {
   return [...atOnce(effectiveSet(own, owner)).permissions];
 }
 
-/** The set of a list. What is no permission gives none. */
+/** Returns the set of a list. Entries that are not permissions give nothing. */
 export function permissionSet(permissions: readonly string[]): PermissionSet {
   return atOnce(effectiveSet(permissions, null));
 }
 
 /**
- * The set of a list, narrowed by what an owner may do; null: by nothing. The work grows with the length of both lists
- * together, and so does the set: it never has more permissions than they have. `keep` may exchange a text for its equal.
+ * Returns the set of a list, narrowed by what an owner may do. If `owner` is null, nothing narrows it. The time grows
+ * with the length of both lists together, and the set has at most as many permissions as both. `keep` may replace a
+ * text by an equal one.
  */
 export function* effectiveSet(
   permissions: readonly string[],

@@ -4,19 +4,19 @@ import type { Authority } from "./authority.ts";
 import type { Scope } from "./external-issuer.ts";
 import { holds } from "./permission.ts";
 
-/** One request: what an audit event says of it. */
+/** One request, with the facts that an audit event stores. */
 export interface Call {
   /** The RPC, such as `latchkey.v1.ApiKeyService/RevokeApiKey`. */
   method: string;
   requestId: string;
   clientAddress: string;
-  /** By what limits count the client's address: see `net/address-key.ts`. */
+  /** The client's address in the form in which rate limits count it. See `net/address-key.ts`. */
   addressKey: string;
-  /** How long the caller will wait for the answer, from now, in milliseconds. Unset: as long as it takes. */
+  /** The time in milliseconds until the caller's deadline. Missing if the caller set none. */
   timeLeftMs?(): number | undefined;
 }
 
-/** Who acts, as others see them. */
+/** A profile as other principals see it. */
 export interface ProfileRef {
   id: string;
   type: ProfileType;
@@ -24,65 +24,65 @@ export interface ProfileRef {
   email: string;
 }
 
-/** By what credential a principal was recognised. */
+/** The kind of credential that a principal presented. */
 export type PrincipalKind = "user" | "application" | "service" | "developer";
 
-/** The answer to "who is calling": everything in it holds now, in one account. */
+/** The caller in one account, as it is now. */
 export interface Principal {
   accountId: string;
   profile: ProfileRef;
   kind: PrincipalKind;
-  /** For a session, or a token of an outside issuer. */
+  /** Set for a session or a token of an external issuer. */
   userId?: string;
-  /** For a key. */
+  /** Set for a key. */
   keyId?: string;
-  /** For an application key: it mints only keys of this environment. */
+  /** Set for an application key, which mints only keys of this environment. */
   environment?: Environment;
-  /** For a key with an end: it mints only keys that end no later. */
+  /** Set for a key with an end, which mints only keys that end no later. */
   expiresAt?: Date;
   permissions: readonly string[];
   workspaceScope: WorkspaceScope;
   /** The live workspaces granted to it. */
   workspaceIds: readonly string[];
   entitlements: readonly string[];
-  /** Whether this is an owner's session. */
+  /** Whether this is the session of an owner. */
   owner: boolean;
   /** Whether its account is the platform account. */
   platform: boolean;
-  /** Whether its token was superseded by a rotation: it verifies, but mints and rotates nothing. */
+  /** Whether a rotation has superseded its token. Such a token passes verification, but cannot mint or rotate anything. */
   superseded: boolean;
 }
 
-/** A principal within a request: what an operation is given. */
+/** A principal within a request. Operations take it as their argument. */
 export interface Caller extends Principal {
   call: Call;
-  /** How a change evaluates it again. */
+  /** Evaluates the principal again inside a change. */
   authority: Authority<Principal>;
 }
 
-/** A signed-in user, no account resolved, within a request. */
+/** A signed-in user within a request, before an account is resolved. */
 export interface UserCaller {
   userId: string;
-  /** For a session. */
+  /** Set for a session. */
   sessionId?: string;
-  /** For a token of an outside issuer: what it speaks for, and when it ends. */
+  /** Set for a token of an external issuer: the accounts where it is valid, and its end. */
   external?: { scope: Scope; endsAt: Date };
   call: Call;
-  /** How a change evaluates it again. */
+  /** Evaluates the user again inside a change. */
   authority: Authority<void>;
 }
 
-/** Refuses a principal that lacks a permission, naming it. */
+/** Fails with `PERMISSION_DENIED` if a principal lacks a permission. The error names the permission. */
 export function requirePermission(principal: Principal, permission: string): void {
   if (!holds(principal.permissions, permission)) throw permissionDenied(permission);
 }
 
-/** Refuses who neither holds a permission nor acts on what is their own. */
+/** Fails if a principal lacks a permission, unless it acts on its own record. */
 export function requirePermissionOrOwn(principal: Principal, permission: string, own: boolean): void {
   if (!own) requirePermission(principal, permission);
 }
 
-/** Refuses everybody but an owner's session: only owners make, change and remove owners. */
+/** Fails unless the caller is an owner's session, because only owners make, change and remove owners. */
 export function requireOwner(principal: Principal): void {
   if (!principal.owner) {
     throw new DomainError("PERMISSION_DENIED", "only owners make, change and remove owners", {
@@ -91,7 +91,7 @@ export function requireOwner(principal: Principal): void {
   }
 }
 
-/** Refuses a service key that would move, rename or end its own owner. */
+/** Fails if a service key would move, rename or end its own owner. */
 export function refuseItself(principal: Principal, account: { profile_id: string }): void {
   if (principal.profile.id === account.profile_id) {
     throw new DomainError("PERMISSION_DENIED", "a service account does not change itself", {
@@ -100,7 +100,7 @@ export function refuseItself(principal: Principal, account: { profile_id: string
   }
 }
 
-/** The refusal for a missing permission. */
+/** Returns the error for a missing permission. */
 export function permissionDenied(permission: string): DomainError {
   return new DomainError("PERMISSION_DENIED", `the permission ${permission} is missing`, { permission });
 }

@@ -3,38 +3,38 @@ import { atOnce, type Slices } from "../kernel/slices.ts";
 import { createListComparison } from "./permission-lists.ts";
 
 /**
- * What a principal reaches: each of its permissions without a workspace and in each of its workspaces, in its
- * environment, until its end. A product: a permission that is held at all is held in every workspace that is entered.
+ * What a principal reaches: its permissions, in its workspaces and without a workspace, in its environment, until its
+ * end. This is a product: each permission counts in every workspace that the principal may enter.
  */
 export interface Reach extends Frame {
   permissions: readonly string[];
 }
 
-/** The same by lists of permissions that count together, such as those of all roles of a person. */
+/** The same with lists of permissions that count together, such as those of all roles of a person. */
 export interface JointReach extends Frame {
   lists: readonly (readonly string[])[];
 }
 
-/** What a reach has besides its permissions. */
+/** The parts of a reach other than its permissions. */
 interface Frame {
-  /** `all` includes those that will be made later. */
+  /** `all` includes workspaces that do not exist yet. */
   workspaces: "all" | readonly string[];
   environment: Environment | "every";
-  /** Null: never. */
+  /** Null if it never ends. */
   end: Date | null;
 }
 
-/** What the first of two reaches has and the second has not: undefined for nothing. */
+/** Compares two reaches. The methods return what the first has and the second lacks, or undefined for nothing. */
 export interface ReachComparison {
-  /** Whether everything that the first reaches, the second reaches too. */
+  /** Returns whether the second reaches everything that the first reaches. */
   isWithin(inner: Reach | JointReach, outer: Reach | JointReach): Slices<boolean>;
-  /** The first workspace; `*` for all of them. */
+  /** Returns the first workspace that `outer` lacks, or `*` for all of them. */
   foreignWorkspace(inner: Frame, outer: Frame): string | undefined;
-  /** The first permission. */
+  /** Returns the first permission that `outer` lacks. */
   missingPermission(inner: Reach | JointReach, outer: Reach | JointReach): Slices<string | undefined>;
 }
 
-/** Creates a comparison. What it finds out about a list of permissions or workspaces, it finds out once. */
+/** Creates a comparison. It reads each list of permissions or workspaces only once. */
 export function createReachComparison(): ReachComparison {
   const lists = createListComparison();
   const workspaceSets = new Map<readonly string[], ReadonlySet<string>>();
@@ -68,17 +68,17 @@ export function createReachComparison(): ReachComparison {
   };
 }
 
-/** Whether everything that the first reaches, the second reaches too. */
+/** Returns whether the second reaches everything that the first reaches. */
 export function isWithin(inner: Reach, outer: Reach): boolean {
   return atOnce(createReachComparison().isWithin(inner, outer));
 }
 
-/** Whether a reach is valid in no environment but those of another one. */
+/** Returns whether a reach is valid only in environments of another reach. */
 export function isEnvironmentWithin(inner: Frame, outer: Frame): boolean {
   return outer.environment === "every" || inner.environment === outer.environment;
 }
 
-/** Whether a reach ends no later than another one. */
+/** Returns whether a reach ends no later than another one. */
 export function isEndWithin(inner: Frame, outer: Frame): boolean {
   return outer.end === null || (inner.end !== null && inner.end <= outer.end);
 }

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import { liveGrants, liveGrantsTo } from "./workspace-grant.ts";
 
-/** What somebody may do now: permissions, and which workspaces they enter. */
+/** The current permissions of a profile, and the workspaces that it may enter. */
 export interface Rights {
   permissions: string[];
   allWorkspaces: boolean;
@@ -10,10 +10,10 @@ export interface Rights {
   owner: boolean;
 }
 
-/** What those may do who are not there any more. */
+/** The rights of a profile that no longer exists. */
 export const nothing: Rights = { permissions: [], allWorkspaces: false, workspaceIds: [], owner: false };
 
-/** What the members of a team may do by it now. */
+/** Returns the permissions that a team gives its members now. */
 export async function rightsOfTeam(db: Db, accountId: string, teamId: string): Promise<string[]> {
   const team = await db
     .selectFrom("team_rights")
@@ -24,12 +24,15 @@ export async function rightsOfTeam(db: Db, accountId: string, teamId: string): P
   return team?.permissions ?? [];
 }
 
-/** What a person may do in an account now: by their role and their teams. Nothing once they have left. */
+/** Returns what a person may do in an account now, by their role and their teams. Nothing after the person has left. */
 export function rightsOfMember(db: Db, accountId: string, profileId: string): Promise<Rights> {
   return rightsBy(db, memberRights(sql`${accountId}::text`, sql`${profileId}::text`));
 }
 
-/** What a service account may do now: what its team may, in every workspace. Nothing once it is deleted. */
+/**
+ * Returns what a service account may do now: the permissions of its team, in every workspace. Nothing after it is
+ * deleted.
+ */
 export function rightsOfServiceAccount(db: Db, accountId: string, profileId: string): Promise<Rights> {
   return rightsBy(db, serviceAccountRights(sql`${accountId}::text`, sql`${profileId}::text`));
 }
@@ -39,7 +42,7 @@ async function rightsBy(db: Db, expression: RawBuilder<Rights | null>): Promise<
   return rows[0]?.rights ?? nothing;
 }
 
-/** The same as a part of another statement, for a person: null once they have left. */
+/** Returns an SQL expression for the rights of a person. It is null after the person has left. */
 export function memberRights(accountId: RawBuilder<unknown>, profileId: RawBuilder<unknown>) {
   return sql<Rights | null>`(
     select json_build_object(
@@ -50,7 +53,7 @@ export function memberRights(accountId: RawBuilder<unknown>, profileId: RawBuild
   )`;
 }
 
-/** The same for a service account: null once it is deleted. */
+/** Returns an SQL expression for the rights of a service account. It is null after the service account is deleted. */
 export function serviceAccountRights(accountId: RawBuilder<unknown>, profileId: RawBuilder<unknown>) {
   return sql<Rights | null>`(
     select json_build_object(
@@ -62,7 +65,7 @@ export function serviceAccountRights(accountId: RawBuilder<unknown>, profileId: 
   )`;
 }
 
-/** What a profile may do now, whatever it is: to judge again what it once promised. */
+/** Returns what a profile of any type may do now. The server evaluates with it again what the profile has given earlier. */
 export async function rightsOfProfile(db: Db, accountId: string, profileId: string): Promise<Rights> {
   const profile = await db
     .selectFrom("profile")
@@ -79,7 +82,7 @@ export async function rightsOfProfile(db: Db, accountId: string, profileId: stri
   return profile ? rightsOfKey(db, accountId, profileId) : nothing;
 }
 
-// An application key that acts as itself.
+// Returns the rights of an application key, which acts under its own profile.
 async function rightsOfKey(db: Db, accountId: string, profileId: string): Promise<Rights> {
   const key = await db
     .selectFrom("api_key")

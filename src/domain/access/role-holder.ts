@@ -1,36 +1,36 @@
 import type { PrincipalChange } from "./escalation.ts";
 import type { JointReach, Reach } from "./reach.ts";
 
-/** A person, a service account or a pending invite, or several that differ in workspaces only. */
+/** A person, a service account or a pending invite. It also stands for several that differ only in workspaces. */
 export interface RoleHolder {
-  /** A service account has none. */
+  /** Null for a service account. */
   roleId: string | null;
   /** The roles of its teams, each once. */
   teamRoleIds: readonly string[];
-  /** What was granted. `all` for a service account. */
+  /** The granted workspaces. `all` for a service account. */
   workspaces: "all" | readonly string[];
-  /** The roles that give the most of what its external issuers may claim for it. */
+  /** The roles that limit what its external issuers may claim for it. */
   claims: readonly string[];
 }
 
-/** What roles allow, and which roles teams have. */
+/** The permissions of roles, and the roles of teams. */
 export interface RoleGrants {
   roles: ReadonlyMap<string, { permissions: readonly string[]; allWorkspaces: boolean }>;
   teams: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Holders, and what their roles come to. */
+/** Holders, and the roles and teams that give them their permissions. */
 export interface Holding {
   holders: readonly RoleHolder[];
   grants: RoleGrants;
 }
 
-/** What a person, a service account or an invite reaches: in every environment, without an end. */
+/** Returns the reach of a person, a service account or an invite: in every environment, without an end. */
 export function lastingReach(permissions: readonly string[], workspaces: Reach["workspaces"]): Reach {
   return { permissions, workspaces, environment: "every", end: null };
 }
 
-/** What a holder reaches by its role and its teams. */
+/** Returns what a holder reaches by its role and its teams. */
 export function holderReach(
   { roleId, teamRoleIds, workspaces }: RoleHolder,
   { roles }: RoleGrants,
@@ -40,7 +40,10 @@ export function holderReach(
   return jointReach([...roleIds], roles, own?.allWorkspaces ? "all" : workspaces);
 }
 
-/** The most that a holder may reach by what its external issuers may claim for it. Undefined: they claim nothing. */
+/**
+ * Returns the most that a holder may reach if its external issuers claim roles for it. Undefined if they may claim
+ * nothing.
+ */
 export function claimedReach(holder: RoleHolder, grants: RoleGrants): JointReach | undefined {
   if (holder.claims.length === 0) return undefined;
   const { lists, workspaces } = holderReach(holder, grants);
@@ -50,12 +53,12 @@ export function claimedReach(holder: RoleHolder, grants: RoleGrants): JointReach
   return { lists: [...together], workspaces: all ? "all" : workspaces, environment: "every", end: null };
 }
 
-/** What the members of a team may do by it. */
+/** Returns the permissions that a team gives its members. */
 export function teamLists(teamId: string, { roles, teams }: RoleGrants): JointReach["lists"] {
   return jointReach(teams.get(teamId) ?? [], roles, []).lists;
 }
 
-/** What a role or a team reaches: its permissions in every workspace that one of its holders enters. */
+/** Returns the reach of a role or a team: its permissions in every workspace that one of its holders may enter. */
 export function groupReach(lists: JointReach["lists"], { holders, grants }: Holding): JointReach {
   const entered = new Set<string>();
   let all = false;
@@ -68,13 +71,13 @@ export function groupReach(lists: JointReach["lists"], { holders, grants }: Hold
 }
 
 /**
- * Each holder before and after a change of what it holds. The holders are the same ones, in the same order. What each
- * reaches is computed when it is looked at, since there may be many.
+ * Returns each holder before and after a change of its roles. Both sides have the same holders in the same order. There
+ * may be many, so each reach is computed only when it is read.
  */
 export function holderChanges(before: Holding, after: Holding): PrincipalChange[] {
   return after.holders.map((holder, index) => {
     const earlier = before.holders[index];
-    if (!earlier) throw new Error("a change made another holder");
+    if (!earlier) throw new Error("the holders before and after a change differ");
     return {
       get before() {
         return holderReach(earlier, before.grants);

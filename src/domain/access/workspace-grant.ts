@@ -6,14 +6,14 @@ import { together } from "../kernel/together.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
 import type { Caller } from "./principal.ts";
 
-/** The locks under which workspaces are granted: none is archived meanwhile. */
+/** Returns the locks under which workspaces are granted. They prevent that one of them is archived meanwhile. */
 export function workspaceLocks(accountId: string, workspaceIds: readonly string[]): RowLock[] {
   return workspaceIds.map((id) => rowLock("workspace", accountId, id, "share"));
 }
 
 /**
- * Grants workspaces to a profile and returns those that it did not have yet. The workspaces are the account's own and
- * live, see `requireLive`. Whether the caller may grant them is decided before, by `refuseEscalation`.
+ * Grants workspaces to a profile and returns those that are new to it. The workspaces must be live and belong to the
+ * account, see `requireLive`. `refuseEscalation` decides before this whether the caller may grant them.
  */
 export async function insertGrants(
   tx: Tx,
@@ -34,7 +34,7 @@ export async function insertGrants(
   return rows.map((row) => row.workspace_id);
 }
 
-/** Refuses grants that were too many for a profile: after they were made, under a lock of the profile. */
+/** Fails if a profile has too many grants. Call it after the grants are inserted, under a lock of the profile. */
 export async function requireGrantsWithin(
   tx: Tx,
   bounds: Bounds,
@@ -54,13 +54,13 @@ async function countGrants(tx: Tx, accountId: string, profileId: string): Promis
   return total;
 }
 
-/** A workspace of an account: archived, or live. It stays live under `workspaceLocks`. */
+/** A workspace of an account, live or archived. It stays live under `workspaceLocks`. */
 export interface FoundWorkspace {
   id: string;
   archived_at: Date | null;
 }
 
-/** Finds those of some workspaces that are the account's own. */
+/** Finds the workspaces among some ids that belong to the account. */
 export async function findWorkspaces(
   tx: Tx,
   accountId: string,
@@ -73,12 +73,12 @@ export async function findWorkspaces(
   return rows;
 }
 
-/** The ids of those that are live. */
+/** Returns the ids of the live workspaces. */
 export function liveOnes(found: readonly FoundWorkspace[]): string[] {
   return found.flatMap(({ id, archived_at }) => (archived_at === null ? id : []));
 }
 
-/** The ids of workspaces that were looked for. One that is missing or archived is refused. */
+/** Returns the ids of the requested workspaces. Fails if one of them is missing or archived. */
 export function requireLive(found: readonly FoundWorkspace[], workspaceIds: readonly string[]): string[] {
   const live = liveOnes(found);
   if (live.length === new Set(workspaceIds).size) return live;
@@ -87,7 +87,7 @@ export function requireLive(found: readonly FoundWorkspace[], workspaceIds: read
   throw new DomainError("WORKSPACE_ARCHIVED", "the workspace is archived", { workspace_id: archived.id });
 }
 
-/** Whether a workspace is granted to a profile, archived or not. */
+/** Returns whether a profile has a grant of a workspace, archived or not. */
 export async function hasGrant(
   tx: Tx,
   accountId: string,
@@ -102,7 +102,7 @@ export async function hasGrant(
   return rows.length > 0;
 }
 
-/** Takes a workspace from a profile. Returns whether it had been granted. */
+/** Removes the grant of a workspace from a profile. Returns whether there was one. */
 export async function deleteGrant(
   tx: Tx,
   caller: Caller,
@@ -118,14 +118,17 @@ export async function deleteGrant(
   return deleted.numDeletedRows > 0n;
 }
 
-/** The ids of the workspaces that a profile may enter. Archived ones are closed for good: nobody holds them. */
+/**
+ * Returns the ids of the workspaces that a profile may enter. An archived workspace cannot be entered and stays
+ * archived.
+ */
 export async function liveGrantsTo(tx: Db, accountId: string, profileId: string): Promise<string[]> {
   const ids = liveGrants(sql`${accountId}::text`, sql`${profileId}::text`);
   const { rows } = await sql<{ ids: string[] }>`select ${ids} as ids`.execute(tx);
   return rows[0]?.ids ?? [];
 }
 
-/** The same as a part of another statement. */
+/** Returns the same as an SQL expression. */
 export function liveGrants(accountId: RawBuilder<unknown>, profileId: RawBuilder<unknown>) {
   return sql<string[]>`array(
     select w.id from workspace_grant g
