@@ -30,40 +30,26 @@ const differentBodies = 10_000;
  * and revoke the others.
  */
 export function createCases(setting: Setting, firstSpare: number): Case[] {
-  const { keys, databaseUrl, platformToken: bearer, ports } = setting;
+  return [...createReads(setting, firstSpare), ...createMutations(setting, firstSpare)];
+}
+
+function createReads({ keys, databaseUrl, platformToken, ports }: Setting, firstSpare: number): Case[] {
   const some = <T>(make: (index: number) => T) =>
     Array.from({ length: differentBodies }, () => make(Math.floor(Math.random() * keys)));
-  let nextToRevoke = firstSpare + maxMutations;
-  const common = { protocol: "http1" as const, contentType: "application/json", bearer };
-
-  const mutation = (name: string, body: (index: number) => object, first: () => number): Case => ({
-    name,
-    server: "latchkey",
-    maxCalls: maxMutations,
-    calls() {
-      const start = first();
-      return {
-        ...common,
-        port: ports.latchkey,
-        path: `/latchkey.v1.ApiKeyService/${name}`,
-        bodies: Array.from({ length: maxMutations }, (_, n) => Buffer.from(JSON.stringify(body(start + n)))),
-        expected: Buffer.from('"apiKey":'),
-      };
-    },
-  });
+  const maxCalls = Number.POSITIVE_INFINITY;
   return [
     {
       name: lookup,
       server: undefined,
-      maxCalls: Number.POSITIVE_INFINITY,
+      maxCalls,
       calls: () => ({ protocol: "lookup", databaseUrl, ids: some(keyId) }),
     },
     {
       name: echo,
       server: "echo",
-      maxCalls: Number.POSITIVE_INFINITY,
+      maxCalls,
       calls: () => ({
-        ...common,
+        ...connectJson(platformToken),
         port: ports.echo,
         path: verifyPath,
         bodies: some((index) => asJson(keyToken(index))),
@@ -73,18 +59,39 @@ export function createCases(setting: Setting, firstSpare: number): Case[] {
     {
       name: "GetApiKey",
       server: "latchkey",
-      maxCalls: Number.POSITIVE_INFINITY,
+      maxCalls,
       calls: () => ({
-        ...common,
+        ...connectJson(platformToken),
         port: ports.latchkey,
         path: "/latchkey.v1.ApiKeyService/GetApiKey",
-        // The caller reads keys of its own account only.
+        // The caller may read only keys of its own account.
         bodies: Array.from({ length: maxMutations }, (_, n) =>
           Buffer.from(JSON.stringify({ id: keyId(firstSpare + n) })),
         ),
         expected: Buffer.from('"apiKey":'),
       }),
     },
+  ];
+}
+
+function createMutations({ platformToken, ports }: Setting, firstSpare: number): Case[] {
+  const mutation = (name: string, body: (index: number) => object, first: () => number): Case => ({
+    name,
+    server: "latchkey",
+    maxCalls: maxMutations,
+    calls() {
+      const start = first();
+      return {
+        ...connectJson(platformToken),
+        port: ports.latchkey,
+        path: `/latchkey.v1.ApiKeyService/${name}`,
+        bodies: Array.from({ length: maxMutations }, (_, n) => Buffer.from(JSON.stringify(body(start + n)))),
+        expected: Buffer.from('"apiKey":'),
+      };
+    },
+  });
+  let nextToRevoke = firstSpare + maxMutations;
+  return [
     mutation(
       "CreateApiKey",
       () => ({ metadata: { name: "made by the bench" }, spec: { permissions: ["agents:read"] } }),
@@ -104,4 +111,8 @@ export function createCases(setting: Setting, firstSpare: number): Case[] {
       },
     ),
   ];
+}
+
+function connectJson(bearer: string) {
+  return { protocol: "http1" as const, contentType: "application/json", bearer };
 }

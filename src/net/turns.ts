@@ -1,19 +1,19 @@
 import { isHttp2 } from "./exchange.ts";
 import type { Handler, NodeRequest, NodeResponse, Request } from "./request.ts";
 
-/** Starts pieces of work in turns of the event loop, fairly between their owners. */
+/** Starts pieces of work in turns of the event loop. Owners of work get equal numbers of starts. */
 export interface FairTurns {
-  /** Starts work of an owner now, or in a later turn if this turn has no time left or other work waits. */
+  /** Starts a piece of work now, or in a later turn if this turn has no time left or other work waits. */
   start(owner: string, work: () => void): void;
 }
 
 /**
- * Creates turns. In each turn of the event loop, work starts until `sliceMs` have passed; 0 means one piece of work per
- * turn. The rest waits, and the owners take turns. So a burst of one client does not delay other clients, and between two
- * turns the event loop reads everything that arrived. Work that arrives alone starts at once.
+ * Creates fair turns. In each turn of the event loop, work starts until `sliceMs` have passed. 0 means one piece of work
+ * per turn. The rest waits, and the owners take turns. So a burst of one client does not delay other clients, and the
+ * event loop reads everything that arrived between two turns. Work that arrives alone starts at once.
  */
 export function createFairTurns(sliceMs: number): FairTurns {
-  const lines = new Map<string, (() => void)[]>();
+  const queues = new Map<string, (() => void)[]>();
   // Undefined: no work started in this turn of the event loop.
   let startedAt: number | undefined;
 
@@ -24,20 +24,20 @@ export function createFairTurns(sliceMs: number): FairTurns {
 
   function next(): void {
     startedAt = undefined;
-    if (lines.size === 0) return;
+    if (queues.size === 0) return;
     begin();
     do takeOne();
-    while (lines.size > 0 && hasTime());
+    while (queues.size > 0 && hasTime());
   }
 
-  // Takes the oldest work of the first owner. The owner goes to the end, and leaves if it has no more work.
+  // Starts the oldest work of the first owner. If that owner has more work, it becomes the last owner.
   function takeOne(): void {
-    const [first] = lines;
+    const [first] = queues;
     if (!first) return;
-    const [owner, line] = first;
-    const work = line.shift();
-    lines.delete(owner);
-    if (line.length > 0) lines.set(owner, line);
+    const [owner, queue] = first;
+    const work = queue.shift();
+    queues.delete(owner);
+    if (queue.length > 0) queues.set(owner, queue);
     work?.();
   }
 
@@ -47,21 +47,21 @@ export function createFairTurns(sliceMs: number): FairTurns {
 
   return {
     start(owner, work) {
-      if (lines.size === 0 && hasTime()) {
+      if (queues.size === 0 && hasTime()) {
         if (startedAt === undefined) begin();
         work();
         return;
       }
-      const line = lines.get(owner);
-      if (line) line.push(work);
-      else lines.set(owner, [work]);
+      const queue = queues.get(owner);
+      if (queue) queue.push(work);
+      else queues.set(owner, [work]);
     },
   };
 }
 
 /**
- * Returns a handler that starts one request per turn of the event loop, fairly between the clients that `ownerOf` tells
- * apart. Calls `onError` with what the handler throws, which is a bug.
+ * Returns a handler that starts one request per turn of the event loop. Clients take turns; `ownerOf` returns the client of
+ * a request. Calls `onError` with what the handler throws, which is a bug.
  */
 export function inTurns(
   handler: Handler,

@@ -1,20 +1,14 @@
 import { cors } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { withCors } from "../../src/net/cors.ts";
-import { createHealthStatus, registerHealth } from "../../src/net/standard-services/health.ts";
-import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
+import { createHealthStatus } from "../../src/net/standard-services/health.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
+import { serveHealth } from "../support/net/standard-services.ts";
 
 const page = "https://console.example";
 const status = createHealthStatus();
 status.set("", true);
-const health = handlerOf((router) =>
-  registerHealth(
-    router,
-    status,
-    createOpenStreams(() => "client"),
-  ),
-);
+const health = handlerOf((router) => serveHealth(router, status));
 
 async function call(origins: string[], origin: string | undefined, init: RequestInit = {}) {
   const port = await openTestPort({ handler: withCors(origins, health) });

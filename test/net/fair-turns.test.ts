@@ -11,7 +11,7 @@ test("work that arrives alone starts at once", () => {
   expect(started).toBe(true);
 });
 
-test("a client that arrives behind the burst of another waits for one piece of its work", async () => {
+test("a client that arrives after the burst of another client waits for at most two pieces of its work", async () => {
   const turns = createFairTurns(0);
   const order: string[] = [];
   for (let n = 0; n < 50; n++) turns.start("flood", () => order.push("flood"));
@@ -20,7 +20,7 @@ test("a client that arrives behind the burst of another waits for one piece of i
   expect(order.indexOf("victim")).toBeLessThanOrEqual(2);
 });
 
-test("in one turn of the event loop, work starts until the slice is over", async () => {
+test("in one turn of the event loop, work starts only until the slice is over", async () => {
   const turns = createFairTurns(5);
   let [done, longest] = [0, 0];
   for (let n = 0; n < 40; n++) {
@@ -36,7 +36,7 @@ test("in one turn of the event loop, work starts until the slice is over", async
     longest = Math.max(longest, done - before);
   }
   expect(atOnce).toBeLessThanOrEqual(6);
-  // A turn of this loop may see two turns of the work.
+  // One turn of this loop may contain two turns of the work.
   expect(longest).toBeLessThanOrEqual(12);
 });
 
@@ -51,7 +51,7 @@ test("each client's n-th piece of work starts after at most n pieces of each oth
       expect([...order].sort()).toEqual([...owners].sort());
       order.forEach((owner, at) => {
         const before = (one: number) => order.slice(0, at).filter((other) => other === one).length;
-        // The very first piece of work starts as it arrives, before the others are known.
+        // The first piece of work starts when it arrives, before the others have arrived.
         for (let other = 0; other < 5; other++) expect(before(other)).toBeLessThanOrEqual(before(owner) + 2);
       });
     }),

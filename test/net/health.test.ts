@@ -9,21 +9,15 @@ import {
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/grpc/health/v1/health_pb.ts";
-import { createHealthStatus, registerHealth } from "../../src/net/standard-services/health.ts";
-import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
+import { createHealthStatus } from "../../src/net/standard-services/health.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
+import { serveHealth } from "../support/net/standard-services.ts";
 
 function setUp() {
   const status = createHealthStatus();
   const client = createClient(
     Health,
-    createRouterTransport((router) =>
-      registerHealth(
-        router,
-        status,
-        createOpenStreams(() => "client"),
-      ),
-    ),
+    createRouterTransport((router) => serveHealth(router, status)),
   );
   return { status, client };
 }
@@ -89,13 +83,7 @@ test("@grpc/grpc-js can check and watch", async () => {
   const status = createHealthStatus();
   status.set("", true);
   const port = await openTestPort({
-    handler: handlerOf((router) =>
-      registerHealth(
-        router,
-        status,
-        createOpenStreams(() => "client"),
-      ),
-    ),
+    handler: handlerOf((router) => serveHealth(router, status)),
   });
   const client = grpcJsClient(`127.0.0.1:${port.port}`);
 

@@ -7,7 +7,7 @@ import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-test("one client address has a limited number of health streams open, and gets a place back when one ends", async () => {
+test("a client address has a limited number of open health streams, and can open another when one ends", async () => {
   const health = createClient(Health, app.transportAs(""));
   const ended = new AbortController();
   onTestFinished(() => ended.abort());
@@ -32,7 +32,7 @@ test("one client address has a limited number of health streams open, and gets a
     .toBe(true);
 });
 
-test("the streams of one client take no place of another", async () => {
+test("the streams of one client do not count for another client", async () => {
   const streams = createOpenStreams(({ url }) => url, 1);
   async function* endless() {
     for (;;) yield 1;

@@ -9,20 +9,12 @@ import {
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import type { Handler } from "../../src/net/request.ts";
-import { registerHealth } from "../../src/net/standard-services/health.ts";
-import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
-import { registerReflection } from "../../src/net/standard-services/reflection.ts";
 import { allTimeouts, call, openSession, status, text } from "../support/net/hostile.ts";
 import { handlerOf, openTestPort, shortLimits } from "../support/net/net.ts";
+import { serveHealth, serveReflection } from "../support/net/standard-services.ts";
 
 test("a call in progress outlives every timeout of the port", async () => {
-  const handler = handlerOf((router) =>
-    registerHealth(
-      router,
-      status,
-      createOpenStreams(() => "client"),
-    ),
-  );
+  const handler = handlerOf((router) => serveHealth(router, status));
   const port = await openTestPort({ handler, limits: shortLimits });
   const abort = new AbortController();
   const clients = [
@@ -43,12 +35,7 @@ test("a call in progress outlives every timeout of the port", async () => {
 
 test("a bidirectional stream in progress outlives the request timeout", async () => {
   const port = await openTestPort({
-    handler: handlerOf((router) =>
-      registerReflection(
-        router,
-        createOpenStreams(() => "client"),
-      ),
-    ),
+    handler: handlerOf((router) => serveReflection(router)),
     limits: shortLimits,
   });
   const late = Promise.withResolvers<void>();

@@ -16,19 +16,13 @@ import {
 import { defaultLimits } from "../../src/net/limits.ts";
 import { openPort } from "../../src/net/port.ts";
 import type { Handler } from "../../src/net/request.ts";
-import { createHealthStatus, registerHealth } from "../../src/net/standard-services/health.ts";
-import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
+import { createHealthStatus } from "../../src/net/standard-services/health.ts";
 import { connectRaw, handlerOf, openTestPort, selfSigned } from "../support/net/net.ts";
+import { serveHealth } from "../support/net/standard-services.ts";
 
 const status = createHealthStatus();
 status.set("", true);
-const health = handlerOf((router) =>
-  registerHealth(
-    router,
-    status,
-    createOpenStreams(() => "client"),
-  ),
-);
+const health = handlerOf((router) => serveHealth(router, status));
 
 const clients: [name: string, transport: (baseUrl: string, ca?: Buffer) => Transport][] = [
   [
@@ -86,17 +80,9 @@ describe.each(clients)("%s", (_, transport) => {
 
   test("an endless stream ends with `Unavailable` when the server shuts down", async () => {
     const shutdown = new AbortController();
-    const handler = handlerOf(
-      (router) =>
-        registerHealth(
-          router,
-          status,
-          createOpenStreams(() => "client"),
-        ),
-      {
-        shutdownSignal: shutdown.signal,
-      },
-    );
+    const handler = handlerOf((router) => serveHealth(router, status), {
+      shutdownSignal: shutdown.signal,
+    });
     const port = await openTestPort({ handler, limits: { ...defaultLimits, drainGraceMs: 60_000 } });
     const watcher = createClient(Health, transport(port.url)).watch({})[Symbol.asyncIterator]();
     await watcher.next();

@@ -15,26 +15,17 @@ import {
   type ServerReflectionResponse,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionV1Alpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
-import { createHealthStatus, registerHealth } from "../../src/net/standard-services/health.ts";
-import { createOpenStreams } from "../../src/net/standard-services/open-streams.ts";
-import { registerReflection } from "../../src/net/standard-services/reflection.ts";
+import { createHealthStatus } from "../../src/net/standard-services/health.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
+import { serveHealth, serveReflection } from "../support/net/standard-services.ts";
 
 const status = createHealthStatus();
 status.set("", true);
 
 function setUp(...files: DescFile[]) {
   return createRouterTransport((router) => {
-    registerReflection(
-      router,
-      createOpenStreams(() => "client"),
-      files,
-    );
-    registerHealth(
-      router,
-      status,
-      createOpenStreams(() => "client"),
-    );
+    serveReflection(router, files);
+    serveHealth(router, status);
   });
 }
 
@@ -210,15 +201,8 @@ describe.each(["grpc-v1", "grpc-v1alpha"])("reflection by %s", (reflection) => {
 function openReflected() {
   return openTestPort({
     handler: handlerOf((router) => {
-      registerHealth(
-        router,
-        status,
-        createOpenStreams(() => "client"),
-      );
-      registerReflection(
-        router,
-        createOpenStreams(() => "client"),
-      );
+      serveHealth(router, status);
+      serveReflection(router);
     }),
   });
 }

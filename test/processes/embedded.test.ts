@@ -1,17 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, describe, expect, vi } from "vitest";
 import { birthOf } from "../../src/db/embedded/process.ts";
-import {
-  createGround,
-  type EmbeddedProcess,
-  gone,
-  postmasterOf,
-  query,
-  reportOf,
-} from "../support/server/embedded-process.ts";
+import { createGround, gone, postmasterOf, query, reportOf } from "../support/server/embedded-process.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
@@ -205,55 +198,4 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     const status = readFileSync(`/proc/${(await ground.start()).postgres}/status`, "utf8");
     expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe("0");
   });
-});
-
-describe.concurrent("the address", () => {
-  const test = base.extend("newGround", ({ task: _ }, { onCleanup }) => {
-    const grounds: ReturnType<typeof createGround>[] = [];
-    onCleanup(async () => {
-      for (const ground of grounds) await ground.clear();
-    });
-    return (pathBytes: number) => {
-      const ground = createGround(undefined, pathBytes);
-      grounds.push(ground);
-      return ground;
-    };
-  });
-  const behindDataDir = "/socket/.s.PGSQL.5432".length;
-  const longest = process.platform === "darwin" ? 103 : 107;
-
-  test("is a socket in a directory that only its user may enter, if its path has at most 107 bytes", async ({
-    newGround,
-  }) => {
-    const ground = newGround(longest - behindDataDir);
-    const server = await ground.start();
-    const directory = join(ground.dataDir, "socket");
-    expect(decodeURIComponent(new URL(server.url).hostname)).toBe(directory);
-    expect(statSync(directory).mode & 0o777).toBe(0o700);
-    expect(statSync(join(directory, ".s.PGSQL.5432")).mode & 0o077).toBe(0);
-    expect(await query(server.url, "show listen_addresses")).toEqual([{ listen_addresses: "" }]);
-    expectOperator(server, ground.dataDir, ["-h", directory, "-p", "5432"]);
-  });
-
-  test("is a port of loopback, if that path is longer", async ({ newGround }) => {
-    const ground = newGround(longest - behindDataDir + 1);
-    const server = await ground.start();
-    const { hostname, port } = new URL(server.url);
-    expect(hostname).toBe("127.0.0.1");
-    expect(await query(server.url, "show unix_socket_directories")).toEqual([
-      { unix_socket_directories: "" },
-    ]);
-    expectOperator(server, ground.dataDir, ["-h", "127.0.0.1", "-p", port]);
-  });
-
-  // In a shell, with a psql that only shows what it was given.
-  function expectOperator({ operatorCommand }: EmbeddedProcess, dataDir: string, where: string[]): void {
-    const psql = join(dataDir, "psql");
-    writeFileSync(psql, '#!/bin/sh\nprintf "%s\\n" "$PGPASSWORD" "$@"\n', { mode: 0o700 });
-    const env = { PATH: `${dataDir}:${process.env.PATH}` };
-    const shown = execFileSync("sh", ["-c", operatorCommand], { env, encoding: "utf8" }).trim().split("\n");
-    const password = readFileSync(join(dataDir, "postgres-password"), "utf8").trim();
-    expect(shown).toEqual([password, ...where, "-U", "latchkey", "-d", "postgres"]);
-    expect(operatorCommand).not.toContain(password);
-  }
 });

@@ -10,7 +10,7 @@ import type { Codec, FastPathMethod, FastPathOptions, Payload } from "./codec.ts
 import { connectCodec } from "./connect-codec.ts";
 import { grpcCodec } from "./grpc-codec.ts";
 
-// Requests start for this time in one turn of the event loop. Then it reads what has arrived meanwhile.
+// In one turn of the event loop, requests start for this long. Then the event loop reads everything that has arrived.
 const sliceMs = 2;
 const codecs: Record<Form, Codec> = { json: connectCodec(true), proto: connectCodec(false), grpc: grpcCodec };
 

@@ -1,12 +1,12 @@
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 
-/** Limits the streams that each client has open at a time. */
+/** Limits the number of open streams of each client. */
 export interface OpenStreams {
-  /** Passes the messages of a stream on. Fails with `RESOURCE_EXHAUSTED` if its client has too many streams open. */
+  /** Yields the messages of a stream. Fails with `ResourceExhausted` if its client has too many open streams. */
   follow<T>(context: HandlerContext, messages: AsyncIterable<T>): AsyncIterable<T>;
 }
 
-/** Streams without a bearer that one client address may have open at a time, over all connections. */
+/** How many streams without a bearer one client address may have open at a time, over all connections. */
 export const maxOpenStreamsPerAddress = 100;
 
 /** Creates a limit. `clientOf` returns the client of a call. */

@@ -1,9 +1,9 @@
 import type { EventEmitter } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { onTestFinished } from "vitest";
-import { createHealthStatus, registerHealth } from "../../../src/net/standard-services/health.ts";
-import { createOpenStreams } from "../../../src/net/standard-services/open-streams.ts";
+import { createHealthStatus } from "../../../src/net/standard-services/health.ts";
 import { connectRaw, handlerOf, openTestPort, shortLimits } from "./net.ts";
+import { serveHealth } from "./standard-services.ts";
 
 /** The bytes that every HTTP/2 client sends first. */
 export const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -18,15 +18,7 @@ export const status = createHealthStatus();
 status.set("", true);
 
 /** Answers health checks with messages of at most 64 KiB. */
-export const health = handlerOf(
-  (router) =>
-    registerHealth(
-      router,
-      status,
-      createOpenStreams(() => "client"),
-    ),
-  { readMaxBytes: 64 * 1024 },
-);
+export const health = handlerOf((router) => serveHealth(router, status), { readMaxBytes: 64 * 1024 });
 
 /** Opens a port that answers health checks and has short timeouts. */
 export const openImpatientPort = () => openTestPort({ handler: health, limits: shortLimits });
