@@ -138,11 +138,13 @@ export function createSite(base: Env = {}, { user, empty = false }: SiteOptions 
   };
 }
 
-/** The URL of the embedded Postgres that runs on a data directory. */
+/** Returns the URL of the embedded Postgres that runs on a data directory. */
 export function embeddedUrl(dataDir: string): string {
   const password = readFileSync(join(dataDir, "postgres-password"), "utf8").trim();
-  const port = readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[3];
-  return `postgres://latchkey:${password}@127.0.0.1:${port}/postgres`;
+  // Line 4 is the port. Line 5 is the directory of the Unix socket, or empty if there is none.
+  const [, , , port, socket] = readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n");
+  const host = socket ? encodeURIComponent(socket) : "127.0.0.1";
+  return `postgres://latchkey:${password}@${host}:${port}/postgres`;
 }
 
 function follow(child: ChildProcess): Started {
