@@ -1,20 +1,20 @@
 import pg from "pg";
 
-/** How long a cancellation may take until nothing waits for it any more. */
+/** Time limit of a cancellation, in milliseconds. */
 export const cancelTimeoutMs = 1_000;
 
-/** What every client of pg has, and the types of pg do not name. */
+/** Properties of a pg client that its types do not declare. */
 interface ClientInternals {
   host: string;
   port: number;
   ssl: pg.ConnectionConfig["ssl"];
   sslNegotiation: string;
-  /** Both null if the server named no key by which to cancel. */
+  /** Both null if the server sent no key for cancellation. */
   processID: number | null;
   secretKey: number | null;
 }
 
-/** The same of pg's connections. */
+/** Properties of a pg connection that its types do not declare. */
 interface ConnectionInternals {
   stream: { destroy(): void };
   connect(portOrPath: number | string, host?: string): void;
@@ -25,9 +25,9 @@ interface ConnectionInternals {
 }
 
 /**
- * Asks the server to cancel what a connection is running, over a connection of its own (CancelRequest of the protocol).
- * Resolves with true once the server has passed the request on: after that, it cannot hit a later statement. Resolves
- * with false if that is not known within a second. Never rejects.
+ * Asks the server to cancel the running statement of a connection, with a CancelRequest over another connection. Resolves
+ * with true once the server has passed the request on, so that it cannot hit a later statement. Resolves with false if that
+ * is unknown after a second. Never rejects.
  */
 export function cancelStatement(client: pg.ClientBase): Promise<boolean> {
   const {
@@ -54,7 +54,7 @@ export function cancelStatement(client: pg.ClientBase): Promise<boolean> {
       sent = true;
     };
     connection.on("error", () => end(false));
-    // The server answers nothing. It closes the connection when it has signalled the other process.
+    // The server sends no response. It closes the connection after it has signalled the other process.
     connection.once("end", () => end(sent));
     connection.once("connect", () => {
       if (!ssl) send();

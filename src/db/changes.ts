@@ -1,18 +1,18 @@
-/** Follows changes from before their transaction until they are effective everywhere. */
+/** Follows each change from before its transaction until it is effective at every instance. */
 export interface Changes {
   begin(): Change;
-  /** How long after its COMMIT a change is effective everywhere, at the latest. */
+  /** The maximum time from the COMMIT of a change until it is effective at every instance, in milliseconds. */
   patienceMs(): number;
 }
 
-/** A change on its way: `mark` is sent by its transaction, behind all that it changes. Exactly one of the two ends it. */
+/** A running change. Its transaction sends `changeMarker` after all of its writes. Call exactly one of the two functions. */
 export interface Change {
   changeMarker: string;
   /**
-   * Resolves when it is effective everywhere. Call it when its COMMIT was answered. Throws `REVOCATION_PENDING` where that
-   * takes longer than the caller has time.
+   * Resolves when the change is effective at every instance. Call it after the COMMIT. Fails with `REVOCATION_PENDING` if that
+   * takes longer than the deadline of the caller.
    */
   settle(timeLeftMs?: number): Promise<void>;
-  /** It was not made, or changed nothing that anybody remembers. */
+  /** Ends a change that was not made, or that changed nothing that a cache contains. */
   abandon(): void;
 }

@@ -1,7 +1,7 @@
 import type { Generated } from "kysely";
 import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "./values.ts";
 
-/** The tables of keys and sessions, column by column, as those of `tables.ts`. */
+/** The tables of keys and sessions, column by column. `tables.ts` has the others. */
 export interface ApiKeyTable {
   id: string;
   account_id: string;
@@ -21,7 +21,7 @@ export interface ApiKeyTable {
   expires_at: Date | null;
   disabled_at: Date | null;
   revoked_at: Date | null;
-  /** The key with which it was made; null where a person made it. */
+  /** The key that created this key. Null if a person did. */
   minted_by_key_id: string | null;
   changed_at: Generated<Date>;
   version: Generated<number>;
@@ -37,7 +37,7 @@ export interface ApiKeyTokenTable {
   ends_at: Date | null;
 }
 
-/** Of a superseded token that has not ended: until when, and by whom and by which credential it was superseded. */
+/** The grace period of a superseded token: its end, and the profile and credential that started it. */
 export interface GracePeriodTable {
   token_id: string;
   account_id: string;
@@ -48,7 +48,7 @@ export interface GracePeriodTable {
   made_by_key: string | null;
   made_by_session: string | null;
   made_by_identity: string | null;
-  /** A digest of what the maker reached when that was last compared. */
+  /** A digest of the maker's permissions and workspaces at the last comparison. */
   made_with: string;
   ends_at: Date;
 }

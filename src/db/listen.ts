@@ -1,18 +1,18 @@
 import pg from "pg";
 
-/** A connection that listens. */
+/** A connection that receives notifications. */
 export interface Listener {
-  /** When the server that it is connected to started: by this its pool and its listener know each other. */
+  /** The start time of its server. It identifies the server to the pool. */
   serverStart: string;
-  /** Ends it at once, without a word to the server. */
+  /** Closes the connection at once, without a message to the server. */
   close(): void;
 }
 
-/** What a listener tells. */
+/** The events of a listener. */
 export interface ListenHandlers {
-  /** Called for every notification, in the order of the feed, synchronously as it is read. */
+  /** Called for every notification, in the order of the feed, synchronously when it is read. */
   onMessage(payload: string): void;
-  /** Called once when the connection is over, for whatever reason. Nothing was missed before; everything is from now on. */
+  /** Called once when the connection ends for any reason. Until then no notification was missed; after it, all are. */
   onLost(): void;
 }
 
@@ -20,8 +20,8 @@ const connectTimeoutMs = 2_000;
 const keepAliveAfterMs = 1_000;
 
 /**
- * Connects and listens. Resolves once LISTEN has been committed: whatever commits later will be told. Any error on the
- * connection ends it, because a server that reports one may have skipped a notification.
+ * Connects and listens. Resolves once LISTEN is committed: the listener receives every later notification. Any error on the
+ * connection ends it, because a server that reports an error may have skipped a notification.
  */
 export async function openListener(
   url: string,
@@ -63,7 +63,9 @@ export async function openListener(
   }
 }
 
-// LISTEN fails on a standby with the same SQLSTATE.
+// The SQLSTATE that LISTEN fails with on a standby.
 function listensToStandby(): Error {
-  return Object.assign(new Error("this server is a standby: it tells of no changes"), { code: "25006" });
+  return Object.assign(new Error("this server is a standby, which sends no notifications"), {
+    code: "25006",
+  });
 }

@@ -1,4 +1,4 @@
-/** What this folder needs of a logger; pino is one. Fields first, then the sentence. */
+/** The logger that this folder needs, such as pino: fields first, then the message. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -2,11 +2,11 @@ import { type Kysely, sql } from "kysely";
 import type { Db } from "./connect.ts";
 import { type Migration, migrations } from "./migrations/index.ts";
 
-/** What `connect` should take as `queryTimeoutMs` for a database that is to be migrated: ten minutes a statement. */
+/** The `queryTimeoutMs` of `connect` for migrations: ten minutes per statement. */
 export const migrationTimeoutMs = 600_000;
 
 const oldestPostgres = 15;
-// "latchkey" in ASCII, as the bigint that names an advisory lock.
+// The name of the advisory lock: "latchkey" in ASCII, as a bigint.
 const migrationLock = "7809651199139603833";
 
 interface Applied {
@@ -16,13 +16,13 @@ interface Applied {
 }
 
 /**
- * Brings the database forward to what this server knows and returns the names applied now. All or nothing, in one
- * transaction; a second caller waits for the first and finds nothing to do. Migrations of a newer server are left alone.
+ * Applies the pending migrations in one transaction, and returns their names. A second caller waits for the first and then
+ * finds none. Migrations of a newer server stay untouched.
  */
 export async function migrate(db: Db, known: readonly Migration[] = migrations): Promise<string[]> {
   await requirePostgres(db);
   return await db.transaction().execute(async (tx) => {
-    // Whoever has to wait for another migrator waits here, before reading anything.
+    // A second migrator waits here, before it reads anything.
     await sql`select pg_advisory_xact_lock(${migrationLock}::bigint)`.execute(tx);
     await sql`
       create table if not exists latchkey_migration_level (
@@ -43,8 +43,8 @@ export async function migrate(db: Db, known: readonly Migration[] = migrations):
 }
 
 /**
- * Throws where this server must not work with the database: Postgres is too old, or a newer migration has left servers
- * of this level behind. Newer migrations that this server can live with are fine. Returns the names not applied yet.
+ * Throws if this server must not use the database: Postgres is too old, or a newer migration excludes servers of this
+ * version. Newer migrations that are compatible are accepted. Returns the names of the pending migrations.
  */
 export async function checkCompatible(db: Db, known: readonly Migration[] = migrations): Promise<string[]> {
   await requirePostgres(db);
@@ -61,7 +61,7 @@ export async function checkCompatible(db: Db, known: readonly Migration[] = migr
   return pendingOf(known, applied).map((migration) => migration.name);
 }
 
-/** Throws where Postgres, by its `server_version_num`, is older than Latchkey works with. */
+/** Throws if the `server_version_num` of Postgres is lower than the minimum for Latchkey. */
 export function requireVersion(serverVersion: number): void {
   const major = Math.floor(serverVersion / 10_000);
   if (major < oldestPostgres)

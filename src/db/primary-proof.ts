@@ -1,11 +1,11 @@
 import { sql } from "kysely";
 
-/** What a statement tells of the server that it ran on: when that started. By this a server is recognized. */
+/** The start time of the server that a statement ran on. It identifies the server. */
 export interface PrimaryProof {
   server: string;
 }
 
-// The subquery is a fence: the condition is evaluated before anything is written. NOTIFY fails on a standby.
+// The subquery makes Postgres evaluate the condition before anything is written. NOTIFY fails on a standby.
 const beforeServer = `
   select server,
     case when recovering then pg_notify('latchkey', '')::text end as standby,
@@ -32,5 +32,5 @@ export function primaryProof(believed: string) {
   return sql<PrimaryProof>`${sql.raw(beforeServer)}${believed}${sql.raw(afterServer)}`;
 }
 
-/** The same as a statement of its own, with `believed` as its only parameter. */
+/** The same as a separate statement, with `believed` as its only parameter. */
 export const primaryProofText = `${beforeServer}$1${afterServer}`;

@@ -12,34 +12,34 @@ export type Run = (
 type KnownPrimary = NonNullable<StatementScope["primary"]>;
 
 /**
- * Makes sure that "there is no such thing" is the answer of a primary. An old primary, whose standby was promoted, finds
- * nothing of what was made since. So a result without rows counts only after a commit that the synchronous standby has
- * confirmed, unless the server is known to be the primary.
+ * Ensures that a result without rows comes from the primary. An old primary, whose standby was promoted, does not find rows
+ * that were created since. So a result without rows counts only after a commit that the synchronous standby has confirmed,
+ * unless the server is known to be the primary.
  */
 export interface ReadConfirmation {
-  /** Returns the result of a statement outside of a transaction, confirmed. It may have rows now. */
+  /** Returns the confirmed result of a statement outside of a transaction. It may contain rows now. */
   confirm(
     statement: { text: string; parameters: readonly unknown[] },
     result: pg.QueryResult,
     primary: KnownPrimary,
   ): Promise<pg.QueryResult>;
-  /** A transaction begins. */
+  /** Records that a transaction begins. */
   begin(): void;
-  /** Notes the result of a statement within the transaction. */
+  /** Records the result of a statement within the transaction. */
   note(result: pg.QueryResult): void;
-  /** Whether a refusal of the transaction may rest on something that it did not find, and that is not confirmed. */
+  /** Returns whether a refusal of the transaction may depend on an unconfirmed result without rows. */
   isOpen(primary: KnownPrimary): boolean;
-  /** Rolls back the transaction, and confirms what it did not find. */
+  /** Rolls back the transaction, and confirms its results without rows. */
   rollBack(primary: KnownPrimary): Promise<pg.QueryResult>;
-  /** The server that this connection leads to: when it started. */
+  /** Returns the start time of the server that this connection leads to. */
   server(): Promise<string>;
 }
 
-// The commit of a proof changes nothing: it may be cancelled.
+// The commit of a proof changes nothing, so it may be cancelled.
 const proofScope: StatementScope = { limitMs: 1_000 };
 const serverText = "select pg_postmaster_start_time()::text as server";
 
-/** Creates the confirmation of what one connection reads. */
+/** Creates the read confirmation of one connection. */
 export function createReadConfirmation(run: Run): ReadConfirmation {
   let server: string | undefined;
   let foundNothing = false;
@@ -56,7 +56,7 @@ export function createReadConfirmation(run: Run): ReadConfirmation {
   return {
     async confirm({ text, parameters }, result, primary) {
       if (result.command !== "SELECT" || result.rowCount !== 0 || isKnown(primary)) return result;
-      // Read again in the transaction of the proof: a pooler may send each transaction to another server.
+      // Reads again in the transaction of the proof, because a pooler may send each transaction to another server.
       await send("begin");
       const again = await send(text, parameters);
       await prove(primary);

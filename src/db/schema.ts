@@ -32,7 +32,7 @@ import type { AccountAccessJson, AccountJson, ApiKeyKind, Environment } from "./
 
 export type * from "./values.ts";
 
-/** The tables and the view, as Postgres has them. `timestamptz` is read as Date, `bigint` as string. */
+/** The tables and views of the database. `timestamptz` is read as Date, `bigint` as string. */
 export interface Database {
   account: AccountTable;
   user: UserTable;

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
 
-// Each connection keeps every plan it ever named, so there must be an end to them.
+// Each connection keeps every named plan, so the number of names needs a limit.
 const maxNamedStatements = 200;
 
-/** The name under which a statement is prepared, or nothing: then it is parsed each time. */
+/** Returns the name of a prepared statement, or undefined for a statement that is parsed each time. */
 export type StatementNames = (text: string, parameters: readonly unknown[]) => string | undefined;
 
-/** Names statements by a hash of their text: the first 200 of them, since lists with filters have endless texts. */
+/** Names the first 200 statements by a hash of their text. There is a limit because lists with filters have unlimited texts. */
 export function createStatementNames(): StatementNames {
   const names = new Map<string, string>();
   return (text, parameters) => {
-    // Without parameters it may be several statements in one text, or begin and commit.
+    // A text without parameters may contain several statements, or be begin or commit.
     if (parameters.length === 0) return undefined;
     const known = names.get(text);
     if (known !== undefined || names.size >= maxNamedStatements) return known;

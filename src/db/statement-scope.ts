@@ -1,32 +1,31 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Turn } from "./turn-shares.ts";
 
-/** What holds for every statement of one piece of work, however deep in it the statement is sent. */
+/** The conditions for every statement of one piece of work, at any depth of calls. */
 export interface StatementScope {
-  /** Aborted when the caller gives up: then the statement under way is cancelled, and no other is sent. Never a COMMIT. */
+  /** Aborted when the caller gives up. Then the running statement is cancelled, unless it is a COMMIT, and no other is sent. */
   signal?: AbortSignal;
-  /** How long a statement may run before it is cancelled, in milliseconds. The limits of the pool hold as well. */
+  /** Time limit of a statement in milliseconds; then it is cancelled. The limits of the pool apply too. */
   limitMs?: number;
   /**
-   * The server (when it started) that is known to be the primary, if any is. Where this is set, a result without rows comes
-   * from a server that is known to be the primary, or that has proved it.
+   * Returns the start time of the server that is known to be the primary, if one is known. If this is set, a result without
+   * rows comes from that server, or from one that has proved to be the primary.
    */
   primary?(): string | undefined;
-  /** On whose behalf connections are taken. Unset: the work goes on in the background. */
+  /** The turn that takes connections for this work. Unset: background work. */
   turn?: Turn;
 }
 
-// A key, as a context of connect has keys: it holds nothing between calls.
+// Only a key, like the context keys of connect. It holds nothing between calls.
 const scopes = new AsyncLocalStorage<StatementScope>();
 
-/** Runs work in a scope. Work that it starts inherits the scope, unless that work is run in a scope of its own. */
+/** Runs work in a scope. Work that it starts inherits the scope, unless it runs in another scope. */
 export function withStatements<T>(scope: StatementScope, work: () => T): T {
   return scopes.run(scope, work);
 }
 
 /**
- * Runs a part of a piece of work on behalf of others: with the rest of its scope as it is. A withdrawal stays one, whatever
- * its parts are.
+ * Runs a part of a piece of work with another turn, in the same scope otherwise. A part of a withdrawal stays a withdrawal.
  */
 export function withTurn<T>(turn: Turn, work: () => T): T {
   const scope = statementScope();
@@ -35,7 +34,7 @@ export function withTurn<T>(turn: Turn, work: () => T): T {
   return scopes.run({ ...scope, turn: merged }, work);
 }
 
-/** The scope of the statement that is about to be sent; empty where none was set. */
+/** Returns the scope of the next statement. Empty if no scope was set. */
 export function statementScope(): StatementScope {
   return scopes.getStore() ?? nothing;
 }

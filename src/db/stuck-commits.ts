@@ -1,22 +1,22 @@
 import pg from "pg";
 
-/** COMMITs that the server did not answer in time. They are never cancelled, so their backends stay until they end. */
+/** COMMITs without a response in time. They are never cancelled, so their backends run until the commit ends. */
 export interface StuckCommits {
-  /** The COMMIT of this backend was given up. */
+  /** Records that this process no longer waits for the COMMIT of a backend. */
   add(processId: number): void;
-  /** Whether so many are stuck that no further transaction may begin. */
+  /** Returns whether so many commits are stuck that no further transaction may begin. */
   tooMany(): boolean;
   stop(): void;
 }
 
 const checkMs = 500;
 const checkTimeoutMs = 1_000;
-// A database that cannot be asked for so long has lost them, or is not reached anyway.
+// A database that cannot be queried for this long has lost these commits, or is unreachable anyway.
 const rememberedMs = 60_000;
 
 /**
- * Follows the stuck COMMITs of a pool: asks the server, on a connection of its own, which of their backends still commit.
- * Without a bound, a standby that does not confirm would let abandoned backends pile up, a pool's worth every 2.5 s.
+ * Follows the stuck COMMITs of a pool: asks the server over a separate connection which of their backends still commit.
+ * Without this limit, a standby that does not confirm would leave a pool's worth of backends behind every 2.5 s.
  */
 export function createStuckCommits(connection: pg.ClientConfig, most: number): StuckCommits {
   const stuck = new Map<number, number>();
@@ -28,7 +28,7 @@ export function createStuckCommits(connection: pg.ClientConfig, most: number): S
       const committing = await stillCommitting(connection, [...stuck.keys()]);
       for (const id of stuck.keys()) if (!committing.has(id)) stuck.delete(id);
     } catch {
-      // The database cannot be asked now.
+      // The database cannot be queried now.
     }
     const oldest = performance.now() - rememberedMs;
     for (const [id, since] of stuck) if (since < oldest) stuck.delete(id);

@@ -20,7 +20,7 @@ export interface AccountTable {
 
 export interface UserTable {
   id: string;
-  /** Null for a user who came through an outside identity, and for one who was erased. */
+  /** Null for a user with an external identity only, and for an erased user. */
   email: string | null;
   name: string;
   password_hash: string | null;
@@ -35,7 +35,7 @@ export interface ProfileTable {
   type: ProfileType;
   name: string;
   email: Generated<string>;
-  /** Whose it is or was, for a person. */
+  /** The user of the profile, for a person. */
   user_id: string | null;
   created_at: Generated<Date>;
   removed_at: Date | null;
@@ -100,7 +100,7 @@ export interface ServiceAccountTable {
 }
 
 export interface IdentityTable {
-  /** A digest of issuer and subject. */
+  /** A digest of the issuer and the subject. */
   id: string;
   issuer: string;
   subject: string;
@@ -139,10 +139,10 @@ export interface InviteTable {
   created_at: Generated<Date>;
   expires_at: Date;
   accepted_at: Date | null;
-  /** The profile that accepting it made. */
+  /** The profile that the acceptance created. */
   accepted_by: string | null;
   revoked_at: Date | null;
-  /** At most one of these: the credential that made it. */
+  /** The credential that created the invite. At most one of these is set. */
   made_by_key: string | null;
   made_by_session: string | null;
   made_by_identity: string | null;
@@ -205,7 +205,7 @@ export interface AuditEventTable {
   profile_id: string;
   key_id: Generated<string>;
   method: string;
-  /** `failed`: a log-in. */
+  /** `failed` is for log-ins only. */
   outcome: "done" | "refused" | "failed";
   reason: Generated<string>;
   resource_type: Generated<string>;

@@ -7,7 +7,7 @@ export type ApiKeyKind = "application" | "service" | "developer";
 export type Environment = "test" | "live";
 export type WorkspaceScope = "selected" | "all";
 
-/** What a credential opens in one account, as the view tells it. `workspaces`: id -> whether it is live. */
+/** The access of a credential to one account, as the view returns it. `workspaces` maps each id to whether the workspace is live. */
 export interface AccountAccessJson {
   account_id: string;
   platform: boolean;
@@ -16,17 +16,17 @@ export interface AccountAccessJson {
   profile: { id: string; type: ProfileType; name: string; email: string };
   owner: boolean;
   permissions: string[];
-  /** What the owner of a service or developer key may do now. Null: nothing narrows `permissions`. */
+  /** The current permissions of the owner of a service or developer key. Null: nothing narrows `permissions`. */
   owner_permissions: string[] | null;
   workspace_scope: WorkspaceScope;
   workspaces: Record<string, boolean>;
-  /** For an outside identity: what it is in the account. */
+  /** For an external identity: its status in the account. */
   standing?: "member" | "guest" | "removed";
-  /** For an outside identity: the roles of the account, of which its tokens may claim some. */
+  /** For an external identity: the roles of the account, some of which its tokens may claim. */
   roles?: RoleJson[];
 }
 
-/** An account of a user as the view tells it, without what they may do there. */
+/** An account of a user as the view returns it, without the permissions of the user there. */
 export interface AccountJson extends Pick<AccountAccessJson, "account_id" | "standing"> {
   /** For an external identity. */
   platform?: boolean;
@@ -34,7 +34,7 @@ export interface AccountJson extends Pick<AccountAccessJson, "account_id" | "sta
   roles?: Pick<RoleJson, "id" | "name_key" | "builtin">[] | null;
 }
 
-/** A role as the view tells it. */
+/** A role as the view returns it. */
 export interface RoleJson {
   id: string;
   name_key: string;

@@ -6,18 +6,18 @@ import type { Cluster, HostPort } from "./cluster.ts";
 
 /** How clients reach an embedded Postgres. */
 export interface Address extends HostPort {
-  /** The settings by which Postgres listens there and nowhere else. */
+  /** The settings that make Postgres listen only there. */
   settings: Record<string, string>;
 }
 
-// The port only names the socket: each data directory has a directory of its own for it.
+// The port is only a part of the socket's name. Each data directory has its own directory for the socket.
 const socketPort = 5432;
-// What fits into sockaddr_un, without the final zero.
+// The maximum length of a path in sockaddr_un, without the final zero.
 const maxSocketPathBytes = process.platform === "darwin" ? 103 : 107;
 
 /**
- * A Unix socket in a directory that only the user of Postgres may enter. On Windows, and if the path is too long for a
- * socket, a free TCP port on loopback: there the password keeps others out.
+ * Returns a Unix socket in a directory with mode 0700. On Windows, and if the path is too long for a socket, returns a free
+ * TCP port on loopback, where the password keeps other users out.
  */
 export async function chooseAddress(cluster: Cluster): Promise<Address> {
   const directory = socketDirectory(cluster);
@@ -38,8 +38,8 @@ export async function chooseAddress(cluster: Cluster): Promise<Address> {
 }
 
 /**
- * Removes what a killed Postgres left in the directory of its socket. Its lock there names a process: Postgres would not
- * start while another process has that id. `postmaster.pid` alone keeps two of them apart.
+ * Removes the files that a killed Postgres left in the directory of its socket. The lock file there names a process, and
+ * Postgres would not start while any process has that id. `postmaster.pid` still keeps two servers apart.
  */
 export function clearSocket(cluster: Cluster): void {
   rmSync(socketPath(cluster), { force: true });

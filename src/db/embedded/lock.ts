@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { birthOf } from "./process.ts";
 
 /**
- * Makes this process the one owner of a directory, by the file `lock` in it, and returns what gives it up. Throws
- * one line that names directory and owner where another process that still runs has it. An owner that was killed
- * blocks nobody, nor does a later process that happens to have its pid.
+ * Makes this process the only owner of a directory, with the file `lock` in it. Returns a function that gives it up. If
+ * another running process is the owner, throws an error of one line with the directory and the owner. The lock of a killed
+ * owner does not count, even if a later process has its pid.
  */
 export function lockDirectory(directory: string): () => void {
   const path = join(directory, "lock");
@@ -18,7 +18,7 @@ export function lockDirectory(directory: string): () => void {
   };
 }
 
-/** Puts `me` into the file at `path`, or returns the pid of the living process that is there. */
+/** Writes `me` to the file at `path`, or returns the pid of the running process that the file names. */
 function take(path: string, me: string): number | undefined {
   if (linkNew(path, me)) return undefined;
   const owner = read(path);
@@ -26,8 +26,8 @@ function take(path: string, me: string): number | undefined {
   const [pid = "", birth, nonce] = owner.split(" ");
   if (birthOf(Number(pid)) === birth) return Number(pid);
 
-  // Its owner is dead. Simply removing the file could remove a successor's, so that whoever succeeds this very owner
-  // is settled by a second file, which may in turn be left behind.
+  // The owner has ended. Removing the file could remove the lock of a successor. So a second file decides which process
+  // succeeds this owner, and that file may be left behind too.
   const succession = join(dirname(path), `lock.${nonce}`);
   const rival = take(succession, me);
   if (rival !== undefined) return rival;
@@ -53,7 +53,7 @@ function linkNew(path: string, me: string): boolean {
   }
 }
 
-// A lock appears with its content or not at all: nobody ever reads half of one.
+// The file appears with its complete content, so that no process reads a part of it.
 function written(path: string, content: string): string {
   const file = join(dirname(path), `lock.${randomUUID()}.new`);
   writeFileSync(file, content, { mode: 0o600 });

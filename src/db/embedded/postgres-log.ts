@@ -5,23 +5,23 @@ const maxLogBytes = 8 * 1024 * 1024;
 const checkEveryMs = 60_000;
 const maxExcerptBytes = 2_000;
 
-/** The file that Postgres logs to. */
+/** The log file of Postgres. */
 export interface PostgresLog {
   fd: number;
-  /** Remembers where the log ends now. */
+  /** Marks the current end of the log. */
   mark(): void;
-  /** The last lines written since then. */
+  /** Returns the last lines since the mark. */
   sinceMark(): string;
   close(): void;
 }
 
 /**
- * Opens `postgres.log` in that directory. Beyond 8 MiB it starts anew and the old one stays as `postgres.log.1`.
- * A file and no pipe: Postgres goes on where we are killed, and never waits for us to read.
+ * Opens `postgres.log` in a directory. Above 8 MiB, it starts a new file and keeps the old one as `postgres.log.1`. It is a
+ * file and not a pipe, so that Postgres continues if this process is killed, and never waits for a reader.
  */
 export function openPostgresLog(directory: string): PostgresLog {
   const path = join(directory, "postgres.log");
-  // Appending, so that whoever writes goes on at the start of an emptied file.
+  // In append mode, so that writers continue at the start of a truncated file.
   const fd = openSync(path, "a+", 0o600);
   let marked = 0;
 

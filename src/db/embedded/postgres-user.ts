@@ -8,7 +8,7 @@ export interface User {
   gid: number;
 }
 
-/** The user to run Postgres as where we are root, which it refuses to run as: `postgres`, made if need be. */
+/** Returns the user that runs Postgres if this process runs as root, because Postgres refuses root: `postgres`, created if missing. */
 export function unprivilegedUser(): User | undefined {
   if (process.geteuid?.() !== 0) return undefined;
   try {
@@ -32,8 +32,8 @@ function lookUp(name: string): User {
 }
 
 /**
- * Returns what to spawn so that a program runs as that user. Where a directory on the way to `paths` is closed to the
- * user (a checkout under /root, say), the program keeps the one capability of root that lets it through.
+ * Returns the command that runs a program as a user. If the user may not enter a directory on the way to `paths`, such as
+ * /root, the program keeps the one capability of root that it needs to pass.
  */
 export function asUser(user: User | undefined, paths: string[], file: string, args: string[]) {
   const options: SpawnOptions = { env: { PATH: process.env.PATH, TZ: "UTC", LC_ALL: "C" } };
@@ -48,7 +48,7 @@ export function asUser(user: User | undefined, paths: string[], file: string, ar
       `--reuid=${user.uid}`,
       `--regid=${user.gid}`,
       "--clear-groups",
-      // Without this bit access(2), by which Postgres looks for its own files, forgets the capability.
+      // Without this bit, access(2) ignores the capability, and Postgres uses access(2) to look for its own files.
       "--securebits=+no_setuid_fixup",
       `--inh-caps=${capability}`,
       `--ambient-caps=${capability}`,
@@ -67,7 +67,7 @@ function canReach(user: User, path: string): boolean {
   return (mode & search) !== 0 && (parent === path || parent === "/" || canReach(user, parent));
 }
 
-// Containers usually lack the weaker one.
+// Containers usually lack the weaker capability.
 function passingCapability(): string {
   const held = /^CapBnd:\s*(\w+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
   const readSearch = 1n << 2n;

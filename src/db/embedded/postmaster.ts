@@ -8,7 +8,7 @@ const pollMs = 10;
 const fastShutdownMs = 10_000;
 const immediateShutdownMs = 5_000;
 
-/** Stops a Postgres that outlived the process which had started it. */
+/** Stops a Postgres that outlived the process that started it. */
 export async function endPredecessor(directory: string, log: Log): Promise<void> {
   const { pid, text } = readPidFile(directory);
   if (pid === undefined) return;
@@ -16,15 +16,15 @@ export async function endPredecessor(directory: string, log: Log): Promise<void>
     log.warn({ pid }, "the embedded Postgres outlived its server; stopping it");
     await endPostgres(pid, log);
   }
-  // Postgres would wait for ever for a pid that belongs to somebody else by now, or to a corpse that nobody has buried
-  // (in a container without an init). It disregards a file that names its own parent, and still looks for survivors
-  // that use its memory; without the file it would not.
+  // Postgres would wait for ever for a pid that another process has now, or for a zombie (in a container without an init).
+  // It ignores a file that names its own parent, but still looks for processes that use its memory. Without the file it
+  // would not look.
   if (readPidFile(directory).pid === pid) {
     writeFileSync(join(directory, "postmaster.pid"), text.replace(/^\d+/, String(process.pid)));
   }
 }
 
-/** Ends that Postgres: fast (open transactions are rolled back), then at once (it recovers at its next start). */
+/** Ends that Postgres in fast mode (open transactions are rolled back), then in immediate mode (it recovers at its next start). */
 export async function endPostgres(pid: number | undefined, log: Log): Promise<void> {
   if (pid === undefined) return;
   const birth = birthOf(pid);
@@ -45,7 +45,7 @@ export async function endPostgres(pid: number | undefined, log: Log): Promise<vo
   throw new Error(`the embedded Postgres (process ${pid}) does not end`);
 }
 
-/** What Postgres writes about itself into its directory: its pid, and on the eighth line how far it is. */
+/** The content of `postmaster.pid`: the pid, and on the eighth line the state of the start. */
 export function readPidFile(directory: string): { pid?: number; status?: string; text: string } {
   try {
     const text = readFileSync(join(directory, "postmaster.pid"), "utf8");

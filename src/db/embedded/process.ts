@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
- * Tells a process from a later one with the same pid: boot and time of start. Undefined where the process has ended,
- * even if its parent has not taken notice yet.
+ * Returns a text that distinguishes a process from a later one with the same pid: the boot and the start time. Returns
+ * undefined if the process has ended, even if it is still a zombie.
  */
 export function birthOf(pid: number): string | undefined {
   if (process.platform !== "linux") return ps(pid, "lstart=");
@@ -15,7 +15,7 @@ export function birthOf(pid: number): string | undefined {
   return `${readProc("/proc/sys/kernel/random/boot_id")?.trim()}:${startTime}`;
 }
 
-/** True where this process is a Postgres server that was given this data directory. */
+/** Returns whether a process is a Postgres server with this data directory as its argument. */
 export function isPostgresOn(pid: number, directory: string): boolean {
   const command =
     process.platform === "linux"
