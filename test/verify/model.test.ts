@@ -20,7 +20,9 @@ const worlds = runs(6);
 const stepsPerRun = 25;
 const timeoutMs = runs(60_000);
 
-const app = useApp();
+// The same people join an account per world, and a long search has many worlds.
+const settings = { LATCHKEY_MAX_MEMBERSHIPS_PER_USER: "1000" };
+const app = useApp(settings);
 let other: TestApp;
 const commands: Record<string, Command> = {
   ...roleCommands,
@@ -46,7 +48,7 @@ function clientAs(token: string, headers?: Record<string, string>): Clients {
 }
 
 beforeAll(async () => {
-  const beside = await startBeside(app);
+  const beside = await startBeside(app, settings);
   other = beside.app;
   endOther = beside.end;
   users = await Promise.all([1, 2, 3, 4].map((one) => app.newAccount(`Home ${one}`)));
