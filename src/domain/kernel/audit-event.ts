@@ -7,13 +7,13 @@ import { newId } from "./id.ts";
 import { filterOf, type Page, type PageInput, page } from "./list.ts";
 import { together } from "./together.ts";
 
-/** What is stored of an audit event. */
+/** An audit event as it is stored. */
 export type AuditEvent = Selectable<Database["audit_event"]>;
 
-/** Fields of a resource, as an event keeps them. Never a token or its hash. */
+/** The fields of a resource in an event. They never include a token or its hash. */
 export type Fields = Record<string, unknown>;
 
-/** What was done to which resource. Only fields that changed; a creation has no `before`. */
+/** A change of one resource. It holds only the fields that changed. A creation has no `before`. */
 export interface Change {
   resourceType: string;
   resourceId: string;
@@ -21,16 +21,16 @@ export interface Change {
   after?: Fields;
 }
 
-/** Under which profile of which account an event is recorded. */
+/** The account and profile under which an event is recorded. */
 export interface Actor {
   accountId: string;
   profileId: string;
   keyId?: string;
-  /** `platform` where the platform account acts in another account. */
+  /** `platform` if the platform account acts in another account. */
   via?: "platform";
 }
 
-// A statement of Postgres takes 65,535 parameters, and an event has 13.
+// A Postgres statement takes 65,535 parameters, and an event has 13.
 const eventsPerStatement = 1_000;
 
 /** Writes events in the transaction of the change that they describe. */
@@ -61,19 +61,19 @@ function toRow(call: Call, event: Actor & Change) {
   };
 }
 
-/** The fields that differ, as they were and as they are; undefined where none does. */
+/** Returns the fields that differ, before and after, or undefined if no field differs. */
 export function difference(
   before: Fields,
   after: Fields,
 ): Required<Pick<Change, "before" | "after">> | undefined {
-  // Deep, and whatever the order of labels: Postgres has its own.
+  // The comparison is deep and ignores the order of labels, because Postgres stores them in its own order.
   const changed = Object.keys(after).filter((key) => !isDeepStrictEqual(before[key], after[key]));
   if (changed.length === 0) return undefined;
   const pick = (fields: Fields) => Object.fromEntries(changed.map((key) => [key, fields[key] ?? null]));
   return { before: pick(before), after: pick(after) };
 }
 
-/** Which events to list. An empty string does not filter. */
+/** The filter of a list of events. An empty string does not filter. */
 export interface AuditFilter extends PageInput {
   resourceId: string;
   resourceType: string;
@@ -90,7 +90,7 @@ export async function listAuditEvents(
   filter: AuditFilter,
 ): Promise<Page<AuditEvent>> {
   const events = db.selectFrom("audit_event").selectAll().where("account_id", "=", caller.accountId);
-  // There is an index of each. The first one serves the list, and the others are compared row by row.
+  // Each of these columns has an index. The first filter uses its index. Postgres compares the others row by row.
   const indexed = [
     filter.resourceId && sql<SqlBool>`resource_id = ${filter.resourceId}`,
     filter.keyId && sql<SqlBool>`key_id = ${filter.keyId}`,
@@ -106,7 +106,7 @@ export async function listAuditEvents(
   return page(db, first ? events.where(first) : events, "audit_event.id", filter, fits);
 }
 
-/** Some fields of a row. */
+/** Returns some fields of a row. */
 export function pick<T, K extends keyof T>(row: T, keys: readonly K[]): Pick<T, K> {
   return Object.fromEntries(keys.map((key) => [key, row[key]])) as Pick<T, K>;
 }

@@ -2,13 +2,13 @@ import { sql } from "kysely";
 import { encodeTime } from "ulid";
 import type { Db } from "../../db/connect.ts";
 
-// A batch is a transaction of its own, which locks so many rows for some milliseconds.
+// Each batch is a transaction of its own, which locks this many rows for some milliseconds.
 const batchSize = 1_000;
 const maxBatches = 20;
 
 /**
- * Deletes audit events that are older than `retentionMs` by the database's clock, the oldest first and at most 20,000 in
- * one call. What other instances are deleting is left to them. Returns how many it deleted.
+ * Deletes audit events older than `retentionMs` by the clock of the database, oldest first and at most 20,000 per call.
+ * Skips rows that another instance is deleting. Returns the number of deleted events.
  */
 export async function deleteOldEvents(db: Db, retentionMs: number): Promise<number> {
   let deleted = 0;
@@ -20,7 +20,8 @@ export async function deleteOldEvents(db: Db, retentionMs: number): Promise<numb
   return deleted;
 }
 
-// Ids begin with the time, so the primary key finds the oldest events. Their time alone decides.
+// Ids begin with the time, so the primary key finds the oldest events. Only `created_at` decides whether they are
+// deleted.
 async function deleteBatch(db: Db, retentionMs: number): Promise<number> {
   const before = `evt_${encodeTime(Math.max(0, Date.now() - retentionMs)).toLowerCase()}`;
   const { numAffectedRows } = await sql`

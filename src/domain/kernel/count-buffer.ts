@@ -1,43 +1,44 @@
 import { withStatements } from "../../db/statement-scope.ts";
 
-/** Something that happened so many times within a minute. */
+/** An occurrence and how often it was counted within one minute. */
 export interface Counted<T> {
-  /** The first time, as it was told. */
+  /** The first occurrence with this key in this minute. */
   first: T;
-  /** The beginning of the minute. */
+  /** The start of the minute. */
   minute: Date;
   count: number;
 }
 
-/** Counts what happens off the path of calls, and writes it in batches. */
+/** Counts occurrences without delaying calls, and writes the counts in batches. */
 export interface CountBuffer<T> {
-  /** Counts something in the current minute, together with what had the same key. */
+  /** Counts an occurrence in the current minute, together with others that have the same key. */
   add(key: string, happened: T): void;
-  /** Writes what is buffered. Called on a timer, before a list, and at the end. */
+  /** Writes the buffered counts. Runs on a timer, before a list and at shutdown. */
   flush(): Promise<void>;
   /** Stops the timer and writes the rest. */
   close(): Promise<void>;
 }
 
-/** What a buffer depends on. */
+/** The dependencies of a buffer. */
 export interface CountBufferDeps<T> {
-  /** What is counted, for the report of an overflow. */
+  /** The name of the occurrences, for the error about an overflow. */
   name: string;
   intervalMs: number;
-  /** Writes a batch. What it fails to write is tried again. */
+  /** Writes a batch. If it fails, the buffer keeps the batch and writes it again. */
   write(batch: Counted<T>[]): Promise<void>;
   onError(error: unknown): void;
 }
 
-// Different keys within one interval. What comes on top is not counted, and reported.
+// The number of different keys within one interval. The buffer does not count further keys, and reports them as an
+// error.
 const maxBuffered = 10_000;
 
-/** The beginning of the current minute, in milliseconds. */
+/** Returns the start of the current minute, in milliseconds. */
 export function currentMinute(): number {
   return Math.floor(Date.now() / 60_000) * 60_000;
 }
 
-/** Starts to count. */
+/** Creates a buffer and starts its timer. */
 export function createCountBuffer<T>(deps: CountBufferDeps<T>): CountBuffer<T> {
   let buffered = new Map<string, Counted<T>>();
   let writing: Promise<void> = Promise.resolve();
@@ -47,7 +48,8 @@ export function createCountBuffer<T>(deps: CountBufferDeps<T>): CountBuffer<T> {
     if (batch.size === 0) return;
     buffered = new Map();
     try {
-      // What others did is in it too: it is written on behalf of nobody, and no caller that gives up ends it.
+      // The batch also has occurrences of other callers. So it is written without a caller, whose abort would
+      // end the write.
       await withStatements({}, () => deps.write([...batch.values()]));
     } catch (error) {
       for (const [key, counted] of batch) put(key, counted);

@@ -1,4 +1,4 @@
-/** Why something was refused, in the words of the table of errors. `rpc/middleware/errors.ts` gives each its code. */
+/** The reason of an error, as in the table of errors. `rpc/middleware/errors.ts` maps each reason to a code. */
 export type Reason =
   | "MISSING_API_KEY"
   | "INVALID_API_KEY"
@@ -35,13 +35,16 @@ export type Reason =
   | "UNIMPLEMENTED"
   | "UNAVAILABLE";
 
-/** One wrong field of a request: its path in the names of the schema, and what was expected. */
+/** A wrong field of a request: its path in the names of the schema, and what was expected. */
 export interface Violation {
   field: string;
   description: string;
 }
 
-/** What an operation throws to refuse. The message is public: brief, actionable, without another tenant's facts. */
+/**
+ * The error that an operation throws to refuse a call. The message is public. It is brief and actionable, and names no
+ * facts of another tenant.
+ */
 export class DomainError extends Error {
   readonly reason: Reason;
   readonly metadata: Record<string, string>;
@@ -60,7 +63,7 @@ export class DomainError extends Error {
   }
 }
 
-/** A refusal that names one wrong field. */
+/** Returns an error that names one wrong field. */
 export function invalidField(field: string, description: string): DomainError {
   return invalidFields([{ field, description }]);
 }
@@ -69,7 +72,10 @@ export function invalidField(field: string, description: string): DomainError {
 export const maxViolations = 32;
 const maxMessageLength = 4_096;
 
-/** A refusal that names the wrong fields, each once: the first `maxViolations` of them, in a message of bounded length. */
+/**
+ * Returns an error that names each wrong field once. It names the first `maxViolations` of them, so the message has a
+ * bounded length.
+ */
 export function invalidFields(violations: readonly Violation[]): DomainError {
   const named = violations.slice(0, maxViolations);
   const message = named.map((v) => `${v.field}: ${v.description}`).join("; ");
@@ -82,7 +88,10 @@ export function invalidFields(violations: readonly Violation[]): DomainError {
   );
 }
 
-/** A missing resource, or another account's: the two look exactly alike, and the id is never named. */
+/**
+ * Returns the error for a missing resource. A resource of another account gets exactly the same error. The error never
+ * names the id.
+ */
 export function notFound(noun: string): DomainError {
   return new DomainError("NOT_FOUND", `${noun} not found`);
 }

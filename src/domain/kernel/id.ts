@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { monotonicFactory } from "ulid";
 
-/** The kinds of id: each a prefix before a ULID. */
+/** The kinds of ids. Each is a prefix before a ULID. */
 export type IdPrefix =
   | "acct"
   | "user"
@@ -16,16 +16,20 @@ export type IdPrefix =
   | "ses"
   | "evt";
 
-// Lists are in the order of ids. Monotonic, so that what one process makes within a millisecond keeps its order too.
-// `randomInt` draws from a pool, where the package would make a system call for each of 16 characters: 50 µs an id.
+// Lists are in the order of ids. The factory is monotonic, so ids that one process makes within a millisecond also
+// keep their order. `randomInt` draws from a pool. The package itself would make a system call for each of 16
+// characters, which takes 50 µs per id.
 const ulid = monotonicFactory(() => randomInt(32) / 32);
 
-/** A new id, such as `key_01jd…`: a prefix and a lower-case ULID, greater than every id made before it here. */
+/**
+ * Returns a new id, such as `key_01jd…`: a prefix and a lower-case ULID. It is greater than every earlier id of this
+ * process.
+ */
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${ulid().toLowerCase()}`;
 }
 
-/** The ULID of an id, without its prefix. */
+/** Returns the ULID of an id, without the prefix. */
 export function ulidOf(id: string): string {
   return id.slice(id.indexOf("_") + 1);
 }

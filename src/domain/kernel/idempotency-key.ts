@@ -3,13 +3,16 @@ import type { Tx } from "../../db/connect.ts";
 import { DomainError } from "./error.ts";
 import { type RowLock, requestLock } from "./row-lock.ts";
 
-/** Makes a creation safe to repeat: by what id the caller asks, and what will have been made. An empty id asks for nothing. */
+/**
+ * The `request_id` of a creation and the id of the resource that it creates. It makes the creation safe to repeat. An
+ * empty `requestId` has no effect.
+ */
 export interface IdempotencyKey {
   requestId: string;
   resourceId: string;
 }
 
-/** The use of an idempotency key: unique per caller and method. */
+/** The use of an idempotency key. It is unique per caller and method. */
 export interface Claim extends IdempotencyKey {
   callerId: string;
   method: string;
@@ -17,12 +20,15 @@ export interface Claim extends IdempotencyKey {
 
 const day = sql`interval '24 hours'`;
 
-/** The lock under which a key is used, so that of two repeats exactly one makes something. */
+/** Returns the lock under which a key is used. It orders two repeats, so that only one of them creates something. */
 export function claimLocks(claim: Claim | undefined): RowLock[] {
   return claim?.requestId ? [requestLock(claim.callerId, claim.method, claim.requestId)] : [];
 }
 
-/** Refuses a repeat of what was made within the last 24 hours, naming what was made. */
+/**
+ * Fails with `ALREADY_EXISTS` if the caller used this key within the last 24 hours. The error names the resource that
+ * was created.
+ */
 export async function refuseRepeat(tx: Tx, claim: Claim | undefined): Promise<void> {
   if (!claim?.requestId) return;
   const first = await tx
@@ -34,10 +40,10 @@ export async function refuseRepeat(tx: Tx, claim: Claim | undefined): Promise<vo
     .where(sql<boolean>`created_at >= clock_timestamp() - ${day}`)
     .executeTakeFirst();
   if (!first) return;
-  throw new DomainError("ALREADY_EXISTS", "this request_id was already answered", { id: first.resource_id });
+  throw new DomainError("ALREADY_EXISTS", "this request_id was already used", { id: first.resource_id });
 }
 
-/** Records the use of a key that `refuseRepeat` let pass, and forgets those of the caller that are a day old. */
+/** Stores the use of a key that `refuseRepeat` accepted, and deletes the caller's keys that are a day old. */
 export async function recordClaim(tx: Tx, claim: Claim | undefined): Promise<void> {
   if (!claim?.requestId) return;
   const { callerId, method, requestId, resourceId } = claim;
@@ -54,6 +60,6 @@ export async function recordClaim(tx: Tx, claim: Claim | undefined): Promise<voi
       do update set resource_id = excluded.resource_id, created_at = excluded.created_at
         where request.created_at < clock_timestamp() - ${day}
     returning request_id`.execute(tx);
-  // An earlier version of the server does not take the lock.
+  // Earlier versions of the server do not take the lock.
   if (rows.length === 0) throw new DomainError("CONFLICT", "this request_id is in use: try again");
 }

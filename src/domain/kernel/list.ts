@@ -2,30 +2,30 @@ import { type Expression, type RawBuilder, type SelectQueryBuilder, type SqlBool
 import type { Db } from "../../db/connect.ts";
 import { DomainError, invalidField } from "./error.ts";
 
-/** Which page of a list: as the request says it, unchecked. */
+/** The page of a list that a request asks for, before validation. */
 export interface PageInput {
   limit: number;
   cursor: string;
   sortOrder: string;
 }
 
-/** Which resources of a list. Empty strings do not filter. */
+/** The filter of a list. Empty strings do not filter. */
 export interface ListInput extends PageInput {
   labels: string;
   prefix: string;
   query: string;
 }
 
-/** One page, and the cursor of the next; empty on the last. */
+/** One page, and the cursor of the next page. The cursor is empty on the last page. */
 export interface Page<T> {
   items: T[];
   nextCursor: string;
 }
 
-/** Which rows of a list fit, where no index knows. */
+/** The conditions of a list that no index serves. */
 export interface PageFilter {
   fits: Expression<SqlBool> | undefined;
-  /** Rows that one page examines at most. */
+  /** The maximum number of rows that one page examines. */
   maxExamined?: number;
 }
 
@@ -35,15 +35,17 @@ type Position = PageInput & { prefix?: string };
 const defaultLimit = 50;
 const maxLimit = 200;
 const newestFirst = "desc";
-// Some 10 ms. A page that reaches it has fewer items, and the next page continues behind the last row that was examined.
+// The examination takes about 10 ms. A page that reaches the limit has fewer items. The next page continues behind
+// the last examined row.
 const maxExaminedRows = 10_000;
-// Higher than every character of an id.
+// Sorts after every character of an id.
 const highest = "\x7f";
 
 /**
- * Runs a query for one page in keyset order of `column`, which it shows as `id`: ids are in the order of creation. An index
- * must serve the conditions of the query in this order. All others are in the filter: then one page examines a bounded
- * number of rows, and may have fewer items than the limit although there are more. One statement.
+ * Runs a query for one page in the order of `column`, which the result shows as `id`. Ids are in the order of creation.
+ * An index must serve the conditions of the query in this order. All other conditions go into the filter. Then one page
+ * examines a bounded number of rows, and may have fewer items than the limit although more exist. This is one
+ * statement.
  */
 export async function page<DB, TB extends keyof DB, O extends { id: string }>(
   db: Db,
@@ -59,7 +61,7 @@ export async function page<DB, TB extends keyof DB, O extends { id: string }>(
   const id = sql.ref<string>(column);
   const examined = ordered.clearSelect().select(id.as("id"));
   const fitting = ordered.where(fits).where(notBehind(id, order)).limit(limit);
-  // No rows if there are none: then the connection checks that the server is still the primary.
+  // The result may have no rows. Then the connection checks that the server is still the primary.
   const { rows } = await sql<Examined & (O | { id: null })>`
     select examined.last as last_examined, fitting.*
     from (select (${examined.offset(maxExamined - 1).limit(1)}) as last) examined
@@ -71,7 +73,7 @@ export async function page<DB, TB extends keyof DB, O extends { id: string }>(
 }
 
 interface Examined {
-  /** The last row that the page may examine; null if there are fewer. */
+  /** The last row that the page may examine, or null if there are fewer rows. */
   last_examined: string | null;
 }
 
@@ -82,8 +84,8 @@ function notBehind(id: RawBuilder<string>, order: Order) {
 }
 
 /**
- * The same for what belongs to something, and is bounded: `parent` selects that, and `query` the rest. One statement.
- * Undefined: there is no such parent.
+ * The same for a bounded list of children: `parent` selects the parent, and `query` its children. Returns undefined if
+ * the parent does not exist. This is one statement.
  */
 export async function pageWithin<DB, TB extends keyof DB, O extends { id: string }>(
   db: Db,
@@ -99,7 +101,7 @@ export async function pageWithin<DB, TB extends keyof DB, O extends { id: string
     left join lateral (${children}) child on true
     order by child.id ${sql.raw(order)}`.execute(db);
   if (rows.length === 0) return undefined;
-  // A parent without children is one row without values.
+  // A parent without children results in one row of nulls.
   return pageOf(rows.filter(isRow), input, order);
 }
 
@@ -139,7 +141,7 @@ function orderOf(input: PageInput): Order {
   return input.sortOrder === "asc" ? "asc" : newestFirst;
 }
 
-/** The filter of a list on `table`, which has `name` and `labels`. */
+/** Returns the filter of a list on `table`, which has the columns `name` and `labels`. */
 export function listFilter(
   table: string,
   { labels, query }: Pick<ListInput, "labels" | "query">,
@@ -153,29 +155,30 @@ export function listFilter(
   ]);
 }
 
-/** A filter of all of these conditions, if there are any. */
+/** Returns a filter that combines all given conditions. */
 export function filterOf(conditions: (Expression<SqlBool> | false | undefined)[]): PageFilter {
   const all = conditions.filter((condition) => condition !== false && condition !== undefined);
   return { fits: all.length > 0 ? sql<SqlBool>`${sql.join(all, sql` and `)}` : undefined };
 }
 
-/** The page size for a requested limit: 50 for 0, at most 200. */
+/** Returns the page size for a requested limit: 50 for 0, at most 200. */
 export function pageLimit(limit: number): number {
   if (limit < 0) throw invalidField("limit", "expected 0 or more");
   return limit === 0 ? defaultLimit : Math.min(limit, maxLimit);
 }
 
-/** A cursor: opaque to clients, and only a position; the account is never taken from it. */
+/** Returns a cursor. It is opaque to clients and contains only a position. The server never takes the account from it. */
 export function encodeCursor(id: string, order: "asc" | "desc"): string {
   return Buffer.from(`${order}:${id}`).toString("base64url");
 }
 
-/** The position in a cursor. Refuses what was not made by `encodeCursor` for this order. */
+/** Returns the position in a cursor. Fails with a violation if `encodeCursor` did not make the cursor for this order. */
 export function decodeCursor(cursor: string, order: "asc" | "desc"): string {
   const text = Buffer.from(cursor, "base64url").toString();
   const match = /^(asc|desc):([a-z]{2,4}_[0-9a-z]{26})$/.exec(text);
   const [, made, id] = match ?? [];
-  // Decoding skips what is not base64url: only what encodes back to the very same text was made here.
+  // The decoder skips characters that are not base64url. So the server accepts only text that encodes to the same
+  // cursor again.
   if (id === undefined || Buffer.from(text).toString("base64url") !== cursor) {
     throw invalidField("cursor", "expected `pagination.next_cursor` of an earlier page");
   }
@@ -183,7 +186,7 @@ export function decodeCursor(cursor: string, order: "asc" | "desc"): string {
   return id;
 }
 
-/** Parses `env=prod,team=ai`. Refuses anything else, naming the field that it came in. */
+/** Parses label selectors such as `env=prod,team=ai`. Fails with a violation of `field` for any other text. */
 export function parseLabelSelector(text: string, field = "labels"): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const part of text.split(",")) {
@@ -200,7 +203,7 @@ export function parseLabelSelector(text: string, field = "labels"): Record<strin
   return labels;
 }
 
-/** Refuses an update of something that has changed since the client saw it. An empty etag asks for nothing. */
+/** Fails with `ETAG_MISMATCH` if the resource has changed since the client read it. An empty etag always passes. */
 export function checkEtag(etag: string, version: number): void {
   if (etag !== "" && etag !== etagOf(version)) {
     throw new DomainError("ETAG_MISMATCH", "the resource has changed since you read it: read it again", {
@@ -209,7 +212,7 @@ export function checkEtag(etag: string, version: number): void {
   }
 }
 
-/** The etag of a version. */
+/** Returns the etag of a version. */
 export function etagOf(version: number): string {
   return `v${version}`;
 }

@@ -1,25 +1,28 @@
-/** Sends mail, or where no SMTP is configured keeps it in a file. */
+/** Sends mail. Without SMTP settings, it writes the mail to a file. */
 export interface Mailer {
-  /** Whether mail leaves the house: only then is an address that got one proven by it. */
+  /** Whether mail leaves this host. Only then does a mailed token prove the address. */
   readonly delivers: boolean;
-  /** Hands a mail over to the mail server. Where that fails it is `UNAVAILABLE`, and nothing is tried again. */
+  /** Hands a mail to the mail server. Fails with `UNAVAILABLE` and does not retry. */
   send(mail: Mail): Promise<void>;
 }
 
-/** One mail. The token is part of the text, on a line of its own, which mail then leaves whole, and of nothing else. */
+/** One mail. Only its text contains the token, on a line of its own so that mail programs do not wrap it. */
 export interface Mail {
   to: string;
   subject: string;
   text: string;
 }
 
-/** Limits the mails that go to an address of the caller's choice. */
+/** Limits mails to addresses that the caller chooses. */
 export interface MailLimit {
-  /** Counts a mail by its recipient and by the account that causes it. Refuses it as `RATE_LIMITED`, and then counts nothing. */
+  /**
+   * Counts a mail by its recipient and by the account that causes it. If a limit is reached, fails with `RATE_LIMITED`
+   * and counts nothing.
+   */
   spend(mail: { to: string; accountId: string }): Promise<void>;
 }
 
-/** A limit that counts one mail only, however often its transaction is tried. */
+/** Returns a limit that counts one mail only once, even if its transaction is retried. */
 export function onceOf(limit: MailLimit): MailLimit {
   let spent: Promise<void> | undefined;
   return {

@@ -16,24 +16,25 @@ import { firstOf, together } from "./together.ts";
 import { turnOfCaller, turnOfNobody, turnOfUser } from "./turn.ts";
 import type { UncheckedMutation } from "./unchecked-mutation.ts";
 
-/** What a change by a principal did: recorded under that principal unless an event names another actor. */
+/** An event of a change by a principal. It is recorded under that principal unless it names another actor. */
 type OwnEvent = Change & Partial<Actor>;
-/** What any other change did. */
+/** An event of any other change. */
 type NamedEvent = Change & Actor;
 
 /**
- * What a change does, once it has decided. No events: nothing changed. `write` starts all writes of the change before it
- * waits for any: they travel together with the events. A change that has made its writes itself gives the `result`.
+ * The result of a change after its decision. Without events, nothing has changed. `write` starts all writes of the
+ * change before it waits for any, so that they travel together with the events. A change that has already written
+ * returns `result`.
  */
 export type Done<T, E = OwnEvent> = { events: E[] } & ({ write(): Promise<T> } | { result: T });
-/** The same of a change without a principal: each event names its actor. */
+/** The same for a change without a principal. Each event names its actor. */
 export type Made<T> = Done<T, NamedEvent>;
 
-/** Who makes a change, which rows it locks besides theirs, and what it reads under those locks to decide by. */
+/** The bearer of a change, the rows that it locks besides those of the bearer, and what it reads under those locks. */
 export interface Locking<B, R = undefined> {
   by: B;
   locks: readonly RowLock[];
-  /** Sent with the locks. What it finds does not count before the caller was evaluated. */
+  /** Travels with the locks. Its result does not count until the caller has been evaluated. */
   read?(tx: Tx): Promise<R>;
 }
 
@@ -41,10 +42,10 @@ const tries = 3;
 const nobody = { credentialId: null, accountId: null };
 
 /**
- * Runs a change by a principal: in one transaction with its audit events, recorded under the principal. The transaction
- * first locks the rows of the caller and of `locks`, and evaluates the caller again. It fails with what the gate would say
- * if the caller may no longer make the call. `run` gets the caller as it is now, and must decide by that one; and what was
- * read, and the time of the database.
+ * Runs a change by a principal in one transaction with its audit events. The events are recorded under the principal.
+ * The transaction first takes the caller's locks and `locks`, and then evaluates the caller again. If the caller may no
+ * longer make the call, it fails with the error of the auth interceptor. `run` gets the caller as it is now and must
+ * decide by it. It also gets the result of `read` and the time of the database.
  *
  * A change takes three round trips: one locks and reads, one writes, one commits.
  */
@@ -66,7 +67,7 @@ export function mutate<T, R = undefined>(
     read,
     async evaluate(seen) {
       const now = await authority.evaluate(seen);
-      // Whoever left and came back meanwhile acts by a membership that is not locked.
+      // The person left and joined again meanwhile, so the transaction has not locked the new membership.
       if (now.profile.id !== profile.id) throw new DomainError("CONFLICT", "you have just joined: try again");
       return { ...now, call, authority };
     },
@@ -78,7 +79,7 @@ export function mutate<T, R = undefined>(
   });
 }
 
-/** The same for a change by a signed-in user, with no account resolved. */
+/** The same for a change by a signed-in user, without an account. */
 export function mutateAsUser<T, R = undefined>(
   db: Store,
   by: UserCaller | Locking<UserCaller, R>,
@@ -99,7 +100,7 @@ export function mutateAsUser<T, R = undefined>(
   });
 }
 
-/** The same for a change that no bearer makes: one of the reviewed list. */
+/** The same for a change that no bearer makes. `uncheckedMutations` lists these changes. */
 export function mutateUnchecked<T, R = undefined>(
   db: Store,
   _name: UncheckedMutation,
@@ -125,9 +126,9 @@ function lockingOf<B extends object, R>(by: B | Locking<B, R>): Locking<B, R> {
 
 interface Plan<B, R, T> {
   call: Call;
-  /** On whose behalf it takes a connection. */
+  /** The turn in which the change gets a connection. */
   turn: Turn;
-  /** By which the bearer was recognised, if there is one. */
+  /** The record that identified the bearer, if there is one. */
   record: BearerRecord;
   locks: readonly RowLock[];
   read: ((tx: Tx) => Promise<R>) | undefined;
@@ -137,19 +138,19 @@ interface Plan<B, R, T> {
 }
 
 /**
- * The one way in which anything is changed: a transaction that holds the change and its audit events, each with its
- * own actor. Every invalidating RPC passes here, and returns when the change is effective everywhere. Deadlocks are tried
- * again, then refused as `CONFLICT`; so is what another change has overtaken between a check and its statement, and is
- * refused by the check then.
+ * Runs a change and its audit events in one transaction. This is the only path by which the server changes data. An
+ * invalidating change returns when it is effective everywhere. The transaction retries after a deadlock, and then fails
+ * with `CONFLICT`. It also retries if another change committed between a check and its statement. Then the check
+ * refuses the change.
  */
 async function change<B, R, T>(db: Store, plan: Plan<B, R, T>): Promise<T> {
   const effect = await withTurn(plan.turn, () => commit(db, (tx, sent) => makeIn(tx, plan, sent)));
-  // Outside the transaction: nothing is held while others apply it.
+  // This runs after the transaction, so no row is locked while other instances apply the change.
   await effect.settle(plan.call.timeLeftMs?.());
   return effect.result;
 }
 
-/** What a transaction has made, before it commits. */
+/** What a transaction has written before it commits. */
 interface Written<T> {
   result: T;
   foundNothing: boolean;
@@ -168,8 +169,8 @@ async function makeIn<B, R, T>(tx: Tx, plan: Plan<B, R, T>, sent: () => number):
   ] as const;
   const sentSoFar = sent();
   const [result, , , pending] = await together(started);
-  // What is sent behind `findPending` is not seen by it.
-  if (sent() !== sentSoFar) throw new Error("a change starts all of its writes before it waits for one");
+  // `findPending` does not see a write that starts after it.
+  if (sent() !== sentSoFar) throw new Error("a change must start all of its writes before it waits for one");
   await recordEvents(tx, call, await endPending(tx, events, pending));
   return { result, foundNothing: events.length === 0 };
 }
@@ -178,7 +179,7 @@ async function lockAndRead<B, R, T>(tx: Tx, { record, locks, read, evaluate, cla
   const all = [...locks, ...claimLocks(claim)];
   const seeing = lockAndSee(tx, record, all);
   const refusing = refuseRepeat(tx, claim);
-  // Without anything to read there is nothing to find.
+  // Without `read`, there is no result.
   const reading = read ? read(tx) : Promise.resolve(undefined as R);
   const seen = await firstOf([seeing, refusing, reading]);
   const bearer = await evaluate(seen);
@@ -209,14 +210,15 @@ async function commit<T>(
       effect.abandon();
       if (isOvertaken(error) && attempt < tries) continue;
       if (!isRetryable(error)) throw error;
-      if (attempt === tries) throw new DomainError("CONFLICT", "somebody else is changing this: try again");
+      if (attempt === tries) throw new DomainError("CONFLICT", "another call is changing this: try again");
     }
   }
 }
 
-// Sends the mark behind everything that the transaction changed, if verification reads it (the triggers say so), or if
-// nothing was found to change: then somebody else may just have changed it, and their change is waited for likewise.
-// What others are told of must not be undone by a crash.
+// Sends the change marker behind all writes of the transaction. It does so if verification reads a changed row, which
+// the triggers record. It also does so if the change found nothing to do: another caller may just have made the same
+// change, and this call waits for that one too. Other instances apply the change at once, so its commit must survive
+// a crash.
 async function tell(tx: Tx, changeMarker: string, foundNothing: boolean): Promise<boolean> {
   const { rows } = await sql`
     select pg_notify('latchkey', ${changeMarker}),

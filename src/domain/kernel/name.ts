@@ -1,7 +1,10 @@
 import { isUniqueViolation } from "../../db/errors.ts";
 import { DomainError } from "./error.ts";
 
-/** Gives something a name. The database keeps names apart, also those given at once: a taken one is refused. */
+/**
+ * Runs a statement that stores a name. The database keeps names unique, even for concurrent changes. Fails with
+ * `ALREADY_EXISTS` if the name is taken.
+ */
 export async function giveName<T>(noun: string, statement: Promise<T>): Promise<T> {
   try {
     return await statement;

@@ -6,8 +6,8 @@ import type { Reason } from "./error.ts";
 import { newId } from "./id.ts";
 
 /**
- * Records refusals, off the path of the call: one event per principal, method and minute, with a count. Of a principal that
- * is refused by more than ten methods within a minute, the rest is one event, whose method is `*`.
+ * Records refusals without delaying calls: one event per principal, method and minute, with a count. If more than ten
+ * methods refuse a principal within a minute, the rest is one event with the method `*`.
  */
 export interface Refusals extends Pick<CountBuffer<Refusal>, "flush" | "close"> {
   record(principal: Principal, call: Call, reason: Reason): void;
@@ -21,10 +21,10 @@ interface Refusal {
 
 const maxMethods = 10;
 const furtherMethods = "*";
-// Principals whose methods are told apart within a minute.
+// The number of principals whose methods are recorded separately within a minute.
 const maxPrincipals = 10_000;
 
-/** Starts to record refusals, written every `intervalMs`; a failed write is reported and tried again. */
+/** Starts to record refusals and writes them every `intervalMs`. A failed write is reported and tried again. */
 export function createRefusals(db: Db, intervalMs: number, onError: (error: unknown) => void): Refusals {
   const write = (refusals: Counted<Refusal>[]) => upsert(db, refusals);
   const buffer = createCountBuffer<Refusal>({ name: "refusals", intervalMs, write, onError });
@@ -40,7 +40,7 @@ export function createRefusals(db: Db, intervalMs: number, onError: (error: unkn
   };
 }
 
-// The method under which a principal's refusal is recorded: its own, or that of all further ones.
+// Returns the method under which a refusal is recorded: the method itself, or `*` for all further methods.
 function createMethodBound(): (principal: string, method: string) => string {
   let minute = 0;
   const seen = new Map<string, Set<string>>();
@@ -69,8 +69,8 @@ async function upsert(db: Db, refusals: Counted<Refusal>[]): Promise<void> {
     minute,
     count,
   }));
-  // An account may have been purged meanwhile. The conflict names a literal, as the index does: a plan for any parameter
-  // could not tell that the index fits.
+  // The account may have been purged meanwhile. The `on conflict` clause has a literal, as the partial index does.
+  // With a parameter, the planner could not prove that the index applies.
   await sql`
     insert into audit_event
       (id, account_id, profile_id, key_id, method, outcome, reason, request_id, client_address, minute, count)

@@ -1,19 +1,19 @@
-/** Work in short slices: whoever runs it may let other work have its turn between two of them. */
+/** Work in short slices. Other work may run between two of them. */
 export type Slices<T> = Generator<void, T>;
 
-/** How many items make a slice: a fraction of a millisecond. */
+/** The number of items in a slice, which takes a fraction of a millisecond. */
 export const sliceLength = 500;
-// How long the event loop is kept before it turns.
+// The time that the work may hold the event loop.
 const turnMs = 1;
 
-/** Does all of the work in one go. */
+/** Does all of the work without a break. */
 export function atOnce<T>(slices: Slices<T>): T {
   let step = slices.next();
   while (!step.done) step = slices.next();
   return step.value;
 }
 
-/** How long some work may take, and the error of what takes longer. */
+/** The time that some work may take, and the error if it takes longer. */
 export interface TimeBudget {
   ms: number;
   late(): unknown;
@@ -35,7 +35,7 @@ export async function inTurns<T>(slices: Slices<T>, budget?: TimeBudget): Promis
   return step.value;
 }
 
-/** Sorts texts in place where they are few, else slice by slice: n log n comparisons. */
+/** Returns the texts sorted. Sorts a short list in place and a long one slice by slice, with n log n comparisons. */
 export function* sorted(texts: string[]): Slices<string[]> {
   if (texts.length <= sliceLength) return texts.sort();
   let runs: string[][] = [];

@@ -1,29 +1,29 @@
 import { invalidFields, type Violation } from "./error.ts";
 
-/** A name as it is stored: without space around it. Refuses one that is empty or blank. */
+/** Returns a name as it is stored, without space around it. Fails with a violation if the name is empty or blank. */
 export function requireName(name: string, field = "metadata.name"): string {
   const violations = nameViolations(name, field);
   if (violations.length > 0) throw invalidFields(violations);
   return name.trim();
 }
 
-/** What is wrong with a name: it is empty or blank. */
+/** Returns the violations of a name that is empty or blank. */
 export function nameViolations(name: string, field = "metadata.name"): Violation[] {
   return nameKey(name) === "" ? [{ field, description: "expected 1 to 128 characters" }] : [];
 }
 
-/** An e-mail address as it is stored and compared: lower case. */
+/** Returns an e-mail address as it is stored and compared, in lower case. */
 export function normaliseEmail(email: string): string {
   return email.trim().toLowerCase();
 }
 
 /**
- * By what a name collides: without letter case, width, kinds of space (U+2800 looks like one) and what is invisible.
- * Letters of other scripts that look alike (UTS 39) stay apart.
+ * Returns the key for name uniqueness: case-folded, NFKC, spaces collapsed (U+2800 counts as one), invisible characters
+ * removed. Similar letters of different scripts (UTS 39) stay different.
  */
 export function nameKey(name: string): string {
   const visible = name.replace(/[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "").normalize("NFKC");
-  // Down, up and down again folds what one letter case alone tells apart: ẞ, ß and SS, or Σ, σ and ς.
+  // Lower, upper and lower case again folds letters that differ only in one of them: ẞ, ß and SS, or Σ, σ and ς.
   return visible
     .toLowerCase()
     .toUpperCase()

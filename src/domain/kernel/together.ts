@@ -1,8 +1,8 @@
 import { isAftermath } from "../../db/errors.ts";
 
 /**
- * Waits for statements that were started together, and returns their results. If some fail, throws the error of the first
- * one that did not merely follow another's failure. Nothing is under way any more when it throws.
+ * Waits for statements that were started together, and returns their results. If some fail, throws the first error that
+ * is not just the consequence of another one. When it throws, no statement is still running.
  */
 export async function together<T extends readonly unknown[] | []>(
   started: T,
@@ -16,8 +16,8 @@ export async function together<T extends readonly unknown[] | []>(
 }
 
 /**
- * Waits for the first of some statements that were started together. The others are awaited later: until then, what they
- * fail with is nobody's error.
+ * Waits for the first of some statements that were started together. The caller awaits the others later. Until then,
+ * their failures do not count as unhandled rejections.
  */
 export async function firstOf<T>([first, ...others]: readonly [
   Promise<T>,

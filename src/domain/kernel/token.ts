@@ -2,10 +2,10 @@ import { hash as digest, randomBytes, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { ulidOf } from "./id.ts";
 
-/** What a token stands for. `live` and `test` are application keys, `svc` service and system keys. */
+/** The kind of a token. `live` and `test` are application keys, `svc` is service and system keys. */
 export type TokenKind = "live" | "test" | "svc" | "dev" | "ses" | "inv" | "otp";
 
-/** A freshly minted token: the string itself, shown once, and what is stored of it. */
+/** A new token: the string itself, which is shown once, and the parts of it that are stored. */
 export interface MintedToken {
   token: string;
   hash: Buffer;
@@ -15,7 +15,7 @@ export interface MintedToken {
 /** Mints tokens of this deployment. */
 export type Mint = (kind: TokenKind, id: string) => MintedToken;
 
-/** A well-formed token: its kind and the id of its record. Says nothing about whether the record exists. */
+/** The parts of a well-formed token: its kind and the id of its record. The record may not exist. */
 export interface ParsedToken {
   kind: TokenKind;
   id: string;
@@ -35,7 +35,7 @@ const idPrefix: Record<TokenKind, string> = {
 };
 const body = /^(live|test|svc|dev|ses|inv|otp)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/;
 
-/** Mints a token for the record `id`: `<prefix>_<kind>_<ulid><secret><check>`, 190 random bits in the secret. */
+/** Mints a token for the record `id`: `<prefix>_<kind>_<ulid><secret><check>`, with 190 random bits in the secret. */
 export function mintToken(prefix: string, kind: TokenKind, id: string): MintedToken {
   const start = `${prefix}_${kind}_${ulidOf(id)}`;
   const unchecked = start + randomBase62(secretLength);
@@ -44,15 +44,15 @@ export function mintToken(prefix: string, kind: TokenKind, id: string): MintedTo
 }
 
 /**
- * Returns the parts of a token of any deployment. Only for `RevokeToken`, which must also end tokens that an instance with
- * another `LATCHKEY_TOKEN_PREFIX` on the same database has issued.
+ * Returns the parts of a token of any deployment. Only `RevokeToken` uses it. It must also end tokens that an instance
+ * with another `LATCHKEY_TOKEN_PREFIX` on the same database has minted.
  */
 export function parseTokenOfAnyPrefix(token: string): ParsedToken | undefined {
   const [, prefix] = /^([a-z0-9]{2,10})_/.exec(token) ?? [];
   return prefix === undefined ? undefined : parseToken(prefix, token);
 }
 
-/** Returns the parts of a token of this deployment, or undefined for anything else. */
+/** Returns the parts of a token of this deployment, or undefined for any other text. */
 export function parseToken(prefix: string, token: string): ParsedToken | undefined {
   if (!token.startsWith(`${prefix}_`)) return undefined;
   const match = body.exec(token.slice(prefix.length + 1));
@@ -62,22 +62,25 @@ export function parseToken(prefix: string, token: string): ParsedToken | undefin
   return { kind: kind as TokenKind, id: `${idPrefix[kind as TokenKind]}_${ulid}` };
 }
 
-/** SHA-256, not a password hash: a token carries 190 random bits, so there is nothing to guess slowly. */
+/**
+ * Returns the SHA-256 of a token. It is not a password hash, because a token carries 190 random bits and cannot be
+ * guessed.
+ */
 export function hashToken(token: string): Buffer {
   return digest("sha256", token, "buffer");
 }
 
-/** The same hash as a string of 32 bytes (latin1): what memory keeps and compares. */
+/** Returns the same hash as a string of 32 bytes (latin1). The cache stores and compares this form. */
 export function digestToken(token: string): string {
   return digest("sha256", token, "binary");
 }
 
-/** The digest that a stored hash, in hexadecimal, is the same as. */
+/** Returns the digest of a stored hash, which is hexadecimal. */
 export function digestOf(hash: string): string {
   return Buffer.from(hash, "hex").toString("latin1");
 }
 
-/** Compares two digests in a time that says nothing about where they differ. */
+/** Compares two digests in a time that does not depend on where they differ. */
 export function sameDigest(a: string, b: string): boolean {
   if (a.length !== b.length) return false;
   let differences = 0;
@@ -90,7 +93,7 @@ export function sameHash(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** CRC-32 (IEEE) in 6 characters of base62, most significant first, left-padded with `0`. */
+/** Returns the CRC-32 (IEEE) in 6 characters of base62, most significant first, left-padded with `0`. */
 export function checksum(text: string): string {
   let rest = crc32(text);
   let out = "";
@@ -104,7 +107,7 @@ export function checksum(text: string): string {
 function randomBase62(length: number): string {
   let out = "";
   while (out.length < length) {
-    // 248 = 4 × 62: bytes above it would make the first characters likelier.
+    // 248 is 4 × 62. Larger bytes would make the first characters of the alphabet likelier.
     for (const byte of randomBytes(length)) if (byte < 248 && out.length < length) out += base62[byte % 62];
   }
   return out;

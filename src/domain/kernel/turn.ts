@@ -4,8 +4,8 @@ import { DomainError } from "./error.ts";
 import type { RowLock } from "./row-lock.ts";
 
 /**
- * The turn of a change by a principal: it waits in the line of the account whose rows it locks. A platform key that changes
- * many accounts has a line in each of them, so that a busy account does not keep it from the others.
+ * Returns the turn of a change by a principal. It waits in the queue of the account whose rows it locks. A platform key
+ * that changes many accounts waits separately in each of them, so that a busy account does not delay the others.
  */
 export function turnOfCaller({ accountId, authority }: Caller, locks: readonly RowLock[]): Turn {
   const subjects = subjectsOf(locks, accountId);
@@ -19,7 +19,10 @@ export function turnOfCaller({ accountId, authority }: Caller, locks: readonly R
   };
 }
 
-/** The turn of a change by a signed-in user: of the user, and of each account whose rows it locks. */
+/**
+ * Returns the turn of a change by a signed-in user. It counts for each account whose rows it locks, or for the user if
+ * there is none.
+ */
 export function turnOfUser({ userId, authority }: UserCaller, locks: readonly RowLock[]): Turn {
   return {
     kind: "change",
@@ -29,14 +32,17 @@ export function turnOfUser({ userId, authority }: UserCaller, locks: readonly Ro
   };
 }
 
-/** The turn of a change that no bearer makes: of what it locks, or else of the client's address. */
+/**
+ * Returns the turn of a change that no bearer makes. It counts for each account whose rows it locks, or for the
+ * client's address if there is none.
+ */
 export function turnOfNobody({ addressKey }: Call, locks: readonly RowLock[]): Turn {
   return { kind: "public", subjects: subjectsOf(locks, addressKey), caller: addressKey, limited: false };
 }
 
 const retryAfterMs = 1_000;
 
-/** The refusal of a call that other calls on the same account held up for too long. */
+/** Returns the error of a call that other calls on the same account delayed for too long. */
 export function accountBusy(): DomainError {
   const message = "the account is busy: other calls on it are still under way. Try again";
   return new DomainError("RATE_LIMITED", message, {
@@ -47,7 +53,7 @@ export function accountBusy(): DomainError {
 }
 
 function subjectsOf(locks: readonly RowLock[], otherwise: string): string[] {
-  // A guest that belongs to no account yet locks none.
+  // A guest that belongs to no account yet locks no account.
   const scopes = new Set(locks.map(({ scope }) => scope).filter((scope) => scope !== ""));
   return scopes.size > 0 ? [...scopes] : [otherwise];
 }

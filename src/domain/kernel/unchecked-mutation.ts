@@ -1,17 +1,18 @@
 /**
- * The changes that no bearer makes, and why each may do without one. Every other change locks and evaluates its bearer
- * inside its transaction. A test compares this list with the source.
+ * The changes that no bearer makes, and the reason why each needs none. Every other change locks and evaluates its
+ * bearer inside its transaction. A test compares this list with the source.
  */
 export const uncheckedMutations = {
   SignUp: "The caller has no user yet. The change makes one.",
   LogIn: "The password is the proof. The change compares it with the locked user once more.",
   AcceptInvite: "Without a bearer, the token of the invite is the proof. The change locks the invite.",
-  RequestPasswordReset: "Anybody may ask. The token goes to the address of the user and nowhere else.",
-  ResetPassword: "The mailed token is the proof. The change locks it and uses it up.",
-  ProveEmail: "The mailed token is the proof. The change locks it and uses it up.",
-  RevokeToken: "Holding a token is the right to end it (RFC 7009).",
-  ProvisionUser: "The gate makes the user of a verified outside token before it evaluates the bearer.",
-  TakeBackAccount: "Undoes an account that the same call opened and whose invite could not be mailed.",
+  RequestPasswordReset: "Anyone may call it. The server sends the token only to the address of the user.",
+  ResetPassword: "The mailed token is the proof. The change locks it and marks it as used.",
+  ProveEmail: "The mailed token is the proof. The change locks it and marks it as used.",
+  RevokeToken: "The token itself is the right to end it (RFC 7009).",
+  ProvisionUser:
+    "The auth interceptor creates the user of a verified external token before it evaluates the bearer.",
+  TakeBackAccount: "It undoes an account that the same call created and whose invite could not be mailed.",
   Bootstrap: "The operator runs it on the command line.",
   RotatePlatformToken: "The operator runs it on the command line.",
 } as const satisfies Record<string, string>;
@@ -19,7 +20,10 @@ export const uncheckedMutations = {
 /** The name of a change that no bearer makes. */
 export type UncheckedMutation = keyof typeof uncheckedMutations;
 
-/** The files that write outside of a mutation, and why each may. The same test compares this list with the source. */
+/**
+ * The files that write outside of a mutation, and the reason why each may. The same test compares this list with the
+ * source.
+ */
 export const backgroundWrites = {
   "db/migrate.ts": "Migrations run before anything is served.",
   "domain/account/delete.ts": "A background job purges a deleted account after its waiting period.",

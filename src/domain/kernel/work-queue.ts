@@ -1,18 +1,18 @@
-/** Runs work a few at a time, and bounds what waits. */
+/** Runs a limited amount of work at a time, and bounds the work that waits. */
 export interface WorkQueue {
-  /** Runs `work` when the caller has its turn. Callers take turns, however much each of them has waiting. */
+  /** Runs `work` when it is the caller's turn. Callers take turns, regardless of how much work each has waiting. */
   run<T>(caller: string, work: () => Promise<T>): Promise<T>;
-  /** Whether the queue would take more work of this caller now. */
+  /** Returns whether the queue would accept more work of this caller now. */
   hasRoom(caller: string): boolean;
 }
 
-/** What bounds a queue. */
+/** The limits of a queue. */
 export interface WorkQueueOptions {
-  /** How much runs at once. */
+  /** How much work runs at once. */
   atOnce: number;
-  /** How much may wait. Beyond that, the caller with the most waiting loses its newest work. */
+  /** How much work may wait. Beyond that, the queue drops the newest work of the caller with the most waiting. */
   maxWaiting: number;
-  /** Makes the error of lost work. */
+  /** Returns the error of dropped work. */
   overflow(): Error;
 }
 
@@ -31,7 +31,7 @@ export function createWorkQueue({ atOnce, maxWaiting, overflow }: WorkQueueOptio
   function next(): Waiting | undefined {
     for (const [caller, works] of waiting) {
       const work = works.shift();
-      // Back to the end of the line.
+      // The caller moves to the end of the order.
       waiting.delete(caller);
       if (works.length > 0) waiting.set(caller, works);
       if (work) return work;
@@ -52,7 +52,7 @@ export function createWorkQueue({ atOnce, maxWaiting, overflow }: WorkQueueOptio
   function refuseTheGreediest(newcomer: string): void {
     let greediest = newcomer;
     let most = waiting.get(newcomer) ?? [];
-    // Of callers with equally much, the newcomer loses: the others waited longer.
+    // If several callers have equally much, the new caller loses, because the others have waited longer.
     for (const [caller, works] of waiting)
       if (works.length > most.length) [greediest, most] = [caller, works];
     const lost = most.pop();
