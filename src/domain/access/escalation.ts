@@ -46,21 +46,22 @@ export function refuseEscalation(caller: Holder, changes: Iterable<PrincipalChan
 
 /**
  * The same for changes of many principals at once. The event loop gets turns in between. Fails with `BOUND_EXCEEDED` if
- * the comparison takes longer than `budgetMs`. A caller with all permissions in all workspaces can always make the
+ * the comparison has not ended `ms` after it `began`. A caller with all permissions in all workspaces can always make the
  * change, because then there is nothing to compare.
  */
 export function refuseEscalationOfMany(
   caller: Holder,
   changes: Iterable<PrincipalChange>,
-  budgetMs: number,
+  { ms, began = performance.now() }: { ms: number; began?: number },
 ): Promise<void> {
-  return inTurns(compare(caller, changes), { ms: budgetMs, late: () => tooLong(budgetMs) });
+  const left = ms - (performance.now() - began);
+  return inTurns(compare(caller, changes), { ms: left, late: () => tooLong(ms) });
 }
 
 function tooLong(budgetMs: number): DomainError {
   return new DomainError(
     "BOUND_EXCEEDED",
-    `too many different combinations of roles are affected to compare them in ${budgetMs} ms: make the change as a principal with all permissions in all workspaces, which needs no comparison (comparison_ms)`,
+    `the holders could not be compared with you within ${budgetMs} ms: try again later, or make the change as a principal with all permissions in all workspaces, which needs no comparison (comparison_ms)`,
     { bound: "comparison_ms", limit: String(budgetMs) },
   );
 }

@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { holds, permissionSet } from "../../src/domain/access/permission.ts";
+import { createListComparison } from "../../src/domain/access/permission-lists.ts";
+import { atOnce } from "../../src/domain/kernel/slices.ts";
+
+const resources = ["agents", "runs", "api_keys", "roles"];
+const verbs = ["read", "write", "manage", "start", "*"];
+const named = resources.flatMap((resource) => verbs.map((verb) => `${resource}:${verb}`));
+const permission = fc.constantFrom(...named, "*:read", "*:write", "*:manage", "*");
+const list = fc.array(permission, { maxLength: 40 });
+const lists = fc.array(list, { minLength: 1, maxLength: 6 });
+const chosen = fc.array(fc.nat(5), { maxLength: 6 });
+
+test("of several lists, what one of them includes is included, and the first permission that none includes is missing", () => {
+  fc.assert(
+    fc.property(lists, fc.array(fc.tuple(chosen, chosen), { maxLength: 8 }), (all, pairs) => {
+      // One comparison for all of them: what it found out about a pair of lists is used again.
+      const comparison = createListComparison();
+      for (const [inner, outer] of pairs) {
+        const [wanted, held] = [inner, outer].map((one) => one.map((n) => all[n % all.length] ?? []));
+        if (!wanted || !held) return;
+        const together = permissionSet(held.flat());
+        const expected = wanted.flat().find((one) => !holds(together, one));
+        expect(atOnce(comparison.missing(wanted, held))).toBe(expected);
+      }
+    }),
+  );
+});
+
+test("each two lists are compared once, however many combinations of them there are", () => {
+  const roles = Array.from({ length: 40 }, (_, r) =>
+    Array.from({ length: 250 }, (_, p) => `thing_${r}_${p}:start`),
+  );
+  const comparison = createListComparison();
+  const someOf = (n: number) => roles.filter((_, r) => (r * 7 + n) % 5 === 0);
+  const stepsOf = (run: () => Generator<void, unknown>) => {
+    let steps = 0;
+    for (const _ of run()) steps += 1;
+    return steps;
+  };
+  const held = roles.flat();
+  const all = Array.from({ length: 1_000 }, (_, n) => () => comparison.missing(someOf(n), [held]));
+  const [first, ...others] = [all.slice(0, 5), all.slice(5)].map((some) =>
+    some.reduce((sum, run) => sum + stepsOf(run), 0),
+  );
+  expect(first).toBeGreaterThan(40);
+  expect(others).toEqual([0]);
+});
