@@ -13,7 +13,7 @@ async function userOfTwo() {
   return { owner, first: idOf(owner), second: account?.metadata?.id ?? "" };
 }
 
-test("a user of one account may leave the account out, or name it", async () => {
+test("a user of one account may omit the account or name it", async () => {
   const owner = await app.newAccount();
   for (const headers of [{}, inAccount(idOf(owner))]) {
     const { principal } = await app.clientAs(owner.token, headers).profiles.whoAmI({});
@@ -21,7 +21,7 @@ test("a user of one account may leave the account out, or name it", async () => 
   }
 });
 
-test("a user of two accounts must name one, and is told which there are", async () => {
+test("a user of two accounts must name one, and the error lists both", async () => {
   const { owner, first, second } = await userOfTwo();
   expect(await refusal(owner.profiles.whoAmI({}))).toMatchObject({
     code: "FailedPrecondition",
@@ -34,7 +34,7 @@ test("a user of two accounts must name one, and is told which there are", async 
   }
 });
 
-test("what needs a user and no account needs no header", async () => {
+test("a method that needs a user but no account ignores the header", async () => {
   const { owner, first, second } = await userOfTwo();
   for (const headers of [{}, inAccount(first), inAccount(newId("acct"))]) {
     const { items } = await app.clientAs(owner.token, headers).accounts.listAccounts({ sortOrder: "asc" });
@@ -42,13 +42,13 @@ test("what needs a user and no account needs no header", async () => {
   }
 });
 
-test("an account that the caller does not belong to is ACCOUNT_MISMATCH, whether or not it exists", async () => {
-  const [owner, stranger] = [await app.newAccount(), await app.newAccount()];
+test("a caller that names an account of others gets ACCOUNT_MISMATCH, whether or not the account exists", async () => {
+  const [owner, other] = [await app.newAccount(), await app.newAccount()];
   const { owner: ofTwo } = await userOfTwo();
   const key = await issueKey(owner, { spec: { permissions: ["*"] } });
   for (const token of [owner.token, ofTwo.token, key.token, app.platformToken]) {
     const refused = await Promise.all(
-      [idOf(stranger), newId("acct"), "nonsense"].map(async (id) => {
+      [idOf(other), newId("acct"), "nonsense"].map(async (id) => {
         const { headers, metadata, ...rest } = await refusal(
           app.clientAs(token, inAccount(id)).profiles.whoAmI({}),
         );

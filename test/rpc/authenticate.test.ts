@@ -19,13 +19,13 @@ const whoAmIAs = (token: string, headers: Record<string, string> = {}): Promise<
   refusal(app.clientAs(token, headers).profiles.whoAmI({}));
 const accountOf = (owner: Owner): string => owner.account.metadata?.id ?? "";
 
-/** A token of the same record with another secret: well-formed, and wrong. */
+/** Returns a well-formed token of the same record with a wrong secret. */
 function wrongSecret(token: string): string {
   const flipped = token.slice(0, -38) + (token.at(-38) === "a" ? "b" : "a") + token.slice(-37, -6);
   return flipped + checksum(flipped);
 }
 
-describe("what is no token of ours is INVALID_API_KEY, and never reaches the database", () => {
+describe("a malformed token gets INVALID_API_KEY without a statement", () => {
   const good = mintToken("lk", "live", newId("key")).token;
   const session = mintToken("lk", "ses", newId("ses")).token;
   test.each<[name: string, token: string]>([
@@ -64,14 +64,14 @@ describe("what is no token of ours is INVALID_API_KEY, and never reaches the dat
   );
 });
 
-test("no header is MISSING_API_KEY, and names the header", async () => {
+test("a call without the header gets MISSING_API_KEY, which names the header", async () => {
   const refused = await whoAmIAs("");
   expect(refused).toMatchObject({ ...unauthenticated, reason: "MISSING_API_KEY" });
   expect(refused.metadata).toEqual({ header: "authorization" });
   expect(refused.headers.get("www-authenticate")).toBe('Bearer realm="latchkey"');
 });
 
-test("a wrong secret and an unknown id look alike, and name the key that the token names", async () => {
+test("a wrong secret and an unknown id get the same error, which names the key id of the token", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const unknown = newId("key");
@@ -87,7 +87,7 @@ test("a wrong secret and an unknown id look alike, and name the key that the tok
   }
 });
 
-test("an unknown session is INVALID_SESSION, an invite or a reset token never a bearer", async () => {
+test("an unknown session gets INVALID_SESSION, and an invite or reset token is never a bearer", async () => {
   const { token } = await app.newAccount();
   expect(await whoAmIAs(wrongSecret(token))).toMatchObject({ ...unauthenticated, reason: "INVALID_SESSION" });
   for (const kind of ["inv", "otp"] as const) {
@@ -97,7 +97,7 @@ test("an unknown session is INVALID_SESSION, an invite or a reset token never a 
   }
 });
 
-describe("the state of a key is told only to whoever holds its secret", () => {
+describe("only a token with the right secret gets the state of its key", () => {
   const past = sql<Date>`clock_timestamp() - interval '1 minute'`;
   test.each([
     ["EXPIRED_API_KEY", { expires_at: past }, "expired_at"],
@@ -119,7 +119,7 @@ describe("the state of a key is told only to whoever holds its secret", () => {
   });
 });
 
-test("a token ended by rotation is revoked, and says when it ended", async () => {
+test("a token that a rotation ended is revoked, and the error has the time", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   await owner.apiKeys.rotateApiKey({ id: key.id });
@@ -128,12 +128,12 @@ test("a token ended by rotation is revoked, and says when it ended", async () =>
   expect(refused.metadata).toEqual({ key_id: key.id, revoked_at: expect.stringMatching(/Z$/) });
 });
 
-describe("where several rules fail, the first row of the table is told", () => {
+describe("if several rules fail, the error is the first one of the table", () => {
   const mine = { permissions: ["agents:read"] };
   const list = (token: string, headers: Record<string, string> = {}) =>
     refusal(app.clientAs(token, headers).apiKeys.listApiKeys({}));
 
-  test("a dead key before the account, the account before suspension, suspension before permissions", async () => {
+  test("first the state of the key, then the account, then the suspension, then the permissions", async () => {
     const owner = await app.newAccount();
     const key = await issueKey(owner, { spec: mine });
     const elsewhere = { "latchkey-account": newId("acct") };
@@ -153,7 +153,7 @@ describe("where several rules fail, the first row of the table is told", () => {
   });
 });
 
-test("a missing permission is refused before any look-up, and names the permission", async () => {
+test("a call without the permission is rejected before any look-up, and the error names the permission", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
   let refused: Refusal | undefined;
@@ -166,7 +166,7 @@ test("a missing permission is refused before any look-up, and names the permissi
   expect(statements.filter((statement) => !statement.includes("audit_event"))).toHaveLength(1);
 });
 
-test("over HTTP an error has its status, its challenge, and its details in words", async () => {
+test("an error over HTTP has its status, its challenge and readable details", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   const key = await issueKey(owner, { spec: { permissions: ["agents:read"] } });
   const missing = await http.post(whoAmI);
@@ -187,7 +187,7 @@ test("over HTTP an error has its status, its challenge, and its details in words
   expect((await http.post(ApiKeyService.method.getApiKey, { token: owner.token })).status).toBe(400);
 });
 
-test("a bad token is refused before the body is read, however long that is", async () => {
+test("a call with an invalid token is rejected before its body is read, whatever the length of the body", async () => {
   const http = await serve(app);
   for (const body of ["Content-Length: 900000000000", "Transfer-Encoding: chunked"]) {
     const answered = new Promise<string>((resolve, reject) => {

@@ -8,19 +8,19 @@ import { methods, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 
-const lineOf = (answer: Answer) =>
+const lineOf = (response: Answer) =>
   app.logLines
     .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter(({ requestId }) => requestId === answer.headers.get("x-request-id"));
+    .filter(({ requestId }) => requestId === response.headers.get("x-request-id"));
 
-test("a call is one line: which request, what, how it ended, how long it took, and who", async () => {
+test("each call is one log line with its request id, method, code, duration and principal", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   const key = await issueKey(owner);
-  const who = { accountId: owner.account.metadata?.id, profileId: key.info?.profileId, keyId: key.id };
+  const principal = { accountId: owner.account.metadata?.id, profileId: key.info?.profileId, keyId: key.id };
   const headers = { "x-request-id": "my-request.1" };
-  const answer = await http.post(ProfileService.method.whoAmI, { token: key.token, headers });
+  const response = await http.post(ProfileService.method.whoAmI, { token: key.token, headers });
   await expect
-    .poll(() => lineOf(answer))
+    .poll(() => lineOf(response))
     .toMatchObject([
       {
         msg: "call",
@@ -30,7 +30,7 @@ test("a call is one line: which request, what, how it ended, how long it took, a
         status: 200,
         milliseconds: expect.any(Number),
         address: "127.0.0.1",
-        ...who,
+        ...principal,
       },
     ]);
   const refused = await http.post(ApiKeyService.method.getApiKey, {
@@ -42,16 +42,16 @@ test("a call is one line: which request, what, how it ended, how long it took, a
     .toMatchObject([{ code: "not_found", reason: "NOT_FOUND", status: 404 }]);
 });
 
-test("a name of a request that could be a secret is not taken", async () => {
+test("the server replaces a request id that could be a secret", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   for (const id of [owner.token, "a b", "x".repeat(65), '"quoted"']) {
     const sent = { token: owner.token, headers: { "x-request-id": id } };
-    const answer = await http.post(ProfileService.method.whoAmI, sent);
-    expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    const response = await http.post(ProfileService.method.whoAmI, sent);
+    expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
   }
 });
 
-test("no token, password or address of a person is in any line, whatever was called", async () => {
+test("no log line contains a token, password or e-mail address, for any method", async () => {
   const http = await serve(app);
   const secrets: string[] = [password, "@example.com"];
   for (const method of methods) {
@@ -61,9 +61,9 @@ test("no token, password or address of a person is in any line, whatever was cal
     for (const token of [owner.token, key.token]) {
       secrets.push(token.slice(-38));
       await http.post(method, { token, body: { ...request, [token]: token } });
-      const answer = await http.post(method, { token, body: request, headers: { "x-request-id": token } });
+      const response = await http.post(method, { token, body: request, headers: { "x-request-id": token } });
       secrets.push(
-        ...[...answer.text.matchAll(/_[0-9a-z]{26}([0-9A-Za-z]{38})/g)].map(([, secret = ""]) => secret),
+        ...[...response.text.matchAll(/_[0-9a-z]{26}([0-9A-Za-z]{38})/g)].map(([, secret = ""]) => secret),
       );
     }
     await http.get(`/x/${key.token}?token=${key.token}`, { token: key.token });

@@ -59,7 +59,7 @@ test("the table has every reason", () => {
   expect(Object.keys(codes).sort()).toEqual(Object.keys(table).sort());
 });
 
-test("what can be tried again says when", () => {
+test("an error that the client can retry has a retry delay", () => {
   const resetAt = new Date(Date.now() + 30_000).toISOString();
   const limited = toConnectError(new DomainError("RATE_LIMITED", "slower", { reset_at: resetAt }), policy);
   expect(Number(limited.metadata.get("retry-after"))).toBeGreaterThanOrEqual(29);
@@ -70,7 +70,7 @@ test("what can be tried again says when", () => {
   expect(toConnectError(new DomainError("NOT_FOUND", "x"), policy).metadata.has("retry-after")).toBe(false);
 });
 
-test("a busy account is told apart from a database that cannot be reached", () => {
+test("a busy account gets another error than an unreachable database", () => {
   const error = toConnectError(new Error("canceling statement"), {
     ...policy,
     isBusy: () => true,
@@ -82,7 +82,7 @@ test("a busy account is told apart from a database that cannot be reached", () =
   expect(error.rawMessage).not.toContain("database");
 });
 
-test("a bug is told to us and not to the client", () => {
+test("the error of a bug goes to the log and not to the client", () => {
   const onBug = vi.fn();
   const bug = new Error('duplicate key value violates "user_email_key"');
   const error = toConnectError(bug, { ...policy, onBug });
@@ -90,7 +90,7 @@ test("a bug is told to us and not to the client", () => {
   expect(onBug.mock.calls).toEqual([[bug]]);
 });
 
-test("wrong fields are all in the message, too", () => {
+test("the message names all invalid fields", () => {
   const error = invalidFields([
     { field: "name", description: "expected a name" },
     { field: "limit", description: "expected 0 or more" },

@@ -5,7 +5,7 @@ import { handlerOf, openTestPort } from "../support/net/net.ts";
 
 const app = useApp();
 
-/** How many statements of the service wait for a lock. */
+/** Returns how many statements of the service wait for a lock. */
 async function waiting(): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::integer as count from pg_stat_activity
@@ -16,7 +16,7 @@ async function waiting(): Promise<number> {
 const untilWaiting = (count: number) =>
   vi.waitFor(async () => expect(await waiting()).toBe(count), { interval: 10, timeout: 1_500 });
 
-/** Holds a key, so that every change of it waits. */
+/** Locks a key while `run` runs, so that every change of the key waits. */
 async function whileHeld(owner: Owner, run: (id: string) => Promise<void>): Promise<void> {
   const { id } = await issueKey(owner);
   await app.pool.transaction().execute(async (tx) => {

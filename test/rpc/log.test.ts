@@ -8,14 +8,14 @@ const kinds: TokenKind[] = ["live", "test", "svc", "dev", "ses", "inv", "otp"];
 const { token } = mintToken("lk", "live", newId("key"));
 const secret = "hunter2-and-more";
 
-/** What a log line looks like on its way out. */
+/** Returns the line that the log writes. */
 function logged(fields: object, message = "a message"): string {
   const lines: string[] = [];
   createLog("info", { write: (line) => void lines.push(line) }).info(fields, message);
   return lines.join("");
 }
 
-test.each(kinds)("no %s token of any deployment is in a line", (kind) => {
+test.each(kinds)("the log redacts the %s tokens of all deployments", (kind) => {
   for (const prefix of ["lk", "acme", "x1", "abcdefghij"]) {
     const one = mintToken(prefix, kind, newId("key")).token;
     expect(logged({ a: one, [one]: 1 }, `before ${one} after`)).not.toContain(one.slice(-30));
@@ -26,7 +26,7 @@ class Wrapper extends Error {
   readonly detail = { token, list: [token] };
 }
 
-describe("no token is in a line, wherever it was put:", () => {
+describe("the log redacts a token", () => {
   test.each<[name: string, fields: object, message?: string]>([
     ["in the message", {}, `the bearer ${token} was refused`],
     ["between other letters", {}, `x${token}y`],
@@ -38,7 +38,7 @@ describe("no token is in a line, wherever it was put:", () => {
     ["in an error", { err: new Error(`no such token: ${token}`) }],
     ["in an error's stack", { error: new Error(token).stack }],
     ["in the cause of an error", { err: new Error("outer", { cause: new Error(token) }) }],
-    ["in what hangs on an error", { err: new Wrapper("x") }],
+    ["in a property of an error", { err: new Wrapper("x") }],
     ["in JSON in a string", { body: JSON.stringify(JSON.stringify({ token })) }],
     ["in headers", { headers: { authorization: `Bearer ${token}`, "x-other": token } }],
     ["in raw headers", { rawHeaders: ["Authorization", `Bearer ${token}`] }],
@@ -52,7 +52,7 @@ describe("no token is in a line, wherever it was put:", () => {
   });
 });
 
-describe("no secret of another kind is in a line:", () => {
+describe("the log redacts another secret:", () => {
   test.each<[name: string, fields: object, message?: string]>([
     ["a password", { password: secret }],
     ["a password deep inside", { a: { b: { c: { d: { password: secret } } } } }],
@@ -87,14 +87,14 @@ describe("no secret of another kind is in a line:", () => {
   });
 });
 
-test("a line that is long and full of names is scrubbed in no time", () => {
+test("a long line full of names is redacted within two seconds", () => {
   const start = performance.now();
   for (const name of ["token", "password_", "a".repeat(10), '"token', "x://", "x://:", "token=", 'token\\":'])
     logged({ a: name.repeat(10_000) });
   expect(performance.now() - start).toBeLessThan(2_000);
 });
 
-test("what is no secret stays", () => {
+test("the log keeps text that is not secret", () => {
   const id = newId("key");
   const line = logged(
     {
@@ -114,7 +114,7 @@ test("what is no secret stays", () => {
   });
 });
 
-test("a line of an error at the start has no secret", () => {
+test("the error of a failed start contains no secret", () => {
   expect(scrub(`cannot connect to postgres://u:${secret}@h/x: refused`)).toBe(
     "cannot connect to postgres://u:[redacted]@h/x: refused",
   );
@@ -123,7 +123,7 @@ test("a line of an error at the start has no secret", () => {
 describe("a destination with a bounded queue", () => {
   const log = (out: Writable, maxBytes?: number) => createLog("info", lossy(out, maxBytes));
 
-  test("drops lines while the reader is slow, and then says how many", async () => {
+  test("drops lines while the reader is slow, and then logs how many", async () => {
     const lines: string[] = [];
     let release = () => {};
     const slow = new Writable({
@@ -146,7 +146,7 @@ describe("a destination with a bounded queue", () => {
     expect(told[0]).toMatchObject({ level: 40, dropped: 100 - kept });
   });
 
-  test("survives a reader that has ended", async () => {
+  test("keeps working after the reader has ended", async () => {
     const gone = new Writable({ write: (_chunk, _encoding, done) => done(new Error("write EPIPE")) });
     const to = log(gone);
     to.info({}, "one");

@@ -11,7 +11,7 @@ import { methods, validRequest } from "../support/schema/requests.ts";
 const app = useApp();
 const { whoAmI } = ProfileService.method;
 
-/** The value of a metric with these labels; 0 where it was never counted. */
+/** Returns the value of a metric with these labels, or 0 if it was never counted. */
 async function count(name: string, labels: Record<string, string> = {}): Promise<number> {
   const { body } = await app.metrics.render();
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
@@ -25,7 +25,7 @@ async function count(name: string, labels: Record<string, string> = {}): Promise
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
-/** How much a metric grows while something runs; calls are counted when their connection has taken the answer. */
+/** Returns how much a metric grows while `run` runs. A call is counted when its response was written to the connection. */
 async function growth(
   name: string,
   labels: Record<string, string>,
@@ -39,7 +39,7 @@ async function growth(
 const calls = (method: { name: string; parent: { typeName: string } }, code: string) =>
   ["latchkey_call_seconds_count", { method: `${method.parent.typeName}/${method.name}`, code }] as const;
 
-test("each call is counted once, by method and by how it ended", async () => {
+test("each call is counted once, by method and code", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   const { getApiKey, createApiKey } = ApiKeyService.method;
   const getMissing = { token: owner.token, body: { id: newId("key") } };
@@ -51,7 +51,7 @@ test("each call is counted once, by method and by how it ended", async () => {
     [calls(getApiKey, "invalid_argument"), () => http.post(getApiKey, owner)],
     [calls(createApiKey, "invalid_argument"), () => http.post(createApiKey, { ...owner, body: "{" })],
     [
-      // As gRPC has it, and as the client saw it.
+      // The code that gRPC prescribes, and that the client receives.
       calls(createApiKey, "internal"),
       () =>
         http.post(createApiKey, {
@@ -62,7 +62,7 @@ test("each call is counted once, by method and by how it ended", async () => {
     ],
     [["latchkey_call_seconds_count", { method: "unknown" }], () => http.get("/nowhere")],
   ] as const) {
-    // The close of a response may be seen after its last byte.
+    // The server may see the close of a response after the client received the last byte.
     const before = await count(name, labels);
     await run();
     await expect.poll(() => count(name, labels)).toBe(before + 1);
@@ -94,7 +94,7 @@ test("each verdict is counted", async () => {
   expect(await growth(verdicts, { verdict: "INVALID" }, batch)).toBe(2);
 });
 
-test("the time in the database is counted, failures apart", async () => {
+test("the time of statements is counted, and failed statements separately", async () => {
   const owner = await app.newAccount();
   const name = "latchkey_database_seconds_count";
   expect(await growth(name, { outcome: "ok" }, () => owner.profiles.whoAmI({}))).toBeGreaterThanOrEqual(1);
@@ -102,7 +102,7 @@ test("the time in the database is counted, failures apart", async () => {
   expect(await growth(name, { outcome: "failed" }, () => fail().catch(() => {}))).toBe(1);
 });
 
-test("the pool is told as it is now", async () => {
+test("the metrics of the pool show its present state", async () => {
   await app.newAccount();
   expect(await count("latchkey_database_pool", { pool: "calls", state: "total" })).toBeGreaterThan(0);
   const { idle, total } = {
@@ -120,7 +120,7 @@ test("the pool is told as it is now", async () => {
   expect(await count("latchkey_database_pool", { pool: "calls", state: "waiting" })).toBe(0);
 });
 
-test("no token, id, address or name is in any metric, whatever was called", async () => {
+test("no metric contains a token, id, address or name, for any method", async () => {
   const http = await serve(app);
   const owner = await app.newAccount();
   const key = await issueKey(owner);

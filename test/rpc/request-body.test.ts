@@ -25,19 +25,19 @@ test.each<[name: string, method: DescMethod, body: unknown, fields: string[]]>([
   ["a list for an object", createApiKey, { metadata: [] }, ["metadata"]],
   ["an object for a list", createApiKey, { spec: { permissions: { read: true } } }, ["spec.permissions"]],
   ["an unknown enum", createApiKey, { spec: { environment: "STAGING" } }, ["spec.environment"]],
-  ["an enum number that is none", createApiKey, { spec: { kind: 77 } }, ["spec.kind"]],
-  ["a time that is none", createApiKey, { spec: { expiresAt: "tomorrow" } }, ["spec.expires_at"]],
+  ["an unknown enum number", createApiKey, { spec: { kind: 77 } }, ["spec.kind"]],
+  ["an invalid time", createApiKey, { spec: { expiresAt: "tomorrow" } }, ["spec.expires_at"]],
   [
     "a time out of range",
     createApiKey,
     { spec: { expiresAt: "99999-01-01T00:00:00Z" } },
     ["spec.expires_at"],
   ],
-  ["a duration that is none", rotateApiKey, { id: "key_1", gracePeriod: "1 hour" }, ["grace_period"]],
+  ["an invalid duration", rotateApiKey, { id: "key_1", gracePeriod: "1 hour" }, ["grace_period"]],
   ["a duration too long", rotateApiKey, { id: "key_1", gracePeriod: "604801s" }, ["grace_period"]],
   ["a negative duration", rotateApiKey, { id: "key_1", gracePeriod: "-1s" }, ["grace_period"]],
   ["a label of a wrong type", createApiKey, { metadata: { labels: { env: 1 } } }, ["metadata.labels"]],
-  ["a mask that is none", updateApiKey, { id: "key_1", updateMask: "spec..x y" }, ["update_mask"]],
+  ["an invalid mask", updateApiKey, { id: "key_1", updateMask: "spec..x y" }, ["update_mask"]],
   ["a wrong field in a list", batchVerifyTokens, { requests: [{}, { token: 1 }] }, ["requests[1].token"]],
   ["no object at all", createApiKey, [1, 2], [""]],
   ["broken JSON", createApiKey, `{"metadata":`, [""]],
@@ -53,17 +53,17 @@ test.each<[name: string, method: DescMethod, body: unknown, fields: string[]]>([
     { metadata: { name: "x".repeat(129), externalId: "a b" }, spec: { description: "x".repeat(1025) } },
     ["metadata.external_id", "metadata.name", "spec.description"],
   ],
-])("%s is refused by name, each field once", async (_name, method, body, fields) => {
+])("%s gets one violation per field, with its name", async (_name, method, body, fields) => {
   const [http, owner] = [await serve(app), await app.newAccount()];
-  const answer = await http.post(method, { body, token: owner.token });
-  expect(answer.status).toBe(400);
-  expect(answer.json.code).toBe("invalid_argument");
+  const response = await http.post(method, { body, token: owner.token });
+  expect(response.status).toBe(400);
+  expect(response.json.code).toBe("invalid_argument");
   expect(
-    violationsOf(answer)
+    violationsOf(response)
       .map(({ field }) => field)
       .sort(),
   ).toEqual(fields);
-  for (const { description } of violationsOf(answer)) expect(description).not.toBe("");
+  for (const { description } of violationsOf(response)) expect(description).not.toBe("");
 });
 
 const many = Array.from({ length: 100 }, (_, n) => n);
@@ -78,12 +78,12 @@ test.each<[name: string, body: (n: number) => unknown, field: (n: number) => str
   ],
 ])("of a hundred fields that %s, the error names the first 32", async (_name, body, field) => {
   const [http, owner] = [await serve(app), await app.newAccount()];
-  const answer = await http.post(batchVerifyTokens, {
+  const response = await http.post(batchVerifyTokens, {
     body: { requests: many.map(body) },
     token: owner.token,
   });
-  expect(answer.status).toBe(400);
-  expect(violationsOf(answer).map((violation) => violation.field)).toEqual(many.slice(0, 32).map(field));
+  expect(response.status).toBe(400);
+  expect(violationsOf(response).map((violation) => violation.field)).toEqual(many.slice(0, 32).map(field));
 });
 
 const wrongPlaces: [name: string, method: DescMethod, body: unknown][] = [
@@ -114,15 +114,18 @@ const wrongPlaces: [name: string, method: DescMethod, body: unknown][] = [
   ["a password of a wrong type", SessionService.method.signUp, { password: { [secret]: secret } }],
 ];
 
-test.each(wrongPlaces)("a token sent as %s is not sent back", async (_name, method, body) => {
-  const [http, owner] = [await serve(app), await app.newAccount()];
-  for (const headers of sendings) {
-    const answer = await http.post(method, { body, token: owner.token, headers });
-    expect(answer.status).toBeGreaterThanOrEqual(400);
-    expect(answer.status).toBeLessThan(500);
-    expect(answer.text).not.toContain(secret);
-  }
-});
+test.each(wrongPlaces)(
+  "the response does not repeat a token that was sent as %s",
+  async (_name, method, body) => {
+    const [http, owner] = [await serve(app), await app.newAccount()];
+    for (const headers of sendings) {
+      const response = await http.post(method, { body, token: owner.token, headers });
+      expect(response.status).toBeGreaterThanOrEqual(400);
+      expect(response.status).toBeLessThan(500);
+      expect(response.text).not.toContain(secret);
+    }
+  },
+);
 
 const sendings: NonNullable<Sent["headers"]>[] = [
   {},
@@ -131,16 +134,16 @@ const sendings: NonNullable<Sent["headers"]>[] = [
   { "content-type": "Application/JSON" },
 ];
 
-test("a compressed body is read, and explained where it is wrong", async () => {
+test("the error of a compressed body names its invalid fields", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   const body = gzipSync(JSON.stringify({ metadata: { name: 5 } }));
   const headers = { "content-encoding": "gzip" };
-  const answer = await http.post(createApiKey, { body, token: owner.token, headers });
-  expect(answer.status).toBe(400);
-  expect(violationsOf(answer)).toEqual([{ field: "metadata.name", description: "expected string" }]);
+  const response = await http.post(createApiKey, { body, token: owner.token, headers });
+  expect(response.status).toBe(400);
+  expect(violationsOf(response)).toEqual([{ field: "metadata.name", description: "expected string" }]);
 });
 
-test("a GET carries JSON in its URL, and is explained alike", async () => {
+test("the error of a GET request names the invalid fields of the message in its URL", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   const path = pathOf(ApiKeyService.method.listApiKeys);
   const send = (message: string, more = "") =>
@@ -160,24 +163,24 @@ test("a GET carries JSON in its URL, and is explained alike", async () => {
   );
 });
 
-test("a binary body that is none is refused in every protocol", async () => {
+test("an invalid binary body is rejected in every protocol", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   const body = new Uint8Array([0x0a, 0xff, 0xff]);
-  const answer = await http.post(createApiKey, {
+  const response = await http.post(createApiKey, {
     body,
     token: owner.token,
     headers: { "content-type": "application/proto" },
   });
-  expect(answer.status).toBe(400);
-  expect(detailOf(answer, "google.rpc.BadRequest")).toBeDefined();
+  expect(response.status).toBe(400);
+  expect(detailOf(response, "google.rpc.BadRequest")).toBeDefined();
   const framed = new Uint8Array([0, 0, 0, 0, body.length, ...body]);
   const headers = { "content-type": "application/grpc-web+proto" };
   const { text } = await http.post(createApiKey, { body: framed, token: owner.token, headers });
-  // What gRPC's own documents say of a request that cannot be parsed.
+  // The gRPC documentation prescribes this code for a request that cannot be parsed.
   expect(text).toMatch(new RegExp(`grpc-status: ${Code.Internal}\\r`));
 });
 
-test("JSON inside gRPC framing is not spoken, nor is any other content type", async () => {
+test("JSON in gRPC frames and unknown content types get status 415", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   for (const type of [
     "application/grpc+json",
@@ -192,7 +195,7 @@ test("JSON inside gRPC framing is not spoken, nor is any other content type", as
   }
 });
 
-test("a time that no calendar has is a wrong field in every protocol", async () => {
+test("a time out of range is an invalid field in every protocol", async () => {
   const [http, owner] = [await serve(app), await app.newAccount()];
   const headers = [["authorization", `Bearer ${owner.token}`]] as [string, string][];
   const never = { seconds: 2n ** 60n, nanos: 0 };

@@ -6,22 +6,22 @@ import { callerFor, methods, nameOf, validRequest } from "../support/schema/requ
 
 const app = useApp();
 
-// What Postgres cannot store, what JSON can say and UTF-8 cannot, and what no line of a log should hold.
+// Text that Postgres cannot store, text that JSON can express and UTF-8 cannot, and text that must not be in a log line.
 const nasty = { "a NUL byte": "\u0000", "half a surrogate pair": "a\ud800b", "a line break": "a\nb" };
 
 for (const [what, text] of Object.entries(nasty)) {
-  test(`${what} in any string field of any RPC is refused or harmless, never our bug`, async () => {
+  test(`${what} in any string field of any RPC never causes an internal error`, async () => {
     const http = await serve(app);
     let sent = 0;
     for (const method of methods) {
       const owner = await app.newAccount();
       const valid = toJson(method.input, await validRequest(app, owner, method)) as JsonObject;
       for (const path of stringPaths(method.input)) {
-        const { status, text: answer } = await http.post(method, {
+        const { status, text: response } = await http.post(method, {
           body: withText(valid, path, text),
           token: callerFor(app, owner, method).token,
         });
-        const help = `${nameOf(method)} ${path.join(".")}: ${answer}. Give the field a \`pattern\` in the schema`;
+        const help = `${nameOf(method)} ${path.join(".")}: ${response}. Give the field a \`pattern\` in the schema`;
         expect(status, help).toBeLessThan(500);
         sent += 1;
       }
@@ -32,7 +32,7 @@ for (const [what, text] of Object.entries(nasty)) {
 
 type Path = string[];
 
-// "[]" is an item of a list, "{}" a value of a map, "{key}" its key.
+// In a path, "[]" is an item of a list, "{}" is a value of a map, and "{key}" is its key.
 function stringPaths(schema: DescMessage): Path[] {
   return schema.fields.flatMap((field) => pathsOf(field).map((rest) => [field.jsonName, ...rest]));
 }

@@ -23,7 +23,7 @@ test.each(methods.map((method) => [nameOf(method), method] as const))(
     const owner = await app.newAccount();
     const request = await validRequest(app, owner, method);
     const caller = callerFor(app, owner, method);
-    // The gate finds the caller in its cache.
+    // The auth interceptor finds the caller in the cache.
     await caller.profiles.whoAmI({});
     const trips = await watch.tripsOf(() => call(caller, method, request));
     await app.app.flush();

@@ -25,7 +25,7 @@ test("every service of the package is served", () => {
 });
 
 describe.each(each)("%s", (name, method) => {
-  test("has an access rule, and a permission in it is one", () => {
+  test("has an access rule, and a permission in the rule is valid", () => {
     const rule = ruleOf(method);
     expect(rule.case, "add `option (access)` to the RPC; see proto/latchkey/v1/access.proto").toBeDefined();
     expect(rule.value).toBeTruthy();
@@ -43,17 +43,17 @@ describe.each(each)("%s", (name, method) => {
     expect(declared).toMatch(new RegExp(`^// .+\\nservice ${method.parent.name} `, "m"));
   });
 
-  test("has a request and a response of its own", () => {
+  test("has its own request and response", () => {
     expect(method.input.typeName).toBe(`latchkey.v1.${method.name}Request`);
     expect(method.output.typeName).toBe(`latchkey.v1.${method.name}Response`);
   });
 
-  test("is never a GET with a secret in its URL", () => {
+  test("has no GET route if the request contains a secret", () => {
     const secrets = fieldsOf(method.input).filter(isSecret).filter(isInput);
     if (secrets.length > 0) expect(method.idempotency).not.toBe(Idempotency.NO_SIDE_EFFECTS);
   });
 
-  test("is a GET exactly where its permission is to read", () => {
+  test("has GET routes if and only if its permission is to read", () => {
     const reads = routesOf(name).every((route) => route.startsWith("get "));
     expect(method.idempotency === Idempotency.NO_SIDE_EFFECTS).toBe(reads);
     const rule = ruleOf(method);
@@ -67,14 +67,14 @@ describe.each(each)("%s", (name, method) => {
     for (const field of secrets) expect(field.proto.options?.debugRedact, field.toString()).toBe(true);
   });
 
-  test("is in the tenancy table with every id that it takes", () => {
+  test("is in the tenancy table with every id of its request", () => {
     const wanted = idPaths(method.input).map((path) => `${name} ${path}`);
     const missing = wanted.filter((row) => !Object.hasOwn(tenancy, row));
     expect(missing, "add these rows to `tenancy` in test/support/schema/tenancy.ts").toEqual([]);
   });
 });
 
-test("the tenancy table has no row that no request has", () => {
+test("every row of the tenancy table belongs to a field of a request", () => {
   const known = methods.flatMap((method) => idPaths(method.input).map((path) => `${nameOf(method)} ${path}`));
   const unknown = Object.keys(tenancy).filter((row) => !known.includes(row));
   expect(unknown, "remove these rows from `tenancy` in test/support/schema/tenancy.ts").toEqual([]);
@@ -85,7 +85,7 @@ test("no two RPCs have the same route", () => {
   expect(new Set(routes).size).toBe(routes.length);
 });
 
-/** Verb and path of a method's routes, every variable as {}. */
+/** Returns the verb and path of each route of a method. A variable is written as {}. */
 function routesOf(name: string): string[] {
   const method = methods.find((one) => nameOf(one) === name);
   if (!method || !hasOption(method, http)) return [];
@@ -106,7 +106,7 @@ function isSecret(field: DescField): boolean {
   return secretNames.test(field.name) && field.scalar !== undefined;
 }
 
-// `ApiKeySpec.token` is output only; what clients send in it is not read.
+// `ApiKeySpec.token` is output only. The server does not read it in requests.
 function isInput(field: DescField): boolean {
   return field.parent.typeName !== "latchkey.v1.ApiKeySpec";
 }

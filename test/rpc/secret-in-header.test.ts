@@ -10,7 +10,7 @@ import { serve } from "../support/net/http.ts";
 
 const app = useApp();
 
-// A JWT that nobody signed, and a secret that has no form of its own.
+// An unsigned JWT, and a secret without a recognisable form.
 const jwt =
   "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEiLCJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.c2lnbmF0dXJlLW9mLW5vYm9keQ";
 const opaque = "Zq7vN2xLw9KcR4tYbM1pD8sHgJ6fA3eU5iO0Zq7vN2xLw9Kc";
@@ -30,7 +30,7 @@ interface Protocol {
 const json = new TextEncoder().encode("{}");
 const nothing = new Uint8Array(0);
 const framed = encodeEnvelope(0, nothing);
-// No such message, so that a stream ends.
+// This is not a message, so it ends a stream.
 const broken = encodeEnvelope(0, new Uint8Array([0xff]));
 
 const protocols: Protocol[] = ([1, 2] as const).flatMap((version) => [
@@ -45,7 +45,7 @@ const protocols: Protocol[] = ([1, 2] as const).flatMap((version) => [
   { type: "application/grpc+proto", version, path: stream, body: broken },
 ]);
 
-// Every header that a part of ours or of connect reads, and one that nothing does.
+// Every header that Latchkey or Connect reads, and one that neither reads.
 const headers = [
   "accept",
   "accept-encoding",
@@ -83,8 +83,8 @@ async function openServer() {
   };
 }
 
-/** Everything that an answer says, also what is compressed or in base64 in it. */
-function wordsOf({ status, headers, body, trailers, ended }: WireResponse): string {
+/** Returns all text of a response, with compressed and base64 parts decoded. */
+function textOf({ status, headers, body, trailers, ended }: WireResponse): string {
   const plain = headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
   const text = [status, ended, JSON.stringify({ headers, trailers }), plain.toString("latin1")].join("\n");
   const decoded =
@@ -92,7 +92,7 @@ function wordsOf({ status, headers, body, trailers, ended }: WireResponse): stri
   return [text, decodeURIComponent(text.replace(/%(?![0-9A-Fa-f]{2})/g, "%25")), ...decoded].join("\n");
 }
 
-/** Secrets, and what clients write around them. */
+/** Returns secrets, and header values that contain them. */
 async function secrets(): Promise<{ secret: string; value: string }[]> {
   const { token } = await issueKey(await app.newAccount());
   const values = [token, `Bearer ${token}`, `1${token}`, `gzip, ${token}`];
@@ -103,38 +103,35 @@ async function secrets(): Promise<{ secret: string; value: string }[]> {
   ];
 }
 
-// What cannot be sent, or is the client's own name for the call.
+// Some headers cannot be sent. The id of a request is the client's own text, so it may come back.
 function isSendable(name: string, version: number, secret: string): boolean {
   if (name === "x-request-id") return secret !== opaque;
   return version === 1 || (name !== "te" && name !== "expect");
 }
 
-test.each(headers)(
-  "a secret in the header %s comes back in no answer and no line of the log",
-  async (name) => {
-    const send = await openServer();
-    const told = app.logLines.length;
-    const all = await secrets();
-    const calls = all.flatMap((one) => protocols.map((protocol) => ({ ...protocol, ...one })));
-    await Promise.all(
-      calls.map(async ({ secret, value, version, type, path, body }) => {
-        if (!isSendable(name, version, secret)) return;
-        const headers = { "content-type": type, ...(version === 2 && { te: "trailers" }), [name]: value };
-        const request = { version, path, method: "POST", headers, chunks: [body], length: "exact" } as const;
-        const [answer, ...more] = await send({ ...request, chunks: [body] });
-        if (!answer || more.length > 0) throw new Error("expected one answer");
-        expect(answer.ended, `${type} to ${path}`).not.toBe("silence");
-        expect(wordsOf(answer), `${type} to ${path} over HTTP/${version}`).not.toContain(secret);
-      }),
-    );
-    const log = app.logLines.slice(told).join("");
-    for (const { secret } of all) expect(log).not.toContain(secret);
-  },
-);
-
-test("a secret in the path or the query comes back in no answer and no line of the log", async () => {
+test.each(headers)("a secret in the header %s is in no response and no line of the log", async (name) => {
   const send = await openServer();
-  const told = app.logLines.length;
+  const logged = app.logLines.length;
+  const all = await secrets();
+  const calls = all.flatMap((one) => protocols.map((protocol) => ({ ...protocol, ...one })));
+  await Promise.all(
+    calls.map(async ({ secret, value, version, type, path, body }) => {
+      if (!isSendable(name, version, secret)) return;
+      const headers = { "content-type": type, ...(version === 2 && { te: "trailers" }), [name]: value };
+      const request = { version, path, method: "POST", headers, chunks: [body], length: "exact" } as const;
+      const [response, ...more] = await send({ ...request, chunks: [body] });
+      if (!response || more.length > 0) throw new Error("expected one response");
+      expect(response.ended, `${type} to ${path}`).not.toBe("silence");
+      expect(textOf(response), `${type} to ${path} over HTTP/${version}`).not.toContain(secret);
+    }),
+  );
+  const log = app.logLines.slice(logged).join("");
+  for (const { secret } of all) expect(log).not.toContain(secret);
+});
+
+test("a secret in the path or the query is in no response and no line of the log", async () => {
+  const send = await openServer();
+  const logged = app.logLines.length;
   const get = "/grpc.health.v1.Health/Check";
   const all = await secrets();
   for (const { secret } of all) {
@@ -158,16 +155,16 @@ test("a secret in the path or the query comes back in no answer and no line of t
         { version, path, method: "GET", headers: {}, chunks: [], length: "exact" },
         { version, path, method: "POST", headers: type, chunks: [json], length: "exact" },
       ]);
-      for (const answers of await Promise.all(requests.map(send))) {
-        expect(answers.map(wordsOf).join("\n"), path).not.toContain(secret);
+      for (const responses of await Promise.all(requests.map(send))) {
+        expect(responses.map(textOf).join("\n"), path).not.toContain(secret);
       }
     }
   }
-  const log = app.logLines.slice(told).join("");
+  const log = app.logLines.slice(logged).join("");
   for (const { secret } of all) expect(log).not.toContain(secret);
 });
 
-test("what a client may say in these headers is still read", async () => {
+test("the server still reads these headers and their valid values", async () => {
   const send = await openServer();
   const right = {
     "connect-timeout-ms": "5000",

@@ -14,7 +14,7 @@ import { serve } from "../support/net/http.ts";
 
 const app = useApp();
 
-/** A client on a connection of its own, and how it drops that connection. */
+/** A client with its own connection, and a function that drops the connection. */
 interface Peer {
   transport: Transport;
   drop(): void;
@@ -52,44 +52,49 @@ const streams: Record<string, { open: Stream; over: RegExp }> = {
   },
   reflection: {
     async *open(transport, signal) {
-      async function* questions() {
+      async function* requests() {
         yield { host: "here", messageRequest: { case: "listServices", value: "" } as const };
         await new Promise((resolve) => signal.addEventListener("abort", resolve));
       }
-      yield* createClient(ServerReflection, transport).serverReflectionInfo(questions(), { signal });
+      yield* createClient(ServerReflection, transport).serverReflectionInfo(requests(), { signal });
     },
-    // A stream that goes both ways needs HTTP/2.
+    // A bidirectional stream needs HTTP/2.
     over: /HTTP\/2/,
   },
 };
 
 const cases = Object.entries(streams).flatMap(([stream, { open, over }]) =>
-  Object.entries(peers).flatMap(([how, connect]) =>
-    over.test(how)
-      ? ["cancels the call", "drops the connection"].map((end) => ({ stream, how, end, open, connect }))
+  Object.entries(peers).flatMap(([protocol, connect]) =>
+    over.test(protocol)
+      ? ["cancels the call", "drops the connection"].map((end) => ({ stream, protocol, end, open, connect }))
       : [],
   ),
 );
 
-test.each(cases)("a client of $stream that $end ($how) is logged as canceled, and is no bug", async (one) => {
-  const { url } = await serve(app);
-  const before = app.logLines.length;
-  const { transport, drop } = one.connect(url);
-  const controller = new AbortController();
-  const messages = one.open(transport, controller.signal)[Symbol.asyncIterator]();
-  expect((await messages.next()).done).toBe(false);
-  const next = messages.next().catch(() => {});
-  if (one.end === "cancels the call") controller.abort();
-  else drop();
-  // Something to send to whoever has just left.
-  app.app.health.set("", !app.app.health.get(""));
-  await next;
-  controller.abort();
-  drop();
-  const lines = () => app.logLines.slice(before).map((line) => JSON.parse(line) as Record<string, unknown>);
-  await vi.waitFor(() => {
-    expect(lines().filter(({ msg }) => msg === "call")).toMatchObject([{ code: "canceled" }]);
-    expect(lines().filter(({ msg }) => msg === "a client canceled its call")).toMatchObject([{ level: 20 }]);
-  });
-  expect(lines().filter(({ level }) => Number(level) >= 40)).toEqual([]);
-});
+test.each(cases)(
+  "a call of $stream whose client $end ($protocol) is logged as canceled, and not as a bug",
+  async (one) => {
+    const { url } = await serve(app);
+    const before = app.logLines.length;
+    const { transport, drop } = one.connect(url);
+    const controller = new AbortController();
+    const messages = one.open(transport, controller.signal)[Symbol.asyncIterator]();
+    expect((await messages.next()).done).toBe(false);
+    const next = messages.next().catch(() => {});
+    if (one.end === "cancels the call") controller.abort();
+    else drop();
+    // This change makes the server send a message to the client that has just left.
+    app.app.health.set("", !app.app.health.get(""));
+    await next;
+    controller.abort();
+    drop();
+    const lines = () => app.logLines.slice(before).map((line) => JSON.parse(line) as Record<string, unknown>);
+    await vi.waitFor(() => {
+      expect(lines().filter(({ msg }) => msg === "call")).toMatchObject([{ code: "canceled" }]);
+      expect(lines().filter(({ msg }) => msg === "a client canceled its call")).toMatchObject([
+        { level: 20 },
+      ]);
+    });
+    expect(lines().filter(({ level }) => Number(level) >= 40)).toEqual([]);
+  },
+);

@@ -17,10 +17,10 @@ function request(path: string, body: unknown, bearer?: string): string {
   return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${authorization}${length}\r\n\r\n${json}`;
 }
 
-const answered = async ({ socket }: Raw) => (await once(socket, "data"))[0] as string;
+const responseOf = async ({ socket }: Raw) => (await once(socket, "data"))[0] as string;
 
 describe("a burst of calls", () => {
-  test("does not keep a verification waiting until all of it is done", async () => {
+  test("does not delay a verification until all calls are done", async () => {
     const owner = await app.newAccount();
     const { token } = await issueKey(owner);
     const { port } = await openTestPort({ handler: app.app.handler, plain: app.app.plain });
@@ -30,32 +30,32 @@ describe("a burst of calls", () => {
     const victim = await connectRaw(port);
     for (let i = 0; i < 3; i++) {
       victim.write(verify);
-      expect(await answered(victim)).toContain('"valid":true');
+      expect(await responseOf(victim)).toContain('"valid":true');
     }
 
     let done = 0;
     const statuses: string[] = [];
     const all = burst.map(async (one) => {
       one.write(request(pathOf(signUp), weak));
-      statuses.push((await answered(one)).slice(9, 12));
+      statuses.push((await responseOf(one)).slice(9, 12));
       done += 1;
     });
     victim.write(verify);
-    expect(await answered(victim)).toContain('"valid":true');
+    expect(await responseOf(victim)).toContain('"valid":true');
     expect(done).toBeLessThan(150);
     await Promise.all(all);
-    // Nearly all are refused by the limit: it is not the passwords that take the time.
+    // The limit rejects nearly all of them, so the password check does not take the time.
     expect(statuses.filter((status) => status === "429").length).toBeGreaterThan(190);
   });
 
-  test("does not lose a call whose client leaves while it waits", async () => {
+  test("does not stop the other calls if clients leave while their calls wait", async () => {
     const { port } = await openTestPort({ handler: app.app.handler, plain: app.app.plain });
     const burst = await Promise.all(Array.from({ length: 50 }, () => connectRaw(port)));
     for (const one of burst) one.write(request("/latchkey.v1.SessionService/LogOut", {}));
     for (const { socket } of burst.slice(0, 49)) socket.destroy();
     const [last] = burst.slice(-1);
     if (!last) throw new Error("no connection");
-    expect(await answered(last)).toMatch(/^HTTP\/1.1 401/);
+    expect(await responseOf(last)).toMatch(/^HTTP\/1.1 401/);
     expect(app.logLines.filter((line) => line.includes("this is a bug"))).toEqual([]);
   });
 });

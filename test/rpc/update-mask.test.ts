@@ -36,7 +36,7 @@ const full = {
   },
 };
 
-test("without a mask, what is present changes", () => {
+test("without a mask, the update changes the fields that are present", () => {
   expect(changed({})).toEqual([]);
   expect(changed({ metadata: {}, spec: {} })).toEqual([]);
   expect(changed({ metadata: { name: "" }, spec: { permissions: [] } })).toEqual([]);
@@ -47,11 +47,11 @@ test("without a mask, what is present changes", () => {
   expect(changed(full)).toEqual([...changeable]);
 });
 
-test("an empty mask is as none", () => {
+test("an empty mask has the same effect as no mask", () => {
   expect(changed({ metadata: { name: "a" } }, [])).toEqual(["metadata.name"]);
 });
 
-test("a mask alone decides, present or not", () => {
+test("with a mask, the update changes the fields of the mask, present or not", () => {
   expect(changed(full, ["metadata.name"])).toEqual(["metadata.name"]);
   expect(changed({}, ["spec.permissions", "spec.expires_at"])).toEqual([
     "spec.permissions",
@@ -59,7 +59,7 @@ test("a mask alone decides, present or not", () => {
   ]);
 });
 
-test("a parent stands for all below it, * for everything", () => {
+test("a parent path covers all fields below it, and * covers all fields", () => {
   expect(changed({}, ["metadata"])).toEqual(["metadata.name", "metadata.labels"]);
   expect(changed({}, ["metadata.name", "metadata"])).toEqual(["metadata.name", "metadata.labels"]);
   expect(changed({}, ["*"])).toEqual([...changeable]);
@@ -85,7 +85,7 @@ test.each([
   "update_mask",
   "nothing",
   "__proto__",
-])("%j cannot be changed, and a mask that names it is refused", (path) => {
+])("a mask with %j is rejected", (path) => {
   try {
     changed(full, ["metadata.name", path]);
     expect.fail("the mask was accepted");

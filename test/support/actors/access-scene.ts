@@ -56,7 +56,7 @@ export async function newScene(app: TestApp): Promise<Scene> {
   const { profile: system } = await platform.profiles.whoAmI({});
 
   const bearers: Record<PrincipalName, () => Promise<Clients>> = {
-    nobody: async () => app.clientAs(""),
+    "no bearer": async () => app.clientAs(""),
     stranger: () => as("stranger"),
     bare: () => member("bare", bare),
     viewer: () => member("viewer", "viewer"),

@@ -8,19 +8,19 @@ export type IssuerSetting = Record<string, unknown>;
 
 type Headers = Record<string, string>;
 
-/** A service that trusts one issuer of the test's own. */
+/** A service that trusts one external issuer of the test. */
 export interface ExternalApp {
   app: TestApp;
   issuer: TestIssuer;
-  /** The clients of somebody with a token of these claims. */
+  /** Returns the clients of a person whose token has these claims. */
   as(claims?: Record<string, unknown>, headers?: Headers): Promise<Clients>;
-  /** The same, of a service on the same database whose settings say more, or something else, of the issuer. */
+  /** Returns the same at another service on the same database, which has other settings for the issuer. */
   asWith(setting: IssuerSetting, claims: Record<string, unknown>, headers?: Headers): Promise<Clients>;
-  /** The clients of any token there; without a setting the service trusts no issuer. */
+  /** Returns the clients of any token at such a service. Without a setting, the service trusts no issuer. */
   clientWith(setting: IssuerSetting | undefined, token: string, headers?: Headers): Promise<Clients>;
 }
 
-/** Starts a service for a test file that trusts an issuer of its own for every account. Read it only inside tests. */
+/** Starts a service for a test file. It trusts its own issuer for every account. Use the result only inside tests. */
 export function useExternal(more: IssuerSetting = {}, options: AppOptions = {}): ExternalApp {
   const external = {} as ExternalApp;
   let end: (() => Promise<void>) | undefined;
@@ -57,18 +57,18 @@ export function useExternal(more: IssuerSetting = {}, options: AppOptions = {}):
   return external;
 }
 
-/** The setting for some issuers: our audience, every account, where nothing else is said. */
+/** Returns the setting for issuers. The defaults are the audience of the tests and every account. */
 export function issuersEnv(...issuers: IssuerSetting[]): Record<string, string> {
   const entries = issuers.map((issuer) => ({ audience, accounts: "*", ...issuer }));
   return { LATCHKEY_OIDC_ISSUERS: JSON.stringify(entries) };
 }
 
-/** A subject that nobody has used. */
+/** Returns an unused subject. */
 export function newSubject(): string {
   return `subject-${randomUUID()}`;
 }
 
-/** Makes the person behind a subject a member of an account by an invite, and returns the id of their profile. */
+/** Invites a person to an account. The person accepts. Returns the id of the new profile. */
 export async function join(
   owner: Owner,
   person: Clients,

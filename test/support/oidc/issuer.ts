@@ -2,23 +2,23 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 
-/** What our tokens are for, in tests. */
+/** The audience of the tokens in tests. */
 export const audience = "https://latchkey.test";
 
-/** An issuer that signs whatever a test asks it to. */
+/** An issuer that signs the tokens that a test requests. */
 export interface TestIssuer {
   url: string;
-  /** A good access token of somebody, but for what is said otherwise: `undefined` leaves a claim out. */
+  /** Returns a valid access token, with these claims and headers changed. `undefined` omits a claim. */
   token(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
-  /** Replaces the key. */
+  /** Replaces the signing key. */
   rollOver(): Promise<void>;
-  /** The key that signs now. */
+  /** Returns the present signing key. */
   key(): { privateKey: CryptoKey; publicJwk: JWK };
-  /** How often the keys were fetched. */
+  /** Returns how often the keys were fetched. */
   fetches(): number;
-  /** Holds the answer to the next request for keys, as they are then, until `go`. */
+  /** Holds the response to the next request for keys until `go`. The response has the keys of the time of the request. */
   holdNext(): { arrived: Promise<void>; go(): void };
-  /** Answers every request in another way, such as with a status of 500. Undefined: as it should. */
+  /** Sends another response to every request, for example status 500. Undefined restores the correct responses. */
   breakWith(answer: { status?: number; body?: string } | undefined): void;
   close(): Promise<void>;
 }
@@ -32,9 +32,9 @@ export async function startIssuer(): Promise<TestIssuer> {
   const server = createServer((request, response) => {
     const discovery = request.url === "/.well-known/openid-configuration";
     if (!discovery) fetches += 1;
-    const good = discovery ? { issuer: url, jwks_uri: `${url}/jwks` } : { keys: [key.publicJwk] };
+    const valid = discovery ? { issuer: url, jwks_uri: `${url}/jwks` } : { keys: [key.publicJwk] };
     response.writeHead(broken?.status ?? 200, { "content-type": "application/json" });
-    const body = broken?.body ?? JSON.stringify(good);
+    const body = broken?.body ?? JSON.stringify(valid);
     if (discovery || !hold) response.end(body);
     else hold(() => response.end(body));
   });
@@ -51,7 +51,7 @@ export async function startIssuer(): Promise<TestIssuer> {
       return (
         new SignJWT(payload)
           .setProtectedHeader({ alg: "ES256", kid: key.publicJwk.kid ?? "", typ: "at+jwt", ...header })
-          // A critical header that nobody knows: RFC 7515, 4.1.11.
+          // A critical header that no verifier knows: RFC 7515, section 4.1.11.
           .sign(key.privateKey, { crit: { x: true } })
       );
     },

@@ -4,24 +4,24 @@ import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { Provider } from "oidc-provider";
 import { audience } from "./issuer.ts";
 
-/** A certified OpenID provider on loopback, and people who sign in there. */
+/** A certified OpenID provider on loopback. */
 export interface TestProvider {
   url: string;
-  /** Signs somebody in by the authorization code flow (RFC 6749, 4.1; RFC 7636). */
+  /** Signs a person in by the authorization code flow (RFC 6749, section 4.1, and RFC 7636). */
   signIn(
     subject: string,
     claims?: Record<string, unknown>,
   ): Promise<{ accessToken: string; idToken: string }>;
-  /** Gives the provider other keys: the ones before are gone. */
+  /** Replaces the keys of the provider. */
   rollOver(): Promise<void>;
   close(): Promise<void>;
 }
 
 const clientId = "app";
-// Nobody goes there: the code is read off the redirect.
+// No server runs there. The test reads the code from the redirect.
 const redirectUri = "https://app.test/signed-in";
 
-/** Starts a provider. Its access tokens are JWTs for our audience (RFC 8707, RFC 9068). */
+/** Starts a provider. Its access tokens are JWTs for the audience of the tests (RFC 8707, RFC 9068). */
 export async function startProvider(): Promise<TestProvider> {
   let answer: RequestListener = () => {};
   const server = createServer((request, response) => answer(request, response));
@@ -34,7 +34,7 @@ export async function startProvider(): Promise<TestProvider> {
     const callback = provider.callback();
     answer = (request, response) => {
       if (!request.url?.startsWith("/interaction/")) return void callback(request, response);
-      // Whoever is named is who signs in.
+      // The person that the request names is signed in.
       void provider
         .interactionDetails(request, response)
         .then(({ params }) =>
@@ -88,7 +88,7 @@ async function signIn(url: string, subject: string): Promise<{ accessToken: stri
   return { accessToken: tokens.access_token, idToken: tokens.id_token };
 }
 
-// What a browser does: follows redirects, and keeps cookies.
+// Follows redirects and keeps cookies, as a browser does.
 async function followToCode(start: URL): Promise<string> {
   const cookies = new Map<string, string>();
   let next = start;
@@ -105,7 +105,7 @@ async function followToCode(start: URL): Promise<string> {
     const code = next.searchParams.get("code");
     if (code && next.href.startsWith(redirectUri)) return code;
   }
-  throw new Error("sign-in goes round in circles");
+  throw new Error("sign-in needed more than 10 redirects");
 }
 
 function configuration(extraClaims: Map<string, Record<string, unknown>>): Record<string, unknown> {

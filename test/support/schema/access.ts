@@ -8,9 +8,9 @@ import { systemKeyOf } from "../actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import { methods, nameOf, validRequest } from "./requests.ts";
 
-/** Who calls: the columns of the table, and who each of them is. */
+/** The callers: the columns of the access table, with their descriptions. */
 export const principals = {
-  nobody: "sends no bearer",
+  "no bearer": "sends no bearer",
   stranger: "owns another account, and names this one in `latchkey-account`",
   bare: "a member whose role allows nothing",
   viewer: "a member with the role `viewer`",
@@ -33,9 +33,10 @@ export const principals = {
   "removed key": "a developer key of that person",
 } as const;
 
+/** The name of a caller. */
 export type PrincipalName = keyof typeof principals;
 
-/** The words of the table, for the reasons of the table of errors. Every other error comes after authorization: `yes`. */
+/** The words of the table, by the reason of the error. Any other error comes after authorization, so its word is `yes`. */
 export const words = {
   PERMISSION_DENIED: "no",
   MISSING_API_KEY: "bearer",
@@ -49,38 +50,38 @@ export const words = {
   NOT_FOUND: "not found",
 } as const;
 
-/** A row of the table: an RPC, and what is asked of it where that makes a difference to who may. */
+/** A row of the table: an RPC, and the kind of request if that makes a difference to the result. */
 export interface Row {
   name: string;
   method: DescMethod;
   /** Whether the call may end or replace the bearer that makes it. */
   ends: boolean;
-  /** Whether the request depends on nobody: as long as it is refused, the next one can make it too. */
+  /** Whether the request is the same for every caller. While it is rejected, the next caller can send it again. */
   shared: boolean;
   request(scene: Scene, by: By): Promise<Message>;
 }
 
-/** An account with one of everybody. */
+/** An account that has a caller of every kind. */
 export interface Scene {
   app: TestApp;
   owner: Owner;
-  /** Somebody who has nothing to do with any of it. */
+  /** The owner of an unrelated account. */
   elsewhere: Owner;
-  /** The clients of somebody; with a session or key of the call's own where the call may end it. */
+  /** Returns the clients of a caller. If `fresh`, they have their own session or key, because the call may end it. */
   bearer(name: PrincipalName, fresh?: boolean): Promise<Clients>;
-  /** The e-mail address of a person. */
+  /** Returns the e-mail address of a caller that is a person. */
   emailOf(name: PrincipalName): string | undefined;
 }
 
-/** Who asks in a cell of the table: its column, and its clients. */
+/** The caller of a cell of the table: its column, and its clients. */
 export interface By extends Clients {
   name: PrincipalName;
 }
 
 type Prepare = (scene: Scene, by: By) => Promise<Record<string, unknown>>;
 
-// Where the request that anybody may make depends on who makes it, or where it would end more than a cell of the table.
-const instead: Record<string, Prepare> = {
+// Requests that differ from the valid request, because that depends on the caller, or would end more than its cell.
+const replacements: Record<string, Prepare> = {
   "AccountService/DeleteAccount": async () => ({ name: "not its name" }),
   "SessionService/ChangePassword": async () => ({ oldPassword: "wrong", newPassword: "another staple" }),
   "SessionService/ChangeEmail": async () => ({ email: address(), password: "wrong" }),
@@ -89,14 +90,14 @@ const instead: Record<string, Prepare> = {
   "SessionService/RequestPasswordReset": async () => ({ email: address() }),
   "SessionService/ResetPassword": async () => ({ token: "wrong", password: "another staple" }),
   "SessionService/ProveEmail": async () => ({ token: "wrong" }),
-  // The workspaces of a key are a question of its own.
+  // The authority over workspaces has its own tests.
   "ApiKeyService/CreateApiKey": async () => ({ metadata: { name: "made" } }),
   async "InviteService/AcceptInvite"({ app, elsewhere, emailOf }, by) {
     const inviter = app.clientAs(elsewhere.token, { "latchkey-account": await newAccountOf(elsewhere) });
     const invited = await inviteOf(inviter, { email: emailOf(by.name) ?? address(), role: "viewer" });
     return { ...invited, name: "Newcomer", password: "correct horse battery staple" };
   },
-  // Every RPC of the platform is about somebody's account, not that of the scene.
+  // The RPCs of the platform change an unrelated account, not the account of the scene.
   ...Object.fromEntries(
     ["SetEntitlements", "SuspendAccount", "ResumeAccount"].map((rpc) => [
       `AccountService/${rpc}`,
@@ -105,8 +106,8 @@ const instead: Record<string, Prepare> = {
   ),
 };
 
-// What an RPC is asked besides: of what is the caller's own, and what only some ranks may.
-const besides: Record<string, Record<string, Prepare>> = {
+// Further requests of an RPC: about the caller's own resources, and those that only some ranks may send.
+const furtherRequests: Record<string, Record<string, Prepare>> = {
   "ApiKeyService/CreateApiKey": {
     "a developer key": async () => ({ metadata: { name: "mine" }, spec: { kind: ApiKeyKind.DEVELOPER } }),
     "a service key": async ({ owner }) => ({
@@ -146,23 +147,26 @@ const besides: Record<string, Record<string, Prepare>> = {
   },
 };
 
-/** The rows of the table: every RPC of the schema. */
+/** The rows of the table. Every RPC of the schema has at least one. */
 export const rows: Row[] = methods.flatMap((method) => {
   const rpc = nameOf(method);
   const prepare: Prepare = async ({ app, owner }) => ({ ...(await validRequest(app, owner, method)) });
-  const row = (name: string, ask: Prepare): Row => ({
+  const row = (name: string, prepareRequest: Prepare): Row => ({
     name,
     method,
     ends: /LogOut$|: (its own|the system key)$/.test(name),
-    shared: ask === prepare,
+    shared: prepareRequest === prepare,
     request: async (scene, by) =>
-      create(method.input, withoutType(await ask(scene, by))) as MessageShape<typeof method.input>,
+      create(method.input, withoutType(await prepareRequest(scene, by))) as MessageShape<typeof method.input>,
   });
-  const more = Object.entries(besides[rpc] ?? {});
-  return [row(rpc, instead[rpc] ?? prepare), ...more.map(([what, ask]) => row(`${rpc}: ${what}`, ask))];
+  const more = Object.entries(furtherRequests[rpc] ?? {});
+  return [
+    row(rpc, replacements[rpc] ?? prepare),
+    ...more.map(([what, prepareRequest]) => row(`${rpc}: ${what}`, prepareRequest)),
+  ];
 });
 
-/** The word of the table for an outcome. An error that is nobody's fault is no outcome. */
+/** Returns the word of the table for an outcome. Fails for an error that says nothing about the caller. */
 export async function wordOf(call: Promise<unknown>): Promise<string> {
   try {
     await call;
@@ -171,13 +175,13 @@ export async function wordOf(call: Promise<unknown>): Promise<string> {
     const error = ConnectError.from(reason);
     const [info] = error.findDetails(ErrorInfoSchema);
     if (error.rawMessage === "internal error") throw error;
-    // Too many tries would hide who may.
+    // These errors hide whether the caller may make the call.
     if (info?.reason === "RATE_LIMITED" || info?.reason === "UNAVAILABLE") throw error;
     return words[info?.reason as keyof typeof words] ?? (isAboutCaller(info?.reason) ? info?.reason : "yes");
   }
 }
 
-// People's own key is a developer key of theirs; a key's is itself. For who has neither, the developer's.
+// The own key of a person is a developer key, and the own key of a key is itself. Other callers get a key of the developer.
 async function ownKey({ bearer }: Scene, by: By) {
   const who = await whoIs(by);
   const gracePeriod = { seconds: 60n };

@@ -9,7 +9,7 @@ import { FileDescriptorProtoSchema, MethodOptionsSchema } from "@bufbuild/protob
 import { type Access, AccessSchema, access } from "../../../gen/latchkey/v1/access_pb.ts";
 import { file_latchkey_v1_profile_service } from "../../../gen/latchkey/v1/profile_service_pb.ts";
 
-/** A service of our package with one method of this rule, or of none. Its response is one message, or a stream of them. */
+/** Creates a service of Latchkey's package with one method. The method has this access rule, or none. */
 export function madeUp(rule?: Access["rule"], serverStreaming = false): DescService {
   const options = create(MethodOptionsSchema);
   if (rule) setExtension(options, access, create(AccessSchema, { rule }));
@@ -40,6 +40,6 @@ export function madeUp(rule?: Access["rule"], serverStreaming = false): DescServ
   };
   add(file_latchkey_v1_profile_service);
   const service = createFileRegistry(file, (name) => known.get(name)).getService("latchkey.v1.MadeUpService");
-  if (!service) throw new Error("the made-up service was not made");
+  if (!service) throw new Error("the registry does not contain the made-up service");
   return service;
 }

@@ -5,20 +5,20 @@ import { inviteOf, newMember, newName, newRole, newServiceAccount, newTeam } fro
 import { mailedToken } from "../actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 
-/** Every RPC of ours. */
+/** Every RPC of Latchkey. */
 export const methods: DescMethod[] = services.flatMap((service) => service.methods);
 
-/** The name of an RPC in tables of tests. */
+/** Returns the name of an RPC in the tables of tests. */
 export function nameOf(method: DescMethod): string {
   return `${method.parent.name}/${method.name}`;
 }
 
-/** Who may call an RPC where the rest is right: the owner, or for the platform's own RPCs its system key. */
+/** Returns a caller that may call an RPC: the owner, or the platform key for an RPC of the platform. */
 export function callerFor(app: TestApp, owner: Owner, method: DescMethod): Clients {
   return ruleOf(method).case === "platformPermission" ? app.clientAs(app.platformToken) : owner;
 }
 
-/** A request that this RPC accepts from that caller; where it changes something, one that does change something. */
+/** Returns a request that the RPC accepts from that caller. If the RPC changes something, the request does change it. */
 export async function validRequest(app: TestApp, owner: Owner, method: DescMethod): Promise<Message> {
   const prepare = valid[nameOf(method)];
   if (!prepare) {
@@ -157,7 +157,7 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     return { token: await mailedToken(app, email) };
   },
   async "SessionService/DeleteUser"(owner, app) {
-    // Somebody else stays to own the account.
+    // Another owner remains, because the last owner cannot leave.
     await newMember(app, owner, "owner");
     return { password };
   },

@@ -2,7 +2,7 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 
-/** Ids of one account, by what they name. */
+/** The ids of resources of one account. */
 export interface Ids {
   account: string;
   key: string;
@@ -15,7 +15,7 @@ export interface Ids {
   session: string;
 }
 
-/** How an RPC is asked about an id: which kind of id, and a request with it in its place and the caller's own in all others. */
+/** A request with a foreign id: the kind of the id, and a request that has it in one place and the caller's own ids in the others. */
 export interface TenancyCase {
   kind: keyof Ids;
   request(id: string, own: Ids & { token: string }): object;
@@ -39,7 +39,7 @@ const serviceAccount = (request: TenancyCase["request"] = (id) => ({ id })): Ten
 });
 const metadata = { name: "taken over" };
 
-/** Every place in every request where an id can stand. `test/rpc/schema.test.ts` fails where one is missing. */
+/** Every field of every request that contains an id. `test/rpc/schema.test.ts` fails if one is missing. */
 export const tenancy: Record<string, TenancyCase> = {
   "ApiKeyService/CreateApiKey initial_workspace_ids": workspace((id) => ({
     metadata: { name: "x" },
@@ -164,12 +164,12 @@ export const tenancy: Record<string, TenancyCase> = {
   "ServiceAccountService/DeleteServiceAccount id": serviceAccount(),
 };
 
-// Names that a client gives, which name nothing here.
+// Ids that the client chooses. They identify no resource of Latchkey.
 const clientsOwn = ["external_id", "request_id"];
-// What the server says of a resource: output only in every request.
+// Messages that only the server writes. They are output only in every request.
 const outputOnly = ["latchkey.v1.AccountResourceMetadata"];
 
-/** The fields of a request that hold ids of ours, or names in place of ids, by their paths. */
+/** Returns the paths of the fields of a request that contain ids of resources, or names in place of ids. */
 export function idPaths(schema: DescMessage): string[] {
   return schema.fields.flatMap((field) => {
     if (/^(id|created_by|.*_ids?|roles?|replacement)$/.test(field.name))
