@@ -29,8 +29,7 @@ export interface GuardedPoolDeps {
  * unanswered, and every later query on it would wait behind that one.
  */
 export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolDeps): PostgresPool {
-  // What ends the turn of a connection that is in use.
-  const turnOf = new WeakMap<pg.PoolClient, () => void>();
+  const endsOfTurns = endTurnsOnRelease(pool);
   const guarded = new WeakMap<pg.PoolClient, GuardedClient>();
   const open = new Set<pg.PoolClient>();
   const stuckCommits = createStuckCommits(pool.options, Math.ceil(pool.options.max / 2));
@@ -51,16 +50,12 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
     guarded.set(client, guardClient(client, deps));
   });
   pool.on("remove", (client) => open.delete(client));
-  pool.on("release", (_error, client) => {
-    turnOf.get(client)?.();
-    turnOf.delete(client);
-  });
 
   // Keeps the turn until the connection is given back, also for a caller that has given up meanwhile.
   async function checkOut(endTurn: () => void): Promise<GuardedClient> {
     try {
       const { client, guardedClient } = await checkOutAny();
-      turnOf.set(client, endTurn);
+      endsOfTurns.set(client, endTurn);
       return guardedClient;
     } catch (error) {
       // What waits behind a database that cannot be reached would wait as long as this did.
@@ -104,17 +99,28 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
     async end() {
       stuckCommits.stop();
       await pool.end();
-      // The pool has only begun to say goodbye. A peer that is gone never does, and its sockets would keep the process
-      // alive.
-      const timer = setTimeout(() => {
-        for (const client of open) client.connection.stream.destroy();
-      }, goodbyeMs);
-      await Promise.all(
-        [...open].map((client) => new Promise<void>((resolve) => client.once("end", resolve))),
-      );
-      clearTimeout(timer);
+      await allClosed(open);
     },
   };
+}
+
+// The pool has only begun to say goodbye. A peer that is gone never does, and its sockets would keep the process alive.
+async function allClosed(open: ReadonlySet<pg.PoolClient>): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const client of open) client.connection.stream.destroy();
+  }, goodbyeMs);
+  await Promise.all([...open].map((client) => new Promise<void>((resolve) => client.once("end", resolve))));
+  clearTimeout(timer);
+}
+
+// By the connections that are in use: each ends its turn when it is given back.
+function endTurnsOnRelease(pool: pg.Pool): WeakMap<pg.PoolClient, () => void> {
+  const ends = new WeakMap<pg.PoolClient, () => void>();
+  pool.on("release", (_error, client) => {
+    ends.get(client)?.();
+    ends.delete(client);
+  });
+  return ends;
 }
 
 // The primary may be another one by now, and the old one still run: sessions that a load balancer keeps lead there.

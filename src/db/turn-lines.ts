@@ -14,12 +14,18 @@ export interface TurnLines<W extends WaitingTurn> {
   hasLine(turn: Turn): boolean;
   /** Appends a turn. Returns what has to go in return: the newest of whoever has the most waiting. */
   push(waiting: W): W[];
-  /** Takes the next turn of a kind that fits. */
-  take(kind: TurnKind, fits: (turn: Turn) => boolean): W | undefined;
+  /** Takes the next turn of a kind that fits, if there is one. */
+  take(kind: TurnKind, fitting: Fitting): W | undefined;
   /** Takes one out of its line. */
   remove(waiting: W): void;
   /** Takes all. */
   clear(): W[];
+}
+
+/** What fits. The first question spares the second one for each of the callers that wait for a busy subject. */
+export interface Fitting {
+  hasRoom(kind: TurnKind, subject: string): boolean;
+  fits(turn: Turn): boolean;
 }
 
 /** How many bytes may wait: of one kind for one subject, and in all. */
@@ -39,6 +45,7 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
   let size = 0;
   let bytes = 0;
 
+  const everywhere = () => [...kinds.values()].flatMap((one) => [...one.values()]);
   const linesOf = ({ kind, subjects }: Turn) => kinds.get(kind)?.get(subjects[0] ?? "");
 
   function remove(waiting: W): void {
@@ -62,52 +69,43 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
   }
 
   function takeOf(lines: Lines<W>, fits: (turn: Turn) => boolean): W | undefined {
-    for (const [caller, line] of lines.callers) {
-      const [first] = line;
-      if (!first || !fits(first.turn)) continue;
-      remove(first);
-      if (line.length > 0) toTheEnd(lines.callers, caller, line);
-      return first;
-    }
-    return undefined;
+    const first = [...lines.callers.values()].find(([one]) => one && fits(one.turn))?.[0];
+    if (!first) return undefined;
+    remove(first);
+    toTheEnd(lines.callers, first.turn.caller);
+    return first;
   }
 
   return {
     size: () => size,
     hasLine: (turn) => linesOf(turn)?.callers.has(turn.caller) ?? false,
     push(waiting) {
-      const { turn } = waiting;
-      const subjects = getOrAdd(kinds, turn.kind, () => new Map<string, Lines<W>>());
-      const lines = getOrAdd(subjects, turn.subjects[0] ?? "", () => ({ bytes: 0, callers: new Map() }));
-      getOrAdd(lines.callers, turn.caller, () => []).push(waiting);
+      const { kind, subjects, caller } = waiting.turn;
+      const ofKind = getOrAdd(kinds, kind, () => new Map<string, Lines<W>>());
+      const lines = getOrAdd(ofKind, subjects[0] ?? "", () => ({ bytes: 0, callers: new Map() }));
+      getOrAdd(lines.callers, caller, () => []).push(waiting);
       lines.bytes += waiting.bytes;
       bytes += waiting.bytes;
       size += 1;
       const lost: W[] = [];
       while (lines.bytes > limits.perSubject) lost.push(...newestOfGreediest(lines));
-      while (bytes > limits.inTotal) {
-        const everywhere = [...kinds.values()].flatMap((one) => [...one.values()]);
-        lost.push(...newestOfGreediest(most(everywhere, (one) => one.bytes)));
-      }
+      while (bytes > limits.inTotal) lost.push(...newestOfGreediest(most(everywhere(), (one) => one.bytes)));
       return lost;
     },
-    take(kind, fits) {
-      const subjects = kinds.get(kind);
-      for (const [subject, lines] of subjects ?? []) {
-        const taken = takeOf(lines, fits);
-        if (!taken) continue;
-        if (lines.callers.size > 0 && subjects) toTheEnd(subjects, subject, lines);
-        return taken;
+    take(kind, { hasRoom, fits }) {
+      const subjects = kinds.get(kind) ?? new Map<string, Lines<W>>();
+      for (const [subject, lines] of subjects) {
+        const taken = hasRoom(kind, subject) ? takeOf(lines, fits) : undefined;
+        if (taken) toTheEnd(subjects, subject);
+        if (taken) return taken;
       }
       return undefined;
     },
     remove,
     clear() {
-      const everywhere = [...kinds.values()].flatMap((one) => [...one.values()]);
-      const waiting = everywhere.flatMap(({ callers }) => [...callers.values()].flat());
+      const waiting = everywhere().flatMap(({ callers }) => [...callers.values()].flat());
       kinds.clear();
-      size = 0;
-      bytes = 0;
+      [size, bytes] = [0, 0];
       return waiting;
     },
   };
@@ -134,7 +132,10 @@ function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return known;
 }
 
-function toTheEnd<K, V>(map: Map<K, V>, key: K, value: V): void {
+// Who was served last is served last next time.
+function toTheEnd<K, V>(map: Map<K, V>, key: K): void {
+  const value = map.get(key);
+  if (value === undefined) return;
   map.delete(key);
   map.set(key, value);
 }

@@ -72,57 +72,65 @@ export interface RunningTurns {
    * to a subject that has none of it.
    */
   fits(turn: Turn): boolean;
-  /** Whether any turn of a kind fits into the pool. */
-  hasRoom(kind: TurnKind): boolean;
+  /** Whether any turn of a kind fits into the pool, or one of a subject. */
+  hasRoom(kind: TurnKind, subject?: string): boolean;
   add(turn: Turn): void;
   remove(turn: Turn): void;
 }
 
-type Counts = Partial<Record<TurnKind, number>>;
+type Counts = Record<TurnKind, number>;
+const none: Readonly<Counts> = { withdrawal: 0, change: 0, public: 0, read: 0, background: 0 };
 
 /** Starts to count, from none. */
 export function createRunningTurns(shares: readonly Share[]): RunningTurns {
-  const everything: Counts = {};
-  const byName = new Map<string, Counts>();
-  const sharesFor = (kind: TurnKind) => shares.filter(({ kinds }) => kinds.includes(kind));
+  const everything = { ...none };
+  const bySubject = new Map<string, Counts>();
+  const byCredential = new Map<string, Counts>();
+  const sharesByKind = new Map(
+    all.map((kind) => [kind, shares.filter(({ kinds }) => kinds.includes(kind))] as const),
+  );
+  const sharesOfKind = (kind: TurnKind) => sharesByKind.get(kind) ?? [];
 
-  function countsOf({ subjects, caller, limited }: Turn): string[] {
-    const names = new Set(subjects.map((subject) => `subject ${subject}`));
-    return limited ? [...names, `credential ${caller}`] : [...names];
-  }
-
-  function count(turn: Turn, by: 1 | -1): void {
-    change(everything, turn.kind, by);
-    for (const name of countsOf(turn)) {
-      const counts = byName.get(name) ?? {};
-      byName.set(name, counts);
-      change(counts, turn.kind, by);
-      if (sum(counts, all) === 0) byName.delete(name);
-    }
+  function count({ kind, subjects, caller, limited }: Turn, by: 1 | -1): void {
+    everything[kind] += by;
+    for (const subject of new Set(subjects)) countIn(bySubject, subject, kind, by);
+    if (limited) countIn(byCredential, caller, kind, by);
   }
 
   function leavesRoom(share: Share, { subjects, caller }: Turn): boolean {
-    const { kinds, most, perSubject, perCredential } = share;
-    const free = most - sum(everything, kinds);
-    if (free <= 0 || sum(byName.get(`credential ${caller}`), kinds) >= perCredential) return false;
-    return subjects.every((subject) => {
-      const running = sum(byName.get(`subject ${subject}`), kinds);
-      return running === 0 || (running < perSubject && free > 1);
-    });
+    if (sum(byCredential.get(caller), share.kinds) >= share.perCredential) return false;
+    return subjects.every((subject) => leavesRoomFor(share, subject));
+  }
+
+  const freeIn = ({ kinds, most }: Share) => most - sum(everything, kinds);
+
+  function leavesRoomFor(share: Share, subject: string): boolean {
+    const { kinds, perSubject } = share;
+    const free = freeIn(share);
+    const running = sum(bySubject.get(subject), kinds);
+    return free > 0 && (running === 0 || (running < perSubject && free > 1));
   }
 
   return {
-    fits: (turn) => sharesFor(turn.kind).every((one) => leavesRoom(one, turn)),
-    hasRoom: (kind) => sharesFor(kind).every(({ kinds, most }) => sum(everything, kinds) < most),
+    fits: (turn) => sharesOfKind(turn.kind).every((share) => leavesRoom(share, turn)),
+    hasRoom: (kind, subject) =>
+      sharesOfKind(kind).every((share) =>
+        subject === undefined ? freeIn(share) > 0 : leavesRoomFor(share, subject),
+      ),
     add: (turn) => count(turn, 1),
     remove: (turn) => count(turn, -1),
   };
 }
 
-function change(counts: Counts, kind: TurnKind, by: number): void {
-  counts[kind] = (counts[kind] ?? 0) + by;
+function countIn(counted: Map<string, Counts>, name: string, kind: TurnKind, by: 1 | -1): void {
+  const counts = counted.get(name) ?? { ...none };
+  counts[kind] += by;
+  if (sum(counts, all) === 0) counted.delete(name);
+  else counted.set(name, counts);
 }
 
 function sum(counts: Counts | undefined, kinds: readonly TurnKind[]): number {
-  return counts ? kinds.reduce((total, kind) => total + (counts[kind] ?? 0), 0) : 0;
+  let total = 0;
+  if (counts) for (const kind of kinds) total += counts[kind];
+  return total;
 }

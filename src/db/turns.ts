@@ -69,7 +69,7 @@ export function createTurns({
 
   function takeNext(): Waiting | undefined {
     for (const kind of ["withdrawal", ...rotation] as const) {
-      const next = running.hasRoom(kind) ? lines.take(kind, running.fits) : undefined;
+      const next = running.hasRoom(kind) ? lines.take(kind, running) : undefined;
       if (!next) continue;
       if (kind !== "withdrawal") rotation = [...rotation.filter((one) => one !== kind), kind];
       return next;
@@ -79,6 +79,13 @@ export function createTurns({
 
   function wait(turn: Turn, signal: AbortSignal | undefined): Promise<() => void> {
     const { promise, resolve, reject } = Promise.withResolvers<() => void>();
+    const giveUp = (error: unknown) => {
+      lines.remove(waiting);
+      waiting.refuse(error);
+      // What waited behind it may fit.
+      beginWhatFits();
+    };
+    const stop = onGivingUp(timeoutMs, signal, giveUp);
     const waiting: Waiting = {
       turn,
       bytes: bytesPerCall + (turn.bytes?.() ?? 0),
@@ -91,19 +98,6 @@ export function createTurns({
         reject(error);
       },
     };
-    const leave = (error: unknown) => {
-      lines.remove(waiting);
-      waiting.refuse(error);
-      // What waited behind it may fit.
-      beginWhatFits();
-    };
-    const timer = setTimeout(() => leave(noTurn()), timeoutMs);
-    const onAbort = () => leave(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    function stop(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    }
     for (const lost of lines.push(waiting)) lost.refuse(noTurn());
     return promise;
   }
@@ -119,5 +113,20 @@ export function createTurns({
       for (const waiting of lines.clear()) waiting.refuse(error);
     },
     waiting: lines.size,
+  };
+}
+
+// Calls back once if the time is over or the caller gives up. The result stops that.
+function onGivingUp(
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  giveUp: (error: unknown) => void,
+): () => void {
+  const timer = setTimeout(() => giveUp(noTurn()), timeoutMs);
+  const onAbort = () => giveUp(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   };
 }

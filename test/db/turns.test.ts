@@ -163,3 +163,25 @@ test("whatever comes, the pool is never exceeded, each share holds, and everythi
     { numRuns: 60 },
   );
 });
+
+test("many callers that wait for a busy account cost the calls of others little", async () => {
+  const turns = createTurns({ shares });
+  const { begun, enter } = follow(turns);
+  let asked = 0;
+  const counting = (one: Turn): Turn => ({
+    ...one,
+    get subjects() {
+      asked += 1;
+      return one.subjects;
+    },
+  });
+  for (let n = 0; n < 400; n++) void enter(counting(turn("read", "busy", `c${n}`)));
+  await settled();
+  expect(begun).toHaveLength(3);
+  asked = 0;
+  for (let n = 0; n < 100; n++) {
+    const end = await turns.enter(turn("read", "other"));
+    end();
+  }
+  expect(asked).toBe(0);
+});
