@@ -61,13 +61,13 @@ test("the event loop turns while many holders of a role are compared, and the co
     if (working) setImmediate(count);
   };
   setImmediate(count);
-  await refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)), { ms: 10_000 });
+  await refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)), 10_000);
   await expect(
-    refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_001)), { ms: 10_000 }),
+    refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_001)), 10_000),
   ).rejects.toMatchObject({ reason: "PERMISSION_DENIED", metadata: { permission: "thing_1000:start" } });
   working = false;
   expect(turns).toBeGreaterThan(10);
-  const late = refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)), { ms: 1 });
+  const late = refuseEscalationOfMany(caller, holderChanges(holdingOf(999), holdingOf(1_000)), 1);
   await expect(late).rejects.toMatchObject({
     reason: "BOUND_EXCEEDED",
     message: expect.stringContaining("make the change as a principal with all permissions in all workspaces"),

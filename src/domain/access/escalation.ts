@@ -46,16 +46,15 @@ export function refuseEscalation(caller: Holder, changes: Iterable<PrincipalChan
 
 /**
  * The same for changes of many principals at once. The event loop gets turns in between. Fails with `BOUND_EXCEEDED` if
- * the comparison has not ended `ms` after it `began`. A caller with all permissions in all workspaces can always make the
+ * the comparison takes longer than `budgetMs`. A caller with all permissions in all workspaces can always make the
  * change, because then there is nothing to compare.
  */
 export function refuseEscalationOfMany(
   caller: Holder,
   changes: Iterable<PrincipalChange>,
-  { ms, began = performance.now() }: { ms: number; began?: number },
+  budgetMs: number,
 ): Promise<void> {
-  const left = ms - (performance.now() - began);
-  return inTurns(compare(caller, changes), { ms: left, late: () => tooLong(ms) });
+  return inTurns(compare(caller, changes), { ms: budgetMs, late: () => tooLong(budgetMs) });
 }
 
 function tooLong(budgetMs: number): DomainError {

@@ -11,8 +11,6 @@ const maxComparisonsWaiting = 100;
 /** How long a comparison may take, whether it waits for its turn, and what was compared before. */
 export interface Stage {
   ms: number;
-  /** When the time began, by the monotonic clock. */
-  began: number;
   queue?: WorkQueue;
   compared?: string | undefined;
 }
@@ -31,12 +29,12 @@ export function createComparisonQueue(): WorkQueue {
  * together end before a caller gives up.
  */
 export function beforeLocks(queue: WorkQueue): Stage {
-  return { ms: maxMsBeforeLocks, began: performance.now(), queue };
+  return { ms: maxMsBeforeLocks, queue };
 }
 
 /** Within the transaction: compares only if what was compared before is not the same any more. */
 export function underLocks(compared: string | undefined): Stage {
-  return { ms: maxMsUnderLocks, began: performance.now(), compared };
+  return { ms: maxMsUnderLocks, compared };
 }
 
 /**
@@ -47,12 +45,12 @@ export async function compareOnce(
   caller: Holder & Pick<Caller, "accountId">,
   seen: unknown,
   changes: () => Iterable<PrincipalChange>,
-  { queue, compared, ...time }: Stage,
+  { ms, queue, compared }: Stage,
 ): Promise<string> {
   const parts = JSON.stringify([reachOf(caller), caller.superseded, seen]);
   const digest = createHash("sha256").update(parts).digest("base64url");
   if (digest === compared) return digest;
-  const compare = () => refuseEscalationOfMany(caller, changes(), time);
+  const compare = () => refuseEscalationOfMany(caller, changes(), ms);
   await (queue ? queue.run(caller.accountId, compare) : compare());
   return digest;
 }
