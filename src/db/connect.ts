@@ -1,9 +1,9 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import type { Changes } from "./changes.ts";
-import type { OnQuery } from "./guarded-client.ts";
 import { guardPool } from "./guarded-pool.ts";
 import type { Log } from "./log.ts";
+import type { OnQuery } from "./observed-connection.ts";
 import type { Database } from "./schema.ts";
 import { createStatementNames } from "./statement-names.ts";
 import { sharesOf } from "./turn-shares.ts";

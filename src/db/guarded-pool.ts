@@ -1,7 +1,8 @@
 import type { PostgresPool } from "kysely";
 import pg from "pg";
 import { isShortOfResources, isUnavailable } from "./errors.ts";
-import { type GuardDeps, type GuardedClient, guardClient, type OnQuery } from "./guarded-client.ts";
+import { type GuardDeps, type GuardedClient, guardClient } from "./guarded-client.ts";
+import type { OnQuery } from "./observed-connection.ts";
 import type { StatementNames } from "./statement-names.ts";
 import { statementScope } from "./statement-scope.ts";
 import { createStuckCommits } from "./stuck-commits.ts";
