@@ -10,26 +10,26 @@ import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { type ApiKeyInfo, infoColumn, infoOf, type StoredInfo } from "./info.ts";
 
-/** A key as it is stored, and whether it has expired by the database's clock. */
+/** A key as it is stored, and whether it has expired by the clock of the database. */
 export interface ApiKeyRow extends Selectable<Database["api_key"]> {
   expired: boolean;
   /** The service account that owns a service key. */
   service_account_id: string | null;
 }
 
-/** A key: with `info` where it was asked for, with `token` only in the answer that minted it. */
+/** A key. It has `info` if the caller requested it, and `token` only in the response that minted it. */
 export interface ApiKey extends ApiKeyRow {
   info?: ApiKeyInfo;
   token?: string;
 }
 
-/** Which keys to list. */
+/** The filter of a list of keys. */
 export interface ApiKeyFilter extends ListInput {
   includeInfo: boolean;
   showRevoked: boolean;
 }
 
-/** What is recorded of a key in an audit event. */
+/** The fields of a key that an audit event stores. */
 export const auditedFields = [
   "name",
   "description",
@@ -43,8 +43,9 @@ export const auditedFields = [
 ] as const;
 
 /**
- * Returns a key of the caller's account. Another account's key looks exactly like a missing one. Without the permission
- * people see their own developer keys, and of no other whether it exists.
+ * Returns a key of the caller's account. Another account's key looks exactly like a missing one. Without the
+ * permission, a person sees only their own developer keys. Other keys then fail with the same error whether they exist
+ * or not.
  */
 export async function getApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
   const key = await selectWithInfo(db, caller, id);
@@ -53,7 +54,7 @@ export async function getApiKey(db: Db, caller: Caller, id: string): Promise<Api
   return present(key);
 }
 
-/** A key of the caller's account, for an operation that has decided that the caller may see it. */
+/** Returns a key of the caller's account. The calling operation must already have decided that the caller may see it. */
 export async function findApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
   return present(await selectWithInfo(db, caller, id));
 }
@@ -75,7 +76,7 @@ async function selectWithInfo(db: Db, caller: Caller, id: string): Promise<ApiKe
   return row && keyOf(row);
 }
 
-/** A key from its row, with what the server knows of it. */
+/** Converts a key from its row, with the fields that the server sets. */
 export function keyOf({ info, ...row }: ApiKeyRow & { info: StoredInfo }): ApiKey {
   return { ...row, info: infoOf(info, row.revoked_at !== null) };
 }
@@ -85,12 +86,12 @@ function present<T>(key: T | undefined): T {
   return key;
 }
 
-/** Lists the keys of the caller's account, or without the permission the caller's own developer keys. */
+/** Lists the keys of the caller's account. Without the permission, lists only the caller's own developer keys. */
 export async function listApiKeys(db: Db, caller: Caller, filter: ApiKeyFilter): Promise<Page<ApiKey>> {
   const all = holds(caller.permissions, "api_keys:read");
   requirePermissionOrOwn(caller, "api_keys:read", all || caller.kind === "user");
   let query = selectKeys(db).where("account_id", "=", caller.accountId);
-  // There is an index of the keys of an owner, and one of those that are not revoked.
+  // One index covers the keys of an owner, another one the keys that are not revoked.
   if (!all) query = query.where("owner_profile_id", "=", caller.profile.id);
   else if (!filter.showRevoked) query = query.where("revoked_at", "is", null);
   const own = all
@@ -102,29 +103,32 @@ export async function listApiKeys(db: Db, caller: Caller, filter: ApiKeyFilter):
   return { ...found, items: found.items.map(keyOf) };
 }
 
-/** Whether a key is a person's own, and the person is asking: such a key needs no permission. */
+/** Returns whether a key is a developer key of the caller. The caller needs no permission for it. */
 export function isOwnDeveloperKey(caller: Caller, key: ApiKeyRow): boolean {
   return caller.kind === "user" && key.kind === "developer" && key.owner_profile_id === caller.profile.id;
 }
 
-/** The lock under which a key is changed. */
+/** Returns the lock under which a key is changed. */
 export function apiKeyLock({ accountId }: Caller, id: string): RowLock {
   return rowLock("api_key", accountId, id, "no key update");
 }
 
-/** Reads a key for a change, which locks it: changes of one key happen one after the other. */
+/** Reads a key within a change that has locked it. The lock orders all changes of one key. */
 export function readKey(tx: Tx, { accountId }: Caller, id: string): Promise<ApiKeyRow | undefined> {
   return selectKeys(tx).where("account_id", "=", accountId).where("id", "=", id).executeTakeFirst();
 }
 
-/** A key as a change finds it under its lock, if what the key reaches matters: with the live workspaces granted to it, and what its owner may do now. */
+/**
+ * A key as a change reads it under its lock, if the reach of the key matters. It includes the live workspaces granted
+ * to the key, and what its owner may do now.
+ */
 export interface LockedKey extends ApiKeyRow {
   granted: string[];
-  /** Null where no owner narrows the key's own list, or where the owner is not there any more. */
+  /** Null if no owner narrows the list of the key, or if the owner no longer exists. */
   owner_rights: Rights | null;
 }
 
-/** Reads a key for such a change. */
+/** Reads a key within a change for which the reach of the key matters. */
 export function readLockedKey(tx: Tx, { accountId }: Caller, id: string): Promise<LockedKey | undefined> {
   const account = sql.ref("api_key.account_id");
   const owner = sql.ref("api_key.owner_profile_id");
@@ -142,14 +146,14 @@ export function readLockedKey(tx: Tx, { accountId }: Caller, id: string): Promis
     .executeTakeFirst();
 }
 
-/** Refuses a key that was not found. */
+/** Fails with `NOT_FOUND` if the key was not found. */
 export function requireKey<K extends ApiKeyRow>(key: K | undefined): K {
   return present(key);
 }
 
 /**
- * The same for who holds a permission, or to whom the key is their own. To anybody else a missing key and one that is not
- * theirs look alike.
+ * The same for callers that hold a permission or own the key. For any other caller, a missing key and a foreign key
+ * fail with the same error.
  */
 export function requireKeyOrOwn<K extends ApiKeyRow>(
   caller: Caller,
@@ -162,7 +166,7 @@ export function requireKeyOrOwn<K extends ApiKeyRow>(
   return present(key);
 }
 
-/** Reads those of some keys that still fit a condition, for a change, which has locked them. */
+/** Reads the locked keys that still match a condition, within a change. */
 export function readApiKeys(
   tx: Tx,
   caller: Caller,
@@ -177,7 +181,7 @@ export function readApiKeys(
     .execute();
 }
 
-/** Marks a locked key as changed: another etag, effective from now. */
+/** Marks a locked key as changed. It gets a new etag and a new `changed_at`. */
 export async function touchApiKey(tx: Tx, key: ApiKeyRow): Promise<void> {
   await tx
     .updateTable("api_key")
@@ -186,17 +190,17 @@ export async function touchApiKey(tx: Tx, key: ApiKeyRow): Promise<void> {
     .execute();
 }
 
-/** Refuses to change what is over for good. */
+/** Fails with `WRONG_STATE` if the key is revoked, because a revocation is permanent. */
 export function refuseRevoked(key: ApiKeyRow): void {
   if (key.revoked_at) {
-    throw new DomainError("WRONG_STATE", "the key is revoked, for good", {
+    throw new DomainError("WRONG_STATE", "the key is permanently revoked", {
       key_id: key.id,
       state: "revoked",
     });
   }
 }
 
-/** The refusal of what is not done to a system key. */
+/** Returns the error for an operation that a system key does not allow. */
 export function systemKey(key: ApiKeyRow, message: string): DomainError {
   return new DomainError("SYSTEM_KEY", message, { key_id: key.id });
 }

@@ -17,14 +17,14 @@ import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
 import { checkDraft, draft, type NewApiKey } from "./draft.ts";
 import { findOwner, readListed } from "./owner.ts";
 
-/** What minting keys depends on. */
+/** The dependencies of minting keys. */
 export interface MintDeps {
   mint: Mint;
   parsePermissions: ParsePermissions;
   bounds: Bounds;
 }
 
-/** Issues a key. Its token is in the answer, once. Nobody mints more than they hold. */
+/** Issues a key. Only the response of this call contains its token. The caller cannot mint more than it holds. */
 export async function createApiKey(
   db: Store,
   caller: Caller,
@@ -98,7 +98,8 @@ async function insertProfile(tx: Tx, accountId: string, { profile_id: id, name }
 }
 
 async function insertKey(tx: Tx, { accountId, profile, keyId }: Caller, row: NewRow): Promise<void> {
-  // The caller's key is locked until the new one is there: whoever revokes it finds everything that it ever made.
+  // The caller's key stays locked until the new key exists. So a call that revokes it finds every key that it has
+  // minted.
   const maker = { created_by: profile.id, minted_by_key_id: keyId ?? null };
   await tx
     .insertInto("api_key")
@@ -119,7 +120,7 @@ export async function insertToken(
     .execute();
 }
 
-/** Refuses an expiry that has passed, by the clock of the database. */
+/** Fails with a violation if an expiry is in the past by the clock of the database. */
 export function requireFuture(expiresAt: Date, now: Date): void {
   if (expiresAt <= now) throw invalidField("spec.expires_at", "expected a time in the future");
 }

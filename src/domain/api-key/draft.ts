@@ -6,7 +6,7 @@ import { nameViolations } from "../kernel/text.ts";
 import type { TokenKind } from "../kernel/token.ts";
 import { checkKey, type FoundOwner, type KeyOwner, type Listed, ownerOf } from "./owner.ts";
 
-/** What a key is made from. What is left out has its default. */
+/** The fields of a new key. A field that is left out has its default. */
 export interface NewApiKey {
   requestId: string;
   name: string;
@@ -23,7 +23,7 @@ export interface NewApiKey {
   rateLimits: number;
 }
 
-/** What a new key will be, with every default in place. */
+/** A new key before it is created, with all defaults filled in. */
 export interface Draft {
   kind: ApiKeyKind;
   tokenKind: TokenKind;
@@ -33,7 +33,7 @@ export interface Draft {
   expiresAt: Date | null;
 }
 
-/** Fills in what the request leaves out, by kind. Refuses what does not go together; asks no database. */
+/** Fills in the defaults of a request by kind. Fails with a violation if fields do not fit together. Needs no database. */
 export function draft(caller: Caller, parsePermissions: ParsePermissions, input: NewApiKey): Draft {
   if (input.rateLimits > 0) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
   const kind = input.kind ?? "application";
@@ -50,7 +50,7 @@ export function draft(caller: Caller, parsePermissions: ParsePermissions, input:
       "expected none: only service keys belong to a service account",
     );
   }
-  // At its creation, an empty list of an owned key is all that its owner may do.
+  // At creation, an empty list of an owned key stands for everything that its owner may do.
   const asked = kind !== "application" && input.permissions.length === 0 ? ["*"] : input.permissions;
   const { permissions, violations } = parsePermissions(asked, "spec.permissions");
   violations.unshift(...nameViolations(input.name));
@@ -67,13 +67,13 @@ function requireMayCreate(caller: Caller, kind: ApiKeyKind): void {
   requirePermissionOrOwn(caller, "api_keys:write", kind === "developer" && caller.kind === "user");
 }
 
-/** What a draft is judged by: who would own the key, and what the caller's own key names. */
+/** The facts by which a draft is evaluated: the owner of the key, and the list and scope of the caller's own key. */
 export interface DraftContext {
   owner: FoundOwner | undefined;
   listed: Listed | undefined;
 }
 
-/** Refuses a draft that would reach more than the caller. Returns who will own the key, where somebody does. */
+/** Fails if the draft would reach more than the caller. Returns the owner of the key, if it has one. */
 export function checkDraft(
   caller: Caller,
   key: Draft,
@@ -92,7 +92,7 @@ export function checkDraft(
   return owner;
 }
 
-/** The refusal of grants to a key that enters every workspace anyway. */
+/** Returns the error for a grant to a key that can enter every workspace. */
 export function takesNoGrants(): DomainError {
   return new DomainError("WRONG_STATE", "a key of scope WORKSPACE_SCOPE_ALL takes no grants", {
     workspace_scope: "WORKSPACE_SCOPE_ALL",

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { ProfileRef } from "../access/principal.ts";
 
-/** What the server knows of a key. */
+/** The fields of a key that the server sets. */
 export interface ApiKeyInfo {
   createdBy: ProfileRef | undefined;
   workspacesPreview: { id: string; name: string }[];
@@ -19,7 +19,7 @@ export interface TokenInfo {
   lastUsedAt: Date | null;
 }
 
-/** The same as it comes from the database: JSON, which has no dates, and with the tokens that have ended. */
+/** The same fields as the database returns them. JSON carries dates as strings. They include tokens that have ended. */
 export interface StoredInfo {
   createdBy: ProfileRef | null;
   workspacesPreview: { id: string; name: string }[];
@@ -35,7 +35,7 @@ export interface StoredInfo {
 
 const previewLength = 3;
 
-/** What the server knows of a key, as a part of a statement on `api_key`. Of its workspaces the first few by name. */
+/** Selects the fields that the server sets, in a statement on `api_key`. It names only the first few workspaces. */
 export const infoColumn = sql<StoredInfo>`json_build_object(
   'createdBy', (
     select json_build_object('id', p.id, 'type', p.type, 'name', p.name, 'email', p.email)
@@ -65,7 +65,7 @@ export const infoColumn = sql<StoredInfo>`json_build_object(
   )
 )`;
 
-/** What the server knows of a key, from what is stored. A revoked key has no live token. */
+/** Converts the fields that the server sets from their row. A revoked key has no live token. */
 export function infoOf(stored: StoredInfo, revoked: boolean): ApiKeyInfo {
   const { createdBy, workspacesPreview, workspacesTotal, tokens } = stored;
   const used = tokens.flatMap(({ lastUsedAt }) => (lastUsedAt ? [Date.parse(lastUsedAt)] : []));

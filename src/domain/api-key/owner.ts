@@ -10,21 +10,27 @@ import { liveGrants } from "../access/workspace-grant.ts";
 import { DomainError, invalidField } from "../kernel/error.ts";
 import type { ApiKeyRow, LockedKey } from "./api-key.ts";
 
-/** Who owns a service or developer key: a service account's profile or a person's, and what it may do now. */
+/**
+ * The owner of a service or developer key, and what the owner may do now. It is the profile of a service account or a
+ * person.
+ */
 export interface KeyOwner {
   profileId: string;
   rights: Rights;
 }
 
-/** What is found of the owner of a new key: a service account, or the person who makes the call. */
+/** The owner of a new key as the database has it: a service account, or the person who makes the call. */
 export interface FoundOwner {
   profileId: string;
-  /** Null: a person who is no member. */
+  /** Null if the person is not a member. */
   rights: Rights | null;
   removed: boolean;
 }
 
-/** Finds the owner of a new service or developer key. It is locked by the creation, or with the caller. */
+/**
+ * Finds the owner of a new service or developer key. The creation locks a service account, and the caller's locks cover
+ * a person.
+ */
 export async function findOwner(
   db: Db,
   { accountId, profile }: Caller,
@@ -43,7 +49,10 @@ export async function findOwner(
   return rows[0];
 }
 
-/** Who will own a new key. Refuses the field that named no service account, and who may have no developer key. */
+/**
+ * Returns the owner of a new key. Fails if the request names no service account of the account, or if the caller cannot
+ * own a developer key.
+ */
 export function ownerOf(
   caller: Caller,
   kind: ApiKeyKind,
@@ -64,7 +73,7 @@ export function ownerOf(
 
 function refuseStranger({ accountId }: Caller, found: FoundOwner | undefined): DomainError {
   if (found && !found.removed) {
-    // A guest's roles are those that their token claims: a key would have none.
+    // A guest's roles are only those that a token claims, so a key of a guest would have none.
     return new DomainError("PERMISSION_DENIED", "a developer key is a member's", {
       permission: "api_keys:write",
     });
@@ -74,34 +83,34 @@ function refuseStranger({ accountId }: Caller, found: FoundOwner | undefined): D
   });
 }
 
-/** Those settings of a key that its reach depends on. */
+/** The settings of a key that its reach depends on. */
 export type KeySettings = Pick<
   ApiKeyRow,
   "kind" | "system" | "permissions" | "workspace_scope" | "environment" | "expires_at"
 >;
 
-/** A key before and after a change. No `before`: the change makes it, revives it or hands out its token. */
+/** A key before and after a change. Without `before`, the change creates the key, revives it or hands out its token. */
 export interface KeyChange {
-  /** What its owner may do now; undefined if nothing narrows the key's own list. */
+  /** What the owner may do now. Undefined if no owner narrows the list of the key. */
   owner: Rights | undefined;
   before?: KeyState;
   after: KeyState;
-  /** Workspaces that the change grants: also where the key's owner may not enter them yet. */
+  /** Workspaces that the change grants, even if the owner of the key may not enter them yet. */
   grants?: readonly string[];
 }
 
 /** The settings of a key, and the live workspaces granted to it. */
 export type KeyState = KeySettings & { granted: readonly string[] };
 
-/** What the owner of a key may do now; undefined for an application key or a system key. */
+/** Returns what the owner of a key may do now. Undefined for an application key or a system key. */
 export function ownerRights(key: LockedKey): Rights | undefined {
   return key.owner_profile_id === null || key.system ? undefined : (key.owner_rights ?? nothing);
 }
 
-/** What the key that makes a call names itself: its own list and scope. Undefined for a person or an application key. */
+/** The list and scope of the key that makes a call. Undefined for a person or an application key. */
 export type Listed = Pick<Holder, "permissions" | "workspaceScope" | "workspaceIds">;
 
-/** Reads what the caller's own key names, for `checkKey`. */
+/** Reads the list and scope of the caller's key, for `checkKey`. */
 export async function readListed(db: Db, { accountId, keyId, kind }: Caller): Promise<Listed | undefined> {
   if (keyId === undefined || kind === "application") return undefined;
   const { rows } = await sql<Listed>`
@@ -112,27 +121,30 @@ export async function readListed(db: Db, { accountId, keyId, kind }: Caller): Pr
 }
 
 /**
- * Refuses a change of a key by which the key reaches more than the caller. A service or developer key as caller passes
- * on no more than its own list and scope name, either: what its owner gains one day must not reach it by another key.
+ * Fails if a change gives a key more reach than the caller has. A service or developer key can also pass on no more
+ * than its own list and scope. Otherwise another key could gain what the owner gains later.
  */
 export function checkKey(caller: Caller, listed: Listed | undefined, change: KeyChange): void {
   refuseEscalation(caller, keyChanges(change));
   if (change.owner && listed) refuseEscalation({ ...caller, ...listed }, listedChanges(change));
 }
 
-/** What a change of a key results in: the key, and the right to enter what is granted. Pure. */
+/** Returns the effects of a change of a key: on the key, and on the right to enter the granted workspaces. Pure. */
 export function keyChanges({ owner, before, after, grants = [] }: KeyChange): PrincipalChange[] {
   const key = { ...(before && { before: keyReach(before, owner) }), after: keyReach(after, owner) };
   const granted = { ...listedReach(after), permissions: [], workspaces: grants };
   return [key, ...(grants.length > 0 ? [{ after: granted }] : [])];
 }
 
-/** The same by what the key names, whatever its owner may do. Pure. */
+/** Returns the effects by the list and scope of the key alone, without its owner. Pure. */
 export function listedChanges({ before, after }: KeyChange): PrincipalChange[] {
   return [{ ...(before && { before: listedReach(before) }), after: listedReach(after) }];
 }
 
-/** What a key reaches now. A service or developer key: never more than its owner, and of that what it names. */
+/**
+ * Returns what a key reaches now. A service or developer key reaches the part of its list and scope that its owner has
+ * too.
+ */
 export function keyReach(key: KeyState, owner: Rights | undefined): Reach {
   const listed = listedReach(key);
   if (!owner) return listed;
@@ -144,7 +156,7 @@ export function keyReach(key: KeyState, owner: Rights | undefined): Reach {
   };
 }
 
-// What a key names, whatever its owner may do.
+// Returns the reach of a key's list and scope, without its owner.
 function listedReach({ permissions, workspace_scope, granted, environment, expires_at }: KeyState): Reach {
   return {
     permissions,

@@ -8,7 +8,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { apiKeyLock, readApiKeys } from "./api-key.ts";
 import { revocationsOf, writeRevocations } from "./state.ts";
 
-/** Which keys to revoke: those that fit all that is given. Empty strings do not filter. */
+/** The filter of the keys to revoke. A key must match all given fields. Empty strings do not filter. */
 export interface RevocationFilter {
   labels: string;
   createdBy: string;
@@ -16,22 +16,22 @@ export interface RevocationFilter {
   mintedByKeyId: string;
 }
 
-/** What one call is to revoke, and how much of it. */
+/** The request to revoke keys: a filter, a limit, and whether to change nothing. */
 export interface Revocation {
   filter: RevocationFilter;
   limit: number;
   dryRun: boolean;
 }
 
-/** How long the caller waits for an answer. */
+/** How long the caller waits for the response. */
 export interface Patience {
-  /** Aborted when nobody waits any more. */
+  /** Aborts when the caller has stopped waiting. */
   signal: AbortSignal;
-  /** What is left, in milliseconds; undefined where the caller set no deadline. */
+  /** Returns the time left in milliseconds, or undefined if the caller set no deadline. */
   timeoutMs(): number | undefined;
 }
 
-/** How many keys one call revoked, and how many it left. */
+/** The number of keys that one call revoked, and the number of matching keys that remain. */
 export interface Revoked {
   revokedCount: number;
   remainingCount: number;
@@ -39,16 +39,17 @@ export interface Revoked {
 
 const defaultLimit = 1_000;
 const maxLimit = 10_000;
-// One transaction: few commits, and locks that nobody waits for long.
+// The keys of one transaction. This size needs few commits and holds its locks only briefly.
 const batchSize = 100;
 const maxMs = 10_000;
-// What is left to count and to answer when the deadline is near.
+// The time before the deadline that the call needs to count the rest and to respond.
 const reserveMs = 2_000;
 
 /**
- * Revokes the caller's account's keys that fit a filter, the oldest first and in batches, until none is left, the limit
- * is reached or the time is up; at least one batch. System keys and the key that makes the call never fit: it could not
- * repeat the call. A key or profile that the filter names must exist, so that a wrong id never looks like nothing to do.
+ * Revokes keys of the caller's account that match a filter, oldest first and in batches. Stops if none is left, the
+ * limit is reached or the time is up, but runs at least one batch. System keys never match. Neither does the caller's
+ * own key, because the caller could not repeat the call then. A key or profile in the filter must exist, so that a
+ * wrong id does not look like an empty result.
  */
 export async function revokeApiKeys(
   db: Store,
@@ -64,7 +65,8 @@ export async function revokeApiKeys(
     : fitting;
   let revokedCount = 0;
   const ids = dryRun ? [] : await find(db, caller, matching, Math.min(limit || defaultLimit, maxLimit));
-  // One batch at least, though nothing fits: what somebody else has just revoked is waited for likewise.
+  // Runs at least one batch, even without matching keys. Another call may just have revoked them, and this call
+  // waits until that change is effective everywhere.
   for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(patience, start))); at += batchSize) {
     const batch = ids.slice(at, at + batchSize);
     const locks = batch.map((id) => apiKeyLock(caller, id));
@@ -83,7 +85,7 @@ function isLate({ signal, timeoutMs }: Patience, start: number): boolean {
   return left !== undefined && left <= reserveMs;
 }
 
-// All but who minted it, which never changes.
+// Returns the conditions except `minted_by_key_id`, whose value never changes.
 function fits(caller: Caller, filter: RevocationFilter): Expression<SqlBool> {
   const { labels, createdBy, kind, mintedByKeyId } = filter;
   if (!labels && !createdBy && !kind && !mintedByKeyId) {
@@ -99,7 +101,8 @@ function fits(caller: Caller, filter: RevocationFilter): Expression<SqlBool> {
   return sql`${sql.join(asked, sql` and `)}`;
 }
 
-// Through revoked keys too: what they minted lives on. As an array it is made once; a join may make it again for every key.
+// Follows revoked keys too, because the keys that they minted stay valid. Postgres computes an array once. For a
+// join, it may compute the successors again for every key.
 function isSuccessor({ accountId }: Caller, keyId: string): Expression<SqlBool> {
   return sql`id = any (array(
     with recursive successor (id) as (

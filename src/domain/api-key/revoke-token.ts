@@ -8,8 +8,8 @@ import { hashToken, type ParsedToken, parseTokenOfAnyPrefix } from "../kernel/to
 import { revokeOne } from "../session/list.ts";
 
 /**
- * Ends the token that is shown (RFC 7009): holding it is the right to end it. A key left without a live token is
- * revoked; a system key merely has none. Unknown, malformed and already ended tokens are answered alike.
+ * Ends the presented token (RFC 7009). The token itself is the right to end it. If a key then has no live token, it is
+ * revoked. A system key is not revoked. Unknown, malformed and already ended tokens get the same response.
  */
 export async function revokeToken(db: Store, call: Call, token: string): Promise<void> {
   const parsed = parseTokenOfAnyPrefix(token);
@@ -26,7 +26,7 @@ export async function revokeToken(db: Store, call: Call, token: string): Promise
   });
 }
 
-// Whoever does not hold the token locks nothing.
+// Returns no locks if the caller does not hold the token.
 async function locksOf(db: Db, { kind, id }: ParsedToken, hash: Buffer): Promise<RowLock[]> {
   if (kind === "ses") {
     const session = await findSession(db, id, hash);

@@ -22,14 +22,14 @@ import {
 import { insertToken, type MintDeps } from "./create.ts";
 import { checkKey, ownerRights, readListed } from "./owner.ts";
 
-/** A key that rotates itself keeps its old token at least so long, so that a lost answer locks nobody out. */
+/** The minimum grace period of a key that rotates itself. A lost response then does not lock out the client. */
 export const minSelfGraceMs = 60_000;
-// Ended tokens are kept so long, so that their holders are told that they ended.
+// The server keeps ended tokens for this time, so that it can tell their holders that they ended.
 const keepEndedTokens = sql`interval '30 days'`;
 
 /**
- * Mints a new token for a key, which keeps its id, grants and end; every earlier token ends after the grace period.
- * Whoever rotates a key holds its token afterwards, so they must hold all that it may do.
+ * Mints a new token for a key. The key keeps its id, grants and end. Every earlier token ends after the grace period.
+ * The caller gets the token, so it must hold everything that the key may do.
  */
 export async function rotateApiKey(
   db: Store,
@@ -80,13 +80,13 @@ export async function rotateApiKey(
   });
 }
 
-/** The live tokens of a key, and what is pending in its account. */
+/** The live tokens of a key, and the grace periods of its account. */
 interface LiveTokens {
-  /** The one without an end. */
+  /** The token without an end. */
   current: string | null;
-  /** How many others there are. */
+  /** The number of other live tokens. */
   ending: number;
-  /** How many grace periods have not ended, in the whole account. */
+  /** The number of grace periods in the whole account that have not ended. */
   graces: number;
 }
 
@@ -100,7 +100,8 @@ async function readTokens(tx: Tx, { accountId }: Caller, keyId: string): Promise
   return rows[0] ?? { current: null, ending: 0, graces: 0 };
 }
 
-// Verification reads every token of a key. Returns how many of them will still be live beside the new one.
+// Fails if a key would have too many tokens, because verification reads all of them. Returns how many stay live
+// beside the new one.
 function requireRoomForToken(
   bounds: Bounds,
   { current, ending, graces }: LiveTokens,
@@ -112,7 +113,7 @@ function requireRoomForToken(
   return live;
 }
 
-// A service key rotates itself without more, and a person their own developer key.
+// A service key may rotate itself without a permission, and a person may rotate their own developer key.
 function isOwn(caller: Caller, key: ApiKeyRow): boolean {
   return isOwnDeveloperKey(caller, key) || (caller.keyId === key.id && key.kind === "service");
 }
@@ -128,7 +129,7 @@ function checkRotation(caller: Caller, key: ApiKeyRow, itself: boolean): void {
   }
 }
 
-/** What the token of a key is called. */
+/** Returns the kind of a key's tokens. */
 export function tokenKind(key: Pick<ApiKeyRow, "kind" | "environment">): TokenKind {
   if (key.kind === "application") return key.environment ?? "live";
   return key.kind === "service" ? "svc" : "dev";
@@ -150,8 +151,8 @@ async function endLive(tx: Tx, keyId: string): Promise<void> {
   ]);
 }
 
-// Ends every live token of a key after the grace period, or when it would have ended anyway. The credential that gives
-// the grace period is stored with it.
+// Ends every live token of a key after the grace period, or at its own earlier end. Stores the credential that gives
+// the grace period.
 async function beginGrace(
   tx: Tx,
   caller: Caller,
@@ -180,7 +181,8 @@ async function beginGrace(
   ]);
 }
 
-// Forgets tokens that ended long ago. Of the others, those that ended first make room: their holders are no longer told so.
+// Deletes tokens that ended long ago. If there is no room, it also deletes those that ended first. The server then no
+// longer recognises them.
 async function forgetEnded(tx: Tx, keyId: string, room?: number): Promise<void> {
   await sql`
     delete from api_key_token where id in (

@@ -23,7 +23,7 @@ import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
 
 const now = sql<Date>`clock_timestamp()`;
 
-/** Ends a key for good. A revoked key stays as it is; a system key is never revoked. */
+/** Revokes a key permanently. A revoked key stays as it is. A system key cannot be revoked. */
 export function revokeApiKey(db: Store, caller: Caller, id: string): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, id)];
   const read = (tx: Tx) => readKey(tx, caller, id);
@@ -34,13 +34,16 @@ export function revokeApiKey(db: Store, caller: Caller, id: string): Promise<Api
   });
 }
 
-/** What revoking some locked keys changes, by the rules of `revokeApiKey`: one change for each key that was not revoked. */
+/**
+ * Returns the changes that revoke some locked keys, by the rules of `revokeApiKey`. Keys that are already revoked have
+ * no change.
+ */
 export function revocationsOf(caller: Caller, keys: readonly ApiKeyRow[]): Change[] {
   for (const key of keys) checkRevocation(caller, key);
   return keys.flatMap((key) => changeOf(key, { disabled: key.disabled_at !== null, revoked: true }));
 }
 
-/** Ends keys for good. */
+/** Writes the revocations of keys. */
 export function writeRevocations(tx: Tx, changes: readonly Change[]): Promise<void> {
   return write(tx, changes, { revoked_at: now });
 }
@@ -50,12 +53,12 @@ async function writeAndFind(tx: Tx, caller: Caller, id: string, writing: Promise
   return key;
 }
 
-/** Stops a key until it is enabled. */
+/** Disables a key until it is enabled. */
 export function disableApiKey(db: Store, caller: Caller, id: string): Promise<ApiKey> {
   return setDisabled(db, caller, id, true);
 }
 
-/** Lets a disabled key work again. */
+/** Enables a disabled key. */
 export function enableApiKey(db: Store, caller: Caller, id: string): Promise<ApiKey> {
   return setDisabled(db, caller, id, false);
 }
@@ -92,7 +95,7 @@ function checkSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enab
   }
 }
 
-// A disabled key reaches nothing: to enable it is to make it anew. Who enables a system key is decided above.
+// A disabled key reaches nothing, so enabling it counts like creating it. `checkSystemKey` decides about system keys.
 function checkRevival(caller: Caller, key: LockedKey, listed: Listed | undefined): void {
   if (!key.system) checkKey(caller, listed, { owner: ownerRights(key), after: key });
 }
@@ -102,7 +105,7 @@ interface State {
   revoked: boolean;
 }
 
-// Nothing, where the key is so already.
+// Returns no change if the key already has this state.
 function changeOf(key: ApiKeyRow, after: State): Change[] {
   const before: State = { disabled: key.disabled_at !== null, revoked: key.revoked_at !== null };
   const changes = difference({ ...before }, { ...after });

@@ -24,7 +24,7 @@ import {
 import { type MintDeps, requireFuture } from "./create.ts";
 import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
 
-/** What an update changes. What is left out stays; `expiresAt: null` is no end. */
+/** The fields of an update. A field that is left out stays as it is. `expiresAt: null` removes the end. */
 export interface ApiKeyUpdate {
   id: string;
   etag: string;
@@ -36,13 +36,13 @@ export interface ApiKeyUpdate {
   workspaceScope?: WorkspaceScope;
   expiresAt?: Date | null;
   rateLimits?: number;
-  /** What cannot change: sent back unchanged it is ignored, sent otherwise it is refused. */
+  /** Immutable fields. The server ignores the current value and refuses any other. */
   kind?: ApiKeyKind;
   environment?: Environment;
   serviceAccountId?: string;
 }
 
-/** Changes a key. Nobody widens a key beyond what they hold; a system key's spec is fixed. */
+/** Updates a key. The caller cannot widen a key beyond what it holds. The spec of a system key cannot change. */
 export async function updateApiKey(
   db: Store,
   caller: Caller,

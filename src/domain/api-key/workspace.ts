@@ -33,13 +33,13 @@ import {
 import { takesNoGrants } from "./draft.ts";
 import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
 
-/** Which key, and which workspace. */
+/** A key and a workspace. */
 export interface ApiKeyWorkspace {
   id: string;
   workspaceId: string;
 }
 
-/** Grants a workspace to a key. The caller must be able to enter it. */
+/** Grants a workspace to a key. The caller must be able to enter the workspace. */
 export function addApiKeyWorkspace(
   db: Store,
   caller: Caller,
@@ -63,10 +63,13 @@ export function addApiKeyWorkspace(
   });
 }
 
-/** What granting a workspace is judged by besides the key: what the caller's own key names, and what was found of the workspace. */
+/**
+ * The facts by which a grant is evaluated besides the key: the list and scope of the caller's key, and the workspace as
+ * found.
+ */
 export type GrantContext = readonly [Listed | undefined, readonly FoundWorkspace[]];
 
-/** What granting a workspace to a locked key changes: nothing, where the key has it. */
+/** Returns the events of a grant of a workspace to a locked key. There are none if the key has the grant already. */
 export function grantToKey(
   caller: Caller,
   key: LockedKey,
@@ -83,7 +86,7 @@ export function grantToKey(
   return [{ resourceType: "api_key", resourceId: key.id, after: { workspace_id: workspaceId } }];
 }
 
-/** Writes what `grantToKey` changes, and returns the key. */
+/** Writes the changes of `grantToKey` and returns the key. */
 export async function writeGrant(
   tx: Tx,
   caller: Caller,
@@ -100,7 +103,7 @@ export async function writeGrant(
   return granted;
 }
 
-/** Takes a workspace from a key. */
+/** Removes the grant of a workspace from a key. */
 export function removeApiKeyWorkspace(db: Store, caller: Caller, input: ApiKeyWorkspace): Promise<ApiKey> {
   const { id, workspaceId } = input;
   const locks = [apiKeyLock(caller, id)];
@@ -127,12 +130,12 @@ export function removeApiKeyWorkspace(db: Store, caller: Caller, input: ApiKeyWo
   });
 }
 
-/** What taking a workspace from a key changes. */
+/** Returns the event for a removed grant. */
 export function takenFromKey(key: ApiKeyRow, workspaceId: string): Change {
   return { resourceType: "api_key", resourceId: key.id, before: { workspace_id: workspaceId } };
 }
 
-/** Takes a workspace from a locked key that it was granted to. */
+/** Removes the grant of a workspace from a locked key that has it. */
 export async function takeFromKey(
   tx: Tx,
   caller: Caller,
@@ -142,7 +145,7 @@ export async function takeFromKey(
   await together([deleteGrant(tx, caller, key.profile_id, workspaceId), touchApiKey(tx, key)]);
 }
 
-/** Lists the workspaces granted to a key, archived ones too. */
+/** Lists the workspaces granted to a key, archived ones included. */
 export async function listApiKeyWorkspaces(
   db: Db,
   caller: Caller,
@@ -158,7 +161,7 @@ export async function listApiKeyWorkspaces(
     .where("g.account_id", "=", caller.accountId)
     .where("g.profile_id", "=", sql<string>`parent.profile_id`);
   const key = sql`select profile_id from api_key where account_id = ${caller.accountId} and id = ${id}`;
-  // A key has a bounded number of workspaces.
+  // No index is needed, because a key has a bounded number of workspaces.
   const { fits } = listFilter("workspace", input);
   const fitting = fits ? query.where(fits) : query;
   const found = await pageWithin(db, key, fitting, "workspace.id", input);
