@@ -23,7 +23,7 @@ import { requireMaker } from "./maker.ts";
 import { insertInvited, loginRequired, requireInvited } from "./person.ts";
 import { type Claims, invitedReach } from "./reach.ts";
 
-/** Who accepts: somebody signed in, or nobody yet, with what makes them a user. */
+/** The fields of an acceptance. The name and the password are for a person who has no user yet. */
 export interface Acceptance {
   id: string;
   token: string;
@@ -31,7 +31,7 @@ export interface Acceptance {
   password: string;
 }
 
-/** What an acceptance answers. `token` is empty where the caller was signed in. */
+/** The result of an acceptance. `token` is empty if the caller was signed in. */
 export interface Accepted {
   account: Account;
   profile: ProfileRef;
@@ -39,9 +39,9 @@ export interface Accepted {
 }
 
 /**
- * Accepts an invite, once. It never opens an existing user's session and never sets their password: without a sign-in it
- * only makes a user, and where the address has one it is `LOGIN_REQUIRED`. What it gives is evaluated again by what the
- * credential that made it reaches now.
+ * Accepts an invite, once. It never opens a session of an existing user and never sets their password. Without a
+ * sign-in it only creates a user, and fails with `LOGIN_REQUIRED` if the address has a user already. The server
+ * compares what the invite gives with what its maker reaches now.
  */
 export async function acceptInvite(
   db: Store,
@@ -58,7 +58,7 @@ export async function acceptInvite(
   const locks = await locksOf(db, known, user);
   const accept = async (tx: Tx): Promise<Made<Accepted>> => {
     const invite = requirePending(await selectInvite(tx, input.id).executeTakeFirst(), hash);
-    // A workspace that was archived since is not given.
+    // The person does not get workspaces that were archived since.
     const workspaceIds = liveOnes(await findWorkspaces(tx, invite.account_id, invite.workspace_ids));
     const role = await checkInvite(tx, invite, deps, workspaceIds, user);
     const person = user
@@ -100,7 +100,7 @@ async function locksOf(db: Db, invite: StoredInvite, user: UserCaller | undefine
 
 type StoredInvite = Omit<Invite, "maker" | "token">;
 
-// Hashing a password is dear: only for who holds a token that can still be used.
+// A password hash is expensive. So the server computes it only for a caller with the token of a pending invite.
 async function refuseUnknown(
   db: Db,
   id: string,

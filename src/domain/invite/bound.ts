@@ -3,7 +3,7 @@ import type { Tx } from "../../db/connect.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { DomainError } from "../kernel/error.ts";
 
-/** Refuses one pending invite too many. What is pending is compared again whenever its maker changes. */
+/** Fails if an account has too many pending invites, because a change of a maker compares its pending invites again. */
 export async function requirePendingWithin(tx: Tx, bounds: Bounds, accountId: string): Promise<void> {
   const { pending } = await selectPending(tx, accountId)
     .select(sql<number>`count(*)::int`.as("pending"))
@@ -11,7 +11,10 @@ export async function requirePendingWithin(tx: Tx, bounds: Bounds, accountId: st
   requireWithin(bounds, "pendingInvitesPerAccount", pending + 1);
 }
 
-/** Refuses a second pending invite of an address. It would give nothing: after the first, its holder is a member. */
+/**
+ * Fails if an address has a pending invite already. A second one would give nothing, because the first makes its holder
+ * a member.
+ */
 export async function refusePending(tx: Tx, accountId: string, email: string): Promise<void> {
   const pending = await selectPending(tx, accountId)
     .select("id")
@@ -36,7 +39,7 @@ function selectPending(tx: Tx, accountId: string) {
     .where(sql<boolean>`expires_at > clock_timestamp()`);
 }
 
-/** Refuses to invite the e-mail address of a member. */
+/** Fails if the e-mail address belongs to a member. */
 export async function refuseMember(tx: Tx, accountId: string, email: string): Promise<void> {
   const member = await tx
     .selectFrom("membership")

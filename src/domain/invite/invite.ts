@@ -20,14 +20,17 @@ import { findRole } from "../role/reference.ts";
 import { refuseMember, refusePending, requirePendingWithin } from "./bound.ts";
 import { invitedReach } from "./reach.ts";
 
-/** An invite as it is stored, who made it, whether its time is over, and its token in the one answer that shows it. */
+/**
+ * An invite as it is stored, its maker, and whether it has expired. It has its token only in the one response that
+ * shows it.
+ */
 export interface Invite extends Selectable<Database["invite"]> {
   expired: boolean;
   maker: ProfileRef | undefined;
   token?: string;
 }
 
-/** What an invite gives, and to whom. */
+/** The fields of a new invite. */
 export interface NewInvite {
   requestId: string;
   email: string;
@@ -35,7 +38,7 @@ export interface NewInvite {
   workspaceIds: string[];
 }
 
-/** What inviting depends on. */
+/** The dependencies of inviting. */
 export interface InviteDeps extends AccessDeps {
   mint: Mint;
   mailer: Mailer;
@@ -46,8 +49,8 @@ const lifetime = sql`interval '7 days'`;
 const auditedFields = ["role_id", "workspace_ids"] as const;
 
 /**
- * Invites an e-mail address. Nobody invites to more than they hold; only owners invite owners. An invite that could not
- * be mailed stays, and is `UNAVAILABLE` with its id.
+ * Invites an e-mail address. The caller must hold everything that the invite gives. Only owners invite owners. If the
+ * mail cannot be sent, the invite stays and the call fails with `UNAVAILABLE` and the id of the invite.
  */
 export async function createInvite(
   db: Store,
@@ -84,7 +87,8 @@ export async function createInvite(
   return deps.mailer.delivers ? invite : { ...invite, token };
 }
 
-// Makes an invite within a transaction, judged by what the caller holds. Only what nothing else refuses is counted.
+// Creates an invite within a transaction, evaluated by what the caller holds. The mail limit counts it only after all
+// other checks.
 async function inviteInto(
   tx: Tx,
   caller: Caller,
@@ -108,7 +112,7 @@ async function inviteInto(
   return insertInvite(tx, deps, maker, { id, email, roleId: role.id, workspaceIds: input.workspaceIds });
 }
 
-/** Stores an invite with a fresh token. */
+/** Stores an invite with a new token. */
 export async function insertInvite(
   tx: Tx,
   deps: InviteDeps,
@@ -136,7 +140,7 @@ export async function insertInvite(
   return { invite, token: minted.token, event };
 }
 
-/** Tells the invited. The token is in the text and nowhere else; links to a page carry it after `#`. */
+/** Mails the invite. Only the text contains the token. Links to a page carry it after `#`. */
 export function mailInvite(mailer: Mailer, invite: Invite, token: string): Promise<void> {
   return mailer.send({
     to: invite.email,
@@ -145,7 +149,7 @@ export function mailInvite(mailer: Mailer, invite: Invite, token: string): Promi
   });
 }
 
-/** Lists the invites of the caller's account: those that can be accepted, or all. */
+/** Lists the invites of the caller's account: only the pending ones, or all. */
 export function listInvites(
   db: Db,
   caller: Caller,
@@ -159,7 +163,7 @@ export function listInvites(
   return page(db, query, "invite.id", input, fits);
 }
 
-/** Takes an invite back. */
+/** Revokes an invite. */
 export function revokeInvite(db: Store, caller: Caller, id: string): Promise<Invite> {
   const locks = [rowLock("invite", caller.accountId, id, "no key update")];
   return mutate(db, { by: caller, locks }, async (tx, caller) => {
@@ -186,7 +190,7 @@ export function revokeInvite(db: Store, caller: Caller, id: string): Promise<Inv
   });
 }
 
-/** The refusal of what works once and was used. */
+/** Returns the error for something that works once and was used. */
 export function alreadyUsed(message: string, metadata: Record<string, string> = {}): DomainError {
   return new DomainError("ALREADY_USED", message, metadata);
 }

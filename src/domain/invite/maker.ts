@@ -5,15 +5,15 @@ import type { Reach } from "../access/reach.ts";
 import { rightsOfProfile } from "../access/rights.ts";
 import { DomainError } from "../kernel/error.ts";
 
-/** An invite, as far as its maker is concerned. */
+/** The parts of an invite that its maker depends on. */
 export interface MadeInvite extends Omit<Maker, "profileId"> {
   account_id: string;
   created_by: string;
 }
 
 /**
- * Refuses an invite whose maker does not stand for it any more: the credential that made it has ended, or reaches less
- * than the invite gives now. To log out, to rotate and to let a session expire ends no invite.
+ * Fails if the maker of an invite no longer holds what it gives: the credential that made it has ended, or reaches less
+ * than the invite gives now. A logout, a rotation or the expiry of a session does not end an invite.
  */
 export async function requireMaker(
   tx: Tx,
@@ -39,17 +39,17 @@ async function makerNow(tx: Tx, invite: MadeInvite): Promise<MakerNow | "platfor
     const key = (await loadKeys(tx, [keyId])).get(keyId);
     if (!key || key.ended) return undefined;
     if (key.accountId === accountId) return { reach: key.reach, owner: false, claims: false };
-    // It opened the account, and invites its first owner.
+    // This platform key created the account, and invites its first owner.
     return key.platform && holds(key.reach.permissions, "accounts:write") ? "platform" : undefined;
   }
   if (invite.made_by_session === null && invite.made_by_identity === null) return earlier(tx, invite);
   const maker = { ...invite, profileId };
   const now = (await loadMakers(tx, accountId, [maker])).get(makerKey(maker));
-  // What a token claimed when it made the invite does not count: only what is stored.
+  // Only stored roles count, not the claims of the token that made the invite.
   return now && { ...now, claims: false };
 }
 
-// An invite of a server that did not store the credential.
+// Handles an invite that an earlier version of the server made without storing the credential.
 async function earlier(tx: Tx, { account_id, created_by }: MadeInvite): Promise<MakerNow> {
   const { permissions, allWorkspaces, workspaceIds, owner } = await rightsOfProfile(
     tx,

@@ -4,19 +4,22 @@ import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import type { Invite } from "./invite.ts";
 
-/** To which address an invite was made, and whether its token went there by mail. */
+/** The address of an invite, and whether the server mailed the token to it. */
 type Invited = Pick<Invite, "email" | "mailed">;
 
-/** The signed-in user who accepts an invite: the one of its address, or one that has none yet and gets it. */
+/**
+ * Returns the signed-in user who accepts an invite. It must be the user of the invited address, or a user without an
+ * address, who then gets this one.
+ */
 export async function requireInvited(tx: Tx, userId: string, { email, mailed }: Invited) {
-  // Locked by the acceptance, so that nobody joins while they are erased.
+  // The acceptance has locked the user, so that an erased user cannot join.
   const user = await tx.selectFrom("user").selectAll().where("id", "=", userId).executeTakeFirstOrThrow();
   if (user.deleted_at) throw loginRequired();
   if (user.email === null) return takeEmail(tx, user, { email, mailed });
   if (user.email !== email) {
     throw new DomainError("LOGIN_REQUIRED", "sign in as the user of the invited e-mail address");
   }
-  // The token came by mail to this very address.
+  // The server mailed the token to this address, so the token proves it.
   if (mailed && !user.email_proven_at) {
     await tx
       .updateTable("user")
@@ -27,8 +30,8 @@ export async function requireInvited(tx: Tx, userId: string, { email, mailed }: 
   return { id: user.id, name: user.name, email };
 }
 
-// Somebody of an outside issuer has no address yet: like a newcomer, they get the one that the invite was sent to, if
-// nobody has it.
+// A user of an external issuer has no address yet. Like a new user, they get the invited address if no other user has
+// it.
 async function takeEmail(tx: Tx, user: { id: string; name: string }, { email, mailed }: Invited) {
   const taken = await tx.selectFrom("user").select("id").where("email", "=", email).executeTakeFirst();
   if (taken) throw loginRequired();
@@ -40,7 +43,7 @@ async function takeEmail(tx: Tx, user: { id: string; name: string }, { email, ma
   return { id: user.id, name: user.name, email };
 }
 
-/** Makes the user of an invite, where its address has none. */
+/** Creates the user of an invite if its address has none. */
 export async function insertInvited(
   tx: Tx,
   invite: Invited,
@@ -55,7 +58,7 @@ export async function insertInvited(
       email: invite.email,
       name: newUser.name,
       password_hash: newUser.passwordHash,
-      // Proven only by a token that was mailed to it.
+      // Only a token that was mailed to the address proves it.
       ...(invite.mailed && { email_proven_at: sql<Date>`clock_timestamp()` }),
     })
     .onConflict((conflict) => conflict.column("email").doNothing())
@@ -64,7 +67,7 @@ export async function insertInvited(
   return { id, name: newUser.name, email: invite.email };
 }
 
-/** The refusal of whoever is not signed in, where the address has a user. */
+/** Returns the error for a caller who is not signed in while the address has a user. */
 export function loginRequired(): DomainError {
   return new DomainError(
     "LOGIN_REQUIRED",

@@ -1,17 +1,17 @@
 import type { Reach } from "../access/reach.ts";
 import { lastingReach } from "../access/role-holder.ts";
 
-/** What external issuers may claim for somebody who accepts an invite. */
+/** The claims that external issuers may make for the person who accepts an invite. */
 export interface Claims {
-  /** The roles that give the most. */
+  /** The roles that limit the claims. */
   roles: readonly { permissions: readonly string[]; allWorkspaces: boolean }[];
-  /** Whether the account removed the person: then the claims open nothing until the invite is accepted. */
+  /** Whether the account has removed the person. Until the invite is accepted, the claims then give no access. */
   removed: boolean;
 }
 
 /**
- * The most that somebody reaches who accepts an invite. Claims count where the invite gives them a place: workspaces, or
- * an account from which the person was removed. Everything else they give without the invite.
+ * Returns the most that a person reaches by accepting an invite. Claims count only if the invite makes them effective:
+ * by workspaces, or in an account that had removed the person. Otherwise they are effective without the invite.
  */
 export function invitedReach(
   role: { permissions: readonly string[]; all_workspaces: boolean },

@@ -20,16 +20,16 @@ import {
 } from "./effect.ts";
 import { loadHolding } from "./holder-load.ts";
 
-/** What a change of roles, teams, people or grants is judged by, besides what its caller holds. */
+/** The dependencies of changes that are evaluated against what the caller holds: roles, teams, people and grants. */
 export interface AccessDeps extends Claiming {
   bounds: Bounds;
-  /** Where comparisons of many holders wait for their turn. */
+  /** The queue in which comparisons of many holders wait for their turn. */
   comparisons: WorkQueue;
 }
 
 /**
- * Refuses a new role, or one with a new name, that allows more than the caller may do. Nobody holds it, but if outside
- * tokens claim roles, those with a claim of this name hold it from now on.
+ * Fails if a new role, or a role with a new name, allows more than the caller may do. No member holds it yet. But if
+ * external tokens claim roles, tokens that claim this name now give it.
  */
 export async function checkNamedRole(
   tx: Tx,
@@ -43,10 +43,11 @@ export async function checkNamedRole(
   refuseEscalation(caller, namedRoleChanges(permissions, outsiders));
 }
 
-// A role or a team may have very many holders. So each of the next three runs before the transaction of the change, and
-// once more within it, where it compares nothing if everything is the same. Each returns a digest of what it compared.
+// A role or a team may have many holders. So each of the next three functions runs before the transaction of the
+// change and again within it. The second run compares nothing if nothing has changed. Each returns a digest of what
+// it compared.
 
-/** Refuses other permissions of a role by which the role or one of its holders reaches more than the caller. */
+/** Fails if new permissions of a role give the role or one of its holders more reach than the caller has. */
 export async function checkRole(
   db: Db,
   caller: Caller,
@@ -63,7 +64,7 @@ export async function checkRole(
   return compareOnce(caller, seen, () => roleChanges(holding, role, permissions, outsiders), stage);
 }
 
-/** Refuses a replacement of a role by which one of its holders reaches more than the caller. */
+/** Fails if the replacement of a role gives one of its holders more reach than the caller has. */
 export async function checkReplacement(
   db: Db,
   caller: Caller,
@@ -79,7 +80,7 @@ export async function checkReplacement(
   return compareOnce(caller, seen, () => replacementChanges(holding, role, replacement), stage);
 }
 
-/** Refuses other roles of a team by which the team or one of its holders reaches more than the caller. */
+/** Fails if new roles of a team give the team or one of its holders more reach than the caller has. */
 export async function checkTeamRoles(
   db: Db,
   caller: Caller,
@@ -95,7 +96,7 @@ export async function checkTeamRoles(
   return compareOnce(caller, seen, () => teamRoleChanges(holding, teamId, roles), stage);
 }
 
-/** Refuses to make somebody a member of a team by which the person reaches more than the caller. */
+/** Fails if the membership of a team gives a person more reach than the caller has. */
 export async function checkTeamMember(
   tx: Tx,
   caller: Caller,
@@ -109,7 +110,10 @@ export async function checkTeamMember(
   refuseEscalation(caller, memberChanges(holding, teamId));
 }
 
-/** Refuses a team by which a service account reaches more than the caller. `from`: the team that it leaves. */
+/**
+ * Fails if a team gives a service account more reach than the caller has. `from` is the team that the service account
+ * leaves.
+ */
 export async function checkServiceTeam(tx: Tx, caller: Caller, teamId: string, from?: string): Promise<void> {
   if (reachesAll(caller)) return;
   const teamIds = from === undefined ? [teamId] : [teamId, from];
@@ -117,7 +121,7 @@ export async function checkServiceTeam(tx: Tx, caller: Caller, teamId: string, f
   refuseEscalation(caller, serviceTeamChanges(grants, teamId, from));
 }
 
-/** Refuses a role by which a person reaches more than the caller. */
+/** Fails if a role gives a person more reach than the caller has. */
 export async function checkPersonRole(
   tx: Tx,
   caller: Caller,
@@ -132,7 +136,7 @@ export async function checkPersonRole(
   refuseEscalation(caller, personRoleChanges(holding, person.roleId, roleId));
 }
 
-/** Refuses a workspace for a person or service account by which it reaches more than the caller. */
+/** Fails if a workspace gives a person or a service account more reach than the caller has. */
 export async function checkWorkspaceMember(
   tx: Tx,
   caller: Caller,

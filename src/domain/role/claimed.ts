@@ -8,7 +8,7 @@ export interface ClaimedIn {
   issuers: readonly ClaimingIssuer[];
 }
 
-/** Of all issuers those whose tokens may claim roles in an account. */
+/** Returns the issuers whose tokens may claim roles in an account. */
 export function claimedIn(
   issuers: readonly ClaimingIssuer[],
   account: { accountId: string; platform: boolean },
@@ -20,7 +20,7 @@ export function claimedIn(
   };
 }
 
-/** The workspaces of those who may claim a role for one request. */
+/** Returns the workspaces of the people who may claim a role for one request. */
 export async function workspacesOfExternalUsers(
   db: Db,
   { accountId, issuers }: ClaimedIn,
@@ -54,7 +54,7 @@ export async function workspacesOfExternalUsers(
   return row?.all ? "all" : (row?.workspaces ?? []);
 }
 
-/** The names of issuers. */
+/** Returns the names of issuers. */
 export function issuersOf(issuers: readonly ClaimingIssuer[]): string[] {
   return issuers.map(({ issuer }) => issuer);
 }

@@ -8,38 +8,39 @@ const maxMsBeforeLocks = 1_200;
 const maxMsUnderLocks = 500;
 const maxComparisonsWaiting = 100;
 
-/** How long a comparison may take, whether it waits for its turn, and what was compared before. */
+/** The time limit of a comparison, the queue in which it waits, and the digest of an earlier comparison. */
 export interface Stage {
   ms: number;
   queue?: WorkQueue;
   compared?: string | undefined;
 }
 
-/** Creates the queue of all comparisons before transactions. One runs at a time, in turns between accounts. */
+/** Creates the queue of all comparisons that run before transactions. One runs at a time, and accounts take turns. */
 export function createComparisonQueue(): WorkQueue {
   return createWorkQueue({
     atOnce: 1,
     maxWaiting: maxComparisonsWaiting,
-    overflow: () => new DomainError("UNAVAILABLE", "too many changes of roles and teams wait: try again"),
+    overflow: () =>
+      new DomainError("UNAVAILABLE", "too many changes of roles and teams are waiting: try again"),
   });
 }
 
 /**
- * Before the transaction of a change, while nothing is locked: others may withdraw what they like meanwhile. Both stages
- * together end before a caller gives up.
+ * Returns the stage before the transaction of a change, while nothing is locked and other calls can still revoke
+ * access. The limits of both stages together are shorter than the usual deadline of a client.
  */
 export function beforeLocks(queue: WorkQueue): Stage {
   return { ms: maxMsBeforeLocks, queue };
 }
 
-/** Within the transaction: compares only if what was compared before is not the same any more. */
+/** Returns the stage within the transaction. It compares only if the digest differs from `compared`. */
 export function underLocks(compared: string | undefined): Stage {
   return { ms: maxMsUnderLocks, compared };
 }
 
 /**
- * Refuses changes by which somebody reaches more than the caller. `seen`: all that the changes are made from. Returns a
- * digest of it and of what the caller reaches: the same digest, the same result.
+ * Fails if changes give some principal more reach than the caller has. `seen` is everything that the changes depend on.
+ * Returns a digest of `seen` and of the caller's reach. The same digest always has the same result.
  */
 export async function compareOnce(
   caller: Holder & Pick<Caller, "accountId">,

@@ -12,7 +12,7 @@ import { beforeLocks, underLocks } from "./comparison.ts";
 import { findRole } from "./reference.ts";
 import { auditedFields, findCustomRole, type Role, roleLocks, selectRoles } from "./role.ts";
 
-/** Deletes a role. Who holds it gets the replacement; without one, a role that is held stays. */
+/** Deletes a role. Its holders get the replacement. Without a replacement, fails with `IN_USE` if the role has holders. */
 export async function deleteRole(
   db: Store,
   caller: Caller,
@@ -28,7 +28,7 @@ export async function deleteRole(
     await checkSuccessor(tx, caller, deps, role);
     await tx
       .updateTable("invite")
-      // One whose time is over is over for good.
+      // A pending or expired invite can never be accepted again.
       .set({
         role_id: null,
         revoked_at: sql`case when accepted_at is null then coalesce(revoked_at, clock_timestamp()) end`,
@@ -42,7 +42,8 @@ export async function deleteRole(
   });
 }
 
-// Claims name a role by its id or its name. What named this one by its id means the role of that name from now on.
+// A token claims a role by its id or its name. If it claims the deleted role by its id, a role with this text as its
+// name takes over.
 async function checkSuccessor(tx: Tx, caller: Caller, deps: AccessDeps, role: Role): Promise<void> {
   if (deps.claimingIssuers.length === 0) return;
   const successor = await selectRoles(tx, caller).where("name_key", "=", nameKey(role.id)).executeTakeFirst();

@@ -10,9 +10,10 @@ import {
   teamLists,
 } from "../access/role-holder.ts";
 
-// What each change of roles and teams results in. Pure: the property test of escalation runs on these functions.
+// The functions below return the result of each change of roles and teams. They are pure, and the property test of
+// escalation runs on them.
 
-/** A role, as far as its holders depend on it. */
+/** The parts of a role that its holders depend on. */
 export interface RoleContent {
   id: string;
   permissions: readonly string[];
@@ -20,8 +21,8 @@ export interface RoleContent {
 }
 
 /**
- * A role is made, or gets another name. `outsiders`: the workspaces of those whose tokens may claim it from now on, who
- * are let in by it even if it allows nothing. Undefined: no token claims roles.
+ * A role is created or renamed. `outsiders` are the workspaces of people whose tokens may now claim it. The role lets
+ * them into the account even if it allows nothing. Undefined if no token claims roles.
  */
 export function namedRoleChanges(
   permissions: readonly string[],
@@ -31,7 +32,7 @@ export function namedRoleChanges(
   return [{ after: lastingReach(permissions, outsiders ?? []) }];
 }
 
-/** A role gets other permissions. `outsiders`: the workspaces of those whose tokens may claim it. */
+/** A role gets other permissions. `outsiders` are the workspaces of people whose tokens may claim it. */
 export function roleChanges(
   held: Holding,
   role: RoleContent,
@@ -68,7 +69,7 @@ export function replacementChanges(
   ];
 }
 
-/** A team gets other roles. `others`: those who belong to it, without the roles that they have by it. */
+/** A team gets other roles. `others` are its members, without the roles that they have by the team. */
 export function teamRoleChanges(
   others: Holding,
   teamId: string,
@@ -81,7 +82,7 @@ export function teamRoleChanges(
     before: groupReach(teamLists(teamId, before.grants), before),
     after: groupReach(lists, after),
   };
-  // A team that allows nothing is nobody: so is one that is made without roles.
+  // A team that allows nothing has no reach to compare, for example a new team without roles.
   const allows = lists.some((permissions) => permissions.length > 0);
   return [...(allows ? [team] : []), ...holderChanges(before, after)];
 }
@@ -92,7 +93,7 @@ export function memberChanges(before: Holding, teamId: string): PrincipalChange[
   return [{ after: groupReach(teamLists(teamId, before.grants), after) }, ...holderChanges(before, after)];
 }
 
-/** A service account is made in a team, or moves there `from` another one. */
+/** A service account is created in a team, or moves to it `from` another team. */
 export function serviceTeamChanges(grants: RoleGrants, teamId: string, from?: string): PrincipalChange[] {
   const reach = (id: string) =>
     holderReach(
@@ -102,7 +103,7 @@ export function serviceTeamChanges(grants: RoleGrants, teamId: string, from?: st
   return [{ ...(from !== undefined && { before: reach(from) }), after: reach(teamId) }];
 }
 
-/** A person gets another role. `from` is null for a guest, who is nobody without a claim. */
+/** A person gets another role. `from` is null for a guest, who has no reach without a claim. */
 export function personRoleChanges(before: Holding, from: string | null, roleId: string): PrincipalChange[] {
   const after: Holding = { ...before, holders: before.holders.map((one) => ({ ...one, roleId })) };
   const ofRole = (id: string | null, holding: Holding) =>
@@ -123,7 +124,7 @@ export function workspaceChanges(before: Holding, workspaceId: string): Principa
   return [{ after: lastingReach([], [workspaceId]) }, ...holderChanges(before, { ...before, holders })];
 }
 
-// The holders with the roles of a team, too.
+// Returns the holders with the roles of a team added.
 function inTeam({ holders, grants }: Holding, teamId: string): Holding {
   const ofTeam = grants.teams.get(teamId) ?? [];
   const joined = holders.map((one) => ({ ...one, teamRoleIds: [...one.teamRoleIds, ...ofTeam] }));
@@ -138,6 +139,6 @@ function withTeam(grants: RoleGrants, teamId: string, roles: readonly RoleConten
   const known = roles.map(
     ({ id, permissions, all_workspaces }) => [id, { permissions, allWorkspaces: all_workspaces }] as const,
   );
-  // What was loaded already stays the same list, so that it is compared once.
+  // Roles that were already loaded keep the same list object, so that it is compared only once.
   return { teams, roles: new Map([...known, ...grants.roles]) };
 }

@@ -4,13 +4,17 @@ import { type ClaimingIssuer, mostOf, mostReferences, type NamedRole } from "../
 import type { Holding, RoleGrants, RoleHolder } from "../access/role-holder.ts";
 import { type ClaimedIn, issuersOf } from "./claimed.ts";
 
-/** Whose holders to load: of a role (directly, by a team or by a pending invite), of a team, or one person. */
+/**
+ * Selects the holders to load: those of a role (directly, by a team or by a pending invite), those of a team, or one
+ * person.
+ */
 export type HeldBy = { roleId: string } | { teamId: string } | { profileId: string };
 
 /**
- * Loads who holds something and what all their roles allow now. Holders with the same role, the same roles by teams and
- * the same external issuers are one, with the workspaces of all of them, so that the size of an account does not matter
- * much. Of the holders of a team, the roles by this team are left out. The order is always the same.
+ * Loads holders and what all their roles allow now. Holders with the same role, the same roles by teams and the same
+ * external issuers form one group, with the workspaces of all of them. So the number of groups grows slowly with the
+ * size of an account. The holders of a team come without the roles that they have by this team. The order is always the
+ * same.
  */
 export async function loadHolding(
   db: Db,
@@ -35,7 +39,7 @@ export async function loadHolding(
   return { holders, grants };
 }
 
-/** The roles that give the most of what the issuers of a user may claim in an account. */
+/** Returns the roles that limit what the issuers of a user may claim in an account. */
 export async function claimedOfUser(
   db: Db,
   { accountId, issuers }: ClaimedIn,
@@ -55,7 +59,8 @@ export async function claimedOfUser(
 
 type LoadedHolder = Omit<RoleHolder, "claims"> & { issuers: string[] };
 
-// People with the same roles are one group before their workspaces are looked up: they may have very many grants.
+// People with the same roles form one group before their workspaces are looked up, because they may have very many
+// grants.
 async function loadHolders(db: Db, at: ClaimedIn, by: HeldBy): Promise<LoadedHolder[]> {
   const { accountId } = at;
   const { rows } = await sql<LoadedHolder & { workspaces: string[] | null }>`
@@ -160,7 +165,7 @@ interface WantedGrants {
   claiming: readonly ClaimingIssuer[];
 }
 
-/** What roles and teams allow, and the roles with their names. */
+/** Loads the permissions of roles and teams, and the roles with their names. */
 async function loadGrants(
   db: Db,
   accountId: string,

@@ -24,7 +24,10 @@ export async function findRole(
   return role;
 }
 
-/** Finds roles by their ids or names, with one statement, in the order of the references. Refuses the first that named none. */
+/**
+ * Finds roles by their ids or names, with one statement, in the order of the references. Fails with a violation of the
+ * first field that names no role.
+ */
 export async function findRoles(
   db: Db,
   accountId: string,

@@ -20,7 +20,7 @@ import { beforeLocks, underLocks } from "./comparison.ts";
 /** A role as it is stored. */
 export type Role = Selectable<Database["role"]>;
 
-/** What a role is made from. */
+/** The fields of a new role. */
 export interface NewRole {
   requestId: string;
   name: string;
@@ -41,15 +41,15 @@ export interface RoleUpdate {
   permissions?: string[];
 }
 
-/** What making and changing roles depends on. */
+/** The dependencies of creating and changing roles. */
 export interface RoleDeps extends AccessDeps {
   parsePermissions: ParsePermissions;
 }
 
-/** What an audit event tells of a role. */
+/** The fields of a role that an audit event stores. */
 export const auditedFields = ["name", "description", "external_id", "labels", "permissions"] as const;
 
-/** Makes a role. Nobody puts into it what they do not hold. */
+/** Creates a role. The caller must hold all permissions of it. */
 export async function createRole(db: Store, caller: Caller, deps: RoleDeps, input: NewRole): Promise<Role> {
   const name = requireName(input.name);
   const permissions = requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
@@ -99,7 +99,10 @@ export function listRoles(db: Db, caller: Caller, input: ListInput): Promise<Pag
   return page(db, selectRoles(db, caller), "role.id", input, listFilter("role", input));
 }
 
-/** Changes a role for everybody who holds it. Nobody adds what they do not hold; built-in roles are fixed. */
+/**
+ * Updates a role and so the permissions of all its holders. The caller must hold all permissions that it adds. Built-in
+ * roles cannot change.
+ */
 export async function updateRole(
   db: Store,
   caller: Caller,
@@ -141,7 +144,7 @@ export async function updateRole(
   });
 }
 
-// What is not there, or is fixed, is refused by the change.
+// A role that is missing or built in passes here. The change itself refuses it.
 async function compareUpdate(
   db: Db,
   caller: Caller,
@@ -164,12 +167,15 @@ async function countRoles(tx: Tx, caller: Caller): Promise<number> {
   return total;
 }
 
-/** The locks of a change of a role: it changes for all who hold it, while no other change of the account relies on it. */
+/**
+ * Returns the locks of a change of a role. It affects all holders, so no other change of the account that depends on
+ * the role may run at the same time.
+ */
 export function roleLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
   return [accountLock(accountId, "no key update"), rowLock("role", accountId, id, mode)];
 }
 
-/** A role that can be changed. */
+/** Returns a role that can be changed. Fails if it is missing or built in. */
 export async function findCustomRole(tx: Tx, caller: Caller, id: string): Promise<Role> {
   const role = await selectRoles(tx, caller).where("id", "=", id).executeTakeFirst();
   if (!role) throw notFound("role");
@@ -177,7 +183,7 @@ export async function findCustomRole(tx: Tx, caller: Caller, id: string): Promis
   return role;
 }
 
-/** The roles of the caller's account. */
+/** Selects the roles of the caller's account. */
 export function selectRoles(db: Db, caller: Caller) {
   return db.selectFrom("role").selectAll().where("account_id", "=", caller.accountId);
 }

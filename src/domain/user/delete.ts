@@ -16,8 +16,8 @@ import { requirePassword } from "./password-change.ts";
 const erasedName = "former member";
 
 /**
- * Erases the signed-in user: memberships, sessions, identities, name, address and password. Events keep the profile ids.
- * The last owner of an account cannot go.
+ * Erases the signed-in user: memberships, sessions, identities, name, address and password. Audit events keep the
+ * profile ids. Fails if the user is the last owner of an account.
  */
 export async function deleteUser(
   db: Store,
@@ -31,7 +31,7 @@ export async function deleteUser(
     .where("id", "=", user.userId)
     .executeTakeFirstOrThrow();
   if (stored.password_hash !== null) await requirePassword(db, user, passwords, password);
-  // The user is locked, so that nothing is begun in their name meanwhile.
+  // The user is locked, so that no other call begins something as this user meanwhile.
   const known = await membershipsOf(db, user.userId);
   const locks = [userLock(user.userId, "update"), ...(await locksOf(db, user.userId, known))];
   await mutateAsUser(db, { by: user, locks }, async (tx) => {
@@ -88,7 +88,7 @@ async function locksOf(db: Db, userId: string, memberships: Memberships): Promis
   ];
 }
 
-// Whoever joined another account at the same moment tries again.
+// Fails with `CONFLICT` if the user has just joined another account, which is not locked.
 function refuseUnlocked(known: Memberships, memberships: Memberships): void {
   const isKnown = (one: Memberships[number]) => known.some((other) => other.profile_id === one.profile_id);
   if (!memberships.every(isKnown)) {
@@ -104,14 +104,14 @@ async function erase(tx: Tx, userId: string, email: string | null): Promise<void
     .set({ name: erasedName, email: null, password_hash: null, deleted_at: sql<Date>`clock_timestamp()` })
     .where("id", "=", userId)
     .execute();
-  // In the accounts that they had left, too.
+  // This includes profiles in accounts that the user had left.
   const profiles = await tx
     .updateTable("profile")
     .set({ name: erasedName, email: "" })
     .where("user_id", "=", userId)
     .returning("id")
     .execute();
-  // Those that can still be accepted are not theirs yet: they stay with who made them.
+  // Pending invites stay with the people who made them, because the user has not accepted them.
   await sql`
     update invite set email = ''
     where accepted_by = any (${profiles.map((profile) => profile.id)})

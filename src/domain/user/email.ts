@@ -12,8 +12,8 @@ import type { Passwords } from "./password.ts";
 import { requirePassword } from "./password-change.ts";
 
 /**
- * Mails a token to the new address of the signed-in user. Nothing changes until it comes back, and whether the address
- * has a user already is not told here.
+ * Mails a token to the new address of the signed-in user. The address changes when the user presents the token. The
+ * response does not reveal whether another user has the address.
  */
 export async function changeEmail(
   db: Store,
@@ -28,13 +28,13 @@ export async function changeEmail(
   await mailOtp(deps, otp, (locks, run) => mutateAsUser(db, { by: user, locks }, run));
 }
 
-/** Gives a user the address that a mailed token proves, once. */
+/** Gives a user the address that a mailed token proves. The token works once. */
 export async function proveEmail(db: Store, call: Call, deps: OtpDeps, token: string): Promise<void> {
   const known = await requireOtp(db, deps, token, "prove_email");
   const locks = [userLock(known.userId, "no key update")];
   await mutateUnchecked(db, "ProveEmail", { by: call, locks }, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, token, "prove_email");
-    // Tokens that were mailed to the address as it was are no good at the new one.
+    // Tokens that were mailed to the old address must not work at the new one.
     await endOtps(tx, userId);
     await setEmail(tx, userId, email, deps.mailer.delivers);
     await sql`
@@ -46,7 +46,8 @@ export async function proveEmail(db: Store, call: Call, deps: OtpDeps, token: st
   });
 }
 
-// Where mail does not leave the house, nothing is proven; what was proven of another address is not taken along.
+// If the mailer does not deliver mail, the token does not prove the address. The proof of another address does not
+// carry over.
 async function setEmail(tx: Tx, userId: string, email: string, proven: boolean): Promise<void> {
   const provenAt = proven
     ? sql<Date>`clock_timestamp()`

@@ -10,14 +10,14 @@ import type { Mint } from "../kernel/token.ts";
 import { hashToken, parseToken } from "../kernel/token.ts";
 import { inEveryAccount } from "../session/session.ts";
 
-/** What mailed single-use tokens depend on. */
+/** The dependencies of mailed single-use tokens. */
 export interface OtpDeps {
   mint: Mint;
   mailer: Mailer;
   tokenPrefix: string;
 }
 
-/** What a mailed token is for. */
+/** The purpose of a mailed token. */
 export type OtpPurpose = "reset_password" | "prove_email";
 
 const lifetime = sql`interval '1 hour'`;
@@ -26,10 +26,13 @@ const subjects: Record<OtpPurpose, string> = {
   prove_email: "Prove your e-mail address",
 };
 
-/** Runs a change under locks: in the name of whoever asks for a token. */
+/** Runs a change under locks, as the caller who requests a token. */
 export type ChangeUnder = (locks: readonly RowLock[], run: (tx: Tx) => Promise<Made<void>>) => Promise<void>;
 
-/** Mails a token that works once, within an hour, unless the session that asked is revoked. Earlier ones for the same purpose end. */
+/**
+ * Mails a token that works once, within an hour. It ends earlier if the session that requested it is revoked, or if the
+ * user requests another token for the same purpose.
+ */
 export async function mailOtp(
   deps: OtpDeps,
   input: { userId: string; purpose: OtpPurpose; email: string; sessionId?: string | undefined },
@@ -37,7 +40,7 @@ export async function mailOtp(
 ): Promise<void> {
   const id = newId("otp");
   const minted = deps.mint("otp", id);
-  // Locked, so that of two that are asked for at once the second ends the first.
+  // The lock orders two concurrent requests, so that the second ends the token of the first.
   await change([userLock(input.userId, "no key update")], async (tx) => {
     await endOtps(tx, input.userId, input.purpose);
     await tx
@@ -62,14 +65,17 @@ export async function mailOtp(
   });
 }
 
-/** Ends the unused tokens that were mailed for a user: those for one purpose, or all. */
+/** Ends the unused tokens that were mailed to a user, for one purpose or for all. */
 export async function endOtps(tx: Tx, userId: string, purpose?: OtpPurpose): Promise<void> {
   let unused = tx.deleteFrom("otp").where("user_id", "=", userId).where("used_at", "is", null);
   if (purpose) unused = unused.where("purpose", "=", purpose);
   await unused.execute();
 }
 
-/** Uses a mailed token up, and says whose it was. A used one is told as used, to who holds it. */
+/**
+ * Marks a mailed token as used and returns its user. If the token was used before, the error says so only to a caller
+ * who holds the token.
+ */
 export async function useOtp(
   tx: Tx,
   deps: Pick<OtpDeps, "tokenPrefix">,
@@ -84,8 +90,8 @@ export async function useOtp(
 }
 
 /**
- * Refuses a mailed token that cannot be used, without using it. Says whose it is: every change of both locks their user
- * before the token.
+ * Fails if a mailed token cannot be used. Does not mark it as used. Returns its user, because a change of both must
+ * lock the user before the token.
  */
 export async function requireOtp(
   db: Db,

@@ -10,7 +10,10 @@ import { inEveryAccount } from "../session/session.ts";
 import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
 import type { Passwords } from "./password.ts";
 
-/** Changes the password of the signed-in user and ends all their other sessions, and every token that was mailed. */
+/**
+ * Changes the password of the signed-in user. Ends all other sessions of the user and every token that was mailed to
+ * them.
+ */
 export async function changePassword(
   db: Store,
   user: UserCaller,
@@ -25,7 +28,7 @@ export async function changePassword(
   });
   const locks = [userLock(user.userId, "no key update"), ...(await sessionLocks(db, user.userId))];
   await mutateAsUser(db, { by: user, locks }, async (tx) => {
-    // Whoever changed it in the meantime knew the old one too: only one of them wins.
+    // A concurrent call knew the old password too. Only one of the two calls wins.
     const changed = await tx
       .updateTable("user")
       .set({ password_hash: hash })
@@ -41,7 +44,7 @@ export async function changePassword(
   });
 }
 
-/** Mails a single-use token to an address that has a user. Answers alike, and as late, for everybody. */
+/** Mails a single-use token if the address has a user. The response and its delay are the same for every address. */
 export async function requestPasswordReset(
   db: Store,
   call: Call,
@@ -57,14 +60,14 @@ export async function requestPasswordReset(
   );
 }
 
-/** Sets a password by a mailed token, once, and ends all sessions of the user. */
+/** Sets a password by a mailed token, which works once. Ends all sessions of the user. */
 export async function resetPassword(
   db: Store,
   call: Call,
   deps: OtpDeps & { passwords: Passwords },
   input: { token: string; password: string },
 ): Promise<void> {
-  // Hashing a password is dear: only for who holds a token that can still be used.
+  // A password hash is expensive. So the server computes it only for a caller with a usable token.
   const known = await requireOtp(db, deps, input.token, "reset_password");
   const wanted = { password: input.password, field: "password", personal: [known.email] };
   const hash = await deps.passwords.make(call, wanted);
@@ -87,7 +90,7 @@ export async function resetPassword(
   });
 }
 
-/** Refuses whoever does not know the password of the signed-in user. Returns the user. */
+/** Fails if the caller does not know the password of the signed-in user. Returns the user. */
 export async function requirePassword(db: Db, user: UserCaller, passwords: Passwords, password: string) {
   const stored = await db
     .selectFrom("user")
@@ -99,7 +102,8 @@ export async function requirePassword(db: Db, user: UserCaller, passwords: Passw
   return stored;
 }
 
-// Whoever had the old password may have asked for a token: to reset it again, or to move the user to their address.
+// An attacker with the old password may have requested a token, to reset the password again or to change the e-mail
+// address.
 async function passwordChanged(tx: Tx, userId: string) {
   await endOtps(tx, userId);
   return inEveryAccount(tx, userId, {

@@ -2,19 +2,19 @@ import type { TranslationKeys } from "@zxcvbn-ts/core";
 import { type DomainError, invalidField } from "../kernel/error.ts";
 import type { Estimate } from "./password-estimate.ts";
 
-/** Estimates passwords without holding up the event loop. */
+/** Estimates passwords without blocking the event loop. */
 export interface Estimator {
   /**
-   * Estimates a password. `personal`: words about the user that make it easier. Callers take turns. Fails with
-   * `UNAVAILABLE` where there is no estimate: too much waits, it takes too long, or the estimator fails.
+   * Estimates a password. `personal` lists words about the user that make it easier to guess. Callers take turns. Fails
+   * with `UNAVAILABLE` if too many calls wait, if the estimate takes too long, or if the estimator fails.
    */
   estimate(caller: string, password: string, personal: readonly string[]): Promise<Estimate>;
 }
 
-// Fewer guesses than this, and an attacker who has the hash finds it in an afternoon.
+// An attacker who has the hash of a password with a lower score finds the password within an afternoon.
 const minScore = 2;
 
-/** The refusal of a password that is easily guessed, with a reason; undefined for any other. */
+/** Returns the error for a password that is easily guessed, with a reason. Returns undefined for any other password. */
 export function weakness({ score, warning }: Estimate, field: string): DomainError | undefined {
   if (score >= minScore) return undefined;
   const why = reasons[warning as keyof typeof reasons] ?? "a few unrelated words are better";

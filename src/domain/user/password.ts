@@ -5,46 +5,49 @@ import { DomainError } from "../kernel/error.ts";
 import { createWorkQueue } from "../kernel/work-queue.ts";
 import { type Estimator, weakness } from "./password-strength.ts";
 
-/** Makes and checks passwords. Each has a queue of its own, so that sign-ups do not delay log-ins. */
+/** Hashes and checks passwords. Each of the two has its own queue, so that sign-ups do not delay log-ins. */
 export interface Passwords {
-  /** Refuses a password that is easily guessed. Returns the hash of another: Argon2id (RFC 9106) in PHC string format. */
+  /** Returns the hash of a password: Argon2id (RFC 9106) in PHC string format. Fails if the password is easily guessed. */
   make(call: Call, password: NewPassword): Promise<string>;
-  /** Whether the password is right. Without a stored hash the answer is no, after the same work. */
+  /** Returns whether a password matches a stored hash. Without a hash it does the same work and returns false. */
   check(call: Call, stored: string | undefined, password: string): Promise<boolean>;
-  /** Refuses a call whose password could not be checked now, as `UNAVAILABLE`. */
+  /** Fails with `UNAVAILABLE` if the queue has no room to check a password now. */
   requireRoomToCheck(call: Call): void;
 }
 
-/** A password that somebody wants to have. */
+/** A new password that a user wants to set. */
 export interface NewPassword {
   password: string;
-  /** The field of the request that has it. */
+  /** The field of the request that contains the password. */
   field: string;
-  /** Words about the user, which make it easier to guess. */
+  /** Words about the user, which make a password with them easier to guess. */
   personal: string[];
 }
 
-/** How many threads hash at once. Node has four for all of its work, unless UV_THREADPOOL_SIZE says otherwise. */
+/**
+ * The number of threads that hash at once. Node has four threads for all of its work, unless `UV_THREADPOOL_SIZE` sets
+ * another number.
+ */
 export interface PasswordThreads {
-  /** For new passwords. */
+  /** Threads that hash new passwords. */
   make: number;
-  /** For passwords that are checked. */
+  /** Threads that check passwords. */
   check: number;
 }
 
-/** What hashing one password costs: KiB of memory, passes over it, lanes. */
+/** The cost of one hash: KiB of memory, passes over it, lanes. */
 export interface PasswordCost {
   memoryCost: number;
   timeCost: number;
   parallelism: number;
 }
 
-/** OWASP's parameters for argon2id: 19 MiB, two passes, one lane. */
+/** OWASP's parameters for Argon2id: 19 MiB, two passes, one lane. */
 export const argon2id: PasswordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-// Of each kind. One takes some 50 ms, so the last one waits for some 5 s.
+// The limit of each queue. One hash takes about 50 ms, so the last call waits about 5 s.
 const maxWaiting = 100;
 
-/** Creates the one place where passwords are hashed. */
+/** Creates the only place where passwords are hashed. */
 export async function createPasswords(
   estimator: Estimator,
   threads: PasswordThreads,
@@ -78,7 +81,7 @@ export async function createPasswords(
   };
 }
 
-// The work of a caller that gave up while it waited is not done. Its signal is that of the call which asks now.
+// Skips the work if its caller has given up while it waited. The signal is that of the current call.
 function unlessGone<T>(work: () => Promise<T>): () => Promise<T> {
   const { signal } = statementScope();
   return async () => {
