@@ -136,11 +136,11 @@ function keptResponses(deps: FastPathDeps) {
       return known.payload;
     },
     keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void {
-      const { answered, passed } = recordOf(values);
-      if (!answered || !passed) return;
-      const { tokenId, sessionId } = answered;
+      const { soleEvaluation, passed } = recordOf(values);
+      if (!soleEvaluation || !passed) return;
+      const { tokenId, sessionId } = soleEvaluation;
       const value = { payload, used: { tokenId, sessionId } };
-      kept.keep(keyOf(passed, form, body), answered, value, payload.length);
+      kept.keep(keyOf(passed, form, body), soleEvaluation, value, payload.length);
     },
   };
 }

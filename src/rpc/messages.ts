@@ -25,7 +25,7 @@ export function timestamp(date: Date | null | undefined): Timestamp | undefined 
   return date ? timestampFromDate(date) : undefined;
 }
 
-/** Returns the time in a `field` of a request, if it is set. Fails if the time is out of range, as it can be in binary messages. */
+/** Returns the time in a `field` of a request, if it is set. Fails if it is out of range. Binary messages can have such times. */
 export function date(time: Timestamp | undefined, field: string): Date | undefined {
   if (!time) return undefined;
   if (time.seconds < firstSecond || time.seconds > lastSecond || time.nanos < 0 || time.nanos > 999_999_999) {

@@ -53,7 +53,7 @@ export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof Tok
   };
 }
 
-/** Returns the methods of `TokenService` that verify. They need only the values of a call's context, which the fast path has. */
+/** Returns the methods of `TokenService` that verify. Of a call's context they need only the values, as the fast path has. */
 export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
   async function verify(
     requests: VerifyTokenRequest[],
@@ -69,7 +69,7 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
     const [only] = evaluations;
     const [request] = requests;
     if (requests.length === 1 && !request?.dryRun && !request?.fresh && only) {
-      recordOf(context.values).answered = only;
+      recordOf(context.values).soleEvaluation = only;
     }
     return evaluations.map((evaluation, index) =>
       responseOf(deps, evaluation, requests[index]?.dryRun ?? false),

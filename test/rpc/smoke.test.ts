@@ -16,8 +16,8 @@ test("a key is issued, used, verified, rotated and revoked", async () => {
 
   const whoAmI = await app.clientAs(key.token).profiles.whoAmI({});
   expect(whoAmI.principal?.keyId).toBe(key.id);
-  const question = { token: key.token, workspaceId, requiredPermissions: ["agents:read"] };
-  expect(await platform.tokens.verifyToken(question)).toMatchObject({ valid: true, verdict: Verdict.VALID });
+  const request = { token: key.token, workspaceId, requiredPermissions: ["agents:read"] };
+  expect(await platform.tokens.verifyToken(request)).toMatchObject({ valid: true, verdict: Verdict.VALID });
 
   const { apiKey: rotated } = await owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 60n } });
   const next = rotated?.spec?.token ?? "";

@@ -32,7 +32,7 @@ test("an IPv4 client gets no more guesses by writing its address as IPv6", async
 test("an IPv6 client cannot revoke more tokens by changing its address within its /64", async () => {
   const status = await clients();
   const end = (address: string) => status(TokenService.method.revokeToken, address, { token: "garbage" });
-  const answers = Array.from({ length: 600 }, (_, i) => end(`2001:db8:5::${i.toString(16)}`));
-  expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+  const statuses = Array.from({ length: 600 }, (_, i) => end(`2001:db8:5::${i.toString(16)}`));
+  expect(new Set(await Promise.all(statuses))).toEqual(new Set([200]));
   expect(await end("2001:db8:5::ffff")).toBe(429);
 });

@@ -60,7 +60,7 @@ describe("the response to a forged secret equals, byte for byte, the response to
       const [owner, verifier] = [await app.newAccount(), await app.newAccount()];
       const { id } = await issueKey(owner);
       const tenant = (await issueKey(owner, { spec: { permissions: ["tokens:verify"] } })).token;
-      const stranger = (await issueKey(verifier, { spec: { permissions: ["tokens:verify"] } })).token;
+      const other = (await issueKey(verifier, { spec: { permissions: ["tokens:verify"] } })).token;
       if (state === "disabled") await owner.apiKeys.disableApiKey({ id });
       if (state === "revoked") await owner.apiKeys.revokeApiKey({ id });
       if (state === "expired") {
@@ -76,7 +76,7 @@ describe("the response to a forged secret equals, byte for byte, the response to
 
       const { port } = await openTestPort({ handler: app.app.handler, plain: app.app.plain });
       const token = forge("live", id);
-      const caller = suspended ? stranger : tenant;
+      const caller = suspended ? other : tenant;
       const forged = await responsesTo(port, token, caller);
       await app.db.deleteFrom("api_key_token").where("api_key_id", "=", id).execute();
       await app.db.deleteFrom("api_key").where("id", "=", id).execute();

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { accountHeader } from "../../src/rpc/middleware/context.ts";
 import { type Clients, newWorkspace, type Owner, startBeside, type TestApp, useApp } from "../support/app.ts";
-import { fromMemory, inTurns } from "../support/coherence/instances.ts";
+import { inTurns, servedFromCache } from "../support/coherence/instances.ts";
 import { expectSameAccess } from "../support/coherence/same-access.ts";
 import { outcome } from "../support/errors.ts";
 import { type Command, pick } from "../support/model/commands.ts";
@@ -80,7 +80,7 @@ test(
     });
     await fc.assert(property, { numRuns: worlds, endOnFailure: true });
     expect(tried.size).toBeGreaterThan(Object.keys(commands).length);
-    for (const one of [app, other]) expect(await fromMemory(one)).toBeGreaterThan(100);
+    for (const one of [app, other]) expect(await servedFromCache(one)).toBeGreaterThan(100);
     expect(await expectSameAccess(app.db)).toBeGreaterThan(100);
   },
   timeoutMs,

@@ -40,27 +40,27 @@ function nextFetch(): void {
 }
 
 const unavailable = { reason: "UNAVAILABLE" };
-const good = { identity: { subject: "somebody" } };
+const valid = { identity: { subject: "a person" } };
 
 test("keys are fetched once for any number of tokens", async () => {
   const token = await issuer.token();
   await Promise.all(Array.from({ length: 20 }, () => verifier.verify(token)));
   time = 9 * minute;
-  expect(await verifier.verify(token)).toMatchObject(good);
+  expect(await verifier.verify(token)).toMatchObject(valid);
   expect(issuer.fetches()).toBe(1);
 });
 
 test("a new key is fetched when a token names it, and the old key is then rejected", async () => {
   const old = await issuer.token();
-  expect(await verifier.verify(old)).toMatchObject(good);
+  expect(await verifier.verify(old)).toMatchObject(valid);
   await issuer.rollOver();
-  expect(await verifier.verify(await issuer.token())).toMatchObject(good);
+  expect(await verifier.verify(await issuer.token())).toMatchObject(valid);
   expect(await verifier.verify(old)).toBeUndefined();
 });
 
 test("a key that its issuer withdrew is rejected after ten minutes", async () => {
   const old = await issuer.token();
-  expect(await verifier.verify(old)).toMatchObject(good);
+  expect(await verifier.verify(old)).toMatchObject(valid);
   await issuer.rollOver();
   time = 10 * minute + 1;
   expect(await verifier.verify(old)).toBeUndefined();
@@ -74,13 +74,13 @@ test("a flood of unknown key ids causes five fetches at once, and then one every
   for (const token of tokens.slice(0, 5)) expect(await verifier.verify(token)).toBeUndefined();
   expect(issuer.fetches()).toBe(5);
   for (let more = 1; more <= 3; more++) {
-    const answers = tokens.map((token) => verifier.verify(token));
+    const results = tokens.map((token) => verifier.verify(token));
     await vi.waitFor(() => expect(pauses).toHaveLength(1));
     expect(issuer.fetches()).toBe(4 + more);
     // Meanwhile, valid tokens pass.
-    expect(await verifier.verify(await issuer.token())).toMatchObject(good);
+    expect(await verifier.verify(await issuer.token())).toMatchObject(valid);
     nextFetch();
-    expect(await Promise.all(answers)).toEqual(Array(5).fill(undefined));
+    expect(await Promise.all(results)).toEqual(Array(5).fill(undefined));
     expect(issuer.fetches()).toBe(5 + more);
   }
 });
@@ -95,11 +95,11 @@ test("a new key is fetched within five seconds during a flood of unknown key ids
   // The server cannot tell this token from the flood yet. Its holder may retry, and gets no negative verdict.
   await expect(verifier.verify(await issuer.token())).rejects.toMatchObject(unavailable);
   nextFetch();
-  expect(await early).toMatchObject(good);
-  expect(await verifier.verify(await issuer.token())).toMatchObject(good);
+  expect(await early).toMatchObject(valid);
+  expect(await verifier.verify(await issuer.token())).toMatchObject(valid);
   expect(issuer.fetches()).toBe(6);
-  const answers = await flood;
-  expect(answers.filter((one) => one.status === "rejected")).toHaveLength(80 - 63);
+  const results = await flood;
+  expect(results.filter((one) => one.status === "rejected")).toHaveLength(80 - 63);
 });
 
 test("a key that its issuer publishes during a fetch is found", async () => {
@@ -112,7 +112,7 @@ test("a key that its issuer publishes during a fetch is found", async () => {
   const second = verifier.verify(await issuer.token());
   late.go();
   expect(await first).toBeUndefined();
-  expect(await second).toMatchObject(good);
+  expect(await second).toMatchObject(valid);
 });
 
 test("a token that cannot be valid causes no fetch", async () => {
@@ -136,13 +136,13 @@ test("garbage, forged tokens and tokens of unknown issuers cause no look-up in t
     sessionIdleMs: minute,
     bounds: { permissionsPerPrincipal: 2_000 },
   });
-  const question = {
+  const request = {
     accountId: "",
     workspaceId: "",
     permissions: [],
     entitlements: [],
     environment: undefined,
-    caller: "somebody",
+    caller: "a person",
     fresh: false,
   };
   const tokens = [
@@ -150,9 +150,7 @@ test("garbage, forged tokens and tokens of unknown issuers cause no look-up in t
     await issuer.token({ iss: "https://other.test" }),
     await issuer.token({ aud: "x" }),
   ];
-  for (const { failures: failed } of await resolver.resolve(
-    tokens.map((token) => ({ ...question, token })),
-  )) {
+  for (const { failures: failed } of await resolver.resolve(tokens.map((token) => ({ ...request, token })))) {
     expect(failed).toEqual([{ verdict: "INVALID", metadata: {} }]);
   }
 });
@@ -164,7 +162,7 @@ test("without the issuer's keys, tokens get UNAVAILABLE, and the fetches stay li
   expect(failures).toHaveLength(5);
   issuer.breakWith(undefined);
   time = 5_000;
-  expect(await verifier.verify(token)).toMatchObject(good);
+  expect(await verifier.verify(token)).toMatchObject(valid);
 });
 
 test("known keys are used for an hour while the issuer is unreachable, and an unknown key gets UNAVAILABLE", async () => {
@@ -172,7 +170,7 @@ test("known keys are used for an hour while the issuer is unreachable, and an un
   await verifier.verify(token);
   issuer.breakWith({ status: 503 });
   time = 59 * minute;
-  expect(await verifier.verify(token)).toMatchObject(good);
+  expect(await verifier.verify(token)).toMatchObject(valid);
   await expect(verifier.verify(await issuer.token({}, { kid: "new" }))).rejects.toMatchObject(unavailable);
   time = 60 * minute + 1;
   await expect(verifier.verify(token)).rejects.toMatchObject(unavailable);

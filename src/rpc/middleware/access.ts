@@ -24,7 +24,10 @@ export function optionalUser(method: DescMethod): boolean {
   return accessOf(method)?.optionalUser ?? false;
 }
 
-/** Returns whether a principal without the permission may call the method for its own resources. The operation decides which those are. */
+/**
+ * Returns whether a principal without the permission may call the method for its own resources. The operation decides
+ * which resources are its own.
+ */
 export function orOwn(method: DescMethod): boolean {
   return accessOf(method)?.orOwn ?? false;
 }

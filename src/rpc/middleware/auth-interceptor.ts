@@ -17,11 +17,14 @@ export interface AuthDeps extends AuthenticateDeps {
   /** Called once for every call whose caller has gone. */
   onCanceled(error: unknown): void;
   loader: Pick<Loader, "stillHolds">;
-  /** Runs the operation of a call, in its turns. What it asks of the database is cancelled when the signal is aborted. */
+  /** Runs the operation of a call, in its turns. Its statements are cancelled when the signal is aborted. */
   operate<T>(turn: Turn, signal: AbortSignal, operation: () => Promise<T>): Promise<T>;
 }
 
-/** Creates the auth interceptor. It runs on the headers, before the body is read. It resolves the bearer and enforces the access rule. */
+/**
+ * Creates the auth interceptor. It runs on the headers, before the body is read. It resolves the bearer and enforces the
+ * access rule.
+ */
 export function createAuthInterceptor(deps: AuthDeps): (context: Arrival) => Promise<void> {
   return async (context) => {
     const record = recordOf(context.values);

@@ -40,17 +40,17 @@ export async function authenticate(
     throw new DomainError("PERMISSION_DENIED", "this method has no access rule, so it cannot be called");
   }
   const verifyRequest = verifyRequestOf(context, rule, call);
-  const asked = before ? inSameAccount(verifyRequest, before) : verifyRequest;
-  let evaluation = await resolveOne(deps, asked);
+  const request = before ? inSameAccount(verifyRequest, before) : verifyRequest;
+  let evaluation = await resolveOne(deps, request);
   if (evaluation.newUser && !before) {
     await deps.provisionUser(call, evaluation.newUser);
-    evaluation = await resolveOne(deps, asked);
+    evaluation = await resolveOne(deps, request);
   }
   // The log names the principal of a refused call too. This does not authorize the call: only the bearer does.
   const record = recordOf(context.values);
   record.shown = evaluation.principal ?? record.shown;
   try {
-    const bearer = bearerOf(deps, rule, asked, evaluation, call);
+    const bearer = bearerOf(deps, rule, request, evaluation, call);
     deps.lastUsed.record(evaluation);
     record.passed = evaluation;
     return bearer;
@@ -96,8 +96,8 @@ function bearerOf(
   function authority<T>(admitted: (again: Evaluation) => T): Authority<T> {
     const credential = evaluation.basis?.credential;
     if (!credential) throw new Error("the evaluation of the bearer has no credential");
-    const asked = inSameAccount(verifyRequest, evaluation);
-    const evaluate = async (seen: Seen) => admitted(await resolver.evaluateSeen(evaluation, asked, seen));
+    const request = inSameAccount(verifyRequest, evaluation);
+    const evaluate = async (seen: Seen) => admitted(await resolver.evaluateSeen(evaluation, request, seen));
     return { credentialId: credential.id, kind: credential.kind, evaluate };
   }
   if (rule.case === "user") {

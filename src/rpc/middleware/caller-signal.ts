@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 
 /**
  * Returns a signal that is aborted when the caller of a request gives up: its deadline passed, it cancelled the call, or its
- * connection broke. A shutdown of this server aborts the request's own signal too, but work under way may finish then.
+ * connection broke. A shutdown of this server aborts the request's own signal too, but running work may then finish.
  */
 export function callerSignal(request: AbortSignal): AbortSignal {
   const controller = new AbortController();

@@ -34,7 +34,7 @@ export interface CallRecord {
   passed?: Evaluation;
   arrival?: Arrival;
   /** The evaluation that the response consists of. Set if the response consists of one evaluation. */
-  answered?: Evaluation;
+  soleEvaluation?: Evaluation;
   /** Set when the message was read and parsed. */
   parsed?: true;
   /** The error that Connect ended the call with. */

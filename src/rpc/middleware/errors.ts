@@ -50,7 +50,7 @@ export const codes: Record<Reason, Code> = {
 const domain = "latchkey";
 const retryUnavailableMs = 1_000;
 
-/** Classifies unexpected errors: the database is unreachable or busy, or there is a bug. Clients never see the error of a bug. */
+/** Classifies unexpected errors: an unreachable database, a busy account, or a bug. Clients never see the error of a bug. */
 export interface ErrorPolicy {
   isUnavailable(error: unknown): boolean;
   /** Returns whether the database is reachable, but other work of the same account was in the way. */

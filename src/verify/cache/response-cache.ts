@@ -7,7 +7,10 @@ import type { Loader } from "./loader.ts";
 export interface ResponseCache<T> {
   /** Returns the value of a key, if the evaluation that it was made from still holds. */
   recall(key: string): T | undefined;
-  /** Keeps a value that was made from an evaluation, if the cache can tell whether the evaluation still holds. `bytes`: its size. */
+  /**
+   * Keeps a value that was made from an evaluation, if the cache can tell whether the evaluation still holds. `bytes` is the
+   * size of the value.
+   */
   keep(key: string, evaluation: Evaluation, value: T, bytes: number): void;
 }
 

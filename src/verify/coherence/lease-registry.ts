@@ -7,7 +7,7 @@ const validMs = 5 * renewMs;
 
 /** The entry of an instance in the lease registry, if its lease is longer than the ordinary one. */
 export interface LeaseRegistration {
-  /** Writes the entry if it is due. Must have resolved before each heartbeat, so that no change waits for less than this lease. */
+  /** Writes the entry if it is due. It must resolve before each heartbeat, so that no change waits for less than this lease. */
   renew(): Promise<void>;
 }
 

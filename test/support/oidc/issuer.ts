@@ -46,7 +46,7 @@ export async function startIssuer(): Promise<TestIssuer> {
     url,
     async token(claims = {}, header = {}) {
       const now = Math.floor(Date.now() / 1000);
-      const usual = { iss: url, aud: audience, sub: "somebody", iat: now, exp: now + 300, client_id: "app" };
+      const usual = { iss: url, aud: audience, sub: "a person", iat: now, exp: now + 300, client_id: "app" };
       const payload: JWTPayload = { ...usual, ...claims };
       return (
         new SignJWT(payload)

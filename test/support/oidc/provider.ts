@@ -23,8 +23,8 @@ const redirectUri = "https://app.test/signed-in";
 
 /** Starts a provider. Its access tokens are JWTs for the audience of the tests (RFC 8707, RFC 9068). */
 export async function startProvider(): Promise<TestProvider> {
-  let answer: RequestListener = () => {};
-  const server = createServer((request, response) => answer(request, response));
+  let handle: RequestListener = () => {};
+  const server = createServer((request, response) => handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${portOf(server)}`;
   const extraClaims = new Map<string, Record<string, unknown>>();
@@ -32,7 +32,7 @@ export async function startProvider(): Promise<TestProvider> {
   async function rollOver(): Promise<void> {
     const provider = new Provider(url, { ...configuration(extraClaims), jwks: { keys: [await newKey()] } });
     const callback = provider.callback();
-    answer = (request, response) => {
+    handle = (request, response) => {
       if (!request.url?.startsWith("/interaction/")) return void callback(request, response);
       // The person that the request names is signed in.
       void provider

@@ -15,7 +15,7 @@ export interface Ids {
   session: string;
 }
 
-/** A request with a foreign id: the kind of the id, and a request that has it in one place and the caller's own ids in the others. */
+/** A test of one id in a request. `request` returns a request with this id in one place, and own ids in all others. */
 export interface TenancyCase {
   kind: keyof Ids;
   request(id: string, own: Ids & { token: string }): object;

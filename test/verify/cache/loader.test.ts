@@ -126,12 +126,12 @@ test("a caller with one look-up is served beside a caller with many", async () =
 
 test("beyond the bound, a look-up of the busiest caller is rejected with UNAVAILABLE", async () => {
   const { fetch, sent } = handDriven();
-  const greedy = Array.from({ length: 5_000 }, (_, index) => fetch(`un${index}`, "busy"));
+  const busy = Array.from({ length: 5_000 }, (_, index) => fetch(`un${index}`, "busy"));
   const modest = fetch("un-mine", "modest");
-  await expect(greedy.at(-1)).rejects.toMatchObject({ reason: "UNAVAILABLE" });
+  await expect(busy.at(-1)).rejects.toMatchObject({ reason: "UNAVAILABLE" });
   await turn();
   for (let at = 0; at < sent.length; at++) await sent[at]?.answer();
-  await Promise.all([modest, ...greedy.slice(0, -1)]);
+  await Promise.all([modest, ...busy.slice(0, -1)]);
 });
 
 test("while the database is unreachable, stale entries are served, but not to fresh requests", async () => {

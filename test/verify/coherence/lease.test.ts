@@ -15,7 +15,7 @@ function world(maxStalenessMs = 0, length = leaseMs) {
 
 test.each([
   ["in production", 1_000, leaseMs],
-  ["where it is shorter", 500, 500],
+  ["with a shorter lease", 500, 500],
 ])("a lease starts with the first heartbeat and ends after its length: %s", (_, ends, leaseMs) => {
   expect(leaseMs).toBe(ends);
   const { clock, lease, pass } = world(0, leaseMs);
