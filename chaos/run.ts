@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { parseInteger, parseNames } from "../bench/arguments.ts";
-import { progress } from "../bench/part-runner.ts";
+import { createPartRunner, progress } from "../bench/part-runner.ts";
 import { breakages } from "./broken.ts";
 import { type Fault, faults } from "./faults.ts";
 import { type Outcome, runScenario, type Scenario } from "./scenario.ts";
@@ -11,6 +11,8 @@ const help = `npm run chaos -- [options]
   --faults kill,stop     only these faults; all: ${Object.keys(faults).join(", ")}
   --skip-controls        do not run the servers with a broken protocol that the run must detect
 `;
+
+const runner = createPartRunner();
 
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
@@ -62,7 +64,7 @@ async function detectsBreakages(base: Scenario): Promise<boolean> {
 }
 
 async function report(title: string, scenario: Scenario): Promise<Outcome> {
-  const outcome = await runScenario(scenario);
+  const outcome = await runner.run(title, (stack) => runScenario({ ...scenario, within: stack }));
   const ms = (value: number) => `${value.toFixed(1)} ms`;
   const counts = Object.entries(outcome.faults).map(([fault, count]) => `${count} × ${fault}`);
   print(
@@ -82,10 +84,4 @@ function print(text: string): void {
   process.stdout.write(text);
 }
 
-main().then(
-  (passed) => process.exit(passed ? 0 : 1),
-  (error: unknown) => {
-    process.stderr.write(`chaos: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  },
-);
+runner.exitAfter("chaos", main);

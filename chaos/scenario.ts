@@ -21,6 +21,8 @@ export interface Scenario {
   untilLate?: boolean;
   /** The data directory of Postgres. Unset: a temporary directory. */
   dataDir?: string;
+  /** Stops everything that the scenario has started, if the caller ends early. */
+  within?: AsyncDisposableStack;
   onProgress?(line: string): void;
 }
 
@@ -62,6 +64,7 @@ const stallMs = 250;
 /** Runs a scenario on real instances. No fault ever affects the first instance alone. */
 export async function runScenario(scenario: Scenario): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
+  scenario.within?.use(stack);
   // A revocation without a response is not repeated, so there are more keys than revocations.
   const keys = 2 * scenario.revocations;
   const database = await openBenchDatabase(stack, firstKey, keys, scenario.dataDir);
