@@ -17,9 +17,9 @@ import type { BoundsOf } from "./message-bounds.ts";
 type Bytes = AsyncIterable<Uint8Array>;
 
 /**
- * Bounds the request bodies of all methods of a router, before Connect parses them. What is larger than the maximum of its
- * method, compressed or decompressed, is refused. What fits is scanned, in every protocol. Nothing of a body is read before the
- * request gate has accepted the call. Call it after `explainParseErrors`, which then gets only bodies that passed.
+ * Bounds the request bodies of all methods of a router, before Connect parses them. It rejects a body that is larger than the
+ * maximum of its method, compressed or decompressed. It scans every other body, in every protocol. It reads nothing before
+ * the request gate has accepted the call. Call it after `explainParseErrors`, which then gets only bodies that passed.
  *
  * It leaves the message in the URL of a GET to `withSizes`: that message is small, so it is not scanned.
  */
@@ -91,7 +91,7 @@ function boundUnary(
   const length = request.header.get("content-length");
   if (encoding === "identity")
     return { ...request, body: once(() => readAllBytes(body, maxBytes, length), checked) };
-  // Connect refuses other encodings before it reads the body.
+  // Connect rejects other encodings before it reads the body.
   if (encoding !== gzip.name) return request;
   // Connect gets the decompressed body, without the headers that describe the compressed one.
   const header = new Headers(request.header);

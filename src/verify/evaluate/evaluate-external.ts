@@ -38,7 +38,7 @@ export interface ClaimDeps {
 
 const maxClaimsWaiting = 1_000;
 
-/** Creates the queue of all claims. What one of them gives is computed at a time, in turns between accounts. */
+/** Creates the queue of all claims. It computes one claim at a time, and accounts take turns. */
 export function createClaimQueue(): WorkQueue {
   return createWorkQueue({
     atOnce: 1,
@@ -50,7 +50,7 @@ export function createClaimQueue(): WorkQueue {
 /**
  * Evaluates a token of an external issuer by the record that was loaded for its identity. A membership gives access to an
  * account, as it does for a session. Roles that the token claims are added for this evaluation. Pure: the time is that of
- * the database. The event loop turns while what new claims give is computed.
+ * the database. The result of new claims is computed in slices, so that the event loop gets its turns.
  */
 export async function evaluateExternal(
   loaded: Loaded,
@@ -120,8 +120,8 @@ async function choose(
 // How many different sets of claims the cache keeps per identity.
 const maxClaims = 4;
 
-// Returns the account access with the roles that the token claims. It is cached, because tokens repeat their claims. What
-// is being computed is cached already, so that many calls at the same time compute it once.
+// Returns the account access with the roles that the token claims. It is cached, because tokens repeat their claims. The
+// cache also has results that are being computed, so that simultaneous calls compute them once.
 async function openedBy(
   accountAccess: AccountAccess,
   claim: CountingRoles<RoleJson> | undefined,
@@ -137,12 +137,12 @@ async function openedBy(
   const [oldest] = claimed?.keys() ?? [];
   if (claimed && claimed.size >= maxClaims && oldest !== undefined) claimed.delete(oldest);
   claimed?.set(key, opened);
-  // What found no place in the queue is tried again by the next call.
+  // If the queue was full, the next call tries again.
   opened.catch(() => claimed?.get(key) === opened && claimed.delete(key));
   return opened;
 }
 
-// Returns the first roles that fit together. The first one always counts: what is stored is evaluated, however large.
+// Returns the first roles whose permissions fit the bound together. The first role always counts, whatever its size.
 function withinBound(roles: readonly RoleJson[], most: number): RoleJson[] {
   let size = 0;
   const beyond = roles.findIndex((role, n) => {

@@ -14,8 +14,9 @@ export interface Evaluation {
   failures: Failure[];
   /** The bearer. If rules fail, the principal is for internal use only: a response never contains it. */
   principal: Principal | undefined;
-  /** The user of a session or developer key, and the session, whatever account they resolve to. */
+  /** The user of a session, a developer key or an external identity, whatever the account. */
   userId: string | undefined;
+  /** The id of the session, if the token is one of a session. */
   sessionId: string | undefined;
   /** The id of the presented token, if it is a token of a key. */
   tokenId: string | undefined;
