@@ -50,7 +50,7 @@ test.each<[name: string, rule: Access["rule"] | undefined]>([
 });
 
 test.each(["agents", "agents:read:x", "read", "Agents:read"])(
-  "a method whose rule is no permission (%s) runs for nobody",
+  "a method whose rule (%s) is not a permission rejects every caller",
   async (permission) => {
     for (const token of await bearers()) {
       const { call, ran } = callAs(token, madeUp({ case: "permission", value: permission }));
@@ -60,7 +60,7 @@ test.each(["agents", "agents:read:x", "read", "Agents:read"])(
   },
 );
 
-test("a platform permission needs a key of the platform account, whatever else is held", async () => {
+test("a platform permission needs a key of the platform account, regardless of other permissions", async () => {
   const service = madeUp({ case: "platformPermission", value: "accounts:manage" });
   for (const token of (await bearers()).slice(2, 4)) {
     const { call, ran } = callAs(token, service);
@@ -73,7 +73,7 @@ test("a platform permission needs a key of the platform account, whatever else i
   expect(ran()).toBe(true);
 });
 
-test("a rule for users admits sessions and no key", async () => {
+test("a rule for users admits sessions and rejects keys", async () => {
   const service = madeUp({ case: "user", value: true });
   const [, , session = "", key = "", platform = ""] = await bearers();
   await callAs(session, service).call;

@@ -11,7 +11,7 @@ const app = useApp();
 const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
 const idOf = (owner: { account: { metadata?: { id: string } } }) => owner.account.metadata?.id ?? "";
 
-/** A bearer in an account, and what takes its authority away, behind the back of the service's cache. */
+/** A bearer in an account, and a change by SQL that takes its authority away without the cache. */
 interface Scene {
   accountId: string;
   bearer: Clients;
@@ -73,12 +73,12 @@ const losses: [what: string, reason: string, scene: () => Promise<Scene>][] = [
     () => withKey((id) => sql`update api_key set permissions = '{agents:read}' where id = ${id}`),
   ],
   [
-    "a key that loses a permission which the call hands over",
+    "a key that loses a permission which the call passes on",
     "PERMISSION_DENIED",
     () => withKey((id) => sql`update api_key set permissions = '{api_keys:write}' where id = ${id}`),
   ],
   [
-    "a key that loses the workspaces which the call hands over",
+    "a key that loses the workspaces which the call passes on",
     "WORKSPACE_FORBIDDEN",
     () => withKey((id) => sql`update api_key set workspace_scope = 'selected' where id = ${id}`),
   ],
@@ -129,7 +129,7 @@ const losses: [what: string, reason: string, scene: () => Promise<Scene>][] = [
 ];
 
 test.each(losses)(
-  "%s while its change waits is refused with %s, and makes nothing",
+  "if %s while its change waits, the change fails with %s and creates nothing",
   async (_, reason, scene) => {
     const { accountId, bearer, lose } = await scene();
     const mint = () => outcome(issueKey(bearer, { spec: all }));
@@ -145,7 +145,7 @@ async function keysOf(accountId: string): Promise<string[]> {
   return (await keys.orderBy("id").execute()).map((key) => key.id);
 }
 
-test("a member who left and came back while their change waits is asked to try again", async () => {
+test("a member who left and joined again while their change waits gets the error to try again", async () => {
   const owner = await app.newAccount();
   const member = await newMember(app, owner, "admin");
   const bearer = app.clientAs(member.token, { "latchkey-account": idOf(owner) });
@@ -161,7 +161,7 @@ test("a member who left and came back while their change waits is asked to try a
   expect(await mint()).toBe("ok");
 });
 
-test("a change uses the workspaces that its caller may enter when it happens", async () => {
+test("a change uses the workspaces that its caller may enter at the time of the change", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const member = await newMember(app, owner, "developer", [workspaceId]);

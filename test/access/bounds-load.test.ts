@@ -14,7 +14,10 @@ const app = useApp();
 const roles = 16;
 const permissionsEach = 256;
 
-/** An account whose service key holds more than any bound allows: inserted by SQL, as of an earlier version. */
+/**
+ * An account whose service key holds more than any bound allows. The test inserts it by SQL, like data of an earlier
+ * version.
+ */
 async function heavyTenant() {
   const { owner, teamId, robot } = await newRobot(app, "agents:read");
   const key = await newServiceKey(app, owner, robot.id);
@@ -44,12 +47,12 @@ test("the largest principal that the bounds allow is evaluated in under a millis
       run();
       return performance.now() - start;
     });
-    // A tenth of that is usual, and so much only where everything else stands still.
+    // A tenth of this is usual. The limit allows for other work on the machine.
     expect(times.sort((a, b) => a - b)[200]).toBeLessThan(1);
   }
 });
 
-test("a batch of principals that are too much for one answer is refused, and a smaller one answered", async () => {
+test("a batch of principals that exceeds the size of a response is refused, and a smaller batch succeeds", async () => {
   const { token } = await heavyTenant();
   const platform = app.clientAs(app.platformToken);
   const batch = (count: number) =>
@@ -63,7 +66,7 @@ test("a batch of principals that are too much for one answer is refused, and a s
   expect(responses.map(({ verdict }) => verdict)).toEqual(Array(7).fill(Verdict.VALID));
 });
 
-test("a user of many accounts is loaded account by account, and acts in each by what they hold there", async () => {
+test("a user of many accounts is loaded account by account, and acts in each by the rights there", async () => {
   const user = await app.newAccount();
   const accountIds = [user.account.metadata?.id ?? ""];
   for (let n = 0; n < 5; n++) {
@@ -100,7 +103,7 @@ test("a user of many accounts is loaded account by account, and acts in each by 
   ]);
 });
 
-test("a change reads of its bearer only the account in which it acts", async () => {
+test("a change reads only the account in which its bearer acts", async () => {
   const user = await app.newAccount();
   await user.accounts.createAccount({ metadata: { name: "second" } });
   const { account } = await user.accounts.createAccount({ metadata: { name: "third" } });
@@ -120,7 +123,7 @@ test("a change reads of its bearer only the account in which it acts", async () 
   expect(await openings(newId("acct"))).toEqual([]);
 });
 
-test("a tenant with far more permissions than the bounds allow keeps no other tenant waiting", async () => {
+test("a tenant with far more permissions than the bounds does not delay other tenants", async () => {
   const heavy = await heavyTenant();
   const victim = await issueKey(await app.newAccount(), { spec: { permissions: ["agents:read"] } });
   const platform = app.clientAs(app.platformToken);
@@ -141,7 +144,7 @@ test("a tenant with far more permissions than the bounds allow keeps no other te
   delay.disable();
   for (const { verdict } of await heavily) expect(verdict).toBe(Verdict.VALID);
   expect(answered).toBeGreaterThan(0);
-  // Each evaluation took seconds in which nothing else happened.
+  // Each such evaluation once blocked the event loop for seconds.
   expect(delay.max / 1e6).toBeLessThan(500);
   expect(await permissionsOf(heavy)).toHaveLength(roles * permissionsEach + 1);
 });

@@ -35,8 +35,8 @@ const exceeds = (bound: string, limit: number) => ({
 const things = (count: number, verb = "read") =>
   Array.from({ length: count }, (_, n) => `thing_${String(n).padStart(4, "0")}:${verb}`);
 
-describe("the list of a key", () => {
-  test("is refused at its creation where it is longer than the bound, by what is stored of it", async () => {
+describe("the permission list of a key", () => {
+  test("is refused at creation if its stored form exceeds the bound", async () => {
     const owner = await app.newAccount();
     const create = (permissions: string[]) =>
       owner.apiKeys.createApiKey({ metadata: { name: "key" }, spec: { permissions } });
@@ -47,7 +47,7 @@ describe("the list of a key", () => {
     expect(await outcome(newDeveloperKey(app, owner, { permissions: things(5) }))).toBe("BOUND_EXCEEDED");
   });
 
-  test("that is too long already gets shorter, and other, but no longer", async () => {
+  test("may become shorter or different above the bound, but not longer", async () => {
     const owner = await app.newAccount();
     const { id } = await issueKey(owner, { spec: { permissions: ["*"] } });
     await sql`update api_key set permissions = ${things(7)} where id = ${id}`.execute(app.db);
@@ -62,7 +62,7 @@ describe("the list of a key", () => {
   });
 });
 
-test("a role has no more permissions than the bound, and one that has too many gets fewer", async () => {
+test("a role cannot exceed the bound on permissions, and a role above it may lose some", async () => {
   const owner = await app.newAccount();
   expect(await refusal(newRole(owner, "long", ...things(5)))).toMatchObject(
     exceeds("permissions_per_role", 4),
@@ -75,7 +75,7 @@ test("a role has no more permissions than the bound, and one that has too many g
   expect(await outcome(update(things(6)))).toBe("ok");
 });
 
-test("a team has no more roles than the bound, and one that has too many gets fewer", async () => {
+test("a team cannot exceed the bound on roles, and a team above it may lose some", async () => {
   const owner = await app.newAccount();
   const roles = [];
   for (const name of ["a", "b", "c", "d"]) roles.push(await newRole(owner, name, "agents:read"));
@@ -92,17 +92,17 @@ test("a team has no more roles than the bound, and one that has too many gets fe
   expect(await outcome(update(b, c, d))).toBe("ok");
 });
 
-test("an account has no more roles than the bound, also where two are made at once", async () => {
+test("an account cannot exceed the bound on roles, even by concurrent creations", async () => {
   const owner = await app.newAccount();
   const made = await Promise.all(
     Array.from({ length: 8 }, (_, n) => outcome(newRole(owner, `role ${n}`, "agents:read"))),
   );
-  // Four are built in.
+  // Four roles are built in.
   expect(made.sort()).toEqual([...Array(3).fill("BOUND_EXCEEDED"), ...Array(5).fill("ok")]);
   expect(await refusal(newRole(owner, "another"))).toMatchObject(exceeds("roles_per_account", 9));
 });
 
-test("an account has no more teams and service accounts than the bounds, also where they are made at once", async () => {
+test("an account cannot exceed the bounds on teams and service accounts, even by concurrent creations", async () => {
   const owner = await app.newAccount();
   const eight = async (make: (name: string) => Promise<unknown>) =>
     (await Promise.all(Array.from({ length: 8 }, (_, n) => outcome(make(`n${n}`))))).sort();
@@ -120,7 +120,7 @@ test("an account has no more teams and service accounts than the bounds, also wh
   expect(await outcome(newTeam(owner, "another"))).toBe("ok");
 });
 
-test("a person is in no more teams than the bound, also where they are added to several at once", async () => {
+test("a person cannot exceed the bound on teams, even by concurrent additions", async () => {
   const owner = await app.newAccount();
   const { profileId } = await newMember(app, owner, "viewer");
   const teams: string[] = [];
@@ -138,14 +138,14 @@ test("a person is in no more teams than the bound, also where they are added to 
   expect(await outcome(add(other))).toBe("ok");
 });
 
-describe("no more workspaces than the bound are granted to", () => {
+describe("the bound on granted workspaces holds for", () => {
   async function place() {
     const owner = await app.newAccount();
     const [a, b, c] = [await newWorkspace(owner), await newWorkspace(owner), await newWorkspace(owner)];
     return { owner, workspaces: [a, b, c] };
   }
 
-  test("a key, at its creation and later, also several at once", async () => {
+  test("a key, at its creation and later, even by concurrent grants", async () => {
     const { owner, workspaces } = await place();
     const [a = ""] = workspaces;
     const many = issueKey(owner, { initialWorkspaceIds: workspaces });
@@ -160,7 +160,7 @@ describe("no more workspaces than the bound are granted to", () => {
       insert into workspace_grant (account_id, workspace_id, profile_id, created_by)
       select w.account_id, w.id, k.profile_id, k.profile_id from workspace w, api_key k
       where w.id = any (${workspaces}) and k.id = ${id} on conflict do nothing`.execute(app.db);
-    // What it has already is no addition; and what it has too much of goes.
+    // A repeated grant adds nothing. A workspace above the bound can be removed.
     expect(await outcome(owner.apiKeys.addApiKeyWorkspace({ id, workspaceId: a }))).toBe("ok");
     expect(await outcome(owner.apiKeys.removeApiKeyWorkspace({ id, workspaceId: a }))).toBe("ok");
     expect(await refusal(owner.apiKeys.addApiKeyWorkspace({ id, workspaceId: a }))).toMatchObject(
@@ -168,7 +168,7 @@ describe("no more workspaces than the bound are granted to", () => {
     );
   });
 
-  test("a person and a service account, also several at once", async () => {
+  test("a person and a service account, even by concurrent grants", async () => {
     const { owner, workspaces } = await place();
     const member = await newMember(app, owner, "viewer");
     const robot = await newServiceAccount(owner, "robot", await newTeam(owner, "team"));
@@ -180,7 +180,7 @@ describe("no more workspaces than the bound are granted to", () => {
     }
   });
 
-  test("whom an invite is for", async () => {
+  test("the person who gets an invite", async () => {
     const { owner, workspaces } = await place();
     const invite = (workspaceIds: string[]) =>
       owner.invites.createInvite({ email: "somebody@example.com", role: "viewer", workspaceIds });
@@ -189,7 +189,7 @@ describe("no more workspaces than the bound are granted to", () => {
   });
 });
 
-test("a user is in no more accounts than the bound, also where they enter several at once", async () => {
+test("a user cannot exceed the bound on accounts, even by joining several concurrently", async () => {
   const user = await app.newAccount();
   const hosts = [await app.newAccount(), await app.newAccount(), await app.newAccount()];
   const entered = await Promise.all([
@@ -203,7 +203,7 @@ test("a user is in no more accounts than the bound, also where they enter severa
   expect((await user.accounts.listAccounts({})).items).toHaveLength(2);
 });
 
-test("of a key's tokens, those that ended first make room for new ones", async () => {
+test("the tokens of a key that ended first make room for new ones", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const tokens = [key.token];
@@ -217,7 +217,7 @@ test("of a key's tokens, those that ended first make room for new ones", async (
   expect(await verdictOf(app, await rotate(owner, key.id))).toBe("VALID");
 });
 
-test("a refused change leaves no trace but its refusal", async () => {
+test("a refused change writes only the event of its refusal", async () => {
   const owner = await app.newAccount();
   const id = await newRole(owner, "role", ...things(2));
   const before = (await owner.roles.getRole({ id })).role;

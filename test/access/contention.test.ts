@@ -16,7 +16,7 @@ async function newKey(owner: Owner): Promise<Clients & { id: string }> {
   return { ...app.clientAs(token), id };
 }
 
-/** How often a change was begun, retries included. */
+/** Returns how many transactions changes have begun, retries included. */
 function begun(statements: string[]): number {
   return statements.filter((statement) => statement.includes("latchkey_authority")).length;
 }
@@ -26,7 +26,7 @@ async function keysMintedBy(id: string): Promise<number> {
   return (await minted.execute()).length;
 }
 
-test("200 creations by one key at once all succeed, none by a retry", async () => {
+test("200 concurrent creations by one key all succeed without a retry", async () => {
   const owner = await app.newAccount();
   const key = await newKey(owner);
   let outcomes: string[] = [];
@@ -48,7 +48,7 @@ const ends: [what: string, reason: string, end: (owner: Owner, keyId: string) =>
 ];
 
 test.each(ends)(
-  "the %s within a second while the key makes 200 creations, and what follows is %s",
+  "the %s within a second while the key makes 200 creations, and later creations fail with %s",
   async (_, reason, end) => {
     const owner = await app.newAccount();
     const key = await newKey(owner);
@@ -117,7 +117,7 @@ const races: [what: string, loser: string, start: () => Promise<(() => Promise<u
 ];
 
 test.each(races)(
-  "of two %s at once, one wins and the other is refused with %s",
+  "of two concurrent %s, one succeeds and the other fails with %s",
   async (_what, loser, start) => {
     for (let round = 0; round < 5; round++) {
       const calls = await start();
@@ -126,7 +126,7 @@ test.each(races)(
         outcomes = await Promise.all(calls.map((call) => outcome(call())));
       });
       expect(outcomes.sort()).toEqual([loser, "ok"].sort());
-      // No deadlock was tried again.
+      // No transaction was retried after a deadlock.
       expect(begun(statements)).toBe(calls.length);
     }
   },

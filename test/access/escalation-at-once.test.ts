@@ -7,10 +7,10 @@ import { outcome } from "../support/errors.ts";
 
 const at = useTwoWorkspaces();
 
-/** Makes two changes at once: neither commits before the other has come as far as it can. Returns how they end. */
+/** Makes changes concurrently. No change commits before the others have come as far as they can. Returns their outcomes. */
 async function atOnce(changes: (() => Promise<unknown>)[]): Promise<string[]> {
   const { ended } = await at.app.db.transaction().execute(async (tx) => {
-    // No change can write its audit event, which is its last statement but one.
+    // The lock stops each change at its audit event, which is its last statement but one.
     await sql`lock table audit_event in share mode`.execute(tx);
     const ended = Promise.all(changes.map((change) => outcome(change())));
     await vi.waitFor(async () => {
@@ -24,7 +24,7 @@ async function atOnce(changes: (() => Promise<unknown>)[]): Promise<string[]> {
   return ended;
 }
 
-/** Somebody whom two callers, who each hold something else, try to make more than either of them. */
+/** Creates a person whom two callers try to give more than either caller holds. Each caller holds something else. */
 async function newPerson(roleId: string) {
   const person = await newMember(at.app, at.owner, roleId, [at.a]);
   const starts = await at.member(
@@ -39,7 +39,7 @@ const inB = (enters: Clients, profileId: string) => () =>
   enters.workspaceAdmin.addWorkspaceMember({ workspaceId: at.b, profileId });
 
 test.each(["role", "team", "own role"])(
-  "of a permission by the %s and a workspace that come at once from two callers, a person gets one",
+  "of a permission by the %s and a workspace that two callers give concurrently, a person gets one",
   async (by) => {
     const role = await newRole(at.owner, at.name(), "agents:read");
     const runner = await newRole(at.owner, at.name(), "agents:read", "runs:start");
@@ -58,7 +58,7 @@ test.each(["role", "team", "own role"])(
   },
 );
 
-test("of a role of its team and a move of a service account that come at once, it gets one", async () => {
+test("of a new role of its team and a move that happen concurrently, a service account gets one", async () => {
   const [weak, strong] = [
     await newRole(at.owner, at.name(), "agents:read"),
     await newRole(at.owner, at.name()),

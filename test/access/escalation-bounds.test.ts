@@ -87,8 +87,8 @@ test.each(lifetimes)("a key that ends is refused when it $what", (attempt) =>
   expectRefused(app, { lesser: ending, metadata: () => ({ permission: "api_keys:write" }), ...attempt }),
 );
 
-describe("a key may", () => {
-  test("mint what it holds, no more and no less", async () => {
+describe("a key", () => {
+  test("may mint exactly what it holds", async () => {
     const expiresAt = inSeconds(hour);
     const { lesser, mine } = await setUp(app, { lesser: { spec: { environment: TEST, expiresAt } } });
     await mint(lesser, { permissions: ["agents:read", "api_keys:write"], environment: TEST, expiresAt }, [
@@ -96,7 +96,7 @@ describe("a key may", () => {
     ]);
   });
 
-  test("narrow a key that has more than it", async () => {
+  test("may narrow a key that has more than it", async () => {
     const target = { spec: { permissions: ["*"], workspaceScope: WorkspaceScope.ALL } };
     const {
       lesser,
@@ -116,7 +116,7 @@ describe("a key may", () => {
   });
 });
 
-test("where several rules fail, the first in the order of the table is told: environment, workspace, permission", async () => {
+test("if several rules fail, the error is the first in the table of errors: environment, workspace, permission", async () => {
   const { lesser, other } = await setUp(app, { lesser: testing });
   const wrong = { permissions: ["*"], environment: LIVE };
   expect(await refusal(mint(lesser, wrong, [other]))).toMatchObject({ reason: "ENVIRONMENT_MISMATCH" });

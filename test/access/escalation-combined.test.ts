@@ -18,7 +18,7 @@ const { ALL, SELECTED } = WorkspaceScope;
 const otherEnvironment = { reason: "ENVIRONMENT_MISMATCH", metadata: { environment: "test" } };
 
 describe("a permission counts in every workspace of the resulting key", () => {
-  test("a key that may start runs in A does not put that permission on a key of B", async () => {
+  test("a key that may start runs in A cannot add that permission to a key of B", async () => {
     const caller = await at.keyInA("api_keys:write", "runs:start");
     const target = await issueKey(at.owner, { initialWorkspaceIds: [at.b] });
     const before = await storedKey(at.app, target.id);
@@ -27,7 +27,7 @@ describe("a permission counts in every workspace of the resulting key", () => {
     expect(await storedKey(at.app, target.id)).toEqual(before);
   });
 
-  test("a key that may only write keys grants its workspace to no key that may do everything", async () => {
+  test("a key that may only write keys cannot grant its workspace to a key that may do everything", async () => {
     const caller = await at.keyInA("api_keys:write", "workspaces:write");
     const { id, info } = await issueKey(at.owner, { spec: { permissions: ["*"] } });
     const profileId = info?.profileId ?? "";
@@ -40,7 +40,7 @@ describe("a permission counts in every workspace of the resulting key", () => {
     expect((await storedKey(at.app, id)).grants).toEqual([]);
   });
 
-  test("a key adds a permission that it holds to no key that holds another one besides", async () => {
+  test("a key cannot add a permission that it holds to a key that also holds another one", async () => {
     const caller = await at.keyInA("api_keys:write", "runs:start");
     const { id } = await issueKey(at.owner, {
       spec: { permissions: ["agents:write"] },
@@ -52,14 +52,14 @@ describe("a permission counts in every workspace of the resulting key", () => {
     );
   });
 
-  test("a disabled key that may do more is enabled only by a caller who may do that", async () => {
+  test("a disabled key is enabled only by a caller who may do everything that the key may", async () => {
     const { id, token } = await issueKey(at.owner, { spec: { permissions: ["agents:write"] } });
     await at.owner.apiKeys.disableApiKey({ id });
     const caller = await at.keyInA("api_keys:manage", "agents:read");
     expect(await refusal(caller.apiKeys.enableApiKey({ id }))).toMatchObject(denied("agents:write"));
     expect(await verdictOf(at.app, token)).toBe("DISABLED");
     await at.owner.apiKeys.enableApiKey({ id });
-    // An enabled key is not made anew.
+    // A key that is already enabled is not revived.
     await caller.apiKeys.enableApiKey({ id });
     expect(await verdictOf(at.app, token)).toBe("VALID");
   });
@@ -75,7 +75,7 @@ describe("a test key that lives one hour, in workspace A", () => {
     return at.app.clientAs(made.token);
   };
 
-  test("puts no role on a team whose service key would make live, permanent keys of all workspaces", async () => {
+  test("cannot give a role to a team whose service key would mint permanent live keys of all workspaces", async () => {
     const { teamId, robot } = await at.newRobot("api_keys:write");
     const key = await newServiceKey(at.app, at.owner, robot.id);
     const caller = await brief();
@@ -86,13 +86,19 @@ describe("a test key that lives one hour, in workspace A", () => {
     expect(await permissionsOf(key)).toEqual(["api_keys:write"]);
   });
 
-  test.each(["admin", "custom"])("invites nobody to the role %s", async (role) => {
-    const custom = role === "custom" ? await newRole(at.owner, at.name(), "agents:read") : role;
-    const invited = (await brief()).invites.createInvite({ email: `${at.name()}@example.com`, role: custom });
-    expect(await refusal(invited)).toMatchObject(otherEnvironment);
-  });
+  test.each(["cannot invite a person to the role %s", "custom"])(
+    "invites nobody to the role %s",
+    async (role) => {
+      const custom = role === "custom" ? await newRole(at.owner, at.name(), "agents:read") : role;
+      const invited = (await brief()).invites.createInvite({
+        email: `${at.name()}@example.com`,
+        role: custom,
+      });
+      expect(await refusal(invited)).toMatchObject(otherEnvironment);
+    },
+  );
 
-  test("acts through no person, service account, role or team", async () => {
+  test("cannot act through a person, a service account, a role or a team", async () => {
     const caller = await brief();
     const { profileId } = await newMember(at.app, at.owner, "viewer");
     const { teamId, robot } = await at.newRobot("agents:read");
@@ -114,7 +120,7 @@ describe("a test key that lives one hour, in workspace A", () => {
   });
 });
 
-test("a key that ends acts through nobody who does not end", async () => {
+test("a key that ends cannot act through a principal that does not end", async () => {
   const { teamId, robot } = await at.newRobot("*");
   const caller = await newServiceKey(at.app, at.owner, robot.id, { expiresAt: inSeconds(3600) });
   const { profileId } = await newMember(at.app, at.owner, "viewer");
@@ -136,10 +142,10 @@ test("a key that ends acts through nobody who does not end", async () => {
   }
 });
 
-describe("a key does not get round its own list by another key", () => {
+describe("a key cannot bypass its own list by another key", () => {
   const list = { permissions: ["api_keys:write", "agents:read"] };
 
-  test("a service key gives a key of another service account of its team nothing that its list leaves out", async () => {
+  test("a service key cannot give a key of another service account of its team what its own list lacks", async () => {
     const { teamId, robot } = await at.newRobot("api_keys:write", "agents:read");
     const sibling = await newServiceAccount(at.owner, at.name(), teamId);
     const narrow = await newServiceKey(at.app, at.owner, robot.id, list);
@@ -153,7 +159,7 @@ describe("a key does not get round its own list by another key", () => {
     expect(await refusal(update)).toMatchObject(denied("*"));
   });
 
-  test("a service key makes no other service account of a team that may do more than the key", async () => {
+  test("a service key cannot create another service account in a team that may do more than the key", async () => {
     const { teamId, robot } = await at.newRobot("service_accounts:write", "agents:write");
     const narrow = await newServiceKey(at.app, at.owner, robot.id, {
       permissions: ["service_accounts:write"],
@@ -164,11 +170,11 @@ describe("a key does not get round its own list by another key", () => {
     );
   });
 
-  test("a developer key of selected workspaces gives no key of its user more workspaces", async () => {
+  test("a developer key of selected workspaces cannot give another key of its user more workspaces", async () => {
     const user = await at.member(["api_keys:write", "agents:read"], [at.a]);
     const narrow = await newDeveloperKey(at.app, user, { workspaceScope: SELECTED }, [at.a]);
     const whole = await newDeveloperKey(at.app, user);
-    // Today the user enters no other workspace: but one day they may.
+    // The user enters no other workspace now, but may enter more later.
     expect(await refusal(newDeveloperKey(at.app, narrow))).toMatchObject(forbidden("*"));
     expect(await refusal(rotate(narrow, whole.id, 60))).toMatchObject(forbidden("*"));
     const equal = await newDeveloperKey(at.app, narrow, { workspaceScope: SELECTED }, [at.a]);
@@ -178,7 +184,7 @@ describe("a key does not get round its own list by another key", () => {
   });
 });
 
-test("a superseded token revives and widens nothing", async () => {
+test("a superseded token cannot revive or widen anything", async () => {
   const key = await issueKey(at.owner, { spec: { permissions: ["*"], workspaceScope: ALL } });
   const target = await issueKey(at.owner, {});
   await at.owner.apiKeys.disableApiKey({ id: target.id });

@@ -24,7 +24,7 @@ function reachOf({ permissions, workspaceIds }: Holder): Reach {
 test("one comparison of long lists costs about as much as many of short ones", () => {
   const times = 32;
   const [few, many] = [callerWith(250), callerWith(250 * times)];
-  // Not within what it was before, so that both comparisons look at everything.
+  // The new reach is not within the old one, so both comparisons read everything.
   const evaluate = (caller: Holder) => {
     const before = { ...reachOf(caller), permissions: caller.permissions.slice(0, -1) };
     refuseEscalation(caller, [{ before, after: reachOf(caller) }]);
@@ -33,11 +33,11 @@ test("one comparison of long lists costs about as much as many of short ones", (
   const manyShort = leastTime(() => {
     for (let n = 0; n < times; n++) evaluate(few);
   });
-  // With each compared to each it would be 32. Larger tables alone make it up to five.
+  // A comparison of each pair would make it 32. Larger tables alone make it up to five.
   expect(oneLong / manyShort).toBeLessThan(12);
 });
 
-test("the event loop turns while many holders of a role are compared, and the comparison ends in time", async () => {
+test("the event loop turns while many holders of a role are compared, and the comparison ends within its limit", async () => {
   const caller = callerWith(1_000);
   const holders = Array.from({ length: 100 }, (_, n) => ({
     roleId: `role_${n}`,
@@ -75,7 +75,7 @@ test("the event loop turns while many holders of a role are compared, and the co
   });
 });
 
-test("of many comparisons at a time one runs, in turns between accounts", async () => {
+test("of many concurrent comparisons one runs at a time, and accounts take turns", async () => {
   const queue = createComparisonQueue();
   const caller = callerWith(1_000);
   const order: string[] = [];

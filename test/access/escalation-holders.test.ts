@@ -11,7 +11,7 @@ const { ALL, SELECTED } = WorkspaceScope;
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a role or team counts as all of its holders", () => {
-  test("a role gets no permission that its holders would have in a workspace that the caller does not enter", async () => {
+  test("a role cannot get a permission that its holders would have in a workspace that the caller may not enter", async () => {
     const roleId = await newRole(at.owner, at.name(), "agents:read");
     const caller = await at.member(["roles:manage", "agents:read", "runs:start"], [at.a]);
     const spec = { permissions: ["agents:read", "runs:start"] };
@@ -22,7 +22,7 @@ describe("a role or team counts as all of its holders", () => {
     expect(await refusal(caller.roles.updateRole({ id: roleId, spec }))).toMatchObject(forbidden(at.b));
   });
 
-  test("nor by the teams of its holders, by a pending invite, or by a service account, which enters every workspace", async () => {
+  test("the teams of its holders, pending invites, and service accounts with all workspaces count too", async () => {
     const caller = await at.member(["roles:manage", "agents:read", "runs:start"], [at.a]);
     const spec = { permissions: ["agents:read", "runs:start"] };
     const held: [string, (roleId: string) => Promise<unknown>][] = [
@@ -60,7 +60,7 @@ describe("a role or team counts as all of its holders", () => {
     }
   });
 
-  test("nor if one of them may do more than the caller besides", async () => {
+  test("a role cannot get a permission if one of its holders may also do more than the caller", async () => {
     const roleId = await newRole(at.owner, at.name(), "agents:read");
     const team = await newTeam(at.owner, at.name(), roleId);
     const { profileId } = await at.member(["logs:write"], [at.a]);
@@ -73,7 +73,7 @@ describe("a role or team counts as all of its holders", () => {
     expect(await refusal(update)).toMatchObject(denied("logs:write"));
   });
 
-  test("a role or team that nobody holds gets no permission that the caller lacks", async () => {
+  test("a role or team without holders cannot get a permission that the caller lacks", async () => {
     const roleId = await newRole(at.owner, at.name(), "agents:read");
     const writer = await newRole(at.owner, at.name(), "agents:write");
     const team = await newTeam(at.owner, at.name(), roleId);
@@ -84,7 +84,7 @@ describe("a role or team counts as all of its holders", () => {
     expect(await refusal(caller.teams.updateTeam(roles))).toMatchObject(denied("agents:write"));
   });
 
-  test("a team is joined only by people whose workspaces the caller enters, who may do no more than the caller", async () => {
+  test("a person can join a team only if the caller enters their workspaces and may do as much as they may", async () => {
     const team = await newTeam(at.owner, at.name(), await newRole(at.owner, at.name(), "runs:start"));
     const caller = await at.member(["teams:write", "runs:start", "agents:read"], [at.a]);
     const elsewhere = await at.member(["agents:read"], [at.b]);
@@ -94,12 +94,12 @@ describe("a role or team counts as all of its holders", () => {
     expect(await refusal(add(elsewhere))).toMatchObject(forbidden(at.b));
     expect(await refusal(add(stronger))).toMatchObject(denied("agents:write"));
     await add(fits);
-    // Whoever is in it already gains nothing.
+    // A person who is already in the team gains nothing.
     await at.owner.teams.addTeamMember({ id: team, profileId: elsewhere.profileId });
     await add(elsewhere);
   });
 
-  test("a person gets no role that counts in a workspace which the caller does not enter", async () => {
+  test("a person cannot get a role that counts in a workspace which the caller may not enter", async () => {
     const caller = await at.member(["profiles:manage", "runs:start", "agents:read"], [at.a]);
     const runner = await newRole(at.owner, at.name(), "runs:start");
     const elsewhere = await at.member(["agents:read"], [at.b]);
@@ -107,7 +107,7 @@ describe("a role or team counts as all of its holders", () => {
     expect(await refusal(set)).toMatchObject(forbidden(at.b));
   });
 
-  test("a person who may do more than the caller gets no workspace", async () => {
+  test("a person who may do more than the caller cannot get a workspace", async () => {
     const caller = await at.member(["workspaces:write"], [at.a]);
     const stronger = await at.member(["agents:read"], []);
     const { profileId, email } = stronger;
@@ -118,8 +118,8 @@ describe("a role or team counts as all of its holders", () => {
   });
 });
 
-describe("a change by which nobody reaches more always passes", () => {
-  test("to rename or narrow what reaches more than the caller", async () => {
+describe("a change that gives no principal more reach always passes", () => {
+  test("a rename, or a narrowing of what reaches more than the caller", async () => {
     const strong = await newRole(at.owner, at.name(), "agents:write", "runs:start");
     const { id } = await issueKey(at.owner, { spec: { permissions: ["*"], workspaceScope: ALL } });
     const { teamId, robot } = await at.newRobot("agents:write");
@@ -146,7 +146,7 @@ describe("a change by which nobody reaches more always passes", () => {
     expect(await permissionsOf(admin)).toEqual(["*:read"]);
   });
 
-  test("to repeat a grant, a membership or a role that is there", async () => {
+  test("a repeat of an existing grant, membership or role", async () => {
     const { profileId } = await newMember(at.app, at.owner, "admin", [at.b]);
     const team = await newTeam(at.owner, at.name(), "admin");
     await at.owner.teams.addTeamMember({ id: team, profileId });

@@ -2,9 +2,12 @@ import { expect, test } from "vitest";
 import { escalationPaths } from "../support/escalation/paths.ts";
 import { methods, nameOf } from "../support/schema/requests.ts";
 
-/** What an RPC can do to what somebody reaches. Reviewed by hand: a new RPC has no class, and fails the first test. */
+/**
+ * How each RPC can change what a principal reaches. The list is reviewed by hand. A new RPC has no class, so it fails
+ * the first test.
+ */
 const classes = {
-  /** Calls `refuseEscalation` with every principal that results. */
+  /** They call `refuseEscalation` with every principal that results. */
   evaluated: [
     "ApiKeyService/CreateApiKey",
     "ApiKeyService/UpdateApiKey",
@@ -24,9 +27,12 @@ const classes = {
     "ServiceAccountService/CreateServiceAccount",
     "ServiceAccountService/UpdateServiceAccount",
   ],
-  /** Compares what it gives with what the credential that promised it reaches now. See invite-judged.test.ts. */
+  /**
+   * It compares what the invite gives with what the credential that made it reaches now. See
+   * test/invite/reevaluated.test.ts.
+   */
   checkedAgainstMaker: ["InviteService/AcceptInvite"],
-  /** Ends or takes away. */
+  /** They end or remove something. */
   narrows: [
     "ApiKeyService/RevokeApiKey",
     "ApiKeyService/RevokeApiKeys",
@@ -44,13 +50,13 @@ const classes = {
     "TeamService/RemoveTeamMember",
     "ServiceAccountService/DeleteServiceAccount",
   ],
-  /** Changes nothing that a verdict depends on. A new workspace is entered by those who enter all of them. */
+  /** They change nothing that a verdict depends on. Only principals with all workspaces may enter a new workspace. */
   neutral: [
     "AccountService/UpdateAccount",
     "WorkspaceAdminService/CreateWorkspace",
     "WorkspaceAdminService/UpdateWorkspace",
   ],
-  /** Concerns the caller's own sign-in: it takes the password, or a token that was mailed. */
+  /** They concern the caller's own sign-in, and need the password or a mailed token. */
   ownUser: [
     "SessionService/LogIn",
     "SessionService/ChangePassword",
@@ -59,9 +65,9 @@ const classes = {
     "SessionService/ChangeEmail",
     "SessionService/ProveEmail",
   ],
-  /** Makes an account that nobody reached before. Its owner reaches nothing else by it. */
+  /** They create an account that no principal reached before. Its owner gains nothing outside it. */
   newAccount: ["SessionService/SignUp", "AccountService/CreateAccount", "AccountService/OpenAccount"],
-  /** Takes a platform permission: the deployment decides, not a principal of the account. */
+  /** They need a platform permission. The deployment decides, not a principal of the account. */
   platform: [
     "AccountService/SetEntitlements",
     "AccountService/SuspendAccount",
@@ -96,14 +102,14 @@ const classes = {
   ],
 };
 
-test("for every RPC of the schema it is decided whether it can widen a principal", () => {
+test("every RPC of the schema has a class that says whether it can widen a principal", () => {
   const classified = Object.values(classes).flat();
   const help = "add the RPC to one class of `classes` in test/access/escalation-paths.test.ts";
   expect(classified.toSorted(), help).toEqual(methods.map(nameOf).toSorted());
 });
 
-test("every RPC that can widen a principal is tried by every kind of caller who holds less", () => {
-  // Only owners change and remove owners: that is a rank, and no reach.
+test("every RPC that can widen a principal is tried by every kind of caller with fewer rights", () => {
+  // Only owners change and remove owners. That depends on their rank and not on their reach.
   const tried = new Set(
     escalationPaths.map(({ method }) => method).filter((method) => method !== "RemoveProfile"),
   );

@@ -14,20 +14,20 @@ beforeAll(async () => {
   company = await newCompany(app);
 });
 
-describe.each(bearers)("by a %s, nobody goes up who", (bearer) => {
+describe.each(bearers)("a %s cannot widen a principal", (bearer) => {
   test.each(escalationPaths)("$what", async (path) => {
     const [rows, refused] = [await everyRow(app), await refusals(app)];
     const expected = { code: "PermissionDenied", ...told(path, bearer) };
     expect(await refusal(path.call(company.bearers[bearer], company))).toMatchObject(expected);
     expect(await everyRow(app)).toBe(rows);
     const counted = await refusals(app);
-    // Past ten methods of one principal within a minute, the rest is one event.
+    // If more than ten methods refuse one principal within a minute, the rest is one event.
     const method = counted[path.method] === refused[path.method] ? "*" : path.method;
     expect(counted).toEqual({ ...refused, [method]: (refused[method] ?? 0) + 1 });
   });
 });
 
-// The first row of the table of errors: environment, workspace, permission.
+// Returns the error of the first rule in the table of errors: environment, workspace, permission.
 function told({ environment, workspace, missing }: EscalationPath, bearer: Bearer) {
   if (environment === "none" && bearer === "application key") {
     return { reason: "ENVIRONMENT_MISMATCH", metadata: { environment: "live" } };
@@ -36,7 +36,7 @@ function told({ environment, workspace, missing }: EscalationPath, bearer: Beare
   return { reason: "PERMISSION_DENIED", metadata: { permission: missing } };
 }
 
-test("a narrowed developer key makes its user no key that will be more than itself one day", async () => {
+test("a narrowed developer key cannot give its user a key that may later do more than itself", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "minter", "api_keys:write");
   const member = await newMember(app, owner, "minter");

@@ -9,16 +9,16 @@ const external = useExternal({ role_claim: "role", max_role: "developer" });
 const steps = 20_000;
 const serverSteps = 150;
 
-test("whatever a weak principal and all that it creates do, they never reach more than it did", () => {
+test("a weak principal and everything that it creates never reach more than it did", () => {
   const { violations, allowed, refused, ...summary } = searchEscalationPure({ steps, seed: 1 });
   expect(violations).toEqual([]);
   expect(summary.steps).toBe(steps);
-  // Enough of both, or nothing was searched.
+  // The search needs enough allowed and refused steps.
   expect(allowed).toBeGreaterThan(steps / 20);
   expect(refused).toBeGreaterThan(steps / 5);
 });
 
-// What the service compared before: only what is added, permissions and workspaces apart.
+// An earlier comparison of the service: only additions count, and permissions and workspaces count separately.
 function compareAdded(caller: Holder, changes: readonly PrincipalChange[]): void {
   const added = changes.map(({ before, after }) => {
     const had = before ? permissionsOf(before) : [];
@@ -41,12 +41,12 @@ function addedWorkspaces(
   return workspaces === "all" ? "all" : workspaces.filter((one) => !before?.workspaces.includes(one));
 }
 
-test("the search finds the ways up if only what is added is compared", () => {
+test("the search finds escalation paths if only additions are compared", () => {
   const { violations } = searchEscalationPure({ steps, seed: 1, refuse: compareAdded });
   expect(violations.join("\n")).toMatch(/gained|exceeds/);
 });
 
-test("the search finds the ways up if what external issuers may claim does not count", () => {
+test("the search finds escalation paths if the claims of external issuers do not count", () => {
   const refuse = (caller: Holder, changes: readonly PrincipalChange[]) =>
     refuseEscalation(
       caller,
@@ -56,7 +56,7 @@ test("the search finds the ways up if what external issuers may claim does not c
   expect(violations.join("\n")).toMatch(/claiming .* gained/);
 });
 
-test("whatever they do through the service, no token is ever good for more", async () => {
+test("no sequence of calls to the service results in a token with more rights", async () => {
   const newOutsider = (claims: object) => external.issuer.token({ ...claims });
   const { app } = external;
   const found = await searchEscalation({ steps: serverSteps, seed: 3, app, newOutsider });

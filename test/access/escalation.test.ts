@@ -113,7 +113,7 @@ test.each(workspaces)("a key with fewer workspaces is refused when it $what", (a
   expectRefused(app, { reason: "WORKSPACE_FORBIDDEN", ...attempt }),
 );
 
-test("a developer's session mints no more than the role holds, for no other workspaces", async () => {
+test("a developer's session mints keys with at most the permissions and workspaces of its role", async () => {
   const { owner, mine } = await setUp(app, {});
   await sql`
     update membership m set role_id = r.id from role r
@@ -132,7 +132,7 @@ test("a developer's session mints no more than the role holds, for no other work
   await mint(owner, { permissions: ["write", "api_keys:write"], environment: Environment.TEST });
 });
 
-test("no key but itself rotates a system key", async () => {
+test("no other key can rotate a system key", async () => {
   const { owner, lesser } = await setUp(app, {
     lesser: { spec: { permissions: ["*"], workspaceScope: all } },
   });

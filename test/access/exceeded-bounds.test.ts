@@ -15,7 +15,7 @@ async function reported(bounds: ReturnType<typeof readConfig>["bounds"]): Promis
 }
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: tells one story from beginning to end.
-test("records above a bound are counted, by the name of the bound, and those at it are not", async () => {
+test("records above a bound are counted by the name of the bound, and records at the bound are not", async () => {
   const owner = await app.newAccount();
   const [a, b] = [
     await newRole(owner, "a", "x:read", "y:read", "z:read"),
@@ -65,7 +65,7 @@ test("records above a bound are counted, by the name of the bound, and those at 
         teams_per_account: 1,
         service_accounts_per_account: 1,
         teams_per_profile: 1,
-        // The first team and the member: the role that the member has three times counts once.
+        // The first team and the member. The role that the member has three times counts once.
         permissions_per_principal: 2,
         workspaces_per_profile: 1,
         memberships_per_user: 2,
@@ -95,7 +95,7 @@ test("records above a bound are counted, by the name of the bound, and those at 
   expect(await reported(fits)).toEqual([]);
 });
 
-test("what has ended is not above a bound, and a guest counts as a member", async () => {
+test("ended records do not count, and a guest counts as a member", async () => {
   const owner = await app.newAccount();
   const member = await newMember(app, owner, "viewer");
   const { id } = await issueKey(owner, { spec: { permissions: ["x:read", "y:read"] } });
@@ -152,13 +152,13 @@ test("what has ended is not above a bound, and a guest counts as a member", asyn
   });
 });
 
-/** How much each count grew. */
+/** Returns how much each count has grown. */
 function growth(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
   const names = Object.keys({ ...before, ...after });
   return Object.fromEntries(names.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]));
 }
 
-test("what cannot be counted in time keeps nothing else from being counted", async () => {
+test("a count that runs out of time does not stop the other counts", async () => {
   await sql`alter table team_role rename to team_role_away`.execute(app.pool);
   try {
     const { bounds } = readConfig({});

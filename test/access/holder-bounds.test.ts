@@ -15,7 +15,7 @@ const exceeds = (holder: string) => ({
   metadata: { bound: "permissions_per_principal", limit: String(limit), held_by: holder },
 });
 
-/** A member with a role of three permissions, in a team with two roles of two each. */
+/** Creates a member with a role of three permissions, in a team with two roles of two permissions each. */
 async function place() {
   const owner = await app.newAccount();
   const [a, b, c] = [
@@ -31,8 +31,8 @@ async function place() {
   return { owner, a, b, c, team, member, grow };
 }
 
-describe("nobody comes to hold more permissions than the bound", () => {
-  test("by their own role, or a role of their team", async () => {
+describe("a person cannot exceed the bound on permissions", () => {
+  test("by their own role, or by a role of their team", async () => {
     const { a, b, member, grow } = await place();
     expect(await outcome(grow(a, "a", 4))).toBe("ok");
     expect(await refusal(grow(a, "a", 5))).toMatchObject(exceeds(member.profileId));
@@ -40,7 +40,7 @@ describe("nobody comes to hold more permissions than the bound", () => {
     expect(await permissionsOf(member)).toHaveLength(limit);
   });
 
-  test("by another role of their own, or by a role that takes the place of a deleted one", async () => {
+  test("by another role of their own, or by the replacement of a deleted role", async () => {
     const { owner, a, b, member } = await place();
     const long = await newRole(owner, "long", ...things("long", 5));
     const set = owner.profiles.setProfileRole({ id: member.profileId, role: long });
@@ -50,11 +50,11 @@ describe("nobody comes to hold more permissions than the bound", () => {
       expect(await refusal(replace)).toMatchObject(exceeds(member.profileId));
     }
     expect(await outcome(owner.roles.deleteRole({ id: a, replacement: b }))).toBe("ok");
-    // A role counts once, however it comes.
+    // A role counts once, even if the person has it twice.
     expect(await permissionsOf(member)).toHaveLength(4);
   });
 
-  test("by another team, or another role of their team", async () => {
+  test("by another team, or by another role of their team", async () => {
     const { owner, b, c, team, member } = await place();
     const long = await newRole(owner, "long", ...things("long", 3));
     const other = await newTeam(owner, "other", long);
@@ -65,7 +65,7 @@ describe("nobody comes to hold more permissions than the bound", () => {
     expect(await outcome(update(b, long))).toBe("ok");
   });
 
-  test("by a team alone, whether anybody is in it or not", async () => {
+  test("by a team alone, with or without members", async () => {
     const { owner, a, b, c } = await place();
     const long = await newRole(owner, "long", ...things("long", 5));
     expect((await refusal(newTeam(owner, "new", a, b, long))).metadata.held_by).toMatch(/^team_/);
@@ -83,7 +83,7 @@ describe("nobody comes to hold more permissions than the bound", () => {
     expect(await outcome(newMember(app, owner, long))).toBe("BOUND_EXCEEDED");
   });
 
-  test("by moving into a team that holds too much already", async () => {
+  test("by moving into a team above the bound", async () => {
     const { owner, a, team } = await place();
     const robot = await newServiceAccount(owner, "robot", team);
     const [large, larger] = [await newTeam(owner, "large", a), await newTeam(owner, "larger", a)];
@@ -100,7 +100,7 @@ describe("nobody comes to hold more permissions than the bound", () => {
   });
 });
 
-test("whoever holds too much already comes to hold less by every change, and never more", async () => {
+test("every change of a person above the bound reduces their permissions", async () => {
   const { owner, a, b, c, team, member, grow } = await place();
   await sql`update role set permissions = ${things("a", 20)} where id = ${a}`.execute(app.db);
   expect(await refusal(grow(b, "b", 3))).toMatchObject(exceeds(member.profileId));
@@ -113,7 +113,7 @@ test("whoever holds too much already comes to hold less by every change, and nev
   expect(await permissionsOf(member)).toHaveLength(12);
 });
 
-test("two changes that together are too much for one person are not both made", async () => {
+test("of two concurrent changes that exceed the bound together, one fails", async () => {
   for (let round = 0; round < 2; round++) {
     const { owner, a, b, team, member, grow } = await place();
     const long = await newRole(owner, "long", ...things("long", 1));
@@ -132,7 +132,7 @@ test("two changes that together are too much for one person are not both made", 
   }
 });
 
-test("a change costs as many statements however many hold it", async () => {
+test("the number of statements of a change does not depend on the number of holders", async () => {
   const { owner, a, b, grow } = await place();
   const before = await app.statementsOf(() => grow(b, "b", 3));
   for (let n = 0; n < 3; n++) {
@@ -168,7 +168,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant("own" as const), person: index(people), role: index(roles) }),
 );
 
-/** What the bound means, holder by holder. */
+/** The definition of the bound, evaluated holder by holder. */
 interface Model {
   sizes: number[];
   teams: number[][];
@@ -194,7 +194,7 @@ function after(model: Model, step: Step): Model {
   return next;
 }
 
-test("a change is refused exactly if a team or a person would hold too much by it, and more than before", async () => {
+test("a change is refused exactly if a team or person would exceed the bound and have more than before", async () => {
   const owner = await app.newAccount();
   const roleIds: string[] = [];
   for (let n = 0; n < roles; n++) roleIds.push(await newRole(owner, `role ${n}`, ...things(`r${n}`, n)));
@@ -227,7 +227,7 @@ test("a change is refused exactly if a team or a person would hold too much by i
     own: Array(people).fill(0),
   };
   const refused: number[] = [];
-  // From time to time a role is made too long behind the service's back.
+  // Now and then, the test makes a role too long by SQL.
   for (const [n, one] of fc.sample(step, { numRuns: 150, seed: 8 }).entries()) {
     if (n % 25 === 24) {
       await sql`update role set permissions = ${things("r0", 12)} where id = ${roleIds[0]}`.execute(app.db);

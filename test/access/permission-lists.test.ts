@@ -12,10 +12,10 @@ const list = fc.array(permission, { maxLength: 40 });
 const lists = fc.array(list, { minLength: 1, maxLength: 6 });
 const chosen = fc.array(fc.nat(5), { maxLength: 6 });
 
-test("of several lists, what one of them includes is included, and the first permission that none includes is missing", () => {
+test("several lists include what one of them includes, and the first missing permission is one that none includes", () => {
   fc.assert(
     fc.property(lists, fc.array(fc.tuple(chosen, chosen), { maxLength: 8 }), (all, pairs) => {
-      // One comparison for all of them: what it found out about a pair of lists is used again.
+      // All cases use one comparison, which reuses what it found for a pair of lists.
       const comparison = createListComparison();
       for (const [inner, outer] of pairs) {
         const [wanted, held] = [inner, outer].map((one) => one.map((n) => all[n % all.length] ?? []));
@@ -28,7 +28,7 @@ test("of several lists, what one of them includes is included, and the first per
   );
 });
 
-test("each two lists are compared once, however many combinations of them there are", () => {
+test("each pair of lists is compared once, for any number of combinations", () => {
   const roles = Array.from({ length: 40 }, (_, r) =>
     Array.from({ length: 250 }, (_, p) => `thing_${r}_${p}:start`),
   );

@@ -28,7 +28,7 @@ function numbered(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${name}_${n}`);
 }
 
-/** What these functions mean, pair by pair: the definition, at the cost of each with each. */
+/** The definition of these functions. It compares each pair of permissions, which is slow. */
 const definition = {
   normalise(list: readonly string[]): string[] {
     const all = [...new Set(list.flatMap((text) => parsePermission(text) ?? []))];
@@ -52,8 +52,8 @@ function meet(a: string, b: string): string[] {
     .filter((one) => parsePermission(one) === one && implies(a, one) && implies(b, one));
 }
 
-describe("by the definition that compares each pair,", () => {
-  test("a stored set is the same", () => {
+describe("the result equals the definition that compares each pair:", () => {
+  test("a stored set", () => {
     fc.assert(
       fc.property(lists, (list) => {
         expect(normalisePermissions(list, "").permissions).toEqual(definition.normalise(list));
@@ -63,7 +63,7 @@ describe("by the definition that compares each pair,", () => {
     );
   });
 
-  test("a narrowed set is the same, and no longer than both lists together", () => {
+  test("a narrowed set, which is never longer than both lists together", () => {
     fc.assert(
       fc.property(lists, lists, (own, owner) => {
         const narrowed = narrow(own, owner);
@@ -74,7 +74,7 @@ describe("by the definition that compares each pair,", () => {
     );
   });
 
-  test("a set includes the same, short or long", () => {
+  test("a lookup in a short or a long set", () => {
     fc.assert(
       fc.property(lists, (list) => {
         const set = permissionSet(list);
@@ -90,7 +90,7 @@ describe("by the definition that compares each pair,", () => {
 });
 
 describe("thousands of permissions", () => {
-  // Neither sorted nor each of its own: the seed decides.
+  // The list is unsorted and has duplicates. The seed decides its content.
   const long = fc.tuple(fc.integer({ min: 1, max: 9_973 }), fc.integer({ min: 1_001, max: 6_000 }));
   const listOf = ([step, length]: [number, number]) =>
     numbered("", length).map((_, n) => {
@@ -98,7 +98,7 @@ describe("thousands of permissions", () => {
       return `thing_${place % 3_000}:${verbs[place % verbs.length]}`;
     });
 
-  test("are put in order slice by slice as they are in one go", () => {
+  test("are sorted slice by slice into the same order as at once", () => {
     fc.assert(
       fc.property(long, (seed) => {
         expect(atOnce(sorted(listOf(seed)))).toEqual(listOf(seed).sort());
@@ -107,7 +107,7 @@ describe("thousands of permissions", () => {
     );
   });
 
-  test("make the same set whether the event loop turns meanwhile or not", async () => {
+  test("result in the same set whether the event loop turns meanwhile or not", async () => {
     await fc.assert(
       fc.asyncProperty(long, long, async (one, other) => {
         const [own, owner] = [listOf(one), listOf(other)];
@@ -117,16 +117,16 @@ describe("thousands of permissions", () => {
     );
   });
 
-  test("are worked through in slices", () => {
+  test("are processed in slices", () => {
     const list = numbered("thing", 50 * sliceLength).map((name) => `${name}:read`);
     const work = effectiveSet(list, list);
     let slices = 1;
     while (!work.next().done) slices += 1;
-    // Each list is read, what they have in common is found and written down, and it is sorted.
+    // Each list is read. Then the intersection is computed, stored and sorted.
     expect(slices).toBeGreaterThan(4 * 50);
   });
 
-  test("let the event loop turn while they are worked through", async () => {
+  test("let the event loop turn while they are processed", async () => {
     let turns = 0;
     let working = true;
     const count = () => {
@@ -148,8 +148,8 @@ function* slowSlices(count: number): Slices<void> {
   }
 }
 
-describe("one list of so many permissions costs about as much as many short lists", () => {
-  // With each compared to each it would cost 32 times as much. Larger tables alone make it up to five times.
+describe("one list of many permissions costs about as much as many short lists", () => {
+  // A comparison of each pair would cost 32 times as much. Larger tables alone make it up to five times.
   const times = 32;
   const most = 12;
   const kinds: Record<string, (count: number) => string[]> = {
@@ -160,9 +160,9 @@ describe("one list of so many permissions costs about as much as many short list
   };
   const work: Record<string, (list: string[]) => unknown> = {
     "to store": (list) => normalisePermissions(list, ""),
-    "to narrow by as many": (list) => narrow(list, [...list].reverse()),
-    "to narrow by wildcards": (list) => narrow(list, ["*:write", ...list.map((one) => `x_${one}`)]),
-    "to look up as often": (list) => {
+    "narrowed by as many": (list) => narrow(list, [...list].reverse()),
+    "narrowed by wildcards": (list) => narrow(list, ["*:write", ...list.map((one) => `x_${one}`)]),
+    "looked up as often": (list) => {
       const set = permissionSet(list);
       return list.filter((one) => holds(set, `${one}x`));
     },
@@ -181,7 +181,7 @@ describe("one list of so many permissions costs about as much as many short list
   });
 });
 
-// The quickest of several runs: what else the machine does only makes one slower.
+// Returns the time of the fastest run, because other load on the machine only slows a run down.
 function leastTime(run: () => void): number {
   const samples = Array.from({ length: 3 }, () => {
     const start = performance.now();

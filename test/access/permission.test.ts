@@ -52,7 +52,7 @@ describe("implication", () => {
     ["*:read", "tokens:verify"],
   ])("%s is not enough for %s", (held, wanted) => expect(implies(held, wanted)).toBe(false));
 
-  test("reaches Latchkey's own resources by their name or *, and by a wildcard only to read", () => {
+  test("covers Latchkey's own resources by their name or *, and by a wildcard only for reading", () => {
     for (const resource of ownResources) {
       for (const verb of ["write", "manage"]) {
         expect(holds(["*:write", "*:manage"], `${resource}:${verb}`)).toBe(false);
@@ -74,7 +74,7 @@ describe("implication", () => {
     }
   });
 
-  test("between two permissions means that the greater reaches all that the lesser does", () => {
+  test("of one permission by another means that the other covers everything that the first covers", () => {
     fc.assert(
       fc.property(permission, permission, (a, b) => {
         if (implies(a, b)) expect(reach([a])).toEqual(expect.arrayContaining(reach([b])));
@@ -92,7 +92,7 @@ describe("implication", () => {
 });
 
 describe("a stored set", () => {
-  test("reaches exactly what was asked for", () => {
+  test("covers exactly the given permissions", () => {
     fc.assert(
       fc.property(permissions, (texts) => {
         const asked = texts.map((text) => parsePermission(text) ?? "");
@@ -101,7 +101,7 @@ describe("a stored set", () => {
     );
   });
 
-  test("is sorted, holds nothing that it implies, and stays as it is when stored again", () => {
+  test("is sorted, has no implied entries, and stays the same when it is stored again", () => {
     fc.assert(
       fc.property(permissions, (texts) => {
         const once = stored(texts);

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 test.each(methods.map((method) => [nameOf(method), method] as const))(
-  "%s changes no row that its first statement has not locked",
+  "%s changes only rows that its first statement has locked",
   async (_name, method) => {
     const owner = await app.newAccount();
     const request = await validRequest(app, owner, method);
@@ -36,7 +36,7 @@ describe("the source", () => {
     .map((name) => [name, readFileSync(new URL(`../../src/${name}`, import.meta.url), "utf8")] as const);
   const isMigration = (name: string) => /migrations/.test(name);
 
-  test("makes no change without its bearer that the reviewed list does not name", () => {
+  test("makes a change without a bearer only if the reviewed list names it", () => {
     const named = sources.flatMap(([, text]) => [...text.matchAll(/mutateUnchecked\(db, "(\w+)"/g)]);
     const help = "name it, with its reason, in src/domain/kernel/unchecked-mutation.ts";
     expect(named.map(([, name]) => name).sort(), help).toEqual(Object.keys(uncheckedMutations).sort());
@@ -44,19 +44,19 @@ describe("the source", () => {
     expect(all).toHaveLength(named.length);
   });
 
-  test("makes no change that does not wait for its invalidation: it does not compile", () => {
+  test("does not compile if a change would not wait for its invalidation", () => {
     const change = async (db: Db, store: Store) => {
       const nothing = async () => ({ result: undefined, events: [] });
-      // @ts-expect-error A database without a change follower is no store.
+      // @ts-expect-error A database without a change follower is not a store.
       await mutateUnchecked(db, "Bootstrap", local, nothing);
-      // @ts-expect-error A transaction is none either: its change waits for nothing.
+      // @ts-expect-error A transaction is not a store, because its changes would not wait for anything.
       await store.transaction().execute((tx) => mutateUnchecked(tx, "Bootstrap", local, nothing));
       await mutateUnchecked(store, "Bootstrap", local, nothing);
     };
     expect(change).toBeTypeOf("function");
   });
 
-  test("writes outside of a mutation only where the reviewed list says so", () => {
+  test("writes outside of a mutation only in files of the reviewed list", () => {
     const writes = [
       /\.transaction\(\)/,
       /\binTransaction\(db\b/,
@@ -71,23 +71,25 @@ describe("the source", () => {
     expect(files.map(([name]) => name).sort(), help).toEqual(reviewed.sort());
   });
 
-  test("locks rows in the first statement of a change, save where a reviewed place locks one more", () => {
+  test("locks rows only in the first statement of a change, or in a reviewed place", () => {
     const locks = /\.for(Update|Share|KeyShare|NoKeyUpdate)\(|\bfor (update|share|key share|no key update)\b/;
     const files = sources.filter(([name, text]) => locks.test(text) && !isMigration(name));
     expect(files.map(([name]) => name).sort()).toEqual([
-      // Of two creations under a plan, the second counts the first. Its account is locked more weakly before.
+      // The lock orders two creations under a plan, so that the second counts the first. The first statement
+      // takes a weaker lock of the account.
       "domain/access/entitlement.ts",
-      // The purge takes an account that nobody else works on, and the retention events that nobody else deletes.
+      // The purge takes an account that no other call works on. The retention job takes events that no other
+      // instance deletes.
       "domain/account/delete.ts",
       "domain/kernel/audit-retention.ts",
-      // A mailed token, after its user.
+      // The mailed token, after its user.
       "domain/user/otp.ts",
     ]);
   });
 });
 
-test("a client cannot compute a name whose lock is that of a row of another account", async () => {
-  // Without a secret, these two names share a lock: the first one was computed from the second.
+test("a client cannot compute a name whose lock is the lock of a row in another account", async () => {
+  // Without the secret, these two names would share a lock. The first was computed from the second.
   const [computed, target] = [
     ["acct_01jd0000000000000000000000", "ubw#c`?|y?]m5Zzv"],
     ["acct_01jd9999999999999999999999", "acct_01jd9999999999999999999999"],

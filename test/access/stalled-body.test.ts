@@ -16,7 +16,7 @@ import { beginCall, runStalledBodies } from "../support/stalled/run.ts";
 
 const app = useApp();
 
-test("no bearer that lost its authority while a body was on its way reads or changes anything", async () => {
+test("a bearer that loses its authority while its request body is incomplete cannot read or change anything", async () => {
   const { failed, results, table } = await runStalledBodies({ app });
   const help = "a case that cannot apply belongs on the reviewed list in test/support/stalled/exempt.ts";
   expect(failed, `${table}\n${help}`).toEqual([]);
@@ -24,7 +24,7 @@ test("no bearer that lost its authority while a body was on its way reads or cha
   expect(pairs.size).toBe(protocolNames.length * losses.length);
 }, 60_000);
 
-test("every RPC of the schema is stalled, or on the reviewed list for every loss", () => {
+test("every RPC of the schema is stalled in this test, or is on the reviewed list for every loss", () => {
   const { cases, exempt } = planCases({ cover: "all" });
   for (const method of methods) {
     const run = new Set(cases.filter((one) => one.method === method).map(({ loss }) => loss));
@@ -34,7 +34,7 @@ test("every RPC of the schema is stalled, or on the reviewed list for every loss
   expect(methods.map(nameOf)).toEqual(expect.arrayContaining(namedRpcs));
 });
 
-/** Stalls one call, takes the authority of its bearer away, and says how the call ends. */
+/** Stalls one call, takes the authority of its bearer away, and returns how the call ends. */
 async function stalled<M extends DescMethod>(
   protocol: ProtocolName,
   bearer: { token: string; headers?: Record<string, string> },
@@ -60,7 +60,7 @@ async function keysOf(owner: Owner): Promise<string[]> {
 
 const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
 
-describe("an owner who was removed while the body was on its way", () => {
+describe("an owner who was removed while the request body was incomplete", () => {
   async function scene() {
     const owner = await app.newAccount();
     const second = await newMember(app, owner, "owner");
@@ -69,7 +69,7 @@ describe("an owner who was removed while the body was on its way", () => {
     return { owner, second: { token: second.token, headers }, remove };
   }
 
-  test("mints no key", async () => {
+  test("cannot mint a key", async () => {
     const { owner, second, remove } = await scene();
     const { createApiKey } = ApiKeyService.method;
     const request = { metadata: { name: "mine for ever" }, spec: all };
@@ -79,7 +79,7 @@ describe("an owner who was removed while the body was on its way", () => {
     expect(await keysOf(owner)).toEqual(["system key"]);
   });
 
-  test("promotes nobody", async () => {
+  test("cannot promote a member", async () => {
     const { owner, second, remove } = await scene();
     const viewer = await newMember(app, owner, "viewer");
     const { setProfileRole } = ProfileService.method;
@@ -92,7 +92,7 @@ describe("an owner who was removed while the body was on its way", () => {
   });
 });
 
-test("a key that was revoked while the body was on its way rotates no other key", async () => {
+test("a key that was revoked while its request body was incomplete cannot rotate another key", async () => {
   const owner = await app.newAccount();
   const [key, other] = [await issueKey(owner, { spec: all }), await issueKey(owner)];
   const before = await storedKey(app, other.id);
@@ -104,9 +104,9 @@ test("a key that was revoked while the body was on its way rotates no other key"
   expect(await storedKey(app, other.id)).toEqual(before);
 });
 
-// The fast path keeps what it answered before.
+// The fast path has a cached response.
 test.each(["Connect over HTTP/1.1", "Connect over HTTP/2", "gRPC over HTTP/2"] as const)(
-  "a verifier that was revoked while the body was on its way gets no verdict, not even a kept one (%s)",
+  "a verifier that was revoked while its request body was incomplete gets no verdict, not even a cached one (%s)",
   async (protocol) => {
     const owner = await app.newAccount();
     const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
@@ -120,7 +120,7 @@ test.each(["Connect over HTTP/1.1", "Connect over HTTP/2", "gRPC over HTTP/2"] a
   },
 );
 
-test("a user whose only account became another one while the body was on its way does not act there", async () => {
+test("a user whose only account changed while the request body was incomplete cannot act in the new one", async () => {
   const owner = await app.newAccount();
   const member = await newMember(app, owner, "admin");
   const elsewhere = await app.newAccount("Elsewhere");

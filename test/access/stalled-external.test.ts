@@ -11,7 +11,7 @@ import { beginCall } from "../support/stalled/run.ts";
 const external = useExternal({ role_claim: "role", max_role: "admin" });
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
-/** Somebody of the outside issuer in an account, by membership or by a role that their token claims. */
+/** A person of the external issuer in an account, by membership or by a role that their token claims. */
 interface Scene {
   owner: Owner;
   person: Clients;
@@ -49,7 +49,7 @@ const losses: Record<
     "ACCOUNT_SUSPENDED",
     ({ owner }) => platform().accounts.suspendAccount({ accountId: idOf(owner) }),
   ],
-  "somebody with a claimed role is removed": [
+  "a guest with a claimed role is removed": [
     "guest",
     "ACCOUNT_MISMATCH",
     ({ owner, profileId }) => owner.profiles.removeProfile({ id: profileId }),
@@ -86,7 +86,7 @@ async function stalled(
 }
 
 test.each(Object.entries(losses))(
-  "if %s while the body of a call with an outside token is on its way, the call is refused",
+  "if %s while the body of a call with an external token is incomplete, the call is refused",
   async (_, [as, reason, lose]) => {
     for (const call of [reads, makes]) {
       expect(await stalled(await newScene(as), call, async () => {})).toBe("ok");
@@ -96,7 +96,7 @@ test.each(Object.entries(losses))(
   },
 );
 
-test("a user of an outside issuer who was erased while the body was on its way is not made again", async () => {
+test("a user of an external issuer who was erased while the body was incomplete is not created again", async () => {
   expect(await stalled(await newScene("member"), asUser, async () => {})).toBe("ok");
   const scene = await newScene("member");
   const users = await usersOf();

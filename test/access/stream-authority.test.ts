@@ -22,7 +22,7 @@ import { madeUp } from "../support/schema/made-up.ts";
 
 const app = useApp();
 
-/** A service whose one method sends a message whenever the test says so. */
+/** A service with one method, which sends a message when the test requests it. */
 function streaming(rule: Access["rule"]) {
   const service = madeUp(rule, true);
   let send = () => {};
@@ -46,7 +46,7 @@ function streaming(rule: Access["rule"]) {
 
 type Streaming = ReturnType<typeof streaming>;
 
-/** Opens the stream as a bearer, and returns how to read its next message. */
+/** Opens the stream as a bearer, and returns a function that reads the next message. */
 async function open({ service }: Streaming, transport: Transport, token: string, accountId = "") {
   const client = createClient(service, transport) as unknown as {
     do(request: object, options: object): AsyncIterable<object>;
@@ -59,7 +59,7 @@ async function open({ service }: Streaming, transport: Transport, token: string,
 
 const permission = { case: "permission", value: "api_keys:read" } as const;
 
-/** Who reads a stream, by what rule, and what ends their right to. */
+/** The reader of a stream, its access rule, and the change that ends its right to read. */
 interface Loss {
   rule: Access["rule"];
   reason: string;
@@ -129,13 +129,13 @@ const losses: Record<string, Loss> = {
   },
 };
 
-describe("a stream that sends to a bearer", () => {
+describe("a stream to a bearer", () => {
   test.each(Object.entries(losses))("%s ends before the next message", async (_, { rule, reason, start }) => {
     const stream = streaming(rule);
     const { token, accountId, lose, keep } = await start();
     const transport = createRouterTransport(stream.routes, { router: app.app.routerOptions });
     const next = await open(stream, transport, token, accountId);
-    // Something about the bearer changes, and not its right to the stream.
+    // This changes the bearer, but not its right to the stream.
     await keep?.();
     const [kept] = [next(), stream.send()];
     expect(await kept).toBe("ok");
@@ -151,7 +151,7 @@ describe("a stream that sends to a bearer", () => {
     "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
     "gRPC over HTTP/2": (baseUrl) => createGrpcTransport({ baseUrl }),
   };
-  test.each(Object.entries(transports))("ends so by %s", async (_, connect) => {
+  test.each(Object.entries(transports))("ends before the next message over %s", async (_, connect) => {
     const stream = streaming(permission);
     const { token, lose } = await withKey((owner, id) => owner.apiKeys.revokeApiKey({ id }));
     const port = await openTestPort({ handler: handlerOf(stream.routes, app.app.routerOptions) });

@@ -23,7 +23,7 @@ const prefixes = {
   session: "ses",
 } as const;
 
-/** An account with something of everything, and all the bearers in it that may do the most. */
+/** An account with a resource of each kind, and its bearers with the most rights. */
 interface Tenant {
   ids: Ids;
   bearers: Record<string, Clients>;
@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 describe.each(["an owner", "a * key of all workspaces", "a * key of one workspace"])("%s", (bearer) => {
   test.each(Object.entries(tenancy))(
-    "%s: another account's id looks exactly like a missing one, and nothing changes",
+    "%s: another account's id looks exactly like a missing one, and the call changes nothing",
     async (row, { kind, request }) => {
       const method = methods.find((one) => row.startsWith(`${nameOf(one)} `));
       const client = caller.bearers[bearer];
@@ -53,7 +53,7 @@ describe.each(["an owner", "a * key of all workspaces", "a * key of one workspac
   );
 });
 
-test("a list's id prefix finds nothing of another account", async () => {
+test("the id prefix of a list finds nothing of another account", async () => {
   for (const client of Object.values(caller.bearers)) {
     const keys = await client.apiKeys.listApiKeys({ prefix: other.ids.key, showRevoked: true });
     expect(keys.items).toEqual([]);
@@ -101,7 +101,7 @@ async function newTenant(owner: Owner): Promise<Tenant> {
   };
 }
 
-/** What a caller sees, word for word; only the id that was asked for is taken out. */
+/** Returns the exact response that a caller gets, without the id of the request. */
 async function outcome(client: Clients, method: (typeof methods)[number], request: object, id: string) {
   const answer = await call(client, method, request).then(
     (response) => JSON.stringify(toJson(method.output, response)),
