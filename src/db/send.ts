@@ -13,8 +13,10 @@ export interface Send {
 export function createSend(client: pg.PoolClient, names: StatementNames): Send {
   let generation = 0;
   let inTransaction = false;
+  const gather = createGathering(client);
 
   async function send(text: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
+    gather();
     const name = names(text, parameters);
     const values = [...parameters];
     return await client.query(
@@ -44,4 +46,19 @@ export function createSend(client: pg.PoolClient, names: StatementNames): Send {
 /** Returns whether a statement begins a transaction. */
 export function isBegin(text: string): boolean {
   return text === "begin" || text.startsWith("start transaction");
+}
+
+// Writes all statements that are sent before the event loop goes on at once: one system call for each round trip.
+function createGathering(client: pg.PoolClient): () => void {
+  let gathering = false;
+  return () => {
+    if (gathering) return;
+    gathering = true;
+    const { stream } = client.connection;
+    stream.cork();
+    process.nextTick(() => {
+      gathering = false;
+      stream.uncork();
+    });
+  };
 }

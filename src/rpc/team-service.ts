@@ -9,10 +9,10 @@ import {
 import type { Store } from "../db/connect.ts";
 import { etagOf } from "../domain/kernel/list.ts";
 import type { AccessDeps } from "../domain/role/change.ts";
+import { deleteTeam } from "../domain/team/delete.ts";
 import { addTeamMember, listTeamMembers, removeTeamMember } from "../domain/team/member.ts";
 import {
   createTeam,
-  deleteTeam,
   getTeam,
   listTeams,
   type Team,

@@ -23,13 +23,23 @@ export async function watchHolders(
   bounds: Bounds,
   affected: Affected,
 ): Promise<() => Promise<void>> {
-  if (Object.keys(affected).length === 0) return () => Promise.resolve();
-  const before = await oversized(tx, accountId, bounds, affected);
-  return async () => {
-    for (const [id, size] of await oversized(tx, accountId, bounds, affected)) {
-      if (size > (before.get(id) ?? 0)) throw holdsTooMuch(bounds, id);
-    }
-  };
+  const before = await oversizedHolders(tx, accountId, bounds, affected);
+  return async () => refuseGrowth(bounds, before, await oversizedHolders(tx, accountId, bounds, affected));
+}
+
+/** Those whom a change affects and who hold more than the bound allows now. */
+export async function oversizedHolders(
+  tx: Tx,
+  accountId: string,
+  bounds: Bounds,
+  affected: Affected,
+): Promise<Oversized> {
+  return Object.keys(affected).length === 0 ? new Map() : oversized(tx, accountId, bounds, affected);
+}
+
+/** Refuses a change after which somebody holds more than the bound allows, and more than before. */
+export function refuseGrowth(bounds: Bounds, before: Oversized, after: Oversized): void {
+  for (const [id, size] of after) if (size > (before.get(id) ?? 0)) throw holdsTooMuch(bounds, id);
 }
 
 /**

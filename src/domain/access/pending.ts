@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
+import { together } from "../kernel/together.ts";
 import { digestOf, loadKeys, loadMakers, type Maker, type MakerNow, makerKey, standsFor } from "./maker.ts";
 
 // Pending records take effect, or stay valid, after the call that made them ended. They are invites, grace periods of
@@ -39,16 +40,18 @@ export async function endPendingOfSessions(
   tx: Tx,
   sessions: RawBuilder<unknown>,
 ): Promise<(Change & Actor)[]> {
-  await sql`delete from otp where made_by_session in (${sessions}) and used_at is null`.execute(tx);
-  const { rows: invites } = await sql<{ id: string; account_id: string; created_by: string }>`
-    update invite set revoked_at = clock_timestamp()
-    where made_by_session in (${sessions}) and accepted_at is null and revoked_at is null
-    returning id, account_id, created_by`.execute(tx);
-  const { rows: graces } = await sql<Ended & { account_id: string; made_by: string }>`
-    update api_key_token t set ends_at = clock_timestamp()
-    from grace_period g
-    where g.made_by_session in (${sessions}) and t.id = g.token_id and t.ends_at > clock_timestamp()
-    returning g.account_id, g.made_by, g.api_key_id, t.hint`.execute(tx);
+  const [, { rows: invites }, { rows: graces }] = await together([
+    sql`delete from otp where made_by_session in (${sessions}) and used_at is null`.execute(tx),
+    sql<{ id: string; account_id: string; created_by: string }>`
+      update invite set revoked_at = clock_timestamp()
+      where made_by_session in (${sessions}) and accepted_at is null and revoked_at is null
+      returning id, account_id, created_by`.execute(tx),
+    sql<Ended & { account_id: string; made_by: string }>`
+      update api_key_token t set ends_at = clock_timestamp()
+      from grace_period g
+      where g.made_by_session in (${sessions}) and t.id = g.token_id and t.ends_at > clock_timestamp()
+      returning g.account_id, g.made_by, g.api_key_id, t.hint`.execute(tx),
+  ]);
   return [
     ...invites.map(({ id, account_id: accountId, created_by: profileId }) => ({
       accountId,

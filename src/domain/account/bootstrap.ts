@@ -6,7 +6,7 @@ import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { mutateUnchecked } from "../kernel/mutation.ts";
 import type { Mint } from "../kernel/token.ts";
-import { insertAccount, insertRoles, insertSystemKey } from "./create.ts";
+import { insertAccount, insertRoles, insertSystemKey, newRoleIds } from "./create.ts";
 
 /** The tokens of a new platform account. They are shown once. */
 export interface PlatformTokens {
@@ -94,7 +94,7 @@ async function insertPlatform(tx: Tx, accountId: string) {
   const system = newId("prof");
   await insertAccount(tx, accountId, name, system, true);
   const key = await insertSystemKey(tx, accountId, { system });
-  await insertRoles(tx, accountId, system);
+  await insertRoles(tx, accountId, system, newRoleIds());
   return key;
 }
 

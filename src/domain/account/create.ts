@@ -3,12 +3,13 @@ import type { BuiltinRole, Labels } from "../../db/schema.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import type { ProfileRef, UserCaller } from "../access/principal.ts";
 import { requireSpeaksForNewAccount } from "../external-identity/user.ts";
-import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
+import type { Actor, Change } from "../kernel/audit-event.ts";
 import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { mutateAsUser } from "../kernel/mutation.ts";
 import { userLock } from "../kernel/row-lock.ts";
 import { requireName } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { requireMembershipsWithin } from "../profile/membership-bound.ts";
 import { type Account, getAccountById } from "./account.ts";
 
@@ -48,22 +49,31 @@ export async function createAccount(
   const idempotencyKey = { requestId: input.requestId, resourceId: accountId };
   // The lock keeps the user from being erased meanwhile, and two calls from exceeding the bound together.
   const locks = [userLock(user.userId, "no key update")];
+  const read = (tx: Tx) =>
+    tx
+      .selectFrom("user")
+      .select(["id", "email", "name"])
+      .where("id", "=", user.userId)
+      .where("deleted_at", "is", null)
+      .executeTakeFirst();
   return mutateAsUser(
     db,
-    { by: user, locks },
-    async (tx) => {
-      const found = await tx
-        .selectFrom("user")
-        .select(["id", "email", "name"])
-        .where("id", "=", user.userId)
-        .where("deleted_at", "is", null)
-        .executeTakeFirst();
+    { by: user, locks, read },
+    async (tx, found) => {
       if (!found) throw new DomainError("LOGIN_REQUIRED", "this user was erased");
-      const owner = { userId: found.id, email: found.email ?? "", name: found.name };
-      const made = await makeAccount(tx, accountId, { ...input, name }, owner);
-      await requireOwnedWithin(tx, bounds, user.userId);
-      await requireMembershipsWithin(tx, bounds, user.userId);
-      return { result: made, events: [accountMade(made)] };
+      const owner = ownerOf({ userId: found.id, email: found.email ?? "", name: found.name });
+      const fields = { ...input, name };
+      return {
+        events: [accountMade(accountId, fields, owner)],
+        async write() {
+          const [account] = await together([
+            makeAccount(tx, accountId, fields, owner),
+            requireOwnedWithin(tx, bounds, user.userId),
+            requireMembershipsWithin(tx, bounds, user.userId),
+          ]);
+          return { account, profile: owner.profile };
+        },
+      };
     },
     idempotencyKey,
   );
@@ -83,36 +93,49 @@ async function requireOwnedWithin(tx: Tx, bounds: Bounds, userId: string): Promi
   requireWithin(bounds, "accountsPerUser", owned.length);
 }
 
-/** Creates an account with its built-in roles, its system profile and key, and its owner, in one transaction. */
+/** An owner with the profile that they get. */
+export interface NewOwner {
+  userId: string;
+  profile: ProfileRef;
+}
+
+/** Gives the owner of a new account a profile. */
+export function ownerOf({ userId, name, email }: Owner): NewOwner {
+  return { userId, profile: { id: newId("prof"), type: "user", name, email } };
+}
+
+/** Creates an account with its built-in roles, its system profile and key, and its owner. Sends its statements together. */
 export async function makeAccount(
   tx: Tx,
   id: string,
   input: NewAccount,
-  owner: Owner,
-): Promise<{ account: Account; profile: ProfileRef }> {
-  const profile: ProfileRef = { id: newId("prof"), type: "user", name: owner.name, email: owner.email };
-  await insertAccount(tx, id, input, profile.id);
-  await tx
-    .insertInto("profile")
-    .values({ ...profile, account_id: id, user_id: owner.userId })
-    .execute();
-  const roles = await insertRoles(tx, id, profile.id);
-  await tx
-    .insertInto("membership")
-    .values({ account_id: id, user_id: owner.userId, profile_id: profile.id, role_id: roles.owner })
-    .execute();
-  await insertSystemKey(tx, id, { createdBy: profile.id });
-  return { account: await getAccountById(tx, id), profile };
+  { userId, profile }: NewOwner,
+): Promise<Account> {
+  const roles = newRoleIds();
+  const membership = { account_id: id, user_id: userId, profile_id: profile.id, role_id: roles.owner };
+  const results = await together([
+    insertAccount(tx, id, input, profile.id),
+    tx
+      .insertInto("profile")
+      .values({ ...profile, account_id: id, user_id: userId })
+      .execute(),
+    insertRoles(tx, id, profile.id, roles),
+    tx.insertInto("membership").values(membership).execute(),
+    insertSystemKey(tx, id, { createdBy: profile.id }),
+    getAccountById(tx, id),
+  ]);
+  return results[5];
 }
 
 /** Returns the audit event of a new account, recorded under its owner. */
-export function accountMade({ account, profile }: { account: Account; profile: ProfileRef }): Change & Actor {
+export function accountMade(id: string, input: NewAccount, { profile }: NewOwner): Change & Actor {
+  const { name, description, externalId: external_id, labels } = input;
   return {
-    accountId: account.id,
+    accountId: id,
     profileId: profile.id,
     resourceType: "account",
-    resourceId: account.id,
-    after: pick(account, ["name", "description", "external_id", "labels"]),
+    resourceId: id,
+    after: { name, description, external_id, labels },
   };
 }
 
@@ -139,13 +162,18 @@ export async function insertAccount(
     .execute();
 }
 
-/** Inserts the built-in roles of an account and returns their ids. */
+/** The ids of the built-in roles that an account will have. */
+export function newRoleIds(): Record<BuiltinRole, string> {
+  return { owner: newId("role"), admin: newId("role"), developer: newId("role"), viewer: newId("role") };
+}
+
+/** Inserts the built-in roles of an account. */
 export async function insertRoles(
   tx: Tx,
   accountId: string,
   createdBy: string,
-): Promise<Record<BuiltinRole, string>> {
-  const ids = { owner: newId("role"), admin: newId("role"), developer: newId("role"), viewer: newId("role") };
+  ids: Record<BuiltinRole, string>,
+): Promise<void> {
   const names: BuiltinRole[] = ["owner", "admin", "developer", "viewer"];
   await tx
     .insertInto("role")
@@ -162,7 +190,6 @@ export async function insertRoles(
       })),
     )
     .execute();
-  return ids;
 }
 
 /** Inserts the system profile and the system key of a new account. The key has no token yet. */
@@ -173,27 +200,25 @@ export async function insertSystemKey(
 ): Promise<{ keyId: string; profileId: string }> {
   const profileId = newId("prof");
   const keyId = newId("key");
-  await tx
-    .insertInto("profile")
-    .values([
-      { id: system, account_id: accountId, type: "system", name: "system" },
-      { id: profileId, account_id: accountId, type: "api_key", name: "system key" },
-    ])
-    .execute();
-  await tx
-    .insertInto("api_key")
-    .values({
-      id: keyId,
-      account_id: accountId,
-      profile_id: profileId,
-      owner_profile_id: system,
-      name: "system key",
-      kind: "service",
-      system: true,
-      workspace_scope: "all",
-      permissions: ["*"],
-      created_by: createdBy ?? system,
-    })
-    .execute();
+  const profiles = [
+    { id: system, account_id: accountId, type: "system" as const, name: "system" },
+    { id: profileId, account_id: accountId, type: "api_key" as const, name: "system key" },
+  ];
+  const key = {
+    id: keyId,
+    account_id: accountId,
+    profile_id: profileId,
+    owner_profile_id: system,
+    name: "system key",
+    kind: "service" as const,
+    system: true,
+    workspace_scope: "all" as const,
+    permissions: ["*"],
+    created_by: createdBy ?? system,
+  };
+  await together([
+    tx.insertInto("profile").values(profiles).execute(),
+    tx.insertInto("api_key").values(key).execute(),
+  ]);
   return { keyId, profileId: system };
 }

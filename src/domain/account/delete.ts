@@ -6,10 +6,12 @@ import { DomainError, invalidField } from "../kernel/error.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { accountLock } from "../kernel/row-lock.ts";
 import { nameKey } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { type Account, getAccountById } from "./account.ts";
 
 const defaultDays = 30;
 const maxDays = 36_500;
+const dayMs = 24 * 60 * 60 * 1000;
 
 /**
  * Deletes the caller's account. All of its credentials end at once. Its data is removed when the waiting period has ended,
@@ -23,28 +25,25 @@ export function deleteAccount(db: Store, caller: Caller, name: string): Promise<
     });
   }
   const locks = [accountLock(caller.accountId, "update")];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+  const read = (tx: Tx) => getAccountById(tx, caller.accountId);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, account, now) => {
     requireOwner(caller);
-    const account = await tx
-      .selectFrom("account")
-      .selectAll()
-      .where("id", "=", caller.accountId)
-      .executeTakeFirstOrThrow();
     if (nameKey(name) !== nameKey(account.name))
       throw invalidField("name", "expected the name of the account");
     const days = Math.min(entitledNumber(account.entitlements, "deletion_days") ?? defaultDays, maxDays);
-    await tx
+    const end = { deleted_at: now, delete_at: new Date(now.getTime() + days * dayMs) };
+    const update = tx
       .updateTable("account")
-      .set({
-        deleted_at: sql<Date>`clock_timestamp()`,
-        delete_at: sql<Date>`clock_timestamp() + ${days} * interval '1 day'`,
-        version: account.version + 1,
-      })
-      .where("id", "=", account.id)
-      .execute();
-    const after = await getAccountById(tx, account.id);
-    const change = { before: { deleted: false }, after: { deleted: true, delete_at: after.delete_at } };
-    return { result: after, events: [{ resourceType: "account", resourceId: account.id, ...change }] };
+      .set({ ...end, version: account.version + 1 })
+      .where("id", "=", account.id);
+    const change = { before: { deleted: false }, after: { deleted: true, delete_at: end.delete_at } };
+    return {
+      events: [{ resourceType: "account", resourceId: account.id, ...change }],
+      async write() {
+        const [, deleted] = await together([update.execute(), getAccountById(tx, account.id)]);
+        return deleted;
+      },
+    };
   });
 }
 

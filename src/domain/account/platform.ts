@@ -1,7 +1,7 @@
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
-import { type Invite, type InviteDeps, insertInvite, mailInvite } from "../invite/invite.ts";
+import { type Invite, type InviteDeps, insertInvite, inviteMade, mailInvite } from "../invite/invite.ts";
 import { type Actor, type Change, difference, type Fields } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
@@ -12,7 +12,7 @@ import { accountLock, type LockMode } from "../kernel/row-lock.ts";
 import { normaliseEmail, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
 import { type Account, getAccountById } from "./account.ts";
-import { insertAccount, insertRoles, insertSystemKey, type NewAccount } from "./create.ts";
+import { insertAccount, insertRoles, insertSystemKey, type NewAccount, newRoleIds } from "./create.ts";
 import { purgeAccount } from "./delete.ts";
 
 /** Lists accounts of the whole platform. */
@@ -37,23 +37,27 @@ export async function openAccount(
     db,
     caller,
     async (tx) => {
-      const system = newId("prof");
-      await insertAccount(tx, accountId, { ...input, name }, system);
-      await insertSystemKey(tx, accountId, { system });
-      const roles = await insertRoles(tx, accountId, system);
       await inviteLimit.spend({ to: email, accountId: caller.accountId });
+      const system = newId("prof");
+      const roles = newRoleIds();
       const maker = { accountId, profileId: system, columns: makerColumns(caller) };
-      const { invite, token, event } = await insertInvite(tx, deps, maker, {
-        id: newId("inv"),
-        email,
-        roleId: roles.owner,
-        workspaceIds: [],
-      });
+      const content = { id: newId("inv"), email, roleId: roles.owner, workspaceIds: [] };
       const actor = byPlatform(caller, accountId, system);
-      const account = await getAccountById(tx, accountId);
       const after = { name, entitlements: input.entitlements };
       const opened = { ...actor, resourceType: "account", resourceId: accountId, after };
-      return { result: { account, invite, token }, events: [opened, { ...actor, ...event }] };
+      return {
+        events: [opened, { ...actor, ...inviteMade(content) }],
+        async write() {
+          const [, , , account, made] = await together([
+            insertAccount(tx, accountId, { ...input, name }, system),
+            insertSystemKey(tx, accountId, { system }),
+            insertRoles(tx, accountId, system, roles),
+            getAccountById(tx, accountId),
+            insertInvite(tx, deps, maker, content),
+          ]);
+          return { account, ...made };
+        },
+      };
     },
     idempotencyKey,
   );

@@ -4,6 +4,7 @@ import type { Call } from "../access/principal.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { mutateUnchecked } from "../kernel/mutation.ts";
 import { accountLock, type RowLock, rowLock, sessionLock, userLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 import { hashToken, type ParsedToken, parseTokenOfAnyPrefix } from "../kernel/token.ts";
 import { revokeOne } from "../session/list.ts";
 
@@ -17,12 +18,15 @@ export async function revokeToken(db: Store, call: Call, token: string): Promise
   const hash = hashToken(token);
   if (parsed.kind === "inv" || parsed.kind === "otp") return;
   const locks = await locksOf(db, parsed, hash);
-  await mutateUnchecked(db, "RevokeToken", { by: call, locks }, async (tx) => {
-    const events =
-      parsed.kind === "ses"
-        ? await revokeSession(tx, parsed.id, hash)
-        : await revokeKeyToken(tx, parsed.id, hash);
-    return { result: undefined, events };
+  const isSession = parsed.kind === "ses";
+  const read = async (tx: Tx) => (isSession ? undefined : await findLiveToken(tx, parsed.id, hash));
+  await mutateUnchecked(db, "RevokeToken", { by: call, locks, read }, async (tx, token) => {
+    if (isSession) {
+      const events = await revokeSession(tx, parsed.id, hash);
+      return { events, write: async () => undefined };
+    }
+    if (!token) return { events: [], write: async () => undefined };
+    return { events: [tokenEnded(token)], write: () => endToken(tx, token) };
   });
 }
 
@@ -60,51 +64,57 @@ function findSession(db: Db, id: string, hash: Buffer) {
     .executeTakeFirst();
 }
 
-async function revokeKeyToken(tx: Tx, keyId: string, hash: Buffer): Promise<(Change & Actor)[]> {
-  const key = await tx
-    .selectFrom("api_key")
-    .select(["id", "account_id", "profile_id", "owner_profile_id", "system", "version"])
-    .where("id", "=", keyId)
-    .executeTakeFirst();
-  if (!key) return [];
-  const now = sql<Date>`clock_timestamp()`;
-  const ended = await tx
-    .updateTable("api_key_token")
-    .set({ ends_at: now })
-    .where("api_key_id", "=", key.id)
-    .where("hash", "=", hash)
-    .where(live)
-    .returning(["id", "hint"])
-    .executeTakeFirst();
-  if (!ended) return [];
-  await tx.deleteFrom("grace_period").where("token_id", "=", ended.id).execute();
-  const left = await tx
-    .selectFrom("api_key_token")
-    .select("id")
-    .where("api_key_id", "=", key.id)
-    .where(live)
-    .execute();
-  const revoked = left.length === 0 && !key.system;
-  await tx
-    .updateTable("api_key")
-    .set({
-      changed_at: now,
-      version: key.version + 1,
-      ...(revoked && { revoked_at: sql<Date>`coalesce(revoked_at, clock_timestamp())` }),
-    })
-    .where("id", "=", key.id)
-    .execute();
-  return [
-    {
-      accountId: key.account_id,
-      profileId: key.owner_profile_id ?? key.profile_id,
-      keyId: key.id,
-      resourceType: "api_key",
-      resourceId: key.id,
-      before: { token: ended.hint },
-      after: { token: null, ...(revoked && { revoked: true }) },
-    },
-  ];
+/** A live token, its key, and whether the key is revoked with it. */
+interface LiveToken {
+  id: string;
+  hint: string;
+  key_id: string;
+  account_id: string;
+  profile_id: string;
+  /** The key has no other live token, and is no system key. */
+  last: boolean;
 }
 
-const live = sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`;
+async function findLiveToken(tx: Tx, keyId: string, hash: Buffer): Promise<LiveToken | undefined> {
+  const { rows } = await sql<LiveToken>`
+    select t.id::text as id, t.hint, k.id as key_id, k.account_id,
+      coalesce(k.owner_profile_id, k.profile_id) as profile_id,
+      not k.system and not exists (
+        select from api_key_token x where x.api_key_id = k.id and x.id <> t.id and ${live("x")}
+      ) as last
+    from api_key k
+    join api_key_token t on t.api_key_id = k.id
+    where k.id = ${keyId} and t.hash = ${hash} and ${live("t")}`.execute(tx);
+  return rows[0];
+}
+
+async function endToken(tx: Tx, { id, key_id, last }: LiveToken): Promise<void> {
+  const now = sql<Date>`clock_timestamp()`;
+  const touch = tx
+    .updateTable("api_key")
+    .set((eb) => ({
+      changed_at: now,
+      version: eb("version", "+", 1),
+      ...(last && { revoked_at: sql<Date>`coalesce(revoked_at, clock_timestamp())` }),
+    }))
+    .where("id", "=", key_id);
+  await together([
+    tx.updateTable("api_key_token").set({ ends_at: now }).where("id", "=", id).execute(),
+    tx.deleteFrom("grace_period").where("token_id", "=", id).execute(),
+    touch.execute(),
+  ]);
+}
+
+function tokenEnded({ hint, key_id, account_id, profile_id, last }: LiveToken): Change & Actor {
+  return {
+    accountId: account_id,
+    profileId: profile_id,
+    keyId: key_id,
+    resourceType: "api_key",
+    resourceId: key_id,
+    before: { token: hint },
+    after: { token: null, ...(last && { revoked: true }) },
+  };
+}
+
+const live = (table: "t" | "x") => sql`coalesce(${sql.ref(table)}.ends_at > clock_timestamp(), true)`;

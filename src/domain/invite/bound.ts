@@ -3,52 +3,58 @@ import type { Tx } from "../../db/connect.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { DomainError } from "../kernel/error.ts";
 
+/** The pending invites of an account. */
+export interface Pending {
+  total: number;
+  /** That of an e-mail address, if it has one. */
+  ofAddress: string | null;
+}
+
+/** Counts the pending invites of an account, and finds that of an e-mail address. */
+export async function countPending(tx: Tx, accountId: string, email: string): Promise<Pending> {
+  const { rows } = await sql<Pending>`
+    select count(*)::int as total, min(id) filter (where email = ${email}) as "ofAddress"
+    from invite
+    where account_id = ${accountId} and accepted_at is null and revoked_at is null
+      and expires_at > clock_timestamp()`.execute(tx);
+  return rows[0] ?? { total: 0, ofAddress: null };
+}
+
 /** Fails if an account has too many pending invites, because a change of a maker compares its pending invites again. */
-export async function requirePendingWithin(tx: Tx, bounds: Bounds, accountId: string): Promise<void> {
-  const { pending } = await selectPending(tx, accountId)
-    .select(sql<number>`count(*)::int`.as("pending"))
-    .executeTakeFirstOrThrow();
-  requireWithin(bounds, "pendingInvitesPerAccount", pending + 1);
+export function requirePendingWithin(bounds: Bounds, { total }: Pending): void {
+  requireWithin(bounds, "pendingInvitesPerAccount", total + 1);
 }
 
 /**
  * Fails if an address has a pending invite already. A second one would give nothing, because the first makes its holder
  * a member.
  */
-export async function refusePending(tx: Tx, accountId: string, email: string): Promise<void> {
-  const pending = await selectPending(tx, accountId)
-    .select("id")
-    .where("email", "=", email)
-    .limit(1)
-    .executeTakeFirst();
-  if (pending) {
-    throw new DomainError(
-      "ALREADY_EXISTS",
-      "this e-mail address has a pending invite: revoke it to invite again",
-      { id: pending.id },
-    );
-  }
+export function refusePending({ ofAddress }: Pending): void {
+  if (ofAddress === null) return;
+  throw new DomainError(
+    "ALREADY_EXISTS",
+    "this e-mail address has a pending invite: revoke it to invite again",
+    { id: ofAddress },
+  );
 }
 
-function selectPending(tx: Tx, accountId: string) {
+/** Finds the member of an account who has an e-mail address. */
+export function findMember(
+  tx: Tx,
+  accountId: string,
+  email: string,
+): Promise<{ profile_id: string } | undefined> {
   return tx
-    .selectFrom("invite")
-    .where("account_id", "=", accountId)
-    .where("accepted_at", "is", null)
-    .where("revoked_at", "is", null)
-    .where(sql<boolean>`expires_at > clock_timestamp()`);
-}
-
-/** Fails if the e-mail address belongs to a member. */
-export async function refuseMember(tx: Tx, accountId: string, email: string): Promise<void> {
-  const member = await tx
     .selectFrom("membership")
     .innerJoin("user", "user.id", "membership.user_id")
     .select("membership.profile_id")
     .where("membership.account_id", "=", accountId)
     .where("user.email", "=", email)
     .executeTakeFirst();
-  if (member) {
-    throw new DomainError("ALREADY_EXISTS", "this person is a member already", { id: member.profile_id });
-  }
+}
+
+/** Refuses to invite a member. */
+export function refuseMember(member: { profile_id: string } | undefined): void {
+  if (!member) return;
+  throw new DomainError("ALREADY_EXISTS", "this person is a member already", { id: member.profile_id });
 }

@@ -14,10 +14,11 @@ import { type Mailer, type MailLimit, onceOf } from "../kernel/mail.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { inviteeLock, rowLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import type { Mint } from "../kernel/token.ts";
 import type { AccessDeps } from "../role/change.ts";
-import { findRole } from "../role/reference.ts";
-import { refuseMember, refusePending, requirePendingWithin } from "./bound.ts";
+import { readReference, requireRole } from "../role/reference.ts";
+import { countPending, findMember, refuseMember, refusePending, requirePendingWithin } from "./bound.ts";
 import { invitedReach } from "./reach.ts";
 
 /**
@@ -67,10 +68,14 @@ export async function createInvite(
   const inviteLimit = onceOf(deps.inviteLimit);
   const { invite, token } = await mutate(
     db,
-    { by: caller, locks },
-    async (tx, caller) => {
-      const made = await inviteInto(tx, caller, { ...deps, inviteLimit }, id, { ...input, email });
-      return { result: made, events: [made.event] };
+    { by: caller, locks, read: (tx: Tx) => readContext(tx, caller, email, input) },
+    async (tx, caller, found) => {
+      const { workspaceIds } = input;
+      const roleId = await judgeInvite(caller, { ...deps, inviteLimit }, { email, workspaceIds }, found);
+      const content = { id, email, roleId, workspaceIds };
+      const { accountId, profile } = caller;
+      const maker = { accountId, profileId: profile.id, columns: makerColumns(caller) };
+      return { events: [inviteMade(content)], write: () => insertInvite(tx, deps, maker, content) };
     },
     { requestId: input.requestId, resourceId: id },
   );
@@ -87,29 +92,43 @@ export async function createInvite(
   return deps.mailer.delivers ? invite : { ...invite, token };
 }
 
-// Creates an invite within a transaction, evaluated by what the caller holds. The mail limit counts it only after all
-// other checks.
-async function inviteInto(
-  tx: Tx,
+async function readContext(tx: Tx, { accountId }: Caller, email: string, { role, workspaceIds }: NewInvite) {
+  const [found, workspaces, member, pending] = await together([
+    readReference(tx, accountId, role),
+    findWorkspaces(tx, accountId, workspaceIds),
+    findMember(tx, accountId, email),
+    countPending(tx, accountId, email),
+  ]);
+  return { role: found, workspaces, member, pending };
+}
+
+// Evaluates an invite by what the caller holds, and returns its role. The mail limit counts it only after all other
+// checks.
+async function judgeInvite(
   caller: Caller,
   deps: InviteDeps,
-  id: string,
-  input: Omit<NewInvite, "requestId">,
-) {
+  { email, workspaceIds }: Pick<NewInvite, "email" | "workspaceIds">,
+  found: Awaited<ReturnType<typeof readContext>>,
+): Promise<string> {
   requirePermission(caller, "invites:write");
-  const role = await findRole(tx, caller.accountId, input.role, "role");
+  const role = requireRole(found.role, "role");
   if (role.builtin === "owner") requireOwner(caller);
-  refuseEscalation(caller, [{ after: invitedReach(role, input.workspaceIds) }]);
-  requireWithin(deps.bounds, "workspacesPerProfile", input.workspaceIds.length);
-  requireLive(await findWorkspaces(tx, caller.accountId, input.workspaceIds), input.workspaceIds);
-  const { accountId, profile } = caller;
-  const { email } = input;
-  await refuseMember(tx, accountId, email);
-  await refusePending(tx, accountId, email);
-  await requirePendingWithin(tx, deps.bounds, accountId);
-  await deps.inviteLimit.spend({ to: email, accountId });
-  const maker = { accountId, profileId: profile.id, columns: makerColumns(caller) };
-  return insertInvite(tx, deps, maker, { id, email, roleId: role.id, workspaceIds: input.workspaceIds });
+  refuseEscalation(caller, [{ after: invitedReach(role, workspaceIds) }]);
+  requireWithin(deps.bounds, "workspacesPerProfile", workspaceIds.length);
+  requireLive(found.workspaces, workspaceIds);
+  refuseMember(found.member);
+  refusePending(found.pending);
+  requirePendingWithin(deps.bounds, found.pending);
+  await deps.inviteLimit.spend({ to: email, accountId: caller.accountId });
+  return role.id;
+}
+
+/** What an invite is for. */
+export interface InviteContent {
+  id: string;
+  email: string;
+  roleId: string;
+  workspaceIds: readonly string[];
 }
 
 /** Stores an invite with a new token. */
@@ -117,27 +136,31 @@ export async function insertInvite(
   tx: Tx,
   deps: InviteDeps,
   maker: Pick<Actor, "accountId" | "profileId"> & { columns: MakerColumns },
-  input: { id: string; email: string; roleId: string; workspaceIds: readonly string[] },
-): Promise<{ invite: Invite; token: string; event: Change }> {
+  input: InviteContent,
+): Promise<{ invite: Invite; token: string }> {
   const minted = deps.mint("inv", input.id);
-  await tx
-    .insertInto("invite")
-    .values({
-      id: input.id,
-      account_id: maker.accountId,
-      email: input.email,
-      role_id: input.roleId,
-      workspace_ids: [...input.workspaceIds],
-      hash: minted.hash,
-      mailed: deps.mailer.delivers,
-      created_by: maker.profileId,
-      ...maker.columns,
-      expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
-    })
-    .execute();
-  const invite = await selectInvites(tx).where("invite.id", "=", input.id).executeTakeFirstOrThrow();
-  const event = { resourceType: "invite", resourceId: input.id, after: pick(invite, auditedFields) };
-  return { invite, token: minted.token, event };
+  const insert = tx.insertInto("invite").values({
+    id: input.id,
+    account_id: maker.accountId,
+    email: input.email,
+    role_id: input.roleId,
+    workspace_ids: [...input.workspaceIds],
+    hash: minted.hash,
+    mailed: deps.mailer.delivers,
+    created_by: maker.profileId,
+    ...maker.columns,
+    expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
+  });
+  const [, invite] = await together([
+    insert.execute(),
+    selectInvites(tx).where("invite.id", "=", input.id).executeTakeFirstOrThrow(),
+  ]);
+  return { invite, token: minted.token };
+}
+
+/** The event of a new invite. */
+export function inviteMade({ id, roleId, workspaceIds }: InviteContent): Change {
+  return { resourceType: "invite", resourceId: id, after: { role_id: roleId, workspace_ids: workspaceIds } };
 }
 
 /** Mails the invite. Only the text contains the token. Links to a page carry it after `#`. */
@@ -166,26 +189,28 @@ export function listInvites(
 /** Revokes an invite. */
 export function revokeInvite(db: Store, caller: Caller, id: string): Promise<Invite> {
   const locks = [rowLock("invite", caller.accountId, id, "no key update")];
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const locked = await tx
-      .selectFrom("invite")
-      .select(["id", "accepted_at", "revoked_at"])
-      .where("account_id", "=", caller.accountId)
-      .where("id", "=", id)
+  const read = (tx: Tx) =>
+    selectInvites(tx)
+      .where("invite.account_id", "=", caller.accountId)
+      .where("invite.id", "=", id)
       .executeTakeFirst();
+  return mutate(db, { by: caller, locks, read }, async (tx, _caller, locked) => {
     if (!locked) throw notFound("invite");
     if (locked.accepted_at) throw alreadyUsed("the invite was accepted", { invite_id: id });
-    const find = () => selectInvites(tx).where("invite.id", "=", id).executeTakeFirstOrThrow();
-    if (locked.revoked_at) return { result: await find(), events: [] };
-    await tx
+    if (locked.revoked_at) return { events: [], write: async () => locked };
+    const revoke = tx
       .updateTable("invite")
       .set({ revoked_at: sql<Date>`clock_timestamp()` })
-      .where("id", "=", id)
-      .execute();
-    const invite = await find();
+      .where("id", "=", id);
     return {
-      result: invite,
-      events: [{ resourceType: "invite", resourceId: id, before: pick(invite, auditedFields) }],
+      events: [{ resourceType: "invite", resourceId: id, before: pick(locked, auditedFields) }],
+      async write() {
+        const [, invite] = await together([
+          revoke.execute(),
+          selectInvites(tx).where("invite.id", "=", id).executeTakeFirstOrThrow(),
+        ]);
+        return invite;
+      },
     };
   });
 }

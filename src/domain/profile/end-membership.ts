@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import type { Fields } from "../kernel/audit-event.ts";
+import { together } from "../kernel/together.ts";
 
 /**
  * Ends the membership of a person, or its guest profile, permanently. Revokes its developer keys and pending invites, and
@@ -9,24 +10,44 @@ import type { Fields } from "../kernel/audit-event.ts";
 export async function endMembership(tx: Tx, accountId: string, profileId: string): Promise<Fields> {
   const now = sql<Date>`clock_timestamp()`;
   const theirs = { account_id: accountId, profile_id: profileId };
-  const keys = await tx
+  const endKeys = tx
     .updateTable("api_key")
     .set((eb) => ({ revoked_at: now, changed_at: now, version: eb("version", "+", 1) }))
     .where("account_id", "=", accountId)
     .where("owner_profile_id", "=", profileId)
     .where("revoked_at", "is", null)
-    .returning("id")
-    .execute();
-  const invites = await tx
+    .returning("id");
+  const endInvites = tx
     .updateTable("invite")
     .set({ revoked_at: now })
     .where("account_id", "=", accountId)
     .where("created_by", "=", profileId)
     .where("accepted_at", "is", null)
     .where("revoked_at", "is", null)
-    .returning("id")
-    .execute();
-  // An external identity stays removed until it is invited again, whatever its tokens claim.
+    .returning("id");
+  const removeProfile = tx
+    .updateTable("profile")
+    .set({ removed_at: now })
+    .where("account_id", "=", accountId)
+    .where("id", "=", profileId);
+  const [keys, invites] = await together([
+    endKeys.execute(),
+    endInvites.execute(),
+    keepOut(tx, accountId, profileId),
+    ...(["workspace_grant", "team_member", "membership"] as const).map((table) =>
+      tx
+        .deleteFrom(table)
+        .where("account_id", "=", theirs.account_id)
+        .where("profile_id", "=", theirs.profile_id)
+        .execute(),
+    ),
+    removeProfile.execute(),
+  ]);
+  return { api_key_ids: keys.map((key) => key.id), invite_ids: invites.map((invite) => invite.id) };
+}
+
+// An external identity stays removed until it is invited again, whatever its tokens claim.
+async function keepOut(tx: Tx, accountId: string, profileId: string): Promise<void> {
   await sql`
     insert into guest (account_id, identity_id, profile_id)
     select m.account_id, i.id, m.profile_id
@@ -34,18 +55,4 @@ export async function endMembership(tx: Tx, accountId: string, profileId: string
     join identity i on i.user_id = m.user_id
     where m.account_id = ${accountId} and m.profile_id = ${profileId}
     on conflict (identity_id, account_id) do update set profile_id = excluded.profile_id`.execute(tx);
-  for (const table of ["workspace_grant", "team_member", "membership"] as const) {
-    await tx
-      .deleteFrom(table)
-      .where("account_id", "=", theirs.account_id)
-      .where("profile_id", "=", theirs.profile_id)
-      .execute();
-  }
-  await tx
-    .updateTable("profile")
-    .set({ removed_at: now })
-    .where("account_id", "=", accountId)
-    .where("id", "=", profileId)
-    .execute();
-  return { api_key_ids: keys.map((key) => key.id), invite_ids: invites.map((invite) => invite.id) };
 }

@@ -1,15 +1,16 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { BuiltinRole, ProfileType } from "../../db/schema.ts";
-import { watchHolders } from "../access/holder-bounds.ts";
+import { oversizedHolders, refuseGrowth } from "../access/holder-bounds.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "../access/principal.ts";
 import { findGuest, forgetGuest } from "../external-identity/guest.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type LockMode, ownershipLock, type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 import { type AccessDeps, checkPersonRole } from "../role/change.ts";
-import { findRole } from "../role/reference.ts";
+import { readReference, requireRole } from "../role/reference.ts";
 import { endMembership } from "./end-membership.ts";
 
 /** A profile with its role and workspaces in the account. */
@@ -54,10 +55,10 @@ export function listProfiles(db: Db, caller: Caller, filter: ProfileFilter): Pro
 export function removeProfile(db: Store, caller: Caller, id: string): Promise<void> {
   requireMayRemove(caller, id);
   const locks = personLocks(caller, id, "update");
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
+  const read = (tx: Tx) => readPerson(tx, caller, id);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { owners, person }) => {
     requireMayRemove(caller, id);
-    const owners = await ownersOf(tx, [caller.accountId]);
-    const member = await findPerson(tx, caller, id);
+    const member = requirePerson(person);
     if (member.builtin === "owner") {
       requireOwner(caller);
       refuseLastOwner(owners, caller.accountId, member.profile_id);
@@ -89,29 +90,29 @@ export function setProfileRole(
   input: { id: string; role: string },
 ): Promise<AccountProfile> {
   const locks = personLocks(caller, input.id, "no key update");
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const owners = await ownersOf(tx, [caller.accountId]);
-    const member = await findPerson(tx, caller, input.id);
-    const role = await findRole(tx, caller.accountId, input.role, "role");
+  const holders = (tx: Tx) => oversizedHolders(tx, caller.accountId, deps.bounds, { profiles: [input.id] });
+  const read = async (tx: Tx) => {
+    const [person, role, oversized] = await together([
+      readPerson(tx, caller, input.id),
+      readReference(tx, caller.accountId, input.role),
+      holders(tx),
+    ]);
+    return { ...person, role, oversized };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { owners, person, ...found }) => {
+    const member = requirePerson(person);
+    const role = requireRole(found.role, "role");
     const unchanged = role.id === member.role_id;
-    if (unchanged) return { result: await getProfile(tx, caller, input.id), events: [] };
+    if (unchanged) return { events: [], write: () => getProfile(tx, caller, input.id) };
     if (role.builtin === "owner" || member.builtin === "owner") requireOwner(caller);
     if (member.builtin === "owner") refuseLastOwner(owners, caller.accountId, member.profile_id);
     await checkPersonRole(tx, caller, deps, { profileId: input.id, roleId: member.role_id }, role.id);
-    const affected = { profiles: [input.id] };
-    const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
-    if (member.role_id === null) await makeMember(tx, caller.accountId, member, role.id);
-    else {
-      await tx
-        .updateTable("membership")
-        .set({ role_id: role.id })
-        .where("account_id", "=", caller.accountId)
-        .where("profile_id", "=", input.id)
-        .execute();
-    }
-    await requireHoldersWithin();
+    const setRole = tx
+      .updateTable("membership")
+      .set({ role_id: role.id })
+      .where("account_id", "=", caller.accountId)
+      .where("profile_id", "=", input.id);
     return {
-      result: await getProfile(tx, caller, input.id),
       events: [
         {
           resourceType: "profile",
@@ -120,6 +121,15 @@ export function setProfileRole(
           after: { role_id: role.id },
         },
       ],
+      async write() {
+        const [, oversized, profile] = await together([
+          member.role_id === null ? makeMember(tx, caller.accountId, member, role.id) : setRole.execute(),
+          holders(tx),
+          getProfile(tx, caller, input.id),
+        ]);
+        refuseGrowth(deps.bounds, found.oversized, oversized);
+        return profile;
+      },
     };
   });
 }
@@ -149,12 +159,20 @@ export function refuseLastOwner(owners: Owner[], accountId: string, profileId: s
 }
 
 // A member, or a guest of an external issuer, who has no role in the account.
-async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<Person> {
-  const person = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
-  const member = await findMember(tx, caller, profileId);
-  const guest = member ?? (await findGuest(tx, caller.accountId, profileId));
-  if (!guest) throw notFound("profile");
-  return { ...person, ...guest };
+async function readPerson(tx: Tx, caller: Caller, profileId: string) {
+  const [owners, member, guest] = await together([
+    ownersOf(tx, [caller.accountId]),
+    findMember(tx, caller, profileId),
+    findGuest(tx, caller.accountId, profileId),
+  ]);
+  const found = member ?? guest;
+  const nobody = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
+  return { owners, person: found && { ...nobody, ...found } };
+}
+
+function requirePerson(person: Person | undefined): Person {
+  if (!person) throw notFound("profile");
+  return person;
 }
 
 interface Person {
@@ -166,11 +184,11 @@ interface Person {
 
 async function makeMember(tx: Tx, accountId: string, person: Person, roleId: string): Promise<void> {
   const { profile_id, user_id } = person;
-  await forgetGuest(tx, accountId, profile_id);
-  await tx
-    .insertInto("membership")
-    .values({ account_id: accountId, user_id, profile_id, role_id: roleId })
-    .execute();
+  const membership = { account_id: accountId, user_id, profile_id, role_id: roleId };
+  await together([
+    forgetGuest(tx, accountId, profile_id),
+    tx.insertInto("membership").values(membership).execute(),
+  ]);
 }
 
 function findMember(tx: Tx, caller: Caller, profileId: string): Promise<Person | undefined> {

@@ -7,10 +7,11 @@ import { pick } from "../kernel/audit-event.ts";
 import { DomainError, invalidFields } from "../kernel/error.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { nameKey } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { type AccessDeps, checkNamedRole, checkReplacement } from "./change.ts";
 import { beforeLocks, underLocks } from "./comparison.ts";
 import { findRole } from "./reference.ts";
-import { auditedFields, findCustomRole, type Role, roleLocks, selectRoles } from "./role.ts";
+import { auditedFields, type Role, readRole, requireCustomRole, roleLocks, selectRoles } from "./role.ts";
 
 /** Deletes a role. Its holders get the replacement. Without a replacement, fails with `IN_USE` if the role has holders. */
 export async function deleteRole(
@@ -21,25 +22,39 @@ export async function deleteRole(
 ): Promise<void> {
   const compared = await compareReplacement(db, caller, deps, input);
   const locks = roleLocks(caller, input.id, "update");
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const role = await findCustomRole(tx, caller, input.id);
-    if (input.replacement === "") await refuseHeld(tx, role);
+  const read = async (tx: Tx) => {
+    const [role, holders] = await together([
+      readRole(tx, caller, input.id),
+      input.replacement === "" ? readHolders(tx, caller, input.id) : [],
+    ]);
+    return { role, holders };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+    const role = requireCustomRole(found.role);
+    if (input.replacement === "") refuseHeld(found.holders);
     else await replaceRole(tx, caller, deps, role, input.replacement, compared);
     await checkSuccessor(tx, caller, deps, role);
-    await tx
-      .updateTable("invite")
-      // A pending or expired invite can never be accepted again.
-      .set({
-        role_id: null,
-        revoked_at: sql`case when accepted_at is null then coalesce(revoked_at, clock_timestamp()) end`,
-      })
-      .where("account_id", "=", role.account_id)
-      .where("role_id", "=", role.id)
-      .execute();
-    await tx.deleteFrom("role").where("id", "=", role.id).execute();
     const before = pick(role, auditedFields);
-    return { result: undefined, events: [{ resourceType: "role", resourceId: role.id, before }] };
+    return {
+      events: [{ resourceType: "role", resourceId: role.id, before }],
+      async write() {
+        await together([endInvites(tx, role), tx.deleteFrom("role").where("id", "=", role.id).execute()]);
+      },
+    };
   });
+}
+
+async function endInvites(tx: Tx, role: Role): Promise<void> {
+  await tx
+    .updateTable("invite")
+    // A pending or expired invite can never be accepted again.
+    .set({
+      role_id: null,
+      revoked_at: sql`case when accepted_at is null then coalesce(revoked_at, clock_timestamp()) end`,
+    })
+    .where("account_id", "=", role.account_id)
+    .where("role_id", "=", role.id)
+    .execute();
 }
 
 // A token claims a role by its id or its name. If it claims the deleted role by its id, a role with this text as its
@@ -105,18 +120,22 @@ async function findReplacement(db: Db, caller: Caller, role: Role, reference: st
   return replacement;
 }
 
-async function refuseHeld(tx: Tx, role: Role): Promise<void> {
+// The first of those who hold a role, or are invited with it.
+async function readHolders(tx: Tx, { accountId }: Caller, roleId: string): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
-    select profile_id as id from membership where account_id = ${role.account_id} and role_id = ${role.id}
+    select profile_id as id from membership where account_id = ${accountId} and role_id = ${roleId}
     union all
-    select team_id from team_role where account_id = ${role.account_id} and role_id = ${role.id}
+    select team_id from team_role where account_id = ${accountId} and role_id = ${roleId}
     union all
-    select id from invite where account_id = ${role.account_id} and role_id = ${role.id}
+    select id from invite where account_id = ${accountId} and role_id = ${roleId}
       and accepted_at is null and revoked_at is null and expires_at > clock_timestamp()
     order by id limit 20`.execute(tx);
-  if (rows.length > 0) {
-    throw new DomainError("IN_USE", "the role is held: say what its holders get instead (replacement)", {
-      held_by: rows.map((row) => row.id).join(","),
-    });
-  }
+  return rows.map((row) => row.id);
+}
+
+function refuseHeld(holders: readonly string[]): void {
+  if (holders.length === 0) return;
+  throw new DomainError("IN_USE", "the role is held: say what its holders get instead (replacement)", {
+    held_by: holders.join(","),
+  });
 }

@@ -4,24 +4,32 @@ import type { Database } from "../../db/schema.ts";
 import { type DomainError, invalidField } from "../kernel/error.ts";
 import { nameKey } from "../kernel/text.ts";
 
+type Role = Selectable<Database["role"]>;
+
 /** Finds a role of an account by its id or its name. Refuses the field that named none. */
-export async function findRole(
-  db: Db,
-  accountId: string,
-  reference: string,
-  field: string,
-): Promise<Selectable<Database["role"]>> {
-  const role = await db
-    .selectFrom("role")
-    .selectAll()
-    .where("account_id", "=", accountId)
-    .where((eb) => eb.or([eb("id", "=", reference), eb("name_key", "=", nameKey(reference))]))
-    // Somebody may have named a role like another's id: the id is meant.
-    .orderBy((eb) => eb.case().when("id", "=", reference).then(0).else(1).end())
-    .limit(1)
-    .executeTakeFirst();
+export async function findRole(db: Db, accountId: string, reference: string, field: string): Promise<Role> {
+  return requireRole(await readReference(db, accountId, reference), field);
+}
+
+/** Refuses the field that named no role. */
+export function requireRole(role: Role | undefined, field: string): Role {
   if (!role) throw unknownRole(field);
   return role;
+}
+
+/** Reads the role of an account that an id or a name stands for. */
+export function readReference(db: Db, accountId: string, reference: string): Promise<Role | undefined> {
+  return (
+    db
+      .selectFrom("role")
+      .selectAll()
+      .where("account_id", "=", accountId)
+      .where((eb) => eb.or([eb("id", "=", reference), eb("name_key", "=", nameKey(reference))]))
+      // Somebody may have named a role like another's id: the id is meant.
+      .orderBy((eb) => eb.case().when("id", "=", reference).then(0).else(1).end())
+      .limit(1)
+      .executeTakeFirst()
+  );
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
 import { reachesAll } from "../access/escalation.ts";
-import { watchHolders } from "../access/holder-bounds.ts";
+import { oversizedHolders, refuseGrowth } from "../access/holder-bounds.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
 import type { Caller } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
@@ -14,6 +14,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { type AccessDeps, checkNamedRole, checkRole } from "./change.ts";
 import { beforeLocks, underLocks } from "./comparison.ts";
 
@@ -54,33 +55,32 @@ export async function createRole(db: Store, caller: Caller, deps: RoleDeps, inpu
   const name = requireName(input.name);
   const permissions = requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
   const id = newId("role");
+  // Of two roles that are made at once, the second counts the first.
+  const locks = [accountLock(caller.accountId, "no key update")];
+  const read = (tx: Tx) => countRoles(tx, caller);
   return mutate(
     db,
-    // Of two roles that are made at once, the second counts the first.
-    { by: caller, locks: [accountLock(caller.accountId, "no key update")] },
-    async (tx, caller) => {
+    { by: caller, locks, read },
+    async (tx, caller, total) => {
       await checkNamedRole(tx, caller, deps, permissions);
       requireWithin(deps.bounds, "permissionsPerRole", permissions.length);
-      requireWithin(deps.bounds, "rolesPerAccount", 1 + (await countRoles(tx, caller)));
-      const insert = tx
-        .insertInto("role")
-        .values({
-          id,
-          account_id: caller.accountId,
-          name,
-          name_key: nameKey(name),
-          description: input.description,
-          external_id: input.externalId,
-          labels: input.labels,
-          builtin: null,
-          permissions,
-          created_by: caller.profile.id,
-        })
-        .returningAll();
-      const role = await giveName("role", insert.executeTakeFirstOrThrow());
+      requireWithin(deps.bounds, "rolesPerAccount", 1 + total);
+      const row = {
+        id,
+        account_id: caller.accountId,
+        name,
+        name_key: nameKey(name),
+        description: input.description,
+        external_id: input.externalId,
+        labels: input.labels,
+        builtin: null,
+        permissions,
+        created_by: caller.profile.id,
+      };
+      const insert = tx.insertInto("role").values(row).returningAll();
       return {
-        result: role,
-        events: [{ resourceType: "role", resourceId: id, after: pick(role, auditedFields) }],
+        events: [{ resourceType: "role", resourceId: id, after: pick(row, auditedFields) }],
+        write: () => giveName("role", insert.executeTakeFirstOrThrow()),
       };
     },
     { requestId: input.requestId, resourceId: id },
@@ -114,8 +114,14 @@ export async function updateRole(
     input.permissions && requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
   const compared = permissions && (await compareUpdate(db, caller, deps, input.id, permissions));
   const locks = roleLocks(caller, input.id, "no key update");
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const role = await findCustomRole(tx, caller, input.id);
+  const affected = permissions ? { roles: [input.id] } : {};
+  const holders = (tx: Tx) => oversizedHolders(tx, caller.accountId, deps.bounds, affected);
+  const read = async (tx: Tx) => {
+    const [role, oversized] = await together([readRole(tx, caller, input.id), holders(tx)]);
+    return { role, oversized };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+    const role = requireCustomRole(found.role);
     checkEtag(input.etag, role.version);
     const after = {
       name: name ?? role.name,
@@ -125,22 +131,29 @@ export async function updateRole(
       permissions: permissions ?? role.permissions,
     };
     const changes = difference(pick(role, auditedFields), after);
-    if (!changes) return { result: role, events: [] };
+    if (!changes) return { events: [], write: async () => role };
     if (deps.claimingIssuers.length > 0 && nameKey(after.name) !== role.name_key) {
       await checkNamedRole(tx, caller, deps, after.permissions);
     }
     if (permissions) await checkRole(tx, caller, deps, role, permissions, underLocks(compared));
     requireWithin(deps.bounds, "permissionsPerRole", after.permissions.length, role.permissions.length);
-    const affected = after.permissions.length > role.permissions.length ? { roles: [role.id] } : {};
-    const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
     const update = tx
       .updateTable("role")
       .set({ ...after, name_key: nameKey(after.name), version: role.version + 1 })
       .where("id", "=", role.id)
       .returningAll();
-    const changed = await giveName("role", update.executeTakeFirstOrThrow());
-    await requireHoldersWithin();
-    return { result: changed, events: [{ resourceType: "role", resourceId: role.id, ...changes }] };
+    return {
+      events: [{ resourceType: "role", resourceId: role.id, ...changes }],
+      async write() {
+        const [changed, oversized] = await together([
+          giveName("role", update.executeTakeFirstOrThrow()),
+          holders(tx),
+        ]);
+        if (after.permissions.length > role.permissions.length)
+          refuseGrowth(deps.bounds, found.oversized, oversized);
+        return changed;
+      },
+    };
   });
 }
 
@@ -175,9 +188,13 @@ export function roleLocks({ accountId }: Caller, id: string, mode: LockMode): Ro
   return [accountLock(accountId, "no key update"), rowLock("role", accountId, id, mode)];
 }
 
+/** Reads a role for a change, which locks it. */
+export function readRole(tx: Tx, caller: Caller, id: string): Promise<Role | undefined> {
+  return selectRoles(tx, caller).where("id", "=", id).executeTakeFirst();
+}
+
 /** Returns a role that can be changed. Fails if it is missing or built in. */
-export async function findCustomRole(tx: Tx, caller: Caller, id: string): Promise<Role> {
-  const role = await selectRoles(tx, caller).where("id", "=", id).executeTakeFirst();
+export function requireCustomRole(role: Role | undefined): Role {
   if (!role) throw notFound("role");
   if (role.builtin) throw new DomainError("IN_USE", "built-in roles are fixed", { role: role.builtin });
   return role;

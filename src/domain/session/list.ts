@@ -8,6 +8,7 @@ import { invalidField, notFound } from "../kernel/error.ts";
 import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutateAsUser } from "../kernel/mutation.ts";
 import { type RowLock, sessionLock, userLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 import { endSession } from "./session.ts";
 
 /** A live session of a user. */
@@ -49,17 +50,18 @@ export async function revokeSession(
     ? await sessionLocks(db, user.userId)
     : [sessionLock(user.userId, input.id, "no key update")];
   const locks = [userLock(user.userId, "no key update"), ...ended];
-  return mutateAsUser(db, { by: user, locks }, async (tx) => {
-    await requireWholeUser(tx, user);
-    if (input.allOthers) {
-      return { result: undefined, events: await endSessions(tx, user.userId, user.sessionId) };
-    }
-    const session = await tx
+  const read = (tx: Tx) =>
+    tx
       .selectFrom("session")
       .select("id")
       .where("id", "=", input.id)
       .where("user_id", "=", user.userId)
       .executeTakeFirst();
+  return mutateAsUser(db, { by: user, locks, read }, async (tx, session) => {
+    await requireWholeUser(tx, user);
+    if (input.allOthers) {
+      return { result: undefined, events: await endSessions(tx, user.userId, user.sessionId) };
+    }
     if (!session) throw notFound("session");
     return { result: undefined, events: await revokeOne(tx, session.id, user.userId) };
   });
@@ -73,8 +75,11 @@ export async function sessionLocks(db: Db, userId: string): Promise<RowLock[]> {
 
 /** Revokes a session, and what it made pending, because somebody else may have used it. A log-out only ends the session. */
 export async function revokeOne(tx: Tx, sessionId: string, userId: string): Promise<(Change & Actor)[]> {
-  const ended = await endSession(tx, sessionId, userId);
-  return [...ended, ...(await endPendingOfSessions(tx, sql`select ${sessionId}::text`))];
+  const [ended, pending] = await together([
+    endSession(tx, sessionId, userId),
+    endPendingOfSessions(tx, sql`select ${sessionId}::text`),
+  ]);
+  return [...ended, ...pending];
 }
 
 /**
@@ -82,14 +87,10 @@ export async function revokeOne(tx: Tx, sessionId: string, userId: string): Prom
  * the audit events.
  */
 export async function endSessions(tx: Tx, userId: string, except = ""): Promise<(Change & Actor)[]> {
-  const events = await endPendingOfSessions(
-    tx,
-    sql`select s.id from session s where s.user_id = ${userId} and s.id <> ${except}`,
-  );
-  for (const { id } of await liveSessions(tx, userId)) {
-    if (id !== except) events.push(...(await endSession(tx, id, userId)));
-  }
-  return events;
+  const others = sql`select s.id from session s where s.user_id = ${userId} and s.id <> ${except}`;
+  const [pending, live] = await together([endPendingOfSessions(tx, others), liveSessions(tx, userId)]);
+  const ending = live.filter(({ id }) => id !== except).map(({ id }) => endSession(tx, id, userId));
+  return [...pending, ...(await together(ending)).flat()];
 }
 
 function liveSessions(db: Db, userId: string): Promise<{ id: string }[]> {

@@ -2,23 +2,21 @@ import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Call, ProfileRef, UserCaller } from "../access/principal.ts";
 import { type Account, accountsOfUser } from "../account/account.ts";
-import { accountMade, makeAccount } from "../account/create.ts";
+import { accountMade, makeAccount, ownerOf } from "../account/create.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
 import { sessionLock, userLock } from "../kernel/row-lock.ts";
 import { normaliseEmail, requireName } from "../kernel/text.ts";
-import type { Mint, MintedToken } from "../kernel/token.ts";
+import { together } from "../kernel/together.ts";
 import type { Passwords } from "../user/password.ts";
+import { insertSession, type MintingDeps, newSession, storeSession } from "./create.ts";
 import type { FailedLogIns } from "./failed-log-in.ts";
 
 /** What sign-up and log-in depend on. */
-export interface SessionDeps {
-  mint: Mint;
+export interface SessionDeps extends MintingDeps {
   passwords: Passwords;
-  /** The maximum lifetime of a session, in milliseconds. */
-  lifetimeMs: number;
   signup: "open" | "closed";
 }
 
@@ -49,21 +47,28 @@ export async function signUp(
     personal: [name, email, accountName],
   });
   const user = { id: newId("user"), email, name, password_hash: hash };
-  return mutateUnchecked(db, "SignUp", call, async (tx) => {
-    const inserted = await tx
-      .insertInto("user")
-      .values(user)
-      .onConflict((conflict) => conflict.column("email").doNothing())
-      .executeTakeFirst();
-    if (inserted.numInsertedOrUpdatedRows === 0n) {
+  const fields = { name: accountName, description: "", externalId: "", labels: {} };
+  const accountId = newId("acct");
+  const owner = ownerOf({ userId: user.id, email, name });
+  const read = (tx: Tx) => tx.selectFrom("user").select("id").where("email", "=", email).executeTakeFirst();
+  // Of two that sign up at once with one address, the insert of one fails. It tries again, and finds the other.
+  return mutateUnchecked(db, "SignUp", { by: call, locks: [], read }, async (tx, existing) => {
+    if (existing) {
       throw new DomainError("ALREADY_EXISTS", "this e-mail address has a user; log in instead", {
         field: "email",
       });
     }
-    const fields = { name: accountName, description: "", externalId: "", labels: {} };
-    const made = await makeAccount(tx, newId("acct"), fields, { userId: user.id, email, name });
-    const minted = await insertSession(tx, deps, user.id);
-    return { result: { ...made, token: minted.token }, events: [accountMade(made)] };
+    return {
+      events: [accountMade(accountId, fields, owner)],
+      async write() {
+        const [, account, { token }] = await together([
+          tx.insertInto("user").values(user).execute(),
+          makeAccount(tx, accountId, fields, owner),
+          insertSession(tx, deps, user.id),
+        ]);
+        return { account, profile: owner.profile, token };
+      },
+    };
   });
 }
 
@@ -95,23 +100,35 @@ export async function logIn(
     userLock(user.id, "no key update"),
     ...surplus.map((id) => sessionLock(user.id, id, "no key update")),
   ];
-  return mutateUnchecked(db, "LogIn", { by: call, locks }, async (tx) => {
-    // The check takes a while. Because of the lock, a password change either comes first or ends this session too.
-    const unchanged = await tx
-      .selectFrom("user")
-      .select("id")
-      .where("id", "=", user.id)
-      .where("password_hash", "=", user.password_hash)
-      .executeTakeFirst();
-    if (!unchanged) throw fail(user.id);
-    const minted = await insertSession(tx, deps, user.id);
-    const events = await inEveryAccount(tx, user.id, {
-      resourceType: "session",
-      resourceId: minted.id,
-      after: { session_id: minted.id },
-    });
-    for (const id of surplus) events.push(...(await endSession(tx, id, user.id)));
-    return { result: { token: minted.token, accounts: await accountsOfUser(tx, user.id) }, events };
+  const session = newSession(deps, user.id);
+  const read = async (tx: Tx) => {
+    const [unchanged, accounts, begun] = await together([
+      // The check takes a while. Because of the lock, a password change either comes first or ends this session too.
+      tx
+        .selectFrom("user")
+        .select("id")
+        .where("id", "=", user.id)
+        .where("password_hash", "=", user.password_hash)
+        .executeTakeFirst(),
+      accountsOfUser(tx, user.id),
+      inEveryAccount(tx, user.id, {
+        resourceType: "session",
+        resourceId: session.id,
+        after: { session_id: session.id },
+      }),
+    ]);
+    return { unchanged, accounts, begun };
+  };
+  return mutateUnchecked(db, "LogIn", { by: call, locks, read }, async (tx, found) => {
+    if (!found.unchanged) throw fail(user.id);
+    const ended = await together(surplus.map((id) => endSession(tx, id, user.id)));
+    return {
+      events: [...found.begun, ...ended.flat()],
+      async write() {
+        await storeSession(tx, deps, session);
+        return { token: session.token, accounts: found.accounts };
+      },
+    };
   });
 }
 
@@ -138,10 +155,13 @@ export async function logOut(db: Store, user: UserCaller): Promise<void> {
   const { sessionId } = user;
   if (sessionId === undefined) throw endsByItself(user.external?.endsAt);
   const locks = [sessionLock(user.userId, sessionId, "no key update")];
-  return mutateAsUser(db, { by: user, locks }, async (tx) => {
-    const events = await endSession(tx, sessionId, user.userId);
-    return { result: undefined, events };
-  });
+  const change = { resourceType: "session", resourceId: sessionId, before: { session_id: sessionId } };
+  const read = (tx: Tx) => inEveryAccount(tx, user.userId, change);
+  // The caller's session is live: it was evaluated under its lock.
+  return mutateAsUser(db, { by: user, locks, read }, async (tx, events) => ({
+    events,
+    write: async () => void (await markEnded(tx, sessionId)),
+  }));
 }
 
 /** Returns the error for an attempt to end a token of an external issuer. */
@@ -158,35 +178,22 @@ export function endsByItself(endsAt: Date | undefined): DomainError {
 
 /** Ends a session. Returns an audit event for every account of the user. */
 export async function endSession(tx: Tx, sessionId: string, userId: string) {
+  const before = { session_id: sessionId };
+  const [ended, events] = await together([
+    markEnded(tx, sessionId),
+    inEveryAccount(tx, userId, { resourceType: "session", resourceId: sessionId, before }),
+  ]);
+  return ended ? events : [];
+}
+
+async function markEnded(tx: Tx, sessionId: string): Promise<boolean> {
   const ended = await tx
     .updateTable("session")
     .set({ ended_at: sql<Date>`clock_timestamp()` })
     .where("id", "=", sessionId)
     .where("ended_at", "is", null)
     .executeTakeFirst();
-  if (ended.numUpdatedRows === 0n) return [];
-  const before = { session_id: sessionId };
-  return inEveryAccount(tx, userId, { resourceType: "session", resourceId: sessionId, before });
-}
-
-/** Creates a session of a user. Its token is returned once. */
-export async function insertSession(
-  tx: Tx,
-  deps: SessionDeps,
-  userId: string,
-): Promise<MintedToken & { id: string }> {
-  const id = newId("ses");
-  const minted = deps.mint("ses", id);
-  await tx
-    .insertInto("session")
-    .values({
-      id,
-      user_id: userId,
-      hash: minted.hash,
-      expires_at: sql<Date>`clock_timestamp() + ${deps.lifetimeMs} * interval '1 millisecond'`,
-    })
-    .execute();
-  return { ...minted, id };
+  return ended.numUpdatedRows > 0n;
 }
 
 /**

@@ -1,14 +1,15 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import { requireWithin } from "../access/bounds.ts";
-import { watchHolders } from "../access/holder-bounds.ts";
+import { oversizedHolders, refuseGrowth } from "../access/holder-bounds.ts";
 import type { Caller, ProfileRef } from "../access/principal.ts";
 import { notFound } from "../kernel/error.ts";
 import { type Page, type PageInput, pageWithin } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 import { type AccessDeps, checkTeamMember } from "../role/change.ts";
-import { getTeam } from "./team.ts";
+import { readTeam, requireTeam } from "./team.ts";
 
 /** A team and a person. */
 export interface TeamMembership {
@@ -43,44 +44,70 @@ export function addTeamMember(
   input: TeamMembership,
 ): Promise<ProfileRef> {
   const locks = memberLocks(caller, input);
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const team = await getTeam(tx, caller, input.id);
-    const profile = await findPerson(tx, caller, input.profileId);
-    if (await isMember(tx, team.id, profile)) return { result: profile, events: [] };
+  const affected = { profiles: [input.profileId] };
+  const holders = (tx: Tx) => oversizedHolders(tx, caller.accountId, deps.bounds, affected);
+  const read = async (tx: Tx) => {
+    const [scene, oversized] = await together([readScene(tx, caller, input), holders(tx)]);
+    return { ...scene, oversized };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+    const team = requireTeam(found.team);
+    const profile = requirePerson(found.person);
+    if (found.isMember) return { events: [], write: async () => profile };
     await checkTeamMember(tx, caller, deps, team.id, profile.id);
-    const affected = { profiles: [profile.id] };
-    const requireHoldersWithin = await watchHolders(tx, caller.accountId, deps.bounds, affected);
-    await tx
-      .insertInto("team_member")
-      .values({
-        account_id: caller.accountId,
-        team_id: team.id,
-        profile_id: profile.id,
-        created_by: caller.profile.id,
-      })
-      .execute();
-    requireWithin(deps.bounds, "teamsPerProfile", await countTeams(tx, caller, profile.id));
-    await requireHoldersWithin();
-    const change = { resourceType: "team", resourceId: team.id, after: { profile_id: profile.id } };
-    return { result: profile, events: [change] };
+    const row = {
+      account_id: caller.accountId,
+      team_id: team.id,
+      profile_id: profile.id,
+      created_by: caller.profile.id,
+    };
+    return {
+      events: [{ resourceType: "team", resourceId: team.id, after: { profile_id: profile.id } }],
+      async write() {
+        const [, teams, oversized] = await together([
+          tx.insertInto("team_member").values(row).execute(),
+          countTeams(tx, caller, profile.id),
+          holders(tx),
+        ]);
+        requireWithin(deps.bounds, "teamsPerProfile", teams);
+        refuseGrowth(deps.bounds, found.oversized, oversized);
+        return profile;
+      },
+    };
   });
 }
 
 /** Removes a person from a team. */
 export function removeTeamMember(db: Store, caller: Caller, input: TeamMembership): Promise<void> {
   const locks = memberLocks(caller, input);
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const team = await getTeam(tx, caller, input.id);
-    const profile = await findPerson(tx, caller, input.profileId);
-    const removed = await tx
-      .deleteFrom("team_member")
-      .where("account_id", "=", caller.accountId)
-      .where("team_id", "=", team.id)
-      .where("profile_id", "=", profile.id)
-      .executeTakeFirst();
-    const change = { resourceType: "team", resourceId: team.id, before: { profile_id: profile.id } };
-    return { result: undefined, events: removed.numDeletedRows === 0n ? [] : [change] };
+  const read = (tx: Tx) => readScene(tx, caller, input);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { team: found, person, isMember }) => {
+    const team = requireTeam(found);
+    const profile = requirePerson(person);
+    if (!isMember) return { events: [], write: async () => undefined };
+    return {
+      events: [{ resourceType: "team", resourceId: team.id, before: { profile_id: profile.id } }],
+      write: async () => void (await deleteMember(tx, caller, team.id, profile.id)),
+    };
   });
+}
+
+async function readScene(tx: Tx, caller: Caller, { id, profileId }: TeamMembership) {
+  const [team, person, isMember] = await together([
+    readTeam(tx, caller, id),
+    readPerson(tx, caller, profileId),
+    readIsMember(tx, id, profileId),
+  ]);
+  return { team, person, isMember };
+}
+
+function deleteMember(tx: Tx, caller: Caller, teamId: string, profileId: string) {
+  return tx
+    .deleteFrom("team_member")
+    .where("account_id", "=", caller.accountId)
+    .where("team_id", "=", teamId)
+    .where("profile_id", "=", profileId)
+    .execute();
 }
 
 // The permissions of the person change, so the lock waits for their running changes.
@@ -91,12 +118,12 @@ function memberLocks({ accountId }: Caller, { id, profileId }: TeamMembership): 
   ];
 }
 
-async function isMember(tx: Tx, teamId: string, profile: ProfileRef): Promise<boolean> {
+async function readIsMember(tx: Tx, teamId: string, profileId: string): Promise<boolean> {
   const member = await tx
     .selectFrom("team_member")
     .select("profile_id")
     .where("team_id", "=", teamId)
-    .where("profile_id", "=", profile.id)
+    .where("profile_id", "=", profileId)
     .executeTakeFirst();
   return member !== undefined;
 }
@@ -111,14 +138,17 @@ async function countTeams(tx: Tx, caller: Caller, profileId: string): Promise<nu
   return total;
 }
 
-async function findPerson(tx: Tx, caller: Caller, profileId: string): Promise<ProfileRef> {
-  const profile = await tx
+function readPerson(tx: Tx, caller: Caller, profileId: string): Promise<ProfileRef | undefined> {
+  return tx
     .selectFrom("profile")
     .innerJoin("membership", "membership.profile_id", "profile.id")
     .select(["profile.id", "profile.type", "profile.name", "profile.email"])
     .where("profile.account_id", "=", caller.accountId)
     .where("profile.id", "=", profileId)
     .executeTakeFirst();
+}
+
+function requirePerson(profile: ProfileRef | undefined): ProfileRef {
   if (!profile) throw notFound("profile");
   return profile;
 }

@@ -1,8 +1,9 @@
 import type { Db, Tx } from "../../db/connect.ts";
 import { requireWithin } from "../access/bounds.ts";
-import { watchHolders } from "../access/holder-bounds.ts";
+import { oversizedTeams, refuseGrowth, watchHolders } from "../access/holder-bounds.ts";
 import type { Caller } from "../access/principal.ts";
 import { invalidField } from "../kernel/error.ts";
+import { together } from "../kernel/together.ts";
 import { type AccessDeps, checkTeamRoles } from "../role/change.ts";
 import type { Stage } from "../role/comparison.ts";
 import { findRoles } from "../role/reference.ts";
@@ -53,4 +54,21 @@ export async function setRoles(
     .values(roles.map((role) => ({ account_id: caller.accountId, team_id: teamId, role_id: role.id })))
     .execute();
   await requireHoldersWithin();
+}
+
+/** Gives a new team its roles, within what a principal may hold. */
+export async function giveRoles(
+  tx: Tx,
+  { accountId }: Caller,
+  { bounds }: AccessDeps,
+  teamId: string,
+  roleIds: readonly string[],
+): Promise<void> {
+  if (roleIds.length === 0) return;
+  const rows = roleIds.map((role_id) => ({ account_id: accountId, team_id: teamId, role_id }));
+  const [, oversized] = await together([
+    tx.insertInto("team_role").values(rows).execute(),
+    oversizedTeams(tx, accountId, bounds, [teamId]),
+  ]);
+  refuseGrowth(bounds, new Map(), oversized);
 }

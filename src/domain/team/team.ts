@@ -3,19 +3,19 @@ import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
 import { reachesAll } from "../access/escalation.ts";
-import { oversizedTeams, requireTeamWithin } from "../access/holder-bounds.ts";
-import { type Caller, refuseItself } from "../access/principal.ts";
-import { type Change, difference } from "../kernel/audit-event.ts";
-import { DomainError, invalidField, notFound } from "../kernel/error.ts";
+import type { Caller } from "../access/principal.ts";
+import { difference } from "../kernel/audit-event.ts";
+import { notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
 import { accountLock, countLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
-import { type AccessDeps, checkServiceTeam, checkTeamRoles } from "../role/change.ts";
+import { together } from "../kernel/together.ts";
+import { type AccessDeps, checkTeamRoles } from "../role/change.ts";
 import { beforeLocks, underLocks } from "../role/comparison.ts";
-import { findTeamRoles, setRoles } from "./roles.ts";
+import { findTeamRoles, giveRoles, setRoles } from "./roles.ts";
 
 /** A team, with the ids of its roles and the number of its members. */
 export interface Team extends Selectable<Database["team"]> {
@@ -49,12 +49,12 @@ export interface TeamUpdate {
 export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, input: NewTeam): Promise<Team> {
   const name = requireName(input.name);
   const id = newId("team");
+  const read = (tx: Tx) => together([findTeamRoles(tx, caller, deps, input.roles), countTeams(tx, caller)]);
   return mutate(
     db,
-    { by: caller, locks: [countLock(caller.accountId, "team")] },
-    async (tx, caller) => {
-      const roles = await findTeamRoles(tx, caller, deps, input.roles);
-      const insert = tx.insertInto("team").values({
+    { by: caller, locks: [countLock(caller.accountId, "team")], read },
+    async (tx, caller, [roles, total]) => {
+      const row = {
         id,
         account_id: caller.accountId,
         name,
@@ -63,12 +63,21 @@ export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, in
         external_id: input.externalId,
         labels: input.labels,
         created_by: caller.profile.id,
-      });
-      await giveName("team", insert.execute());
-      await setRoles(tx, caller, deps, id, [], roles, underLocks(undefined));
-      requireWithin(deps.bounds, "teamsPerAccount", await countTeams(tx, caller));
-      const team = await getTeam(tx, caller, id);
-      return { result: team, events: [{ resourceType: "team", resourceId: id, after: audited(team) }] };
+      };
+      await checkTeamRoles(tx, caller, deps, id, roles, underLocks(undefined));
+      requireWithin(deps.bounds, "teamsPerAccount", total + 1);
+      const roleIds = roles.map((role) => role.id).sort();
+      return {
+        events: [{ resourceType: "team", resourceId: id, after: audited({ ...row, roles: roleIds }) }],
+        async write() {
+          const [, , team] = await together([
+            giveName("team", tx.insertInto("team").values(row).execute()),
+            giveRoles(tx, caller, deps, id, roleIds),
+            getTeam(tx, caller, id),
+          ]);
+          return team;
+        },
+      };
     },
     { requestId: input.requestId, resourceId: id },
   );
@@ -76,7 +85,16 @@ export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, in
 
 /** Returns a team of the caller's account. */
 export async function getTeam(db: Db, caller: Caller, id: string): Promise<Team> {
-  const team = await selectTeams(db, caller).where("team.id", "=", id).executeTakeFirst();
+  return requireTeam(await readTeam(db, caller, id));
+}
+
+/** Reads a team of the caller's account, if it has it. */
+export function readTeam(db: Db, caller: Caller, id: string): Promise<Team | undefined> {
+  return selectTeams(db, caller).where("team.id", "=", id).executeTakeFirst();
+}
+
+/** Refuses a team that was not found. */
+export function requireTeam(team: Team | undefined): Team {
   if (!team) throw notFound("team");
   return team;
 }
@@ -96,8 +114,9 @@ export async function updateTeam(
   const name = input.name === undefined ? undefined : requireName(input.name);
   const compared = await compareUpdate(db, caller, deps, input);
   const locks = teamLocks(caller, input.id, "no key update");
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const team = await getTeam(tx, caller, input.id);
+  const read = (tx: Tx) => readTeam(tx, caller, input.id);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+    const team = requireTeam(found);
     checkEtag(input.etag, team.version);
     const roles = input.roles && (await findTeamRoles(tx, caller, deps, input.roles, team.roles.length));
     const after = {
@@ -108,17 +127,22 @@ export async function updateTeam(
       roles: roles?.map((role) => role.id).sort() ?? team.roles,
     };
     const changes = difference(audited(team), after);
-    if (!changes) return { result: team, events: [] };
+    if (!changes) return { events: [], write: async () => team };
     if (roles) await setRoles(tx, caller, deps, team.id, team.roles, roles, underLocks(compared));
     const { roles: _, ...columns } = after;
     const update = tx
       .updateTable("team")
       .set({ ...columns, name_key: nameKey(after.name), version: team.version + 1 })
       .where("id", "=", team.id);
-    await giveName("team", update.execute());
     return {
-      result: await getTeam(tx, caller, team.id),
       events: [{ resourceType: "team", resourceId: team.id, ...changes }],
+      async write() {
+        const [, updated] = await together([
+          giveName("team", update.execute()),
+          getTeam(tx, caller, team.id),
+        ]);
+        return updated;
+      },
     };
   });
 }
@@ -136,76 +160,9 @@ async function compareUpdate(
   return checkTeamRoles(db, caller, deps, id, roles, beforeLocks(deps.comparisons));
 }
 
-/** Deletes a team. Its service accounts move to `replacement`. Fails with `IN_USE` if it has some and no replacement is given. */
-export async function deleteTeam(
-  db: Store,
-  caller: Caller,
-  deps: AccessDeps,
-  input: { id: string; replacement: string },
-): Promise<void> {
-  const locks = teamLocks(caller, input.id, "update");
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const team = await getTeam(tx, caller, input.id);
-    const moved: Change[] = [];
-    if (team.serviceAccounts > 0) {
-      if (input.replacement === "") throw await inUse(tx, team);
-      moved.push(...(await moveServiceAccounts(tx, caller, deps, team, input.replacement)));
-    }
-    await tx.deleteFrom("team").where("id", "=", team.id).execute();
-    const deleted = { resourceType: "team", resourceId: team.id, before: audited(team) };
-    return { result: undefined, events: [...moved, deleted] };
-  });
-}
-
-// The permissions of all members change, so the lock waits for other running changes of the account.
-function teamLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
+/** The locks of a change of a team. The permissions of all members change, so the lock waits for other running changes of the account. */
+export function teamLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
   return [accountLock(accountId, "no key update"), rowLock("team", accountId, id, mode)];
-}
-
-async function inUse(tx: Tx, team: Team): Promise<DomainError> {
-  const owned = await tx
-    .selectFrom("service_account")
-    .select("id")
-    .where("account_id", "=", team.account_id)
-    .where("team_id", "=", team.id)
-    .orderBy("id")
-    .limit(20)
-    .execute();
-  return new DomainError(
-    "IN_USE",
-    "the team has service accounts; name the team that gets them in replacement",
-    {
-      service_account_ids: owned.map((one) => one.id).join(","),
-    },
-  );
-}
-
-async function moveServiceAccounts(
-  tx: Tx,
-  caller: Caller,
-  deps: AccessDeps,
-  team: Team,
-  replacement: string,
-): Promise<Change[]> {
-  if (replacement === team.id) throw invalidField("replacement", "expected another team");
-  const target = await getTeam(tx, caller, replacement);
-  await checkServiceTeam(tx, caller, target.id, team.id);
-  const sizes = await oversizedTeams(tx, caller.accountId, deps.bounds, [target.id, team.id]);
-  requireTeamWithin(deps.bounds, sizes, target.id, team.id);
-  const moved = await tx
-    .updateTable("service_account")
-    .set((eb) => ({ team_id: target.id, version: eb("version", "+", 1) }))
-    .where("account_id", "=", caller.accountId)
-    .where("team_id", "=", team.id)
-    .returning(["id", "profile_id"])
-    .execute();
-  for (const one of moved) refuseItself(caller, one);
-  return moved.map(({ id }) => ({
-    resourceType: "service_account",
-    resourceId: id,
-    before: { team_id: team.id },
-    after: { team_id: target.id },
-  }));
 }
 
 async function countTeams(tx: Tx, caller: Caller): Promise<number> {
@@ -217,7 +174,14 @@ async function countTeams(tx: Tx, caller: Caller): Promise<number> {
   return total;
 }
 
-function audited({ name, description, external_id, labels, roles }: Team) {
+/** What an audit event tells of a team. */
+export function audited({
+  name,
+  description,
+  external_id,
+  labels,
+  roles,
+}: Pick<Team, "name" | "description" | "external_id" | "labels" | "roles">) {
   return { name, description, external_id, labels, roles };
 }
 

@@ -6,6 +6,7 @@ import { DomainError } from "../kernel/error.ts";
 import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
 import { userLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { inEveryAccount } from "../session/session.ts";
 import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
 import type { Passwords } from "./password.ts";
@@ -35,14 +36,17 @@ export async function proveEmail(db: Store, call: Call, deps: OtpDeps, token: st
   await mutateUnchecked(db, "ProveEmail", { by: call, locks }, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, token, "prove_email");
     // Tokens that were mailed to the old address must not work at the new one.
-    await endOtps(tx, userId);
-    await setEmail(tx, userId, email, deps.mailer.delivers);
-    await sql`
-      update profile set email = ${email}
-      from membership m
-      where m.user_id = ${userId} and m.profile_id = profile.id`.execute(tx);
     const change = { resourceType: "user", resourceId: userId, after: { email: "changed" } };
-    return { result: undefined, events: await inEveryAccount(tx, userId, change) };
+    const [, , , events] = await together([
+      endOtps(tx, userId),
+      setEmail(tx, userId, email, deps.mailer.delivers),
+      sql`
+        update profile set email = ${email}
+        from membership m
+        where m.user_id = ${userId} and m.profile_id = profile.id`.execute(tx),
+      inEveryAccount(tx, userId, change),
+    ]);
+    return { result: undefined, events };
   });
 }
 

@@ -6,6 +6,7 @@ import { newId } from "../kernel/id.ts";
 import type { Mailer } from "../kernel/mail.ts";
 import type { Made } from "../kernel/mutation.ts";
 import { type RowLock, userLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 import type { Mint } from "../kernel/token.ts";
 import { hashToken, parseToken } from "../kernel/token.ts";
 import { inEveryAccount } from "../session/session.ts";
@@ -42,21 +43,22 @@ export async function mailOtp(
   const minted = deps.mint("otp", id);
   // The lock orders two concurrent requests, so that the second ends the token of the first.
   await change([userLock(input.userId, "no key update")], async (tx) => {
-    await endOtps(tx, input.userId, input.purpose);
-    await tx
-      .insertInto("otp")
-      .values({
-        id,
-        user_id: input.userId,
-        purpose: input.purpose,
-        email: input.email,
-        hash: minted.hash,
-        made_by_session: input.sessionId ?? null,
-        expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
-      })
-      .execute();
+    const insert = tx.insertInto("otp").values({
+      id,
+      user_id: input.userId,
+      purpose: input.purpose,
+      email: input.email,
+      hash: minted.hash,
+      made_by_session: input.sessionId ?? null,
+      expires_at: sql<Date>`clock_timestamp() + ${lifetime}`,
+    });
     const requested = { resourceType: "user", resourceId: input.userId, after: { requested: input.purpose } };
-    return { result: undefined, events: await inEveryAccount(tx, input.userId, requested) };
+    const [, , events] = await together([
+      endOtps(tx, input.userId, input.purpose),
+      insert.execute(),
+      inEveryAccount(tx, input.userId, requested),
+    ]);
+    return { result: undefined, events };
   });
   await deps.mailer.send({
     to: input.email,

@@ -5,6 +5,7 @@ import { DomainError } from "../kernel/error.ts";
 import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
 import { userLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
 import { endSessions, sessionLocks } from "../session/list.ts";
 import { inEveryAccount } from "../session/session.ts";
 import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
@@ -29,18 +30,18 @@ export async function changePassword(
   const locks = [userLock(user.userId, "no key update"), ...(await sessionLocks(db, user.userId))];
   await mutateAsUser(db, { by: user, locks }, async (tx) => {
     // A concurrent call knew the old password too. Only one of the two calls wins.
-    const changed = await tx
+    const change = tx
       .updateTable("user")
       .set({ password_hash: hash })
       .where("id", "=", user.userId)
-      .where("password_hash", "=", stored.password_hash)
-      .executeTakeFirst();
+      .where("password_hash", "=", stored.password_hash);
+    const [changed, ...events] = await together([
+      change.executeTakeFirst(),
+      passwordChanged(tx, user.userId),
+      endSessions(tx, user.userId, user.sessionId),
+    ]);
     if (changed.numUpdatedRows === 0n) throw wrongPassword();
-    const events = [
-      ...(await passwordChanged(tx, user.userId)),
-      ...(await endSessions(tx, user.userId, user.sessionId)),
-    ];
-    return { result: undefined, events };
+    return { result: undefined, events: events.flat() };
   });
 }
 
@@ -74,7 +75,7 @@ export async function resetPassword(
   const locks = [userLock(known.userId, "no key update"), ...(await sessionLocks(db, known.userId))];
   await mutateUnchecked(db, "ResetPassword", { by: call, locks }, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, input.token, "reset_password");
-    await tx
+    const change = tx
       .updateTable("user")
       .set({
         password_hash: hash,
@@ -83,10 +84,13 @@ export async function resetPassword(
         }),
       })
       .where("id", "=", userId)
-      .where("email", "=", email)
-      .execute();
-    const events = [...(await passwordChanged(tx, userId)), ...(await endSessions(tx, userId))];
-    return { result: undefined, events };
+      .where("email", "=", email);
+    const [, ...events] = await together([
+      change.execute(),
+      passwordChanged(tx, userId),
+      endSessions(tx, userId),
+    ]);
+    return { result: undefined, events: events.flat() };
   });
 }
 
@@ -105,12 +109,9 @@ export async function requirePassword(db: Db, user: UserCaller, passwords: Passw
 // An attacker with the old password may have requested a token, to reset the password again or to change the e-mail
 // address.
 async function passwordChanged(tx: Tx, userId: string) {
-  await endOtps(tx, userId);
-  return inEveryAccount(tx, userId, {
-    resourceType: "user",
-    resourceId: userId,
-    after: { password: "changed" },
-  });
+  const change = { resourceType: "user", resourceId: userId, after: { password: "changed" } };
+  const [, events] = await together([endOtps(tx, userId), inEveryAccount(tx, userId, change)]);
+  return events;
 }
 
 function wrongPassword(): DomainError {

@@ -130,30 +130,38 @@ export async function removeWorkspaceMember(
   caller: Caller,
   input: WorkspaceMembership,
 ): Promise<void> {
-  const locks = memberLocks(caller, await findMember(db, caller, input));
-  return mutate(db, { by: caller, locks }, async (tx, caller) => {
-    const profile = await findMember(tx, caller, input);
-    if (profile.key_id !== null) {
-      const key = requireKey(await readKey(tx, caller, profile.key_id));
-      const granted = await hasGrant(tx, caller.accountId, sql`${profile.id}`, input.workspaceId);
-      if (!granted) return { result: undefined, events: [] };
+  const { id: profileId, key_id: keyId } = await findMember(db, caller, input);
+  const locks = memberLocks(caller, { key_id: keyId, id: profileId });
+  const read = async (tx: Tx) => {
+    const [member, key, granted] = await together([
+      findMember(tx, caller, input),
+      keyId === null ? undefined : readKey(tx, caller, keyId),
+      hasGrant(tx, caller.accountId, sql`${profileId}`, input.workspaceId),
+    ]);
+    return { member, key, granted };
+  };
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key, granted }) => {
+    if (!granted) return { events: [], write: async () => undefined };
+    if (key) {
       return {
         events: [takenFromKey(key, input.workspaceId)],
         write: () => takeFromKey(tx, caller, key, input.workspaceId),
       };
     }
-    const removed = await deleteGrant(tx, caller, profile.id, input.workspaceId);
     const change = {
       resourceType: "workspace",
       resourceId: input.workspaceId,
-      before: { profile_id: profile.id },
+      before: { profile_id: profileId },
     };
-    return { result: undefined, events: removed ? [change] : [] };
+    return {
+      events: [change],
+      write: async () => void (await deleteGrant(tx, caller, profileId, input.workspaceId)),
+    };
   });
 }
 
 // The workspaces of the profile change, so the lock waits for its running changes.
-function memberLocks(caller: Caller, profile: MemberProfile): RowLock[] {
+function memberLocks(caller: Caller, profile: Pick<MemberProfile, "id" | "key_id">): RowLock[] {
   if (profile.key_id !== null) return [apiKeyLock(caller, profile.key_id)];
   const tables = ["membership", "guest"] as const;
   return tables.map((table) => rowLock(table, caller.accountId, profile.id, "no key update"));
@@ -196,17 +204,17 @@ async function grant(
 }
 
 async function findMember(db: Db, caller: Caller, input: WorkspaceMembership): Promise<MemberProfile> {
-  await findWorkspace(db, caller, input.workspaceId);
-  const profile = await db
-    .selectFrom("profile")
-    .leftJoin("api_key", "api_key.profile_id", "profile.id")
-    .select(["profile.id", "profile.type", "api_key.id as key_id"])
-    .where("profile.account_id", "=", caller.accountId)
-    .where("profile.id", "=", input.profileId)
-    .where("profile.removed_at", "is", null)
-    .executeTakeFirst();
-  if (!profile) throw notFound("profile");
-  return profile;
+  const { accountId } = caller;
+  const { rows } = await sql<MemberProfile | { id: null }>`
+    select p.id, p.type, k.id as key_id
+    from workspace w
+    left join profile p on p.account_id = w.account_id and p.id = ${input.profileId} and p.removed_at is null
+    left join api_key k on k.profile_id = p.id
+    where w.account_id = ${accountId} and w.id = ${input.workspaceId}`.execute(db);
+  const [found] = rows;
+  if (!found) throw notFound("workspace");
+  if (found.id === null) throw notFound("profile");
+  return found;
 }
 
 function selectMembers(db: Db) {

@@ -1,6 +1,6 @@
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
-import { insertSession } from "../../../src/domain/session/session.ts";
+import { insertSession } from "../../../src/domain/session/create.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import type { PrincipalName, Scene } from "../schema/access.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "./actors.ts";

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
-import { insertSession } from "../../../src/domain/session/session.ts";
+import { insertSession } from "../../../src/domain/session/create.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { rotate } from "../actors/api-key.ts";
