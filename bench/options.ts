@@ -9,6 +9,7 @@ export const partNames = [
   "workers",
   "memory",
   "evaluate",
+  "parse",
   "revocation",
   "changes",
   "logIn",

@@ -7,6 +7,7 @@ import { hot } from "./hot.ts";
 import { logIn } from "./log-in.ts";
 import { memory } from "./memory.ts";
 import { help, type PartName, readOptions } from "./options.ts";
+import { parse } from "./parse.ts";
 import type { Part } from "./part.ts";
 import { createPartRunner, progress } from "./part-runner.ts";
 import { installPeers } from "./peers.ts";
@@ -22,6 +23,7 @@ const parts: Record<PartName, Part> = {
   workers,
   memory,
   evaluate,
+  parse,
   revocation,
   changes,
   logIn,

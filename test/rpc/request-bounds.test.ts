@@ -44,6 +44,10 @@ describe.each(each)("%s", (_name, { input, ...method }) => {
     expect(() => check(Buffer.from(`[${"1,".repeat(tooMany)}1]`), true)).toThrow("too many values");
     expect(() => check(Buffer.from("\x78\x01".repeat(tooMany), "latin1"), false)).toThrow("too many values");
     expect(() => check(Buffer.from("[".repeat(bounds.maxDepth + 1)), true)).toThrow("too deeply");
+    const keys = Array.from({ length: bounds.maxKeys + 1 }, (_, n) => `"${n}":{"a":1}`).join();
+    if (2 * bounds.maxKeys < bounds.maxValues - 2) {
+      expect(() => check(Buffer.from(`{${keys}}`), true)).toThrow("too many fields");
+    }
     const long = "x".repeat(bounds.maxStringBytes + 1);
     expect(() => check(Buffer.from(JSON.stringify([long])), true)).toThrow("too long");
   });
@@ -68,7 +72,7 @@ test("100 items with 8 KiB tokens, and 100 items with full lists, are a batch th
 });
 
 test("no JSON text has more values than the scan counts", () => {
-  const bounds = { maxStringBytes: 1e6, maxDepth: 1e6 };
+  const bounds = { maxKeys: 1e6, maxStringBytes: 1e6, maxDepth: 1e6 };
   fc.assert(
     fc.property(fc.json(), (text) => {
       const bytes = Buffer.from(text);

@@ -9,6 +9,8 @@ export interface MessageBounds {
   maxBytes: number;
   /** Messages, lists, entries of maps, and other values in the body. */
   maxValues: number;
+  /** Keys of one object in JSON. */
+  maxKeys: number;
   /** Bytes of one string in JSON. */
   maxStringBytes: number;
   /** Objects and lists of JSON inside each other. */
@@ -23,6 +25,7 @@ const ownPackage = "latchkey.v1";
 const foreignBounds: MessageBounds = {
   maxBytes: 16 * 1024,
   maxValues: 64,
+  maxKeys: 64,
   maxStringBytes: 16 * 1024,
   maxDepth: 8,
 };
@@ -61,10 +64,11 @@ export function createBoundsOf(maxMessageBytes: number): BoundsOf {
 
 function measure(schema: DescMessage, maxMessageBytes: number): MessageBounds {
   if (schema.file.proto.package !== ownPackage) return foreignBounds;
-  const { bytes, values, longest, depth } = sizeOfMessage(schema, []);
+  const { bytes, values, keys, longest, depth } = sizeOfMessage(schema, []);
   return {
     maxBytes: Math.min(Math.max(bytes, explainedBytes), maxMessageBytes),
     maxValues: values + unknownFields,
+    maxKeys: keys + unknownFields,
     maxStringBytes: Math.max(longest, explainedBytes),
     maxDepth: depth + extraDepth,
   };
@@ -73,6 +77,8 @@ function measure(schema: DescMessage, maxMessageBytes: number): MessageBounds {
 interface Size {
   bytes: number;
   values: number;
+  /** Keys of the largest object. */
+  keys: number;
   /** Bytes of the longest string. */
   longest: number;
   depth: number;
@@ -80,12 +86,13 @@ interface Size {
 
 function sizeOfMessage(schema: DescMessage, inside: readonly DescMessage[]): Size {
   if (inside.includes(schema)) throw new Error(`${schema.typeName} contains itself, so no size bounds it`);
-  const total: Size = { bytes: 2, values: 1, longest: 0, depth: 1 };
+  const total: Size = { bytes: 2, values: 1, keys: schema.fields.length, longest: 0, depth: 1 };
   for (const field of schema.fields) {
     const name = Math.max(field.name.length, field.jsonName.length);
     const size = sizeOfField(field, [...inside, schema]);
     total.bytes += name + bytesAround + size.bytes;
     total.values += size.values;
+    total.keys = Math.max(total.keys, size.keys);
     total.longest = Math.max(total.longest, name, size.longest);
     total.depth = Math.max(total.depth, 1 + size.depth);
   }
@@ -106,6 +113,7 @@ function sizeOfField(field: DescField, inside: readonly DescMessage[]): Size {
     const pair = {
       bytes: key.bytes + value.bytes,
       values: 1 + value.values,
+      keys: Math.max(value.keys, Number(rules?.maxPairs ?? 0)),
       longest: Math.max(key.longest, value.longest),
       depth: value.depth,
     };
@@ -119,6 +127,7 @@ function times(count: number, one: Size, more: number): Size {
   return {
     bytes: 2 + count * (one.bytes + bytesAround),
     values: 1 + count * (one.values + more - 1),
+    keys: one.keys,
     longest: one.longest,
     depth: 1 + one.depth,
   };
@@ -129,23 +138,23 @@ function sizeOfOne(field: DescField, rules: FieldRules | undefined, inside: read
   if (field.message) return sizeOfWellKnown(field.message) ?? sizeOfMessage(field.message, inside);
   if (field.scalar === ScalarType.STRING) return sizeOfString(field, rules);
   if (field.scalar === ScalarType.BYTES) throw new Error(`${field.toString()}: bytes have no bound yet`);
-  return { bytes: numberBytes, values: 1, longest: numberBytes, depth: 0 };
+  return { bytes: numberBytes, values: 1, keys: 0, longest: numberBytes, depth: 0 };
 }
 
 function sizeOfWellKnown({ typeName }: DescMessage): Size | undefined {
   if (!typeName.startsWith("google.protobuf.")) return undefined;
   if (typeName === "google.protobuf.FieldMask") {
-    return { bytes: maskBytes, values: 1 + maskPaths, longest: maskBytes, depth: 0 };
+    return { bytes: maskBytes, values: 1 + maskPaths, keys: 0, longest: maskBytes, depth: 0 };
   }
   if (typeName === "google.protobuf.Timestamp" || typeName === "google.protobuf.Duration") {
-    return { bytes: timeBytes, values: 3, longest: timeBytes, depth: 0 };
+    return { bytes: timeBytes, values: 3, keys: 0, longest: timeBytes, depth: 0 };
   }
   throw new Error(`${typeName} has no bound yet`);
 }
 
 function sizeOfEnum({ values }: DescEnum): Size {
   const longest = Math.max(...values.map(({ name }) => name.length));
-  return { bytes: longest + 2, values: 1, longest, depth: 0 };
+  return { bytes: longest + 2, values: 1, keys: 0, longest, depth: 0 };
 }
 
 function sizeOfString(field: DescField, rules: FieldRules | undefined): Size {
@@ -160,7 +169,7 @@ function sizeOfString(field: DescField, rules: FieldRules | undefined): Size {
     chosen > 0 ? chosen * bytesPerAscii : undefined,
   ].filter((one) => one !== undefined);
   const bytes = finite(field, Math.min(...candidates), "max_len or max_bytes");
-  return { bytes: bytes + 2, values: 1, longest: bytes, depth: 0 };
+  return { bytes: bytes + 2, values: 1, keys: 0, longest: bytes, depth: 0 };
 }
 
 function finite(field: DescField, bound: number, rule: string): number {
