@@ -7,6 +7,11 @@ import { type Bearer, recordOf } from "./context.ts";
 // Some connections are reserved for calls that take something away.
 const withdrawals = /^(Revoke|Disable|Suspend|LogOut|Remove|Delete|Archive)/;
 
+/** Whether an RPC takes something away, by the first word of its name. */
+export function isWithdrawal({ name }: Pick<DescMethod, "name">): boolean {
+  return withdrawals.test(name);
+}
+
 /** A call, as an interceptor receives it. */
 interface TurnRequest {
   method: DescMethod;
@@ -16,7 +21,7 @@ interface TurnRequest {
 
 /** Returns the subject on whose behalf a call takes connections: the bearer's account or user, or else the client address. */
 export function turnOf({ method, contextValues, message }: TurnRequest): Turn {
-  const kind: TurnKind = withdrawals.test(method.name) ? "withdrawal" : "read";
+  const kind: TurnKind = isWithdrawal(method) ? "withdrawal" : "read";
   const { addressKey, bearer } = recordOf(contextValues);
   const { subject, caller } = subjectOf(bearer, addressKey);
   const limited = bearer.type !== "anonymous";
