@@ -17,9 +17,9 @@ const forms: Record<string, Form> = {
 };
 
 /**
- * Returns the form of a request to a method with this limit that the fast path accepts, or undefined if the request is unusual in any way. The response
- * is never compressed. A client that accepts compression also accepts no compression, unless it sends weights that may
- * forbid that (RFC 9110, section 12.5.3).
+ * Returns the form of a request that the fast path accepts, or undefined if the request is unusual in any way. `maxBytes` is
+ * the size limit of the method. The response is never compressed. A client that accepts compression also accepts no
+ * compression, unless it sends weights that may forbid that (RFC 9110, section 12.5.3).
  */
 export function admit({ method, headers, httpVersionMajor }: Request, maxBytes: number): Form | undefined {
   const type = headers["content-type"];

@@ -127,7 +127,7 @@ function init(request: object): MessageInitShape<typeof VerifyTokenRequestSchema
   return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
 }
 
-// Empty messages, of which a batch can have few.
+// A batch of many empty requests. The limit on their number is much lower.
 const manyValues = Buffer.from("\x0a\x00".repeat(15_000), "latin1");
 
 const boundarySizes = fc
