@@ -39,13 +39,13 @@ async function keyInWorkspace() {
   return { owner, ids: { id, workspaceId } };
 }
 
-test("these are all the RPCs of the service", async () => {
+test("the list has every RPC of the service", async () => {
   const help = "add the RPC to `calls` in test/api-key/access.test.ts";
   expect(Object.keys(app.clientAs("").apiKeys).sort(), help).toEqual(Object.keys(calls).sort());
 });
 
 describe.each(byId)("$name", ({ call }) => {
-  test("shows the caller of another account exactly what a missing id shows", async () => {
+  test("shows a caller of another account exactly what a missing id shows", async () => {
     const { ids } = await keyInWorkspace();
     const { owner: stranger, ids: own } = await keyInWorkspace();
     const before = await storedKey(app, ids.id);
@@ -54,13 +54,13 @@ describe.each(byId)("$name", ({ call }) => {
     expect(there).toMatchObject({ code: "NotFound", reason: "NOT_FOUND", metadata: {} });
     expect({ ...there, headers: [...there.headers] }).toEqual({ ...gone, headers: [...gone.headers] });
     expect(there.message).not.toContain(ids.id);
-    // With a workspace of the stranger's own it is no different.
+    // A workspace of the foreign account makes no difference.
     const mixed = await refusal(call(stranger.apiKeys, { id: ids.id, workspaceId: own.workspaceId }));
     expect({ ...mixed, headers: [...mixed.headers] }).toEqual({ ...gone, headers: [...gone.headers] });
     expect(await storedKey(app, ids.id)).toEqual(before);
   });
 
-  test("refuses an id that cannot be one, and names the field", async () => {
+  test("refuses an id of the wrong form and names the field", async () => {
     const { owner, ids } = await keyInWorkspace();
     for (const id of ["", "x".repeat(65), "key 1", "key_\0"]) {
       const { code, violations } = await refusal(call(owner.apiKeys, { ...ids, id }));
@@ -70,7 +70,7 @@ describe.each(byId)("$name", ({ call }) => {
 });
 
 describe.each(rpcs)("$name", ({ call, permission }) => {
-  test("is refused without its permission, before anything is looked up", async () => {
+  test("is refused without its permission, before any lookup", async () => {
     const { owner, ids } = await keyInWorkspace();
     const verb = permission.slice("api_keys:".length);
     const permissions = ["*:write", "agents:*", "workspaces:*", `api_keys:${below[verb]}`];
@@ -89,7 +89,7 @@ describe.each(rpcs)("$name", ({ call, permission }) => {
     expect(await storedKey(app, ids.id)).toEqual(before);
   });
 
-  test("is done for a key with just its permission", async () => {
+  test("succeeds for a key with only its permission", async () => {
     const { owner, ids } = await keyInWorkspace();
     const caller = await issueKey(owner, {
       spec: { permissions: [permission] },
@@ -106,7 +106,7 @@ describe.each(rpcs)("$name", ({ call, permission }) => {
     });
   });
 
-  test("is refused to a key of another account that names this one", async () => {
+  test("is refused to a key of another account that names this account", async () => {
     const { owner, ids } = await keyInWorkspace();
     const { owner: other } = await keyInWorkspace();
     const key = await issueKey(other, { spec: { permissions: ["*"] } });

@@ -13,7 +13,7 @@ async function eventsOf(owner: Owner, resourceId: string) {
   return items.map(({ method, before, after }) => ({ method: method.split("/")[1], before, after }));
 }
 
-test("every change of a key leaves one event, with the changed fields as they were and as they are", async () => {
+test("every change of a key writes one event with the changed fields before and after", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const expiresAt = inSeconds(3600);
@@ -70,7 +70,7 @@ test("every change of a key leaves one event, with the changed fields as they we
   ]);
 });
 
-test("an event says who acted: the profile, and the key where it was one", async () => {
+test("an event names the actor: the profile, and the key if a key acted", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const actor = await issueKey(owner, {
@@ -96,7 +96,7 @@ test("an event says who acted: the profile, and the key where it was one", async
   expect(byOwner).toMatchObject({ profileId: owner.profile.metadata?.id, keyId: "" });
 });
 
-test("reading leaves no event, and a refused call none that says it was done", async () => {
+test("a read writes no event, and a refused call writes no event of success", async () => {
   const owner = await app.newAccount();
   const { id } = await issueKey(owner);
   await owner.apiKeys.getApiKey({ id });
@@ -116,7 +116,7 @@ test("reading leaves no event, and a refused call none that says it was done", a
   expect(items.map(({ method }) => method.split("/")[1])).toEqual(["SignUp", "CreateApiKey"]);
 });
 
-test("no event holds a token, a secret or a hash, whatever was done", async () => {
+test("no event contains a token, a secret or a hash", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
@@ -137,7 +137,7 @@ test("no event holds a token, a secret or a hash, whatever was done", async () =
   expect(new Set(tokens).size).toBe(6);
   expect(hashes.length).toBeGreaterThanOrEqual(5);
   for (const token of tokens) {
-    // The secret, and anything long enough to be worth something.
+    // The event must not contain the secret, nor a long part of it.
     expect(text).not.toContain(token);
     expect(text).not.toContain(token.slice(-38, -6));
     expect(text).not.toContain(token.slice(-16));
@@ -150,7 +150,7 @@ test("no event holds a token, a secret or a hash, whatever was done", async () =
   }
 });
 
-test("refusals are counted, one event per principal, method and minute, however often they are written", async () => {
+test("refusals are counted in one event per principal, method and minute, regardless of how often they are written", async () => {
   const owner = await app.newAccount();
   const keys = [await issueKey(owner), await issueKey(owner)];
   const calls: ((as: Clients) => Promise<unknown>)[] = [
@@ -167,7 +167,7 @@ test("refusals are counted, one event per principal, method and minute, however 
     for (const rpc of ["ListApiKeys", "GetApiKey"]) {
       const events = items.filter(({ method }) => method === `${service}/${rpc}`);
       expect(events.reduce((sum, { count }) => sum + count, 0)).toBe(rounds);
-      // The test may see a minute pass.
+      // A new minute may begin during the test.
       expect(events.length).toBeLessThanOrEqual(2);
       for (const event of events) {
         expect(event).toMatchObject({ outcome: AuditOutcome.REFUSED, reason: "PERMISSION_DENIED", keyId });

@@ -17,7 +17,7 @@ test.each<[string, Request, string[]]>([
   ["a name of 129 characters", { metadata: { name: "x".repeat(129) } }, ["metadata.name"]],
   ["a name with NUL", { metadata: { name: "a\0b" } }, ["metadata.name"]],
   ["a name with a line break", { metadata: { name: "a\nb" } }, ["metadata.name"]],
-  // Not repeated: whatever is this long might be a token.
+  // The error does not repeat the value, because text of this length may be a token.
   [
     "a label key of 64",
     { metadata: { name: "a", labels: { [long]: "" } } },
@@ -64,13 +64,13 @@ test.each<[string, Request, string[]]>([
   ],
   ["a description with NUL", { metadata: { name: "a" }, spec: { description: "\0" } }, ["spec.description"]],
   [
-    "permissions that are none",
+    "invalid permissions",
     { metadata: { name: "a" }, spec: { permissions: ["agents:read", "Agents:read", "*:start"] } },
     ["spec.permissions[1]", "spec.permissions[2]"],
   ],
   ["an empty permission", { metadata: { name: "a" }, spec: { permissions: [""] } }, ["spec.permissions[0]"]],
   [
-    "a blank name and no permission",
+    "a blank name and an invalid permission",
     { metadata: { name: " " }, spec: { permissions: ["x"] } },
     ["metadata.name", "spec.permissions[0]"],
   ],
@@ -120,7 +120,7 @@ test.each<[string, Request, string[]]>([
   expect((await owner.apiKeys.listApiKeys({})).items.filter((key) => !key.spec?.system)).toEqual([]);
 });
 
-test("what is just within the limits is accepted", async () => {
+test("input just within the limits is accepted", async () => {
   const owner = await app.newAccount();
   const name = "é".repeat(128);
   const labels = { [`${"a".repeat(63)}.example.com/${"k".repeat(63)}`]: "v".repeat(63), x: "" };
@@ -139,7 +139,7 @@ test("a key with rate limits is not implemented yet", async () => {
 });
 
 describe("initial_workspace_ids", () => {
-  test("of another account look exactly like missing ones, and make no key", async () => {
+  test("fail for another account exactly like missing ones, and create no key", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     const [own, foreign] = [await newWorkspace(owner), await newWorkspace(other)];
     const ask = (id: string) =>
@@ -154,7 +154,7 @@ describe("initial_workspace_ids", () => {
     expect((await owner.workspaceAdmin.listWorkspaceMembers({ workspaceId: own })).items).toEqual([]);
   });
 
-  test("that are archived are refused", async () => {
+  test("are refused if one is archived", async () => {
     const owner = await app.newAccount();
     const [archived] = [await newWorkspace(owner), await newWorkspace(owner)];
     await owner.workspaceAdmin.archiveWorkspace({ workspaceId: archived });
@@ -166,7 +166,7 @@ describe("initial_workspace_ids", () => {
     });
   });
 
-  test("are entered from the start, up to 100 of them", async () => {
+  test("can be entered at once, up to 100 of them", async () => {
     const owner = await app.newAccount();
     const ids = await Promise.all(Array.from({ length: 100 }, () => newWorkspace(owner)));
     const key = await issueKey(owner, { initialWorkspaceIds: ids });
@@ -176,7 +176,7 @@ describe("initial_workspace_ids", () => {
   });
 });
 
-test("a key ends by itself at its end", async () => {
+test("a key stops working at its end", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { spec: { expiresAt: inSeconds(3600) } });
   await app.db

@@ -8,7 +8,7 @@ import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-test("a key is made with what was asked for, by whom it was asked", async () => {
+test("a key has the fields of its request and names its creator", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner, "north");
   const expiresAt = inSeconds(3600);
@@ -52,7 +52,7 @@ test("a key is made with what was asked for, by whom it was asked", async () => 
   expect(await doneTo(app, key.id)).toEqual(["CreateApiKey"]);
 });
 
-test("what is left out has its default: an application key, live, in no workspace, allowed nothing", async () => {
+test("omitted fields have defaults: an application key, live, without workspaces and permissions", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const { apiKey } = await owner.apiKeys.createApiKey({ metadata: { name: "bare" } });
@@ -76,7 +76,7 @@ test("what is left out has its default: an application key, live, in no workspac
   }
 });
 
-test("a key of scope ALL enters workspaces made later, and takes no grants", async () => {
+test("a key of scope ALL enters workspaces that are created later, and takes no grants", async () => {
   const owner = await app.newAccount();
   const spec = { workspaceScope: WorkspaceScope.ALL };
   const key = await issueKey(owner, { spec });
@@ -90,7 +90,7 @@ test("a key of scope ALL enters workspaces made later, and takes no grants", asy
   expect(await refusal(call)).toMatchObject({ code: "FailedPrecondition" });
 });
 
-test("a token appears once: never again in an answer, and in clear nowhere in the database", async () => {
+test("a token appears only in the response that mints it, and the database never stores it in clear", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { metadata: { name: "once" }, spec: { permissions: ["api_keys:*"] } });
   const itself = app.clientAs(key.token).apiKeys;
@@ -125,7 +125,7 @@ test("a token appears once: never again in an answer, and in clear nowhere in th
 describe("a request_id", () => {
   const asked = { metadata: { name: "once" }, requestId: "retry-1" };
 
-  test("makes one key, and a repeat names it", async () => {
+  test("creates one key, and the error of a repeat names it", async () => {
     const owner = await app.newAccount();
     const { id } = await issueKey(owner, asked);
     expect(await refusal(owner.apiKeys.createApiKey(asked))).toMatchObject({
@@ -136,7 +136,7 @@ describe("a request_id", () => {
     expect((await owner.apiKeys.listApiKeys({ query: "once" })).items).toHaveLength(1);
   });
 
-  test("makes one key of many concurrent repeats", async () => {
+  test("creates one key if many repeats run concurrently", async () => {
     const owner = await app.newAccount();
     const calls = Array.from({ length: 8 }, () => owner.apiKeys.createApiKey(asked));
     const settled = await Promise.allSettled(calls);
@@ -151,21 +151,21 @@ describe("a request_id", () => {
     expect(await doneTo(app, made[0] ?? "")).toEqual(["CreateApiKey"]);
   });
 
-  test("is the caller's own: another account's, or another key's, is another", async () => {
+  test("belongs to its caller: another account or another key may use the same one", async () => {
     const [one, two] = [await app.newAccount(), await app.newAccount()];
     const key = await issueKey(one, { spec: { permissions: ["api_keys:write"] } });
     const made = [one, two, app.clientAs(key.token)].map((caller) => issueKey(caller, asked));
     expect(new Set((await Promise.all(made)).map(({ id }) => id)).size).toBe(3);
   });
 
-  test("whose call was refused is not used up", async () => {
+  test("of a refused call can be used again", async () => {
     const owner = await app.newAccount();
     const wrong = { ...asked, initialWorkspaceIds: ["ws_01jd0000000000000000000000"] };
     expect(await refusal(owner.apiKeys.createApiKey(wrong))).toMatchObject({ code: "NotFound" });
     await issueKey(owner, asked);
   });
 
-  test("is free again after 24 hours, not before", async () => {
+  test("can be used again after 24 hours, but not earlier", async () => {
     const owner = await app.newAccount();
     const first = await issueKey(owner, asked);
     const age = (interval: string) =>

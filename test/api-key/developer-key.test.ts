@@ -21,7 +21,7 @@ import { outcome, refusal } from "../support/errors.ts";
 const app = useApp();
 const { ALL, SELECTED } = WorkspaceScope;
 
-test("a developer key has its own kind of token, no environment, and acts as its user", async () => {
+test("a developer key has its own kind of token, has no environment, and acts as its user", async () => {
   const owner = await app.newAccount();
   const dev = await newMember(app, owner, "developer");
   const key = await issueKey(dev, { spec: { kind: ApiKeyKind.DEVELOPER } });
@@ -53,7 +53,7 @@ test("a developer key has its own kind of token, no environment, and acts as its
   }
 });
 
-test("a developer key may do what its user may now, by their role and their teams, and its own list only narrows", async () => {
+test("a developer key may do what its user may do now by role and teams, narrowed by its own list", async () => {
   const owner = await app.newAccount();
   const roleId = await newRole(owner, "own", "agents:write");
   await newRole(owner, "runner", "runs:start", "logs:*");
@@ -76,7 +76,7 @@ test("a developer key may do what its user may now, by their role and their team
   await expectBoth([], ["*:read"]);
 });
 
-test("a developer key enters its user's workspaces, or of those the ones it was granted, as they are now", async () => {
+test("a developer key enters the workspaces that its user may enter now, or of these only the granted ones", async () => {
   const owner = await app.newAccount();
   const [a, b, c] = [
     await newWorkspace(owner, "a"),
@@ -103,7 +103,7 @@ test("a developer key enters its user's workspaces, or of those the ones it was 
     }
   };
   await expectThese([a, b], [a]);
-  // Somebody else grants the key what its user may not enter: it waits.
+  // Another member grants the key a workspace that its user may not enter. The grant has no effect yet.
   await owner.apiKeys.addApiKeyWorkspace({ id: selected.id, workspaceId: c });
   await expectThese([a, b], [a]);
   await owner.workspaceAdmin.removeWorkspaceMember({ workspaceId: a, profileId: dev.profileId });
@@ -118,7 +118,7 @@ test("a developer key enters its user's workspaces, or of those the ones it was 
   expect(await verdictOf(app, all.token, c)).toBe("WORKSPACE_ARCHIVED");
 });
 
-test("a developer key is revoked for good when its user leaves, also if they come back, with everything they had", async () => {
+test("a developer key is permanently revoked when its user leaves, even if the user returns with the same rights", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const dev = await newMember(app, owner, "developer", [workspaceId]);
@@ -135,14 +135,14 @@ test("a developer key is revoked for good when its user leaves, also if they com
   for (const { id, token } of [active, disabled]) {
     expect(await verdictOf(app, token)).toBe("REVOKED");
     expect(await outcome(owner.apiKeys.enableApiKey({ id }))).toBe("WRONG_STATE");
-    // It is not even theirs any more.
+    // The returned user does not own the key.
     expect(await outcome(rotate(dev, id))).toBe("PERMISSION_DENIED");
   }
-  // The account's own keys do not go with whoever made them.
+  // An application key does not end with the person who created it.
   expect(await verdictOf(app, application.token)).toBe("VALID");
 });
 
-test("whoever is being removed gets no developer key meanwhile", async () => {
+test("a person who is being removed cannot get a developer key meanwhile", async () => {
   const owner = await app.newAccount();
   const dev = await newMember(app, owner, "developer");
   const { removed, minted } = await whileLocked(app.db, dev.profileId, async (waiting) => {
@@ -156,7 +156,7 @@ test("whoever is being removed gets no developer key meanwhile", async () => {
   expect(await minted).toBe("ACCOUNT_MISMATCH");
 });
 
-test("a developer key is minted and rotated by its own user only; others may disable and revoke it", async () => {
+test("only its own user can mint and rotate a developer key, and others may disable and revoke it", async () => {
   const owner = await app.newAccount();
   const team = await newTeam(owner, "ci", "admin");
   const robot = await newServiceKey(app, owner, (await newServiceAccount(owner, "robot", team)).id);
@@ -178,7 +178,7 @@ test("a developer key is minted and rotated by its own user only; others may dis
   }
   await admin.apiKeys.disableApiKey({ id: key.id });
   expect(await verdictOf(app, key.token)).toBe("DISABLED");
-  // Not theirs to undo.
+  // The user may not enable a key that another member disabled.
   expect(await outcome(dev.apiKeys.enableApiKey({ id: key.id }))).toBe("PERMISSION_DENIED");
   await admin.apiKeys.enableApiKey({ id: key.id });
   const next = await rotate(dev, key.id);
@@ -188,7 +188,7 @@ test("a developer key is minted and rotated by its own user only; others may dis
 });
 
 test.each(["viewer", "nothing"])(
-  "a %s makes, lists, reads, rotates and revokes their own developer keys",
+  "a %s mints, lists, reads, rotates and revokes their own developer keys",
   async (role) => {
     const owner = await app.newAccount();
     await newRole(owner, "nothing");
@@ -202,7 +202,7 @@ test.each(["viewer", "nothing"])(
     expect(await verdictOf(app, next)).toBe("VALID");
     await member.apiKeys.revokeApiKey({ id: key.id });
     expect([await verdictOf(app, key.token), await verdictOf(app, next)]).toEqual(["REVOKED", "REVOKED"]);
-    // By themselves: the key is not its user here.
+    // For this they need a session, because the key itself is not its user here.
     const another = await newDeveloperKey(app, member);
     for (const call of [
       () => rotate(another, another.id, 60),
@@ -214,7 +214,7 @@ test.each(["viewer", "nothing"])(
   },
 );
 
-test("who may not read keys sees of all others' nothing, not even whether they are there", async () => {
+test("a person without the permission to read keys cannot even learn whether other keys exist", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "nothing");
   const [member, other] = [await newMember(app, owner, "nothing"), await newMember(app, owner, "nothing")];

@@ -26,7 +26,7 @@ async function issueMany(owner: Owner, count: number): Promise<string[]> {
 
 describe("paging", () => {
   test.each(["asc", "desc", ""])(
-    "in order %j meets every key exactly once, while others are made",
+    "in order %j returns every key exactly once while other keys are created",
     async (sortOrder) => {
       const owner = await app.newAccount();
       const made = await issueMany(owner, 7);
@@ -42,12 +42,12 @@ describe("paging", () => {
       expect(new Set(seen).size).toBe(seen.length);
       const before = seen.filter((id) => made.includes(id));
       expect(before).toEqual(sortOrder === "asc" ? made : [...made].reverse());
-      // Newest first, what is made meanwhile is behind us; oldest first, it is ahead.
+      // In descending order, new keys are behind the cursor. In ascending order, they are ahead of it.
       expect(seen.length - before.length).toBe(sortOrder === "asc" ? 3 : 0);
     },
   );
 
-  test("goes on after a page whose last key was revoked meanwhile", async () => {
+  test("continues after a page whose last key was revoked meanwhile", async () => {
     const owner = await app.newAccount();
     const made = await issueMany(owner, 4);
     const page = await owner.apiKeys.listApiKeys({ query: "listed", limit: 2, sortOrder: "asc" });
@@ -57,7 +57,7 @@ describe("paging", () => {
     );
   });
 
-  test("takes 50 at a time unless asked, at most 200, never a negative number", async () => {
+  test("returns 50 keys by default and at most 200, and refuses a negative limit", async () => {
     const owner = await app.newAccount();
     await fill(owner, 205);
     const size = async (limit: number) => (await owner.apiKeys.listApiKeys({ limit })).items.length;
@@ -72,7 +72,7 @@ describe("paging", () => {
     });
   });
 
-  test("ends where the last page is exactly full", async () => {
+  test("ends if the last page is exactly full", async () => {
     const owner = await app.newAccount();
     await issueMany(owner, 2);
     const page = await owner.apiKeys.listApiKeys({ query: "listed", limit: 2 });
@@ -82,11 +82,14 @@ describe("paging", () => {
 });
 
 describe("a cursor", () => {
-  test.each(["garbage", "%00", "a".repeat(256)])("that is %j is refused", async (cursor) => {
-    const { code, violations } = await refusal((await someone()).apiKeys.listApiKeys({ cursor }));
-    expect(code).toBe("InvalidArgument");
-    expect(violations).toMatchObject([{ field: "cursor" }]);
-  });
+  test.each(["of the value %j is refused", "%00", "a".repeat(256)])(
+    "that is %j is refused",
+    async (cursor) => {
+      const { code, violations } = await refusal((await someone()).apiKeys.listApiKeys({ cursor }));
+      expect(code).toBe("InvalidArgument");
+      expect(violations).toMatchObject([{ field: "cursor" }]);
+    },
+  );
 
   test("of the other sort order is refused", async () => {
     const owner = await app.newAccount();
@@ -99,7 +102,7 @@ describe("a cursor", () => {
     }
   });
 
-  test("of another account grants nothing: only one's own keys are listed", async () => {
+  test("of another account gives no access: the list has only the caller's own keys", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     const [foreign = ""] = await issueMany(other, 2);
     const own = await issueMany(owner, 2);
@@ -110,7 +113,7 @@ describe("a cursor", () => {
   });
 });
 
-test("a sort order that is none is refused", async () => {
+test("an invalid sort order is refused", async () => {
   for (const sortOrder of ["up", "ASC", "asc;"]) {
     const { code, violations } = await refusal((await someone()).apiKeys.listApiKeys({ sortOrder }));
     expect({ code, field: violations[0]?.field }).toEqual({ code: "InvalidArgument", field: "sort_order" });
@@ -118,7 +121,7 @@ test("a sort order that is none is refused", async () => {
 });
 
 describe("a filter", () => {
-  test("by labels wants all of them", async () => {
+  test("by labels requires all of them", async () => {
     const owner = await app.newAccount();
     for (const [name, labels] of Object.entries<Record<string, string>>({
       both: { env: "prod", team: "ai" },
@@ -139,7 +142,7 @@ describe("a filter", () => {
     }
   });
 
-  test("by prefix is of the id, by query of the name in upper or lower case, and neither knows wildcards", async () => {
+  test("by prefix matches the id, by query matches the name in any letter case, and neither has wildcards", async () => {
     const owner = await app.newAccount();
     const made = await issueMany(owner, 2);
     await issueKey(owner, { metadata: { name: "100% Größe_x" } });
@@ -164,7 +167,7 @@ describe("a filter", () => {
   });
 });
 
-test("info is filled only on request", async () => {
+test("fills info only on request", async () => {
   const owner = await app.newAccount();
   await issueMany(owner, 2);
   for (const includeInfo of [false, true]) {
@@ -176,7 +179,7 @@ test("info is filled only on request", async () => {
   }
 });
 
-test("a list holds the system key, and nothing of another account", async () => {
+test("a list has the system key, and nothing of another account", async () => {
   const [owner, other] = [await app.newAccount(), await app.newAccount()];
   await issueMany(other, 1);
   const { items } = await owner.apiKeys.listApiKeys({ showRevoked: true });
@@ -184,7 +187,7 @@ test("a list holds the system key, and nothing of another account", async () => 
   expect(items.map((key) => key.metadata?.accountId)).toEqual([owner.account.metadata?.id]);
 });
 
-// By SQL: two hundred calls would be slow.
+// The test inserts the keys by SQL, because two hundred calls would be slow.
 async function fill(owner: Owner, count: number): Promise<void> {
   const accountId = owner.account.metadata?.id ?? "";
   const profileId = owner.profile.metadata?.id ?? "";

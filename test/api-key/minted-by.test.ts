@@ -13,7 +13,7 @@ const minter = (owner: Owner) => issueKey(owner, { spec: { permissions: ["api_ke
 const mintedByOf = async (owner: Owner, id: string) =>
   (await owner.apiKeys.getApiKey({ id })).apiKey?.info?.mintedByKeyId;
 
-/** Waits until so many statements wait for a lock. */
+/** Waits until this number of statements wait for a lock. */
 const blocked = (count: number) =>
   vi.waitFor(async () => {
     const { rows } = await sql`
@@ -22,7 +22,7 @@ const blocked = (count: number) =>
     expect(rows).toHaveLength(count);
   });
 
-test("a key tells which key minted it, of whatever kind; one that a person made tells none", async () => {
+test("a key of any kind names the key that minted it, and a key that a person minted names none", async () => {
   const owner = await app.newAccount();
   const application = await minter(owner);
   const serviceAccountId = (
@@ -41,7 +41,7 @@ test("a key tells which key minted it, of whatever kind; one that a person made 
   }
 });
 
-test("who rotates or changes a key has not minted it", async () => {
+test("a key that rotates or changes another key does not become its minter", async () => {
   const owner = await app.newAccount();
   const other = app.clientAs((await minter(owner)).token);
   const { id } = await issueKey(owner);
@@ -50,7 +50,7 @@ test("who rotates or changes a key has not minted it", async () => {
   expect(await mintedByOf(owner, id)).toBe("");
 });
 
-test("a key that is revoked while it mints mints nothing", async () => {
+test("a key that is revoked during a mint call mints nothing", async () => {
   const owner = await app.newAccount();
   const { id, token } = await minter(owner);
   const { minting } = await app.db.transaction().execute(async (tx) => {
@@ -68,7 +68,7 @@ test("a key that is revoked while it mints mints nothing", async () => {
   expect(all.items.map((key) => key.metadata?.name)).toEqual(["a key", "system key"]);
 });
 
-test("whoever has revoked a key finds also what it was just minting", async () => {
+test("the caller that revokes a key also finds the key that it was just minting", async () => {
   const owner = await app.newAccount();
   const { id, token } = await minter(owner);
   const { minting, revoking } = await app.db.transaction().execute(async (tx) => {
@@ -88,7 +88,7 @@ test("whoever has revoked a key finds also what it was just minting", async () =
   expect(found?.id).toBe((await minting.started).id);
 });
 
-test("an account goes with all its keys, whichever minted which", async () => {
+test("the purge of an account deletes all its keys, regardless of which key minted which", async () => {
   const owner = await app.newAccount();
   const accountId = owner.account.metadata?.id ?? "";
   await issueKey(app.clientAs((await minter(owner)).token));
@@ -97,7 +97,7 @@ test("an account goes with all its keys, whichever minted which", async () => {
   expect(await left.execute()).toEqual([]);
 });
 
-test("of keys made before that was stored, the audit log tells it", async () => {
+test("for keys older than the stored minter, the audit log names the minter", async () => {
   const owner = await app.newAccount();
   const first = await minter(owner);
   const second = await issueKey(app.clientAs(first.token), { spec: { permissions: ["api_keys:write"] } });

@@ -37,14 +37,17 @@ afterAll(async () => {
   for (const end of ends) await end();
 });
 
-/** What both instances say of the superseded token and of the newest one. Before it is asked, both remember the tokens. */
+/**
+ * Checks the verdicts of both instances for the superseded token and the newest one. Both instances have the tokens in
+ * their caches before.
+ */
 async function expectVerdicts({ old, newest }: { old: string; newest: string }, ofOld: "VALID" | "REVOKED") {
   for (const one of [app, beside]) {
     expect([await verdictOf(one, old), await verdictOf(one, newest)]).toEqual([ofOld, "VALID"]);
   }
 }
 
-/** A key of a workspace, which somebody rotates with a grace period of an hour. */
+/** Creates a key of a workspace, which a principal rotates with a grace period of an hour. */
 async function rotated(by: Parameters<typeof rotate>[0], key: { id: string; token: string }) {
   const tokens = { old: key.token, newest: await rotate(by, key.id, 3600), keyId: key.id };
   await expectVerdicts(tokens, "VALID");
@@ -84,14 +87,14 @@ const changes: Record<string, (scene: ByKey) => Promise<unknown>> = {
     owner.serviceAccounts.deleteServiceAccount({ id: robot.id }),
 };
 
-describe("a grace period ends at once, everywhere, if the key that gave it", () => {
+describe("a grace period ends at once and everywhere if the key that gave it", () => {
   test.each(Object.keys(changes))("%s", async (name) => {
     const scene = await byServiceKey();
     await changes[name]?.(scene);
     await expectVerdicts(scene.tokens, "REVOKED");
   });
 
-  test("is revoked by an operator, behind the service's back", async () => {
+  test("is revoked by an operator with SQL", async () => {
     const { maker, tokens } = await byServiceKey();
     await app.db
       .updateTable("api_key")
@@ -102,7 +105,7 @@ describe("a grace period ends at once, everywhere, if the key that gave it", () 
   });
 });
 
-test("a grace period goes on while the key that gave it is rotated, renamed and widened, and the rotated key narrowed", async () => {
+test("a grace period continues while the key that gave it is rotated, renamed or widened, or the rotated key narrowed", async () => {
   const { owner, maker, roleId, tokens } = await byServiceKey();
   await rotate(maker, maker.id, 60);
   await rotate(owner, maker.id);
@@ -117,7 +120,7 @@ test("a grace period goes on while the key that gave it is rotated, renamed and 
   await expectVerdicts(tokens, "VALID");
 });
 
-test("a grace period that ended early stays ended, and is an event of the key", async () => {
+test("a grace period that ended early stays ended and is an event of the key", async () => {
   const { owner, maker, tokens } = await byServiceKey();
   await owner.apiKeys.disableApiKey({ id: maker.id });
   await owner.apiKeys.enableApiKey({ id: maker.id });
@@ -125,7 +128,7 @@ test("a grace period that ended early stays ended, and is an event of the key", 
   expect(await doneTo(app, tokens.keyId)).toEqual(["CreateApiKey", "RotateApiKey", "DisableApiKey"]);
 });
 
-test("a key that rotated itself has one token when it is enabled again", async () => {
+test("a key that rotated itself has one token after it is disabled and enabled", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { spec: { permissions: ["api_keys:write"] } });
   const tokens = await rotated(app.clientAs(key.token), key);
@@ -155,7 +158,7 @@ const losses: Record<string, (scene: BySession) => Promise<unknown>> = {
   "is revoked by its token": ({ maker }) => app.clientAs("").tokens.revokeToken({ token: maker.token }),
   "ends with a change of the password": ({ other }) =>
     other.sessions.changePassword({ oldPassword: password, newPassword }),
-  "had ended before the password changed": async ({ maker, other }) => {
+  "had ended before a change of the password": async ({ maker, other }) => {
     await maker.sessions.logOut({});
     await other.sessions.changePassword({ oldPassword: password, newPassword });
   },
@@ -164,16 +167,16 @@ const losses: Record<string, (scene: BySession) => Promise<unknown>> = {
     await sessions.requestPasswordReset({ email: maker.email });
     await sessions.resetPassword({ token: await mailedToken(app, maker.email), password: newPassword });
   },
-  "belongs to somebody who is demoted": ({ owner, roleId }) =>
+  "belongs to a person who is demoted": ({ owner, roleId }) =>
     owner.roles.updateRole({ id: roleId, spec: { permissions: ["api_keys:write"] } }),
-  "belongs to somebody who loses the workspace": ({ owner, workspaceId, maker: { profileId } }) =>
+  "belongs to a person who loses the workspace": ({ owner, workspaceId, maker: { profileId } }) =>
     owner.workspaceAdmin.removeWorkspaceMember({ workspaceId, profileId }),
-  "belongs to somebody who is removed": ({ owner, maker }) =>
+  "belongs to a person who is removed": ({ owner, maker }) =>
     owner.profiles.removeProfile({ id: maker.profileId }),
-  "belongs to somebody who is erased": ({ other }) => other.sessions.deleteUser({ password }),
+  "belongs to a person who is erased": ({ other }) => other.sessions.deleteUser({ password }),
 };
 
-describe("a grace period ends at once, everywhere, if the session that gave it", () => {
+describe("a grace period ends at once and everywhere if the session that gave it", () => {
   test.each(Object.keys(losses))("%s", async (name) => {
     const scene = await bySession();
     await losses[name]?.(scene);
@@ -181,7 +184,7 @@ describe("a grace period ends at once, everywhere, if the session that gave it",
   });
 });
 
-test("a grace period goes on when the session that gave it is logged out or expires", async () => {
+test("a grace period continues after the session that gave it logs out or expires", async () => {
   const { owner, maker, tokens, sessionId } = await bySession();
   await maker.sessions.logOut({});
   await app.db
@@ -196,13 +199,13 @@ test("a grace period goes on when the session that gave it is logged out or expi
   await expectVerdicts(tokens, "VALID");
 });
 
-test("a change of the password by the session that gave a grace period lets it go on", async () => {
+test("a grace period continues if the session that gave it changes the password", async () => {
   const { maker, tokens } = await bySession();
   await maker.sessions.changePassword({ oldPassword: password, newPassword });
   await expectVerdicts(tokens, "VALID");
 });
 
-test("what may be pending is bounded, by its name, and a rotation without a grace period always passes", async () => {
+test("pending grace periods have a named bound, and a rotation without a grace period always passes", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, {});
   for (let n = 0; n < 3; n++) await rotate(owner, key.id, 3600);
@@ -215,7 +218,7 @@ test("what may be pending is bounded, by its name, and a rotation without a grac
   await rotate(owner, key.id, 3600);
 });
 
-test("where nothing is pending, a change looks once", async () => {
+test("a change in an account without pending records looks for them once", async () => {
   const owner = await app.newAccount();
   const { id } = await issueKey(owner, {});
   const statements = await app.statementsOf(() => owner.apiKeys.disableApiKey({ id }));

@@ -7,7 +7,7 @@ const app = useApp();
 const accountOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const filter = { labels: "run=many" };
 
-test("a call revokes the oldest up to its limit, says what remains, and is repeated until nothing does", async () => {
+test("a call revokes the oldest keys up to its limit and returns how many remain", async () => {
   const owner = await app.newAccount();
   const ids = await manyKeys(owner, 5);
   const seen: number[][] = [];
@@ -25,21 +25,21 @@ test("a call revokes the oldest up to its limit, says what remains, and is repea
   ]);
 });
 
-test("more than a batch of them go in one call", async () => {
+test("one call revokes more keys than a batch has", async () => {
   const owner = await app.newAccount();
   await manyKeys(owner, 250);
   const answer = await owner.apiKeys.revokeApiKeys({ filter });
   expect(answer).toMatchObject({ revokedCount: 250, remainingCount: 0 });
 });
 
-test("1,000 go in one call unless it says otherwise", async () => {
+test("the default limit is 1,000 keys per call", async () => {
   const owner = await app.newAccount();
   await manyKeys(owner, 1_001);
   const answer = await owner.apiKeys.revokeApiKeys({ filter });
   expect(answer).toMatchObject({ revokedCount: 1_000, remainingCount: 1 });
 });
 
-test("a call whose deadline is near revokes one batch and answers in time", async () => {
+test("a call whose deadline is near revokes one batch and responds in time", async () => {
   const owner = await app.newAccount();
   await manyKeys(owner, 150);
   const answer = await owner.apiKeys.revokeApiKeys({ filter }, { timeoutMs: 1_900 });
@@ -48,7 +48,10 @@ test("a call whose deadline is near revokes one batch and answers in time", asyn
   expect(rest).toMatchObject({ revokedCount: 50, remainingCount: 0 });
 });
 
-test.each(["labels", "minter"])("runs at once by %s revoke each key once and hinder nobody", async (by) => {
+test.each([
+  "concurrent calls with a filter by %s revoke each key once and do not delay each other",
+  "minter",
+])("runs at once by %s revoke each key once and hinder nobody", async (by) => {
   const owner = await app.newAccount();
   const leaked = await issueKey(owner);
   const ids = await manyKeys(owner, 250, leaked.id);
@@ -66,7 +69,7 @@ test.each(["labels", "minter"])("runs at once by %s revoke each key once and hin
   expect(events.map((event) => event.resource_id).sort()).toEqual(ids.sort());
 });
 
-/** Makes many keys quickly, none of which anybody holds. Returns their ids. */
+/** Inserts many keys without tokens quickly. Returns their ids. */
 async function manyKeys(owner: Owner, count: number, mintedBy: string | null = null): Promise<string[]> {
   const account_id = accountOf(owner);
   const made = Array.from({ length: count }, () => ({ id: newId("key"), profile_id: newId("prof") }));

@@ -22,7 +22,7 @@ const labelled = (by: Clients, labels: string) =>
   });
 const minting = { permissions: ["api_keys:manage"], workspaceScope: WorkspaceScope.SELECTED };
 
-describe("of an account with all sorts of keys", () => {
+describe("in an account with keys of all sorts", () => {
   let owner: Owner;
   let admin: Member;
   let ids: Record<string, string>;
@@ -48,19 +48,19 @@ describe("of an account with all sorts of keys", () => {
   const filters: [string, () => object, string[]][] = [
     ["a label", () => ({ labels: "env=staging" }), ["staging", "both", "theirs"]],
     ["several labels", () => ({ labels: "team=ai,env=staging" }), ["both"]],
-    ["who made it", () => ({ createdBy: admin.profileId }), ["theirs", "personal", "leaked"]],
+    ["the creator", () => ({ createdBy: admin.profileId }), ["theirs", "personal", "leaked"]],
     ["the kind, without the system key", () => ({ kind: ApiKeyKind.SERVICE }), ["service"]],
     [
-      "what a key minted, and what that minted",
+      "the keys that a key minted, and the keys that those minted",
       () => ({ mintedByKeyId: ids.leaked }),
       ["child", "grandchild"],
     ],
-    ["a label and who made it", () => ({ labels: "env=staging", createdBy: admin.profileId }), ["theirs"]],
+    ["a label and the creator", () => ({ labels: "env=staging", createdBy: admin.profileId }), ["theirs"]],
     ["a minter and a label", () => ({ mintedByKeyId: ids.leaked, labels: "env=prod" }), ["grandchild"]],
-    ["what nothing fits", () => ({ labels: "env=staging", kind: ApiKeyKind.DEVELOPER }), []],
+    ["a combination without matches", () => ({ labels: "env=staging", kind: ApiKeyKind.DEVELOPER }), []],
   ];
 
-  test.each(filters)("%s finds those keys and no others", async (_name, filter, wanted) => {
+  test.each(filters)("the filter for %s matches exactly those keys", async (_name, filter, wanted) => {
     const before = await revokedOf(app, owner);
     const dry = await owner.apiKeys.revokeApiKeys({ filter: filter(), dryRun: true });
     expect(dry).toMatchObject({ revokedCount: 0, remainingCount: wanted.length });
@@ -69,13 +69,13 @@ describe("of an account with all sorts of keys", () => {
     expect(done).toMatchObject({ revokedCount: wanted.length, remainingCount: 0 });
     const dead = Object.fromEntries(wanted.map((name) => [ids[name], true]));
     expect(await revokedOf(app, owner)).toEqual({ ...before, ...dead });
-    // Again for the next filter.
+    // The keys are needed again for the next filter.
     const revived = { revoked_at: null };
     await app.db.updateTable("api_key").set(revived).where("account_id", "=", accountOf(owner)).execute();
   });
 });
 
-test("their tokens are dead at once, disabled keys and tokens in their grace too, and a second call changes nothing", async () => {
+test("all their tokens stop working at once, even of disabled keys and in grace periods, and a second call changes nothing", async () => {
   const owner = await app.newAccount();
   const keys = [await labelled(owner, "env=staging"), await labelled(owner, "env=staging")];
   const [one, two] = keys as [(typeof keys)[0], (typeof keys)[0]];
@@ -90,7 +90,7 @@ test("their tokens are dead at once, disabled keys and tokens in their grace too
   expect([await storedKey(app, one.id), await storedKey(app, two.id)]).toEqual(before);
 });
 
-test("every key leaves one event, as RevokeApiKey leaves it", async () => {
+test("every key gets one event, the same as with RevokeApiKey", async () => {
   const owner = await app.newAccount();
   const keys = [await labelled(owner, "env=staging"), await labelled(owner, "env=staging")];
   await owner.apiKeys.revokeApiKeys({ filter: { labels: "env=staging" } });
@@ -102,7 +102,7 @@ test("every key leaves one event, as RevokeApiKey leaves it", async () => {
   }
 });
 
-test("another account's keys, whatever their labels, stay", async () => {
+test("keys of another account stay, whatever their labels are", async () => {
   const [owner, other] = [await app.newAccount(), await app.newAccount()];
   const { id } = await labelled(other, "env=staging");
   const answer = await owner.apiKeys.revokeApiKeys({ filter: { labels: "env=staging" } });
@@ -110,7 +110,7 @@ test("another account's keys, whatever their labels, stay", async () => {
   expect((await revokedOf(app, other))[id]).toBe(false);
 });
 
-test("a minter that is revoked still leads to what it minted, also over revoked successors", async () => {
+test("a revoked minter still leads to the keys that it minted, even through revoked successors", async () => {
   const owner = await app.newAccount();
   const leaked = await issueKey(owner, { spec: minting });
   const child = await issueKey(app.clientAs(leaked.token), { spec: minting });
@@ -121,7 +121,7 @@ test("a minter that is revoked still leads to what it minted, also over revoked 
   expect(await verdictOf(app, grandchild.token)).toBe("REVOKED");
 });
 
-test("the key that makes the call never ends itself by it, and a system key is never revoked", async () => {
+test("the call never revokes the key that makes it, and never a system key", async () => {
   const owner = await app.newAccount();
   const serviceAccountId = (
     await newServiceAccount(owner, newName(), await newTeam(owner, newName(), "admin"))
@@ -145,8 +145,8 @@ test("the key that makes the call never ends itself by it, and a system key is n
   }
 });
 
-describe("refused", () => {
-  test("without api_keys:manage, and nothing changes", async () => {
+describe("revoking many keys is refused", () => {
+  test("without api_keys:manage, and changes nothing", async () => {
     const owner = await app.newAccount();
     await labelled(owner, "env=staging");
     const before = await revokedOf(app, owner);
@@ -185,7 +185,7 @@ describe("refused", () => {
     expect(await revokedOf(app, owner)).toEqual(before);
   });
 
-  test("for a key or profile that the account has not, rather than finding nothing to revoke", async () => {
+  test("for a key or profile that the account does not have", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     const foreign = { mintedByKeyId: (await issueKey(other)).id };
     const filters = [

@@ -14,7 +14,7 @@ const revoke = (token: string) => app.clientAs("").tokens.revokeToken({ token })
 const verdictOf = async (token: string) =>
   (await app.clientAs(app.platformToken).tokens.verifyToken({ token })).verdict;
 
-test("whoever holds a key's last live token ends the key with it", async () => {
+test("the holder of a key's last live token can revoke the key", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   await revoke(key.token);
@@ -35,7 +35,7 @@ test("an instance with another token prefix on the same database ends the token 
   expect(await verdictOf(key.token)).toBe(Verdict.REVOKED);
 });
 
-test("of two overlapping tokens only the one that was shown ends", async () => {
+test("of two overlapping tokens, only the presented one ends", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const { apiKey } = await owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 600n } });
@@ -47,7 +47,7 @@ test("of two overlapping tokens only the one that was shown ends", async () => {
   expect(left).toMatchObject({ state: ApiKeyState.ACTIVE, info: { tokens: [{}] } });
 });
 
-test("a system key without its token is not revoked, and can be rotated", async () => {
+test("a system key without a token is not revoked and can be rotated", async () => {
   const owner = await app.newAccount();
   const { account } = await owner.accounts.getAccount({});
   const id = account?.info?.globalApiKey?.metadata?.id ?? "";
@@ -59,7 +59,7 @@ test("a system key without its token is not revoked, and can be rotated", async 
   expect(await verdictOf(rotated?.spec?.token ?? "")).toBe(Verdict.VALID);
 });
 
-test("a session token ends its session and no other", async () => {
+test("a session token ends its own session and no other", async () => {
   const owner = await app.newAccount();
   const again = await app.clientAs("").sessions.logIn({ email: owner.email, password });
   await revoke(owner.token);
@@ -67,7 +67,7 @@ test("a session token ends its session and no other", async () => {
   expect((await app.clientAs(again.token).profiles.whoAmI({})).principal?.accountId).toBeTruthy();
 });
 
-test("unknown, wrong, malformed and ended tokens are answered as live ones, and change nothing", async () => {
+test("unknown, wrong, malformed and ended tokens get the response of live ones and change nothing", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const ended = await issueKey(owner);
@@ -81,7 +81,7 @@ test("unknown, wrong, malformed and ended tokens are answered as live ones, and 
   expect(await owner.audit.listAuditEvents({})).toEqual(before);
 });
 
-test("ending a token is recorded under the key's own profile, without the token", async () => {
+test("the event of an ended token names the profile of the key and not the token", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   await revoke(key.token);
@@ -99,7 +99,7 @@ test("ending a token is recorded under the key's own profile, without the token"
   expect(JSON.stringify(items[0]?.before)).not.toContain(key.token.slice(-10));
 });
 
-test("one address may not guess without end: it is told when to come back", async () => {
+test("guesses from one address are limited, and the error says when to retry", async () => {
   const http = await serve(app);
   const send = () => http.post(TokenService.method.revokeToken, { body: { token: "garbage" } });
   let answer = await send();

@@ -7,7 +7,7 @@ import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-test("without a grace period, the old token is dead at once and the new one works", async () => {
+test("without a grace period, the old token stops working at once and the new one works", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const next = await rotate(owner, key.id);
@@ -43,7 +43,7 @@ test("during the grace period both tokens work, and info shows which of them is 
   expect((await info())?.tokens.map((token) => token.lastUsedAt !== undefined)).toEqual([true, true]);
 });
 
-test("a later rotation with less grace ends earlier tokens sooner, never later", async () => {
+test("a later rotation with a shorter grace period ends earlier tokens sooner and never later", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const second = await rotate(owner, key.id, 60);
@@ -56,7 +56,7 @@ test("a later rotation with less grace ends earlier tokens sooner, never later",
   expect(await verdictOf(app, last)).toBe("VALID");
 });
 
-test("a rotated key keeps its id, its end, its grants and all else", async () => {
+test("a rotated key keeps its id, its end, its grants and all other fields", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const key = await issueKey(owner, {
@@ -101,7 +101,7 @@ describe("a key that rotates itself", () => {
     expect(await verdictOf(app, key.token)).toBe("VALID");
   });
 
-  test("may do so with a workspace that was archived since", async () => {
+  test("may have a workspace that was archived since", async () => {
     const owner = await app.newAccount();
     const [live, archived] = [await newWorkspace(owner), await newWorkspace(owner)];
     const key = await issueKey(owner, { spec, initialWorkspaceIds: [live, archived] });
@@ -111,7 +111,7 @@ describe("a key that rotates itself", () => {
     expect(await verdictOf(app, next, archived)).toBe("WORKSPACE_ARCHIVED");
   });
 
-  test("may do so with an end of its own", async () => {
+  test("may have an end", async () => {
     const key = await issueKey(await app.newAccount(), { spec: { ...spec, expiresAt: inSeconds(3600) } });
     const next = await rotate(app.clientAs(key.token), key.id, 60);
     expect(await verdictOf(app, next)).toBe("VALID");
@@ -121,7 +121,7 @@ describe("a key that rotates itself", () => {
   });
 });
 
-test("a superseded token verifies, but mints nothing, rotates nothing and widens nothing", async () => {
+test("a superseded token passes verification, but cannot mint, rotate or widen anything", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const key = await issueKey(owner, { spec: { permissions: ["*"] }, initialWorkspaceIds: [workspaceId] });
@@ -145,7 +145,7 @@ test("a superseded token verifies, but mints nothing, rotates nothing and widens
   await rotate(app.clientAs(next), grown.id);
 });
 
-test("concurrent rotations leave one token without an end, and every other one with", async () => {
+test("concurrent rotations leave exactly one token without an end", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const tokens = await Promise.all(Array.from({ length: 8 }, () => rotate(owner, key.id, 60)));
@@ -160,7 +160,7 @@ test("concurrent rotations leave one token without an end, and every other one w
   expect(verdicts.filter((verdict) => verdict === "VALID")).toHaveLength(1);
 });
 
-test("however many tokens overlap, a rotation without grace ends them all", async () => {
+test("a rotation without a grace period ends all overlapping tokens", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   await sql`
@@ -174,12 +174,12 @@ test("however many tokens overlap, a rotation without grace ends them all", asyn
     metadata: { bound: "tokens_per_key", limit: "100" },
   });
   expect(await verdictOf(app, await rotate(owner, key.id))).toBe("VALID");
-  // One of the hundred that ended made room, and may be this one.
+  // One of the hundred ended tokens made room. It may be this one.
   expect(["INVALID", "REVOKED"]).toContain(await verdictOf(app, key.token));
   expect((await owner.apiKeys.getApiKey({ id: key.id })).apiKey?.info?.tokens).toHaveLength(1);
 });
 
-test("a revoked or expired key has no new token; a disabled one stays disabled", async () => {
+test("a revoked or expired key cannot get a new token, and a disabled key stays disabled", async () => {
   const owner = await app.newAccount();
   const [revoked, expired, disabled] = [await issueKey(owner), await issueKey(owner), await issueKey(owner)];
   await owner.apiKeys.revokeApiKey({ id: revoked.id });
@@ -195,7 +195,7 @@ test("a revoked or expired key has no new token; a disabled one stays disabled",
 });
 
 describe("a system key", () => {
-  test("has no token until an owner's session rotates it; then it rotates itself, with grace", async () => {
+  test("has no token until an owner's session rotates it, and can then rotate itself with a grace period", async () => {
     const owner = await app.newAccount();
     const id = await systemKeyOf(app, owner.account.metadata?.id ?? "");
     expect((await owner.apiKeys.getApiKey({ id })).apiKey?.info?.tokens).toEqual([]);
@@ -211,7 +211,7 @@ describe("a system key", () => {
     expect([await verdictOf(app, token), await verdictOf(app, next)]).toEqual(["REVOKED", "REVOKED"]);
   });
 
-  test("is not rotated by a key with every permission, nor by an admin's session", async () => {
+  test("cannot be rotated by a key with every permission or by an admin's session", async () => {
     const owner = await app.newAccount();
     const id = await systemKeyOf(app, owner.account.metadata?.id ?? "");
     const key = await issueKey(owner, { spec: { permissions: ["*"], workspaceScope: 2 } });

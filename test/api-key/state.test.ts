@@ -8,7 +8,7 @@ import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-test("a revoked key is dead at once, with every token of it, for good", async () => {
+test("a revoked key stops working at once and permanently, with all its tokens", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const next = await rotate(owner, key.id, 3600);
@@ -29,7 +29,7 @@ test("a revoked key is dead at once, with every token of it, for good", async ()
   expect(await verdictOf(app, next)).toBe("REVOKED");
 });
 
-test("a revoked key stays readable, with its state and what it was", async () => {
+test("a revoked key stays readable, with its state and its fields", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { metadata: { name: "gone" }, spec: { permissions: ["agents:read"] } });
   await owner.apiKeys.revokeApiKey({ id: key.id });
@@ -42,7 +42,7 @@ test("a revoked key stays readable, with its state and what it was", async () =>
   expect((await owner.apiKeys.listApiKeyWorkspaces({ id: key.id })).items).toEqual([]);
 });
 
-test("a disabled key is dead at once, and works again as soon as it is enabled", async () => {
+test("a disabled key stops working at once, and works again as soon as it is enabled", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const { apiKey: disabled } = await owner.apiKeys.disableApiKey({ id: key.id });
@@ -60,9 +60,9 @@ test("a disabled key is dead at once, and works again as soon as it is enabled",
   expect(await verdictOf(app, key.token)).toBe("VALID");
 });
 
-describe("done twice", () => {
+describe("a repeated change of state", () => {
   test.each(["disableApiKey", "enableApiKey", "revokeApiKey"] as const)(
-    "%s changes nothing and leaves no event",
+    "%s a second time changes nothing and writes no event",
     async (rpc) => {
       const owner = await app.newAccount();
       const { id } = await issueKey(owner);
@@ -70,7 +70,7 @@ describe("done twice", () => {
       const { apiKey: first } = await owner.apiKeys[rpc]({ id });
       const [stored, events] = [await storedKey(app, id), await doneTo(app, id)];
       const { apiKey: second } = await owner.apiKeys[rpc]({ id });
-      // Since when it is known to hold is all that a repeat may tell anew.
+      // Only `effectiveAt` may differ in the response to a repeat.
       for (const key of [first, second]) if (key?.info) delete key.info.effectiveAt;
       expect(second).toEqual(first);
       expect(await storedKey(app, id)).toEqual(stored);
@@ -78,7 +78,7 @@ describe("done twice", () => {
     },
   );
 
-  test("at the same time, it leaves one event", async () => {
+  test("writes one event if several calls run concurrently", async () => {
     const owner = await app.newAccount();
     const { id } = await issueKey(owner);
     await Promise.all(Array.from({ length: 6 }, () => owner.apiKeys.disableApiKey({ id })));
@@ -87,14 +87,14 @@ describe("done twice", () => {
   });
 });
 
-test("a key may end itself", async () => {
+test("a key may revoke itself", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { spec: { permissions: ["api_keys:manage"] } });
   await app.clientAs(key.token).apiKeys.revokeApiKey({ id: key.id });
   expect(await verdictOf(app, key.token)).toBe("REVOKED");
 });
 
-test("a key is shown as expired once it is, and may still be revoked", async () => {
+test("an expired key is shown as expired and may still be revoked", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   await sql`update api_key set expires_at = clock_timestamp() where id = ${key.id}`.execute(app.db);
@@ -102,7 +102,7 @@ test("a key is shown as expired once it is, and may still be revoked", async () 
   expect((await owner.apiKeys.revokeApiKey({ id: key.id })).apiKey?.state).toBe(ApiKeyState.REVOKED);
 });
 
-test("a system key is disabled and enabled by an owner's session or by itself, and by nobody else", async () => {
+test("only an owner's session or the system key itself disables and enables a system key", async () => {
   const owner = await app.newAccount();
   const id = await systemKeyOf(app, owner.account.metadata?.id ?? "");
   const itself = app.clientAs(await rotate(owner, id));
@@ -126,7 +126,7 @@ test("a system key is disabled and enabled by an owner's session or by itself, a
   await itself.profiles.whoAmI({});
 });
 
-test("a system key is never revoked, but can be disabled", async () => {
+test("a system key cannot be revoked, but can be disabled", async () => {
   const owner = await app.newAccount();
   const id = await systemKeyOf(app, owner.account.metadata?.id ?? "");
   const token = await rotate(owner, id);

@@ -22,7 +22,7 @@ async function update(owner: Clients, request: Request) {
   return { ...apiKey, metadata, spec, etag };
 }
 
-test("without a mask, what is present changes and the rest stays", async () => {
+test("without a mask, the present fields change and the others stay", async () => {
   const { owner, key } = await keyOf(made);
   const { metadata, spec, etag } = await update(owner, {
     id: key.id,
@@ -39,7 +39,7 @@ test("without a mask, what is present changes and the rest stays", async () => {
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a mask", () => {
-  test("of one field changes nothing else, whatever is present", async () => {
+  test("of one field changes no other field, even if others are present", async () => {
     const { owner, key } = await keyOf(made);
     const { metadata, spec } = await update(owner, {
       id: key.id,
@@ -51,7 +51,7 @@ describe("a mask", () => {
     expect(spec.description).toBe("old");
   });
 
-  test("of a parent changes all below it; what is absent is cleared", async () => {
+  test("of a parent changes all fields below it and clears the absent ones", async () => {
     const expiresAt = inSeconds(3600);
     const { owner, key } = await keyOf({ ...made, spec: { ...made.spec, expiresAt } });
     const { metadata, spec } = await update(owner, {
@@ -65,7 +65,7 @@ describe("a mask", () => {
     expect(await verdictOf(app, key.token)).toBe("VALID");
   });
 
-  test("of * changes everything that can be changed", async () => {
+  test("of * changes every mutable field", async () => {
     const { owner, key } = await keyOf(made);
     const { metadata, spec } = await update(owner, {
       id: key.id,
@@ -77,7 +77,7 @@ describe("a mask", () => {
   });
 
   test.each([["spec.expires_at"], ["spec.permissions"], ["metadata.labels"], ["spec.description"]])(
-    "of %s clears it where it is absent",
+    "of %s clears the field if it is absent",
     async (path) => {
       const { owner, key } = await keyOf({ ...made, spec: { ...made.spec, expiresAt: inSeconds(3600) } });
       const { metadata, spec } = await update(owner, { id: key.id, updateMask: { paths: [path] } });
@@ -138,9 +138,9 @@ test.each<[string, MessageInitShape<typeof UpdateApiKeyRequestSchema>, string[]]
   expect(await storedKey(app, key.id)).toEqual(before);
 });
 
-test("what changes nothing leaves neither event nor etag behind", async () => {
+test("an update without a difference writes no event and keeps the etag", async () => {
   const { owner, key } = await keyOf(made);
-  // In another order than they are stored in.
+  // This is another order than the stored one.
   const labels = { team: "ai", env: "prod" };
   const { apiKey } = await owner.apiKeys.getApiKey({ id: key.id });
   for (const request of [{}, { metadata: { labels } }, { metadata: apiKey?.metadata, spec: apiKey?.spec }]) {
@@ -150,7 +150,7 @@ test("what changes nothing leaves neither event nor etag behind", async () => {
 });
 
 describe("an etag", () => {
-  test("that is current is honoured, and changes with every change", async () => {
+  test("that is current is accepted, and changes with every update", async () => {
     const { owner, key } = await keyOf(made);
     const workspaceId = await newWorkspace(owner);
     const { id } = key;
@@ -176,7 +176,7 @@ describe("an etag", () => {
     expect(await storedKey(app, id)).toEqual(before);
   });
 
-  test("lets exactly one of many concurrent updates win", async () => {
+  test("lets exactly one of many concurrent updates succeed", async () => {
     const { owner, key } = await keyOf(made);
     const { id, etag } = key;
     const names = Array.from({ length: 6 }, (_, index) => `name ${index}`);
@@ -191,7 +191,7 @@ describe("an etag", () => {
   });
 });
 
-test("the spec of a system key is fixed, its name is not", async () => {
+test("the spec of a system key cannot change, but its name can", async () => {
   const owner = await app.newAccount();
   const id = await systemKeyOf(app, owner.account.metadata?.id ?? "");
   const before = await storedKey(app, id);
@@ -215,7 +215,7 @@ test("the spec of a system key is fixed, its name is not", async () => {
   expect(spec).toMatchObject({ permissions: ["*"], system: true });
 });
 
-test("a revoked key is over: nothing of it changes", async () => {
+test("a revoked key cannot be updated", async () => {
   const { owner, key } = await keyOf(made);
   await owner.apiKeys.revokeApiKey({ id: key.id });
   const before = await storedKey(app, key.id);

@@ -8,7 +8,7 @@ import { refusal } from "../support/errors.ts";
 const app = useApp();
 const missing = "ws_01jd0000000000000000000000";
 
-test("a key enters a workspace from when it is granted until it is taken away", async () => {
+test("a key may enter a workspace from the grant until its removal", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner, "north");
   const key = await issueKey(owner);
@@ -31,7 +31,7 @@ test("a key enters a workspace from when it is granted until it is taken away", 
   expect(new Set(effective.map((time) => `${time?.seconds}.${time?.nanos}`)).size).toBe(3);
 });
 
-test("granting what is granted, and taking what is not, changes nothing and leaves no event", async () => {
+test("a repeated grant and the removal of a missing grant change nothing and write no event", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const { id } = await issueKey(owner, { initialWorkspaceIds: [workspaceId] });
@@ -58,12 +58,12 @@ test("a workspace of another account looks exactly like a missing one", async ()
   expect(there).toMatchObject({ code: "NotFound", reason: "NOT_FOUND", metadata: {} });
   expect(there).toEqual(await ask(missing));
   expect((await storedKey(app, id)).grants).toEqual([]);
-  // Taking it away says as little.
+  // The removal of a grant reveals nothing either.
   const taken = await owner.apiKeys.removeApiKeyWorkspace({ id, workspaceId: foreign });
   expect(taken).toEqual(await owner.apiKeys.removeApiKeyWorkspace({ id, workspaceId: missing }));
 });
 
-describe("a key takes no grant", () => {
+describe("a grant is refused for a key", () => {
   test.each([
     ["of scope ALL", "FailedPrecondition"],
     ["that is revoked", "FailedPrecondition"],
@@ -88,7 +88,7 @@ describe("a key takes no grant", () => {
   });
 });
 
-test("an archived workspace is not granted, and one that was granted is closed to the key", async () => {
+test("an archived workspace cannot be granted, and a key cannot enter it after it is archived", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   await newWorkspace(owner);
@@ -110,7 +110,7 @@ test("an archived workspace is not granted, and one that was granted is closed t
   expect((await storedKey(app, inside.id)).grants).toEqual([]);
 });
 
-test("concurrent grants to one key all hold, each with its event", async () => {
+test("concurrent grants to one key all succeed, each with its event", async () => {
   const owner = await app.newAccount();
   const ids = await Promise.all(Array.from({ length: 8 }, () => newWorkspace(owner)));
   const { id } = await issueKey(owner);
@@ -125,7 +125,7 @@ test("concurrent grants to one key all hold, each with its event", async () => {
   expect(granted.sort()).toEqual([...ids].sort());
 });
 
-test("concurrent grants of one workspace to one key are one grant with one event", async () => {
+test("concurrent grants of one workspace to one key result in one grant and one event", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const { id, info } = await issueKey(owner);
@@ -146,7 +146,7 @@ test("concurrent grants of one workspace to one key are one grant with one event
   expect(events.filter(({ after }) => after?.workspace_id === workspaceId)).toHaveLength(1);
 });
 
-test("the list of a key's workspaces is paged and filtered like every list", async () => {
+test("the list of a key's workspaces has pages and filters like every list", async () => {
   const owner = await app.newAccount();
   const ids: string[] = [];
   for (const name of ["north", "south", "east"]) ids.push(await newWorkspace(owner, name));
@@ -166,7 +166,7 @@ test("the list of a key's workspaces is paged and filtered like every list", asy
   expect(violations).toMatchObject([{ field: "cursor" }]);
 });
 
-test("the preview is the first three by name, the total is all of them", async () => {
+test("the preview has the first three workspaces by name, and the total counts all of them", async () => {
   const owner = await app.newAccount();
   const ids: string[] = [];
   for (const name of ["d", "b", "a", "c"]) ids.push(await newWorkspace(owner, name));

@@ -26,7 +26,7 @@ async function everything() {
   );
 }
 
-// Earlier servers made more than one pending invite of an address.
+// Creates a second pending invite of an address, as earlier versions of the server allowed.
 async function secondInviteOf(owner: Clients, email: string): Promise<Token> {
   const invite = await inviteOf(owner, { email: newEmail(), role: "admin" });
   await app.db.updateTable("invite").set({ email }).where("id", "=", invite.id).execute();
@@ -35,7 +35,7 @@ async function secondInviteOf(owner: Clients, email: string): Promise<Token> {
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("an invite", () => {
-  test("accepted by a stranger makes a user, who gets a session, the role and the workspaces", async () => {
+  test("accepted without a sign-in creates a user with a session, the role and the workspaces", async () => {
     const owner = await app.newAccount("Host");
     const [given, _other] = [await newWorkspace(owner, "given"), await newWorkspace(owner, "other")];
     const email = newEmail();
@@ -57,7 +57,7 @@ describe("an invite", () => {
     });
   });
 
-  test("for an existing user is refused to whoever merely holds it, and nothing changes", async () => {
+  test("for an existing user is refused to a holder who is not signed in, and nothing changes", async () => {
     const [owner, guest] = [await app.newAccount(), await app.newAccount()];
     const invite = await inviteOf(owner, { email: guest.email, role: "viewer" });
     const before = await everything();
@@ -66,7 +66,7 @@ describe("an invite", () => {
     await logIn(app, guest.email);
   });
 
-  test("accepted by that user signed in gives the membership, and they keep their session", async () => {
+  test("accepted by that signed-in user gives the membership and keeps their session", async () => {
     const [owner, guest] = [await app.newAccount("Host"), await app.newAccount("Home")];
     const invite = await inviteOf(owner, { email: guest.email, role: "viewer" });
     const secret = "a password that must not be set";
@@ -85,7 +85,7 @@ describe("an invite", () => {
     expect(await refusal(logIn(app, guest.email, secret))).toMatchObject({ reason: "INVALID_CREDENTIALS" });
   });
 
-  test("is refused to a signed-in user of another address, and stays", async () => {
+  test("is refused to a signed-in user of another address and stays pending", async () => {
     const [owner, thief] = [await app.newAccount(), await app.newAccount()];
     const invite = await inviteOf(owner, { email: newEmail(), role: "viewer" });
     const before = await everything();
@@ -94,7 +94,7 @@ describe("an invite", () => {
     await accept(invite);
   });
 
-  test("is refused with a bearer that is no live session, rather than taken for a stranger's", async () => {
+  test("is refused with a bearer that is not a live session, instead of creating a new user", async () => {
     const owner = await app.newAccount();
     const invite = await inviteOf(owner, { email: newEmail(), role: "viewer" });
     const ended = await app.newAccount();
@@ -103,7 +103,7 @@ describe("an invite", () => {
     expect(await refusal(accept(invite, app.clientAs(app.platformToken)))).toMatchObject(loginRequired);
   });
 
-  test("works once, for a stranger and for a user alike", async () => {
+  test("works once, for a new user and for an existing one", async () => {
     const [owner, guest] = [await app.newAccount(), await app.newAccount()];
     const invite = await inviteOf(owner, { email: newEmail(), role: "viewer" });
     const joined = app.clientAs((await accept(invite)).token);
@@ -120,7 +120,7 @@ describe("an invite", () => {
     expect(await refusal(accept(theirs, guest))).toMatchObject(used);
   });
 
-  test("is refused once revoked or expired, whoever comes", async () => {
+  test("is refused to every caller after it is revoked or expired", async () => {
     const [owner, guest] = [await app.newAccount(), await app.newAccount()];
     for (const end of ["revoked_at", "expires_at"]) {
       for (const [email, caller] of [
@@ -136,7 +136,7 @@ describe("an invite", () => {
     }
   });
 
-  test("is found by its whole token only", async () => {
+  test("is found only by its whole token", async () => {
     const owner = await app.newAccount();
     const [one, two] = [
       await inviteOf(owner, { email: newEmail(), role: "viewer" }),
@@ -157,7 +157,7 @@ describe("an invite", () => {
     for (const one of told) expect(one).toEqual(told[0]);
   });
 
-  test("asks a newcomer for a name and a password that is not easily guessed", async () => {
+  test("requires a name and a password that is not easily guessed from a new user", async () => {
     const owner = await app.newAccount();
     const invite = await inviteOf(owner, { email: newEmail(), role: "viewer" });
     const attempt = (fields: object) =>
@@ -172,7 +172,7 @@ describe("an invite", () => {
     await accept(invite);
   });
 
-  test("makes one user and one membership, however many accept at once", async () => {
+  test("creates one user and one membership, even if many calls accept it concurrently", async () => {
     const [owner, guest] = [await app.newAccount(), await app.newAccount()];
     for (const [email, caller] of [
       [newEmail(), app.clientAs("")],
@@ -192,7 +192,7 @@ describe("an invite", () => {
     }
   });
 
-  test("of whoever is a member already is refused, and changes nothing of their role", async () => {
+  test("for a member is refused and does not change the role", async () => {
     const owner = await app.newAccount();
     const email = newEmail();
     const [first, second] = [
@@ -204,7 +204,7 @@ describe("an invite", () => {
     expect((await joined.profiles.whoAmI({})).principal?.permissions).toEqual(["*:read"]);
   });
 
-  test("never lets somebody in who is being erased", async () => {
+  test("never admits a user who is being erased", async () => {
     const [owner, guest] = [await app.newAccount(), await app.newAccount()];
     const invite = await inviteOf(owner, { email: guest.email, role: "viewer" });
     const accepting = await app.db.transaction().execute(async (tx) => {

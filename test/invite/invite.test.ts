@@ -16,7 +16,7 @@ const denied = (permission: string) => ({ code: "PermissionDenied", metadata: { 
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("CreateInvite", () => {
-  test("invites an address with a role and workspaces, for seven days", async () => {
+  test("invites an address with a role and workspaces for seven days", async () => {
     const owner = await app.newAccount();
     const workspace = await newWorkspace(owner);
     const { invite } = await owner.invites.createInvite({
@@ -36,7 +36,7 @@ describe("CreateInvite", () => {
     expect(await mailsTo(app, "somebody@example.com")).toHaveLength(1);
   });
 
-  test("answers the token where there is no SMTP, once; with SMTP it is mailed only", async () => {
+  test("returns the token once if there is no SMTP, and otherwise only mails it", async () => {
     const owner = await app.newAccount();
     const email = newEmail();
     const { id, token } = await inviteOf(owner, { email, role: "viewer" });
@@ -62,7 +62,7 @@ describe("CreateInvite", () => {
     }
   });
 
-  test("keeps only a hash of the token, and tells no event of it or of the address", async () => {
+  test("stores only a hash of the token, and no event contains the token or the address", async () => {
     const owner = await app.newAccount();
     const email = newEmail();
     const { id, token } = await inviteOf(owner, { email, role: "viewer" });
@@ -73,7 +73,7 @@ describe("CreateInvite", () => {
     expect(JSON.stringify(events)).not.toContain(email);
   });
 
-  test("is refused to a role or workspaces that the inviter does not hold", async () => {
+  test("is refused for a role or workspaces that the inviter does not hold", async () => {
     const owner = await app.newAccount();
     const workspace = await newWorkspace(owner);
     await newRole(owner, "inviter", "invites:write", "agents:read");
@@ -92,7 +92,7 @@ describe("CreateInvite", () => {
     await inviter.invites.createInvite({ email, role: "reader" });
   });
 
-  test("of an owner is for owners: no admin, no key, not even one of all permissions", async () => {
+  test("of an owner needs an owner's session: an admin and a key with all permissions are refused", async () => {
     const owner = await app.newAccount();
     const admin = await join(app, owner, { email: newEmail(), role: "admin" });
     const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
@@ -106,7 +106,7 @@ describe("CreateInvite", () => {
     await second.profiles.removeProfile({ id: owner.profile.metadata?.id });
   });
 
-  test("refuses a member, a role or workspace that is none, and names the field", async () => {
+  test("refuses a member, an unknown role and an unknown workspace, and names the field", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     const create = (request: object) =>
       refusal(owner.invites.createInvite({ email: newEmail(), role: "viewer", ...request }));
@@ -121,7 +121,7 @@ describe("CreateInvite", () => {
     expect(await create({ email: "no address" })).toMatchObject({ violations: [{ field: "email" }] });
   });
 
-  test("is repeated safely: the same request_id makes no second invite and no second mail", async () => {
+  test("can be repeated: the same request_id creates no second invite and sends no second mail", async () => {
     const owner = await app.newAccount();
     const request = { email: newEmail(), role: "viewer", requestId: "once" };
     const { invite } = await owner.invites.createInvite(request);
@@ -134,7 +134,7 @@ describe("CreateInvite", () => {
 });
 
 describe("ListInvites and RevokeInvite", () => {
-  test("pending ones are listed; with show_all also those that were accepted, revoked or have expired", async () => {
+  test("list the pending invites, and with show_all also accepted, revoked and expired ones", async () => {
     const owner = await app.newAccount();
     await join(app, owner, { email: newEmail(), role: "viewer" });
     const [revoked, expired, pending] = [
@@ -151,7 +151,7 @@ describe("ListInvites and RevokeInvite", () => {
     expect(all.items.map((invite) => invite.state)).toEqual([ACCEPTED, REVOKED, EXPIRED, PENDING]);
   });
 
-  test("revoking again changes nothing; an accepted one is ALREADY_USED", async () => {
+  test("change nothing if the invite is revoked already, and fail with ALREADY_USED if it was accepted", async () => {
     const owner = await app.newAccount();
     const { id } = await inviteOf(owner, { email: newEmail(), role: "viewer" });
     await owner.invites.revokeInvite({ id });
@@ -163,7 +163,7 @@ describe("ListInvites and RevokeInvite", () => {
     expect(refused).toMatchObject({ code: "FailedPrecondition", reason: "ALREADY_USED" });
   });
 
-  test("another account's invite looks exactly like a missing one", async () => {
+  test("treat another account's invite exactly like a missing one", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     const { id } = await inviteOf(other, { email: newEmail(), role: "viewer" });
     expect((await owner.invites.listInvites({ showAll: true })).items).toEqual([]);

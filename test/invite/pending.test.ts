@@ -47,7 +47,7 @@ async function stateOf(owner: Owner, { id }: Token) {
 const makers = { "service key": byServiceKey, "developer key": byDeveloperKey };
 
 describe.each(Object.entries(makers))("an invite by a %s", (_kind, invited) => {
-  test("ends for good when the key is revoked or disabled, and the list says so", async () => {
+  test("is permanently revoked when the key is revoked or disabled, and the list shows it", async () => {
     for (const end of ["revokeApiKey", "disableApiKey"] as const) {
       const { owner, maker, invite } = await invited();
       await owner.apiKeys[end]({ id: maker.id });
@@ -59,7 +59,7 @@ describe.each(Object.entries(makers))("an invite by a %s", (_kind, invited) => {
     }
   });
 
-  test("ends when an operator revokes the key behind the service's back", async () => {
+  test("ends when an operator revokes the key with SQL", async () => {
     const { owner, maker, invite } = await invited();
     await app.db
       .updateTable("api_key")
@@ -70,7 +70,7 @@ describe.each(Object.entries(makers))("an invite by a %s", (_kind, invited) => {
     expect(await stateOf(owner, invite)).toBe(InviteState.REVOKED);
   });
 
-  test("is refused while the key may do less than it gives, or has an end", async () => {
+  test("is refused while the key may do less than the invite gives, or has an end", async () => {
     const { owner, maker, invite } = await invited();
     const { id } = maker;
     const updates = [
@@ -85,7 +85,7 @@ describe.each(Object.entries(makers))("an invite by a %s", (_kind, invited) => {
     await accept(invite);
   });
 
-  test("is refused once the key has expired", async () => {
+  test("is refused after the key has expired", async () => {
     const { maker, invite } = await invited();
     await app.db
       .updateTable("api_key")
@@ -102,7 +102,7 @@ describe.each(Object.entries(makers))("an invite by a %s", (_kind, invited) => {
   });
 });
 
-test("an invite by a developer key is refused when its list is narrowed, whatever its user may do", async () => {
+test("an invite by a developer key is refused after the key's list is narrowed, whatever its user may do", async () => {
   const { owner, maker, invite } = await byDeveloperKey();
   await owner.apiKeys.updateApiKey({ id: maker.id, spec: { permissions: ["*:read"] } });
   expect(await refusal(accept(invite))).toMatchObject({ reason: "PERMISSION_DENIED" });
@@ -123,7 +123,7 @@ const losses: Record<string, (scene: BySession) => Promise<unknown>> = {
   "is revoked by its token": ({ maker }) => app.clientAs("").tokens.revokeToken({ token: maker.token }),
   "ends with a change of the password": ({ other }) =>
     other.sessions.changePassword({ oldPassword: password, newPassword }),
-  "had ended before the password changed": async ({ maker, other }) => {
+  "had ended before a change of the password": async ({ maker, other }) => {
     await maker.sessions.logOut({});
     await other.sessions.changePassword({ oldPassword: password, newPassword });
   },
@@ -132,18 +132,21 @@ const losses: Record<string, (scene: BySession) => Promise<unknown>> = {
     await sessions.requestPasswordReset({ email: maker.email });
     await sessions.resetPassword({ token: await mailedToken(app, maker.email), password: newPassword });
   },
-  "belongs to somebody who is removed": ({ owner, maker }) =>
+  "belongs to a person who is removed": ({ owner, maker }) =>
     owner.profiles.removeProfile({ id: maker.profileId }),
 };
 
-test.each(Object.keys(losses))("an invite ends for good if the session that made it %s", async (name) => {
-  const scene = await bySession();
-  await losses[name]?.(scene);
-  expect(await outcome(accept(scene.invite))).toBe("ALREADY_USED");
-  expect(await stateOf(scene.owner, scene.invite)).toBe(InviteState.REVOKED);
-});
+test.each(Object.keys(losses))(
+  "an invite is permanently revoked if the session that made it %s",
+  async (name) => {
+    const scene = await bySession();
+    await losses[name]?.(scene);
+    expect(await outcome(accept(scene.invite))).toBe("ALREADY_USED");
+    expect(await stateOf(scene.owner, scene.invite)).toBe(InviteState.REVOKED);
+  },
+);
 
-test("an invite can be accepted after the session that made it was logged out or has expired", async () => {
+test("an invite can be accepted after the session that made it logged out or expired", async () => {
   const { maker, invite, sessionId } = await bySession();
   await maker.sessions.logOut({});
   await app.db
@@ -154,7 +157,7 @@ test("an invite can be accepted after the session that made it was logged out or
   await accept(invite);
 });
 
-test("the invite of an account's first owner ends with the key of the platform that opened it", async () => {
+test("the invite of an account's first owner ends with the platform key that created the account", async () => {
   const platform = app.clientAs(app.platformToken);
   const spec = { permissions: ["accounts:write"] };
   for (const [end, expected] of [
@@ -176,7 +179,7 @@ test("the invite of an account's first owner ends with the key of the platform t
   }
 });
 
-test("a mailed proof ends when the session that asked for it is revoked, and not when it is logged out", async () => {
+test("a mailed proof ends when the session that requested it is revoked, but not when it logs out", async () => {
   for (const [end, expected] of [
     [
       ({ other, sessionId }: BySession) => other.sessions.revokeSession({ id: sessionId }),
@@ -193,7 +196,7 @@ test("a mailed proof ends when the session that asked for it is revoked, and not
   }
 });
 
-test("how many invites may be pending is bounded, by its name", async () => {
+test("pending invites have a named bound", async () => {
   const owner = await app.newAccount();
   const invites: Token[] = [];
   for (let n = 0; n < 3; n++) invites.push(await invitedAs(owner, "viewer"));
@@ -203,7 +206,7 @@ test("how many invites may be pending is bounded, by its name", async () => {
   await invitedAs(owner, "viewer");
 });
 
-test("an invite that a service key made does not end with the person who made the key", async () => {
+test("an invite that a service key made does not end with the person who created the key", async () => {
   const owner = await app.newAccount();
   const admin = await newMember(app, owner, "admin");
   const teamId = await newTeam(owner, "ops", await newRole(owner, "all", "*"));

@@ -14,10 +14,10 @@ const accept = (invite: Token, as: Clients = app.clientAs("")) =>
 const denied = { code: "PermissionDenied", reason: "PERMISSION_DENIED" };
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
-describe("an invite is judged again when it is accepted, by what its maker holds then", () => {
+describe("an accepted invite is evaluated again by what its maker holds now:", () => {
   const adminOf = async (owner: Clients) => join(app, owner, { email: newEmail(), role: "admin" });
 
-  test("a maker who was demoted", async () => {
+  test("it is refused if its maker was demoted", async () => {
     const owner = await app.newAccount();
     const admin = await adminOf(owner);
     const [more, same] = [
@@ -30,7 +30,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
     await accept(same);
   });
 
-  test("an owner who is none any more gives no ownership", async () => {
+  test("it gives no ownership if its maker is no longer an owner", async () => {
     const owner = await app.newAccount();
     const second = await join(app, owner, { email: newEmail(), role: "owner" });
     const invite = await inviteOf(second, { email: newEmail(), role: "owner" });
@@ -40,7 +40,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
     await accept(invite);
   });
 
-  test("a maker who was removed: the pending invites are revoked with them, those of others are not", async () => {
+  test("it is revoked if its maker was removed, and the invites of other members are not", async () => {
     const owner = await app.newAccount();
     const admin = await adminOf(owner);
     const [theirs, others] = [
@@ -54,7 +54,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
     await accept(others);
   });
 
-  test("a maker who lost the workspace", async () => {
+  test("it is refused if its maker lost the workspace", async () => {
     const owner = await app.newAccount();
     const workspaceId = await newWorkspace(owner);
     await owner.roles.createRole({
@@ -71,7 +71,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
     await accept(held);
   });
 
-  test("a workspace that was archived since is not given, and the rest is", async () => {
+  test("it gives its workspaces except those that were archived since", async () => {
     const owner = await app.newAccount();
     const [kept, archived] = [await newWorkspace(owner, "kept"), await newWorkspace(owner, "archived")];
     await owner.roles.createRole({
@@ -92,7 +92,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
     }
   });
 
-  test("a service account whose team was narrowed", async () => {
+  test("it is refused if the team of the service account that made it was narrowed", async () => {
     const owner = await app.newAccount();
     const { team } = await owner.teams.createTeam({ metadata: { name: "ops" }, spec: { roles: ["admin"] } });
     const { serviceAccount } = await owner.serviceAccounts.createServiceAccount({
@@ -106,7 +106,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
     expect(await refusal(accept(invite))).toMatchObject(denied);
   });
 
-  test("a role that gives more now than its maker holds", async () => {
+  test("it is refused if its role now gives more than its maker holds", async () => {
     const owner = await app.newAccount();
     const reader = { metadata: { name: "reader" }, spec: { permissions: ["agents:read"] } };
     const { role } = await owner.roles.createRole(reader);
@@ -120,7 +120,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
     });
   });
 
-  test("a suspended account lets nobody in", async () => {
+  test("it is refused while the account is suspended", async () => {
     const owner = await app.newAccount();
     const invite = await inviteOf(owner, { email: newEmail(), role: "viewer" });
     const accountId = owner.account.metadata?.id ?? "";
@@ -134,7 +134,7 @@ describe("an invite is judged again when it is accepted, by what its maker holds
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("AddWorkspaceMember by e-mail", () => {
-  test("resolves a member, in any letter case, and invites nobody", async () => {
+  test("finds a member in any letter case and creates no invite", async () => {
     const owner = await app.newAccount();
     const workspaceId = await newWorkspace(owner);
     const member = await join(app, owner, { email: newEmail(), role: "viewer" });
@@ -145,7 +145,7 @@ describe("AddWorkspaceMember by e-mail", () => {
     expect((await member.profiles.whoAmI({})).principal?.workspaceIds).toEqual([workspaceId]);
   });
 
-  test("invites who is no member, as a viewer unless told otherwise", async () => {
+  test("invites a person who is not a member, as a viewer by default", async () => {
     const [owner, elsewhere] = [await app.newAccount(), await app.newAccount()];
     const workspaceId = await newWorkspace(owner);
     for (const [request, permissions] of [
@@ -162,7 +162,7 @@ describe("AddWorkspaceMember by e-mail", () => {
     expect(invite?.spec?.email).toBe(elsewhere.email);
   });
 
-  test("invites only where the caller may invite", async () => {
+  test("creates an invite only if the caller may invite", async () => {
     const owner = await app.newAccount();
     const workspaceId = await newWorkspace(owner);
     const spec = { permissions: ["workspaces:write", "*:read"] };
@@ -172,7 +172,7 @@ describe("AddWorkspaceMember by e-mail", () => {
     expect((await owner.invites.listInvites({ showAll: true })).items).toEqual([]);
   });
 
-  test("where mail is delivered, matches nobody by an address that nobody proved", async () => {
+  test("does not find a user by an unproven address if mail is delivered", async () => {
     const { app: mailing, end } = await startApp({ LATCHKEY_SMTP_URL: "smtp://127.0.0.1:1" });
     try {
       const [owner, guest] = [await mailing.newAccount(), await mailing.newAccount()];
@@ -198,7 +198,7 @@ describe("AddWorkspaceMember by e-mail", () => {
     }
   });
 
-  test("a mailed invite proves the address of who accepts it; one handed over by its maker does not", async () => {
+  test("a mailed invite proves the address of the user who accepts it, and an invite that its maker passed on does not", async () => {
     const { app: mailing, end } = await startApp({ LATCHKEY_SMTP_URL: "smtp://127.0.0.1:1" });
     const provenIn = async (db: typeof app.db, email: string) =>
       (await db.selectFrom("user").selectAll().where("email", "=", email).executeTakeFirstOrThrow())
