@@ -10,7 +10,7 @@ const keyWith = async (owner: Owner, ...permissions: string[]) =>
 const denied = (permission: string) => ({ code: "PermissionDenied", metadata: { permission } });
 
 describe("GetAccount", () => {
-  test("shows the account, and the system key that it was born with", async () => {
+  test("shows the account and its system key", async () => {
     const owner = await app.newAccount("Engines");
     const { account } = await owner.accounts.getAccount({});
     expect(account).toMatchObject({
@@ -37,13 +37,13 @@ describe("GetAccount", () => {
       await (await keyWith(owner, permission)).accounts.getAccount({});
     }
     const without = await keyWith(owner, "accounts:read", "*:manage", "api_keys:*");
-    // `*:manage` reads everything.
+    // `*:manage` also covers reading.
     await without.accounts.getAccount({});
     const integration = await keyWith(owner, "agents:*");
     expect(await refusal(integration.accounts.getAccount({}))).toMatchObject(denied("account:read"));
   });
 
-  test("shows each account its own", async () => {
+  test("shows each account only itself", async () => {
     const [one, two] = [await app.newAccount("One"), await app.newAccount("Two")];
     expect((await one.accounts.getAccount({})).account?.metadata?.name).toBe("One");
     expect((await two.accounts.getAccount({})).account?.metadata?.name).toBe("Two");
@@ -51,7 +51,7 @@ describe("GetAccount", () => {
 });
 
 describe("UpdateAccount", () => {
-  test("changes what is present, and nothing else", async () => {
+  test("changes only the present fields", async () => {
     const owner = await app.newAccount("Before");
     const metadata = { name: " After ", labels: { env: "prod" }, externalId: "crm-1" };
     await owner.accounts.updateAccount({ metadata });
@@ -64,7 +64,7 @@ describe("UpdateAccount", () => {
     expect(again?.etag).toBe(account?.etag);
   });
 
-  test("is refused where the account has changed since it was read", async () => {
+  test("is refused if the account has changed since it was read", async () => {
     const owner = await app.newAccount();
     const { account } = await owner.accounts.getAccount({});
     const etag = account?.etag ?? "";
@@ -74,7 +74,7 @@ describe("UpdateAccount", () => {
     expect((await owner.accounts.getAccount({})).account?.metadata?.name).toBe("First");
   });
 
-  test("of two at once with one etag, one is refused", async () => {
+  test("succeeds for one of two concurrent calls with the same etag", async () => {
     const owner = await app.newAccount();
     const etag = (await owner.accounts.getAccount({})).account?.etag ?? "";
     const both = await Promise.allSettled(
@@ -83,7 +83,7 @@ describe("UpdateAccount", () => {
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   });
 
-  test("cannot touch what only the platform sets", async () => {
+  test("cannot change what only the platform sets", async () => {
     const owner = await app.newAccount();
     for (const path of ["info.entitlements", "state", "metadata.id", "metadata.account_id"]) {
       const refused = await refusal(owner.accounts.updateAccount({ updateMask: { paths: [path] } }));
@@ -93,7 +93,7 @@ describe("UpdateAccount", () => {
     expect((await owner.accounts.getAccount({})).account?.info?.entitlements).toEqual([]);
   });
 
-  test("needs account:write, refuses a blank name, and says not found of every other id", async () => {
+  test("needs account:write, refuses a blank name, and finds no other account", async () => {
     const owner = await app.newAccount();
     const reader = await keyWith(owner, "account:read", "*:write");
     expect(await refusal(reader.accounts.updateAccount({}))).toMatchObject(denied("account:write"));
@@ -105,7 +105,7 @@ describe("UpdateAccount", () => {
 });
 
 describe("CreateAccount and ListAccounts", () => {
-  test("a user makes a second account, owns it, and lists both", async () => {
+  test("a user creates a second account, owns it, and lists both", async () => {
     const owner = await app.newAccount("First");
     const made = await owner.accounts.createAccount({
       metadata: { name: "Second", labels: { env: "test" } },
@@ -126,7 +126,7 @@ describe("CreateAccount and ListAccounts", () => {
     expect(await names({ limit: 1, cursor: page.pagination?.nextCursor })).toEqual(["First"]);
   });
 
-  test("a repeat of a request makes no second account", async () => {
+  test("a repeated request creates no second account", async () => {
     const owner = await app.newAccount();
     const request = { metadata: { name: "Once" }, requestId: "r-1" };
     const { account } = await owner.accounts.createAccount(request);
@@ -134,11 +134,11 @@ describe("CreateAccount and ListAccounts", () => {
       code: "AlreadyExists",
       metadata: { id: account?.metadata?.id },
     });
-    // Another user's request of the same name is another one.
+    // Another user may use the same request id.
     await (await app.newAccount()).accounts.createAccount(request);
   });
 
-  test("are for people: a key is asked to log in, a stranger's accounts are not listed", async () => {
+  test("are for people: a key gets LOGIN_REQUIRED, and the list has no accounts of other users", async () => {
     const owner = await app.newAccount();
     const key = await keyWith(owner, "*");
     for (const call of [

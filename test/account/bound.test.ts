@@ -11,7 +11,7 @@ const exceeded = {
   retry: false,
 };
 
-test("a user owns a bounded number of accounts, also where many are made at once", async () => {
+test("a user owns a bounded number of accounts, even by concurrent creations", async () => {
   const owner = await app.newAccount();
   const create = () => owner.accounts.createAccount({ metadata: { name: "Another" } });
   const made = await Promise.allSettled(Array.from({ length: 10 }, create));
@@ -21,7 +21,7 @@ test("a user owns a bounded number of accounts, also where many are made at once
   expect((await owner.accounts.listAccounts({})).items).toHaveLength(3);
 });
 
-test("accounts that a user only belongs to, or has deleted, do not count", async () => {
+test("accounts that a user does not own, or has deleted, do not count", async () => {
   const [owner, host] = [await app.newAccount(), await app.newAccount()];
   const create = (name: string) => owner.accounts.createAccount({ metadata: { name } });
   const { invite } = await host.invites.createInvite({ email: owner.email, role: "admin" });

@@ -15,7 +15,7 @@ const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const suspended = { code: "PermissionDenied", reason: "ACCOUNT_SUSPENDED" };
 let people = 0;
 
-/** An account with something in every table that an account has rows in. */
+/** Creates an account with a row in every table that can have rows of an account. */
 async function newTenant(name: string) {
   const owner = await app.newAccount(name);
   const workspaceId = await newWorkspace(owner);
@@ -57,7 +57,7 @@ const entitle = (owner: Owner, ...entitlements: string[]) =>
   platform().setEntitlements({ accountId: idOf(owner), entitlements });
 
 describe("DeleteAccount", () => {
-  test("ends every credential at once, after the waiting period the data, and ResumeAccount undoes it", async () => {
+  test("ends every credential at once, purges the data after the waiting period, and can be undone by ResumeAccount", async () => {
     const { owner, tokens } = await newTenant("Undone");
     const { account } = await owner.accounts.deleteAccount({ name: " undone " });
     expect(account?.state).toBe(AccountState.DELETED);
@@ -75,7 +75,7 @@ describe("DeleteAccount", () => {
     expect(await purgeOneAccount(app.db)).toBeUndefined();
   });
 
-  test("is for an owner's session that names the account: no admin, no key, no wrong name", async () => {
+  test("needs an owner's session and the account's name: an admin, a key and a wrong name are refused", async () => {
     const owner = await app.newAccount("Kept");
     const admin = await join(app, owner, { email: "admin@example.com", role: "admin" });
     const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
@@ -112,7 +112,7 @@ describe("the purge", () => {
     const mine = rows.filter(({ text }) => text.includes(`"account_id": "${idOf(purged.owner)}"`));
     return new Set(mine.map(({ table }) => table));
   };
-  // Whatever in any row is an id of the account's own things.
+  // Returns every value in any row that is an id of the account or of its resources.
   function ownIds(): string[] {
     const rows = before
       .map(({ text }) => JSON.parse(text) as { id?: string | number; account_id?: string; hash?: string })
@@ -135,7 +135,7 @@ describe("the purge", () => {
     expect(await purgeOneAccount(app.db)).toBeUndefined();
   });
 
-  test("is tried on an account with rows in every table that accounts have rows in", () => {
+  test("is tested with rows in every table that can have rows of an account", () => {
     const ofAccounts = tables.filter((table) => table.ofAccounts).map(({ name }) => name);
     const help =
       "a new table: add it to `tables` in src/domain/account/delete.ts, and a row of it to `newTenant` in this test";
@@ -144,17 +144,17 @@ describe("the purge", () => {
     for (const table of ["account", "api_key_token_use", "request"]) expect(mentions).toContain(table);
   });
 
-  test("leaves no row that names the account or anything of it", () => {
+  test("leaves no row that names the account or its resources", () => {
     expect(namesAccount(after)).toEqual(new Set());
     expect(after.filter(isOwn(ownIds()))).toEqual([]);
   });
 
-  test("takes no row of anybody else, and changes none", () => {
+  test("deletes and changes no row of another account", () => {
     const others = before.filter((row) => !isOwn(ownIds())(row));
     expect(after).toEqual(others);
   });
 
-  test("leaves the people, who can go on elsewhere", async () => {
+  test("leaves the users, who can still act elsewhere", async () => {
     const { items } = await purged.member.accounts.listAccounts({});
     expect(items).toEqual([]);
     await purged.member.accounts.createAccount({ metadata: { name: "Elsewhere" } });
@@ -162,7 +162,7 @@ describe("the purge", () => {
   });
 });
 
-test("refusals in an account that was purged meanwhile keep no others from being recorded", async () => {
+test("refusals in a purged account do not stop the recording of others", async () => {
   const [owner, other] = [await app.newAccount("Refused"), await app.newAccount()];
   await entitle(owner, "deletion_days=0");
   const keys = [await issueKey(owner), await issueKey(other)];

@@ -20,7 +20,7 @@ const lastOwner = (owner: Owner) => ({
   metadata: { account_id: idOf(owner) },
 });
 
-/** Somebody with an account of their own who is an admin of another one. */
+/** Creates a person with an account of their own who is an admin of another one. */
 async function newGuest(host: Owner): Promise<Owner & { profileId: string }> {
   const guest = await app.newAccount("Home");
   const invite = await inviteOf(host, { email: guest.email, role: "admin" });
@@ -40,7 +40,7 @@ async function serviceKey(caller: Clients) {
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("RemoveProfile", () => {
-  test("a developer leaves: their developer keys end for good, their session only here, service keys live on", async () => {
+  test("ends the person's developer keys permanently and their session in this account, and keeps service keys", async () => {
     const host = await app.newAccount("Host");
     const guest = await newGuest(host);
     const here = within(guest, host);
@@ -66,7 +66,7 @@ describe("RemoveProfile", () => {
     });
   });
 
-  test("is one transaction: membership, keys, grants, teams, invites and its event", async () => {
+  test("is one transaction with the membership, keys, grants, teams, invites and the event", async () => {
     const host = await app.newAccount();
     const guest = await newGuest(host);
     const key = await issueKey(within(guest, host), { spec: { kind: ApiKeyKind.DEVELOPER } });
@@ -91,7 +91,7 @@ describe("RemoveProfile", () => {
     }
   });
 
-  test("anybody takes themselves out, and without the permission nobody else", async () => {
+  test("any person may remove themselves, but removing others needs the permission", async () => {
     const host = await app.newAccount();
     const [one, two] = [
       await join(app, host, { email: newEmail(), role: "viewer" }),
@@ -106,7 +106,7 @@ describe("RemoveProfile", () => {
     await two.profiles.whoAmI({});
   });
 
-  test("no admin removes an owner, and the last owner stays, however many go at once", async () => {
+  test("an admin cannot remove an owner, and the last owner stays, even if several leave concurrently", async () => {
     const host = await app.newAccount();
     const admin = await join(app, host, { email: newEmail(), role: "admin" });
     const second = await join(app, host, { email: newEmail(), role: "owner" });
@@ -126,13 +126,14 @@ describe("RemoveProfile", () => {
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("DeleteUser", () => {
-  test("erases the person from every table; events keep the profile ids", async () => {
+  test("erases the person from every table, and events keep the profile ids", async () => {
     const [host, left] = [await app.newAccount(), await app.newAccount()];
     const [name, first, email] = ["Zebediah Quux", "zebediah.old@example.com", "zebediah@example.com"];
     const invite = await inviteOf(host, { email: first, role: "admin" });
     const { token, profile } = await app.clientAs("").invites.acceptInvite({ ...invite, name, password });
     const person = app.clientAs(token);
-    // A former member of one account, with a new address, a pending proof, and things that they made.
+    // The person is a former member of one account, with a new address, a pending proof, and records that they
+    // created.
     const gone = await person.invites.acceptInvite(await inviteOf(left, { email: first, role: "viewer" }));
     await left.profiles.removeProfile({ id: gone.profile?.metadata?.id });
     const key = await issueKey(person, { spec: { kind: ApiKeyKind.DEVELOPER } });
@@ -164,13 +165,13 @@ describe("DeleteUser", () => {
     expect(items.map(({ method }) => method.split("/")[1])).toContain("CreateApiKey");
     expect(items.map(({ method }) => method.split("/")[1])).toContain("DeleteUser");
 
-    // The address is free again, and whoever takes it is somebody else.
+    // The address is free again. A user who takes it is another person.
     const signUp = { email, password, name: "New", accountName: "New" };
     const again = await app.clientAs("").sessions.signUp(signUp);
     expect((await app.clientAs(again.token).accounts.listAccounts({})).items).toHaveLength(1);
   });
 
-  test("needs the password, and is refused to the last owner of an account; nothing changes", async () => {
+  test("needs the password, fails for the last owner of an account, and then changes nothing", async () => {
     const host = await app.newAccount();
     const guest = await newGuest(host);
     const before = (await rowsOf(app.db)).map(({ text }) => text);
@@ -185,7 +186,7 @@ describe("DeleteUser", () => {
     await within(guest, host).profiles.whoAmI({});
   });
 
-  test("of the last two owners at once, one stays", async () => {
+  test("of the last two owners who call it concurrently, one stays", async () => {
     const host = await app.newAccount();
     const second = await join(app, host, { email: newEmail(), role: "owner" });
     const both = await Promise.allSettled(

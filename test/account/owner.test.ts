@@ -23,7 +23,7 @@ async function ownersOf(owner: Clients): Promise<string[]> {
   return items.filter(({ info }) => info?.role === "owner").map(({ metadata }) => metadata?.id ?? "");
 }
 
-test("nobody but an owner's session makes, changes or removes an owner, whatever it may do otherwise", async () => {
+test("only an owner's session creates, changes or removes an owner, regardless of other permissions", async () => {
   const owner = await app.newAccount();
   const team = await newTeam(owner, "admins", "admin");
   const robot = await newServiceAccount(owner, "robot", team);
@@ -57,7 +57,7 @@ test("nobody but an owner's session makes, changes or removes an owner, whatever
   expect(await ownersOf(owner)).toEqual([profileOf(owner)]);
 });
 
-test("an owner makes, changes and removes owners, and an invite may bring one", async () => {
+test("an owner creates, changes and removes owners, and an invite may create one", async () => {
   const owner = await app.newAccount();
   const second = await newMember(app, owner, "owner");
   const third = await newMember(app, owner, "viewer");
@@ -69,7 +69,7 @@ test("an owner makes, changes and removes owners, and an invite may bring one", 
   expect(await permissionsOf(owner)).toEqual(["*:read"]);
 });
 
-test("the last owner does not leave, is not removed and not demoted, and nothing else of theirs ends either", async () => {
+test("the last owner cannot leave, be removed or be demoted, and keeps everything else too", async () => {
   const owner = await app.newAccount();
   await newMember(app, owner, "admin");
   const key = await newDeveloperKey(app, owner);
@@ -85,14 +85,14 @@ test("the last owner does not leave, is not removed and not demoted, and nothing
     });
   }
   expect(await permissionsOf(key)).toEqual(["*"]);
-  // No change is no demotion.
+  // An unchanged role is not a demotion.
   await setRole(owner, id, "owner");
   const second = await newMember(app, owner, "owner");
   await remove(owner, id);
   expect(await outcome(remove(second, second.profileId))).toBe("LAST_OWNER");
 });
 
-test("an owner who left and came back with another role is no owner", async () => {
+test("an owner who left and returned with another role is not an owner", async () => {
   const owner = await app.newAccount();
   const second = await newMember(app, owner, "owner");
   await remove(owner, second.profileId);
@@ -101,7 +101,7 @@ test("an owner who left and came back with another role is no owner", async () =
   expect(await outcome(remove(second, profileOf(owner)))).toBe("PERMISSION_DENIED");
 });
 
-// Who asks, and whose end it is: each of the last two, at the same moment.
+// The caller and the owner who goes: each of the last two owners at the same moment.
 const atOnce: [string, (a: Clients, b: Clients, ids: [string, string]) => Promise<unknown>[]][] = [
   ["remove each other", (a, b, [ida, idb]) => [remove(a, idb), remove(b, ida)]],
   ["leave", (a, b, [ida, idb]) => [remove(a, ida), remove(b, idb)]],
@@ -124,7 +124,7 @@ test.each(atOnce)("when the last two owners %s at once, one stays owner", async 
   expect(rows).toHaveLength(1);
 });
 
-test("of many owners that go at once, one stays", async () => {
+test("of many owners who leave concurrently, one stays", async () => {
   const first = await app.newAccount();
   const more = [];
   for (let made = 0; made < 4; made++) more.push(await newMember(app, first, "owner"));

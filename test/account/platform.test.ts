@@ -11,7 +11,7 @@ const platform = () => app.clientAs(app.platformToken);
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const denied = { code: "PermissionDenied", reason: "PERMISSION_DENIED" };
 
-/** Every RPC of the platform, asked about an account. */
+/** Every platform RPC, called with an account. */
 const administer: Record<string, (caller: Clients, accountId: string) => Promise<unknown>> = {
   searchAccounts: ({ accounts }) => accounts.searchAccounts({}),
   openAccount: ({ accounts }) =>
@@ -23,7 +23,7 @@ const administer: Record<string, (caller: Clients, accountId: string) => Promise
 const names = Object.keys(administer);
 
 describe("SearchAccounts", () => {
-  test("finds accounts of the whole platform by name, prefix of the id and labels, page by page", async () => {
+  test("finds accounts of the whole platform by name, id prefix and labels, page by page", async () => {
     const [one, two] = [await app.newAccount("Findable One"), await app.newAccount("Findable Two")];
     await two.accounts.updateAccount({ metadata: { name: "Findable Two", labels: { tier: "gold" } } });
     const { searchAccounts } = platform().accounts;
@@ -37,7 +37,7 @@ describe("SearchAccounts", () => {
     expect(await found({ query: "findable", limit: 1, cursor })).toEqual([idOf(one)]);
   });
 
-  test("shows no token and no key of the accounts", async () => {
+  test("returns no token and no key of the accounts", async () => {
     const owner = await app.newAccount();
     const { items } = await platform().accounts.searchAccounts({ prefix: idOf(owner) });
     expect(items[0]?.info?.globalApiKey).toBeUndefined();
@@ -45,7 +45,7 @@ describe("SearchAccounts", () => {
 });
 
 describe("OpenAccount", () => {
-  test("opens an account whose owner is whoever accepts the invite", async () => {
+  test("opens an account whose owner is the person who accepts the invite", async () => {
     const { account, invite } = await platform().accounts.openAccount({
       metadata: { name: "Tenant", labels: { tier: "gold" }, externalId: "crm-7" },
       ownerEmail: "boss@example.com",
@@ -69,13 +69,13 @@ describe("OpenAccount", () => {
       permissions: ["*"],
       entitlements: ["realtime", "max_api_keys=5"],
     });
-    // Only owners invite owners; and this account has a system key like every other one.
+    // Only owners invite owners. The new account has a system key like every other one.
     await boss.invites.createInvite({ email: "second@example.com", role: "owner" });
     const { apiKey } = await boss.apiKeys.rotateApiKey({ id: await systemKeyOf(app, accountId) });
     await app.clientAs(apiKey?.spec?.token ?? "").accounts.getAccount({});
   });
 
-  test("is repeated safely", async () => {
+  test("can be repeated", async () => {
     const request = { metadata: { name: "Once" }, ownerEmail: "once@example.com", requestId: "once" };
     const { account } = await platform().accounts.openAccount(request);
     expect(await refusal(platform().accounts.openAccount(request))).toMatchObject({
@@ -86,27 +86,30 @@ describe("OpenAccount", () => {
   });
 });
 
-describe("the platform's RPCs are for keys of the platform account with the permission", () => {
-  test.each(names)("%s: no key and no session of another account, whatever it may do", async (name) => {
-    const [owner, target] = [await app.newAccount(), await app.newAccount()];
-    const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
-    const all = app.clientAs((await issueKey(owner, { spec })).token);
-    const named = app.clientAs((await issueKey(owner, { spec: { permissions: ["accounts:*"] } })).token);
-    const { apiKey } = await owner.apiKeys.rotateApiKey({ id: await systemKeyOf(app, idOf(owner)) });
-    for (const caller of [owner, all, named, app.clientAs(apiKey?.spec?.token ?? "")]) {
-      for (const accountId of [idOf(target), idOf(owner), newId("acct")]) {
-        expect(await refusal(administer[name]?.(caller, accountId) ?? fail())).toMatchObject(denied);
+describe("the platform's RPCs need a key of the platform account with the permission", () => {
+  test.each(names)(
+    "%s rejects keys and sessions of other accounts, whatever their permissions are",
+    async (name) => {
+      const [owner, target] = [await app.newAccount(), await app.newAccount()];
+      const spec = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
+      const all = app.clientAs((await issueKey(owner, { spec })).token);
+      const named = app.clientAs((await issueKey(owner, { spec: { permissions: ["accounts:*"] } })).token);
+      const { apiKey } = await owner.apiKeys.rotateApiKey({ id: await systemKeyOf(app, idOf(owner)) });
+      for (const caller of [owner, all, named, app.clientAs(apiKey?.spec?.token ?? "")]) {
+        for (const accountId of [idOf(target), idOf(owner), newId("acct")]) {
+          expect(await refusal(administer[name]?.(caller, accountId) ?? fail())).toMatchObject(denied);
+        }
       }
-    }
-    const { items } = await platform().accounts.searchAccounts({ prefix: idOf(target) });
-    expect(items[0]).toMatchObject({ state: AccountState.ACTIVE, info: { entitlements: [] } });
-  });
+      const { items } = await platform().accounts.searchAccounts({ prefix: idOf(target) });
+      expect(items[0]).toMatchObject({ state: AccountState.ACTIVE, info: { entitlements: [] } });
+    },
+  );
 
-  test.each(names)("%s: no key of the platform account without it", async (name) => {
+  test.each(names)("%s rejects a key of the platform account without the permission", async (name) => {
     const target = await app.newAccount();
     const needed =
       { searchAccounts: "read", openAccount: "write", setEntitlements: "write" }[name] ?? "manage";
-    // `*:read` reaches what is Latchkey's own; the other verbs of everything do not.
+    // `*:read` also covers Latchkey's own resources. The wildcards of other verbs do not.
     const everything = needed === "read" ? "agents:*" : "*:manage";
     for (const permissions of [[], ["tokens:verify"], ["account:*", everything]]) {
       const { token } = await issueKey(platform(), { spec: { permissions } });
@@ -117,7 +120,7 @@ describe("the platform's RPCs are for keys of the platform account with the perm
     await administer[name]?.(app.clientAs(token), idOf(target));
   });
 
-  test("an id that is none is not found", async () => {
+  test("a missing account is not found", async () => {
     for (const name of ["setEntitlements", "suspendAccount", "resumeAccount"]) {
       const refused = await refusal(administer[name]?.(platform(), newId("acct")) ?? fail());
       expect(refused).toMatchObject({ code: "NotFound", metadata: {} });
@@ -125,7 +128,7 @@ describe("the platform's RPCs are for keys of the platform account with the perm
   });
 });
 
-test("what the platform does in an account is recorded there, under its system profile, with the key", async () => {
+test("the platform's changes in an account are recorded there, under its system profile and with the key", async () => {
   const owner = await app.newAccount();
   const spec = { permissions: ["accounts:*"] };
   const key = await issueKey(platform(), { spec });
@@ -166,7 +169,7 @@ test("what the platform does in an account is recorded there, under its system p
   expect(own.items).toEqual([]);
 });
 
-test("a tenant reads its entitlements and never sets them", async () => {
+test("a tenant can read its entitlements but cannot set them", async () => {
   const owner = await app.newAccount();
   await newWorkspace(owner);
   await platform().accounts.setEntitlements({ accountId: idOf(owner), entitlements: ["realtime"] });

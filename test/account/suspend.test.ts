@@ -10,7 +10,7 @@ const app = useApp();
 const platform = () => app.clientAs(app.platformToken).accounts;
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
-/** A token of every kind that an account has. */
+/** Returns a token of every kind that an account has. */
 async function everyCredential(owner: Owner, email: string): Promise<Record<string, string>> {
   const { team } = await owner.teams.createTeam({ metadata: { name: "ci" }, spec: { roles: ["admin"] } });
   const { serviceAccount } = await owner.serviceAccounts.createServiceAccount({
@@ -31,7 +31,7 @@ async function everyCredential(owner: Owner, email: string): Promise<Record<stri
 }
 
 describe("a suspended account", () => {
-  test("stops every credential at once, and resumed they all go on", async () => {
+  test("stops every credential at once, and all work again after ResumeAccount", async () => {
     const [owner, bystander] = [await app.newAccount(), await app.newAccount()];
     const tokens = await everyCredential(owner, "one@example.com");
     const accountId = idOf(owner);
@@ -65,7 +65,7 @@ describe("a suspended account", () => {
     expect(await outcomes()).toEqual(all("OK", "VALID"));
   });
 
-  test("keeps nobody from signing in, or from their other accounts", async () => {
+  test("does not prevent its users from signing in or using their other accounts", async () => {
     const [owner, other] = [await app.newAccount("Suspended"), await app.newAccount("Other")];
     const { invite } = await other.invites.createInvite({ email: owner.email, role: "viewer" });
     await owner.invites.acceptInvite({ id: invite?.metadata?.id, token: invite?.spec?.token });
@@ -77,7 +77,7 @@ describe("a suspended account", () => {
     expect((await refusal(here.profiles.whoAmI({}))).reason).toBe("ACCOUNT_SUSPENDED");
   });
 
-  test("is never the platform account", async () => {
+  test("cannot be the platform account", async () => {
     const { id } = await app.db
       .selectFrom("account")
       .select("id")
@@ -100,7 +100,7 @@ describe("entitlements", () => {
   const succeeded = (all: PromiseSettledResult<unknown>[]) =>
     all.filter(({ status }) => status === "fulfilled").length;
 
-  test("max_api_keys bounds the keys of every kind, but for the system key and those that were revoked", async () => {
+  test("max_api_keys limits the keys of every kind, except the system key and revoked keys", async () => {
     const owner = await app.newAccount();
     await entitled(owner, "max_api_keys=2");
     const first = await issueKey(owner);
@@ -115,7 +115,7 @@ describe("entitlements", () => {
     await issueKey(owner);
   });
 
-  test("max_workspaces bounds the live workspaces", async () => {
+  test("max_workspaces limits the live workspaces", async () => {
     const owner = await app.newAccount();
     await entitled(owner, "max_workspaces=2");
     const workspaceId = await newWorkspace(owner, "first");
@@ -125,7 +125,7 @@ describe("entitlements", () => {
     await newWorkspace(owner, "third");
   });
 
-  test("are honoured however many are made at once, and 0 is none", async () => {
+  test("apply to concurrent creations too, and 0 allows none", async () => {
     const owner = await app.newAccount();
     await entitled(owner, "max_api_keys=3", "max_workspaces=2");
     const keys = await Promise.allSettled([1, 2, 3, 4, 5, 6].map(() => issueKey(owner)));

@@ -7,7 +7,7 @@ import { callerFor, methods, nameOf, validRequest } from "../support/schema/requ
 
 const app = useApp();
 
-// They take a token, so they are no GET; and they write nothing.
+// Their requests contain a token, so they do not use GET. They write nothing.
 const answers = ["TokenService/VerifyToken", "TokenService/BatchVerifyTokens"];
 const reads = methods.filter(
   (method) => method.idempotency === Idempotency.NO_SIDE_EFFECTS || answers.includes(nameOf(method)),
@@ -28,7 +28,7 @@ async function events() {
   return app.db.selectFrom("audit_event").selectAll().orderBy("id").execute();
 }
 
-test.each(named(reads))("%s leaves no event", async (_name, method) => {
+test.each(named(reads))("%s writes no event", async (_name, method) => {
   const { send } = await prepare(method);
   const before = await events();
   await send();
@@ -36,7 +36,7 @@ test.each(named(reads))("%s leaves no event", async (_name, method) => {
 });
 
 test.each(named(changes))(
-  "%s leaves events of what it did, under a profile of the account where it did it",
+  "%s writes events of its changes, under a profile of the account that it changes",
   async (_name, method) => {
     const { send } = await prepare(method);
     const before = new Set((await events()).map(({ id }) => id));
@@ -62,16 +62,19 @@ test.each(named(changes))(
   },
 );
 
-test.each(named(repeatable))("%s done again changes nothing and leaves no event", async (_name, method) => {
-  const { send } = await prepare(method);
-  await send();
-  const before = await events();
-  // What was deleted is not found then.
-  await send().catch(() => undefined);
-  expect(await events()).toEqual(before);
-});
+test.each(named(repeatable))(
+  "%s a second time changes nothing and writes no event",
+  async (_name, method) => {
+    const { send } = await prepare(method);
+    await send();
+    const before = await events();
+    // A deleted resource is then not found.
+    await send().catch(() => undefined);
+    expect(await events()).toEqual(before);
+  },
+);
 
-test("what the platform does in an account is recorded there, with the key that did it", async () => {
+test("the platform's changes in an account are recorded there, with the platform key", async () => {
   const owner = await app.newAccount();
   const accountId = owner.account.metadata?.id ?? "";
   const platform = app.clientAs(app.platformToken);

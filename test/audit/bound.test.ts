@@ -9,14 +9,14 @@ import { methods } from "../support/schema/requests.ts";
 const app = useApp();
 const forbidden = methods.filter((method) => ruleOf(method).case === "permission" && !orOwn(method));
 
-test("a principal that calls every method leaves at most eleven refusals per minute, and all are counted", async () => {
+test("a principal that calls every method writes at most eleven refusal events per minute, which count all refusals", async () => {
   const owner = await app.newAccount();
   const [key, other] = [await issueKey(owner), await issueKey(owner)];
   const bearer = app.clientAs(key.token);
   expect(forbidden.length).toBeGreaterThan(30);
   for (const round of [1, 2]) {
     for (const method of forbidden) await refusal(call(bearer, method, create(method.input)));
-    // What was written in a minute still counts for the rest of it.
+    // Events that were already written in this minute still count.
     if (round === 1) await app.app.flush();
   }
   await refusal(app.clientAs(other.token).apiKeys.listApiKeys({}));

@@ -9,12 +9,12 @@ import { serve } from "../support/net/http.ts";
 import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
-// They judge or list: POST, because a token in a request never stands in a URL.
+// They verify or list by POST, because a URL must never contain a token.
 const readsByPost = ["TokenService/VerifyToken", "TokenService/BatchVerifyTokens"];
 const isRead = (method: (typeof methods)[number]) =>
   method.idempotency === Idempotency.NO_SIDE_EFFECTS || readsByPost.includes(nameOf(method));
 
-/** Lets no event of a done change be written while this runs. */
+/** Prevents events of changes from being written while `run` runs. */
 async function withoutAudit(run: () => Promise<void>): Promise<void> {
   await sql`alter table audit_event add constraint nothing check (outcome <> 'done') not valid`.execute(
     app.db,
@@ -28,7 +28,7 @@ async function withoutAudit(run: () => Promise<void>): Promise<void> {
 
 const allEvents = () => app.db.selectFrom("audit_event").selectAll().orderBy("id").execute();
 
-/** Calls a method over HTTP with a valid request, and returns the events that it left and what was sent. */
+/** Calls a method over HTTP with a valid request, and returns its events and the request. */
 async function eventsOf(owner: Owner, method: (typeof methods)[number], request?: Message) {
   const http = await serve(app);
   const sent = request ?? (await validRequest(app, owner, method));
@@ -45,7 +45,7 @@ async function eventsOf(owner: Owner, method: (typeof methods)[number], request?
   return { events, answer, requestId, sent };
 }
 
-/** What each change is recorded as: the resource, and which sides of it are told. */
+/** The event of each change: the type of the resource, and the fields that it has before and after. */
 const changes: Record<string, [type: string, before: string[] | null, after: string[] | null]> = {
   "ApiKeyService/CreateApiKey": [
     "api_key",
@@ -95,7 +95,7 @@ const changes: Record<string, [type: string, before: string[] | null, after: str
 describe.each(
   methods.filter((one) => Object.hasOwn(changes, nameOf(one))).map((one) => [nameOf(one), one] as const),
 )("%s", (name, method) => {
-  test("leaves one event: who, what, which resource, before and after, from where", async () => {
+  test("writes one event with actor, method, resource, both states and client address", async () => {
     const owner = await app.newAccount();
     const { events, answer, requestId } = await eventsOf(owner, method);
     expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
@@ -125,7 +125,7 @@ describe.each(
   });
 });
 
-// What sends mail after its answer says so by its own event, and answers either way.
+// It mails after its response and records that with an event of its own. So it succeeds in either case.
 const later = ["SessionService/RequestPasswordReset"];
 
 describe.each(
@@ -133,7 +133,7 @@ describe.each(
     .filter((one) => !isRead(one) && !later.includes(nameOf(one)))
     .map((one) => [nameOf(one), one] as const),
 )("%s", (_name, method) => {
-  test("does not happen where it cannot be recorded", async () => {
+  test("fails if its event cannot be written", async () => {
     const owner = await app.newAccount();
     const sent = await validRequest(app, owner, method);
     const before = await everythingIn(app.db);
@@ -144,7 +144,7 @@ describe.each(
     expect(await everythingIn(app.db)).toBe(before);
   });
 
-  test("leaves none where it fails", async () => {
+  test("writes no event of success if it fails", async () => {
     const owner = await app.newAccount();
     const http = await serve(app);
     const before = await allEvents();
@@ -157,7 +157,7 @@ describe.each(
 });
 
 test.each(methods.filter(isRead).map((one) => [nameOf(one), one] as const))(
-  "%s reads, and leaves no event",
+  "%s reads and writes no event",
   async (_name, method) => {
     const { events, answer } = await eventsOf(await app.newAccount(), method);
     expect(answer.status).toBe(200);
@@ -165,7 +165,7 @@ test.each(methods.filter(isRead).map((one) => [nameOf(one), one] as const))(
   },
 );
 
-test("an event tells the values as they were and as they are", async () => {
+test("an event has the values before and after the change", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { metadata: { name: "before", labels: { env: "test" } } });
   await owner.apiKeys.updateApiKey({ id: key.id, metadata: { name: "after", labels: { env: "test" } } });
@@ -182,7 +182,7 @@ test("an event of a key names the key and its profile", async () => {
   expect(items).toMatchObject([{ keyId: key.id, profileId: key.info?.profileId, resourceType: "workspace" }]);
 });
 
-test("no token, hash or password is anywhere in the events", async () => {
+test("no event contains a token, a hash or a password", async () => {
   const owner = await app.newAccount();
   for (const method of methods) await eventsOf(await app.newAccount(), method);
   const key = await issueKey(owner);

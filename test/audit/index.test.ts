@@ -5,7 +5,7 @@ import { withServer } from "../support/server/server.ts";
 
 const app = useApp();
 
-/** How Postgres runs a statement with three or four parameters, whatever their values. */
+/** Returns how Postgres runs a statement with three or four parameters, for any values. */
 function planOf(statement: string): Promise<string> {
   return withServer(app.databaseUrl, async (client) => {
     const count = new Set(statement.match(/\$\d+/g)).size;
@@ -16,7 +16,7 @@ function planOf(statement: string): Promise<string> {
   });
 }
 
-test("events of a key, of a kind of resource and of a profile are found and paged by an index, however many there are", async () => {
+test("events of a key, of a resource type and of a profile are found and paged by an index, for any number of events", async () => {
   const owner = await app.newAccount();
   const { id: keyId } = await issueKey(owner);
   const [resourceType, profileId] = ["rare", "prof_rare"];

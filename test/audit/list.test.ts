@@ -12,7 +12,7 @@ async function list(owner: Owner, filter: object = {}) {
   return items.map((event) => event.method.split("/")[1]);
 }
 
-test("events are filtered by resource, its kind, actor, key and time", async () => {
+test("events are filtered by resource, resource type, actor, key and time", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { spec: { permissions: ["workspaces:write"] } });
   const workspaceId = await newWorkspace(app.clientAs(key.token));
@@ -39,7 +39,7 @@ test("events are filtered by resource, its kind, actor, key and time", async () 
   expect(await list(owner, { startTime: future })).toEqual([]);
 });
 
-test("pages go through all events once, in order", async () => {
+test("the pages have all events once and in order", async () => {
   const owner = await app.newAccount();
   for (let i = 0; i < 5; i++) await newWorkspace(owner);
   const all = (await owner.audit.listAuditEvents({})).items.map(({ id }) => id);
@@ -55,7 +55,7 @@ test("pages go through all events once, in order", async () => {
   expect(seen).toEqual(all);
 });
 
-test("an account sees its own events and needs audit:read", async () => {
+test("an account sees only its own events and needs audit:read", async () => {
   const [owner, stranger] = [await app.newAccount(), await app.newAccount()];
   const key = await issueKey(stranger, { spec: { permissions: ["*:read"] } });
   const { items } = await app.clientAs(key.token).audit.listAuditEvents({});
@@ -67,10 +67,10 @@ test("an account sees its own events and needs audit:read", async () => {
   });
 });
 
-test("refusals are one event for each principal, method and minute, with their number", async () => {
+test("refusals are one event per principal, method and minute, with a count", async () => {
   const owner = await app.newAccount();
   const [key, other] = [await issueKey(owner), await issueKey(owner)];
-  // A minute that ends in between makes two events of one: the sum is what counts.
+  // If a new minute begins in between, there are two events. The sum of the counts stays the same.
   for (let i = 0; i < 3; i++)
     await refusal(app.clientAs(key.token).apiKeys.revokeApiKey({ id: newId("key") }));
   await app.app.flush();
@@ -94,7 +94,7 @@ test("refusals are one event for each principal, method and minute, with their n
   expect(refused[0]?.profileId).toBe(other.info?.profileId);
 });
 
-test("a refusal inside an operation is recorded too, and what was not found is none", async () => {
+test("a refusal inside an operation is recorded too, and a missing resource is not a refusal", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const key = await issueKey(owner, { spec: { permissions: ["api_keys:*"] } });

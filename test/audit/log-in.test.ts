@@ -9,7 +9,7 @@ import { serve } from "../support/net/http.ts";
 const app = useApp({ LATCHKEY_TRUSTED_PROXIES: "127.0.0.1" });
 const method = "latchkey.v1.SessionService/LogIn";
 
-/** Guesses over HTTP, as a client of this address. */
+/** Creates a client with its own address that guesses passwords over HTTP. */
 async function guesser() {
   const http = await serve(app);
   return async (email: string, address: string, secret = "a wrong password") =>
@@ -24,12 +24,12 @@ async function failed(owner: Awaited<ReturnType<typeof app.newAccount>>) {
   return items.filter((event) => event.outcome === AuditOutcome.REFUSED && event.method === method);
 }
 
-test("failed log-ins are one event for each address and minute, with their number", async () => {
+test("failed log-ins are one event per address and minute, with a count", async () => {
   const owner = await app.newAccount();
   const guess = await guesser();
   for (const address of ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"]) {
     expect((await guess(owner.email, address)).status).toBe(401);
-    // What was written already is counted on.
+    // Events that were already written get a higher count.
     if (address === "192.0.2.2") await app.app.flush();
   }
   const events = await failed(owner);
@@ -47,11 +47,11 @@ test("failed log-ins are one event for each address and minute, with their numbe
     });
   }
   expect(Object.fromEntries(counts)).toEqual({ "192.0.2.1": 3, "192.0.2.2": 1 });
-  // Two, or three where a minute ended in between.
+  // There are two events, or more if a new minute began in between.
   expect(events.length).toBeLessThanOrEqual(4);
 });
 
-test("every account of the user sees them, and no other", async () => {
+test("all accounts of the user see the events, and no other account", async () => {
   const [owner, host, stranger] = [await app.newAccount(), await app.newAccount(), await app.newAccount()];
   await owner.invites.acceptInvite(await inviteOf(host, { email: owner.email, role: "viewer" }));
   const { email } = owner;
@@ -62,7 +62,7 @@ test("every account of the user sees them, and no other", async () => {
   expect(await failed(stranger)).toEqual([]);
 });
 
-test("an unknown address leaves nothing, and has the same response as a known one", async () => {
+test("an unknown address writes no event and gets the same response as a known one", async () => {
   const owner = await app.newAccount();
   const guess = await guesser();
   const rows = async () => {
@@ -82,7 +82,7 @@ test("an unknown address leaves nothing, and has the same response as a known on
   expect(unknown.status).toBe(401);
 });
 
-test("a log-in that succeeds, or that a limit refuses, is no failed one", async () => {
+test("a log-in that succeeds, or that a limit refuses, does not count as failed", async () => {
   const owner = await app.newAccount();
   await logIn(app, owner.email, password);
   for (let i = 0; i < 12; i++) await refusal(logIn(app, owner.email, "a wrong password"));

@@ -8,7 +8,7 @@ const app = useApp();
 const day = 86_400_000;
 afterEach(() => void vi.useRealTimers());
 
-/** Makes events in an account that are so many days old. */
+/** Inserts events of a given age in days into an account. */
 async function insertOld(one: TestApp, accountId: string, days: number, count: number): Promise<void> {
   const prefix = encodeTime(Date.now() - days * day).toLowerCase();
   await sql`
@@ -29,7 +29,7 @@ async function methodsOf(one: TestApp, accountId: string): Promise<string[]> {
   return rows.map((row) => row.method);
 }
 
-test("events older than the retention are deleted, and younger ones are kept, in every account", async () => {
+test("in every account, events older than the retention are deleted and younger ones are kept", async () => {
   const owners = [await app.newAccount(), await app.newAccount()];
   const ids = owners.map((owner) => owner.account.metadata?.id ?? "");
   for (const id of ids) for (const days of [500, 31, 29]) await insertOld(app, id, days, 3);
@@ -40,7 +40,7 @@ test("events older than the retention are deleted, and younger ones are kept, in
   expect(await deleteOldEvents(app.db, 30 * day)).toBe(0);
 });
 
-test("an event whose id is older than its time is judged by its time", async () => {
+test("an event whose id is older than its time is deleted by its time", async () => {
   const owner = await app.newAccount();
   const id = owner.account.metadata?.id ?? "";
   await insertOld(app, id, 100, 1);
@@ -49,14 +49,14 @@ test("an event whose id is older than its time is judged by its time", async () 
   expect(await methodsOf(app, id)).toContain("100 days");
 });
 
-test("one turn deletes a bounded number, and the next ones the rest", async () => {
+test("one run deletes a bounded number of events, and the next runs delete the rest", async () => {
   const owner = await app.newAccount();
   await insertOld(app, owner.account.metadata?.id ?? "", 60, 20_500);
   expect(await deleteOldEvents(app.db, 30 * day)).toBe(20_000);
   expect(await deleteOldEvents(app.db, 30 * day)).toBe(500);
 });
 
-test("events that somebody holds are left for a later turn, and nothing waits for them", async () => {
+test("locked events stay for a later run, and the run does not wait for them", async () => {
   const owner = await app.newAccount();
   await insertOld(app, owner.account.metadata?.id ?? "", 60, 3);
   await app.db.transaction().execute(async (tx) => {

@@ -27,7 +27,7 @@ function violation(run: () => unknown): string | undefined {
 }
 
 describe("a cursor", () => {
-  test("comes back as the position that it was made from", () => {
+  test("decodes to the position that it was made from", () => {
     fc.assert(
       fc.property(ids, orders, (id, order) => {
         const cursor = encodeCursor(id, order);
@@ -43,7 +43,7 @@ describe("a cursor", () => {
     expect(violation(() => decodeCursor(encodeCursor(id, "desc"), "asc"))).toBe("cursor");
   });
 
-  test("is refused where it is garbage", () => {
+  test("is refused if it is garbage", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), (text) => {
         expect(violation(() => decodeCursor(text, "asc"))).toBe("cursor");
@@ -54,7 +54,7 @@ describe("a cursor", () => {
     }
   });
 
-  test("is refused with anything added to it", () => {
+  test("is refused if anything is added to it", () => {
     const noise = fc.constantFrom("!", " ", "=", ".", "é");
     fc.assert(
       fc.property(ids, noise, fc.nat(), (id, character, at) => {
@@ -91,7 +91,7 @@ describe("a label selector", () => {
     "env=prod;drop table api_key",
   ])("%j is refused", (text) => expect(violation(() => parseLabelSelector(text))).toBe("labels"));
 
-  test("never asks for less than it says", () => {
+  test("never filters by less than its text says", () => {
     const name = fc.stringMatching(/^[A-Za-z0-9][-A-Za-z0-9_.]{0,10}$/);
     fc.assert(
       fc.property(fc.dictionary(name, name, { minKeys: 1, noNullPrototype: true }), (labels) => {
@@ -116,7 +116,7 @@ test("a negative limit is refused", () => {
   expect(violation(() => pageLimit(-1))).toBe("limit");
 });
 
-test("an update with the etag of another version is refused; without one it is not held to any", () => {
+test("an update with the etag of another version is refused, and without an etag it passes", () => {
   expect(() => checkEtag(etagOf(3), 3)).not.toThrow();
   expect(() => checkEtag("", 3)).not.toThrow();
   for (const etag of [etagOf(2), "v", "3", "*"]) {

@@ -7,7 +7,7 @@ import { mailsTo } from "../support/actors/mailbox.ts";
 import { newWorkspace, type Owner, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
-// The mailer of the test keeps what it gets. With this setting it counts as one that delivers.
+// The test mailer keeps its mails in memory. With this setting it counts as a mailer that delivers.
 const app = useApp({ LATCHKEY_SMTP_URL: "smtp://127.0.0.1:1", LATCHKEY_INVITES_PER_HOUR: "4" });
 const house = useApp({ LATCHKEY_INVITES_PER_HOUR: "4" });
 const limited = { code: "ResourceExhausted", reason: "RATE_LIMITED", retry: true };
@@ -18,7 +18,7 @@ const invite = (owner: Owner, email: string) => owner.invites.createInvite({ ema
 const addMember = async (owner: Owner, email: string) =>
   owner.workspaceAdmin.addWorkspaceMember({ workspaceId: await newWorkspace(owner), email });
 
-/** Every way in which a caller makes the server send a mail to an address of its choice. */
+/** Every call by which a client makes the server send mail to an address of its choice. */
 const ways = {
   CreateInvite: async (email: string) => invite(await app.newAccount(), email),
   AddWorkspaceMember: async (email: string) => addMember(await app.newAccount(), email),
@@ -29,7 +29,7 @@ const ways = {
 };
 
 describe("an e-mail address gets at most five mails per hour", () => {
-  test.each(Object.entries(ways))("by %s, and from all accounts together", async (_name, send) => {
+  test.each(Object.entries(ways))("by %s, from all accounts together", async (_name, send) => {
     const email = newEmail();
     await send(email.toUpperCase());
     for (let sent = 1; sent < 5; sent++) await ways.CreateInvite(email);
@@ -40,7 +40,7 @@ describe("an e-mail address gets at most five mails per hour", () => {
     expect(await mailsTo(app, email)).toHaveLength(length);
   });
 
-  test("and the refusal of one that has a user is the refusal of one that has none", async () => {
+  test("and the error is the same whether the address has a user or not", async () => {
     const { email: known } = await app.newAccount();
     const unknown = newEmail();
     for (const way of Object.values(ways)) {
@@ -65,7 +65,7 @@ describe("an e-mail address gets at most five mails per hour", () => {
     ]);
   });
 
-  test("unless no mail leaves the server: then an invite shows its token and counts for its account only", async () => {
+  test("except if no mail leaves the server: then an invite shows its token and counts only for its account", async () => {
     const email = newEmail();
     for (let sent = 0; sent < 6; sent++) {
       const owner = await house.newAccount();
@@ -78,7 +78,7 @@ describe.each([
   ["with", app],
   ["without", house],
 ])("an account invites a limited number of addresses per hour %s SMTP", (_with, app) => {
-  test("whatever call and caller invites them, and no refused one is stored or mailed", async () => {
+  test("by any call and caller, and a refused invite is neither stored nor mailed", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     for (let made = 0; made < 2; made++) {
       await invite(owner, newEmail());
@@ -93,7 +93,7 @@ describe.each([
     await invite(other, newEmail());
   });
 
-  test("and a refused invite costs nothing", async () => {
+  test("and a refused invite does not count", async () => {
     const owner = await app.newAccount();
     const email = newEmail();
     for (let tried = 0; tried < 5; tried++) {
@@ -101,13 +101,13 @@ describe.each([
       expect(await outcome(invite(owner, owner.email))).toBe("ALREADY_EXISTS");
     }
     for (let made = 0; made < 4; made++) await invite(owner, made === 0 ? email : newEmail());
-    // The address of the recipient was not counted by refusals of the account.
+    // The refusals of the account did not count for the recipient's address.
     for (let tried = 0; tried < 5; tried++)
       expect(await outcome(invite(owner, newEmail()))).toBe("RATE_LIMITED");
     for (let sent = 1; sent < 5; sent++) await invite(await app.newAccount(), email);
   });
 
-  test("and a retry of the last one is still told what the first try made", async () => {
+  test("and a retry of the last one still gets the result of the first try", async () => {
     const owner = await app.newAccount();
     const request = { email: newEmail(), role: "viewer", requestId: "the-last-one" };
     for (let made = 0; made < 3; made++) await invite(owner, newEmail());
@@ -119,7 +119,7 @@ describe.each([
   });
 });
 
-test("a member who is granted a workspace by e-mail address gets no mail and counts for nothing", async () => {
+test("a member who gets a workspace by e-mail address gets no mail and does not count", async () => {
   const owner = await house.newAccount();
   const email = newEmail();
   await joinAs(house, owner, { email, role: "viewer" });
@@ -129,7 +129,7 @@ test("a member who is granted a workspace by e-mail address gets no mail and cou
 });
 
 describe("an address with a pending invite", () => {
-  test("is not invited again to the same account: the refusal names the pending invite", async () => {
+  test("cannot be invited again to the same account, and the error names the pending invite", async () => {
     const owner = await house.newAccount();
     const email = newEmail();
     const { id } = await inviteOf(owner, { email, role: "viewer" });
@@ -143,16 +143,19 @@ describe("an address with a pending invite", () => {
     await invite(await house.newAccount(), email);
   });
 
-  test.each(["revoked", "expired"])("is invited again once that one has %s", async (end) => {
-    const owner = await house.newAccount();
-    const email = newEmail();
-    const { id } = await inviteOf(owner, { email, role: "viewer" });
-    if (end === "revoked") await owner.invites.revokeInvite({ id });
-    else await sql`update invite set expires_at = clock_timestamp() where id = ${id}`.execute(house.db);
-    expect((await inviteOf(owner, { email, role: "viewer" })).id).not.toBe(id);
-  });
+  test.each(["can be invited again after that invite is %s", "expired"])(
+    "is invited again once that one has %s",
+    async (end) => {
+      const owner = await house.newAccount();
+      const email = newEmail();
+      const { id } = await inviteOf(owner, { email, role: "viewer" });
+      if (end === "revoked") await owner.invites.revokeInvite({ id });
+      else await sql`update invite set expires_at = clock_timestamp() where id = ${id}`.execute(house.db);
+      expect((await inviteOf(owner, { email, role: "viewer" })).id).not.toBe(id);
+    },
+  );
 
-  test("has one, however many calls invite it at once", async () => {
+  test("has only one, even if many calls invite it concurrently", async () => {
     const owner = await house.newAccount();
     const email = newEmail();
     const told = await Promise.all(Array.from({ length: 8 }, () => outcome(invite(owner, email))));

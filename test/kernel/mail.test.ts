@@ -23,7 +23,7 @@ function newDirectory(): string {
   return directory;
 }
 
-/** The service with the mailer that a server would have. */
+/** Starts the service with the mailer that a server would have. */
 async function withMailer(smtpUrl?: string) {
   const { lines, log } = newLog();
   const dataDir = newDirectory();
@@ -33,7 +33,7 @@ async function withMailer(smtpUrl?: string) {
   return { app, lines, mailer, outbox: join(dataDir, "outbox") };
 }
 
-test("without SMTP, mail is kept in files that only their owner reads, and the log names the file and no token", async () => {
+test("without SMTP, mail goes to files that only their owner can read, and the log names the file and no token", async () => {
   const { app, lines, outbox } = await withMailer();
   const owner = await app.newAccount();
   const { invite } = await owner.invites.createInvite({ email, role });
@@ -55,7 +55,7 @@ test("without SMTP, mail is kept in files that only their owner reads, and the l
   expect(lines.join("")).not.toMatch(/lk_inv_|\[token\]/);
 });
 
-test("without SMTP, a token that is read from its file works", async () => {
+test("without SMTP, a token from its file works", async () => {
   const { app, outbox } = await withMailer();
   const owner = await app.newAccount();
   await app.clientAs("").sessions.requestPasswordReset({ email: owner.email });
@@ -65,7 +65,7 @@ test("without SMTP, a token that is read from its file works", async () => {
   await app.clientAs("").sessions.resetPassword({ token, password });
 });
 
-test("with SMTP, an invite is mailed to whom it invites: the token is in the body and nowhere else", async () => {
+test("with SMTP, an invite is mailed to its address, and only the body contains the token", async () => {
   const smtp = await serveSmtp();
   const { app, lines } = await withMailer(smtp.url);
   const owner = await app.newAccount();
@@ -87,7 +87,7 @@ test.each([
   ["dead", undefined],
   ["unwilling", "550 5.1.1 no such mailbox"],
 ])(
-  "where the mail server is %s, the invite exists, and its maker is told what to do",
+  "if the mail server is %s, the invite exists, and the error tells its maker what to do",
   async (_what, refuse) => {
     const url = refuse ? (await serveSmtp(refuse)).url : "smtp://127.0.0.1:1";
     const { app, lines } = await withMailer(url);
@@ -108,7 +108,7 @@ test.each([
   },
 );
 
-test("where the mail server is dead, no account is opened that nobody can enter", async () => {
+test("if the mail server is dead, no account is opened without a possible owner", async () => {
   const { app } = await withMailer("smtp://127.0.0.1:1");
   const platform = app.clientAs(app.platformToken);
   const request = { metadata: { name: "Opened" }, ownerEmail: email, requestId: "open-1" };
@@ -119,7 +119,7 @@ test("where the mail server is dead, no account is opened that nobody can enter"
   expect(items).toEqual([]);
 });
 
-test("where the mail server is dead, asking for a reset is answered alike for everybody", async () => {
+test("if the mail server is dead, a request for a reset gets the same response for every address", async () => {
   const { app } = await withMailer("smtp://127.0.0.1:1");
   const owner = await app.newAccount();
   const { requestPasswordReset } = app.clientAs("").sessions;

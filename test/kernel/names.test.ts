@@ -7,7 +7,7 @@ import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-/** How something with a name is made and renamed. Both return its id. */
+/** The calls that create and rename a resource with a name. Both return its id. */
 interface Noun {
   create(caller: Clients, name: string): Promise<string>;
   rename(caller: Clients, id: string, name: string): Promise<unknown>;
@@ -57,27 +57,27 @@ const taken = { code: "AlreadyExists", reason: "ALREADY_EXISTS" };
 
 describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
   test.each(Object.entries(alike))(
-    "collides with one of %s, when made and when renamed",
+    "collides with one of %s, at creation and at a rename",
     async (_what, name) => {
       const owner = await app.newAccount();
       const id = await create(owner, first);
       const other = await create(owner, "other");
       expect(await refusal(create(owner, name))).toMatchObject(taken);
       expect(await refusal(rename(owner, other, name))).toMatchObject(taken);
-      // Its own name is not taken by itself.
+      // A resource can be renamed to its own name.
       await rename(owner, id, name);
       expect(await refusal(create(owner, first))).toMatchObject(taken);
     },
   );
 
-  test("goes beside one of another name, and beside one of its name in another account", async () => {
+  test("may exist beside one with another name, and beside one with its name in another account", async () => {
     const [owner, neighbour] = [await app.newAccount(), await app.newAccount()];
     await create(owner, first);
     for (const name of unlike) await create(owner, name);
     await create(neighbour, first);
   });
 
-  test("can have a name that one had before it was renamed", async () => {
+  test("can have a name that another one had before a rename", async () => {
     const owner = await app.newAccount();
     const id = await create(owner, first);
     await rename(owner, id, "other");
@@ -85,7 +85,7 @@ describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
     expect(await refusal(rename(owner, id, first))).toMatchObject(taken);
   });
 
-  test("has a name that is more than space", async () => {
+  test("has a name that is not just space", async () => {
     const owner = await app.newAccount();
     const id = await create(owner, first);
     for (const name of [" ", "\u00a0", "\u3000", "\u200b", "\u3164", "\u2800", "\ufeff \u00ad"]) {
@@ -95,7 +95,7 @@ describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
     }
   });
 
-  test("wins its name alone, of many that are made or renamed to it at once", async () => {
+  test("alone gets a name to which many are created or renamed concurrently", async () => {
     const owner = await app.newAccount();
     for (let round = 0; round < 5; round++) {
       const ids = await Promise.all([0, 1, 2].map((at) => create(owner, `old ${round} ${at}`)));
@@ -119,7 +119,7 @@ test("a custom role cannot look like a built-in one", async () => {
   }
 });
 
-test("a role is found by any way to write its name", async () => {
+test("a role is found by every spelling of its name", async () => {
   const owner = await app.newAccount();
   const id = await nouns.role?.create(owner, first);
   for (const name of Object.values(alike)) {
@@ -131,7 +131,7 @@ test("a role is found by any way to write its name", async () => {
   }
 });
 
-test("the key of a name is a name of the same key", () => {
+test("the key of a name is itself a name with the same key", () => {
   for (const name of [...Object.values(alike), ...unlike, "ΟΔΟΣ", "İstanbul", "ŉ", "ǅ"]) {
     expect(nameKey(nameKey(name)), name).toBe(nameKey(name));
     expect(nameKey(name.toLowerCase()), name).toBe(nameKey(name));

@@ -14,7 +14,7 @@ interface Row {
   labels: Record<string, string>;
 }
 
-/** A table of its own, which the lists of this file read. */
+/** A separate table that the lists of this file read. */
 type Listed = { listed: Row };
 let db: Kysely<Listed>;
 beforeAll(async () => {
@@ -43,7 +43,7 @@ const requests = fc.record({
   prefix: fc.constantFrom("", "ws_", idOf(100).slice(0, -2), "zz", "ws_é"),
 });
 
-test("the pages of a list together have exactly the rows that fit, each once and in order", async () => {
+test("the pages of a list together have exactly the matching rows, each once and in order", async () => {
   await fc.assert(
     fc.asyncProperty(rows, requests, fc.integer({ min: 1, max: 20 }), async (all, request, maxExamined) => {
       const stored = all.map(({ n, name, env }) => ({ id: idOf(n), name, labels: { env } }));
@@ -60,7 +60,7 @@ test("the pages of a list together have exactly the rows that fit, each once and
       );
       const expected = fitting.map(({ id }) => id).sort();
       expect(seen).toEqual(request.sortOrder === "asc" ? expected : expected.reverse());
-      // Each page but the last one is full, or has examined as many rows as it may.
+      // Each page except the last is full, or has examined the maximum number of rows.
       expect(pages).toBeLessThanOrEqual(expected.length / request.limit + stored.length / maxExamined + 1);
     }),
     { numRuns: 150 },
@@ -82,7 +82,7 @@ async function allPages(request: Omit<ListInput, "cursor">, maxExamined: number)
   return { seen, pages };
 }
 
-test("a page of few rows among very many ends early, and the pages after it have them", async () => {
+test("a page with few matches among many rows ends early, and later pages have the rest", async () => {
   const owner = await app.newAccount();
   const accountId = owner.account.metadata?.id ?? "";
   const { id: profileId } = await app.db
@@ -108,7 +108,7 @@ test("a page of few rows among very many ends early, and the pages after it have
   expect(seen).toEqual([["another needle"], [], ["the needle"]]);
 });
 
-test("a list is one statement, with a filter and without", async () => {
+test("a list needs one statement, with and without a filter", async () => {
   const owner = await app.newAccount();
   await issueKey(owner);
   const { tripsOf, restore } = watchTrips();

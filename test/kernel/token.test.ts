@@ -29,7 +29,8 @@ const tokens = fc.record({ prefix: prefixes, kind: kinds, ulid: ulids }).map(({ 
   return { prefix, kind, id, ...mintToken(prefix, kind, id) };
 });
 
-// CRC-32 (IEEE 802.3), one bit at a time: written here from the polynomial, so that it shares nothing with the product.
+// CRC-32 (IEEE 802.3), one bit at a time. The test computes it from the polynomial, so that it shares no code with
+// the product.
 function bitwiseCrc32(text: string): bigint {
   let crc = 0xffff_ffffn;
   for (const byte of Buffer.from(text)) {
@@ -47,7 +48,7 @@ function expectedChecksum(text: string): string {
 }
 
 describe("the checksum", () => {
-  test("is the published vector", () => {
+  test("equals the published vector", () => {
     // "123456789" is the check value of CRC-32: 0xcbf43926.
     expect(bitwiseCrc32("123456789")).toBe(0xcbf4_3926n);
     expect(checksum("123456789")).toBe("3jZRME");
@@ -56,7 +57,7 @@ describe("the checksum", () => {
     expect(parseToken("lk", token)).toEqual({ kind: "live", id: "key_01jd0000000000000000000000" });
   });
 
-  test("is CRC-32 in six characters of base62, of every text", () => {
+  test("is CRC-32 in six characters of base62, for every text", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         expect(checksum(text)).toBe(expectedChecksum(text));
@@ -70,7 +71,7 @@ describe("the checksum", () => {
 });
 
 describe("a minted token", () => {
-  test("is read back as what it was minted for, by its own deployment only", () => {
+  test("parses to its kind and id, only in its own deployment", () => {
     fc.assert(
       fc.property(tokens, prefixes, ({ prefix, kind, id, token }, other) => {
         expect(parseToken(prefix, token)).toEqual({ kind, id });
@@ -79,7 +80,7 @@ describe("a minted token", () => {
     );
   });
 
-  test("has the shape that scanners and double-clicks rely on", () => {
+  test("has the form that scanners and double-clicks rely on", () => {
     fc.assert(
       fc.property(tokens, ({ prefix, kind, id, token }) => {
         const ulid = id.slice(4);
@@ -90,7 +91,7 @@ describe("a minted token", () => {
     );
   });
 
-  test("is not accepted with any one character changed", () => {
+  test("is rejected if any one character changes", () => {
     const other = fc.constantFrom(...base62, "_", "-", " ", "é", "\0");
     fc.assert(
       fc.property(tokens, fc.nat(), other, ({ prefix, token }, at, character) => {
@@ -104,7 +105,7 @@ describe("a minted token", () => {
     );
   });
 
-  test("is not accepted cut short or with something around it", () => {
+  test("is rejected if it is cut short or has text around it", () => {
     fc.assert(
       fc.property(tokens, fc.string({ minLength: 1, maxLength: 8 }), ({ prefix, token }, extra) => {
         for (let length = 0; length < token.length; length++) {
@@ -117,7 +118,7 @@ describe("a minted token", () => {
     );
   });
 
-  test("is never minted twice, and every character of the alphabet occurs in secrets", () => {
+  test("is never minted twice, and its secret uses every character of the alphabet", () => {
     const id = newId("key");
     const minted = Array.from({ length: 500 }, () => mintToken("lk", "live", id).token);
     expect(new Set(minted).size).toBe(500);
@@ -125,7 +126,7 @@ describe("a minted token", () => {
     expect([...seen].sort()).toEqual([...base62].sort());
   });
 
-  test("is stored as its SHA-256, and its hint tells neither secret nor hash", () => {
+  test("is stored as its SHA-256, and its hint reveals neither secret nor hash", () => {
     fc.assert(
       fc.property(tokens, ({ token, hash, hint, prefix, kind, id }) => {
         expect(hash).toEqual(hashToken(token));
@@ -136,7 +137,7 @@ describe("a minted token", () => {
   });
 });
 
-test("garbage is no token", () => {
+test("garbage is not a token", () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       expect(parseToken("lk", text)).toBeUndefined();
@@ -149,7 +150,7 @@ test("garbage is no token", () => {
   );
 });
 
-test("hashes are the same only byte for byte and in full", () => {
+test("two hashes are the same only if all their bytes are equal", () => {
   const hash = hashToken("a");
   expect(sameHash(hash, hashToken("a"))).toBe(true);
   expect(sameHash(hash, hashToken("b"))).toBe(false);

@@ -5,7 +5,7 @@ import { runs } from "../support/random.ts";
 
 const overflow = () => new Error("too much");
 
-/** A queue whose work ends when the test says so. */
+/** Creates a queue whose work ends when the test ends it. */
 function heldQueue(atOnce: number, maxWaiting: number) {
   const queue = createWorkQueue({ atOnce, maxWaiting, overflow });
   const started: string[] = [];
@@ -41,7 +41,7 @@ function heldQueue(atOnce: number, maxWaiting: number) {
   };
 }
 
-test("no more than the bound runs or waits, and all that was not refused is done", async () => {
+test("at most the bounds run and wait, and all accepted work is done", async () => {
   const callers = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 30 });
   const bound = fc.integer({ min: 1, max: 5 });
   await fc.assert(
@@ -52,7 +52,7 @@ test("no more than the bound runs or waits, and all that was not refused is done
         add(caller);
         await settle();
         const lost = refused.slice(before);
-        // Without room it is the newcomer that loses; with room, nobody does, or a greedier one.
+        // If the queue has no room, the new caller loses. If it has room, no caller or a greedier one loses.
         expect(lost).toEqual(room ? lost.filter((one) => one !== caller) : [caller]);
       }
       expect(running()).toBe(Math.min(atOnce, added.length));
@@ -64,7 +64,7 @@ test("no more than the bound runs or waits, and all that was not refused is done
   );
 });
 
-test("callers take turns, however much one of them has waiting", async () => {
+test("callers take turns, regardless of how much work each has waiting", async () => {
   const { add, started, finishAll } = heldQueue(1, 100);
   for (let i = 0; i < 10; i++) add("greedy");
   add("one");
@@ -73,14 +73,14 @@ test("callers take turns, however much one of them has waiting", async () => {
   expect(started.slice(0, 4)).toEqual(["greedy", "greedy", "one", "another"]);
 });
 
-test("a full queue refuses the caller with the most waiting, and of equals the newcomer", async () => {
+test("a full queue refuses the caller with the most waiting, and among equals the new caller", async () => {
   const { add, refused, settle } = heldQueue(1, 3);
   for (const caller of ["running", "greedy", "greedy", "greedy", "one", "another", "late"]) add(caller);
   await settle();
   expect(refused).toEqual(["greedy", "greedy", "late"]);
 });
 
-test("work that fails makes room for the next", async () => {
+test("failed work makes room for the next", async () => {
   const queue = createWorkQueue({ atOnce: 1, maxWaiting: 1, overflow });
   const failed = queue.run("a", () => Promise.reject(new Error("broken")));
   const next = queue.run("a", async () => "done");

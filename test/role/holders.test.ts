@@ -8,7 +8,7 @@ const app = useApp();
 const managing = ["roles:manage", "teams:manage", "agents:read"];
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
-/** An account with many teams, each with a role, eight large ones of its own choice, and a service account. */
+/** Creates an account with many teams. Each team has a service account, the returned role and eight of 80 large roles. */
 async function newLargeAccount(teams: number): Promise<{ owner: Owner; role: string; caller: Member }> {
   const owner = await app.newAccount();
   const role = await newRole(owner, "held by all", "agents:read");
@@ -51,7 +51,7 @@ async function took(call: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-test("a role with 1,500 teams and service accounts is compared in less than two seconds, and keeps nobody waiting", async () => {
+test("a role with 1,500 teams and service accounts is compared in less than two seconds and delays no other call", async () => {
   const { owner, role, caller } = await newLargeAccount(1_500);
   const key = await issueKey(owner, {});
   const update = { id: role, spec: { permissions: ["agents:read", "runs:start"] } };
@@ -63,7 +63,7 @@ test("a role with 1,500 teams and service accounts is compared in less than two 
   expect(await started).toBeLessThan(2_000);
   expect(revoked).toBeLessThan(1_000);
   expect(refused).toMatchObject({ reason: "WORKSPACE_FORBIDDEN", metadata: { workspace_id: "*" } });
-  // Whoever reaches everything compares nothing.
+  // A caller that reaches everything compares nothing.
   expect(await outcome(owner.roles.updateRole(update))).toBe("ok");
 });
 
@@ -79,7 +79,7 @@ const changes: [
   ["team", (by, { team, other }) => by.teams.updateTeam({ id: team, spec: { roles: [other] } })],
 ];
 
-test.each(changes)("a withdrawal does not wait for the comparison of a %s", async (_what, change) => {
+test.each(changes)("a revocation does not wait for the comparison of a %s", async (_what, change) => {
   const owner = await app.newAccount();
   const role = await newRole(owner, "reader", "agents:read");
   const other = await newRole(owner, "starter", "agents:read", "runs:start");
@@ -104,11 +104,11 @@ test.each(changes)("a withdrawal does not wait for the comparison of a %s", asyn
   } finally {
     held.release();
   }
-  // What was compared is compared once more if it changed meanwhile, and whoever may not act any more changes nothing.
+  // The transaction compares again if something has changed. It changes nothing if the caller has lost its rights.
   expect(await ended).toBe("ACCOUNT_SUSPENDED");
 });
 
-test("a holder that is gained during the comparison of a role is compared too", async () => {
+test("a holder that is added during the comparison of a role is compared too", async () => {
   const owner = await app.newAccount();
   const role = await newRole(owner, "reader", "agents:read");
   const caller = await newMember(app, owner, await newRole(owner, "manager", ...managing, "runs:start"));

@@ -7,7 +7,7 @@ import { outcome, refusal } from "../support/errors.ts";
 const app = useApp();
 const builtins = ["owner", "admin", "developer", "viewer"];
 
-test("a role is made, read, listed, changed and deleted", async () => {
+test("a role is created, read, listed, updated and deleted", async () => {
   const owner = await app.newAccount();
   const metadata = { name: " Runner ", labels: { env: "prod" }, externalId: "r-1" };
   const spec = { description: "runs", permissions: ["write", "agents:read", "runs:start"] };
@@ -21,7 +21,7 @@ test("a role is made, read, listed, changed and deleted", async () => {
       accountId: owner.account.metadata?.id,
       profileId: owner.profile.metadata?.id,
     },
-    // Stored without what others imply, sorted.
+    // The stored form is sorted and has no implied entries.
     spec: { description: "runs", permissions: ["*:write", "runs:start"], builtin: false },
   });
   const { role: changed } = await owner.roles.updateRole({ id, spec: { permissions: ["runs:stop"] } });
@@ -37,7 +37,7 @@ test("a role is made, read, listed, changed and deleted", async () => {
   expect((await owner.roles.listRoles({})).items).toHaveLength(builtins.length);
 });
 
-test("an account is born with the four built-in roles", async () => {
+test("a new account has the four built-in roles", async () => {
   const owner = await app.newAccount();
   const { items } = await owner.roles.listRoles({ sortOrder: "asc" });
   expect(Object.fromEntries(items.map(({ metadata, spec }) => [metadata?.name, spec?.permissions]))).toEqual({
@@ -49,7 +49,7 @@ test("an account is born with the four built-in roles", async () => {
   expect(items.every(({ spec }) => spec?.builtin)).toBe(true);
 });
 
-test("built-in roles are fixed: not changed, not deleted, not even with a replacement, and their names are taken", async () => {
+test("built-in roles cannot be updated or deleted, even with a replacement, and their names are taken", async () => {
   const owner = await app.newAccount();
   const { items } = await owner.roles.listRoles({});
   for (const { metadata, spec } of items) {
@@ -73,7 +73,7 @@ test("built-in roles are fixed: not changed, not deleted, not even with a replac
   }
 });
 
-test("wrong fields are named", async () => {
+test("an error names each wrong field", async () => {
   const { roles } = await app.newAccount();
   const name = "x";
   const cases: [string, Parameters<typeof roles.createRole>[0]][] = [
@@ -98,7 +98,7 @@ test("wrong fields are named", async () => {
   });
 });
 
-test("a role that is not there is not found", async () => {
+test("a missing role is not found", async () => {
   const owner = await app.newAccount();
   const foreign = await newRole(await app.newAccount("Other"), "foreign");
   for (const id of [newId("role"), foreign, "nonsense"]) {
@@ -112,7 +112,7 @@ test("a role that is not there is not found", async () => {
   }
 });
 
-test("names that differ only by case or look-alike spaces collide, at creation and by renaming, also at once", async () => {
+test("names that differ only by case or look-alike spaces collide, even for concurrent changes", async () => {
   const { roles } = await app.newAccount();
   await roles.createRole({ metadata: { name: "On Call" } });
   const other = (await roles.createRole({ metadata: { name: "other" } })).role?.metadata?.id;
@@ -126,7 +126,7 @@ test("names that differ only by case or look-alike spaces collide, at creation a
   }
 });
 
-test("of several that take one name at once, one gets it", async () => {
+test("of several concurrent changes to one name, one succeeds", async () => {
   const owner = await app.newAccount();
   const ids = await Promise.all(["a", "b", "c", "d"].map((name) => newRole(owner, name)));
   const calls = ids.map((id) => owner.roles.updateRole({ id, metadata: { name: "same" } }));
@@ -134,7 +134,7 @@ test("of several that take one name at once, one gets it", async () => {
   expect(outcomes.sort()).toEqual([...Array(3).fill("ALREADY_EXISTS"), "ok"]);
 });
 
-test("an update honours its etag and its mask, and one that changes nothing keeps the etag", async () => {
+test("an update checks its etag and its mask, and an update without a difference keeps the etag", async () => {
   const { roles } = await app.newAccount();
   const spec = { description: "d", permissions: ["agents:read"] };
   const { role } = await roles.createRole({ metadata: { name: "a", labels: { x: "y" } }, spec });
@@ -154,7 +154,7 @@ test("an update honours its etag and its mask, and one that changes nothing keep
   });
 });
 
-test("a repeat of a request makes no second role and names the first", async () => {
+test("a repeated request creates no second role, and the error names the first", async () => {
   const { roles } = await app.newAccount();
   const request = { metadata: { name: "once" }, requestId: "r-1" };
   const { role } = await roles.createRole(request);
@@ -164,7 +164,7 @@ test("a repeat of a request makes no second role and names the first", async () 
   });
 });
 
-test("a role is held by id: a rename follows, and a new role of the old name gives its holders nothing", async () => {
+test("holders keep a role by its id: a rename applies to them, and a new role with the old name does not", async () => {
   const owner = await app.newAccount();
   const id = await newRole(owner, "runner", "runs:start");
   const byName = await newMember(app, owner, "RUNNER");
@@ -177,19 +177,19 @@ test("a role is held by id: a rename follows, and a new role of the old name giv
   expect((await owner.teams.getTeam({ id: team })).team?.spec?.roles).toEqual([id]);
   const { profile } = await owner.profiles.getProfile({ id: byName.profileId });
   expect(profile?.info).toMatchObject({ roleId: id, role: "starter" });
-  // A reference by name means whoever has the name now.
+  // A name refers to the role that has this name now.
   await owner.profiles.setProfileRole({ id: byName.profileId, role: "runner" });
   expect((await owner.profiles.getProfile({ id: byName.profileId })).profile?.info?.roleId).toBe(replaced);
 });
 
-test("a role named like another's id does not stand in for it", async () => {
+test("a role named like another role's id does not replace it", async () => {
   const owner = await app.newAccount();
   const id = await newRole(owner, "weak", "agents:read");
   await newRole(owner, id, "*");
   expect(await permissionsOf(await newMember(app, owner, id))).toEqual(["agents:read"]);
 });
 
-test("a role in use is not deleted, and its holders are named; with a replacement they hold that instead", async () => {
+test("a role with holders cannot be deleted, the error names them, and with a replacement they get that instead", async () => {
   const owner = await app.newAccount();
   const [id, next] = [await newRole(owner, "old", "runs:start"), await newRole(owner, "new", "runs:stop")];
   const member = await newMember(app, owner, id);
@@ -216,7 +216,7 @@ test("a role in use is not deleted, and its holders are named; with a replacemen
   expect(items.map(({ spec }) => spec?.role)).toEqual([next]);
 });
 
-test("an invite that is over does not keep a role in use", async () => {
+test("a finished invite does not keep a role in use", async () => {
   const owner = await app.newAccount();
   const id = await newRole(owner, "guest");
   const invite = async (email: string) =>

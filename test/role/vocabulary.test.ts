@@ -37,7 +37,7 @@ const known = [
   "teams:manage",
 ];
 
-/** Every place where a client names permissions. */
+/** Every request in which a client names permissions. */
 const places: Record<string, (owner: Clients, permissions: string[]) => Promise<unknown>> = {
   "spec.permissions of a new key": (owner, permissions) => issueKey(owner, { spec: { permissions } }),
   "spec.permissions of a key": async (owner, permissions) =>
@@ -54,7 +54,7 @@ const places: Record<string, (owner: Clients, permissions: string[]) => Promise<
 describe.each(Object.entries(places))("%s", (place, send) => {
   const [field = ""] = place.split(" ");
 
-  test("refuses what the deployment does not know, and names the nearest that it does", async () => {
+  test("refuses an unknown permission and names the most similar known one", async () => {
     const owner = await app.newAccount();
     for (const [permission, nearest] of unknown) {
       const { code, message, violations } = await refusal(send(owner, ["agents:read", permission]));
@@ -66,7 +66,7 @@ describe.each(Object.entries(places))("%s", (place, send) => {
     }
   });
 
-  test("names each entry that is wrong, once", async () => {
+  test("names each wrong entry once", async () => {
     const owner = await app.newAccount();
     const { violations } = await refusal(send(owner, ["agent:read", "runs:start", "no permission", "run:*"]));
     expect(violations.map((violation) => violation.field)).toEqual(
@@ -75,14 +75,14 @@ describe.each(Object.entries(places))("%s", (place, send) => {
     expect(violations).toHaveLength(3);
   });
 
-  test("takes what the deployment knows, wildcards, short names and Latchkey's own", async () => {
+  test("accepts known permissions, wildcards, short names and Latchkey's own", async () => {
     const owner = await app.newAccount();
     for (const permission of known) await send(owner, [permission]);
     for (const resource of ownResources) await send(owner, [`${resource}:read`]);
   });
 });
 
-test("of thousands that are wrong the first are named, and the first of these with what is nearest", async () => {
+test("names the first of thousands of wrong entries, and a hint for the first of these", async () => {
   const owner = await app.newAccount();
   const requiredPermissions = Array.from({ length: 64 }, (_, n) => `thing_${n}:read`);
   const requests = Array.from({ length: 100 }, () => ({ token: owner.token, requiredPermissions }));
@@ -123,7 +123,7 @@ describe("narrowing", () => {
   const sets = fc
     .array(fc.constantFrom(...concrete, ...wide), { maxLength: 6 })
     .map((texts) => normalisePermissions(texts, "").permissions);
-  // Things that nobody has named yet are in the universe too.
+  // The universe also has permissions that no list names.
   const universe = [
     ...concrete,
     "others:read",
@@ -144,7 +144,7 @@ describe("narrowing", () => {
     );
   });
 
-  test("never adds: whatever it leaves is held by both", () => {
+  test("never adds a permission: both sets hold everything that it leaves", () => {
     fc.assert(
       fc.property(sets, sets, (a, b) => {
         const left = narrow(a, b);
@@ -155,7 +155,7 @@ describe("narrowing", () => {
     );
   });
 
-  test("is the same either way round, again, and by the same set", () => {
+  test("is commutative and idempotent", () => {
     fc.assert(
       fc.property(sets, sets, (a, b) => {
         const left = narrow(a, b);
@@ -168,7 +168,7 @@ describe("narrowing", () => {
     );
   });
 
-  test("by one more set takes no more than by both at once, in any order", () => {
+  test("by two sets in turn allows no more than by both at once, in any order", () => {
     fc.assert(
       fc.property(sets, sets, sets, (a, b, c) => {
         expect(implied(narrow(narrow(a, b), c))).toEqual(implied(narrow(a, narrow(b, c))));
@@ -176,7 +176,7 @@ describe("narrowing", () => {
     );
   });
 
-  test("by * takes nothing, by nothing everything", () => {
+  test("by * keeps everything, and by an empty set keeps nothing", () => {
     fc.assert(
       fc.property(sets, (a) => {
         expect(narrow(a, ["*"])).toEqual(a);

@@ -32,14 +32,14 @@ describe("ChangeEmail", () => {
     expect((await refusal(logIn(app, owner.email))).reason).toBe("INVALID_CREDENTIALS");
   });
 
-  test("needs the password: a stolen session alone mails nothing", async () => {
+  test("needs the password, so a stolen session alone sends no mail", async () => {
     const owner = await app.newAccount();
     const change = owner.sessions.changeEmail({ email: "thief@example.com", password: "a wrong password" });
     expect(await refusal(change)).toMatchObject({ reason: "INVALID_CREDENTIALS" });
     expect(await mailsTo(app, "thief@example.com")).toEqual([]);
   });
 
-  test("tells who asks nothing of an address that is taken; who proves it gets ALREADY_EXISTS", async () => {
+  test("does not reveal that an address is taken until its owner proves it, which fails with ALREADY_EXISTS", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     const free = await owner.sessions.changeEmail({ email: "free@example.com", password });
     const taken = await owner.sessions.changeEmail({ email: other.email, password });
@@ -50,7 +50,7 @@ describe("ChangeEmail", () => {
     await logIn(app, other.email);
   });
 
-  test("of two users who prove one address at once, one gets it", async () => {
+  test("gives an address that two users prove concurrently to one of them", async () => {
     const [one, two] = [await app.newAccount(), await app.newAccount()];
     const email = "wanted@example.com";
     const tokens: string[] = [];
@@ -75,7 +75,7 @@ describe("ChangeEmail", () => {
     expect(await refusal(prove("second@example.com"))).toMatchObject({ reason: "ALREADY_USED" });
   });
 
-  test("leaves no address in the events of the accounts", async () => {
+  test("stores no address in the events of the accounts", async () => {
     const owner = await app.newAccount();
     await owner.sessions.changeEmail({ email: "private@example.com", password });
     await prove("private@example.com");
@@ -87,8 +87,8 @@ describe("ChangeEmail", () => {
   });
 });
 
-describe("an address is proven", () => {
-  test("by a token that was mailed to it, and by nothing less", async () => {
+describe("the proof of an address", () => {
+  test("needs a token that was mailed to it", async () => {
     const owner = await app.newAccount();
     expect(await stored(owner.email)).toEqual({ proven: false });
     await app.clientAs("").sessions.requestPasswordReset({ email: owner.email });
@@ -98,7 +98,7 @@ describe("an address is proven", () => {
     expect(await stored(owner.email)).toEqual({ proven: true });
   });
 
-  test("of one's own, without a change", async () => {
+  test("works for the current address, without a change", async () => {
     const owner = await app.newAccount();
     await owner.sessions.changeEmail({ email: owner.email, password });
     await prove(owner.email);
@@ -106,7 +106,7 @@ describe("an address is proven", () => {
     await owner.profiles.whoAmI({});
   });
 
-  test("never where mail only goes to files, and a proof is not taken along to another address", async () => {
+  test("does not happen if mail only goes to files, and does not carry over to another address", async () => {
     const { app: house, end } = await startApp();
     try {
       const owner = await house.newAccount();

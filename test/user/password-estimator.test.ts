@@ -9,7 +9,7 @@ import { runs } from "../support/random.ts";
 const strong = "correct horse battery staple";
 const unavailable = { reason: "UNAVAILABLE" };
 
-/** An estimator, perhaps with another program for its thread, and what it reported. */
+/** Starts an estimator, optionally with another program for its thread. Returns it and the errors that it reported. */
 function start(program?: string, timeoutMs = 5_000) {
   const failures: string[] = [];
   const file = program && new URL(`data:text/javascript,${encodeURIComponent(program)}`);
@@ -30,7 +30,7 @@ test("only the first 64 characters of a password are scored", () => {
   expect(estimatePassword(`${"a".repeat(64)}${strong}`, []).score).toBeLessThan(2);
 });
 
-test("a thread estimates a password as the function does, and knows words about the user", async () => {
+test("a thread estimates a password like the function does, and knows words about the user", async () => {
   const { estimate } = start();
   expect(await estimate(strong)).toEqual(estimatePassword(strong, []));
   const estimator = createEstimator({ onFailure: () => {} });
@@ -54,7 +54,7 @@ test.runIf(process.platform === "linux")("the thread has a lower priority than t
   expect(own).toBe(before);
 });
 
-test("a thread that crashes fails closed, and the next password has a new one", async () => {
+test("after a crash of the thread the call fails, and the next password gets a new thread", async () => {
   const crashing = `
     import { parentPort } from "node:worker_threads";
     parentPort.on("message", ({ password }) => {
@@ -74,7 +74,7 @@ test("a thread that crashes fails closed, and the next password has a new one", 
   ]);
 });
 
-test("a thread that takes too long fails closed, and the next password has a new one", async () => {
+test("after a timeout of the thread the call fails, and the next password gets a new thread", async () => {
   const hanging = `
     import { parentPort } from "node:worker_threads";
     parentPort.on("message", ({ password }) => {
@@ -88,7 +88,7 @@ test("a thread that takes too long fails closed, and the next password has a new
   expect(failures).toEqual(["the thread that estimates passwords took too long"]);
 });
 
-test("what waits for the thread is bounded", async () => {
+test("the calls that wait for the thread are bounded", async () => {
   const { estimate } = start();
   const all = await Promise.allSettled(Array.from({ length: 110 }, () => estimate(strong)));
   const refused = all.filter((one) => one.status === "rejected");

@@ -8,12 +8,12 @@ import { logIn } from "../support/actors/actors.ts";
 import { issueKey, password, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
-// A tenth of the cost in production: one hash takes a few milliseconds, so that the sign-ups outlast a log-in.
+// A tenth of the production cost. One hash takes a few milliseconds, so the sign-ups still last longer than a log-in.
 const app = useApp({}, { passwordCost: { memoryCost: 2_048, timeCost: 2, parallelism: 1 } });
 const signUp = (email: string, secret = password) =>
   app.clientAs("").sessions.signUp({ email, password: secret, name: "Somebody", accountName: "Acme" });
 
-test("200 concurrent sign-ups neither refuse nor hold up a log-in, and those that are refused may retry", async () => {
+test("200 concurrent sign-ups neither refuse nor delay a log-in, and refused sign-ups may retry", async () => {
   const owner = await app.newAccount();
   let made = 0;
   const signUps = Array.from({ length: 200 }, async (_, index) => {
@@ -31,7 +31,7 @@ test("200 concurrent sign-ups neither refuse nor hold up a log-in, and those tha
   }
 }, 60_000);
 
-test("a password is checked at once, however many new ones wait to be hashed", async () => {
+test("a password is checked at once while many new ones wait for their hash", async () => {
   const { passwords, call } = await fewThreads();
   let hashed = 0;
   const crowd = Array.from({ length: 40 }, async () => {
@@ -63,10 +63,11 @@ test("the password of a caller that gave up while it waited is not hashed", asyn
   expect(order).toEqual(["first", ...Array(10).fill("given up"), "stays"]);
 });
 
-test("verifications complete while slow passwords are scored", async () => {
+test("verifications complete while the server scores slow passwords", async () => {
   const owner = await app.newAccount();
   const { token } = await issueKey(owner);
-  // Weak, so that no hash follows, and slow: zxcvbn tries every way to read it as numbers and dates.
+  // The password is weak, so it is not hashed. It is slow, because zxcvbn tries every way to read it as numbers and
+  // dates.
   const slow = "2".repeat(128);
   let scored = 0;
   const signUps = Array.from({ length: 20 }, async (_, index) => {
@@ -82,7 +83,7 @@ test("verifications complete while slow passwords are scored", async () => {
   await Promise.all(signUps);
 });
 
-test("log-ins of others have their turn while one address sends many", async () => {
+test("other clients get turns for their log-ins while one address sends many", async () => {
   const { passwords, call } = await fewThreads();
   const order: string[] = [];
   const work = async (name: string, address: string) => {
@@ -94,7 +95,7 @@ test("log-ins of others have their turn while one address sends many", async () 
   expect(order.indexOf("victim")).toBeLessThan(3);
 });
 
-test("hashing leaves a thread of node's pool for files and name look-ups", async () => {
+test("hashing leaves a thread of Node's pool for files and name look-ups", async () => {
   const { passwords, call } = await fewThreads(64);
   const make = () => passwords.make(call(""), { password, field: "password", personal: [] });
   const check = () => passwords.check(call(""), undefined, password);
@@ -107,11 +108,11 @@ test("hashing leaves a thread of node's pool for files and name look-ups", async
     if (hashed === 0) first += 1;
     await Promise.all(crowd);
   }
-  // Without a thread of its own, the file would come after a hash each time. A busy machine may delay it a few times.
+  // Without a free thread, each file access would wait for a hash. A busy machine may delay it a few times.
   expect(first).toBeGreaterThanOrEqual(2);
 });
 
-test("passwords never have all threads of node's pool, whatever its size and the number of cores", () => {
+test("passwords never use all threads of Node's pool, for any size of the pool and any number of cores", () => {
   fc.assert(
     fc.property(fc.integer({ min: 3, max: 1024 }), fc.integer({ min: 1, max: 1024 }), (pool, cores) => {
       const { make, check } = shareThreads(pool, cores);
@@ -122,7 +123,7 @@ test("passwords never have all threads of node's pool, whatever its size and the
   );
 });
 
-/** What hashes passwords with node's usual pool of four threads. */
+/** Creates the password service with Node's usual pool of four threads. */
 async function fewThreads(cores = 1) {
   const strong = { estimate: async () => ({ score: 4, warning: "" }) };
   const call = (addressKey: string) => ({ addressKey, clientAddress: "", method: "", requestId: "" });

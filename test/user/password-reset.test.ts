@@ -18,7 +18,7 @@ async function requested(email: string): Promise<string> {
 }
 
 describe("RequestPasswordReset", () => {
-  test("mails a token to an address that has a user, in any letter case, and to nobody else", async () => {
+  test("mails a token only to an address that has a user, in any letter case", async () => {
     const { email } = await app.newAccount();
     await sessions().requestPasswordReset({ email: email.toUpperCase() });
     await sessions().requestPasswordReset({ email: "stranger@example.com" });
@@ -29,7 +29,7 @@ describe("RequestPasswordReset", () => {
     expect(await mailsTo(app, "stranger@example.com")).toEqual([]);
   });
 
-  test("answers alike, and is limited alike, for everybody", async () => {
+  test("has the same response and the same limit for every address", async () => {
     const { email } = await app.newAccount();
     const told = [];
     for (const address of [email, "nobody@example.com"]) {
@@ -51,7 +51,7 @@ describe("RequestPasswordReset", () => {
     expect(await mailsTo(app, email)).toHaveLength(5);
   });
 
-  test("keeps only a hash of the token", async () => {
+  test("stores only a hash of the token", async () => {
     const { email } = await app.newAccount();
     const token = await requested(email);
     const rows = await app.db.selectFrom("otp").selectAll().execute();
@@ -64,7 +64,7 @@ describe("RequestPasswordReset", () => {
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("ResetPassword", () => {
-  test("sets the password, ends all sessions of the user, and nobody else's", async () => {
+  test("sets the password and ends all sessions of the user and no others", async () => {
     const [owner, bystander] = [await app.newAccount(), await app.newAccount()];
     const elsewhere = await logIn(app, owner.email);
     await reset(await requested(owner.email));
@@ -76,7 +76,7 @@ describe("ResetPassword", () => {
     await logIn(app, owner.email, newPassword);
   });
 
-  test("works once, also for many at once", async () => {
+  test("works once, even for many concurrent calls", async () => {
     const { email } = await app.newAccount();
     const token = await requested(email);
     const all = await Promise.allSettled([0, 1, 2, 3].map((n) => reset(token, `${newPassword} ${n}`)));
@@ -97,7 +97,7 @@ describe("ResetPassword", () => {
     await logIn(app, email);
   });
 
-  test("is refused once a newer one was asked for, also where two were asked for at once", async () => {
+  test("is refused after a newer token was requested, even concurrently", async () => {
     const { email } = await app.newAccount();
     const older = await requested(email);
     await Promise.all([1, 2, 3].map(() => sessions().requestPasswordReset({ email })));
@@ -108,7 +108,7 @@ describe("ResetPassword", () => {
     expect(all.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected", "rejected"]);
   });
 
-  test("ends with a change of the password, and ends a change of address that was not proven yet", async () => {
+  test("ends with a change of the password, and ends a pending change of the address", async () => {
     const owner = await app.newAccount();
     const token = await requested(owner.email);
     await owner.sessions.changePassword({ oldPassword: password, newPassword });
@@ -120,7 +120,7 @@ describe("ResetPassword", () => {
     await logIn(app, owner.email);
   });
 
-  test("is refused at an address that the user no longer has, and changes nothing", async () => {
+  test("is refused if the user no longer has the address, and changes nothing", async () => {
     const owner = await app.newAccount();
     const token = await requested(owner.email);
     await owner.sessions.changeEmail({ email: "moved@example.com", password });
@@ -130,7 +130,7 @@ describe("ResetPassword", () => {
     await logIn(app, "moved@example.com");
   });
 
-  test("takes no other token: garbage, one for another purpose, a session's", async () => {
+  test("refuses garbage, a token for another purpose and a session token", async () => {
     const owner = await app.newAccount();
     await owner.sessions.changeEmail({ email: "prove@example.com", password });
     const prove = await mailedToken(app, "prove@example.com");
@@ -142,7 +142,7 @@ describe("ResetPassword", () => {
     await owner.profiles.whoAmI({});
   });
 
-  test("judges no password for a token that cannot be used", async () => {
+  test("evaluates no password for a token that cannot be used", async () => {
     const { email } = await app.newAccount();
     const token = await requested(email);
     await reset(token);
@@ -150,7 +150,7 @@ describe("ResetPassword", () => {
     expect(await refusal(reset(token, "password123"))).toMatchObject(used);
   });
 
-  test("refuses a weak password and leaves the token as it was", async () => {
+  test("refuses a weak password and leaves the token usable", async () => {
     const { email } = await app.newAccount();
     const token = await requested(email);
     expect(await refusal(reset(token, "password123"))).toMatchObject({ violations: [{ field: "password" }] });

@@ -21,7 +21,7 @@ async function hashOf(email: string): Promise<string> {
 }
 
 describe("a password", () => {
-  test("is kept as argon2id with OWASP's parameters, each with a salt of its own", async () => {
+  test("is stored as Argon2id with OWASP's parameters, each with its own salt", async () => {
     const [one, two] = [await app.newAccount(), await app.newAccount()];
     const hashes = [await hashOf(one.email), await hashOf(two.email)];
     for (const hash of hashes) {
@@ -52,7 +52,7 @@ describe("a password", () => {
 });
 
 describe("ChangePassword", () => {
-  test("sets the password and ends every other session of the user, and nobody else's", async () => {
+  test("sets the password and ends all other sessions of the user and no others", async () => {
     const [owner, bystander] = [await app.newAccount(), await app.newAccount()];
     const elsewhere = [await logIn(app, owner.email), await logIn(app, owner.email)];
     await owner.sessions.changePassword({ oldPassword: password, newPassword });
@@ -65,7 +65,7 @@ describe("ChangePassword", () => {
     await logIn(app, owner.email, newPassword);
   });
 
-  test("needs the old one: a stolen session alone changes nothing", async () => {
+  test("needs the old password, so a stolen session alone changes nothing", async () => {
     const owner = await app.newAccount();
     const elsewhere = await logIn(app, owner.email);
     const before = await hashOf(owner.email);
@@ -75,7 +75,7 @@ describe("ChangePassword", () => {
     await elsewhere.profiles.whoAmI({});
   });
 
-  test("refuses a new one that is easily guessed, also by what the user is called", async () => {
+  test("refuses a new password that is easily guessed, for example from the user's name", async () => {
     const owner = await app.newAccount();
     for (const weak of ["password123", owner.email]) {
       const change = owner.sessions.changePassword({ oldPassword: password, newPassword: weak });
@@ -84,7 +84,7 @@ describe("ChangePassword", () => {
     await logIn(app, owner.email);
   });
 
-  test("of two at once, one wins", async () => {
+  test("succeeds for one of two concurrent calls", async () => {
     const owner = await app.newAccount();
     const both = await Promise.allSettled(
       [newPassword, `${newPassword}!`].map((next) =>
@@ -94,7 +94,7 @@ describe("ChangePassword", () => {
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   });
 
-  test("leaves no event that holds a password or a hash", async () => {
+  test("writes no event with a password or a hash", async () => {
     const owner = await app.newAccount();
     await owner.sessions.changePassword({ oldPassword: password, newPassword });
     const { items } = await owner.audit.listAuditEvents({});
@@ -107,7 +107,7 @@ describe("ChangePassword", () => {
   });
 });
 
-test("whoever signs in with a password while it changes gets no session", async () => {
+test("a log-in with a password that changes meanwhile gets no session", async () => {
   const owner = await app.newAccount();
   const signIn = await app.db.transaction().execute(async (tx) => {
     await tx.updateTable("user").set({ password_hash: "changed" }).where("email", "=", owner.email).execute();

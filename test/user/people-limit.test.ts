@@ -16,7 +16,7 @@ const app = useApp({
 const newPassword = "staple battery horse correct";
 let networks = 0;
 
-/** A client with a /64 of its own, and another address in it for each call. */
+/** Creates a client with a /64 network of its own, and another address in it for each call. */
 async function newClient() {
   const http = await serve(app);
   const network = `2001:db8:${++networks}:0`;
@@ -41,10 +41,10 @@ function expectLimited(answer: Answer, limit: string): void {
   expect(seconds).toBeLessThanOrEqual(3_600);
 }
 
-// Too weak to be hashed: a sign-up counts before its password is judged.
+// This password is too weak to be hashed. A sign-up counts before its password is evaluated.
 const weak = (email: string) => ({ email, password: "password123", name: "Ada", accountName: "Engines" });
 
-test("one address signs up a limited number of people and accounts per hour, in whatever way", async () => {
+test("one address can create a limited number of people and accounts per hour, by all paths together", async () => {
   const [owner, host] = [await app.newAccount(), await app.newAccount()];
   const [client, other] = [await newClient(), await newClient()];
   const { signUp } = SessionService.method;
@@ -63,12 +63,12 @@ test("one address signs up a limited number of people and accounts per hour, in 
   expectLimited(await client(signUp, weak("ada@example.com")), "12");
   expectLimited(await client(acceptInvite, { ...invite, password }), "12");
   expectLimited(await client(createAccount, { metadata: { name: "Another" } }, owner.token), "12");
-  // Others go on: another network, and a user who accepts an invite without a new password.
+  // The limit does not affect another network, or a user who accepts an invite without a new password.
   expect((await other(acceptInvite, { ...invite, password })).status).toBe(200);
   expect((await client(acceptInvite, again, owner.token)).status).toBe(200);
 });
 
-test("one address changes and resets a limited number of passwords per hour", async () => {
+test("one address can change and reset a limited number of passwords per hour", async () => {
   const people = [await app.newAccount(), await app.newAccount()];
   const [client, other] = [await newClient(), await newClient()];
   const { changePassword, resetPassword } = SessionService.method;
@@ -81,7 +81,7 @@ test("one address changes and resets a limited number of passwords per hour", as
   expect((await other(changePassword, { ...change, newPassword }, people[0]?.token)).status).toBe(200);
 });
 
-test("one address asks for a limited number of mails per hour, by resets and changes of address", async () => {
+test("one address can request a limited number of mails per hour, by resets and changes of address", async () => {
   const owner = await app.newAccount();
   const [client, other] = [await newClient(), await newClient()];
   const { requestPasswordReset, changeEmail } = SessionService.method;
@@ -94,7 +94,7 @@ test("one address asks for a limited number of mails per hour, by resets and cha
   expect((await other(changeEmail, change, owner.token)).status).toBe(200);
 });
 
-test("a user cannot go round the limits with more addresses or sessions", async () => {
+test("a user cannot bypass the limits with more addresses or sessions", async () => {
   const owner = await app.newAccount();
   const { changePassword, changeEmail } = SessionService.method;
   const { createAccount } = AccountService.method;

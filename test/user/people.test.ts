@@ -5,7 +5,7 @@ import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-test("people, teams, service keys and developer keys follow the organisation", async () => {
+test("people, teams, service keys and developer keys follow changes of the organisation", async () => {
   const owner = await app.newAccount();
   const { invite } = await owner.invites.createInvite({ email: "dev@example.com", role: "developer" });
   const joined = await app
