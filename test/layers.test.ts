@@ -151,19 +151,6 @@ test("only the configuration reads the environment; programs we start inherit PA
   ]);
 });
 
-test("no file is longer than 300 lines", () => {
-  const long = [
-    ...sources,
-    ...filesIn("test"),
-    ...filesIn("bench"),
-    ...filesIn("chaos"),
-    ...filesIn("attack"),
-  ]
-    .map((file) => [file, textOf(file).split("\n").length - 1] as const)
-    .filter(([, lines]) => lines > 300);
-  expect(long).toEqual([]);
-});
-
 test("migrations import nothing of the app", () => {
   for (const file of sources.filter((one) => /\/migrations\/\d/.test(one))) {
     expect(importsOf(file).map(({ target }) => target)).toEqual(["kysely"]);
