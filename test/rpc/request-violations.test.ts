@@ -18,7 +18,7 @@ const wrongTypes = { token: "x", requiredEntitlements: [1] };
 test.each<[name: string, item: object]>([
   ["entitlements against the rules of the schema", wrongEntitlements],
   ["entitlements of a wrong type", wrongTypes],
-  ["unknown fields", Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`unknown${n}`, 1]))],
+  ["unknown fields", Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`unknown${n}`, 1]))],
   ["permissions that are none", { token: "x", requiredPermissions: Array.from({ length: 64 }, () => "!") }],
 ])("a batch full of %s gets at most 32 violations and a short message", async (_name, item) => {
   const answer = await verifyAsPlatform(items(100, item));
