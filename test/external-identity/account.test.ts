@@ -10,7 +10,7 @@ const external = useExternal({ role_claim: "role" });
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const inAccount = (owner: Owner) => ({ "latchkey-account": idOf(owner) });
 
-// A member of each, all under the one address.
+// Makes the person a member of the account. All members have the same e-mail address.
 async function joinAs(owner: Owner, sub: string): Promise<void> {
   await join(owner, await external.as({ sub }), "admin", `${sub}@example.com`);
 }
@@ -23,7 +23,7 @@ async function accountOf(person: Clients): Promise<string | undefined> {
   return (await person.profiles.whoAmI({})).principal?.accountId;
 }
 
-test("an issuer opens no account that it does not speak for, whatever its person may do there", async () => {
+test("a token of an issuer opens no account outside the issuer's scope, even if its person has rights there", async () => {
   const [ours, theirs] = [await external.app.newAccount(), await external.app.newAccount()];
   const sub = newSubject();
   for (const owner of [ours, theirs]) await joinAs(owner, sub);
@@ -49,7 +49,7 @@ test("an issuer opens no account that it does not speak for, whatever its person
   expect(await refusal(accept)).toMatchObject({ reason: "ACCOUNT_MISMATCH" });
 });
 
-test("to a tenant that verifies, a token of an issuer that does not speak for its account is invalid", async () => {
+test("for a verifying tenant, a token is invalid if its issuer's scope excludes the tenant's account", async () => {
   const [ours, theirs] = [await external.app.newAccount(), await external.app.newAccount()];
   const sub = newSubject();
   for (const owner of [ours, theirs]) await joinAs(owner, sub);
@@ -67,7 +67,7 @@ test("to a tenant that verifies, a token of an issuer that does not speak for it
   });
 });
 
-test("the account is the one that is named, else the one that the token claims, else the only one", async () => {
+test("the account is the one in the header, else the one in the claim, else the only one", async () => {
   const [first, second] = [await external.app.newAccount(), await external.app.newAccount()];
   const sub = newSubject();
   await joinAs(first, sub);
@@ -91,14 +91,14 @@ test("a token that claims its account opens no other, by role or by membership",
   expect(await reasonOf(person)).toBe("ACCOUNT_MISMATCH");
 });
 
-test("where tokens claim their account, one that does not brings no role", async () => {
+test("if the issuer names an account claim, a token without it brings no role", async () => {
   const owner = await external.app.newAccount();
   const claims = { sub: newSubject(), role: "viewer" };
   const person = await external.asWith({ account_claim: "org" }, claims, inAccount(owner));
   expect(await reasonOf(person)).toBe("ACCOUNT_MISMATCH");
 });
 
-test("an issuer for every account does not speak for the platform's, unless that is named", async () => {
+test('the scope "every account" does not include the platform account, unless the settings name it', async () => {
   const platform = external.app.clientAs(external.app.platformToken);
   const id = (await platform.accounts.getAccount({})).account?.metadata?.id ?? "";
   await platform.roles.createRole({
@@ -112,27 +112,27 @@ test("an issuer for every account does not speak for the platform's, unless that
   );
   const named = await external.asWith({ max_role: "support", accounts: [id] }, claims, header);
   expect(await accountOf(named)).toBe(id);
-  // Known there by now, and still no way in.
+  // The person now has a user, but still cannot enter.
   expect(await reasonOf(await external.asWith({ max_role: "support" }, claims, header))).toBe(
     "ACCOUNT_MISMATCH",
   );
   expect(await refusal(named.accounts.searchAccounts({}))).toMatchObject({ reason: "PERMISSION_DENIED" });
 });
 
-test("an account that does not exist looks like one that the token does not open", async () => {
+test("a missing account looks like one that the token does not open", async () => {
   const header = { "latchkey-account": "acct_01jd0000000000000000000000" };
   const person = await external.as({ sub: newSubject(), role: "viewer" }, header);
   expect(await reasonOf(person)).toBe("ACCOUNT_MISMATCH");
 });
 
-test("without a setting a token of an outside issuer is garbage", async () => {
+test("without a setting, a token of an external issuer is invalid", async () => {
   const token = await external.issuer.token();
   const { profiles, tokens } = await external.clientWith(undefined, token);
   expect(await refusal(profiles.whoAmI({}))).toMatchObject({ reason: "INVALID_API_KEY" });
   await tokens.revokeToken({ token });
 });
 
-test("a token that speaks for every account makes one, which its person owns", async () => {
+test("a token for every account may create an account, which its person owns", async () => {
   const person = await external.as({ sub: newSubject() });
   const { account } = await person.accounts.createAccount({ metadata: { name: "Own" } });
   expect((await person.profiles.whoAmI({})).principal).toMatchObject({
@@ -141,23 +141,23 @@ test("a token that speaks for every account makes one, which its person owns", a
   });
 });
 
-test("somebody with a session stays who they are", async () => {
+test("a person with a session keeps their identity", async () => {
   const owner = await external.app.newAccount();
   const { token } = await external.app.clientAs("").sessions.logIn({ email: owner.email, password });
   expect(await accountOf(external.app.clientAs(token))).toBe(idOf(owner));
 });
 
-test("a person erases themselves with a token that speaks for all their accounts", async () => {
+test("a person erases themselves with a token for all their accounts", async () => {
   const owner = await external.app.newAccount();
   const sub = newSubject();
   await join(owner, await external.as({ sub }), "viewer");
   await (await external.as({ sub })).sessions.deleteUser({});
   expect(await reasonOf(await external.as({ sub }))).toBe("ACCOUNT_REQUIRED");
-  // Erasing oneself is no way round having left.
+  // A person who left cannot return by erasing themselves.
   const back = await external.as({ sub, role: "viewer" }, inAccount(owner));
   expect(await reasonOf(back)).toBe("ACCOUNT_MISMATCH");
 });
 
-test("every identity of these tests is loaded account by account as it is loaded whole", async () => {
+test("every identity of these tests is loaded account by account with the same result as at once", async () => {
   expect(await expectSameAccess(external.app.db)).toBeGreaterThan(5);
 });

@@ -20,7 +20,7 @@ async function expectRefused(owner: Owner, person: Clients, reason: string, verd
   expect(await platform.tokens.verifyToken(question)).toMatchObject({ verdict });
 }
 
-test("a changed role bites at the next call", async () => {
+test("a changed role takes effect at the next call", async () => {
   const owner = await external.app.newAccount();
   const person = await external.as({ sub: newSubject() });
   const id = await join(owner, person, "viewer");
@@ -31,7 +31,7 @@ test("a changed role bites at the next call", async () => {
   expect(await permissionsOf(person)).toEqual(["*:read"]);
 });
 
-test("a team's roles count, and end with it", async () => {
+test("the roles of a team count, and end with the team", async () => {
   const owner = await external.app.newAccount();
   const person = await external.as({ sub: newSubject() });
   const profileId = await join(owner, person, "viewer");
@@ -44,19 +44,22 @@ test("a team's roles count, and end with it", async () => {
   expect(await permissionsOf(person)).toEqual(["*:read"]);
 });
 
-test.for(["member", "guest"])("a suspended account stops its %s at the next call", async (standing) => {
-  const owner = await external.app.newAccount();
-  const person = await external.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
-  if (standing === "member") await join(owner, person, "viewer");
-  await person.profiles.whoAmI({});
-  const platform = external.app.clientAs(external.app.platformToken);
-  await platform.accounts.suspendAccount({ accountId: owner.account.metadata?.id ?? "" });
-  await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
-  await platform.accounts.resumeAccount({ accountId: owner.account.metadata?.id ?? "" });
-  await person.profiles.whoAmI({});
-});
+test.for(["a suspended account rejects its %s at the next call", "guest"])(
+  "a suspended account stops its %s at the next call",
+  async (standing) => {
+    const owner = await external.app.newAccount();
+    const person = await external.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
+    if (standing === "member") await join(owner, person, "viewer");
+    await person.profiles.whoAmI({});
+    const platform = external.app.clientAs(external.app.platformToken);
+    await platform.accounts.suspendAccount({ accountId: owner.account.metadata?.id ?? "" });
+    await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
+    await platform.accounts.resumeAccount({ accountId: owner.account.metadata?.id ?? "" });
+    await person.profiles.whoAmI({});
+  },
+);
 
-test("a removed member stays out, claimed role or not, until invited again", async () => {
+test("a removed member stays out, even with a claimed role, until they are invited again", async () => {
   const owner = await external.app.newAccount();
   const sub = newSubject();
   const person = await external.as({ sub }, inAccount(owner));
@@ -79,7 +82,7 @@ test("a removed guest stays out", async () => {
   await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
 });
 
-test("a guest whose token claims nothing any more is out, and is let in by the next that does", async () => {
+test("a guest whose token claims no role is rejected, and the next token with a role is accepted", async () => {
   const owner = await external.app.newAccount();
   const sub = newSubject();
   const claiming = await external.as({ sub, role: "viewer" }, inAccount(owner));
@@ -89,7 +92,7 @@ test("a guest whose token claims nothing any more is out, and is let in by the n
   expect(await permissionsOf(claiming)).toEqual(["*:read"]);
 });
 
-test("a guest who is given a role is a member from then on, under the same profile", async () => {
+test("a guest who gets a role becomes a member under the same profile", async () => {
   const owner = await external.app.newAccount();
   const sub = newSubject();
   const { profile } = await (await external.as({ sub, role: "viewer" }, inAccount(owner))).profiles.whoAmI(
@@ -102,7 +105,7 @@ test("a guest who is given a role is a member from then on, under the same profi
   expect((await person.profiles.whoAmI({})).profile?.metadata?.id).toBe(id);
 });
 
-test("a guest who accepts an invite is a member under a new profile, and the guest's is gone", async () => {
+test("a guest who accepts an invite becomes a member under a new profile, and the guest's profile is removed", async () => {
   const owner = await external.app.newAccount();
   const person = await external.as({ sub: newSubject(), role: "viewer" }, inAccount(owner));
   const { profile } = await person.profiles.whoAmI({});
@@ -112,7 +115,7 @@ test("a guest who accepts an invite is a member under a new profile, and the gue
   expect(items.map((item) => item.metadata?.id)).not.toContain(profile?.metadata?.id);
 });
 
-test("an account with guests can be deleted, data and all", async () => {
+test("an account with guests can be deleted with its data", async () => {
   const owner = await external.app.newAccount("Brief");
   const platform = external.app.clientAs(external.app.platformToken);
   const accountId = owner.account.metadata?.id ?? "";
@@ -122,7 +125,7 @@ test("an account with guests can be deleted, data and all", async () => {
   await owner.accounts.deleteAccount({ name: "Brief" });
   await expectRefused(owner, person, "ACCOUNT_SUSPENDED", Verdict.ACCOUNT_SUSPENDED);
   expect(await purgeOneAccount(external.app.db)).toBe(accountId);
-  // The connection of the test waits for its statements, not for the end of its transaction.
+  // The test's connection waits for its statements, but not for the end of its transaction.
   await external.app.app.settled();
   await expectRefused(owner, person, "ACCOUNT_MISMATCH", Verdict.ACCOUNT_MISMATCH);
 });

@@ -25,7 +25,7 @@ const admin = {
   all_workspaces: true,
 };
 
-/** A guest of an account with fifty large roles, who may claim them all. */
+/** Makes a guest of an account with fifty large roles, who may claim all of them. */
 function guest() {
   const row = {
     id: "oidc_0",
@@ -73,7 +73,7 @@ function tokenClaiming(claimed: readonly string[]): ExternalToken {
 const everyRole = roles.map(({ id }) => id);
 const unbounded = { permissionsPerPrincipal: 1_000_000, queue: createClaimQueue() };
 
-test("what fifty large roles lend is computed in turns with the event loop, once for all who claim them at a time", async () => {
+test("the rights of fifty large roles are computed in turns with the event loop, once for all concurrent claims", async () => {
   const loaded = guest();
   const token = tokenClaiming(everyRole);
   const queue = createClaimQueue();
@@ -94,13 +94,13 @@ test("what fifty large roles lend is computed in turns with the event loop, once
   const [first, ...others] = await Promise.all(Array.from({ length: 20 }, evaluate));
   working = false;
   expect(first?.principal?.permissions).toHaveLength(50 * 256);
-  // The very same list: it was not made again.
+  // The list is the same object, so it was not computed again.
   for (const one of others) expect(one.principal?.permissions).toBe(first?.principal?.permissions);
   expect(turns).toBeGreaterThan(3);
   expect(waited).toEqual([accountId]);
 });
 
-test("a token that claims what was claimed before is evaluated in under a millisecond", async () => {
+test("a token with known claims is evaluated in under a millisecond", async () => {
   const loaded = guest();
   const evaluate = () => evaluateExternal(loaded, tokenClaiming(everyRole), nothing, undefined, unbounded);
   await evaluate();
@@ -113,7 +113,7 @@ test("a token that claims what was claimed before is evaluated in under a millis
   expect(times.sort((a, b) => a - b)[100]).toBeLessThan(1);
 });
 
-test("an identity has room for some sets of claims, of which the oldest makes room", async () => {
+test("an identity keeps a bounded number of claim sets, and the oldest is evicted", async () => {
   const loaded = guest();
   const permissionsOf = async (n: number) => {
     const token = tokenClaiming([roleId(n)]);
@@ -127,7 +127,7 @@ test("an identity has room for some sets of claims, of which the oldest makes ro
   expect(await permissionsOf(0)).toEqual(first);
 });
 
-test("claimed roles give together at most as many permissions as a person has, in the order of the claim", async () => {
+test("claimed roles give together at most the permissions that a person may have, in the order of the claim", async () => {
   const owner = await external.app.newAccount();
   const id = owner.account.metadata?.id ?? "";
   await sql`

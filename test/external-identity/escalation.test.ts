@@ -15,7 +15,7 @@ let a: string;
 let b: string;
 let roles = 0;
 
-/** A member with these permissions besides those that manage an account. */
+/** Makes a member with these permissions and those that manage an account. */
 async function manager(permissions: string[], workspaceIds: string[]): Promise<Member> {
   roles += 1;
   const role = await newRole(owner, `manager ${roles}`, ...managing, ...permissions);
@@ -30,7 +30,7 @@ async function newGuest(
   return { id: (await as.profiles.whoAmI({})).profile?.metadata?.id ?? "", as, sub };
 }
 
-/** The same caller at an instance whose settings say something else of the issuer. */
+/** Returns the clients of the same caller at an instance with other settings for the issuer. */
 function withSetting(setting: IssuerSetting, { token }: Clients): Promise<Clients> {
   return external.clientWith(setting, token, inAccount());
 }
@@ -53,26 +53,26 @@ beforeAll(async () => {
   reader = await newRole(owner, "reader", "agents:read");
 });
 
-test("a guest gets no workspace from a caller that holds less than the guest's issuer may claim", async () => {
+test("a guest cannot get a workspace from a caller with less than the guest's issuer may claim", async () => {
   const { id, as } = await newGuest();
   expect(await refusal(grant(weak, a, id))).toMatchObject(denied("*:write"));
   expect((await principalOf(as)).workspaceIds).toEqual([]);
   await grant(strong, a, id);
   expect((await principalOf(as)).workspaceIds).toEqual([a]);
-  // The result counts as a whole, in the workspaces that were there before, too.
+  // The result counts as a whole, with the workspaces from before.
   await grant(owner, b, id);
   const c = await newWorkspace(owner, "c");
   const other = await manager(developer, [a, c]);
   expect(await refusal(grant(other, c, id))).toMatchObject(forbidden(b));
 });
 
-test("a guest of an issuer that may claim admin gets no workspace from a caller that is none", async () => {
+test("a guest of an issuer that may claim admin cannot get a workspace from a caller who is not an admin", async () => {
   const { id } = await newGuest();
   const caller = await withSetting({ max_role: "admin" }, strong);
   expect(await refusal(grant(caller, a, id))).toMatchObject(forbidden("*"));
 });
 
-test("a member with an outside identity gains nothing by a caller that holds less than the issuer may claim", async () => {
+test("a member with an external identity gains nothing from a caller with less than the issuer may claim", async () => {
   const profileId = await join(owner, await external.as({ sub: newSubject() }), reader);
   const starter = await newRole(owner, "starter", "agents:read");
   const team = await newTeam(owner, "readers", starter);
@@ -84,7 +84,7 @@ test("a member with an outside identity gains nothing by a caller that holds les
   ];
   const starts = await manager(["agents:read", "runs:start"], [a, b]);
   for (const call of calls) expect(await refusal(call())).toMatchObject(denied("*:write"));
-  // What gives nothing more passes.
+  // A change that gives nothing more passes.
   await weak.teams.addTeamMember({ id: team, profileId });
   await owner.workspaceAdmin.addWorkspaceMember({ workspaceId: a, profileId });
   const widen = [
@@ -97,7 +97,7 @@ test("a member with an outside identity gains nothing by a caller that holds les
   await strong.profiles.setProfileRole({ id: profileId, role: reader });
 });
 
-test("a guest becomes a member only by a caller that holds what the issuer may claim", async () => {
+test("only a caller with everything that the issuer may claim can make a guest a member", async () => {
   const { id } = await newGuest();
   await grant(owner, a, id);
   const call = () => weak.profiles.setProfileRole({ id, role: reader });
@@ -105,7 +105,7 @@ test("a guest becomes a member only by a caller that holds what the issuer may c
   await strong.profiles.setProfileRole({ id, role: reader });
 });
 
-test("an outsider accepts workspaces only from a maker that holds there what the issuer may claim", async () => {
+test("a person accepts workspaces only from a maker who holds there what the issuer may claim", async () => {
   const invite = async (by: Clients, workspaceIds: string[]) => {
     const email = `${newSubject()}@example.com`;
     const { invite: made } = await by.invites.createInvite({ email, role: reader, workspaceIds });
@@ -116,16 +116,16 @@ test("an outsider accepts workspaces only from a maker that holds there what the
   expect(refused).toMatchObject(denied("*:write"));
   const stranger = await external.as({ sub: newSubject() });
   expect(await outcome(stranger.invites.acceptInvite(await invite(strong, [a])))).toBe("ok");
-  // Without a workspace it gives nothing where the issuer's claims count.
+  // Without a workspace, the invite gives nothing in which the issuer's claims count.
   const another = await external.as({ sub: newSubject() });
   expect(await outcome(another.invites.acceptInvite(await invite(weak, [])))).toBe("ok");
-  // An invite lets in again whoever was removed, with all that the issuer claims.
+  // An invite readmits a person who was removed, with everything that the issuer claims.
   await owner.profiles.removeProfile({ id });
   expect(await refusal(as.invites.acceptInvite(await invite(weak, [])))).toMatchObject(denied("*:write"));
   expect(await outcome(as.invites.acceptInvite(await invite(strong, [])))).toBe("ok");
 });
 
-test("claims count only where the settings say so now", async () => {
+test("claims count only under the current settings", async () => {
   const elsewhere = (await external.app.newAccount()).account.metadata?.id ?? "";
   for (const setting of [{ role_claim: undefined }, { accounts: [elsewhere] }, { max_role: "reader" }]) {
     const { id } = await newGuest();
@@ -133,7 +133,7 @@ test("claims count only where the settings say so now", async () => {
   }
 });
 
-test("a role that becomes the most that may be claimed gives nobody a pair that the caller lacks", async () => {
+test("a role that becomes the limit of claims cannot give a pair that the caller lacks", async () => {
   const setting = { max_role: "most" };
   const { id } = await newGuest();
   const caller = await manager(["agents:read", "runs:start"], [a]);
@@ -150,10 +150,10 @@ test("a role that becomes the most that may be claimed gives nobody a pair that 
   expect(await refusal(by.roles.updateRole(update))).toMatchObject(forbidden(b));
 });
 
-test("a role that is claimed by its id is not deleted if another role of that name would count instead", async () => {
+test("a role that is claimed by its id cannot be deleted if a role with that name would then count instead", async () => {
   const claimed = await newRole(owner, "claimed", "agents:read");
   const caller = await manager(["agents:read"], [a, b]);
-  // Claims of the id mean the first role as long as it is there.
+  // While the first role exists, claims of the id mean this role.
   await owner.roles.createRole({ metadata: { name: claimed }, spec: { permissions: ["runs:start"] } });
   expect(await refusal(caller.roles.deleteRole({ id: claimed }))).toMatchObject(denied("runs:start"));
   await owner.roles.deleteRole({ id: claimed });

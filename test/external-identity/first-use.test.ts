@@ -8,7 +8,7 @@ import { refusal } from "../support/errors.ts";
 import { join, newSubject, useExternal } from "../support/oidc/external.ts";
 
 const external = useExternal({ role_claim: "role" }, { turns: false });
-// All connections of the pool but that which holds them up.
+// This is the size of the pool without the connection that blocks the calls.
 const calls = 9;
 
 async function usersOf(subject: string): Promise<number> {
@@ -28,7 +28,7 @@ async function everything(): Promise<number[]> {
   return Promise.all(["user", "identity", "profile", "guest", "membership", "audit_event"].map(countOf));
 }
 
-test("the first use makes one user, however many calls come at once, and later ones none", async () => {
+test("concurrent first calls create one user, and later calls create none", async () => {
   const subject = newSubject();
   const before = await countOf("user");
   const person = await external.as({ sub: subject });
@@ -39,7 +39,7 @@ test("the first use makes one user, however many calls come at once, and later o
   expect(await countOf("user")).toBe(before + 1);
 });
 
-test("ten first uses with a claimed role make one profile, with one event", async () => {
+test("ten concurrent first calls with a claimed role create one profile and one event", async () => {
   const owner = await external.app.newAccount();
   const claims = { sub: newSubject(), role: "viewer", name: "Ada Lovelace" };
   await (await external.as({ ...claims, role: undefined })).accounts.listAccounts({});
@@ -58,7 +58,7 @@ test("ten first uses with a claimed role make one profile, with one event", asyn
   expect(events.items).toHaveLength(1);
 });
 
-test("VerifyToken makes nobody: an unknown person's token is invalid, and nothing is written", async () => {
+test("VerifyToken creates no user: an unknown person's token is invalid, and nothing is written", async () => {
   const owner = await external.app.newAccount();
   const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
   const token = await external.issuer.token({ sub: newSubject(), role: "viewer" });
@@ -86,7 +86,7 @@ test("the same subject of another issuer is another person", () => {
   expect(identityId("https://a.test", "1")).not.toBe(identityId("https://b.test", "1"));
 });
 
-test("a refused token makes nobody", async () => {
+test("a rejected token creates no user", async () => {
   const before = await everything();
   const account = { "latchkey-account": "acct_01jd0000000000000000000000" };
   const wrong = [
@@ -97,7 +97,7 @@ test("a refused token makes nobody", async () => {
   expect(await everything()).toEqual(before);
 });
 
-test("an invite makes somebody with no address yet a member, but is no way to another's address", async () => {
+test("an invite makes a user without an address a member, but does not give them another user's address", async () => {
   const owner = await external.app.newAccount();
   const person = await external.as({ sub: newSubject() });
   await join(owner, person, "developer");

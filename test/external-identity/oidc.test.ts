@@ -6,7 +6,7 @@ import { refusal } from "../support/errors.ts";
 import { issuersEnv, join, newSubject } from "../support/oidc/external.ts";
 import { startProvider, type TestProvider } from "../support/oidc/provider.ts";
 
-// Against a certified provider: https://openid.net/certification/, `oidc-provider`.
+// This test uses a certified provider: https://openid.net/certification/, `oidc-provider`.
 let provider: TestProvider;
 let app: TestApp;
 let end: () => Promise<void>;
@@ -46,7 +46,7 @@ test("a role that the provider claims opens the account that it claims", async (
   expect(principal).toMatchObject({ accountId: claims.account, permissions: ["*:write", "api_keys:write"] });
 });
 
-test("an ID token of the provider is no access token", async () => {
+test("an ID token of the provider is not an access token", async () => {
   const { accessToken, idToken } = await provider.signIn(newSubject());
   await app.clientAs(accessToken).accounts.listAccounts({});
   expect(await refusal(app.clientAs(idToken).accounts.listAccounts({}))).toMatchObject({
@@ -55,7 +55,7 @@ test("an ID token of the provider is no access token", async () => {
   });
 });
 
-test("when the provider rolls its keys over, new tokens are accepted", async () => {
+test("after the provider rotates its keys, new tokens are accepted", async () => {
   const subject = newSubject();
   await app.clientAs((await provider.signIn(subject)).accessToken).accounts.listAccounts({});
   await provider.rollOver();
@@ -63,7 +63,7 @@ test("when the provider rolls its keys over, new tokens are accepted", async () 
   await app.clientAs(accessToken).accounts.listAccounts({});
 });
 
-test("a single token cannot be ended here: it ends when it says", async () => {
+test("a single token cannot be ended by this service, and ends at its own expiry", async () => {
   const owner = await app.newAccount();
   const { accessToken } = await provider.signIn(newSubject());
   const person = app.clientAs(accessToken);
@@ -83,7 +83,7 @@ test("a single token cannot be ended here: it ends when it says", async () => {
   await person.profiles.whoAmI({});
 });
 
-test("VerifyToken judges a known person's token as it does a session, in the caller's own account", async () => {
+test("VerifyToken evaluates a known person's token like a session, in the caller's own account", async () => {
   const owner = await app.newAccount();
   const other = await app.newAccount();
   const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });

@@ -9,7 +9,7 @@ import { type IssuerSetting, join, newSubject, useExternal } from "../support/oi
 
 const external = useExternal({ role_claim: "role" });
 
-// What somebody's token with a claimed role may do in an account, by its settings.
+// Returns the permissions of a token with a claimed role in an account, under a setting.
 async function permissionsOf(owner: Owner, setting: IssuerSetting, claims: Record<string, unknown>) {
   const person = await external.asWith(setting, claims, header(owner));
   return (await person.profiles.whoAmI({})).principal?.permissions;
@@ -33,7 +33,7 @@ test.for([
   expect(await permissionsOf(owner, { max_role: maxRole }, { sub: newSubject(), role })).toEqual(expected);
 });
 
-test("roles of the account's own count by name and by id, and bound what is claimed", async () => {
+test("roles of the account count by name and by id, and limit the claims", async () => {
   const owner = await external.app.newAccount();
   const runner = await owner.roles.createRole({
     metadata: { name: "Runner" },
@@ -52,10 +52,10 @@ test("roles of the account's own count by name and by id, and bound what is clai
 test.for([
   ["an unknown role", { max_role: "viewer" }, "nobody knows this"],
   ["no role at all", { max_role: "viewer" }, undefined],
-  ["something that is no role", { max_role: "viewer" }, { viewer: true }],
-  ["a bound that the account does not have", { max_role: "nobody knows this" }, "viewer"],
-  ["a role where none is read", { role_claim: undefined }, "viewer"],
-] as const)("to somebody who is no member, %s opens nothing", async ([, setting, role]) => {
+  ["a claim of another type", { max_role: "viewer" }, { viewer: true }],
+  ["a limit that the account does not have", { max_role: "nobody knows this" }, "viewer"],
+  ["a role without a setting for its claim", { role_claim: undefined }, "viewer"],
+] as const)("for a person who is not a member, %s gives no access", async ([, setting, role]) => {
   const owner = await external.app.newAccount();
   const person = await external.asWith(setting, { sub: newSubject(), role }, header(owner));
   expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({
@@ -65,7 +65,7 @@ test.for([
   });
 });
 
-test("the role of owners, meant by its id, is no bound: it lets nothing through", async () => {
+test("the owner role as a limit, by its id, admits no claim", async () => {
   const owner = await external.app.newAccount();
   const { items } = await owner.roles.listRoles({});
   const max_role = items.find((role) => role.metadata?.name === "owner")?.metadata?.id;
@@ -73,7 +73,7 @@ test("the role of owners, meant by its id, is no bound: it lets nothing through"
   expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({ reason: "ACCOUNT_MISMATCH" });
 });
 
-test("whoever claims to be an owner makes, changes and removes none", async () => {
+test("a claimed owner role cannot create, change or remove an owner", async () => {
   const owner = await external.app.newAccount();
   const person = await external.asWith(
     { max_role: "admin" },
@@ -90,7 +90,7 @@ test("whoever claims to be an owner makes, changes and removes none", async () =
   for (const call of calls) expect(await refusal(call())).toMatchObject({ reason: "PERMISSION_DENIED" });
 });
 
-test("a claimed role counts for its request only, on top of a membership, and is not stored", async () => {
+test("a claimed role counts only for its request, adds to a membership, and is not stored", async () => {
   const owner = await external.app.newAccount();
   const sub = newSubject();
   const profileId = await join(owner, await external.as({ sub }), "viewer");
@@ -104,14 +104,14 @@ test("a claimed role counts for its request only, on top of a membership, and is
   expect(profile?.info?.role).toBe("viewer");
 });
 
-test("a member's rights are not lessened by a lower claim", async () => {
+test("a lower claim does not reduce the rights of a member", async () => {
   const owner = await external.app.newAccount();
   const sub = newSubject();
   await join(owner, await external.as({ sub }), "admin");
   expect(await permissionsOf(owner, {}, { sub, role: "viewer" })).toEqual(["*"]);
 });
 
-test("an admin by claim enters every workspace, a viewer by claim those that were granted", async () => {
+test("a claimed admin enters every workspace, and a claimed viewer only the granted ones", async () => {
   const owner = await external.app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const sub = newSubject();
@@ -126,7 +126,7 @@ test("an admin by claim enters every workspace, a viewer by claim those that wer
   expect((await bounded.profiles.whoAmI({})).principal?.workspaceScope).toBe(WorkspaceScope.SELECTED);
 });
 
-test("what a claimed role lent leaves no credential behind", async () => {
+test("the rights of a claimed role cannot pass to a credential", async () => {
   const owner = await external.app.newAccount();
   const guest = await external.asWith(
     { max_role: "admin" },
@@ -144,7 +144,7 @@ test("what a claimed role lent leaves no credential behind", async () => {
   expect(principal?.permissions).toEqual(["*:read"]);
 });
 
-test("where tokens claim roles, a role counts as everybody who may claim it", async () => {
+test("if tokens claim roles, a role counts as every person who may claim it", async () => {
   const owner = await external.app.newAccount();
   const [a, b] = [await newWorkspace(owner, "a"), await newWorkspace(owner, "b")];
   const writer = await newRole(owner, "writer", "agents:write");
@@ -162,14 +162,14 @@ test("where tokens claim roles, a role counts as everybody who may claim it", as
     expect(await refusal(call())).toMatchObject(forbidden);
   }
   await owner.profiles.removeProfile({ id: profileId });
-  // Whoever claims "on call" would be a writer from now on.
+  // A person with the claim "on call" would become a writer.
   const rename = manager.roles.updateRole({ id: writer, metadata: { name: "on call" } });
   expect(await refusal(rename)).toMatchObject({ metadata: { permission: "agents:write" } });
   await manager.roles.createRole(make);
   await manager.roles.updateRole(update);
 });
 
-test("a grace period that a claimed role gave goes on until its person is removed", async () => {
+test("a grace period that a claimed role gave continues until its person is removed", async () => {
   const owner = await external.app.newAccount();
   const claims = { sub: newSubject(), role: "admin" };
   const guest = await external.asWith({ max_role: "admin" }, claims, header(owner));
@@ -185,6 +185,6 @@ test("a grace period that a claimed role gave goes on until its person is remove
   ]);
 });
 
-test("every identity of these tests is loaded account by account as it is loaded whole", async () => {
+test("every identity of these tests is loaded account by account with the same result as at once", async () => {
   expect(await expectSameAccess(external.app.db)).toBeGreaterThan(5);
 });

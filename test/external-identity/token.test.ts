@@ -10,7 +10,7 @@ const external = useExternal();
 const now = () => Math.floor(Date.now() / 1000);
 const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-// Whoever these tokens are about is known here and may do everything: only the tokens are wrong.
+// The person of these tokens has a user and all permissions. Only the tokens are wrong.
 beforeAll(async () => {
   await join(await external.app.newAccount(), await external.as(), "admin");
 });
@@ -28,7 +28,7 @@ async function accepts(token: string): Promise<boolean> {
   return false;
 }
 
-// Header and claims as they are, signed with the issuer's key where nothing else is said.
+// Returns the default claims of a token with changes. The issuer signs them unless the test says otherwise.
 function claims(more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     iss: external.issuer.url,
@@ -93,13 +93,13 @@ const forged: Record<string, () => Promise<string>> = {
     return token;
   },
   "no end": () => external.issuer.token({ exp: undefined }),
-  "an end that is no time": () => external.issuer.token({ exp: 1e300 }),
+  "an end that is not a time": () => external.issuer.token({ exp: 1e300 }),
   "not valid yet": () => external.issuer.token({ nbf: now() + 120 }),
   "no subject": () => external.issuer.token({ sub: undefined }),
   "an empty subject": () => external.issuer.token({ sub: "" }),
-  "a subject that no text can hold": () => external.issuer.token({ sub: "a\u0000b" }),
-  "half a character as the subject": () => external.issuer.token({ sub: "\ud800" }),
-  "an endless subject": () => external.issuer.token({ sub: "s".repeat(256) }),
+  "a subject that no text column can hold": () => external.issuer.token({ sub: "a\u0000b" }),
+  "half a surrogate pair as the subject": () => external.issuer.token({ sub: "\ud800" }),
+  "a subject of 256 characters": () => external.issuer.token({ sub: "s".repeat(256) }),
   "an unknown critical header": () => external.issuer.token({}, { crit: ["x"], x: 1 }),
   "an ID token by its nonce": () => external.issuer.token({ nonce: "n" }, { typ: "JWT" }),
   "an ID token by its at_hash": () => external.issuer.token({ at_hash: "h" }, { typ: "JWT" }),
@@ -124,12 +124,12 @@ test.for(Object.entries(forged))("refused: %s", async ([, token]) => {
   expect(await accepts(await token())).toBe(false);
 });
 
-test("refused: an algorithm that is not configured, though the signature is right", async () => {
+test("refused: an algorithm that is not configured, even with a right signature", async () => {
   const person = await external.asWith({ algorithms: ["RS256", "EdDSA"] }, {});
   expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({ reason: "INVALID_API_KEY" });
 });
 
-test("refused: more than 8 KiB, and nothing below", async () => {
+test("refused: more than 8 KiB, and accepted: anything up to that", async () => {
   const padded = async (length: number) => {
     const bare = await external.issuer.token({ padding: "" });
     const padding = "x".repeat(Math.floor(((length - bare.length) * 3) / 4));
@@ -143,7 +143,7 @@ test("refused: more than 8 KiB, and nothing below", async () => {
   });
 });
 
-test("an expired token is told so, by the clock of the database", async () => {
+test("an expired token gets the error for expiry, by the clock of the database", async () => {
   const token = await external.issuer.token({ exp: now() - 61 });
   expect(await refusal(external.app.clientAs(token).profiles.whoAmI({}))).toMatchObject({
     code: "Unauthenticated",
@@ -153,7 +153,7 @@ test("an expired token is told so, by the clock of the database", async () => {
   expect(await platform.tokens.verifyToken({ token })).toMatchObject({ verdict: Verdict.EXPIRED });
 });
 
-test("an expired token of somebody unknown is expired to us, and makes nobody known", async () => {
+test("an expired token of an unknown person is expired and creates no user", async () => {
   const token = await external.issuer.token({ sub: "late", exp: now() - 61 });
   expect(await refusal(external.app.clientAs(token).accounts.listAccounts({}))).toMatchObject({
     reason: "EXPIRED_SESSION",

@@ -16,7 +16,7 @@ import { outcome, refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-test("a service account is made, read, listed, changed and deleted", async () => {
+test("a service account is created, read, listed, updated and deleted", async () => {
   const owner = await app.newAccount();
   const [teamId, other] = [await newTeam(owner, "ci"), await newTeam(owner, "cd")];
   const { serviceAccounts } = owner;
@@ -55,7 +55,7 @@ test("a service account is made, read, listed, changed and deleted", async () =>
   ]);
 });
 
-test("a service account belongs to exactly one team of its account, and wrong fields are named", async () => {
+test("a service account belongs to exactly one team of its account, and an error names each wrong field", async () => {
   const owner = await app.newAccount();
   const { serviceAccounts } = owner;
   const teamId = await newTeam(owner, "ci");
@@ -88,7 +88,7 @@ test("a service account belongs to exactly one team of its account, and wrong fi
   }
 });
 
-test("names that differ only by case or look-alike spaces collide, also at once, and a deleted one's is free", async () => {
+test("names that differ only by case or look-alike spaces collide, even concurrently, and a deleted name is free", async () => {
   const owner = await app.newAccount();
   const teamId = await newTeam(owner, "ci");
   const { id } = await newServiceAccount(owner, "On Call", teamId);
@@ -108,7 +108,7 @@ test("names that differ only by case or look-alike spaces collide, also at once,
   expect((await newServiceAccount(owner, "on call", teamId)).id).not.toBe(id);
 });
 
-test("an update honours its etag and its mask, and a repeat of a request makes no second one", async () => {
+test("an update checks its etag and its mask, and a repeated request creates no second service account", async () => {
   const owner = await app.newAccount();
   const { serviceAccounts } = owner;
   const spec = { teamId: await newTeam(owner, "ci"), description: "d" };
@@ -131,7 +131,7 @@ test("an update honours its etag and its mask, and a repeat of a request makes n
   });
 });
 
-test("a service account that moves to another team may do what that team may, with every key, at once", async () => {
+test("a service account that moves to another team gets that team's permissions at once, with every key", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "starter", "runs:start", "agents:read");
   await newRole(owner, "stopper", "runs:stop", "agents:write");
@@ -145,7 +145,7 @@ test("a service account that moves to another team may do what that team may, wi
   expect(await permissionsOf(narrow)).toEqual(["agents:read"]);
 });
 
-test("a deleted service account takes all its keys with it, for good, and no other's", async () => {
+test("a deleted service account permanently ends all its own keys and no others", async () => {
   const owner = await app.newAccount();
   const teamId = await newTeam(owner, "ci", "viewer");
   const [gone, stays] = [
@@ -170,7 +170,7 @@ test("a deleted service account takes all its keys with it, for good, and no oth
   expect(await outcome(newServiceKey(app, owner, gone.id))).toBe("InvalidArgument");
 });
 
-test("a key minted while its service account is deleted is revoked, or not minted", async () => {
+test("a key that is minted while its service account is deleted is revoked or not minted", async () => {
   const owner = await app.newAccount();
   const teamId = await newTeam(owner, "ci", "viewer");
   const { id } = await newServiceAccount(owner, "robot", teamId);
@@ -181,7 +181,7 @@ test("a key minted while its service account is deleted is revoked, or not minte
   }
 });
 
-test("what a person may do to service accounts, a service account does not do to itself", async () => {
+test("a service account cannot change itself, even with permissions on service accounts", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "ops", "service_accounts:manage", "teams:manage", "agents:read");
   const [team, empty] = [await newTeam(owner, "ops", "ops"), await newTeam(owner, "empty")];

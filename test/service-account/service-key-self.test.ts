@@ -15,7 +15,7 @@ import { refusal } from "../support/errors.ts";
 const app = useApp();
 const { ALL, SELECTED } = WorkspaceScope;
 
-test("a service key rotates itself without any permission, with a grace of a minute at least, and once per token", async () => {
+test("a service key rotates itself without a permission, with a grace period of at least a minute, and once per token", async () => {
   const { owner, robot } = await newRobot(app);
   const key = await newServiceKey(app, owner, robot.id);
   for (const seconds of [0, 59]) {
@@ -31,7 +31,7 @@ test("a service key rotates itself without any permission, with a grace of a min
   await rotate(next, key.id, 60);
 });
 
-test("a service key rotates no other key, not even its service account's, without the permission", async () => {
+test("a service key without the permission cannot rotate another key, even of the same service account", async () => {
   const { owner, robot } = await newRobot(app, "agents:read");
   const [key, sibling] = [
     await newServiceKey(app, owner, robot.id),
@@ -48,7 +48,7 @@ test("a service key rotates no other key, not even its service account's, withou
   }
 });
 
-test("a service key does not revoke, widen, prolong or re-own itself, whatever its team may do", async () => {
+test("a service key cannot revoke, widen, extend or move itself, whatever its team may do", async () => {
   const { owner, robot, teamId } = await newRobot(
     app,
     "api_keys:manage",
@@ -66,9 +66,9 @@ test("a service key does not revoke, widen, prolong or re-own itself, whatever i
     key.apiKeys.updateApiKey({ id, spec: more, ...(paths && { updateMask: { paths } }) });
   const attempts: [string, () => Promise<unknown>][] = [
     ["PermissionDenied", () => key.apiKeys.revokeApiKey({ id })],
-    // Its team may: but its own list narrows.
+    // The team has this permission, but the list of the key does not.
     ["PermissionDenied", () => update({ permissions: [...permissions, "agents:read"] })],
-    // Its team may not yet: a list is widened all the same.
+    // The team lacks this permission now. A list that names it would still be wider.
     ["PermissionDenied", () => update({ permissions: [...permissions, "runs:start"] })],
     ["PermissionDenied", () => update({ permissions: ["*"] })],
     ["PermissionDenied", () => update({ workspaceScope: ALL })],
@@ -82,12 +82,12 @@ test("a service key does not revoke, widen, prolong or re-own itself, whatever i
     expect({ index, ...(await refusal(attempt())) }).toMatchObject({ index, code });
     expect(await storedKey(app, id)).toEqual(before);
   }
-  // Less is always allowed; its own service account, sent back, is no change.
+  // A narrower list is always allowed. The unchanged service account is no difference.
   await update({ serviceAccountId: robot.id, permissions: ["api_keys:manage"] });
   expect(await permissionsOf(key)).toEqual(["api_keys:manage"]);
 });
 
-test("a narrowed service key makes no key of its service account that will be more than itself one day", async () => {
+test("a narrowed service key cannot give its service account a key that may later do more than itself", async () => {
   const { owner, robot } = await newRobot(app, "api_keys:write");
   const narrow = await newServiceKey(app, owner, robot.id, { permissions: ["api_keys:write"] });
   const whole = await newServiceKey(app, owner, robot.id);
@@ -99,11 +99,11 @@ test("a narrowed service key makes no key of its service account that will be mo
   const equal = await newServiceKey(app, narrow, robot.id, { permissions: ["api_keys:write"] });
   const update = narrow.apiKeys.updateApiKey({ id: equal.id, spec: { permissions: ["*"] } });
   expect(await refusal(update)).toMatchObject(denied);
-  // A whole one hands on what it is.
+  // A key with an unnarrowed list may mint an equal one.
   await newServiceKey(app, whole, robot.id);
 });
 
-test("a service key mints no developer key, and no key that is more than itself", async () => {
+test("a service key cannot mint a developer key, or a key that may do more than itself", async () => {
   const { owner, robot } = await newRobot(app, "api_keys:write", "agents:read");
   const key = await newServiceKey(app, owner, robot.id, { workspaceScope: SELECTED });
   const mint = (spec: object) => key.apiKeys.createApiKey({ metadata: { name: "x" }, spec });

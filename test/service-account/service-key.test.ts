@@ -25,7 +25,7 @@ import { refusal } from "../support/errors.ts";
 const app = useApp();
 const { ALL, SELECTED } = WorkspaceScope;
 
-test("a service key has its own kind of token, no environment, all its team may do and every workspace", async () => {
+test("a service key has its own kind of token, no environment, its team's permissions and every workspace", async () => {
   const { owner, robot } = await newRobot(app, "agents:read", "runs:start");
   const workspaceId = await newWorkspace(owner);
   const spec = { kind: ApiKeyKind.SERVICE, serviceAccountId: robot.id };
@@ -42,7 +42,7 @@ test("a service key has its own kind of token, no environment, all its team may 
     kind: PrincipalKind.SERVICE_KEY,
     keyId: key.id,
     userId: "",
-    // Who acts is the service account, whichever of its keys is shown.
+    // The acting profile is the service account, for each of its keys.
     profile: { metadata: { id: robot.profileId }, spec: { type: ProfileType.SERVICE_ACCOUNT } },
     environment: Environment.UNSPECIFIED,
     permissions: ["agents:read", "runs:start"],
@@ -50,7 +50,7 @@ test("a service key has its own kind of token, no environment, all its team may 
     workspaceIds: [],
   });
   expect(await verdictOf(app, key.token, workspaceId)).toBe("VALID");
-  // Without an environment it passes either.
+  // A key without an environment passes in both.
   for (const environment of [Environment.TEST, Environment.LIVE]) {
     const { valid } = await app
       .clientAs(app.platformToken)
@@ -59,7 +59,7 @@ test("a service key has its own kind of token, no environment, all its team may 
   }
 });
 
-test("a service key names a service account of its account, and nothing that other kinds have", async () => {
+test("a service key names a service account of its account, and no fields of other kinds", async () => {
   const { owner, robot } = await newRobot(app);
   const other = await app.newAccount("Other");
   const theirs = await newServiceAccount(other, "robot", await newTeam(other, "ci"));
@@ -79,7 +79,7 @@ test("a service key names a service account of its account, and nothing that oth
   }
 });
 
-test("a service key may do what its team may now: narrowing and widening the team reaches it at once", async () => {
+test("a service key may do what its team may now, and changes of the team take effect at once", async () => {
   const { owner, roleId, teamId, robot } = await newRobot(app, "agents:write", "runs:start");
   const whole = await newServiceKey(app, owner, robot.id);
   const narrow = await newServiceKey(app, owner, robot.id, { permissions: ["agents:read", "logs:read"] });
@@ -93,11 +93,11 @@ test("a service key may do what its team may now: narrowing and widening the tea
   await expectBoth(["*:read", "runs:start"], ["agents:read", "logs:read"]);
   await owner.teams.updateTeam({ id: teamId, updateMask: { paths: ["spec.roles"] } });
   await expectBoth([], []);
-  // Without any permission left it is still a live key: whose it is can be asked.
+  // A key without any permission is still valid, and WhoAmI still works.
   expect(await verdictOf(app, whole.token)).toBe("VALID");
 });
 
-test("an empty list is everything at creation only: afterwards it is nothing, and stays it", async () => {
+test("an empty list means everything only at creation, and afterwards means nothing", async () => {
   const { owner, robot } = await newRobot(app, "agents:read");
   const key = await newServiceKey(app, owner, robot.id);
   const updateMask = { paths: ["spec.permissions"] };
@@ -109,7 +109,7 @@ test("an empty list is everything at creation only: afterwards it is nothing, an
   expect(await permissionsOf(app.clientAs(await rotate(owner, key.id)))).toEqual([]);
 });
 
-test("a service key of selected workspaces enters those granted to it, and none granted is none", async () => {
+test("a service key of selected workspaces enters only those granted to it", async () => {
   const { owner, robot } = await newRobot(app, "agents:read");
   const [a, b] = [await newWorkspace(owner, "a"), await newWorkspace(owner, "b")];
   const none = await newServiceKey(app, owner, robot.id, { workspaceScope: SELECTED });
@@ -120,7 +120,7 @@ test("a service key of selected workspaces enters those granted to it, and none 
   ];
   expect(await verdicts(none)).toEqual(["WORKSPACE_FORBIDDEN", "WORKSPACE_FORBIDDEN"]);
   expect(await verdicts(one)).toEqual(["VALID", "WORKSPACE_FORBIDDEN"]);
-  // Workspaces are granted to the key's own profile: what its service account is granted is nothing to it.
+  // Workspaces are granted to the profile of the key. A grant to its service account does not count.
   await owner.workspaceAdmin.addWorkspaceMember({ workspaceId: b, profileId: robot.profileId });
   expect(await verdicts(one)).toEqual(["VALID", "WORKSPACE_FORBIDDEN"]);
   await owner.apiKeys.addApiKeyWorkspace({ id: one.id, workspaceId: b });
@@ -134,7 +134,7 @@ test("a service key of selected workspaces enters those granted to it, and none 
   });
 });
 
-test("a service key lives on when its creator leaves, and dies with its service account", async () => {
+test("a service key continues when its creator leaves, and ends with its service account", async () => {
   const { owner, robot } = await newRobot(app, "agents:read");
   const admin = await newMember(app, owner, "admin");
   const key = await newServiceKey(app, admin, robot.id);
@@ -145,7 +145,7 @@ test("a service key lives on when its creator leaves, and dies with its service 
   expect(await verdictOf(app, key.token)).toBe("REVOKED");
 });
 
-test("a service key ends at its expiry, which rotation does not move", async () => {
+test("a service key ends at its expiry, which a rotation does not change", async () => {
   const { owner, robot } = await newRobot(app, "agents:read");
   const expiresAt = inSeconds(3600);
   const key = await newServiceKey(app, owner, robot.id, { expiresAt });

@@ -5,7 +5,7 @@ import { type Owner, password, useApp } from "../support/app.ts";
 
 const app = useApp();
 
-/** Makes live sessions of a user behind the back of the service, older than every other. */
+/** Inserts live sessions of a user by SQL, older than every other one. */
 async function makeSessions(owner: Owner, count: number): Promise<void> {
   await sql`
     insert into session (id, user_id, hash, expires_at)
@@ -20,13 +20,13 @@ async function liveSessions(owner: Owner): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-test("a user has at most 100 live sessions: a log-in ends the oldest ones", async () => {
+test("a user has at most 100 live sessions, and a log-in ends the oldest ones", async () => {
   const owner = await app.newAccount();
   await makeSessions(owner, 120);
   const { token } = await app.clientAs("").sessions.logIn({ email: owner.email, password });
   expect(await liveSessions(owner)).toBe(100);
   await app.clientAs(token).sessions.listSessions({});
-  // The newest ones stay.
+  // The newest sessions stay.
   await owner.profiles.whoAmI({});
 });
 
@@ -39,7 +39,7 @@ test("a user with many sessions in many accounts can end all others in one call"
   expect(await liveSessions(owner)).toBe(1);
 });
 
-test("a statement that Postgres can never take does not count as an unreachable database", () => {
+test("a statement that Postgres can never accept does not count as an unreachable database", () => {
   const error = (code: string) => Object.assign(new Error("refused"), { code });
   expect(isUnavailable(error("08P01"))).toBe(false);
   expect(isUnavailable(error("08006"))).toBe(true);

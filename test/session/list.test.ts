@@ -19,7 +19,7 @@ async function withThree(): Promise<[Owner, Clients, Clients]> {
 }
 
 describe("ListSessions", () => {
-  test("shows the live sessions of the user, newest first, and which one asks", async () => {
+  test("returns the live sessions of the user, newest first, and marks the current one", async () => {
     const [owner, second, third] = await withThree();
     const { items } = await second.sessions.listSessions({});
     expect(items.map((session) => session.id)).toEqual([third, second, owner].map(idOf));
@@ -29,7 +29,7 @@ describe("ListSessions", () => {
     }
   });
 
-  test("shows nothing of anybody else, and no token", async () => {
+  test("returns no session of another user, and no token", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     expect(await listed(owner)).toEqual([idOf(owner)]);
     expect(await listed(other)).toEqual([idOf(other)]);
@@ -39,7 +39,7 @@ describe("ListSessions", () => {
     expect(text).not.toContain(owner.token.slice(-20));
   });
 
-  test("leaves out what ended: signed out, expired, unused for too long", async () => {
+  test("omits sessions that ended: logged out, expired or unused for too long", async () => {
     const [owner, out, expired] = await withThree();
     const idle = await logIn(app, owner.email);
     await out.sessions.logOut({});
@@ -51,7 +51,7 @@ describe("ListSessions", () => {
     expect(await listed(owner)).toEqual([idOf(owner)]);
   });
 
-  test("comes in pages", async () => {
+  test("has pages", async () => {
     const [owner, second, third] = await withThree();
     const first = await owner.sessions.listSessions({ limit: 2, sortOrder: "asc" });
     const rest = await owner.sessions.listSessions({
@@ -65,7 +65,7 @@ describe("ListSessions", () => {
 });
 
 describe("RevokeSession", () => {
-  test("ends one session at once, and no other", async () => {
+  test("ends one session at once and no other", async () => {
     const [owner, second, third] = await withThree();
     await owner.sessions.revokeSession({ id: idOf(second) });
     expect(await refusal(whoAmI(second))).toMatchObject(revoked);
@@ -81,14 +81,14 @@ describe("RevokeSession", () => {
     expect(await doneTo(app, idOf(second))).toEqual(["LogIn", "RevokeSession"]);
   });
 
-  test("ends all others, and not the one that asks", async () => {
+  test("ends all other sessions and keeps the current one", async () => {
     const [owner, second, third] = await withThree();
     await second.sessions.revokeSession({ allOthers: true });
     for (const ended of [owner, third]) expect(await refusal(whoAmI(ended))).toMatchObject(revoked);
     expect(await listed(second)).toEqual([idOf(second)]);
   });
 
-  test("another user's session looks exactly like a missing one, and lives on", async () => {
+  test("treats another user's session exactly like a missing one, and does not end it", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     const refusals = [];
     for (const id of [idOf(other), newId("ses")]) {
@@ -101,7 +101,7 @@ describe("RevokeSession", () => {
     await whoAmI(other);
   });
 
-  test("takes either an id or all_others", async () => {
+  test("needs either an id or all_others", async () => {
     const owner = await app.newAccount();
     for (const request of [{}, { id: idOf(owner), allOthers: true }]) {
       const refused = await refusal(owner.sessions.revokeSession(request));

@@ -15,7 +15,7 @@ const reasons = async (count: number, call: () => Promise<{ reason: string }>) =
 };
 
 describe("guesses of one e-mail address", () => {
-  test("are limited, in any letter case, and the right password is refused like any other then", async () => {
+  test("are limited in any letter case, and then even the right password is refused", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     expect(await reasons(10, () => guess(owner.email))).toEqual(Array(10).fill("INVALID_CREDENTIALS"));
     for (const email of [owner.email, ` ${owner.email.toUpperCase()} `]) {
@@ -29,7 +29,7 @@ describe("guesses of one e-mail address", () => {
     await owner.profiles.whoAmI({});
   });
 
-  test("are limited for an unknown address just as for a known one", async () => {
+  test("are limited for an unknown address in the same way as for a known one", async () => {
     const { email } = await app.newAccount();
     for (const address of [email, "unknown@example.com"]) {
       expect(await reasons(11, () => guess(address))).toEqual([
@@ -39,14 +39,14 @@ describe("guesses of one e-mail address", () => {
     }
   });
 
-  test("are no more where many come at once", async () => {
+  test("cannot exceed the limit by concurrency", async () => {
     const { email } = await app.newAccount();
     const told = await Promise.all(Array.from({ length: 30 }, () => guess(email)));
     expect(told.filter(({ reason }) => reason === "INVALID_CREDENTIALS")).toHaveLength(10);
     expect(told.filter(({ reason }) => reason === "RATE_LIMITED")).toHaveLength(20);
   });
 
-  test("count no right password, however many come at once", async () => {
+  test("do not include right passwords, even many concurrent ones", async () => {
     const { email } = await app.newAccount();
     for (let i = 0; i < 12; i++) await logIn(app, email);
     await Promise.allSettled(Array.from({ length: 30 }, () => logIn(app, email)));
@@ -72,7 +72,7 @@ describe("guesses of a signed-in user's password", () => {
     expect(await reasons(11, attempt)).toEqual([...Array(10).fill("INVALID_CREDENTIALS"), "RATE_LIMITED"]);
   });
 
-  test("count no right one that comes with a weak new one", async () => {
+  test("do not include a right password in a call with a weak new one", async () => {
     const owner = await app.newAccount();
     const weak = { oldPassword: password, newPassword: "password123" };
     for (let i = 0; i < 11; i++) {

@@ -12,7 +12,7 @@ const told = ({ headers, ...rest }: Refusal) => rest;
 afterEach(() => void vi.useRealTimers());
 
 describe("SignUp", () => {
-  test("makes a user, an account that they own, and a session", async () => {
+  test("creates a user, an account that the user owns, and a session", async () => {
     const { account, profile, token } = await sessions().signUp(newPerson("ada@example.com"));
     expect(account).toMatchObject({ metadata: { name: "Engines", profileId: profile?.metadata?.id } });
     expect(profile?.spec).toMatchObject({ name: "Ada", email: "ada@example.com" });
@@ -21,7 +21,7 @@ describe("SignUp", () => {
     expect(principal?.userId).toMatch(/^user_/);
   });
 
-  test("refuses an address that has a user, in any letter case, and makes nothing", async () => {
+  test("refuses an address that has a user, in any letter case, and creates nothing", async () => {
     await sessions().signUp(newPerson("Grace@example.com"));
     const count = async () => (await app.db.selectFrom("account").select("id").execute()).length;
     const before = await count();
@@ -32,7 +32,7 @@ describe("SignUp", () => {
     expect(await count()).toBe(before);
   });
 
-  test("makes one of two that come at once", async () => {
+  test("succeeds for one of two concurrent calls", async () => {
     const both = await Promise.allSettled(
       ["twin@example.com", "TWIN@example.com"].map((email) => sessions().signUp(newPerson(email))),
     );
@@ -54,7 +54,7 @@ describe("SignUp", () => {
     expect(refused).toMatchObject({ code: "InvalidArgument", violations: [{ field }] });
   });
 
-  test("is refused where it is closed; logging in is not", async () => {
+  test("can be switched off, while log-ins still work", async () => {
     const { app: closed, end } = await startApp({ LATCHKEY_SIGNUP: "closed" });
     try {
       const { signUp, logIn } = closed.clientAs("").sessions;
@@ -69,7 +69,7 @@ describe("SignUp", () => {
 });
 
 describe("LogIn", () => {
-  test("makes another session, and tells the user's accounts", async () => {
+  test("creates another session and returns the user's accounts", async () => {
     const owner = await app.newAccount();
     await owner.accounts.createAccount({ metadata: { name: "Second" } });
     const { token, accounts } = await sessions().logIn({ email: owner.email.toUpperCase(), password });
@@ -78,7 +78,7 @@ describe("LogIn", () => {
     expect((await app.clientAs(token).accounts.listAccounts({})).items).toHaveLength(2);
   });
 
-  test("tells an unknown address and a wrong password alike", async () => {
+  test("has the same response for an unknown address and a wrong password", async () => {
     const { email } = await app.newAccount();
     const wrong = await refusal(sessions().logIn({ email, password: `${password}!` }));
     const unknown = await refusal(sessions().logIn({ email: "nobody@example.com", password }));
@@ -86,7 +86,7 @@ describe("LogIn", () => {
     expect(wrong).toMatchObject({ code: "Unauthenticated", reason: "INVALID_CREDENTIALS", metadata: {} });
   });
 
-  test("is 401 over HTTP, with a challenge", async () => {
+  test("fails over HTTP with 401 and a challenge", async () => {
     const http = await serve(app);
     const body = { email: "nobody@example.com", password };
     const answer = await http.post(SessionService.method.logIn, { body });
@@ -96,7 +96,7 @@ describe("LogIn", () => {
 });
 
 describe("LogOut", () => {
-  test("ends the session at once, and no other one", async () => {
+  test("ends the session at once and no other", async () => {
     const owner = await app.newAccount();
     const other = await sessions().logIn({ email: owner.email, password });
     await owner.sessions.logOut({});
@@ -107,7 +107,7 @@ describe("LogOut", () => {
     await app.clientAs(other.token).profiles.whoAmI({});
   });
 
-  test("is for people, not for keys", async () => {
+  test("is for people: a key is refused", async () => {
     const key = await issueKey(await app.newAccount(), { spec: { permissions: ["*"] } });
     for (const token of [key.token, app.platformToken]) {
       const refused = await refusal(app.clientAs(token).sessions.logOut({}));
@@ -119,7 +119,7 @@ describe("LogOut", () => {
 describe("a session", () => {
   const expired = { code: "Unauthenticated", reason: "EXPIRED_SESSION" };
   const whoAmI = (token: string) => app.clientAs(token).profiles.whoAmI({});
-  // What is buffered about its use would count as a use later on.
+  // Flushes the buffered use first. Otherwise it would be written later and count as a use at that time.
   async function recordOf(token: string): Promise<string> {
     await app.app.flush();
     return `ses_${token.split("_")[2]?.slice(0, 26)}`;
@@ -132,21 +132,21 @@ describe("a session", () => {
     await sql`
       insert into session_use values (${await recordOf(token)}, clock_timestamp() - ${ago}::interval)
       on conflict (session_id) do update set last_used_at = excluded.last_used_at`.execute(app.db);
-    // Nobody goes back in time but this test: memory is told to look again.
+    // Only this test moves a session back in time, so it tells the cache to read the session again.
     await sql`
       update session set expires_at = expires_at + interval '1 second' where id = ${await recordOf(token)}`.execute(
       app.db,
     );
   };
 
-  test("ends after its lifetime, however busy", async () => {
+  test("ends after its lifetime, even if it is in use", async () => {
     const { token } = await app.newAccount();
     await end(token);
     const refused = await refusal(whoAmI(token));
     expect(refused).toMatchObject({ ...expired, metadata: { expired_at: expect.stringMatching(/Z$/) } });
   });
 
-  test("ends when it was unused for too long, and lives while it is used", async () => {
+  test("ends if it is unused for too long, and otherwise stays live", async () => {
     const { token } = await app.newAccount();
     await lastUse(token, "6 days 23 hours");
     await whoAmI(token);
@@ -165,7 +165,7 @@ describe("a session", () => {
     expect(rows).toEqual([{ fresh: true }]);
   });
 
-  test("ends by the database's clock, whatever this machine's says", async () => {
+  test("ends by the clock of the database, regardless of this machine's clock", async () => {
     const [living, dead] = [await app.newAccount(), await app.newAccount()];
     await end(dead.token);
     for (const year of ["2001", "2101"]) {

@@ -14,7 +14,7 @@ async function newAccount(): Promise<{ owner: Owner; manager: Clients; team: str
   return { owner, manager: await newMember(app, owner, role), team: await newTeam(owner, "team") };
 }
 
-test("a team that is to have too many roles is refused before one of them is looked up", async () => {
+test("a team with too many roles is refused before any of them is looked up", async () => {
   const { owner, manager, team } = await newAccount();
   const roles = names(256);
   for (const by of [owner, manager]) {

@@ -14,7 +14,7 @@ import { outcome, refusal } from "../support/errors.ts";
 
 const app = useApp();
 
-test("a team is made, read, listed, changed and deleted", async () => {
+test("a team is created, read, listed, updated and deleted", async () => {
   const owner = await app.newAccount();
   const [a, b] = [await newRole(owner, "a", "agents:read"), await newRole(owner, "b", "runs:start")];
   const metadata = { name: " CI ", labels: { env: "prod" }, externalId: "t-1" };
@@ -29,7 +29,7 @@ test("a team is made, read, listed, changed and deleted", async () => {
       accountId: owner.account.metadata?.id,
       profileId: owner.profile.metadata?.id,
     },
-    // Answered as ids, each once.
+    // The response has their ids, each once.
     spec: { description: "builds", roles: [a, b] },
     info: { membersTotal: 0, serviceAccountsTotal: 0 },
   });
@@ -43,7 +43,7 @@ test("a team is made, read, listed, changed and deleted", async () => {
   expect(await refusal(owner.teams.getTeam({ id }))).toMatchObject({ reason: "NOT_FOUND" });
 });
 
-test("wrong fields are named, and a team never carries the role owner", async () => {
+test("an error names each wrong field, and a team cannot have the role owner", async () => {
   const owner = await app.newAccount();
   const { teams } = owner;
   const { items } = await owner.roles.listRoles({ query: "owner" });
@@ -69,7 +69,7 @@ test("wrong fields are named, and a team never carries the role owner", async ()
   expect((await teams.listTeams({})).items).toHaveLength(1);
 });
 
-test("a team, a member or a replacement that is not there is not found", async () => {
+test("a missing team, member or replacement is not found", async () => {
   const [owner, other] = [await app.newAccount(), await app.newAccount("Other")];
   const [team, foreign] = [await newTeam(owner, "ours"), await newTeam(other, "theirs")];
   const member = await newMember(app, owner, "viewer");
@@ -88,14 +88,14 @@ test("a team, a member or a replacement that is not there is not found", async (
       expect(await refusal(call())).toMatchObject({ code: "NotFound", reason: "NOT_FOUND", metadata: {} });
     }
   }
-  // People only: a service account belongs to its team in another way.
+  // Only people can be added. A service account belongs to its team by its own field.
   for (const profileId of [newId("prof"), theirs, robot]) {
     expect(await outcome(owner.teams.addTeamMember({ id: team, profileId }))).toBe("NOT_FOUND");
     expect(await outcome(owner.teams.removeTeamMember({ id: team, profileId }))).toBe("NOT_FOUND");
   }
 });
 
-test("names that differ only by case or look-alike spaces collide, also at once", async () => {
+test("names that differ only by case or look-alike spaces collide, even for concurrent changes", async () => {
   const owner = await app.newAccount();
   await newTeam(owner, "On Call");
   const other = await newTeam(owner, "other");
@@ -108,7 +108,7 @@ test("names that differ only by case or look-alike spaces collide, also at once"
   expect((await Promise.all(calls)).sort()).toEqual([...Array(3).fill("ALREADY_EXISTS"), "ok"]);
 });
 
-test("an update honours its etag and its mask, and a repeat of a request makes no second team", async () => {
+test("an update checks its etag and its mask, and a repeated request creates no second team", async () => {
   const owner = await app.newAccount();
   const spec = { description: "d", roles: ["viewer"] };
   const request = { metadata: { name: "a", labels: { x: "y" } }, spec, requestId: "r-1" };
@@ -131,7 +131,7 @@ test("an update honours its etag and its mask, and a repeat of a request makes n
   });
 });
 
-test("people come into a team and leave it, once each, and hold its roles only while they are in it", async () => {
+test("a person joins and leaves a team, once each, and has its roles only as a member", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "own", "agents:read");
   await newRole(owner, "runner", "runs:start");
@@ -151,7 +151,7 @@ test("people come into a team and leave it, once each, and hold its roles only w
   expect(events).toEqual(["CreateTeam", "AddTeamMember", "RemoveTeamMember"]);
 });
 
-test("a deleted team gives nobody anything, and who leaves the account is in no team when they come back", async () => {
+test("a deleted team gives nothing, and a person who left the account and returned is in no team", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "none");
   await newRole(owner, "runner", "runs:start");
@@ -166,7 +166,7 @@ test("a deleted team gives nobody anything, and who leaves the account is in no 
   expect(await permissionsOf(next)).toEqual([]);
 });
 
-test("a team that carries admin gives its permissions, not every workspace and not the rank of owner", async () => {
+test("a team with the role admin gives its permissions, but not all workspaces or the rank of an owner", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "none");
   const [member, id] = [await newMember(app, owner, "none"), await newTeam(owner, "admins", "admin")];
@@ -176,7 +176,7 @@ test("a team that carries admin gives its permissions, not every workspace and n
   expect(await refusal(call)).toMatchObject({ code: "PermissionDenied", reason: "PERMISSION_DENIED" });
 });
 
-test("a team with service accounts is not deleted, and they are named; with a replacement they move there", async () => {
+test("a team with service accounts cannot be deleted, the error names them, and with a replacement they move there", async () => {
   const owner = await app.newAccount();
   await newRole(owner, "old", "runs:start");
   await newRole(owner, "new", "runs:stop");
@@ -201,7 +201,7 @@ test("a team with service accounts is not deleted, and they are named; with a re
   expect(serviceAccount?.etag).not.toBe(etag);
 });
 
-test("of two teams that replace each other at once, one stays with the service accounts of both", async () => {
+test("of two teams that are deleted concurrently with each other as replacement, one stays with all service accounts", async () => {
   const owner = await app.newAccount();
   const [a, b] = [await newTeam(owner, "a"), await newTeam(owner, "b")];
   await newServiceAccount(owner, "r1", a);

@@ -12,7 +12,7 @@ const profileOf = (owner: Owner) => owner.profile.metadata?.id ?? "";
 const membersOf = async (owner: Owner, workspaceId: string) =>
   (await owner.workspaceAdmin.listWorkspaceMembers({ workspaceId, sortOrder: "asc" })).items;
 
-test("people and keys are members alike, by their profiles", async () => {
+test("people and keys are both members, by their profiles", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const key = await issueKey(owner, { metadata: { name: "robot" } });
@@ -34,7 +34,7 @@ test("people and keys are members alike, by their profiles", async () => {
   expect((await app.clientAs(key.token).workspaces.listWorkspaces({})).items).toHaveLength(1);
 });
 
-test("what is taken from a member, it may no longer enter", async () => {
+test("a profile cannot enter a workspace after its grant is removed", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const key = await issueKey(owner, { initialWorkspaceIds: [workspaceId] });
@@ -45,7 +45,7 @@ test("what is taken from a member, it may no longer enter", async () => {
   expect((await owner.apiKeys.getApiKey({ id: key.id })).apiKey?.info?.workspacesTotal).toBe(0);
 });
 
-test("adding again and taking again change nothing, and leave no event", async () => {
+test("a repeated grant and a repeated removal change nothing and write no event", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const key = await issueKey(owner);
@@ -62,7 +62,7 @@ test("adding again and taking again change nothing, and leave no event", async (
   }
 });
 
-test("nobody hands over a workspace that they may not enter", async () => {
+test("a caller cannot grant a workspace that it may not enter", async () => {
   const owner = await app.newAccount();
   const [mine, other] = [await newWorkspace(owner), await newWorkspace(owner)];
   const role = await newRole(owner, "manager", "workspaces:write");
@@ -80,8 +80,8 @@ test("nobody hands over a workspace that they may not enter", async () => {
   expect(await membersOf(owner, other)).toEqual([]);
 });
 
-describe("nothing is granted to", () => {
-  test("a key that enters all workspaces, and nobody to whom a revoked key belongs", async () => {
+describe("a grant is refused for", () => {
+  test("a key that enters all workspaces, and a revoked key", async () => {
     const owner = await app.newAccount();
     const workspaceId = await newWorkspace(owner);
     const all = await issueKey(owner, { spec: { workspaceScope: WorkspaceScope.ALL } });
@@ -110,7 +110,7 @@ describe("nothing is granted to", () => {
     }
   });
 
-  test("whoever left, or never was there", async () => {
+  test("a profile that has left or never existed", async () => {
     const owner = await app.newAccount();
     const workspaceId = await newWorkspace(owner);
     const key = await issueKey(owner);
@@ -122,7 +122,7 @@ describe("nothing is granted to", () => {
     }
   });
 
-  test("anybody, in an archived workspace; its members can still be read and taken out", async () => {
+  test("an archived workspace, whose members can still be read and removed", async () => {
     const owner = await app.newAccount();
     await newWorkspace(owner);
     const workspaceId = await newWorkspace(owner);
@@ -144,7 +144,7 @@ describe("nothing is granted to", () => {
   });
 });
 
-test("members come in pages", async () => {
+test("the members of a workspace have pages", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const keys = [];

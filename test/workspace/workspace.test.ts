@@ -10,7 +10,7 @@ const keyWith = async (owner: Owner, ...permissions: string[]) =>
   app.clientAs((await issueKey(owner, { spec: { permissions } })).token);
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
-test("a workspace is made, read, changed and archived", async () => {
+test("a workspace is created, read, updated and archived", async () => {
   const owner = await app.newAccount();
   await newWorkspace(owner, "another");
   const metadata = { name: " Prod ", labels: { env: "prod" }, externalId: "w-1" };
@@ -57,7 +57,7 @@ test("each call needs its permission, and `*:manage` of an integration only read
   expect(await refusal(nobody.workspaceAdmin.getWorkspace({ workspaceId }))).toMatchObject(denied);
 });
 
-test("a name is required, and wrong fields are named", async () => {
+test("a name is required, and an error names each wrong field", async () => {
   const { workspaceAdmin } = await app.newAccount();
   for (const [field, request] of [
     ["metadata.name", {}],
@@ -74,7 +74,7 @@ test("a name is required, and wrong fields are named", async () => {
   }
 });
 
-test("a workspace that is not there is not found", async () => {
+test("a missing workspace is not found", async () => {
   const { workspaceAdmin } = await app.newAccount();
   for (const workspaceId of [newId("ws"), "nonsense"]) {
     for (const call of [
@@ -88,7 +88,7 @@ test("a workspace that is not there is not found", async () => {
   }
 });
 
-test("an update of what has changed since is refused, and of two at once one", async () => {
+test("an update with an old etag is refused, and of two concurrent updates one succeeds", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner, "before");
   const etag = (await owner.workspaceAdmin.getWorkspace({ workspaceId })).workspace?.etag ?? "";
@@ -99,7 +99,7 @@ test("an update of what has changed since is refused, and of two at once one", a
   expect(await refusal(update("C"))).toMatchObject({ code: "Aborted", reason: "ETAG_MISMATCH" });
 });
 
-test("a repeat of a request makes no second workspace, nor do two at once", async () => {
+test("a repeated request creates no second workspace, even concurrently", async () => {
   const owner = await app.newAccount();
   const request = { metadata: { name: "once" }, requestId: "r-1" };
   const both = await Promise.allSettled([1, 2].map(() => owner.workspaceAdmin.createWorkspace(request)));
@@ -125,7 +125,7 @@ describe("the last live workspace", () => {
     expect((await owner.workspaces.listWorkspaces({})).items).toHaveLength(1);
   });
 
-  test("stays when all are archived at once", async () => {
+  test("stays if all are archived concurrently", async () => {
     const owner = await app.newAccount();
     for (let round = 0; round < 5; round++) {
       const ids = [await newWorkspace(owner), await newWorkspace(owner), await newWorkspace(owner)];
@@ -141,7 +141,7 @@ describe("the last live workspace", () => {
 });
 
 describe("lists", () => {
-  test("ListAccountWorkspaces tells all of the account, archived ones on request", async () => {
+  test("ListAccountWorkspaces returns all workspaces of the account, and archived ones on request", async () => {
     const owner = await app.newAccount();
     await newWorkspace(await app.newAccount(), "foreign");
     const archived = await newWorkspace(owner, "old");
@@ -160,7 +160,7 @@ describe("lists", () => {
     expect(full[0]?.info?.createdBy?.spec?.email).toBe(owner.email);
   });
 
-  test("ListWorkspaces tells a bearer only what it may enter", async () => {
+  test("ListWorkspaces returns only the workspaces that a bearer may enter", async () => {
     const owner = await app.newAccount();
     const [granted, other, archived] = [
       await newWorkspace(owner),
