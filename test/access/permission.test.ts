@@ -164,7 +164,7 @@ test.each([
   `${"a".repeat(64)}:read`,
   "constructor",
   "__proto__",
-])("%j is no permission, and its place in the list is named", (text) => {
+])("%j is not a permission, and the error names its place in the list", (text) => {
   expect(parsePermission(text)).toBeUndefined();
   const { violations } = normalisePermissions(["agents:read", text], "spec.permissions");
   expect(violations.map(({ field }) => field)).toEqual(["spec.permissions[1]"]);

@@ -82,14 +82,11 @@ describe("paging", () => {
 });
 
 describe("a cursor", () => {
-  test.each(["of the value %j is refused", "%00", "a".repeat(256)])(
-    "that is %j is refused",
-    async (cursor) => {
-      const { code, violations } = await refusal((await someone()).apiKeys.listApiKeys({ cursor }));
-      expect(code).toBe("InvalidArgument");
-      expect(violations).toMatchObject([{ field: "cursor" }]);
-    },
-  );
+  test.each(["garbage", "%00", "a".repeat(256)])("of the value %j is refused", async (cursor) => {
+    const { code, violations } = await refusal((await someone()).apiKeys.listApiKeys({ cursor }));
+    expect(code).toBe("InvalidArgument");
+    expect(violations).toMatchObject([{ field: "cursor" }]);
+  });
 
   test("of the other sort order is refused", async () => {
     const owner = await app.newAccount();

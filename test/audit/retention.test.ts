@@ -69,7 +69,7 @@ test("locked events stay for a later run, and the run does not wait for them", a
 test.each([
   ["90d", ["31 days", "89 days"]],
   ["forever", ["31 days", "500 days", "89 days", "91 days"]],
-])("a server with the retention %s deletes what is older within a minute", async (retention, kept) => {
+])("a server with the retention %s deletes older events within a minute", async (retention, kept) => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const { app: other, end } = await startApp({ LATCHKEY_AUDIT_RETENTION: retention });
   try {

@@ -76,7 +76,7 @@ describe("a label selector", () => {
     ["example.com/team=ai", { "example.com/team": "ai" }],
     ["env=prod,env=prod", { env: "prod" }],
     ["constructor=x", { constructor: "x" }],
-  ])("%j asks for %j", (text, labels) => expect(parseLabelSelector(text)).toEqual(labels));
+  ])("%j selects %j", (text, labels) => expect(parseLabelSelector(text)).toEqual(labels));
 
   test.each([
     "env",
@@ -110,7 +110,7 @@ test.each([
   [200, 200],
   [201, 200],
   [2147483647, 200],
-])("a limit of %i is a page of %i", (limit, size) => expect(pageLimit(limit)).toBe(size));
+])("a limit of %i results in a page of %i", (limit, size) => expect(pageLimit(limit)).toBe(size));
 
 test("a negative limit is refused", () => {
   expect(violation(() => pageLimit(-1))).toBe("limit");

@@ -111,7 +111,7 @@ test.each([
   [""],
   ["agents:read:x"],
   ["agents:*"],
-])("%j is no entry of LATCHKEY_PERMISSIONS", (entry) =>
+])("%j is not a valid entry of LATCHKEY_PERMISSIONS", (entry) =>
   expect(createVocabulary(["agents", entry])).toBeUndefined(),
 );
 

@@ -41,7 +41,7 @@ describe("a password", () => {
     ["2001-01-01", "a date"],
     ["ada@example.com", "what others know about you"],
     ["Engines123", "what others know about you"],
-  ])("that is easily guessed is refused in words that a person understands: %s", async (weak, why) => {
+  ])("that is easily guessed is refused with a reason that people understand: %s", async (weak, why) => {
     const person = { email: "ada@example.com", name: "Ada", accountName: "Engines", password: weak };
     const refused = await refusal(sessions().signUp(person));
     expect(refused).toMatchObject({ code: "InvalidArgument", violations: [{ field: "password" }] });
