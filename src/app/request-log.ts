@@ -21,8 +21,8 @@ export interface RequestLog {
 const recordKey = Symbol("record");
 type Observed = Request & { [recordKey]?: CallRecord };
 
-// A client may choose the id of its request, if the id cannot contain a secret.
-const harmlessId = /^[A-Za-z0-9._-]{1,64}$/;
+// A client may choose the id of its request: a UUID, or something as short. The secret of a token is longer.
+const harmlessId = /^[A-Za-z0-9-]{1,36}$/;
 
 /** Creates the request log. */
 export function createRequestLog(log: Log, metrics: Metrics, clientAddress: ClientAddress): RequestLog {

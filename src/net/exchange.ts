@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
+import { hasFittingHeaders } from "./header-size.ts";
 import { createAddressCheck, hasOneHost } from "./host.ts";
 import type { Limits } from "./limits.ts";
 import { createPipelines, type PipelineHooks } from "./pipelines.ts";
@@ -61,7 +62,8 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     begin(request, response);
     try {
       // Handlers build a URL from the host and the path, and throw if that is not possible.
-      if (hasOneHost(request) && hasValidAddress(request)) {
+      if (!hasFittingHeaders(request, limits.maxHeaderBytes)) end(response, 431);
+      else if (hasOneHost(request) && hasValidAddress(request)) {
         hideMalformed(request);
         handler(request, response);
       } else refuse(response);

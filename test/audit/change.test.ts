@@ -32,7 +32,7 @@ const allEvents = () => app.db.selectFrom("audit_event").selectAll().orderBy("id
 async function eventsOf(owner: Owner, method: (typeof methods)[number], request?: Message) {
   const http = await serve(app);
   const sent = request ?? (await validRequest(app, owner, method));
-  const [before, requestId] = [await allEvents(), `r-${crypto.randomUUID()}`];
+  const [before, requestId] = [await allEvents(), crypto.randomUUID()];
   const answer = await http.post(method, {
     body: toJson(method.input, sent) as JsonObject,
     headers: { "x-request-id": requestId },

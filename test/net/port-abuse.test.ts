@@ -120,6 +120,27 @@ test("HTTP/2 headers that are too large end their stream but not the connection"
   expect(await port.refusals()).toEqual([]);
 });
 
+test("HTTP/2 headers that are too large get status 431 even before the client knows the limit", async () => {
+  let handled = 0;
+  const handler: Handler = (_request, response) => {
+    handled += 1;
+    response.end();
+  };
+  const { url } = await openTestPort({ handler });
+  // Node enforces its setting only after the client has acknowledged it. So each request is the first of its connection.
+  const statusOf = async (count: number, size: number) => {
+    const session = openSession(url);
+    const values = Array.from({ length: count }, (_, n) => [`x-${n}`, "v".repeat(size)]);
+    const [headers] = await once(session.request(Object.fromEntries(values)), "response");
+    return headers[":status"];
+  };
+  // RFC 9113, 6.5.2: a header counts the bytes of its name and its value, and 32 more.
+  expect(await statusOf(60, 200)).toBe(200);
+  expect(await statusOf(60, 300)).toBe(431);
+  expect(await statusOf(60, 1_000)).toBe(431);
+  expect(handled).toBe(1);
+});
+
 test.each(["application/json", "application/proto"])(
   "a message above the size limit is refused, in %s",
   async (type) => {
