@@ -1,12 +1,13 @@
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createClientAddress } from "../net/client-address.ts";
+import { createConnectAdapter } from "../net/connect-adapter.ts";
 import { withCors } from "../net/cors.ts";
 import { createFastPath } from "../net/fast-path/fast-path.ts";
 import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
 import { inTurns } from "../net/turns.ts";
 import { fastPathMethods } from "../rpc/fast-path.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
+import { recordOf } from "../rpc/middleware/context.ts";
 import { gzip } from "../rpc/middleware/gzip.ts";
 import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
@@ -42,11 +43,15 @@ export function createHandlers(
 ): { handler: Handler; plain: PlainHandler } {
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const { contextValues, clientOf } = requestLog;
-  const adapter = connectNodeAdapter({
+  const adapter = createConnectAdapter({
     ...routerOptions,
     routes,
     acceptCompression: [gzip],
     contextValues,
+    onBug(error, request) {
+      recordOf(contextValues(request)).code = "internal";
+      reports.bug(error);
+    },
   });
   const keptBytes = config.cacheEntries * keptBytesPerEntry;
   const methods = fastPathMethods(

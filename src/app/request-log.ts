@@ -76,6 +76,7 @@ function recordOfRequest(request: Request): CallRecord {
 // The outcome of a call that ended outside of its interceptors: a body that does not parse, a lost client, a stream.
 function outcomeOf({ method, parsed }: CallRecord, status: number, finished: boolean): string {
   if (!finished) return "canceled";
+  if (status === 500) return "internal";
   // gRPC responses have HTTP status 200 in all cases.
   if (method !== undefined && !parsed) return "invalid_argument";
   if (status === 200 || status === 204) return "ok";
