@@ -4,8 +4,19 @@ import { idleSockets } from "./idle-sockets.ts";
 import { logIns, signUps, slowPasswords } from "./people.ts";
 import { rapidReset } from "./rapid-reset.ts";
 import type { Counts } from "./repeat.ts";
+import { longTexts, noBearers, zippedBodies } from "./requests.ts";
 
-const attacks = { signUps, slowPasswords, logIns, heavyPrincipals, idleSockets, rapidReset };
+const attacks = {
+  signUps,
+  slowPasswords,
+  logIns,
+  heavyPrincipals,
+  idleSockets,
+  rapidReset,
+  noBearers,
+  zippedBodies,
+  longTexts,
+};
 
 export type AttackName = keyof typeof attacks;
 

@@ -4,7 +4,9 @@ import { Agent, request } from "node:http";
 export interface Exchange {
   port: number;
   path: string;
-  body: string;
+  body: string | Buffer;
+  /** The `content-encoding` of the body. */
+  encoding?: string;
   bearer?: string;
   agent?: Agent;
   /** The loopback address that the request comes from. */
@@ -22,7 +24,7 @@ const defaultTimeoutMs = 10_000;
 
 /** Sends one POST with a JSON body. Rejects if no complete response arrives within `timeoutMs`. */
 export function post(exchange: Exchange): Promise<HttpResponse> {
-  const { port, path, body, bearer, agent, from, timeoutMs = defaultTimeoutMs } = exchange;
+  const { port, path, body, encoding, bearer, agent, from, timeoutMs = defaultTimeoutMs } = exchange;
   return new Promise((resolve, reject) => {
     const sent = request(
       {
@@ -35,6 +37,7 @@ export function post(exchange: Exchange): Promise<HttpResponse> {
         headers: {
           "content-type": "application/json",
           "content-length": Buffer.byteLength(body),
+          ...(encoding !== undefined && { "content-encoding": encoding }),
           ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
         },
         ...(from !== undefined && { localAddress: from }),

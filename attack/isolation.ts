@@ -61,6 +61,9 @@ export const scenarios: readonly Scenario[] = [
   },
   { title: "10,000 idle sockets from one address", name: "idleSockets" },
   { title: "8 rapid-reset connections × 5,000 resets, repeated", name: "rapidReset" },
+  { title: "100 streams of VerifyToken without a bearer on one connection, repeated", name: "noBearers" },
+  { title: "10 zipped bodies per second with 90,000 unknown fields to LogIn", name: "zippedBodies" },
+  { title: "10 zipped bodies per second with an e-mail address of 1 MB to LogIn", name: "longTexts" },
 ];
 
 const settleMs = 1_000;
