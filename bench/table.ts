@@ -60,7 +60,8 @@ export function tableText(keys: number, rows: readonly Row[]): string {
       whole(middle((sample) => sample.perSecond)),
       decimals(middle((sample) => sample.p50)),
       decimals(middle((sample) => sample.p99)),
-      ratio(rate, row, of.server === "latchkey" ? find(echo) : undefined),
+      ratio(rate, row, of.server === "latchkey" ? find(echo) : undefined) +
+        (of.toReach !== undefined && inFlight > 1 ? `; to reach ≥ ${of.toReach}` : ""),
       of.server === "latchkey" ? ratio(rate, row, find(lookup)) : "",
       whole(middle(serverMicroseconds)),
       ratio(serverMicroseconds, row, of.server === "latchkey" ? find(echo) : undefined),
