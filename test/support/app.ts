@@ -29,48 +29,51 @@ import { type HeldStatement, watchStatements } from "./database/statements.ts";
 
 export { type Clients, clients, password };
 
-/** A fresh account, as its owner. */
+/** A new account with the clients of its owner. */
 export interface Owner extends Clients {
   account: Account;
   profile: Profile;
   email: string;
 }
 
-/** The whole service on a database of its own: through the typed client, the real interceptors and a real Postgres. */
+/**
+ * The whole service on its own database. Tests call it by the typed client, through the real interceptors and a real
+ * Postgres.
+ */
 export interface TestApp {
-  /** For changes behind the service's back: each returns once it is effective. */
+  /** A pool for changes by SQL. Each statement returns when its change is effective. */
   db: Db;
   databaseUrl: string;
-  /** The service's own pool. */
+  /** The pool of the service. */
   pool: Db;
   app: App;
-  /** Token of the platform account's system key. */
+  /** The token of the platform account's system key. */
   platformToken: string;
-  /** What was mailed, oldest first. */
+  /** The mails that were sent, oldest first. */
   mails: Mail[];
   metrics: Metrics;
-  /** What was logged so far. */
+  /** The lines that were logged so far. */
   logLines: string[];
-  /** How a bearer reaches this instance. */
+  /** Returns a transport to this instance that sends the bearer's token. */
   transportAs(token: string, headers?: Record<string, string>): Transport;
-  /** The clients of a bearer; an empty token sends none. */
+  /** Returns the clients of a bearer. An empty token sends none. */
   clientAs(token: string, headers?: Record<string, string>): Clients;
-  /** Signs somebody up. */
+  /** Signs a user up and returns their account. */
   newAccount(name?: string): Promise<Owner>;
-  /** The statements that a call costs, without those that remember in the background when something was used. */
+  /** Returns the statements of a call, without the background statements for times of last use. */
   statementsOf(call: () => Promise<unknown>): Promise<string[]>;
-  /** Holds back the result of the next statement that matches, while others go on. */
+  /** Delays the result of the next matching statement. Other statements continue. */
   holdResultOf(pattern: RegExp): HeldStatement;
 }
 
-// Every person of a test comes from one address.
+// All people of a test have one address, so its limits are high.
 const many = "1000000";
 const unlimited = {
   LATCHKEY_SIGNUPS_PER_HOUR: many,
   LATCHKEY_PASSWORD_CHANGES_PER_HOUR: many,
   LATCHKEY_MAX_ACCOUNTS_PER_USER: "1000",
 };
-// One for all apps of a worker: its thread takes a moment to start.
+// All apps of a worker share one estimator, because its thread takes a moment to start.
 const estimator = knowingPassword(
   createEstimator({
     onFailure: (error) => {
@@ -79,20 +82,20 @@ const estimator = knowingPassword(
   }),
 );
 
-/** What a test wants instead of what is cheap. */
+/** Options that replace the cheap defaults of a test app. */
 export interface AppOptions {
-  /** Sends the mails, which are kept in `mails` otherwise. */
+  /** The mailer. By default, mails are kept in `mails`. */
   mailer?: Mailer;
   leaseMs?: number;
-  /** Other ways to the database: for what verification looks up, and for the change feed. */
+  /** Other URLs of the database, for the lookups of verification and for the change feed. */
   lookupsUrl?: string;
   listenUrl?: string;
   passwordCost?: PasswordCost;
-  /** False: connections go to the first to come, as many servers together give them out. */
+  /** If false, connections are given in the order of requests, as if many servers together gave them out. */
   turns?: boolean;
 }
 
-/** Starts the service for a test file, and ends it after its last test. Read it only inside tests. */
+/** Starts the service for a test file, and stops it after the last test. Read the result only inside tests. */
 export function useApp(env: Record<string, string> = {}, options: AppOptions = {}): TestApp {
   let app: TestApp | undefined;
   let end: (() => Promise<void>) | undefined;
@@ -108,7 +111,7 @@ export function useApp(env: Record<string, string> = {}, options: AppOptions = {
   });
 }
 
-/** Starts the service on a database of its own. */
+/** Starts the service on its own database. */
 export async function startApp(env: Record<string, string> = {}, options: AppOptions = {}) {
   const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
   const { turns = true } = options;
@@ -116,7 +119,7 @@ export async function startApp(env: Record<string, string> = {}, options: AppOpt
   return startAppOn(database, env, options, metrics);
 }
 
-/** Starts the service on a migrated database that has no platform account yet. Works without a test runner. */
+/** Starts the service on a migrated database without a platform account. Works without a test runner. */
 export async function startAppOn(
   database: TestDatabase,
   env: Record<string, string> = {},
@@ -127,7 +130,7 @@ export async function startAppOn(
   return serveTest(database, platformToken, env, metrics, options);
 }
 
-/** Starts another instance of the service beside one that runs already, with pools and a feed of its own. */
+/** Starts another instance of the service on the same database, with its own pools and change feed. */
 export function startBeside(
   one: Pick<TestApp, "databaseUrl" | "platformToken">,
   env: Record<string, string> = {},
@@ -153,9 +156,9 @@ async function serveTest(
   const { app, mails, logLines, transportAs } = await openApp(pools, env, metrics, options);
   const clientAs: TestApp["clientAs"] = (token, headers) => clients(transportAs(token, headers), token);
   let people = 0;
-  // No two instances of one database sign up the same person.
+  // The domain is random, so that two instances of one database sign up different people.
   const domain = `${randomBytes(4).toString("hex")}.example.com`;
-  // Changes behind the service's back come through a pool of their own.
+  // Changes by SQL use a pool of their own.
   const operator = openTestDatabase(database.url);
   const started: TestApp = {
     db: awaitingChanges(operator.db, app.settled),
@@ -233,7 +236,7 @@ export async function issueKey(
   return { ...apiKey, id: apiKey.metadata.id, token: apiKey.spec.token };
 }
 
-/** Makes a workspace as this caller, and returns its id. */
+/** Creates a workspace as this caller, and returns its id. */
 export async function newWorkspace(caller: Clients, name = "a workspace"): Promise<string> {
   const { workspace } = await caller.workspaceAdmin.createWorkspace({ metadata: { name } });
   if (!workspace?.metadata) throw new Error("CreateWorkspace answered without a workspace");

@@ -2,19 +2,19 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { expect } from "vitest";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 
-/** An error as a client sees it. */
+/** An error as a client receives it. */
 export interface Refusal {
   code: string;
   message: string;
   reason: string;
   metadata: Record<string, string>;
   violations: { field: string; description: string }[];
-  /** Whether the error says when to try again. */
+  /** Whether the error says when to retry. */
   retry: boolean;
   headers: Headers;
 }
 
-/** Waits for a call to be refused, and says how. Fails where it succeeds. */
+/** Waits until a call fails and returns its error. Fails if the call succeeds. */
 export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   const error = await call.then(
     () => expect.fail("expected the call to be refused"),
@@ -33,7 +33,7 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   };
 }
 
-/** How a call ends: `ok`, or the reason of its refusal. */
+/** Returns how a call ends: `ok`, or the reason of its error. */
 export async function outcome(call: Promise<unknown>): Promise<string> {
   const ended = await call.then(
     () => undefined,

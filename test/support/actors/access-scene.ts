@@ -6,7 +6,7 @@ import type { PrincipalName, Scene } from "../schema/access.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "./actors.ts";
 import { rotate, systemKeyOf } from "./api-key.ts";
 
-/** Makes an account with one of everybody in it. */
+/** Creates an account with every kind of principal. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: keeps the state that its parts share.
 export async function newScene(app: TestApp): Promise<Scene> {
   const platform = app.clientAs(app.platformToken);
@@ -20,7 +20,7 @@ export async function newScene(app: TestApp): Promise<Scene> {
     app.clientAs(await newSession(app, person(name).email), { "latchkey-account": account });
   const owner: Owner = { ...founder, ...(await as("owner")) };
 
-  // Whoever took themselves out comes back.
+  // A member who removed themselves is invited again.
   async function member(name: string, role: string, by: Clients = owner, account = accountId) {
     const { email, invites } = person(name);
     const joined = await app.db
@@ -94,7 +94,7 @@ export async function newScene(app: TestApp): Promise<Scene> {
     async bearer(name, fresh = false) {
       const known = fresh ? undefined : kept.get(name);
       const bearer = known ?? (await bearers[name]());
-      // What was kept may have ended with the fresh one: the person left, the system key was rotated.
+      // Creating this caller may have ended a cached one: the person left, or the system key was rotated.
       if (fresh) kept.delete(name);
       else kept.set(name, bearer);
       return bearer;
@@ -105,13 +105,13 @@ export async function newScene(app: TestApp): Promise<Scene> {
 
 const signedIn = ["stranger", "bare", "viewer", "developer", "admin", "owner", "platform person", "removed"];
 
-/** Makes another account of a person and returns its id. */
+/** Creates another account of a person and returns its id. */
 export async function newAccountOf(person: Owner): Promise<string> {
   const { account } = await person.accounts.createAccount({ metadata: { name: "a scene" } });
   return account?.metadata?.id ?? "";
 }
 
-// Logging in for every row would be dear, and limited.
+// A log-in for every row would be slow, and log-ins are limited.
 async function newSession(app: TestApp, email: string): Promise<string> {
   const user = await app.db
     .selectFrom("user")

@@ -59,35 +59,35 @@ export async function inviteOf(
   return { id: invite?.metadata?.id ?? "", token: invite?.spec?.token ?? "" };
 }
 
-/** Logs a user in with the password that all of them have. */
+/** Logs a user in with the password that all test users have. */
 export async function logIn(app: TestApp, email: string, secret = password): Promise<Clients> {
   const { token } = await app.clientAs("").sessions.logIn({ email, password: secret });
   return app.clientAs(token);
 }
 
-/** Returns an e-mail address that no user has. */
+/** Returns a new e-mail address. */
 export function newEmail(): string {
   return `${newId("user")}@example.com`;
 }
 
-/** Returns a name that nothing has. */
+/** Returns a new name. */
 export function newName(): string {
   return `new ${crypto.randomUUID()}`;
 }
 
-/** Makes a role and returns its id. */
+/** Creates a role and returns its id. */
 export async function newRole(owner: Clients, name = newName(), ...permissions: string[]): Promise<string> {
   const { role } = await owner.roles.createRole({ metadata: { name }, spec: { permissions } });
   return role?.metadata?.id ?? "";
 }
 
-/** Makes a team and returns its id. `roles`: names or ids. */
+/** Creates a team and returns its id. `roles` are names or ids. */
 export async function newTeam(owner: Clients, name = newName(), ...roles: string[]): Promise<string> {
   const { team } = await owner.teams.createTeam({ metadata: { name }, spec: { roles } });
   return team?.metadata?.id ?? "";
 }
 
-/** Makes a service account and returns its id and its profile's. */
+/** Creates a service account and returns its id and the id of its profile. */
 export async function newServiceAccount(owner: Clients, name: string, teamId: string) {
   const request = { metadata: { name }, spec: { teamId } };
   const { serviceAccount } = await owner.serviceAccounts.createServiceAccount(request);
@@ -97,7 +97,7 @@ export async function newServiceAccount(owner: Clients, name: string, teamId: st
   };
 }
 
-/** Makes an account with a team of one role, and a service account in that team. */
+/** Creates an account with a team of one role, and a service account in that team. */
 export async function newRobot(app: TestApp, ...permissions: string[]) {
   const owner = await app.newAccount();
   const roleId = await newRole(owner, "robots", ...permissions);

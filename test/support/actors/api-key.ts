@@ -1,13 +1,13 @@
 import { VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import type { Clients, Owner, TestApp } from "../app.ts";
 
-/** The verdict about a token, by name, and of one workspace where it is given. */
+/** Returns the name of the verdict for a token, optionally in a workspace. */
 export async function verdictOf(app: TestApp, token: string, workspaceId = ""): Promise<string> {
   const { verdict } = await app.clientAs(app.platformToken).tokens.verifyToken({ token, workspaceId });
   return VerdictSchema.value[verdict]?.localName ?? "";
 }
 
-/** The id of the system key that an account was born with. */
+/** Returns the id of the system key of an account. */
 export async function systemKeyOf(app: TestApp, accountId: string): Promise<string> {
   const { id } = await app.db
     .selectFrom("api_key")
@@ -18,7 +18,7 @@ export async function systemKeyOf(app: TestApp, accountId: string): Promise<stri
   return id;
 }
 
-/** The method names of what was done to a resource, oldest first. */
+/** Returns the method names of the changes of a resource, oldest first. */
 export async function doneTo(app: TestApp, resourceId: string): Promise<string[]> {
   const events = await app.db
     .selectFrom("audit_event")
@@ -30,7 +30,7 @@ export async function doneTo(app: TestApp, resourceId: string): Promise<string[]
   return events.map(({ method }) => method.slice(method.indexOf("/") + 1));
 }
 
-/** A key as the database has it, its tokens and grants included: what a refused call leaves as it was. */
+/** Returns a key as the database has it, with its tokens and grants. A test compares it before and after a refused call. */
 export async function storedKey(app: TestApp, id: string) {
   const key = await app.db.selectFrom("api_key").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
   const tokens = await app.db
@@ -48,7 +48,7 @@ export async function storedKey(app: TestApp, id: string) {
   return { key, tokens, grants: grants.map((grant) => grant.workspace_id) };
 }
 
-/** The ids of an account's keys, and whether each is revoked. */
+/** Returns the ids of an account's keys, and whether each is revoked. */
 export async function revokedOf(app: TestApp, owner: Owner): Promise<Record<string, boolean>> {
   const rows = await app.db
     .selectFrom("api_key")
@@ -58,12 +58,12 @@ export async function revokedOf(app: TestApp, owner: Owner): Promise<Record<stri
   return Object.fromEntries(rows.map((row) => [row.id, row.revoked_at !== null]));
 }
 
-/** So many seconds from now, as a message. */
+/** Returns a time this number of seconds from now, as a message. */
 export function inSeconds(seconds: number): { seconds: bigint } {
   return { seconds: BigInt(Math.floor(Date.now() / 1000) + seconds) };
 }
 
-/** A new token of a key, as this caller rotates it. */
+/** Rotates a key as this caller and returns the new token. */
 export async function rotate(caller: Clients, id: string, graceSeconds = 0): Promise<string> {
   const gracePeriod = { seconds: BigInt(graceSeconds) };
   const { apiKey } = await caller.apiKeys.rotateApiKey({ id, gracePeriod });

@@ -1,6 +1,6 @@
 import type { Interceptor } from "@connectrpc/connect";
 
-/** Sends a bearer with every call; an empty token sends none. */
+/** Returns an interceptor that sends a bearer with every call. An empty token sends none. */
 export function bearer(token: string): Interceptor {
   return (next) => (request) => {
     if (token !== "") request.header.set("authorization", `Bearer ${token}`);

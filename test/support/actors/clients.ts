@@ -13,7 +13,7 @@ import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { WorkspaceAdminService } from "../../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { WorkspaceService } from "../../../gen/latchkey/v1/workspace_service_pb.ts";
 
-/** Every service of ours, as one bearer sees it. */
+/** The clients of all services for one bearer. */
 export interface Clients {
   apiKeys: Client<typeof ApiKeyService>;
   accounts: Client<typeof AccountService>;
@@ -31,7 +31,7 @@ export interface Clients {
   as<S extends DescService>(service: S): Client<S>;
 }
 
-/** The clients of a bearer over any transport that sends its token. */
+/** Returns the clients of a bearer over a transport that sends its token. */
 export function clients(transport: Transport, token: string): Clients {
   return {
     apiKeys: createClient(ApiKeyService, transport),
@@ -51,7 +51,7 @@ export function clients(transport: Transport, token: string): Clients {
   };
 }
 
-/** A transport whose every request has these headers too. */
+/** Returns a transport that adds headers to every request. */
 export function withHeaders(transport: Transport, headers: Record<string, string>): Transport {
   const all = (own: Parameters<Transport["unary"]>[3]) => {
     const merged = new Headers(own);

@@ -12,8 +12,8 @@ import {
 } from "./actors.ts";
 
 /**
- * An account in which somebody may manage everything of Latchkey's own, and of the platform's only read agents, in one
- * of two workspaces: by their session, by a developer key of theirs, and by a service key and an application key alike.
+ * An account with a caller who may manage all of Latchkey's own resources, but may only read agents, in one of two
+ * workspaces. The caller acts by a session, a developer key, a service key or an application key.
  */
 export interface Company {
   owner: Owner;
@@ -21,7 +21,7 @@ export interface Company {
   bearers: Record<Bearer, Clients>;
   mine: string;
   other: string;
-  /** Ids by what they are: `weak` may read agents, `strong` write them. */
+  /** Ids of roles: `weak` may read agents, `strong` may write them. */
   roles: { weak: string; strong: string };
   teams: { weak: string; strong: string };
   robots: { weak: string; strong: string };
@@ -37,12 +37,12 @@ export interface Company {
   colleague: string;
 }
 
-/** How somebody in the company calls. */
+/** The credential with which the caller in the company acts. */
 export type Bearer = "session" | "developer key" | "service key" | "application key";
 
 const managing = ["api_keys", "invites", "profiles", "roles", "service_accounts", "teams", "workspaces"];
 
-/** Makes the company. */
+/** Creates the company. */
 export async function newCompany(app: TestApp): Promise<Company> {
   const owner = await app.newAccount();
   const [mine, other] = [await newWorkspace(owner, "mine"), await newWorkspace(owner, "other")];
@@ -97,7 +97,7 @@ export async function newCompany(app: TestApp): Promise<Company> {
   };
 }
 
-/** Every row of every table, without when things were last used and what was refused. */
+/** Returns every row of every table, without times of last use and without refusals. */
 export async function everyRow(app: TestApp): Promise<string> {
   const tables = await sql<{ name: string }>`
     select table_name as name from information_schema.tables
@@ -113,7 +113,7 @@ export async function everyRow(app: TestApp): Promise<string> {
   return contents.join("\n");
 }
 
-/** How often each method was refused to anybody so far, by its name. */
+/** Returns how often each method was refused so far, by its name. */
 export async function refusals(app: TestApp): Promise<Record<string, number>> {
   await app.app.flush();
   const events = await app.db

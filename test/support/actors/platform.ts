@@ -4,7 +4,7 @@ import { bootstrap } from "../../../src/domain/account/bootstrap.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 import { unserved } from "../database/store.ts";
 
-/** Makes the platform account of a migrated database, and returns the token of its system key. */
+/** Creates the platform account of a migrated database, and returns the token of its system key. */
 export async function makePlatform(db: Db, env: Record<string, string> = {}): Promise<string> {
   let token = "";
   await bootstrap(unserved(db), mintToken.bind(undefined, readConfig(env).tokenPrefix), {

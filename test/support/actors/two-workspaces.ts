@@ -8,17 +8,17 @@ export interface TwoWorkspaces {
   owner: Owner;
   a: string;
   b: string;
-  /** A name that nothing has yet. */
+  /** Returns a new name. */
   name(): string;
-  /** An application key in workspace A with these permissions. */
+  /** Issues an application key in workspace A with these permissions. */
   keyInA(...permissions: string[]): Promise<Clients>;
-  /** A member with these permissions who enters these workspaces. */
+  /** Creates a member with these permissions who may enter these workspaces. */
   member(permissions: string[], workspaceIds: string[]): Promise<Member>;
-  /** A service account in a team with these permissions. */
+  /** Creates a service account in a team with these permissions. */
   newRobot(...permissions: string[]): Promise<{ teamId: string; robot: { id: string; profileId: string } }>;
 }
 
-/** Makes an account with two workspaces for a test file. */
+/** Creates an account with two workspaces for a test file. */
 export function useTwoWorkspaces(): TwoWorkspaces {
   const app = useApp();
   const at = { app } as TwoWorkspaces;
@@ -42,10 +42,10 @@ export function useTwoWorkspaces(): TwoWorkspaces {
   return at;
 }
 
-/** The refusal for a permission that is missing. */
+/** The error for a missing permission. */
 export const denied = (permission: string) => ({ reason: "PERMISSION_DENIED", metadata: { permission } });
 
-/** The refusal for a workspace that the caller does not enter; `*` for all of them. */
+/** The error for a workspace that the caller may not enter. `*` stands for all workspaces. */
 export const forbidden = (workspace_id: string) => ({
   reason: "WORKSPACE_FORBIDDEN",
   metadata: { workspace_id },

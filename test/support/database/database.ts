@@ -3,7 +3,7 @@ import { inject } from "vitest";
 import { type ConnectOptions, connect, type Db, type PoolStats } from "../../../src/db/connect.ts";
 import { createDatabase, dropDatabase, quietLog } from "../server/server.ts";
 
-/** A database of a test's own. */
+/** A database that only one test uses. */
 export interface TestDatabase {
   db: Db & { poolStats(): PoolStats };
   url: string;
@@ -12,7 +12,7 @@ export interface TestDatabase {
 
 const poolSize = 10;
 
-/** Another pool to a database that somebody else drops. */
+/** Opens another pool to a database that another owner drops. */
 export function openTestDatabase(
   url: string,
   options: Pick<ConnectOptions, "onQuery" | "turns"> = {},
@@ -22,8 +22,8 @@ export function openTestDatabase(
 }
 
 /**
- * A database for changes behind the service's back, as an operator's psql makes them: those are effective within a
- * lease, and each statement here returns once they are.
+ * Returns a database for changes by SQL, as an operator makes them with psql. Such a change is effective within a
+ * lease. Each statement returns when its change is effective.
  */
 export function awaitingChanges(db: Db, settled: () => Promise<unknown>): Db {
   return db.withPlugin({
@@ -35,7 +35,10 @@ export function awaitingChanges(db: Db, settled: () => Promise<unknown>): Db {
   });
 }
 
-/** Clones the migrated template (or makes an empty database). Call `drop` at the end: `afterAll(() => database.drop())`. */
+/**
+ * Clones the migrated template, or creates an empty database. Call `drop` at the end: `afterAll(() =>
+ * database.drop())`.
+ */
 export async function createTestDatabase(
   kind: "migrated" | "empty" = "migrated",
   options: Pick<ConnectOptions, "onQuery" | "turns"> = {},
@@ -43,7 +46,7 @@ export async function createTestDatabase(
   const template = new URL(inject("templateUrl"));
   const templateName = template.pathname.slice(1);
   const name = `${templateName}_${randomBytes(6).toString("hex")}`;
-  // Nobody may be connected to a template while it is copied.
+  // Postgres copies a template only while no connection to it is open.
   template.pathname = "/postgres";
   const serverUrl = template.href;
   const url = await createDatabase(serverUrl, name, kind === "migrated" ? templateName : "template1");

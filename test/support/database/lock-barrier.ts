@@ -2,8 +2,8 @@ import { sql } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
 
 /**
- * Starts calls while nobody may write to a table, and lets go when so many of them wait: for the table, or for each
- * other. So they truly come at once.
+ * Starts calls while a lock prevents writes to a table. Releases the lock when the given number of them wait for the
+ * table or for each other. So the calls truly run concurrently.
  */
 export async function lockBarrier<T>(
   db: Db,
@@ -24,7 +24,7 @@ export async function lockBarrier<T>(
         )`.execute(tx);
       blocked = Number(rows[0]?.count);
     }
-    // Wrapped: the transaction ends before its calls do.
+    // The result is wrapped in an object, because the transaction must end before its calls do.
     return { result: started };
   });
   return result;

@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
 
-// Which exclusive locks cover a change of a row: its own, or one that no change of the row can do without. The service
-// account of an owned key is named by its id, a person by their profile.
+// The exclusive locks that cover a change of a row: the lock of the row itself, or one that every change of the row
+// needs. The owner of a key is a service account by its id, or a person by their profile.
 const owner = `coalesce(
   (select s.id from service_account s where s.profile_id = r.owner_profile_id), r.owner_profile_id, '')`;
 const keyOrPerson = `coalesce((select k.id from api_key k where k.profile_id = r.profile_id), r.profile_id)`;
@@ -25,7 +25,7 @@ const covers: Record<string, { scope: string; ids: string[] }> = {
   team_role: { scope: "r.account_id", ids: ["r.account_id"] },
 };
 
-/** Starts to note every row that a transaction changes or deletes without an exclusive lock that covers it. */
+/** Starts to record every row that a transaction changes or deletes without an exclusive lock that covers it. */
 export async function watchLocks(db: Db): Promise<{ unlocked(): Promise<string[]> }> {
   await sql`create table unlocked (change text)`.execute(db);
   for (const [table, { scope, ids }] of Object.entries(covers)) {

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import pg from "pg";
 
-/** A pooler in transaction mode, as PgBouncer before 1.21 is: it knows nothing of named statements. */
+/** A pooler in transaction mode that does not support named statements, like PgBouncer before 1.21. */
 export interface Pooler {
-  /** The database's URL, through the pooler. */
+  /** The URL of the database through the pooler. */
   url: string;
   close(): Promise<void>;
 }
@@ -12,16 +12,16 @@ export interface Pooler {
 const sslRequest = 80_877_103;
 const readyForQuery = "Z".charCodeAt(0);
 const idle = "I".charCodeAt(0);
-// AuthenticationOk, and ReadyForQuery outside of a transaction.
+// The messages AuthenticationOk and ReadyForQuery outside of a transaction.
 const welcome = Buffer.from([82, 0, 0, 0, 8, 0, 0, 0, 0, readyForQuery, 0, 0, 0, 5, idle]);
 const terminate = "X".charCodeAt(0);
 
-/** Starts a pooler on a free port of loopback. All its clients share one connection of the server, in turns. */
+/** Starts a pooler on a free port of loopback. All its clients share one server connection in turns. */
 export async function startPooler(databaseUrl: string): Promise<Pooler> {
   const backend = new pg.Client({ connectionString: databaseUrl });
   backend.on("error", () => undefined);
   await backend.connect();
-  // From here on the pooler speaks on the connection, and pg hears nothing of it.
+  // From now on the pooler itself uses the connection, and pg receives nothing more from it.
   const upstream = backend.connection.stream as Socket;
   upstream.removeAllListeners("data");
   const clients = new Set<Socket>();
@@ -79,7 +79,7 @@ export async function startPooler(databaseUrl: string): Promise<Pooler> {
   };
 }
 
-/** Cuts bytes into messages of the protocol: a type, then the length of what follows. */
+/** Splits bytes into messages of the protocol: a type, then the length of the rest. */
 function createMessages(onMessage: (type: number, bytes: Buffer) => void): (data: Buffer) => void {
   let rest = Buffer.alloc(0);
   return (data) => {

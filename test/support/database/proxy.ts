@@ -1,26 +1,26 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** To the database, or back from it. */
+/** The direction of traffic: to the database or back from it. */
 export type Way = "there" | "back";
 
-/** A TCP proxy before a database, which can fail the way networks do. */
+/** A TCP proxy before a database that simulates network failures. */
 export interface FaultyProxy {
-  /** The database's URL, through the proxy. */
+  /** The URL of the database through the proxy. */
   url: string;
-  /** From now on nothing passes, and nobody is told: connections stay open, new ones are taken and never answered. */
+  /** Drops all traffic without closing connections. New connections are accepted and get no response. */
   swallow(): void;
-  /** From now on what is sent one way, or both, waits until `release`: a network that is down for a while. */
+  /** Delays traffic in one direction, or in both, until `release`, like a short network outage. */
   hold(way?: Way): void;
-  /** From now on every byte arrives so many milliseconds late. */
+  /** Delays every byte by this number of milliseconds. */
   delay(ms: number): void;
-  /** Ends `hold` and `delay`; what waited arrives. */
+  /** Ends `hold` and `delay`. Delayed traffic arrives. */
   release(): void;
-  /** Breaks every connection; new ones are let through. */
+  /** Breaks every connection. New connections work. */
   cut(): void;
   /** Breaks every connection and refuses new ones. */
   refuse(): Promise<void>;
-  /** Lets new connections through again. Those that were swallowed stay lost. */
+  /** Lets new connections through again. Connections from `swallow` stay lost. */
   heal(): Promise<void>;
   /** Resolves when the client next sends something. */
   nextBytes(): Promise<void>;
@@ -60,7 +60,7 @@ export async function startProxy(databaseUrl: string): Promise<FaultyProxy> {
     });
   });
 
-  // What goes one way over one connection, in order; its end too.
+  // Forwards one direction of a connection in order, including its end.
   function createLine(from: Socket, to: Socket, way: Way) {
     const waiting: { at: number; data?: Buffer }[] = [];
     let timer: NodeJS.Timeout | undefined;
@@ -140,7 +140,7 @@ async function listen(server: Server, port: number): Promise<void> {
   await once(server, "listening");
 }
 
-// A database may listen on a Unix socket, whose directory is the host of its URL.
+// A database may listen on a Unix socket. Then the host of its URL is a directory.
 function serverOf({ hostname, port }: URL) {
   const host = decodeURIComponent(hostname);
   return host.startsWith("/") ? { path: `${host}/.s.PGSQL.${port}` } : { host, port: Number(port) };

@@ -1,20 +1,20 @@
 import { type KyselyPlugin, PostgresQueryCompiler } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
 
-// When something was last used is written on a timer, whatever call is under way.
+// A timer writes times of last use, independently of calls.
 const inTheBackground =
   /^\s*(insert into (api_key_token_use|session_use)\b|select clock_timestamp\(\) as time\b|select pg_notify\()/;
 
-/** A statement whose result is held back. */
+/** A statement whose result is delayed. */
 export interface HeldStatement {
-  /** Resolves when the database has answered it. */
+  /** Resolves when the database has sent the result. */
   answered: Promise<void>;
   release(): void;
 }
 
 /**
- * Keeps an eye on databases: `statementsOf` tells what was sent while a call ran, and `holdResultOf` holds back the result
- * of the next statement that matches, while others go on.
+ * Watches the statements of databases. `statementsOf` returns the statements that were sent while a call ran.
+ * `holdResultOf` delays the result of the next matching statement, while others continue.
  */
 export function watchStatements(): {
   watch(db: Db): Db;

@@ -2,11 +2,11 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import pg from "pg";
 import { vi } from "vitest";
 
-/** The round trips of one call: the statements of each, in the order in which they were sent. */
+/** The round trips of one call. Each has its statements in the order in which they were sent. */
 export type Trips = string[][];
 
-// What verification looks up for the gate, where its cache did not have it; and what coherence asks about leases and the
-// primary, where the other instances take long to acknowledge a change.
+// Statements that do not count: lookups of the auth interceptor after a cache miss, and queries about leases and the
+// primary while other instances are slow to acknowledge a change.
 const unrelated = /\bfrom bearer\b|\blong_lease\b|^select pg_postmaster_start_time/;
 
 interface Trip {
@@ -16,8 +16,8 @@ interface Trip {
 }
 
 /**
- * Counts round trips between us and Postgres, at the client. Statements that are sent before any of them was answered are one
- * trip. What verification and its coherence ask does not count. Call `restore` at the end.
+ * Counts round trips between the service and Postgres, at the client. Statements that are sent before any of them has
+ * its result are one trip. Statements of verification and coherence do not count. Call `restore` at the end.
  */
 export function watchTrips() {
   const calls = new AsyncLocalStorage<Trip[]>();

@@ -3,7 +3,7 @@ import { expect, vi } from "vitest";
 import type { Db } from "../../../src/db/connect.ts";
 import type { TestApp } from "../app.ts";
 
-/** Holds a membership while calls come to wait for it, in their order. */
+/** Locks a membership until the calls wait for it, in their order. */
 export async function whileLocked<T>(
   db: Db,
   profileId: string,
@@ -23,8 +23,8 @@ export async function whileLocked<T>(
 }
 
 /**
- * Holds an account, does something in the same transaction, and starts a call that comes to wait for the account. So the
- * call passed the gate before that was done, and changes something only after it was done.
+ * Locks an account, makes a change in the same transaction, and starts a call that waits for the account. So the call
+ * passes the auth interceptor before that change and writes only after it.
  */
 export async function whileHeld<T>(
   db: Db,
@@ -42,7 +42,7 @@ export async function whileHeld<T>(
         where datname = current_database() and wait_event_type = 'Lock'`.execute(db);
       expect(rows).toHaveLength(1);
     });
-    // Wrapped: the transaction ends before its call does.
+    // The result is wrapped in an object, because the transaction must end before its call does.
     return { call: started };
   });
   return call;

@@ -2,10 +2,10 @@ import type { Random } from "./random.ts";
 
 export const workspaces = ["A", "B", "C"];
 
-/** The id of a role that a step may make. */
+/** The id of a role that a later step may create. */
 const laterRole = "role30";
 
-/** Sets of permissions that roles and keys get: those that let a caller go on, and those that it wants. */
+/** The permission sets of roles and keys. They let a caller continue, or are what it wants to gain. */
 export const lists = [
   ["agents:read"],
   ["agents:write"],
@@ -25,25 +25,25 @@ export const lists = [
 
 export type Role = { permissions: readonly string[]; allWorkspaces: boolean };
 export interface Person {
-  /** A guest has none. */
+  /** Null for a guest. */
   roleId: string | null;
   teamIds: string[];
   workspaces: string[];
-  /** For somebody with an outside identity. */
+  /** Set for a person with an external identity. */
   external?: Outsider;
 }
 
-/** Somebody whose outside issuer may claim roles. */
+/** A person whose external issuer may claim roles. */
 export interface Outsider {
-  /** The roles that each of some tokens claims. One may be made later. */
+  /** The roles that each of several tokens claims. A role may be created later. */
   tokens: string[][];
-  /** Removed from the account: no claim counts. */
+  /** Whether the account removed the person. Then no claim counts. */
   removed: boolean;
 }
 
 export type Environment = "test" | "live" | null;
 
-/** A key. `owner`: the id of a person or of a service account. */
+/** A key. `owner` is the id of a person or of a service account. */
 export interface Key {
   kind: "application" | "service" | "developer";
   owner: string | null;
@@ -51,14 +51,14 @@ export interface Key {
   all: boolean;
   grants: string[];
   environment: Environment;
-  /** In hours; null: never. */
+  /** The end in hours, or null for none. */
   end: number | null;
   disabled: boolean;
 }
 
 export type Invite = { roleId: string; workspaces: string[]; by: string };
 
-/** An account as plain sets. Everything has an id. */
+/** An account as plain sets. Every item has an id. */
 export interface Organisation {
   roles: Map<string, Role>;
   teams: Map<string, string[]>;
@@ -67,18 +67,18 @@ export interface Organisation {
   robots: Map<string, string>;
   keys: Map<string, Key>;
   invites: Map<string, Invite>;
-  /** The role that claims give at most. It may be made later. */
+  /** The role that limits the claims. It may be created later. */
   most: string;
   made: number;
 }
 
-/** An id that nothing has yet. */
+/** Returns a new id. */
 export function newId(organisation: Organisation, kind: string): string {
   organisation.made += 1;
   return `${kind}${organisation.made}`;
 }
 
-/** A random organisation: every kind of thing, a few of each. */
+/** Creates a random organisation with a few items of every kind. */
 export function newOrganisation(random: Random): Organisation {
   const made: Organisation = {
     roles: new Map([["admin", { permissions: ["*"], allWorkspaces: true }]]),
@@ -110,7 +110,7 @@ export function newOrganisation(random: Random): Organisation {
   return made;
 }
 
-// A guest or a member with an outside identity.
+// Creates a guest or a member with an external identity.
 function newOutsider({ roles, teams }: Organisation, random: Random): Person {
   const claimable = [...roles.keys(), laterRole];
   const external = {
@@ -126,12 +126,12 @@ function newOutsider({ roles, teams }: Organisation, random: Random): Person {
   };
 }
 
-/** The ids of those people who are members. */
+/** Returns the ids of the people who are members. */
 export function membersOf({ people }: Organisation): string[] {
   return [...people].flatMap(([id, { roleId }]) => (roleId === null ? [] : [id]));
 }
 
-/** A random key of somebody or of the account. */
+/** Creates a random key of an owner or of the account. */
 export function newKey(at: Organisation, random: Random): Key {
   const kind = random.pick(["application", "application", "service", "developer"] as const);
   const owners = { application: [null], service: [...at.robots.keys()], developer: membersOf(at) };

@@ -5,11 +5,11 @@ import { type Holding, holderReach, type RoleHolder } from "../../../src/domain/
 import { type KeyState, keyReach } from "../../../src/domain/api-key/owner.ts";
 import type { Key, Organisation, Person } from "./organisation.ts";
 
-// The organisation in the types of the functions under test.
+// The functions below convert the organisation to the types of the functions under test.
 
 const hour = 3_600_000;
 
-/** A key as the service stores it. */
+/** Returns a key as the service stores it. */
 export function stateOf({ kind, list, all, grants, environment, end }: Key): KeyState {
   return {
     kind,
@@ -22,7 +22,7 @@ export function stateOf({ kind, list, all, grants, environment, end }: Key): Key
   };
 }
 
-/** What the owner of a key may do now. */
+/** Returns what the owner of a key may do now. */
 export function ownerOf(at: Organisation, { owner }: Pick<Key, "owner">): Rights | undefined {
   if (owner === null) return undefined;
   const { lists, workspaces } = holderReach(holderOf(at, owner), at);
@@ -35,7 +35,7 @@ export function ownerOf(at: Organisation, { owner }: Pick<Key, "owner">): Rights
   };
 }
 
-/** A person or a service account, by what it holds. */
+/** Returns a person or a service account as a role holder. */
 export function holderOf(at: Organisation, id: string): RoleHolder {
   const person = at.people.get(id);
   if (person) {
@@ -51,32 +51,32 @@ function rolesOf({ teams }: Organisation, teamIds: readonly string[]): string[] 
   return [...new Set(teamIds.flatMap((id) => teams.get(id) ?? []))];
 }
 
-/** The roles that give the most of what may be claimed for a person. */
+/** Returns the roles that limit what may be claimed for a person. */
 export function claimsOf({ roles, most }: Organisation, { external }: Person): string[] {
   return external && roles.has(most) ? [most] : [];
 }
 
-/** The workspaces of those who may claim a role. */
+/** Returns the workspaces of the people who may claim a role. */
 export function outsidersOf(at: Organisation): Reach["workspaces"] {
   const outsiders = [...at.people.values()].filter(({ external }) => external && !external.removed);
   const all = outsiders.some(({ roleId }) => roleId !== null && at.roles.get(roleId)?.allWorkspaces);
   return all ? "all" : [...new Set(outsiders.flatMap(({ workspaces }) => workspaces))];
 }
 
-/** Whoever acts: a person by a session, or a key. */
+/** Returns the caller of an actor: a person by a session, or a key. */
 export function callerOf(at: Organisation, id: string): Holder {
   const key = at.keys.get(id);
   return toHolder(key ? keyReach(stateOf(key), ownerOf(at, key)) : holderReach(holderOf(at, id), at));
 }
 
-/** A service or developer key by what it names; undefined for other callers. */
+/** Returns the list and scope of a service or developer key, or undefined for other callers. */
 export function listedCaller(at: Organisation, id: string): Holder | undefined {
   const key = at.keys.get(id);
   if (!key || key.kind === "application") return undefined;
   return toHolder(keyReach(stateOf(key), undefined));
 }
 
-/** Those people, service accounts and pending invites that have a role. */
+/** Returns the people, service accounts and pending invites that have a role. */
 export function holdersOfRole(at: Organisation, role: string): Holding {
   const owners = [...at.people.keys(), ...at.robots.keys()].map((id) => holderOf(at, id));
   const invites = [...at.invites.values()].map(({ roleId, workspaces }) => ({
@@ -91,7 +91,7 @@ export function holdersOfRole(at: Organisation, role: string): Holding {
   return { holders, grants: at };
 }
 
-/** Those people and service accounts that belong to a team, without the roles that they have by it. */
+/** Returns the members of a team and its service accounts, without the roles that they have by it. */
 export function othersOfTeam(at: Organisation, team: string): Holding {
   const people = [...at.people].filter(([, { teamIds }]) => teamIds.includes(team));
   const robots = [...at.robots].filter(([, one]) => one === team);
@@ -108,7 +108,7 @@ export function othersOfTeam(at: Organisation, team: string): Holding {
   return { holders, grants: at };
 }
 
-/** One person, with all that roles and teams give. */
+/** Returns one person with all roles and teams. */
 export function holdingOfOne(at: Organisation, id: string): Holding {
   return { holders: [holderOf(at, id)], grants: at };
 }

@@ -32,13 +32,13 @@ import {
 } from "./pure-actor.ts";
 import type { Random } from "./random.ts";
 
-/** What somebody tries: which principals result, by the functions under test, and what the step makes of the sets. */
+/** An attempted change: the resulting principals, by the functions under test, and the new plain sets. */
 export interface Attempt {
   changes: PrincipalChange[];
-  /** For a key that somebody owns: by what it names. */
+  /** For a key with an owner: the changes by its list and scope. */
   listed?: PrincipalChange[];
   apply(): void;
-  /** Whose credential the actor has then. */
+  /** The id of the credential that the actor gains. */
   joins?: string;
 }
 
@@ -166,7 +166,7 @@ export const steps: Record<string, Step> = {
   },
 };
 
-/** What somebody gets who accepts an invite. Compared with what its maker reaches now. */
+/** The reach of a person who accepts an invite. It is compared with what the maker reaches now. */
 export function invited(
   at: Organisation,
   roleId: string,
@@ -206,7 +206,7 @@ function withKey(
   return key && plan(id, key);
 }
 
-// The person who acts, by a session or a developer key.
+// Returns the person who acts by a session or a developer key.
 function userOf({ people, keys }: Organisation, actor: string): string | undefined {
   if (people.has(actor)) return actor;
   const key = keys.get(actor);

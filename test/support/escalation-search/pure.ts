@@ -10,7 +10,7 @@ import { createRandom, type Random } from "./random.ts";
 import { type Bits, gainIsInside, isInside, keyBits, reachOfAll } from "./reach-model.ts";
 import type { SearchSummary } from "./summary.ts";
 
-/** What to search, and with which function. */
+/** The size of the search, and the function under test. */
 export interface PureSearchOptions {
   steps: number;
   seed: number;
@@ -85,7 +85,7 @@ function searchOrganisation(random: Random, count: number, refuse: Refuse, summa
 
 interface Tried {
   name: string;
-  /** Whoever the change is judged by: the actor, or the maker of the invite that is accepted. */
+  /** The principal by which the change is evaluated: the actor, or the maker of the accepted invite. */
   actor: string;
   attempt: Attempt;
 }
@@ -108,12 +108,12 @@ function passes(at: Organisation, actor: string, { changes, listed }: Attempt, r
   }
 }
 
-// Somebody accepts a pending invite. Only those under control make invites here.
+// Makes a person accept a pending invite. Only controlled principals make invites in this search.
 function accept(at: Organisation, random: Random): Tried | undefined {
   if (at.invites.size === 0) return undefined;
   const [id, { roleId, workspaces, by }] = random.pick([...at.invites]);
   if (at.keys.get(by)?.disabled) return undefined;
-  // Whoever acts does not control what an issuer claims for an outsider.
+  // The actor does not control what an issuer claims for a guest.
   const guests = [...at.people].filter(([, { roleId: role }]) => role === null);
   const [guestId, guest] = guests.length > 0 && random.chance(0.5) ? random.pick(guests) : [];
   const person = guestId ?? `invited by ${id}`;
@@ -134,7 +134,7 @@ function accept(at: Organisation, random: Random): Tried | undefined {
   return { name: "accept", actor: by, attempt };
 }
 
-// What the keys with an owner name, whatever their owners may do.
+// Returns the lists and scopes of the keys with an owner, whatever their owners may do.
 function namesOf({ keys }: Organisation): Map<string, Bits> {
   const owned = [...keys].filter(([, key]) => key.owner !== null);
   return new Map(owned.map(([id, key]) => [id, keyBits(key, undefined)]));

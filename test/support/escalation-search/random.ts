@@ -1,15 +1,15 @@
-/** Numbers that a seed determines. */
+/** Random numbers that a seed determines. */
 export interface Random {
-  /** 0 to n - 1. */
+  /** Returns a number from 0 to n - 1. */
   below(n: number): number;
   chance(probability: number): boolean;
-  /** One of a list that is not empty. */
+  /** Returns an item of a list that is not empty. */
   pick<T>(list: readonly T[]): T;
-  /** Each of a list or not. */
+  /** Returns a random part of a list. */
   some<T>(list: readonly T[], probability?: number): T[];
 }
 
-/** Makes numbers from a seed (mulberry32). */
+/** Creates random numbers from a seed (mulberry32). */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   function next(): number {

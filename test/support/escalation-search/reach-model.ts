@@ -1,10 +1,11 @@
 import { closure } from "../model/model.ts";
 import type { Key, Organisation, Person } from "./organisation.ts";
 
-// What somebody reaches, from plain sets and without the functions under test: bits for permissions, places and
-// environments. The bits of a permission list are those of all that it implies by `closure`, the slow model of design 5.
+// Computes reach from plain sets, without the functions under test. It uses bits for permissions, places and
+// environments. A list of permissions has the bits of everything that it implies by `closure`, the slow model of
+// design section 5.
 
-/** What a principal reaches: all combinations of its bits, until its end in hours. */
+/** The reach of a principal: all combinations of its bits, until its end in hours. */
 export interface Bits {
   permissions: number;
   places: number;
@@ -17,13 +18,14 @@ const probes = [
   ...["runs:*", "api_keys:read", "api_keys:write", "api_keys:manage", "roles:manage", "teams:manage"],
   ...["profiles:manage", "invites:write", "workspaces:manage", "service_accounts:manage"],
 ];
-// The first place is none: what needs no workspace. The last one is every workspace that is made later.
+// The first place stands for calls without a workspace. The last place stands for all workspaces that are created
+// later.
 const place: Record<string, number> = { A: 2, B: 4, C: 8 };
 const everyPlace = 31;
 const bothEnvironments = 3;
 const known = new Map<string, number>();
 
-/** The bits of a list of permissions. */
+/** Returns the bits of a list of permissions. */
 export function permissionBits(list: readonly string[]): number {
   const name = list.join();
   const cached = known.get(name);
@@ -34,12 +36,12 @@ export function permissionBits(list: readonly string[]): number {
   return bits;
 }
 
-/** The bits of some workspaces, and of none at all. */
+/** Returns the bits of some workspaces, and of the place without a workspace. */
 export function placeBits(all: boolean, workspaces: readonly string[]): number {
   return all ? everyPlace : workspaces.reduce((sum, one) => sum | (place[one] ?? 0), 1);
 }
 
-/** What everybody reaches now: people, service accounts and keys by their ids. A disabled key reaches nothing. */
+/** Returns the current reach of people, service accounts and keys, by their ids. A disabled key reaches nothing. */
 export function reachOfAll(at: Organisation): Map<string, Bits> {
   const reached = new Map<string, Bits>();
   for (const [id, person] of at.people) {
@@ -63,7 +65,8 @@ export function reachOfAll(at: Organisation): Map<string, Bits> {
   return reached;
 }
 
-// What each token of an outsider lends by its claims: what both they and the highest role give. A guest is nobody without.
+// Returns what each token of an external person adds by its claims, limited by the highest role. A guest without a
+// claim reaches nothing.
 function claimsThatCount({ roles, most }: Organisation, { roleId, external }: Person) {
   const highest = roles.get(most);
   if (!external || external.removed) return [];
@@ -77,7 +80,7 @@ function claimsThatCount({ roles, most }: Organisation, { roleId, external }: Pe
   });
 }
 
-/** What a key names, narrowed by what its owner reaches. */
+/** Returns the reach of a key's list and scope, narrowed by what its owner reaches. */
 export function keyBits(key: Key, owner: Bits | undefined): Bits {
   return {
     permissions: permissionBits(key.list) & (owner?.permissions ?? ~0),
@@ -87,7 +90,7 @@ export function keyBits(key: Key, owner: Bits | undefined): Bits {
   };
 }
 
-/** Whether everything of the first is in the second. To be let in without a permission counts, too. */
+/** Returns whether the second includes everything of the first. Admission without a permission counts too. */
 export function isInside(inner: Bits, outer: Bits): boolean {
   return (
     (inner.permissions & ~outer.permissions) === 0 &&
@@ -97,7 +100,10 @@ export function isInside(inner: Bits, outer: Bits): boolean {
   );
 }
 
-/** Whether all that a principal gained, each combination by itself, is in what somebody else reaches. */
+/**
+ * Returns whether the reach of another principal includes everything that a principal gained, combination by
+ * combination.
+ */
 export function gainIsInside(before: Bits | undefined, after: Bits, held: Bits): boolean {
   if (before && isInside(after, before)) return true;
   for (const [permission, aPlace, environment] of combinations(after)) {

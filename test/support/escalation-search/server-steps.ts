@@ -15,7 +15,10 @@ import {
   type World,
 } from "./server-world.ts";
 
-/** Makes a change as somebody. Returns the id of the credential that its maker has by it, if any. Throws if refused. */
+/**
+ * Makes a change as a caller. Returns the id of the credential that the caller gains, if any. Throws if the change is
+ * refused.
+ */
 type Step = (world: World, random: Random, by: Clients) => Promise<string | undefined>;
 
 const { APPLICATION, SERVICE, DEVELOPER } = ApiKeyKind;
@@ -116,7 +119,7 @@ export const serverSteps: Record<string, Step> = {
     if (world.outsiders.length === 0) return undefined;
     const role = random.pick(world.roles);
     await joinFromOutside(by, random.pick(world.outsiders), role, chosenWorkspaces(world, random));
-    // What an issuer claims for somebody is not under control.
+    // The actor does not control what an issuer claims for a person.
     return undefined;
   },
 };

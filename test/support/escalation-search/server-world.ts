@@ -4,26 +4,26 @@ import { inSeconds } from "../actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import type { Random } from "./random.ts";
 
-/** The server to search: what a test app has. */
+/** The server to search, with the parts of a test app. */
 export type SearchedApp = Pick<TestApp, "clientAs" | "newAccount" | "platformToken">;
 
-/** Somebody who can be invited. A member while there is a profile. */
+/** A person who can be invited. They are a member while they have a profile. */
 export interface Candidate {
   user: Owner;
   member: Clients;
   profileId: string;
 }
 
-/** Somebody with an outside identity: a guest of the account, or a member. */
+/** A person with an external identity: a guest or a member of the account. */
 export interface OutsidePerson {
-  /** By which the search knows them: their profile changes when they become a member. */
+  /** The id by which the search knows the person. Their profile changes when they become a member. */
   id: string;
   token: string;
   as: Clients;
   profileId: string;
 }
 
-/** Makes the token of a new outside identity, which claims roles. */
+/** Creates the token of a new external identity that claims roles. */
 export type NewOutsider = (claims: { sub: string; role: string }) => Promise<string>;
 
 /** A key that the search knows, with its newest token. */
@@ -33,7 +33,7 @@ export interface KnownKey {
   profileId: string;
 }
 
-/** An account to search in, and what is in it now. Ids, but for people and keys. */
+/** The account to search in, and its current content. All fields have ids, except people and keys. */
 export interface World {
   app: SearchedApp;
   owner: Owner;
@@ -46,7 +46,7 @@ export interface World {
   outsiders: OutsidePerson[];
   newOutsider: NewOutsider | undefined;
   keys: KnownKey[];
-  /** What the weak principal reaches. Only to choose steps of which enough are let through. */
+  /** What the weak principal reaches. The search uses it to choose steps of which enough are allowed. */
   within: { permissions: string[]; workspaces: string[] };
 }
 
@@ -55,7 +55,7 @@ const peopleCount = 5;
 const managing = ["api_keys", "invites", "profiles", "roles", "service_accounts", "teams", "workspaces"];
 const platform = ["agents:read", "agents:write", "runs:start", "logs:read"];
 
-/** Makes an account with workspaces, and people elsewhere who can be invited. */
+/** Creates an account with workspaces, and people outside it who can be invited. */
 export async function newWorld(app: SearchedApp, newOutsider?: NewOutsider): Promise<World> {
   const owner = await app.newAccount();
   const accountId = owner.account.metadata?.id ?? "";
@@ -82,28 +82,28 @@ export async function newWorld(app: SearchedApp, newOutsider?: NewOutsider): Pro
   };
 }
 
-/** Sets of permissions: nearly all that a caller needs to go on, and some of what it wants. */
+/** Returns permissions: nearly all that a caller needs to continue, and some that it wants to gain. */
 export function somePermissions(random: Random): string[] {
   const own = managing.map((one) => `${one}:${random.pick(["write", "manage"])}`);
   return [...random.some(own, 0.85), ...random.some(platform, 0.4)];
 }
 
-// For the weak principal: all that lets it go on, and some of what it wants.
+// Returns permissions for the weak principal: all that it needs to continue, and some that it wants to gain.
 function managingPermissions(random: Random): string[] {
   return [...managing.map((one) => `${one}:manage`), ...random.some(platform, 0.6)];
 }
 
-/** The same for a step: mostly some of what the weak principal has, which may be let through. */
+/** Returns permissions for a step, mostly some that the weak principal has and that may be allowed. */
 export function chosenPermissions({ within }: World, random: Random): string[] {
   return random.chance(0.7) ? random.some(within.permissions, 0.7) : somePermissions(random);
 }
 
-/** Workspaces for a step, alike. */
+/** Returns workspaces for a step in the same way. */
 export function chosenWorkspaces({ within, workspaces }: World, random: Random): string[] {
   return random.some(random.chance(0.7) ? within.workspaces : workspaces);
 }
 
-/** Fills the account anew, as its owner. Returns the id of the weak principal that begins: a person or a key. */
+/** Fills the account again, as its owner. Returns the id of the weak principal that starts: a person or a key. */
 export async function fill(world: World, random: Random): Promise<string> {
   const { owner } = world;
   await empty(world);
@@ -119,7 +119,7 @@ export async function fill(world: World, random: Random): Promise<string> {
     const team = n === 0 ? world.teams[0] : undefined;
     const robot = await newServiceAccount(owner, unique(), team ?? random.pick(world.teams));
     world.robots.push(robot);
-    // By such a key it shows what a service account reaches.
+    // This key shows what the service account reaches.
     const spec = { kind: ApiKeyKind.SERVICE, serviceAccountId: robot.id };
     world.keys.push(known(await issueKey(owner, { spec })));
   }
@@ -137,7 +137,7 @@ export async function fill(world: World, random: Random): Promise<string> {
   return firstOf(world, random);
 }
 
-// Roles are bounded, and what an earlier organisation left is nobody's.
+// Deletes the roles of an earlier organisation. They have no holders, and roles are bounded.
 async function empty(world: World): Promise<void> {
   const { owner, people, outsiders, robots, teams, roles } = world;
   for (const { profileId } of outsiders) await owner.profiles.removeProfile({ id: profileId });
@@ -151,7 +151,7 @@ async function empty(world: World): Promise<void> {
   Object.assign(world, { roles: [], teams: [], robots: [], keys: [], outsiders: [] });
 }
 
-// A guest, some of them with workspaces.
+// Adds a guest, sometimes with workspaces.
 async function addOutsider(world: World, random: Random, role: string): Promise<void> {
   const { app, owner, accountId, newOutsider } = world;
   if (!newOutsider) return;
@@ -180,7 +180,7 @@ async function firstOf(world: World, random: Random): Promise<string> {
   return key.id;
 }
 
-/** A random key of a kind. A developer key of `person` gets no workspace that the person does not enter. */
+/** Creates a random key of a kind. A developer key of `person` gets only workspaces that the person may enter. */
 export function randomKey(
   world: World,
   random: Random,
@@ -202,7 +202,7 @@ export function randomKey(
   return { spec, initialWorkspaceIds: all || person ? [] : chosenWorkspaces(world, random) };
 }
 
-/** Invites somebody as this caller, who accepts. */
+/** Invites a person as this caller, and the person accepts. */
 export async function join(
   by: Clients,
   person: Candidate,
@@ -212,7 +212,7 @@ export async function join(
   person.profileId = await accept(by, person.user, { email: person.user.email, role, workspaceIds });
 }
 
-/** The same for somebody with an outside identity, who has no address yet. */
+/** The same for a person with an external identity, who has no address yet. */
 export async function joinFromOutside(
   by: Clients,
   person: OutsidePerson,
@@ -232,12 +232,12 @@ async function accept(
   return (await as.invites.acceptInvite(request)).profile?.metadata?.id ?? "";
 }
 
-/** A key as the search knows it. */
+/** Returns a key as the search knows it. */
 export function known(key: Awaited<ReturnType<typeof issueKey>>): KnownKey {
   return { id: key.id, token: key.token, profileId: key.info?.profileId ?? "" };
 }
 
-/** A name that nothing has. */
+/** Returns a new name. */
 export function unique(): string {
   return crypto.randomUUID();
 }

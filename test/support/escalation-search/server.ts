@@ -5,12 +5,12 @@ import { fill, type NewOutsider, newWorld, type SearchedApp, type World } from "
 import type { SearchSummary } from "./summary.ts";
 import { beyond, type Cells, reachByVerdict, type Witness, withinCells } from "./verdict-reach.ts";
 
-/** What to search. Over the network, the server must allow ten sign-ups from one address. */
+/** The size of the search. Over the network, the server must allow ten sign-ups from one address. */
 export interface SearchOptions {
   steps: number;
   seed: number;
   app: SearchedApp;
-  /** Where the server trusts an issuer whose tokens claim roles. */
+  /** Set if the server trusts an issuer whose tokens claim roles. */
   newOutsider?: NewOutsider;
 }
 

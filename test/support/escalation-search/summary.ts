@@ -1,11 +1,11 @@
-/** What a search did and found. */
+/** The steps and findings of a search. */
 export interface SearchSummary {
   steps: number;
   seed: number;
   organisations: number;
-  /** Steps that were let through. */
+  /** The number of steps that were allowed. */
   allowed: number;
   refused: number;
-  /** Each with the step that led to it. None, if nobody escalated. */
+  /** The violations, each with the step that caused it. Empty if no principal escalated. */
   violations: string[];
 }

@@ -3,10 +3,10 @@ import type { VerifyTokenResponse } from "../../../gen/latchkey/v1/token_service
 import { Verdict } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import type { Clients } from "../app.ts";
 
-/** What a token is good for, as `VerifyToken` says: each combination that is accepted, and until when (seconds). */
+/** The reach of a token by `VerifyToken`: each accepted combination, and its end in seconds. */
 export type Cells = Map<string, number>;
 
-/** A token, and whether its end counts: a session ends by itself, but its user signs in again. */
+/** A token, and whether its end counts. The end of a session does not count, because its user can log in again. */
 export interface Witness {
   id: string;
   token: string;
@@ -19,7 +19,7 @@ const wanted = [...probes, ...own.flatMap((one) => [`${one}:write`, `${one}:mana
 const environments = [Environment.TEST, Environment.LIVE];
 const batchSize = 100;
 
-/** Asks what each token is good for: every permission, in no workspace and in each of these, in each environment. */
+/** Asks `VerifyToken` about each token: every permission, without a workspace and in each of these, in each environment. */
 export async function reachByVerdict(
   { tokens }: Pick<Clients, "tokens">,
   accountId: string,
@@ -51,12 +51,12 @@ export async function reachByVerdict(
   return reached;
 }
 
-/** What is in the first and not, or not so long, in the second. */
+/** Returns the combinations of the first that the second lacks, or has only for a shorter time. */
 export function beyond(cells: Cells, held: Cells | undefined): string[] {
   return [...cells].flatMap(([cell, end]) => (end <= (held?.get(cell) ?? -1) ? [] : [cell]));
 }
 
-/** The permissions and workspaces that occur. */
+/** Returns the permissions and workspaces that occur. */
 export function withinCells(cells: Cells): { permissions: string[]; workspaces: string[] } {
   const parts = [...cells.keys()].map((cell) => cell.split(" "));
   const all = (index: number) =>
@@ -64,7 +64,7 @@ export function withinCells(cells: Cells): { permissions: string[]; workspaces: 
   return { permissions: all(0), workspaces: all(1) };
 }
 
-// To be let in without a permission counts, too. No rule may fail but those about permissions.
+// Admission without a permission counts too. Only rules about permissions may fail.
 function granted({ valid, failedRules }: VerifyTokenResponse): string[] {
   if (valid) return ["", ...wanted];
   if (failedRules.some(({ verdict }) => verdict !== Verdict.PERMISSION_DENIED)) return [];

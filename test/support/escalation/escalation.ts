@@ -4,20 +4,20 @@ import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import { refusal } from "../errors.ts";
 
-/** The lesser key that tries, and the key that it tries to give more to. */
+/** The lesser key that tries, and the key to which it tries to give more. */
 export interface Scene {
   owner: Owner;
   lesser: Clients & { id: string };
   target: { id: string; profileId: string };
-  /** The lesser key enters the first of these only. */
+  /** The only workspace that the lesser key may enter. */
   mine: string;
   other: string;
 }
 
-/** A way to give more than one holds, and the refusal that it gets. */
+/** An attempt to give more than the caller holds, and the error that it gets. */
 export interface Attempt {
   what: string;
-  /** What the lesser key is, besides `api_keys:write`, `workspaces:write`, `agents:read` and the first workspace. */
+  /** Fields of the lesser key besides `api_keys:write`, `workspaces:write`, `agents:read` and the first workspace. */
   lesser?: Parameters<typeof issueKey>[1];
   target?: Parameters<typeof issueKey>[1];
   targetIn?: "mine" | "other";
@@ -26,15 +26,15 @@ export interface Attempt {
   metadata?: (scene: Scene) => Record<string, string>;
 }
 
-/** Mints a key as somebody. */
+/** Mints a key as a caller. */
 export const mint = (lesser: Clients, spec: object, initialWorkspaceIds: string[] = []) =>
   lesser.apiKeys.createApiKey({ metadata: { name: "minted" }, spec, initialWorkspaceIds });
-/** Updates the spec of the key that is to get more. */
+/** Updates the spec of the target key. */
 export const update = ({ lesser, target: { id } }: Scene, spec: object, paths?: string[]) =>
   lesser.apiKeys.updateApiKey({ id, spec, ...(paths && { updateMask: { paths } }) });
-/** Rotates the key that is to get more. */
+/** Rotates the target key. */
 export const rotateIt = ({ lesser, target: { id } }: Scene) => lesser.apiKeys.rotateApiKey({ id });
-/** Tries three times: refused each time, nothing changes in the database, and the refusals are one event a minute. */
+/** Makes the attempt three times. Each is refused, the database stays the same, and the refusals are one event a minute. */
 export async function expectRefused(app: TestApp, attempt: Attempt): Promise<void> {
   const scene = await setUp(app, attempt);
   const before = await everything(app, scene.owner);
@@ -43,14 +43,14 @@ export async function expectRefused(app: TestApp, attempt: Attempt): Promise<voi
     expect(await refusal(attempt.call(scene))).toMatchObject({ code: "PermissionDenied", ...expected });
   }
   expect(await everything(app, scene.owner)).toEqual(before);
-  // The test may see a minute pass.
+  // A new minute may begin during the test.
   const events = await refusals(app, scene);
   expect(events.reduce((sum, event) => sum + event.count, 0)).toBe(3);
   expect(new Set(events.map((event) => event.minute?.getTime())).size).toBe(events.length);
   expect(new Set(events.map((event) => event.reason))).toEqual(new Set([expected.reason]));
 }
 
-/** An account with two workspaces, a lesser key that enters the first, and a key for it to give more to. */
+/** Creates an account with two workspaces, a lesser key that may enter the first, and the target key. */
 export async function setUp(
   app: TestApp,
   { lesser = {}, target = {}, targetIn }: Partial<Attempt>,

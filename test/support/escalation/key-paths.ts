@@ -10,7 +10,7 @@ const stronger = "agents:write";
 const other = ({ other }: Company) => other;
 const every = () => "*";
 
-/** Every path by which a key could be given more than the giver holds. */
+/** Every path by which a caller could give a key more than the caller holds. */
 export const keyPaths: EscalationPath[] = [
   {
     what: "mints an application key with more",

@@ -2,14 +2,17 @@ import type { Company } from "../actors/company.ts";
 import type { Clients } from "../app.ts";
 import { keyPaths } from "./key-paths.ts";
 
-/** A way up: who calls what, which method the audit log then names, and what the refusal says is missing. */
+/** An escalation path: the call, the method in the audit log, and what the error says is missing. */
 export interface EscalationPath {
   what: string;
   method: string;
   call(by: Clients, at: Company): Promise<unknown>;
   missing?: string;
   workspace?: (at: Company) => string;
-  /** What results is valid in every environment, as people and service accounts are: a key that has one is told that first. */
+  /**
+   * Set if the result is valid in every environment, like people and service accounts. Then a key with an environment
+   * gets that error first.
+   */
   environment?: "none";
 }
 
@@ -17,7 +20,7 @@ const stronger = "agents:write";
 const other = ({ other }: Company) => other;
 const every = () => "*";
 
-/** Every path by which somebody could be given more than the giver holds. */
+/** Every path by which a caller could give a principal more than the caller holds. */
 export const escalationPaths: EscalationPath[] = [
   ...keyPaths,
   {
