@@ -13,25 +13,28 @@ import { createDatabase, dropDatabase, quietLog, withServer } from "./server/ser
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Of all random searches. */
+    /** The seed of all random searches. */
     seed: number;
-    /** A migrated database that nobody is connected to; tests clone it. */
+    /** The URL of a migrated database without connections. Tests clone it. */
     templateUrl: string;
-    /** A directory of this run: what is made once and copied. Every user may pass through it. */
+    /** A directory of this run for data that is created once and copied. Every user may enter it. */
     runDirectory: string;
-    /** An initialised data directory that no Postgres has ever run on; tests copy it. */
+    /** An initialised data directory that no Postgres has used. Tests copy it. */
     clusterTemplate: string;
-    /** Where node keeps the compiled sources of the processes that tests start. Every user may write there. */
+    /** The directory where Node caches the compiled sources of processes that tests start. Every user may write to it. */
     compileCache: string;
   }
 }
 
-/** One Postgres and one migrated template for the whole run: LATCHKEY_TEST_DATABASE_URL, or an embedded one. */
+/**
+ * Starts one Postgres and one migrated template for the whole run. Uses LATCHKEY_TEST_DATABASE_URL, or else an embedded
+ * Postgres.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   project.provide("seed", chooseSeed());
   const directory = scratchDirectory("run");
   const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
-  // Where the run is cut short before its teardown.
+  // This also runs if the run is aborted before its teardown.
   process.once("exit", remove);
   chmodSync(directory, 0o711);
   project.provide("runDirectory", directory);
@@ -67,12 +70,12 @@ function chooseSeed(): number {
 function makeCompileCache(directory: string): string {
   const path = join(directory, "compiled");
   mkdirSync(path);
-  // Not by mkdir's mode, of which the umask takes away.
+  // The mode argument of mkdir would not do, because the umask removes bits of it.
   chmodSync(path, 0o1777);
   return path;
 }
 
-/** Runs `initdb`, as an embedded Postgres does at its first start. */
+/** Runs `initdb` in the same way as an embedded Postgres at its first start. */
 async function makeCluster(path: string): Promise<string> {
   mkdirSync(path, { mode: 0o700 });
   await initCluster(openDataDir(path, unprivilegedUser()), false);
@@ -108,7 +111,7 @@ const unsafeButFast = {
   max_connections: "200",
 };
 
-/** A test file that crashed has left its clones behind. */
+/** Drops the databases of this run. A test file that crashed has not dropped its clones. */
 async function dropRun(serverUrl: string, run: string): Promise<void> {
   const names = await withServer(serverUrl, async (client) => {
     const { rows } = await client.query<{ datname: string }>(

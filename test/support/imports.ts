@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 /** The root of the repository. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What a file of ours imports: a path from the root of the repository, or a package. */
+/** An import of a source file: a path from the root of the repository, or a package. */
 export interface Import {
   target: string;
-  /** Gone at run time. */
+  /** Whether it exists only for types and not at run time. */
   typeOnly: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface Import {
 export function filesIn(folder: string): string[] {
   if (!existsSync(join(root, folder))) return [];
   const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
-  // What others measured in bench/ are installed there.
+  // Packages of other projects are installed in bench/ for measurements.
   const ours = names.filter((name) => name.endsWith(".ts") && !name.split(sep).includes("node_modules"));
   return ours.map((name) => join(folder, name));
 }
@@ -41,7 +41,7 @@ export function importsOf(file: string): Import[] {
   ];
 }
 
-/** Returns the groups of files in which each file reaches each other one (Tarjan's strongly connected components). */
+/** Returns the groups of files in which each file reaches every other one (Tarjan's strongly connected components). */
 export function cycles(
   files: string[],
   targetsOf = (file: string) => importsOf(file).map(({ target }) => target),

@@ -4,10 +4,11 @@ import { long } from "./long.ts";
 
 const longer = 20;
 
-/** How many runs a random search makes that makes so many in `npm test`. */
+/** Returns the number of runs of a random search. `inShort` is the number in `npm test`. */
 export function runs(inShort: number): number {
   return long ? inShort * longer : inShort;
 }
 
-// Loaded before every test file: all searches of a run have one seed, which is printed, and repeat with it.
+// This file is loaded before every test file. All searches of a run have one seed, which is printed so that a run can
+// be repeated.
 fc.configureGlobal({ seed: inject("seed"), numRuns: runs(100) });

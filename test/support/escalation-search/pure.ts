@@ -22,11 +22,11 @@ const stepsPerOrganisation = 100;
 const maxViolations = 10;
 
 /**
- * Makes random organisations and random changes by one weak principal and everything that it creates. After each step
- * it computes from plain sets what everybody reaches, and reports:
+ * Creates random organisations and makes random changes by one weak principal and everything that it creates. After
+ * each step it computes the reach of every principal from plain sets, and reports:
  * - a principal that gained something which the actor did not reach;
- * - a principal that the first one controls by now and that reaches more than the first one did at the beginning;
- * - a key that names more than before and more than the acting key, if both have an owner.
+ * - a principal that the first one controls now and that reaches more than the first one did at the beginning;
+ * - a key whose list and scope have more than before and more than the acting key, if both keys have an owner.
  */
 export function searchEscalationPure({
   steps: total,

@@ -18,11 +18,11 @@ const stepsPerOrganisation = 60;
 const maxViolations = 10;
 
 /**
- * Makes random organisations in an account of a running service, and random changes by one weak principal and everything
- * that it creates: keys that it mints or rotates, people whom it invites. After each change that was let through it asks
- * `VerifyToken` what every token of the account is good for, and reports:
+ * Creates random organisations in an account of a running service. Makes random changes by one weak principal and
+ * everything that it creates: keys that it mints or rotates, and people whom it invites. After each allowed change it
+ * asks `VerifyToken` for the reach of every token of the account, and reports:
  * - a token that gained something which the actor did not reach;
- * - a token that the first principal controls by now and that is good for more than the first one was at the beginning.
+ * - a token that the first principal controls now and that reaches more than the first one did at the beginning.
  */
 export async function searchEscalation(options: SearchOptions): Promise<SearchSummary> {
   const { steps, seed, app, newOutsider } = options;

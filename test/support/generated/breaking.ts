@@ -1,4 +1,4 @@
-// Fails where the schema breaks clients of the last release. Before the first release there are none.
+// Fails if the schema breaks clients of the last release. Passes before the first release.
 import { spawnSync } from "node:child_process";
 
 const tags = spawnSync("git", ["tag", "--list", "v*", "--sort=-version:refname"], { encoding: "utf8" });

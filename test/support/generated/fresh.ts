@@ -1,4 +1,4 @@
-// Fails where gen/ is not what `npm run generate` makes of proto/ now.
+// Fails if gen/ differs from what `npm run generate` makes of proto/.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

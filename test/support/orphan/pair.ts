@@ -24,26 +24,26 @@ import { quietLog } from "../server/server.ts";
 /** A server of the pair. */
 export interface PairServer {
   url: string;
-  /** Runs one statement on a connection of its own. */
+  /** Runs one statement on a new connection. */
   query<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
-  /** Sends a signal to the server and to every process of it. */
+  /** Sends a signal to the server and to all its processes. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
 }
 
 /** Two Postgres servers in synchronous replication. */
 export interface Pair extends AsyncDisposable {
-  /** Waits with each commit for the standby. */
+  /** The primary. Each of its commits waits for the standby. */
   primary: PairServer;
   standby: PairServer;
-  /** Of the platform account's system key. */
+  /** The token of the platform account's system key. */
   platformToken: string;
-  /** Makes the standby a primary. The old primary is not told: it is an orphan from then on. */
+  /** Promotes the standby to a primary. The old primary does not learn of it and is an orphan afterwards. */
   promote(): Promise<void>;
 }
 
 const pollMs = 20;
 const readyTimeoutMs = 30_000;
-// As the standby calls itself, and as the primary waits for it.
+// The name under which the standby connects and for which the primary waits.
 const standbyName = "second";
 const settings = {
   listen_addresses: "127.0.0.1",
@@ -142,7 +142,7 @@ function serverAt(url: string, postgres: ChildProcess): PairServer {
         encoding: "utf8",
       });
       const pids = [postgres.pid ?? 0, ...children.split(/\s+/).filter(Boolean).map(Number)];
-      // What ended meanwhile needs no signal.
+      // A process that has ended meanwhile needs no signal.
       for (const pid of pids) tryKill(pid, signal);
     },
   };
@@ -152,7 +152,7 @@ function tryKill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 
@@ -174,7 +174,7 @@ async function start(cluster: Cluster, port: number, more: Record<string, string
   return child;
 }
 
-/** Ends a server at once, also one that is stopped or waits for its standby. */
+/** Kills a server, even if it is stopped or waits for its standby. */
 async function end(postgres: ChildProcess): Promise<void> {
   if (postgres.exitCode !== null || postgres.signalCode !== null) return;
   const ended = once(postgres, "exit");

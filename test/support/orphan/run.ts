@@ -3,36 +3,39 @@ import { type Instance, productionServer, startInstance } from "../../../chaos/i
 import { startPair } from "./pair.ts";
 import { startSwitch } from "./switch.ts";
 
-/** How to play the orphaned primary. */
+/** The options of a run with an orphaned primary. */
 export interface OrphanOptions {
-  /** Keys that are withdrawn after the failover, through the instance on the new primary. */
+  /** The number of keys that are revoked after the failover, through the instance on the new primary. */
   keys: number;
-  /** Verifications of withdrawn keys, at the instance that kept its sessions to the old primary. */
+  /** The number of verifications of these keys, at the instance that keeps its sessions to the old primary. */
   checks: number;
   maxSeconds: number;
-  /** Verifications under way at a time (default 8). */
+  /** The number of concurrent verifications (default 8). */
   checkers?: number;
-  /** Whether new sessions of that instance lead to the old primary as well, as with a stale name. */
+  /** Whether new sessions of that instance also lead to the old primary, as with a stale DNS name. */
   stays?: boolean;
-  /** Ends what was started even if the caller ends early. */
+  /** Ends everything that the run started, even if the caller ends early. */
   within?: AsyncDisposableStack;
   onProgress?(line: string): void;
 }
 
-/** What was seen. */
+/** The result of a run. */
 export interface OrphanOutcome {
-  /** Keys whose withdrawal returned. */
+  /** The number of keys whose revocation returned. */
   withdrawn: number;
-  /** Verifications that began after the withdrawal of their key had returned, and how many of them accepted the key. */
+  /**
+   * The number of verifications that began after the revocation of their key had returned, and the number of those that
+   * accepted the key.
+   */
   checks: number;
   late: number;
-  /** How late the latest of those began, in milliseconds. */
+  /** The delay of the latest accepted verification after the revocation, in milliseconds. */
   worstMs: number;
-  /** What the checks were answered. */
+  /** The number of checks for each response. */
   answers: Record<string, number>;
-  /** How many checks began while sessions to the old primary were open. */
+  /** The number of checks that began while sessions to the old primary were open. */
   onOrphan: number;
-  /** Whether a key that was not withdrawn is accepted at the end. */
+  /** Whether a key that was not revoked is accepted at the end. */
   recovered: boolean;
 }
 
@@ -45,13 +48,13 @@ interface Key {
 const callTimeoutMs = 10_000;
 const revokers = 4;
 const defaultCheckers = 8;
-// Of the keys that were withdrawn last, checks choose among so many.
+// The checks choose among this number of the last revoked keys.
 const recent = 12;
 
 /**
- * Plays the orphaned primary: a standby is promoted, and the old primary keeps running. One instance of the service keeps
- * its sessions to the old primary. The other withdraws keys through the new one. No verification that begins after a
- * withdrawal returned may accept the key.
+ * Runs a failover with an orphaned primary: the standby is promoted, and the old primary keeps running. One instance of
+ * the service keeps its sessions to the old primary. The other revokes keys through the new one. No verification that
+ * begins after a revocation returned may accept the key.
  */
 export async function runOrphanedPrimary(options: OrphanOptions): Promise<OrphanOutcome> {
   await using stack = new AsyncDisposableStack();
@@ -90,7 +93,7 @@ async function issueKeys(issuer: Instance, verifier: Instance, count: number): P
         metadata: { name: "to withdraw" },
       });
       Object.assign(key, { id: apiKey.metadata.id, token: apiKey.spec.token });
-      // From here on the other instance knows it.
+      // This puts the key into the cache of the other instance.
       await json(verifier, "TokenService/VerifyToken", { token: key.token });
     }
   }

@@ -1,15 +1,15 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** A way to the database whose end can be changed: as a load balancer, which may or may not cut old sessions. */
+/** A proxy before a database whose target can change. Like a load balancer, it may keep or cut old sessions. */
 export interface Switch extends AsyncDisposable {
-  /** A database's URL, through the switch. */
+  /** The URL of the database through the switch. */
   url: string;
-  /** From now on new connections lead there. */
+  /** Leads new connections to this database from now on. */
   leadTo(databaseUrl: string): void;
   /** Breaks every connection. */
   cut(): void;
-  /** How many connections are open that led elsewhere when they were made. */
+  /** Returns the number of open connections that lead to an earlier target. */
   kept(): number;
 }
 

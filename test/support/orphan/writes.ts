@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
 import { load } from "../../../src/verify/cache/load.ts";
 
-/** Whether a load writes anything, where this server is known to be the primary. */
+/** Returns whether a load writes anything if this server is already known as the primary. */
 export async function writesToLoad(db: Db, primary: string | undefined): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
     await load(tx, [{ id: "key_x", accountId: "", workspaceId: "" }], { limitMs: 1_000, primary });
@@ -12,7 +12,7 @@ export async function writesToLoad(db: Db, primary: string | undefined): Promise
   });
 }
 
-/** When the server of a database started. */
+/** Returns the start time of the server of a database. */
 export async function serverOf(db: Db): Promise<string> {
   const { rows } = await sql<{ server: string }>`
     select pg_postmaster_start_time()::text as server`.execute(db);

@@ -1,4 +1,4 @@
-// What a web page of a customer would do; bundled for the browser, where tests call `page`.
+// The script of a customer's web page. It is bundled for the browser, where tests call `page`.
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
@@ -9,7 +9,7 @@ import { SessionService } from "../../../gen/latchkey/v1/session_service_pb.ts";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { bearer } from "../actors/bearer.ts";
 
-/** How a page speaks to which server. */
+/** The protocol and the server of a page. */
 export interface Visit {
   baseUrl: string;
   protocol: "connect" | "grpcweb";
@@ -19,7 +19,7 @@ export interface Visit {
   verifier: string;
 }
 
-/** Signs up, issues a key, asks who it is (by GET where the protocol can), and verifies it. */
+/** Signs up, issues a key, calls `WhoAmI` (by GET if the protocol supports it), and verifies the key. */
 async function issueAndVerify(visit: Visit) {
   const { email, password, verifier } = visit;
   const signUp = { email, password, name: "Me", accountName: "Acme" };
@@ -35,7 +35,7 @@ async function issueAndVerify(visit: Visit) {
   return { valid, keyId: apiKey?.metadata?.id, principalKeyId: principal?.keyId };
 }
 
-/** Asks who a wrong token is, and says what a page sees of the refusal. */
+/** Calls `WhoAmI` with a wrong token, and returns what a page can read of the error. */
 async function beRefused(visit: Visit, token: string) {
   try {
     await client(ProfileService, visit, token).whoAmI({});
@@ -66,7 +66,7 @@ function client<S extends DescService>(service: S, visit: Visit, token: string):
 }
 
 declare global {
-  /** In the browser, once this script has run. */
+  /** The variable exists in the browser after this script has run. */
   var page: { issueAndVerify: typeof issueAndVerify; beRefused: typeof beRefused };
 }
 globalThis.page = { issueAndVerify, beRefused };

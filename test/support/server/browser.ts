@@ -6,17 +6,17 @@ import { delimiter, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { build } from "vite";
 
-/** A headless Chromium that came with `npm ci`, unpacked for this test alone. */
+/** Starts a headless Chromium from `npm ci`. Each test unpacks its own copy. */
 export async function launchBrowser(): Promise<{ browser: Browser; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), "latchkey-browser-"));
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   try {
     const executablePath = await unpackChromium(folder);
-    // A bare Debian has no NSS and no Expat; they come along.
+    // A bare Debian lacks NSS and Expat, so the package contains them.
     const libraries = [join(folder, "al2023", "lib"), process.env.LD_LIBRARY_PATH];
     const browser = await chromium.launch({
       executablePath,
-      // Not the arguments that the package recommends: they turn CORS off.
+      // These are not the arguments that the package recommends, because those turn CORS off.
       args: ["--no-sandbox", "--no-zygote", "--disable-gpu", "--no-pings", "--disable-domain-reliability"],
       env: {
         PATH: process.env.PATH ?? "",
@@ -39,7 +39,7 @@ export async function launchBrowser(): Promise<{ browser: Browser; close(): Prom
   }
 }
 
-/** Serves an empty page with this script bundled into it, on an origin of its own. */
+/** Serves an empty page with this script on its own origin. */
 export async function servePage(script: string): Promise<{ origin: string; close(): void }> {
   const bundle = await bundleOf(script);
   const html = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>`;
@@ -72,8 +72,8 @@ async function bundleOf(script: string): Promise<string> {
   return chunk.code;
 }
 
-// The package unpacks to the temporary directory, into fixed names, and its libraries only where it believes to run on
-// Amazon Linux. It decides as it is imported.
+// The package unpacks to fixed names in the temporary directory. It unpacks its libraries only if it detects Amazon
+// Linux, and it decides this at import.
 async function unpackChromium(folder: string): Promise<string> {
   const { TMPDIR, LD_LIBRARY_PATH, FONTCONFIG_PATH, HOME, AWS_EXECUTION_ENV } = process.env;
   try {

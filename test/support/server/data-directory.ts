@@ -15,17 +15,17 @@ import { quietLog } from "./server.ts";
 
 const pollMs = 20;
 
-/** Makes a data directory on which `initdb` has run and nothing else, for this user or for ourselves. */
+/** Creates a data directory on which only `initdb` has run, for a user or for the current one. */
 export function copyCluster(path: string, user?: User): void {
   copyDirectory(inject("clusterTemplate"), path, user);
 }
 
-/** Makes a data directory as `latchkey serve` leaves it after its first start: migrated, with its key files. */
+/** Creates a data directory as `latchkey serve` leaves it after its first start: migrated, with its key files. */
 export async function copySite(path: string, user?: User): Promise<void> {
   copyDirectory(await siteTemplate(), path, user);
 }
 
-// Made once in a run, by the first test that needs it, in whatever worker; the others wait.
+// The first test in any worker that needs the template creates it. The other tests wait for it.
 async function siteTemplate(): Promise<string> {
   const path = join(inject("runDirectory"), "site");
   const making = `${path}.making`;
@@ -48,7 +48,7 @@ async function make(making: string, path: string): Promise<void> {
   }
 }
 
-/** Makes a directory, unless it is there. */
+/** Creates a directory if it does not exist. Returns whether it did. */
 function makeDirectory(path: string): boolean {
   try {
     mkdirSync(path);

@@ -14,9 +14,9 @@ import { withServer } from "./server.ts";
 export interface EmbeddedProcess {
   process: ChildProcess;
   url: string;
-  /** Of the Postgres that it started. */
+  /** The process id of the Postgres that it started. */
   postgres: number;
-  /** How an operator reaches it, as the server logs it. */
+  /** The command by which an operator connects, as the server logs it. */
   operatorCommand: string;
   order(order: Order): Promise<void>;
   kill(): Promise<void>;
@@ -25,21 +25,24 @@ export interface EmbeddedProcess {
 /** A temporary data directory, and servers on it that run as one user. */
 export interface Ground {
   dataDir: string;
-  /** Begins a server without waiting for it. The first one runs `initdb`. */
+  /** Starts a server without waiting for it. The first one runs `initdb`. */
   launch(): ChildProcess;
-  /** Starts a server; the first one on a directory where `initdb` has run. */
+  /** Starts a server. The first one uses a directory where `initdb` has run. */
   start(): Promise<EmbeddedProcess>;
-  /** Starts a server that must not start, and returns the error that it ends with. */
+  /** Starts a server that must fail, and returns its error. */
   refusal(): Promise<string>;
-  /** Ends whatever still runs, and removes everything. */
+  /** Ends all processes and removes all files. */
   clear(): Promise<void>;
 }
 
-/** Makes a ground to start servers on, as that user or as ourselves. The path of its data directory has so many bytes, if it is given. */
+/**
+ * Creates a place to start servers, as this user or the current one. `pathBytes` sets the length of the path of its
+ * data directory.
+ */
 export function createGround(user?: User, pathBytes?: number): Ground {
   const root = scratchDirectory("embedded");
   if (user) chownSync(root, user.uid, user.gid);
-  // Its parent is closed (0700), as a checkout in a home directory is.
+  // The parent directory has mode 0700, like a checkout in a home directory.
   const dataDir = join(root, "data".padEnd((pathBytes ?? 0) - root.length - 1, "x"));
   const children: ChildProcess[] = [];
 
@@ -88,13 +91,13 @@ export function createGround(user?: User, pathBytes?: number): Ground {
   return { dataDir, launch, start, refusal, clear };
 }
 
-/** The first report of a server: where it listens, or why it does not. */
+/** Returns the first report of a server: its address, or the error of its start. */
 export async function reportOf(child: ChildProcess): Promise<Report> {
   const [report] = await Promise.race([once(child, "message"), once(child, "exit").then(() => [undefined])]);
   return report ?? { error: `it ended (${child.signalCode ?? child.exitCode})` };
 }
 
-/** The process that owns the database in a data directory, by its own account. */
+/** Returns the process that owns the database in a data directory, by its pid file. */
 export function postmasterOf(dataDir: string): number | undefined {
   try {
     return Number(readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
@@ -103,7 +106,7 @@ export function postmasterOf(dataDir: string): number | undefined {
   }
 }
 
-/** Resolves when a process that is not ours to wait for has ended. */
+/** Resolves when a process has ended that is not a child of this one. */
 export async function gone(pid: number): Promise<void> {
   while (birthOf(pid) !== undefined) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -1,4 +1,4 @@
-// A process that owns an embedded Postgres: `node embedded-server.ts <data dir>`. It reports over IPC and obeys it.
+// A process with an embedded Postgres: `node embedded-server.ts <data dir>`. It reports and takes commands over IPC.
 import { startEmbedded } from "../../../src/db/embedded/embedded.ts";
 import { quietLog } from "./server.ts";
 

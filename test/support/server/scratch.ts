@@ -3,10 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const memory = "/dev/shm";
-// What a whole run needs at once is a tenth of it.
+// A whole run needs a tenth of this at once.
 const enoughBytes = 4 * 1024 ** 3;
 
-/** Makes a directory of this name for files of one test, in memory if there is enough of it. The caller removes it. */
+/**
+ * Creates a directory of this name for the files of one test, in memory if there is enough of it. The caller removes
+ * it.
+ */
 export function scratchDirectory(name: string): string {
   return mkdtempSync(join(inMemory() ? memory : tmpdir(), `latchkey-${name}-`));
 }

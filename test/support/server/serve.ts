@@ -15,7 +15,7 @@ type Env = Record<string, string>;
 /** A line of a server's log. */
 export type LogLine = Record<string, unknown> & { msg?: string; method?: string; code?: string };
 
-/** How a process ended, and what it had said. */
+/** The end of a process, and its output. */
 export interface Ended {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -23,27 +23,27 @@ export interface Ended {
   stderr: string;
 }
 
-/** A process of ours. */
+/** A running process. */
 export interface Started {
   pid: number;
   stdout(): string;
   stderr(): string;
-  /** The lines of its log so far. */
+  /** Returns the lines of its log so far. */
   log(): LogLine[];
-  /** Resolves with the first line of the log that fits, also where it was written long ago. */
+  /** Resolves with the first line of the log that matches, even if it was written before. */
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
-  /** Resolves once stderr holds that text. */
+  /** Resolves when stderr contains this text. */
   said(text: string): Promise<unknown>;
   ended: Promise<Ended>;
-  /** Asks it to end, and waits until it has. */
   /** Closes the pipes of its output, as if the programs that read them had ended. */
   loseReaders(): void;
+  /** Sends a signal, SIGTERM by default, and waits until the process has ended. */
   stop(signal?: NodeJS.Signals): Promise<Ended>;
-  /** Where a server listens, from the line in which it says so. */
+  /** Resolves with the address of a server, from its log line about it. */
   listening: Promise<string>;
 }
 
-/** The real server, in a process of its own, from its listening line on. */
+/** The real server in its own process, after it began to listen. */
 export interface Served extends Started {
   url: string;
 }
@@ -51,7 +51,7 @@ export interface Served extends Started {
 /** A temporary data directory, and real `latchkey` processes on it. */
 export interface Site {
   dataDir: string;
-  /** Makes the data directory as an earlier server has left it, unless there is one. */
+  /** Creates the data directory as an earlier server leaves it, unless it exists. */
   begin(): Promise<void>;
   /** Starts a server on any free port, and waits until it listens. */
   serve(env?: Env, program?: Program): Promise<Served>;
@@ -59,15 +59,15 @@ export interface Site {
   start(args: string[], env?: Env): Started;
   /** Runs a command to its end. */
   run(args: string[], env?: Env): Promise<Ended>;
-  /** The token in a key file of the data directory. */
+  /** Returns the token in a key file of the data directory. */
   token(file: "platform-key" | "verifier-key"): string;
-  /** All that the processes ever wrote, and the log of their Postgres. */
+  /** Returns everything that the processes wrote, and the log of their Postgres. */
   written(): string;
-  /** Ends whatever still runs, and removes everything. */
+  /** Ends all processes and removes all files. */
   clear(): Promise<void>;
 }
 
-/** What a process runs: the real program, or a server that has less patience with its clients. */
+/** The program of a process: the real one, or a server with shorter timeouts. */
 export type Program = "latchkey" | "short-server";
 
 const programs: Record<Program, string> = {
@@ -75,19 +75,19 @@ const programs: Record<Program, string> = {
   "short-server": join(import.meta.dirname, "short-server.ts"),
 };
 
-/** How to make a site. */
+/** The options of a site. */
 export interface SiteOptions {
-  /** Who runs its processes; ourselves, unless it says so. */
+  /** The user that runs its processes. By default, it is the current user. */
   user?: User | undefined;
-  /** Its first server starts from nothing, not from what an earlier server has left. */
+  /** Whether its first server starts with an empty directory. */
   empty?: boolean;
 }
 
-/** Makes a place to run the real thing. Settings in `base` hold for all its processes. */
+/** Creates a site to run the real program. The settings in `base` apply to all its processes. */
 export function createSite(base: Env = {}, { user, empty = false }: SiteOptions = {}): Site {
   const root = scratchDirectory("site");
   if (user) chownSync(root, user.uid, user.gid);
-  // A path as people have them.
+  // Real paths have characters that need quoting.
   const dataDir = join(root, "it's data");
   const started: Started[] = [];
 
@@ -100,7 +100,7 @@ export function createSite(base: Env = {}, { user, empty = false }: SiteOptions 
     const child = spawn(process.execPath, [programs[program], ...args], {
       ...user,
       cwd: root,
-      // Nothing of the environment that the tests run in.
+      // The processes do not inherit the environment of the tests.
       env: { PATH: process.env.PATH, HOME: root, NODE_COMPILE_CACHE: inject("compileCache"), ...settings },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -172,7 +172,7 @@ function follow(child: ChildProcess): Started {
       if (url !== undefined) resolve(url);
     });
   });
-  // Not "exit": by "close" all its output has arrived.
+  // The event "close" comes after all output has arrived. The event "exit" may come earlier.
   const ended = once(child, "close").then(([code, signal]) => ({ code, signal, stdout, stderr }));
   return {
     pid: child.pid ?? 0,

@@ -1,7 +1,7 @@
 import pg from "pg";
 import type { Log } from "../../../src/db/log.ts";
 
-/** Says nothing. */
+/** A log that writes nothing. */
 export const quietLog: Log = {
   debug: () => undefined,
   info: () => undefined,
@@ -9,10 +9,10 @@ export const quietLog: Log = {
   error: () => undefined,
 };
 
-/** Runs `use` on one connection, outside of any pool. */
+/** Runs `use` on one connection, without a pool. */
 export async function withServer<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  // Whoever waits for an answer is told by the query.
+  // The query itself also reports the error to its caller.
   client.on("error", () => undefined);
   await client.connect();
   try {
@@ -23,8 +23,8 @@ export async function withServer<T>(url: string, use: (client: pg.Client) => Pro
 }
 
 /**
- * Makes a database on that server, as a copy of `template` where one is named, and returns its URL. The server copies
- * the files of the template, because to write the copy into its log takes ten times as long.
+ * Creates a database on a server and returns its URL. With `template`, it is a copy of that database. The server copies
+ * the files of the template, because a copy through its log takes ten times as long.
  */
 export async function createDatabase(
   serverUrl: string,
@@ -39,7 +39,7 @@ export async function createDatabase(
   return url.href;
 }
 
-/** Drops a database on that server, whoever is connected to it. */
+/** Drops a database on a server, even if connections to it are open. */
 export async function dropDatabase(serverUrl: string, name: string): Promise<void> {
   await withServer(serverUrl, (client) => client.query(`drop database if exists "${name}" with (force)`));
 }

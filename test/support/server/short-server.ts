@@ -1,4 +1,4 @@
-// `latchkey serve`, with less patience than in production: for tests that wait for its end.
+// `latchkey serve` with shorter timeouts than in production, for tests that wait for them.
 import { serveCommand } from "../../../src/cli/commands.ts";
 import { exitOnSignal } from "../../../src/cli/signals.ts";
 import { readConfig } from "../../../src/config/config.ts";

@@ -2,7 +2,7 @@ import { test as base } from "vitest";
 import { createTestDatabase } from "../database/database.ts";
 import { createSite, type SiteOptions } from "./serve.ts";
 
-/** A test that starts processes, also beside others. What its fixtures made ends with it. */
+/** A test that starts processes. It may run beside others. Everything that its fixtures created ends with it. */
 export const test = base
   .extend("newSite", ({ task: _ }, { onCleanup }) => {
     const ends: (() => Promise<void>)[] = [];
@@ -15,7 +15,7 @@ export const test = base
       return site;
     };
   })
-  /** A database without a table, and a site whose processes use it. */
+  /** A database without tables, and a site whose processes use it. */
   .extend("external", async ({ newSite }, { onCleanup }) => {
     const database = await createTestDatabase("empty");
     const site = newSite({ LATCHKEY_DATABASE_URL: database.url });

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 
-/** A mail as it came over SMTP. */
+/** A mail as received over SMTP. */
 export interface Received {
   from: string;
   to: string[];
@@ -11,7 +11,10 @@ export interface Received {
   data: string;
 }
 
-/** A mail server on loopback that ends with the test. `refuse`: answers every recipient with this. RFC 5321. */
+/**
+ * Starts a mail server on loopback (RFC 5321) that ends with the test. If `refuse` is set, it is the response to every
+ * recipient.
+ */
 export async function serveSmtp(refuse?: string) {
   const received: Received[] = [];
   const server = createServer((socket) => {
@@ -52,7 +55,7 @@ export async function serveSmtp(refuse?: string) {
   return { url: `smtp://127.0.0.1:${port}`, received };
 }
 
-/** The headers and the body of a mail. */
+/** Returns the headers and the body of a mail. */
 export function partsOf(data: string): { headers: string; body: string } {
   const end = data.indexOf("\r\n\r\n");
   return { headers: data.slice(0, end), body: data.slice(end + 4) };

@@ -10,7 +10,7 @@ import type { Handler, HandlerOf, Request, Response } from "../../../src/net/req
 import type { CallRecord } from "../../../src/rpc/middleware/context.ts";
 import type { Protocol, WireResponse } from "./protocol.ts";
 
-/** What is sent to the service: the body in two parts. */
+/** A request to the service, with its body in two parts. */
 export interface StalledRequest {
   protocol: Protocol;
   path: string;
@@ -18,13 +18,13 @@ export interface StalledRequest {
   body: Uint8Array;
 }
 
-/** A request whose headers, and part of whose body, have arrived, and whose bearer has passed the gate. */
+/** A request whose headers and part of whose body have arrived, and whose bearer has passed the auth interceptor. */
 export interface Stalled {
-  /** Sends the rest, and reads the response. */
+  /** Sends the rest and reads the response. */
   finish(): Promise<WireResponse>;
 }
 
-/** The service on a port of its own, and a client that stalls. */
+/** The service on its own port, and a client that stalls. */
 export interface StallingClient {
   begin(request: StalledRequest): Promise<Stalled>;
   close(): Promise<void>;
@@ -121,7 +121,7 @@ function toHeaders(received: IncomingHttpHeaders | NodeJS.Dict<string>): Headers
   return new Headers(entries.map(([name, value]) => [name, String(value)]));
 }
 
-/** Sees when the bearer of a request has passed the gate, by the record that the service keeps of each call. */
+/** Detects that the bearer of a request has passed the auth interceptor, by the service's record of the call. */
 function watchGates() {
   const arrived = new Map<string, (record: CallRecord) => void>();
   return {

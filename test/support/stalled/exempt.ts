@@ -2,7 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { optionalUser, type Rule, ruleOf } from "../../../src/rpc/middleware/access.ts";
 import { nameOf } from "../schema/requests.ts";
 
-/** The ways of losing authority. */
+/** The ways in which a bearer loses its authority. */
 export const losses = [
   "key revoked",
   "key disabled",
@@ -13,10 +13,10 @@ export const losses = [
   "logged out",
 ] as const;
 
-/** A way of losing authority. */
+/** A way in which a bearer loses its authority. */
 export type Loss = (typeof losses)[number];
 
-/** The reason with which the gate refuses a bearer after each of them. */
+/** The reason with which the auth interceptor rejects a bearer after each loss. */
 export const reasons: Record<Loss, string> = {
   "key revoked": "REVOKED_API_KEY",
   "key disabled": "DISABLED_API_KEY",
@@ -31,7 +31,7 @@ const keyLosses: Loss[] = ["key revoked", "key disabled", "key rotated"];
 const each = (ways: readonly Loss[], reason: string) =>
   Object.fromEntries(ways.map((loss) => [loss, reason])) as Partial<Record<Loss, string>>;
 
-// The reviewed list: which cases do not apply to RPCs of a rule, and why.
+// The reviewed list of the cases that do not apply to RPCs with a rule, and why.
 const byRule: Record<NonNullable<Rule["case"]>, Partial<Record<Loss, string>>> = {
   public: each(losses, "Makes no difference between bearers."),
   user: {
@@ -46,7 +46,7 @@ const byRule: Record<NonNullable<Rule["case"]>, Partial<Record<Loss, string>>> =
   },
 };
 
-// And to single RPCs.
+// The same for single RPCs.
 const byName: Record<string, Partial<Record<Loss, string>>> = {
   "AccountService/DeleteAccount": each(keyLosses, "Only an owner's session can make the call."),
   "ApiKeyService/ListApiKeys": each(
@@ -60,7 +60,7 @@ const optionalUsers = each(
   "Its bearer, if any, is a session, and the call resolves no account.",
 );
 
-/** Why a case does not apply; undefined where it does. */
+/** Returns why a case does not apply, or undefined if it does. */
 export function exemption(method: DescMethod, loss: Loss): string | undefined {
   const rule = ruleOf(method).case;
   if (rule === undefined) return "The method is closed.";

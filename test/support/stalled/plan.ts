@@ -3,7 +3,7 @@ import { methods, nameOf } from "../schema/requests.ts";
 import { exemption, type Loss, losses } from "./exempt.ts";
 import { type ProtocolName, protocols } from "./protocol.ts";
 
-/** An RPC that is stalled by a protocol, while its bearer loses its authority in some way. */
+/** An RPC that is stalled over a protocol while its bearer loses its authority. */
 export interface StalledCase {
   method: DescMethod;
   protocol: ProtocolName;
@@ -17,25 +17,25 @@ export interface Exempt {
   reason: string;
 }
 
-/** Which cases to run. */
+/** The cases to run. */
 export interface Choice {
-  /** RPCs whose names fit; all by default. */
+  /** The RPCs whose names match. All by default. */
   rpcs?: RegExp;
   protocols?: readonly ProtocolName[];
   losses?: readonly Loss[];
   /**
-   * `each`: every RPC that may be stalled at least once, and every protocol with every loss at least once (default).
-   * `all`: every RPC with every protocol and every loss.
+   * `each` (default) runs every RPC at least once, and every protocol with every loss at least once. `all` runs every
+   * RPC with every protocol and every loss.
    */
   cover?: "each" | "all";
-  /** Rotates which pairs an `each` run takes. */
+  /** Rotates the pairs that an `each` run chooses. */
   seed?: number;
 }
 
 /** Every protocol. */
 export const protocolNames = Object.keys(protocols) as ProtocolName[];
 
-/** The cases of a choice, and those that do not apply. */
+/** Returns the cases of a choice, and those that do not apply. */
 export function planCases(choice: Choice): { cases: StalledCase[]; exempt: Exempt[] } {
   const { rpcs = /./, protocols: wires = protocolNames, losses: ways = losses } = choice;
   const cases: StalledCase[] = [];
@@ -50,7 +50,7 @@ export function planCases(choice: Choice): { cases: StalledCase[]; exempt: Exemp
   return { cases: choice.cover === "all" ? cases : oneOfEach(cases, choice.seed ?? 0), exempt };
 }
 
-// For each RPC a pair that no earlier one had, if there is one; then one case for each pair that is left.
+// Chooses for each RPC a pair that no earlier RPC had, if there is one. Then adds one case for each remaining pair.
 function oneOfEach(all: StalledCase[], seed: number): StalledCase[] {
   const covered = new Set<string>();
   const chosen: StalledCase[] = [];
@@ -63,7 +63,7 @@ function oneOfEach(all: StalledCase[], seed: number): StalledCase[] {
     chosen.push(one);
   }
   const byMethod = [...Map.groupBy(all, ({ method }) => method).values()];
-  // Those with the fewest choices first.
+  // RPCs with the fewest choices come first.
   byMethod.sort((a, b) => a.length - b.length);
   for (const [index, ofMethod] of byMethod.entries()) choose(ofMethod, seed + index * 7);
   for (const [pair, candidates] of Map.groupBy(all, pairOf)) {

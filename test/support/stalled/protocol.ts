@@ -6,7 +6,7 @@ import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { trailerParse } from "@connectrpc/connect/protocol-grpc-web";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 
-/** A response as its bytes came. */
+/** A response as its bytes. */
 export interface WireResponse {
   status: number;
   headers: Headers;
@@ -14,12 +14,12 @@ export interface WireResponse {
   trailers: Headers;
 }
 
-/** How a protocol writes a unary request and reads its response. */
+/** The code that writes a unary request of a protocol and reads its response. */
 export interface Protocol {
   httpVersion: 1 | 2;
   headers: Record<string, string>;
   encode(method: DescMethod, message: Message): Uint8Array;
-  /** The error in a response, if there is one. */
+  /** Returns the error in a response, if there is one. */
   decode(response: WireResponse): ConnectError | undefined;
 }
 
@@ -52,7 +52,7 @@ const grpcWeb = {
   decode: grpcWebError,
 };
 
-/** Every combination of protocol and HTTP version that the service speaks. */
+/** Every combination of protocol and HTTP version that the service supports. */
 export const protocols = {
   "Connect over HTTP/1.1": {
     httpVersion: 1,
@@ -79,7 +79,7 @@ export const protocols = {
 /** The name of such a combination. */
 export type ProtocolName = keyof typeof protocols;
 
-/** How a call ended: `ok`, or the reason of its error. */
+/** Returns how a call ended: `ok`, or the reason of its error. */
 export function reasonOf(error: ConnectError | undefined): string {
   if (!error) return "ok";
   const [info] = error.findDetails(ErrorInfoSchema);

@@ -9,23 +9,23 @@ import { type ProtocolName, protocols, reasonOf } from "./protocol.ts";
 import { type Bearer, createStage, type Scene, type Stage } from "./scene.ts";
 import { changedTables, tableDigests } from "./tables.ts";
 
-/** Which service to stall, and how. */
+/** The service to stall, and the cases. */
 export interface StalledOptions extends Choice {
   app: TestApp;
-  /** Called with each case that was run. */
+  /** Called with the result of each case. */
   onCase?(result: StalledResult): void;
 }
 
-/** What became of a case. */
+/** The result of a case. */
 export interface StalledResult {
   rpc: string;
   protocol: ProtocolName;
   loss: Loss;
-  /** How the same call ends while the bearer keeps its authority. */
+  /** How the same call ends if the bearer keeps its authority. */
   control: string;
-  /** How the call ended whose bearer lost it while the body was on its way. */
+  /** How the call ended whose bearer lost its authority while the body was incomplete. */
   outcome: string;
-  /** How the gate refuses another such call of that bearer. */
+  /** How the auth interceptor rejects another such call of that bearer. */
   gate: string;
   expected: string;
   /** The tables whose contents the call changed. */
@@ -33,19 +33,23 @@ export interface StalledResult {
   held: boolean;
 }
 
-/** What became of all of them. */
+/** The results of all cases. */
 export interface StalledSummary {
   results: StalledResult[];
   failed: StalledResult[];
   exempt: Exempt[];
-  /** A line for each protocol and a column for each loss: how many cases ran, and how many of them did not hold. */
+  /**
+   * A table with a line for each protocol and a column for each loss: the number of cases, and the number of failed
+   * ones.
+   */
   table: string;
 }
 
 /**
- * Stalls RPCs: sends the headers and a part of the body, takes the authority of the bearer away by another call, waits for
- * its response, and sends the rest. Each must then be refused with the reason that the gate gives, and change nothing. Each
- * also runs without the loss, and must succeed. Needs no test runner.
+ * Stalls RPCs. For each case it sends the headers and a part of the body, and takes the authority of the bearer away by
+ * another call. It waits for the response of that call and then sends the rest. The stalled call must fail with the
+ * reason of the auth interceptor and change nothing. Each call also runs without the loss and must succeed. Needs no
+ * test runner.
  */
 export async function runStalledBodies(options: StalledOptions): Promise<StalledSummary> {
   const { app, onCase } = options;
@@ -65,9 +69,9 @@ export async function runStalledBodies(options: StalledOptions): Promise<Stalled
   return { results, failed: results.filter(({ held }) => !held), exempt, table: tableOf(results) };
 }
 
-// Those whose success leaves no bearer or nothing to do for another call.
+// After these calls succeed, no bearer or nothing is left for another call.
 const ends = /\/(DeleteAccount|SuspendAccount|LogOut|ChangePassword|DeleteUser)$/;
-// Those that may be asked again, and so get a kept response where the fast path has one.
+// These calls can be repeated, and then get a cached response if the fast path has one.
 const reads = /\/(Get|List|Search|WhoAmI|VerifyToken|BatchVerifyTokens)/;
 
 async function runCase(
@@ -99,8 +103,8 @@ async function runCase(
 }
 
 /**
- * Sends the headers of a call and half of its body. Resolves once its bearer has passed the gate, with what sends the rest
- * and says how the call ended.
+ * Sends the headers of a call and half of its body. Resolves when its bearer has passed the auth interceptor. The
+ * result sends the rest and returns how the call ended.
  */
 export async function beginCall(
   client: StallingClient,

@@ -9,7 +9,7 @@ import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import { nameOf } from "../schema/requests.ts";
 import type { Loss } from "./exempt.ts";
 
-/** Who makes a call, and what takes their authority away. */
+/** The bearer of a call, and the change that takes its authority away. */
 export interface Bearer {
   token: string;
   headers: Record<string, string>;
@@ -22,7 +22,7 @@ export interface Scene {
   bearer: Bearer;
 }
 
-/** Makes scenes of a few people: signing up is dear. */
+/** Creates scenes with few users, because sign-ups are slow. */
 export interface Stage {
   scene(method: DescMethod, loss: Loss): Promise<Scene>;
 }
@@ -30,7 +30,7 @@ export interface Stage {
 const accountHeader = "latchkey-account";
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
-// What a session opens is read for every change, so that one of many accounts would be slow.
+// The server reads all accounts of a session for every change, so a user with many accounts would be slow.
 const scenesPerCast = 20;
 
 /** Creates a stage on an app. */
@@ -44,7 +44,7 @@ export async function createStage(app: TestApp): Promise<Stage> {
   let { founder, guest, scenes } = await cast();
   const platform = app.clientAs(app.platformToken);
 
-  // An account of the founder's. What is about a user needs a user of its own, whom nothing else has to do with.
+  // Creates an account of the founder. A call about a user needs a user of its own that no other case uses.
   async function newTenant(method: DescMethod): Promise<Owner> {
     if (ruleOf(method).case === "user") return app.newAccount();
     const { account, profile } = await founder.accounts.createAccount({ metadata: { name: "Stalled" } });
@@ -53,7 +53,7 @@ export async function createStage(app: TestApp): Promise<Stage> {
     return { ...app.clientAs(founder.token, headers), account, profile, email: founder.email };
   }
 
-  // An account's key is a service key: a key with an environment may not make people or teams.
+  // The key of an account is a service key, because a key with an environment cannot create people or teams.
   async function keyOf(issuer: Clients, lose: (id: string) => Promise<unknown>): Promise<Bearer> {
     const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
     const owned = issuer === platform ? {} : await serviceKeyOf(issuer);
@@ -127,7 +127,7 @@ export async function createStage(app: TestApp): Promise<Stage> {
   };
 }
 
-// Logging in for every case would be dear, and limited.
+// A log-in for every case would be slow, and log-ins are limited.
 async function newSession(app: TestApp, email: string): Promise<string> {
   const user = await app.pool
     .selectFrom("user")

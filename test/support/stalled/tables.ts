@@ -5,10 +5,10 @@ import { tablesOf } from "../database/contents.ts";
 /** A digest of the contents of each table. */
 export type TableDigests = Map<string, string>;
 
-// When something was last used, and how often calls were refused, is written in the background.
+// A background job writes times of last use and counts of refusals.
 const ignored = /_use$|^long_lease$/;
 
-/** Digests of every table, without what is written in the background: one statement. */
+/** Returns digests of every table, without data that background jobs write. Uses one statement. */
 export async function tableDigests(db: Db): Promise<TableDigests> {
   const tables = (await tablesOf(db)).filter(({ name }) => !ignored.test(name));
   const selects = tables.map(
@@ -25,7 +25,7 @@ export async function tableDigests(db: Db): Promise<TableDigests> {
   return new Map(rows.map(({ name, digest }) => [name, digest]));
 }
 
-/** The tables whose contents differ. */
+/** Returns the tables whose contents differ. */
 export function changedTables(before: TableDigests, after: TableDigests): string[] {
   return [...before].filter(([name, digest]) => after.get(name) !== digest).map(([name]) => name);
 }
