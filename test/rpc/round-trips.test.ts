@@ -1,7 +1,8 @@
 import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { rotate } from "../support/actors/api-key.ts";
 import { call } from "../support/actors/call.ts";
-import { useApp } from "../support/app.ts";
+import { issueKey, useApp } from "../support/app.ts";
 import { watchTrips } from "../support/database/trips.ts";
 import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 import { furtherTrips } from "../support/schema/trips.ts";
@@ -39,4 +40,14 @@ test.each(methods.map((method) => [nameOf(method), method] as const))(
 
 test("the reviewed list of further round trips names methods of the schema", () => {
   expect(methods.map(nameOf)).toEqual(expect.arrayContaining(Object.keys(furtherTrips)));
+});
+
+test("a change takes one more round trip while a grace period is pending that its maker still stands for", async () => {
+  const owner = await app.newAccount();
+  const rotated = await issueKey(owner);
+  await rotate(owner, rotated.id, 3_600);
+  const { id } = await issueKey(owner);
+  await owner.profiles.whoAmI({});
+  const trips = await watch.tripsOf(() => owner.apiKeys.revokeApiKey({ id }));
+  expect(trips).toHaveLength(mostOfChange + 1);
 });

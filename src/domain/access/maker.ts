@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Selectable, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
+import { together } from "../kernel/together.ts";
 import { reachOf } from "./escalation.ts";
 import { narrow } from "./permission.ts";
 import type { Caller } from "./principal.ts";
@@ -76,12 +77,14 @@ export async function loadMakers(
 ): Promise<Map<string, MakerNow>> {
   const keys = makers.flatMap(({ made_by_key }) => made_by_key ?? []);
   const people = makers.filter(({ made_by_key }) => made_by_key === null);
-  const ofKeys = await loadKeyMakers(db, accountId, keys);
-  const ofPeople = await loadPeople(
-    db,
-    accountId,
-    people.map(({ profileId }) => profileId),
-  );
+  const [ofKeys, ofPeople] = await together([
+    loadKeyMakers(db, accountId, keys),
+    loadPeople(
+      db,
+      accountId,
+      people.map(({ profileId }) => profileId),
+    ),
+  ]);
   const found = makers.flatMap((maker): [string, MakerNow][] => {
     const { made_by_key, made_by_identity, profileId } = maker;
     const now = made_by_key === null ? ofPeople.get(profileId) : ofKeys.get(made_by_key);
