@@ -8,6 +8,7 @@ import { DomainError } from "../src/domain/kernel/error.ts";
 import { defaultLimits } from "../src/net/limits.ts";
 import { ruleOf } from "../src/rpc/middleware/access.ts";
 import { boundBodies } from "../src/rpc/middleware/bounded-body.ts";
+import { recordOf } from "../src/rpc/middleware/context.ts";
 import { fromDomain } from "../src/rpc/middleware/errors.ts";
 import { gzip } from "../src/rpc/middleware/gzip.ts";
 import { createBoundsOf } from "../src/rpc/middleware/message-bounds.ts";
@@ -69,6 +70,7 @@ function routerWithoutMethods(boundsOf: ReturnType<typeof createBoundsOf>): Conn
     interceptors: [
       () => async (request) => {
         if (request.stream) throw new Error("a stream");
+        recordOf(request.contextValues).parsed = true;
         try {
           validate(request.method.input, request.message);
         } catch (error) {

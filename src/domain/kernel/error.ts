@@ -78,7 +78,7 @@ const maxMessageLength = 4_096;
  */
 export function invalidFields(violations: readonly Violation[]): DomainError {
   const named = violations.slice(0, maxViolations);
-  const message = named.map((v) => `${v.field}: ${v.description}`).join("; ");
+  const message = named.map(textOf).join("; ");
   const isLong = message.length > maxMessageLength;
   return new DomainError(
     "INVALID_FIELDS",
@@ -94,4 +94,9 @@ export function invalidFields(violations: readonly Violation[]): DomainError {
  */
 export function notFound(noun: string): DomainError {
   return new DomainError("NOT_FOUND", `${noun} not found`);
+}
+
+// A violation of the whole body has no field.
+function textOf({ field, description }: Violation): string {
+  return field === "" ? description : `${field}: ${description}`;
 }
