@@ -27,7 +27,7 @@ export async function watchHolders(
   return async () => refuseGrowth(bounds, before, await oversizedHolders(tx, accountId, bounds, affected));
 }
 
-/** Those whom a change affects and who hold more than the bound allows now. */
+/** Returns the holders that a change affects and that are above the bound now. */
 export async function oversizedHolders(
   tx: Tx,
   accountId: string,
@@ -37,7 +37,7 @@ export async function oversizedHolders(
   return Object.keys(affected).length === 0 ? new Map() : oversized(tx, accountId, bounds, affected);
 }
 
-/** Refuses a change after which somebody holds more than the bound allows, and more than before. */
+/** Fails with `BOUND_EXCEEDED` if a change leaves a holder above the bound and with more permissions than before. */
 export function refuseGrowth(bounds: Bounds, before: Oversized, after: Oversized): void {
   for (const [id, size] of after) if (size > (before.get(id) ?? 0)) throw holdsTooMuch(bounds, id);
 }

@@ -71,7 +71,7 @@ export async function openAccount(
   return { account: made.account, invite };
 }
 
-// Without its invite, the account would have no owner, and nobody could invite one.
+// Without its invite, the account would have no owner and no profile that could invite one.
 function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<void> {
   const locks = [accountLock(accountId, "update")];
   return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {

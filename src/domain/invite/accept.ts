@@ -133,7 +133,7 @@ function selectInvite(db: Db, id: string) {
 function requirePending(invite: StoredInvite | undefined, hash: Buffer): StoredInvite {
   if (!invite || !sameHash(invite.hash, hash)) throw unknownInvite();
   if (invite.accepted_at || invite.revoked_at) {
-    throw alreadyUsed(invite.accepted_at ? "the invite was accepted" : "the invite was taken back", {
+    throw alreadyUsed(invite.accepted_at ? "the invite was accepted" : "the invite was revoked", {
       invite_id: invite.id,
     });
   }

@@ -3,10 +3,10 @@ import type { Tx } from "../../db/connect.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { DomainError } from "../kernel/error.ts";
 
-/** The pending invites of an account. */
+/** The number of pending invites of an account. */
 export interface Pending {
   total: number;
-  /** That of an e-mail address, if it has one. */
+  /** The pending invite of the e-mail address, if there is one. */
   ofAddress: string | null;
 }
 
@@ -53,7 +53,7 @@ export function findMember(
     .executeTakeFirst();
 }
 
-/** Refuses to invite a member. */
+/** Fails with `ALREADY_EXISTS` if the e-mail address belongs to a member. */
 export function refuseMember(member: { profile_id: string } | undefined): void {
   if (!member) return;
   throw new DomainError("ALREADY_EXISTS", "this person is a member already", { id: member.profile_id });

@@ -123,7 +123,7 @@ async function judgeInvite(
   return role.id;
 }
 
-/** What an invite is for. */
+/** The content of an invite. */
 export interface InviteContent {
   id: string;
   email: string;
@@ -158,7 +158,7 @@ export async function insertInvite(
   return { invite, token: minted.token };
 }
 
-/** The event of a new invite. */
+/** Returns the event of a new invite. */
 export function inviteMade({ id, roleId, workspaceIds }: InviteContent): Change {
   return { resourceType: "invite", resourceId: id, after: { role_id: roleId, workspace_ids: workspaceIds } };
 }
@@ -168,7 +168,7 @@ export function mailInvite(mailer: Mailer, invite: Invite, token: string): Promi
   return mailer.send({
     to: invite.email,
     subject: "You are invited",
-    text: `Somebody invited you to their account.\n\nInvite: ${invite.id}\nToken:\n\n${token}\n\nIt works once, within 7 days.\n`,
+    text: `You are invited to an account.\n\nInvite: ${invite.id}\nToken:\n\n${token}\n\nThe token works once, within 7 days.\n`,
   });
 }
 

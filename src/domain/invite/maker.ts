@@ -26,7 +26,7 @@ export async function requireMaker(
   const missing = given.permissions.find((one) => !maker || !holds(maker.reach.permissions, one));
   throw new DomainError(
     "PERMISSION_DENIED",
-    "the maker of this invite does not hold, or not any more, all that you would reach by it",
+    "the maker of this invite no longer holds all permissions and workspaces that it gives",
     {
       permission: missing ?? "*",
     },

@@ -120,7 +120,7 @@ async function findReplacement(db: Db, caller: Caller, role: Role, reference: st
   return replacement;
 }
 
-// The first of those who hold a role, or are invited with it.
+// Returns the first 20 members, teams and pending invites that have a role.
 async function readHolders(tx: Tx, { accountId }: Caller, roleId: string): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select profile_id as id from membership where account_id = ${accountId} and role_id = ${roleId}
@@ -135,7 +135,7 @@ async function readHolders(tx: Tx, { accountId }: Caller, roleId: string): Promi
 
 function refuseHeld(holders: readonly string[]): void {
   if (holders.length === 0) return;
-  throw new DomainError("IN_USE", "the role is held: say what its holders get instead (replacement)", {
+  throw new DomainError("IN_USE", "the role has holders: set replacement to the role that they get instead", {
     held_by: holders.join(","),
   });
 }

@@ -6,18 +6,18 @@ import { nameKey } from "../kernel/text.ts";
 
 type Role = Selectable<Database["role"]>;
 
-/** Finds a role of an account by its id or its name. Refuses the field that named none. */
+/** Finds a role of an account by its id or its name. Fails with a violation of `field` if there is none. */
 export async function findRole(db: Db, accountId: string, reference: string, field: string): Promise<Role> {
   return requireRole(await readReference(db, accountId, reference), field);
 }
 
-/** Refuses the field that named no role. */
+/** Fails with a violation of `field` if a reference names no role. */
 export function requireRole(role: Role | undefined, field: string): Role {
   if (!role) throw unknownRole(field);
   return role;
 }
 
-/** Reads the role of an account that an id or a name stands for. */
+/** Reads the role of an account that has this id or this name. */
 export function readReference(db: Db, accountId: string, reference: string): Promise<Role | undefined> {
   return (
     db
@@ -25,7 +25,7 @@ export function readReference(db: Db, accountId: string, reference: string): Pro
       .selectAll()
       .where("account_id", "=", accountId)
       .where((eb) => eb.or([eb("id", "=", reference), eb("name_key", "=", nameKey(reference))]))
-      // Somebody may have named a role like another's id: the id is meant.
+      // The name of a role may equal the id of another role. Then the id wins.
       .orderBy((eb) => eb.case().when("id", "=", reference).then(0).else(1).end())
       .limit(1)
       .executeTakeFirst()

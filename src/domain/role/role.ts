@@ -55,7 +55,7 @@ export async function createRole(db: Store, caller: Caller, deps: RoleDeps, inpu
   const name = requireName(input.name);
   const permissions = requireValid(deps.parsePermissions(input.permissions, "spec.permissions"));
   const id = newId("role");
-  // Of two roles that are made at once, the second counts the first.
+  // The lock orders two concurrent creations, so that the second counts the first.
   const locks = [accountLock(caller.accountId, "no key update")];
   const read = (tx: Tx) => countRoles(tx, caller);
   return mutate(
@@ -188,7 +188,7 @@ export function roleLocks({ accountId }: Caller, id: string, mode: LockMode): Ro
   return [accountLock(accountId, "no key update"), rowLock("role", accountId, id, mode)];
 }
 
-/** Reads a role for a change, which locks it. */
+/** Reads a role within a change that has locked it. */
 export function readRole(tx: Tx, caller: Caller, id: string): Promise<Role | undefined> {
   return selectRoles(tx, caller).where("id", "=", id).executeTakeFirst();
 }

@@ -73,7 +73,7 @@ export async function sessionLocks(db: Db, userId: string): Promise<RowLock[]> {
   return sessions.map(({ id }) => sessionLock(userId, id, "no key update"));
 }
 
-/** Revokes a session, and what it made pending, because somebody else may have used it. A log-out only ends the session. */
+/** Revokes a session, and what it made pending, because an attacker may have used it. A log-out only ends the session. */
 export async function revokeOne(tx: Tx, sessionId: string, userId: string): Promise<(Change & Actor)[]> {
   const [ended, pending] = await together([
     endSession(tx, sessionId, userId),

@@ -56,7 +56,7 @@ export async function setRoles(
   await requireHoldersWithin();
 }
 
-/** Gives a new team its roles, within what a principal may hold. */
+/** Gives roles to a new team. Fails with `BOUND_EXCEEDED` if they have more permissions than a principal may have. */
 export async function giveRoles(
   tx: Tx,
   { accountId }: Caller,

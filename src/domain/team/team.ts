@@ -88,12 +88,12 @@ export async function getTeam(db: Db, caller: Caller, id: string): Promise<Team>
   return requireTeam(await readTeam(db, caller, id));
 }
 
-/** Reads a team of the caller's account, if it has it. */
+/** Reads a team of the caller's account. Returns undefined if it does not exist there. */
 export function readTeam(db: Db, caller: Caller, id: string): Promise<Team | undefined> {
   return selectTeams(db, caller).where("team.id", "=", id).executeTakeFirst();
 }
 
-/** Refuses a team that was not found. */
+/** Fails with `NOT_FOUND` if a team was not found. */
 export function requireTeam(team: Team | undefined): Team {
   if (!team) throw notFound("team");
   return team;

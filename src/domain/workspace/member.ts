@@ -85,7 +85,7 @@ export async function addWorkspaceMember(
   return { invite: await createInvite(db, caller, deps, request) };
 }
 
-// An unproven address identifies nobody, unless this deployment sends no mail that could prove it.
+// An unproven address does not identify a user, unless this deployment sends no mail that could prove it.
 async function memberByEmail(
   db: Db,
   caller: Caller,
