@@ -34,5 +34,5 @@ test("the password thread also starts from compiled code", async () => {
   await run(process.execPath, ["node_modules/typescript/bin/tsc", ...options, ...emit, ...files], {
     cwd: root,
   });
-  expect(await estimateWith(`${out}/password-estimator.js`)).toBe("4\n");
+  expect(await estimateWith(`${out}/app/password-estimator.js`)).toBe("4\n");
 });
