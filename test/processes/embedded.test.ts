@@ -134,10 +134,10 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
   test("after kill -9 during initdb, the next start creates the database", async ({ ground }) => {
     const entries = () => (existsSync(ground.dataDir) ? readdirSync(ground.dataDir) : []);
     const server = ground.launch();
-    await vi.waitFor(() => expect(entries().some((entry) => entry.startsWith("postgres.new-"))).toBe(true), {
-      interval: 5,
-      ...patient,
-    });
+    // Before this file exists, an initdb that outlives its killed server could still create its directory again.
+    const begun = (entry: string) => existsSync(join(ground.dataDir, entry, "PG_VERSION"));
+    const isHalf = (entry: string) => entry.startsWith("postgres.new-") && begun(entry);
+    await vi.waitFor(() => expect(entries().some(isHalf)).toBe(true), { interval: 5, ...patient });
     server.kill("SIGKILL");
     await once(server, "exit");
     expect(existsSync(join(ground.dataDir, "postgres"))).toBe(false);
