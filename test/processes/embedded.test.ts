@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, describe, expect, vi } from "vitest";
 import { birthOf } from "../../src/db/embedded/process.ts";
@@ -131,18 +131,25 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     }
   });
 
-  test("after kill -9 during initdb, the next start creates the database", async ({ ground }) => {
+  test("after kill -9 during initdb, the next start creates the database and removes the unfinished one", async ({
+    ground,
+  }) => {
     const entries = () => (existsSync(ground.dataDir) ? readdirSync(ground.dataDir) : []);
     const server = ground.launch();
-    // Before this file exists, an initdb that outlives its killed server could still create its directory again.
-    const begun = (entry: string) => existsSync(join(ground.dataDir, entry, "PG_VERSION"));
-    const isHalf = (entry: string) => entry.startsWith("postgres.new-") && begun(entry);
-    await vi.waitFor(() => expect(entries().some(isHalf)).toBe(true), { interval: 5, ...patient });
+    const isUnfinished = (entry: string) => entry.startsWith("postgres.new-");
+    await vi.waitFor(() => expect(entries().some(isUnfinished)).toBe(true), { interval: 5, ...patient });
     server.kill("SIGKILL");
     await once(server, "exit");
     expect(existsSync(join(ground.dataDir, "postgres"))).toBe(false);
-    await query((await ground.start()).url, write);
-    expect(entries().filter((entry) => entry.startsWith("postgres.new-"))).toEqual([]);
+    const unfinished = entries().filter(isUnfinished);
+    const started = ground.start();
+    // initdb may outlive its killed server and write again after the next server has removed its directory.
+    await vi.waitFor(() => expect(entries()).not.toEqual(expect.arrayContaining(unfinished)), {
+      interval: 5,
+    });
+    for (const entry of unfinished) mkdirSync(join(ground.dataDir, entry), { recursive: true });
+    await query((await started).url, write);
+    expect(entries().filter(isUnfinished)).toEqual([]);
   });
 
   test("a second server on the same data directory fails with one line that has the directory and the pid", async ({

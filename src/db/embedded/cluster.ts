@@ -51,15 +51,30 @@ export function openDataDir(path: string, user: User | undefined): Cluster {
   return { dataDir, directory, user: owner ? { uid: owner.uid, gid: owner.gid } : user };
 }
 
-/** Creates the database if it is missing. If the process is killed meanwhile, the next start does not mistake the rest for a database. */
+/** Creates the database if it is missing. A start after a killed one removes what that one left unfinished. */
 export async function initCluster(cluster: Cluster, sync: boolean): Promise<void> {
-  const { dataDir, directory, user } = cluster;
-  for (const name of readdirSync(dataDir)) {
-    if (name.startsWith(temporaryPrefix))
-      rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
-  }
-  if (existsSync(directory)) return;
+  removeUnfinished(cluster);
+  if (existsSync(cluster.directory)) return;
+  await createCluster(cluster, sync);
+  // The initdb of a killed server may outlive that server, and may have written again after the first removal.
+  removeUnfinished(cluster);
+}
 
+function removeUnfinished({ dataDir }: Cluster): void {
+  for (const name of readdirSync(dataDir)) {
+    if (!name.startsWith(temporaryPrefix)) continue;
+    try {
+      rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
+    } catch (error) {
+      // An initdb that still runs writes between the listing and the removal. What it leaves is never used as a database.
+      if (!(error instanceof Error && "code" in error && error.code === "ENOTEMPTY")) throw error;
+    }
+  }
+}
+
+// initdb writes to a temporary directory, so that an unfinished database is never mistaken for a finished one.
+async function createCluster(cluster: Cluster, sync: boolean): Promise<void> {
+  const { dataDir, directory, user } = cluster;
   const password = passwordFile(cluster);
   writeFileSync(password, randomBytes(24).toString("base64url"), { mode: 0o600 });
   const temporary = mkdtempSync(join(dataDir, temporaryPrefix));
