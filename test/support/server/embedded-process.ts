@@ -93,7 +93,9 @@ export function createGround(user?: User, pathBytes?: number): Ground {
 
 /** Returns the first report of a server: its address, or the error of its start. */
 export async function reportOf(child: ChildProcess): Promise<Report> {
-  const [report] = await Promise.race([once(child, "message"), once(child, "exit").then(() => [undefined])]);
+  // The exit may become known before the last message. The channel ends after it.
+  const ended = once(child, "disconnect").then(() => [undefined]);
+  const [report] = await Promise.race([once(child, "message"), ended]);
   return report ?? { error: `it ended (${child.signalCode ?? child.exitCode})` };
 }
 
