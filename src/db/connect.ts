@@ -9,17 +9,17 @@ import { createStatementNames } from "./statement-names.ts";
 import { sharesOf } from "./turn-shares.ts";
 import { createTurns } from "./turns.ts";
 
-/** The database, for everything that changes nothing. */
+/** The database, for reads and for writes that invalidate nothing. */
 export type Db = Kysely<Database>;
 export type Tx = Transaction<Database>;
 
 /**
- * The database, and what changes need. `changes` follows every change until it is effective everywhere: it is required, so
- * that a change that does not wait for its invalidation does not compile.
+ * The database for changes. `changes` follows every change until it is effective everywhere. It is required, so that a
+ * change that does not wait for its invalidation does not compile.
  */
 export type Store = Db & { changes: Changes };
 
-// A caller waits at most 3 s for a dead database: for a connection, or for an answer on one that was alive just before.
+// A caller waits at most 3 s for a dead database: for a connection, or for a response on one that was alive just before.
 const connectTimeoutMs = 2_000;
 const defaultQueryTimeoutMs = 2_500;
 // The server gives up first, so that its connection survives a slow statement.
@@ -32,14 +32,14 @@ const keepAliveAfterMs = 10_000;
 export interface ConnectOptions {
   /** A postgres:// URL. Behind pgbouncer, list statement_timeout and idle_in_transaction_session_timeout in its ignore_startup_parameters. */
   url: string;
-  /** At most so many connections. */
+  /** The maximum number of connections. */
   poolSize: number;
   /** Prepares statements under a name, 1.45 times as fast (default). Off for pgbouncer before 1.21 in transaction mode. */
   statementNames?: boolean;
   /** How long one statement may take (default 2.5 s). Migrations need longer: `migrationTimeoutMs`. */
   queryTimeoutMs?: number;
   onQuery?: OnQuery;
-  /** Connections are given out in turns between accounts and kinds of work. Unset: to the first to come. */
+  /** Accounts and kinds of work take turns to get connections. Unset: callers get connections in the order of arrival. */
   turns?: boolean;
   log: Log;
 }
@@ -52,9 +52,9 @@ export interface PoolStats {
 }
 
 /**
- * Returns the database behind a bounded pool; connects on first use. No statement hangs: each fails within 3 s where
- * Postgres is gone (see `isUnavailable`), and works again once it is back. timestamptz is a Date, int8 a string.
- * `destroy()` closes it.
+ * Returns the database behind a bounded pool, which connects on first use. If Postgres is unreachable, each statement fails
+ * within 3 s (see `isUnavailable`). The pool works again as soon as Postgres does. timestamptz is a Date, int8 a string.
+ * `destroy()` closes the pool.
  */
 export function connect(options: ConnectOptions): Db & { poolStats(): PoolStats } {
   const pool = new pg.Pool(poolConfig(options));
@@ -75,7 +75,7 @@ export function connect(options: ConnectOptions): Db & { poolStats(): PoolStats 
   });
 }
 
-/** The same database, with its changes followed. */
+/** Returns the same database for changes. `changes` follows them. */
 export function followChanges(db: Db, changes: Changes): Store {
   return Object.assign(db.withTables<Record<never, never>>(), { changes });
 }

@@ -44,9 +44,9 @@ export function guardClient(client: pg.PoolClient, deps: GuardDeps): GuardedClie
     return result;
   }
 
-  async function confirm(...asked: Parameters<ReadConfirmation["confirm"]>): Promise<pg.QueryResult> {
+  async function confirm(...read: Parameters<ReadConfirmation["confirm"]>): Promise<pg.QueryResult> {
     try {
-      return await confirmation.confirm(...asked);
+      return await confirmation.confirm(...read);
     } catch (error) {
       // The transaction of the confirmation may still be open.
       spend();

@@ -9,8 +9,8 @@ import { createStuckCommits } from "./stuck-commits.ts";
 import type { Turn } from "./turn-shares.ts";
 import type { Turns } from "./turns.ts";
 
-const goodbyeMs = 1_000;
-const inTheBackground: Turn = {
+const closeGraceMs = 1_000;
+const backgroundTurn: Turn = {
   kind: "background",
   subjects: ["background"],
   caller: "background",
@@ -20,14 +20,14 @@ const inTheBackground: Turn = {
 /** What a pool depends on. */
 export interface GuardedPoolDeps {
   names: StatementNames;
-  /** Decides who gets the next connection. Unset: the first to come. */
+  /** Decides which work gets the next connection. Unset: work gets connections in the order of arrival. */
   turns?: Turns | undefined;
   onQuery: OnQuery;
 }
 
 /**
- * Returns the pool as Kysely sees it. pg-pool alone would hand a connection out again whose last query timed out
- * unanswered, and every later query on it would wait behind that one.
+ * Returns the pool that Kysely uses. pg-pool alone would reuse a connection whose last query timed out without a response.
+ * Every later query on that connection would wait behind the first one.
  */
 export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolDeps): PostgresPool {
   const endsOfTurns = endTurnsOnRelease(pool);
@@ -45,21 +45,21 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
   };
 
   pool.on("connect", (client) => {
-    // Borrowed connections have no listener of the pool's; whoever waits on one is told by the query itself.
+    // pg-pool has no listener on a connection that is in use. The query itself reports the error to its caller.
     client.on("error", () => undefined);
     open.add(client);
     guarded.set(client, guardClient(client, deps));
   });
   pool.on("remove", (client) => open.delete(client));
 
-  // Keeps the turn until the connection is given back, also for a caller that has given up meanwhile.
+  // The turn lasts until the connection is released, even if the caller has given up.
   async function checkOut(endTurn: () => void): Promise<GuardedClient> {
     try {
       const { client, guardedClient } = await checkOutAny();
       endsOfTurns.set(client, endTurn);
       return guardedClient;
     } catch (error) {
-      // What waits behind a database that cannot be reached would wait as long as this did.
+      // If the database is unreachable, every turn that waits would wait as long as this one did.
       if (isAway(error)) turns?.refuseAll(error);
       endTurn();
       throw error;
@@ -73,8 +73,8 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
       const taken = await pool.connect();
       const client = guarded.get(taken);
       if (!client) throw new Error("pg-pool handed out a connection that it never announced");
-      // One connection went silent: those that have not answered since may lead to the same hole. A new one is the best
-      // that there is, wherever it leads.
+      // After one connection got no response in time, every connection without a later response is suspect, because it may
+      // lead to the same dead server. A new connection is used wherever it leads, because there is no better one.
       const isNew = client.openedAt >= startedAt;
       if (client.answeredAt() >= suspectBefore && (isNew || (await leadsTo(client, primary?.()))))
         return { client: taken, guardedClient: client };
@@ -86,7 +86,7 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
     Client: pg.Client,
     options: pool.options,
     async connect() {
-      const { signal, turn = inTheBackground } = statementScope();
+      const { signal, turn = backgroundTurn } = statementScope();
       signal?.throwIfAborted();
       const endTurn = (await turns?.enter(turn, signal)) ?? (() => undefined);
       const startedAt = performance.now();
@@ -105,16 +105,17 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
   };
 }
 
-// The pool has only begun to say goodbye. A peer that is gone never does, and its sockets would keep the process alive.
+// pg-pool only sends the termination messages. A dead server never closes its side, and its sockets would keep the process
+// alive.
 async function allClosed(open: ReadonlySet<pg.PoolClient>): Promise<void> {
   const timer = setTimeout(() => {
     for (const client of open) client.connection.stream.destroy();
-  }, goodbyeMs);
+  }, closeGraceMs);
   await Promise.all([...open].map((client) => new Promise<void>((resolve) => client.once("end", resolve))));
   clearTimeout(timer);
 }
 
-// By the connections that are in use: each ends its turn when it is given back.
+// Returns the functions that end turns, by the connections in use. Each function runs when its connection is released.
 function endTurnsOnRelease(pool: pg.Pool): WeakMap<pg.PoolClient, () => void> {
   const ends = new WeakMap<pg.PoolClient, () => void>();
   pool.on("release", (_error, client) => {
@@ -124,7 +125,7 @@ function endTurnsOnRelease(pool: pg.Pool): WeakMap<pg.PoolClient, () => void> {
   return ends;
 }
 
-// The primary may be another one by now, and the old one still run: sessions that a load balancer keeps lead there.
+// After a failover, the old primary may still run, and sessions through a load balancer may still lead to it.
 async function leadsTo(client: GuardedClient, primary: string | undefined): Promise<boolean> {
   try {
     return primary === undefined || (await client.server()) === primary;
@@ -134,12 +135,13 @@ async function leadsTo(client: GuardedClient, primary: string | undefined): Prom
   }
 }
 
-// Too few resources for one more connection: those that are there still work.
+// If the server has too few resources for another connection, the existing connections still work.
 function isAway(error: unknown): boolean {
   return isUnavailable(error) && !isShortOfResources(error);
 }
 
-// A caller that gives up waits no longer. Its place in the line stays, and gives back what it gets.
+// Rejects when the caller gives up. The request for a connection stays in the queue of pg-pool, and its connection is
+// released as soon as it arrives.
 async function unlessAborted(
   checkedOut: Promise<GuardedClient>,
   signal: AbortSignal | undefined,

@@ -33,7 +33,8 @@ export async function migrate(db: Db, known: readonly Migration[] = migrations):
       )`.execute(tx);
     const pending = pendingOf(known, await readApplied(tx));
     for (const { name, level, oldestServer, up } of pending) {
-      await up(tx as unknown as Kysely<unknown>); // A migration knows no schema: it makes one.
+      // A migration must not use the types of the current schema.
+      await up(tx as unknown as Kysely<unknown>);
       await sql`
         insert into latchkey_migration_level (name, level, oldest_server)
         values (${name}, ${level}, ${oldestServer})`.execute(tx);

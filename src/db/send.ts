@@ -48,7 +48,7 @@ export function isBegin(text: string): boolean {
   return text === "begin" || text.startsWith("start transaction");
 }
 
-// Writes all statements that are sent before the event loop goes on at once: one system call for each round trip.
+// Collects the statements that are sent within one tick, and writes them with one system call.
 function createGathering(client: pg.PoolClient): () => void {
   let gathering = false;
   return () => {

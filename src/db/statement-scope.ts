@@ -24,9 +24,7 @@ export function withStatements<T>(scope: StatementScope, work: () => T): T {
   return scopes.run(scope, work);
 }
 
-/**
- * Runs a part of a piece of work with another turn, in the same scope otherwise. A part of a withdrawal stays a withdrawal.
- */
+/** Runs a part of some work with another turn, and otherwise in the same scope. The part of a withdrawal is a withdrawal too. */
 export function withTurn<T>(turn: Turn, work: () => T): T {
   const scope = statementScope();
   const { kind = turn.kind, bytes } = scope.turn ?? {};
@@ -36,7 +34,7 @@ export function withTurn<T>(turn: Turn, work: () => T): T {
 
 /** Returns the scope of the next statement. Empty if no scope was set. */
 export function statementScope(): StatementScope {
-  return scopes.getStore() ?? nothing;
+  return scopes.getStore() ?? emptyScope;
 }
 
-const nothing: StatementScope = {};
+const emptyScope: StatementScope = {};

@@ -15,10 +15,11 @@ const checkTimeoutMs = 1_000;
 const rememberedMs = 60_000;
 
 /**
- * Follows the stuck COMMITs of a pool: asks the server over a separate connection which of their backends still commit.
- * Without this limit, a standby that does not confirm would leave a pool's worth of backends behind every 2.5 s.
+ * Follows the stuck COMMITs of a pool: queries the server over a separate connection for the backends that still commit. At
+ * most `max` may be stuck. Without this limit, a standby that does not confirm would block as many backends as the pool has
+ * connections, and as many again every 2.5 s.
  */
-export function createStuckCommits(connection: pg.ClientConfig, most: number): StuckCommits {
+export function createStuckCommits(connection: pg.ClientConfig, max: number): StuckCommits {
   const stuck = new Map<number, number>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -44,7 +45,7 @@ export function createStuckCommits(connection: pg.ClientConfig, most: number): S
       stuck.set(processId, performance.now());
       schedule();
     },
-    tooMany: () => stuck.size >= most,
+    tooMany: () => stuck.size >= max,
     stop() {
       clearTimeout(timer);
       stuck.clear();

@@ -13,10 +13,10 @@ import type { Database } from "./schema.ts";
 import { statementScope, withStatements } from "./statement-scope.ts";
 
 /**
- * Runs work in a transaction that does not wait where there is nothing to wait for. BEGIN travels with the first statement,
- * and statements that are started together are sent together, in their order. Each statement has a snapshot of its own, so
- * it sees what the ones before it did. If the work succeeds, the statement of `last` travels with COMMIT: the result is what it
- * returns. If the work fails, the transaction is rolled back. `sent` counts the statements so far.
+ * Runs work in a transaction with few round trips. BEGIN is sent with the first statement. Statements that are started
+ * together are sent together, in their order. Each statement has its own snapshot, so it sees the writes of earlier ones. If
+ * the work succeeds, `last` starts the last statement, which is sent with COMMIT, and returns the result. If the work fails,
+ * the transaction is rolled back. `sent` returns how many statements the work has started so far.
  */
 export function inTransaction<T, R>(
   db: Db,
@@ -37,7 +37,7 @@ export function inTransaction<T, R>(
       const result = await work(tx, provider.sent);
       await provider.settle();
       statementScope().signal?.throwIfAborted();
-      // Nothing cancels what is sent with COMMIT: it could hit COMMIT instead.
+      // The last statement is never cancelled, because the cancellation could hit COMMIT instead.
       const committed = withStatements({}, () => commit(connection, last(tx, result)));
       provider.close();
       return await committed;
@@ -50,7 +50,7 @@ export function inTransaction<T, R>(
   });
 }
 
-// The executor of the database compiles and sends. This dialect only completes the type: a transaction connects to nothing.
+// Only the type needs this dialect. The executor of the database compiles and sends the statements.
 const dialect = {
   createAdapter: () => new PostgresAdapter(),
   createDriver: () => new DummyDriver(),
@@ -58,7 +58,7 @@ const dialect = {
   createQueryCompiler: () => new PostgresQueryCompiler(),
 };
 
-// Kysely's own provider runs one statement at a time. Where BEGIN failed, nothing of what was sent behind it counts.
+// Kysely's own provider runs one statement at a time. If BEGIN failed, the results of the statements after it do not count.
 function createProvider(
   connection: DatabaseConnection,
   begun: Promise<unknown>,
@@ -75,8 +75,8 @@ function createProvider(
       const result = consumer(connection);
       running.add(result);
       try {
-        const [answer] = await Promise.all([result, begun]);
-        return answer;
+        const [first] = await Promise.all([result, begun]);
+        return first;
       } finally {
         running.delete(result);
       }
@@ -84,7 +84,7 @@ function createProvider(
     close() {
       closed = true;
     },
-    // What is under way must have ended before COMMIT or ROLLBACK, so that its cancellation does not hit those.
+    // Waits until all statements have ended. Otherwise the cancellation of one could hit COMMIT or ROLLBACK.
     async settle() {
       await Promise.allSettled(running);
     },
@@ -96,7 +96,7 @@ async function commit<R>(connection: DatabaseConnection, last: Promise<R>): Prom
   if (result.status === "rejected") throw result.reason;
   if (committed.status === "rejected") throw committed.reason;
   const [row] = committed.value.rows as { command?: string }[];
-  // Postgres answers so to the COMMIT of a transaction in which a statement failed.
+  // Postgres responds to COMMIT with ROLLBACK if a statement of the transaction failed.
   if (row?.command === "ROLLBACK")
     throw new Error("the transaction was rolled back: one of its statements failed");
   return result.value;

@@ -3,32 +3,35 @@ import type { Turn, TurnKind } from "./turn-shares.ts";
 /** A turn that waits. */
 export interface WaitingTurn {
   turn: Turn;
-  /** What it takes of memory, about. */
+  /** The memory that it takes, approximately. */
   bytes: number;
 }
 
-/** Turns that wait: in a line for each kind, subject and caller, served in rotation. Bounded by what they take of memory. */
+/**
+ * The turns that wait. There is one line for each kind, subject and caller. Subjects take turns, and so do the callers of a
+ * subject. The lines are bounded in bytes.
+ */
 export interface TurnLines<W extends WaitingTurn> {
   size(): number;
-  /** Whether this caller has a line for this subject. */
+  /** Returns whether this caller has a line for this subject. */
   hasLine(turn: Turn): boolean;
-  /** Appends a turn. Returns what has to go in return: the newest of whoever has the most waiting. */
+  /** Appends a turn. Returns the turns that it removed because a limit is exceeded: the newest ones of the longest line. */
   push(waiting: W): W[];
-  /** Takes the next turn of a kind that fits, if there is one. */
+  /** Removes and returns the next turn of a kind that fits, or undefined if none fits. */
   take(kind: TurnKind, fitting: Fitting): W | undefined;
-  /** Takes one out of its line. */
+  /** Removes a turn from its line. */
   remove(waiting: W): void;
-  /** Takes all. */
+  /** Removes and returns all turns. */
   clear(): W[];
 }
 
-/** What fits. The first question spares the second one for each of the callers that wait for a busy subject. */
+/** Decides which turns may begin now. If a subject has no room, the turns that wait for it are not checked one by one. */
 export interface Fitting {
   hasRoom(kind: TurnKind, subject: string): boolean;
   fits(turn: Turn): boolean;
 }
 
-/** How many bytes may wait: of one kind for one subject, and in all. */
+/** How many bytes may wait: for one kind and subject, and in total. */
 export interface WaitingLimits {
   perSubject: number;
   inTotal: number;
@@ -45,7 +48,7 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
   let size = 0;
   let bytes = 0;
 
-  const everywhere = () => [...kinds.values()].flatMap((one) => [...one.values()]);
+  const allLines = () => [...kinds.values()].flatMap((one) => [...one.values()]);
   const linesOf = ({ kind, subjects }: Turn) => kinds.get(kind)?.get(subjects[0] ?? "");
 
   function remove(waiting: W): void {
@@ -62,17 +65,17 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
     if (lines.callers.size === 0) kinds.get(turn.kind)?.delete(turn.subjects[0] ?? "");
   }
 
-  function newestOfGreediest(lines: Lines<W> | undefined): W[] {
-    const lost = most([...(lines?.callers.values() ?? [])], bytesOf)?.at(-1);
-    if (lost) remove(lost);
-    return lost ? [lost] : [];
+  function dropNewest(lines: Lines<W> | undefined): W[] {
+    const dropped = largest([...(lines?.callers.values() ?? [])], bytesOf)?.at(-1);
+    if (dropped) remove(dropped);
+    return dropped ? [dropped] : [];
   }
 
-  function takeOf(lines: Lines<W>, fits: (turn: Turn) => boolean): W | undefined {
+  function takeFrom(lines: Lines<W>, fits: (turn: Turn) => boolean): W | undefined {
     const first = [...lines.callers.values()].find(([one]) => one && fits(one.turn))?.[0];
     if (!first) return undefined;
     remove(first);
-    toTheEnd(lines.callers, first.turn.caller);
+    moveToEnd(lines.callers, first.turn.caller);
     return first;
   }
 
@@ -87,23 +90,23 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
       lines.bytes += waiting.bytes;
       bytes += waiting.bytes;
       size += 1;
-      const lost: W[] = [];
-      while (lines.bytes > limits.perSubject) lost.push(...newestOfGreediest(lines));
-      while (bytes > limits.inTotal) lost.push(...newestOfGreediest(most(everywhere(), (one) => one.bytes)));
-      return lost;
+      const dropped: W[] = [];
+      while (lines.bytes > limits.perSubject) dropped.push(...dropNewest(lines));
+      while (bytes > limits.inTotal) dropped.push(...dropNewest(largest(allLines(), (one) => one.bytes)));
+      return dropped;
     },
     take(kind, { hasRoom, fits }) {
       const subjects = kinds.get(kind) ?? new Map<string, Lines<W>>();
       for (const [subject, lines] of subjects) {
-        const taken = hasRoom(kind, subject) ? takeOf(lines, fits) : undefined;
-        if (taken) toTheEnd(subjects, subject);
+        const taken = hasRoom(kind, subject) ? takeFrom(lines, fits) : undefined;
+        if (taken) moveToEnd(subjects, subject);
         if (taken) return taken;
       }
       return undefined;
     },
     remove,
     clear() {
-      const waiting = everywhere().flatMap(({ callers }) => [...callers.values()].flat());
+      const waiting = allLines().flatMap(({ callers }) => [...callers.values()].flat());
       kinds.clear();
       [size, bytes] = [0, 0];
       return waiting;
@@ -115,13 +118,13 @@ function bytesOf(line: readonly WaitingTurn[]): number {
   return line.reduce((sum, waiting) => sum + waiting.bytes, 0);
 }
 
-// Of two with equally much, the later one: the other has waited longer.
-function most<T>(all: readonly T[], measure: (one: T) => number): T | undefined {
+// If two are equally large, returns the later one, because the other has waited longer.
+function largest<T>(all: readonly T[], sizeOf: (one: T) => number): T | undefined {
   let found: T | undefined;
-  let largest = 0;
+  let foundSize = 0;
   for (const one of all) {
-    const size = measure(one);
-    if (size >= largest) [found, largest] = [one, size];
+    const size = sizeOf(one);
+    if (size >= foundSize) [found, foundSize] = [one, size];
   }
   return found;
 }
@@ -132,8 +135,8 @@ function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return known;
 }
 
-// Who was served last is served last next time.
-function toTheEnd<K, V>(map: Map<K, V>, key: K): void {
+// A map keeps the order of insertion, which is the order of turns here. The entry that was served last moves to the end.
+function moveToEnd<K, V>(map: Map<K, V>, key: K): void {
   const value = map.get(key);
   if (value === undefined) return;
   map.delete(key);

@@ -4,20 +4,20 @@
  */
 export type TurnKind = "withdrawal" | "change" | "public" | "read" | "background";
 
-/** On whose behalf a connection is taken. */
+/** The kind of work that takes a connection, its subjects and its caller. The pool shares its connections between these. */
 export interface Turn {
   kind: TurnKind;
-  /** What is changed or read: ids of accounts and users, or else the address of the client. It waits in the line of the first. */
+  /** The accounts and users that are changed or read, by id, or else the client address. The turn waits in the line of the first. */
   subjects: readonly string[];
-  /** The credential, or the address of a client without one: it has its own line. */
+  /** The credential, or the address of a client without one. Each caller has its own line. */
   caller: string;
   /** Whether the caller has limits of its own. An address has none, because many people may share it. */
   limited: boolean;
-  /** The size of the request, which stays in memory while it waits. Asked only if it has to wait. */
+  /** Returns the size of the request, which stays in memory while the turn waits. Called only if the turn must wait. */
   bytes?(): number;
 }
 
-/** A part of the pool: how many connections some kinds take together, for all, for one subject and for one credential. */
+/** A part of the pool: how many connections some kinds take together, in total, for one subject and for one credential. */
 export interface Share {
   kinds: readonly TurnKind[];
   most: number;
@@ -25,7 +25,7 @@ export interface Share {
   perCredential: number;
 }
 
-/** Connections that the calls of one account hold at a time, withdrawals left out. */
+/** The maximum number of connections that the calls of one account hold at a time, without withdrawals. */
 export const connectionsPerAccount = 5;
 const changesPerAccount = 4;
 const changesPerCredential = 3;
@@ -38,12 +38,12 @@ const connectionsPerTask = 2;
 const all: readonly TurnKind[] = ["withdrawal", "change", "public", "read", "background"];
 
 /**
- * The shares of a pool. A fifth of it is kept for withdrawals. Of the rest, neither changes nor reads take all, and public
- * changes take at most half of what changes take.
+ * Returns the shares of a pool. A fifth of the pool is reserved for withdrawals. Of the rest, neither changes nor reads can
+ * take all. Public changes take at most half of the share of changes.
  */
 export function sharesOf(poolSize: number): Share[] {
-  const kept = poolSize < 3 ? 0 : Math.max(1, Math.floor(poolSize / 5));
-  const ordinary = poolSize - kept;
+  const reserved = poolSize < 3 ? 0 : Math.max(1, Math.floor(poolSize / 5));
+  const ordinary = poolSize - reserved;
   const part = Math.max(1, ordinary - Math.max(1, Math.floor(ordinary / 4)));
   return [
     share(all, poolSize, poolSize),
@@ -68,11 +68,11 @@ function share(
 /** Counts the turns that run. */
 export interface RunningTurns {
   /**
-   * Whether a turn fits into each of its shares, of all its subjects at once. The last free connection of a share goes only
-   * to a subject that has none of it.
+   * Returns whether a turn fits into each share of its kind, for all its subjects. The last free connection of a share goes
+   * only to a subject that has no connection of that share.
    */
   fits(turn: Turn): boolean;
-  /** Whether any turn of a kind fits into the pool, or one of a subject. */
+  /** Returns whether the shares of a kind have room for another turn, or for another turn of one subject. */
   hasRoom(kind: TurnKind, subject?: string): boolean;
   add(turn: Turn): void;
   remove(turn: Turn): void;
@@ -81,9 +81,9 @@ export interface RunningTurns {
 type Counts = Record<TurnKind, number>;
 const none: Readonly<Counts> = { withdrawal: 0, change: 0, public: 0, read: 0, background: 0 };
 
-/** Starts to count, from none. */
+/** Creates the counts of a pool without running turns. */
 export function createRunningTurns(shares: readonly Share[]): RunningTurns {
-  const everything = { ...none };
+  const total = { ...none };
   const bySubject = new Map<string, Counts>();
   const byCredential = new Map<string, Counts>();
   const sharesByKind = new Map(
@@ -92,7 +92,7 @@ export function createRunningTurns(shares: readonly Share[]): RunningTurns {
   const sharesOfKind = (kind: TurnKind) => sharesByKind.get(kind) ?? [];
 
   function count({ kind, subjects, caller, limited }: Turn, by: 1 | -1): void {
-    everything[kind] += by;
+    total[kind] += by;
     for (const subject of new Set(subjects)) countIn(bySubject, subject, kind, by);
     if (limited) countIn(byCredential, caller, kind, by);
   }
@@ -102,7 +102,7 @@ export function createRunningTurns(shares: readonly Share[]): RunningTurns {
     return subjects.every((subject) => leavesRoomFor(share, subject));
   }
 
-  const freeIn = ({ kinds, most }: Share) => most - sum(everything, kinds);
+  const freeIn = ({ kinds, most }: Share) => most - sum(total, kinds);
 
   function leavesRoomFor(share: Share, subject: string): boolean {
     const { kinds, perSubject } = share;

@@ -3,15 +3,18 @@ import { createTurnLines, type WaitingLimits, type WaitingTurn } from "./turn-li
 import { createRunningTurns, type Share, type Turn, type TurnKind } from "./turn-shares.ts";
 
 /**
- * Decides who gets the next connection of a pool, so that no account, caller or kind of work takes all. A turn takes its
- * place in all of its shares at the same time, or waits and holds nothing. So turns that wait cannot block each other.
+ * Decides which work gets the next connection of a pool, so that no account, caller or kind of work takes all. A turn takes
+ * its place in all of its shares at the same time, or waits and holds nothing. So turns that wait cannot block each other.
  */
 export interface Turns {
-  /** Resolves when the turn begins, with what ends it. Fails if the turn waits for too long, or if too much waits. */
+  /**
+   * Resolves when the turn begins, with the function that ends it. Fails if the turn waits for too long, or if too many turns
+   * wait.
+   */
   enter(turn: Turn, signal?: AbortSignal): Promise<() => void>;
-  /** Refuses everything that waits. */
+  /** Refuses all turns that wait. */
   refuseAll(error: unknown): void;
-  /** How many wait. */
+  /** Returns how many turns wait. */
   waiting(): number;
 }
 
@@ -29,7 +32,7 @@ interface Waiting extends WaitingTurn {
 
 // An estimate of the memory of a call that waits, besides its request.
 const bytesPerCall = 8_192;
-// Of one account and kind of work, and in total.
+// For one account and kind of work, and in total.
 const maxWaitingBytesPerAccount = 4_194_304;
 const maxWaitingBytes = 33_554_432;
 const turnTimeoutMs = 10_000;
@@ -82,7 +85,7 @@ export function createTurns({
     const giveUp = (error: unknown) => {
       lines.remove(waiting);
       waiting.refuse(error);
-      // What waited behind it may fit.
+      // A turn behind this one may fit.
       beginWhatFits();
     };
     const stop = onGivingUp(timeoutMs, signal, giveUp);
@@ -98,14 +101,14 @@ export function createTurns({
         reject(error);
       },
     };
-    for (const lost of lines.push(waiting)) lost.refuse(noTurn());
+    for (const dropped of lines.push(waiting)) dropped.refuse(noTurn());
     return promise;
   }
 
   return {
     async enter(turn, signal) {
       signal?.throwIfAborted();
-      // Behind its own that wait. What waits of others does not fit.
+      // A turn does not pass turns of the same line. It may pass all others that wait, because none of them fits now.
       if (!lines.hasLine(turn) && running.fits(turn)) return begin(turn);
       return wait(turn, signal);
     },
@@ -116,7 +119,7 @@ export function createTurns({
   };
 }
 
-// Calls back once if the time is over or the caller gives up. The result stops that.
+// Calls `giveUp` once, after the timeout or when the caller gives up. Returns a function that cancels this.
 function onGivingUp(
   timeoutMs: number,
   signal: AbortSignal | undefined,

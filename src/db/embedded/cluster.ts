@@ -51,7 +51,7 @@ export function openDataDir(path: string, user: User | undefined): Cluster {
   return { dataDir, directory, user: owner ? { uid: owner.uid, gid: owner.gid } : user };
 }
 
-/** Creates the database if it is missing. A start after a killed one removes what that one left unfinished. */
+/** Creates the database if it is missing. Removes the unfinished database of an earlier start that was killed. */
 export async function initCluster(cluster: Cluster, sync: boolean): Promise<void> {
   removeUnfinished(cluster);
   if (existsSync(cluster.directory)) return;

@@ -52,8 +52,8 @@ export interface Embedded {
 
 /**
  * Starts a real Postgres in the data directory, which is created if it is missing. Keeps it running at one address until
- * `stop` or the end of this process. Takes over what a killed predecessor left, running or not. Throws an error of one line
- * if another process uses the directory.
+ * `stop` or the end of this process. Also uses the directory of an earlier server that was killed, and stops its Postgres if
+ * that still runs. Throws an error of one line if another process uses the directory.
  */
 export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOptions): Promise<Embedded> {
   const cluster = openDataDir(dataDir, unprivilegedUser());

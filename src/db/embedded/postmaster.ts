@@ -16,15 +16,15 @@ export async function endPredecessor(directory: string, log: Log): Promise<void>
     log.warn({ pid }, "the embedded Postgres outlived its server; stopping it");
     await endPostgres(pid, log);
   }
-  // Postgres would wait for ever for a pid that another process has now, or for a zombie (in a container without an init).
-  // It ignores a file that names its own parent, but still looks for processes that use its memory. Without the file it
-  // would not look.
+  // The file may name a pid that another process has now, or a zombie (in a container without an init). Postgres would then
+  // wait for ever. If the file names the parent of Postgres, Postgres ignores the pid, but still looks for processes that use
+  // its shared memory. Without the file, it would not look for them.
   if (readPidFile(directory).pid === pid) {
     writeFileSync(join(directory, "postmaster.pid"), text.replace(/^\d+/, String(process.pid)));
   }
 }
 
-/** Ends that Postgres in fast mode (open transactions are rolled back), then in immediate mode (it recovers at its next start). */
+/** Ends a Postgres in fast mode (open transactions are rolled back), then in immediate mode (it recovers at its next start). */
 export async function endPostgres(pid: number | undefined, log: Log): Promise<void> {
   if (pid === undefined) return;
   const birth = birthOf(pid);
@@ -45,7 +45,7 @@ export async function endPostgres(pid: number | undefined, log: Log): Promise<vo
   throw new Error(`the embedded Postgres (process ${pid}) does not end`);
 }
 
-/** The content of `postmaster.pid`: the pid, and on the eighth line the state of the start. */
+/** Returns the content of `postmaster.pid`: the pid, and the state of the start from the eighth line. */
 export function readPidFile(directory: string): { pid?: number; status?: string; text: string } {
   try {
     const text = readFileSync(join(directory, "postmaster.pid"), "utf8");
