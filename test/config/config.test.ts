@@ -3,7 +3,7 @@ import { readConfig } from "../../src/config/config.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { problemsOf } from "../support/config.ts";
 
-test("nothing set is the documented default", () => {
+test("without settings, the configuration has the documented defaults", () => {
   const { passwordThreads, ...config } = readConfig({});
   expect(passwordThreads).toEqual({ make: 1, check: expect.any(Number) });
   const { dataDir, host, port, tokenPrefix, signup, sessionIdleMs, sessionLifetimeMs, ...rest } = config;
@@ -60,18 +60,18 @@ test("nothing set is the documented default", () => {
   });
 });
 
-test("the limits of the port have the same defaults as settings and in tests", () => {
+test("the settings and `defaultLimits` have the same defaults", () => {
   const { maxConnections, maxConnectionsPerAddress } = defaultLimits;
   expect(readConfig({})).toMatchObject({ maxConnections, maxConnectionsPerAddress });
 });
 
-test("an empty value is no value, and other programs' variables are none of ours", () => {
+test("an empty setting has its default, and the variables of other programs are ignored", () => {
   expect(readConfig({ LATCHKEY_PORT: "", LATCHKEY_UNKNOWN: "", PATH: "x", latchkey_port: "y" }).port).toBe(
     8080,
   );
 });
 
-test("everything that is wrong is told at once, a line each, without the values", () => {
+test("one error has a line for every wrong setting, without its value", () => {
   const wrong = {
     LATCHKEY_PORT: "65536",
     LATCHKEY_DATABASE_URL: "mysql://u:secret-value@h/x",
@@ -106,13 +106,13 @@ test("everything that is wrong is told at once, a line each, without the values"
 });
 
 test.each(["LATCHKEY_REDIS_URL", "LATCHKEY_USAGE_RETENTION"])(
-  "%s is refused until it does something",
+  "%s is refused, because this version does not support it",
   (name) => {
     expect(problemsOf({ [name]: "1" })).toEqual([`${name}: not supported by this version`]);
   },
 );
 
-test("staleness is at most a minute, and workers are counted or as many as cores", () => {
+test("the staleness is at most 60 s, and the number of workers is from 1 to 64 or `auto`", () => {
   const { maxStalenessMs, workers } = readConfig({ LATCHKEY_MAX_STALENESS: "60s", LATCHKEY_WORKERS: "auto" });
   expect({ maxStalenessMs, workers: workers >= 1 }).toEqual({ maxStalenessMs: 60_000, workers: true });
   for (const wrong of ["61", "-1", "1m", "0.5"]) {
@@ -127,7 +127,7 @@ test("staleness is at most a minute, and workers are counted or as many as cores
   }
 });
 
-test("node's pool of threads is at least 3, of which passwords leave one", () => {
+test("node's thread pool has at least 3 threads, and passwords leave one of them free", () => {
   expect(readConfig({ UV_THREADPOOL_SIZE: "3" }).passwordThreads).toEqual({ make: 1, check: 1 });
   for (const wrong of ["2", "0", "1025", "many"]) {
     expect(problemsOf({ UV_THREADPOOL_SIZE: wrong })).toEqual([
@@ -136,7 +136,7 @@ test("node's pool of threads is at least 3, of which passwords leave one", () =>
   }
 });
 
-test("audit events are kept for days, or for ever", () => {
+test("the audit retention is from 1 to 36,500 days, or `forever`", () => {
   const retention = (text: string) => readConfig({ LATCHKEY_AUDIT_RETENTION: text }).auditRetentionMs;
   expect([retention("1d"), retention("36500d")]).toEqual([86_400_000, 36_500 * 86_400_000]);
   expect(retention("24h")).toBe(86_400_000);
@@ -186,7 +186,7 @@ test.each([
 
 const file = new URL(import.meta.url).pathname;
 
-test("a certificate and its key come together", () => {
+test("a certificate and a key are refused unless both are set and belong together", () => {
   const both = "LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY: expected both or neither";
   expect(problemsOf({ LATCHKEY_TLS_CERT: file })).toEqual([both]);
   expect(problemsOf({ LATCHKEY_TLS_KEY: file })).toEqual([both]);
@@ -229,7 +229,7 @@ test.each<[name: string, good: Record<string, unknown>, bad: string[]]>([
   ],
   ["LATCHKEY_STATEMENT_NAMES", { on: true, off: false }, ["yes", "false", "ON"]],
   ["LATCHKEY_LOG_LEVEL", { silent: "silent", trace: "trace" }, ["INFO", "verbose"]],
-])("%s takes what it says, and nothing else", (name, good, bad) => {
+])("%s accepts valid values and refuses all others", (name, good, bad) => {
   const fields: Record<string, string> = { LATCHKEY_SESSION_IDLE: "sessionIdleMs" };
   const field =
     fields[name] ??

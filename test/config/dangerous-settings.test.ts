@@ -18,7 +18,7 @@ test.each([
   ]);
 });
 
-test("a network of all addresses is no trusted proxy", () => {
+test("a network of all addresses is refused as a trusted proxy", () => {
   for (const wrong of ["0.0.0.0/0", "::/0", "10.0.0.0/8, ::/00"]) {
     expect(problemsOf({ LATCHKEY_TRUSTED_PROXIES: wrong })).toEqual([
       expect.stringMatching(
@@ -28,7 +28,7 @@ test("a network of all addresses is no trusted proxy", () => {
   }
 });
 
-test("a host that others can reach without TLS is a warning", () => {
+test("a host that other machines can reach without TLS causes a warning", () => {
   for (const LATCHKEY_HOST of ["0.0.0.0", "::", "10.0.0.1", "example.com"]) {
     const { warnings } = readConfig({ LATCHKEY_HOST });
     expect(warnings).toEqual([expect.stringMatching(`^LATCHKEY_HOST is ${LATCHKEY_HOST} without TLS: `)]);
@@ -38,7 +38,7 @@ test("a host that others can reach without TLS is a warning", () => {
   }
 });
 
-test("a TLS key that every user of the machine can read is a warning", () => {
+test("a TLS key that every user of the machine can read causes a warning", () => {
   const folder = scratchDirectory("tls-key");
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const { cert, key } = selfSigned();

@@ -25,7 +25,7 @@ test("without the setting no issuer is trusted", () => {
   expect(readConfig({}).oidcIssuers).toEqual([]);
 });
 
-test("what is not said is the narrowest that is useful", () => {
+test("an omitted field has the narrowest useful default", () => {
   expect(read([good])).toEqual([
     {
       ...good,
@@ -37,7 +37,7 @@ test("what is not said is the narrowest that is useful", () => {
   ]);
 });
 
-test("everything can be said", () => {
+test("every field of an issuer can be set", () => {
   const more = {
     algorithms: ["ES384"],
     account_claim: "org",
@@ -58,7 +58,7 @@ test("everything can be said", () => {
 });
 
 test.for(["http://127.0.0.1:8080", "http://localhost:8080/", "http://[::1]:8080"])(
-  "an issuer on loopback: %s",
+  "an issuer on loopback may use http: %s",
   (issuer) => {
     expect(read([{ ...good, issuer }])).toHaveLength(1);
   },
@@ -91,17 +91,17 @@ test.for([
   ["max_role", " Owner "],
   ["max_role", ""],
   ["max_roles", "viewer"],
-] as const)("refused: %s %j", ([name, value]) => {
+] as const)("an issuer with the field %s %j is refused", ([name, value]) => {
   const problems = problemsOf([good, { ...good, issuer: "https://other.test", [name]: value }]).split("\n");
   expect(problems).toHaveLength(1);
   expect(problems[0]).toMatch(new RegExp(`^LATCHKEY_OIDC_ISSUERS\\[1\\]\\.${name}: (expected|unknown)`));
 });
 
-test.for(["not JSON", "{}", '"x"', "null"])("refused as a whole: %s", (text) => {
+test.for(["not JSON", "{}", '"x"', "null"])("a setting that is not a list is refused: %s", (text) => {
   expect(problemsOf(text)).toBe("LATCHKEY_OIDC_ISSUERS: expected a JSON list of at most 100 issuers");
 });
 
-test("an issuer is said once, and every problem at once", () => {
+test("an issuer that occurs twice is refused, and one error names every problem", () => {
   expect(problemsOf([good, good])).toBe("LATCHKEY_OIDC_ISSUERS[1].issuer: expected each issuer once");
   expect(problemsOf([{}, 1]).split("\n")).toHaveLength(7);
 });

@@ -80,7 +80,7 @@ function sources(): string[] {
   return names.filter((name) => name.endsWith(".ts"));
 }
 
-// What the names of numbers look like that bound something. Estimates of sizes (`bytesPer…`) bound nothing by themselves.
+// Matches the names of constants that are bounds. Estimates of sizes (`bytesPer…`) are not bounds.
 const boundName =
   /^(max|min)[A-Z]|^(?!bytes).*Per(Account|Address|Bearer|Credential|Email|Entry|Hour|Minute|Target|Task|User)$|[pP]oolSize$|Statements$|[tT]imeoutMs$/;
 const constant = /^(?:export )?const (\w+) = ([\d_ *]*\d|\{ .*\d \});$/gm;

@@ -34,7 +34,7 @@ function open(options: Partial<ConnectOptions> = {}) {
 const ping = (db: Db) => sql<{ answer: number }>`select ${7}::integer as answer`.execute(db);
 const answered = { rows: [{ answer: 7 }] };
 
-/** The error that a promise fails with, and when. */
+/** Returns the error that a promise fails with, and after how many milliseconds. */
 async function failure(promise: Promise<unknown>): Promise<{ error: unknown; ms: number }> {
   const startedAt = performance.now();
   const error = await promise.then(
@@ -59,7 +59,7 @@ test("a refused connection fails within 3 s, and the next query after recovery w
   expect(await ping(db)).toMatchObject(answered);
 });
 
-test("a server that accepts and never answers fails within 3 s, and the next query after recovery works", async () => {
+test("a server that accepts and never responds fails within 3 s, and the next query after recovery works", async () => {
   const db = open();
   proxy.swallow();
   await expectUnavailable(ping(db));
@@ -67,7 +67,7 @@ test("a server that accepts and never answers fails within 3 s, and the next que
   expect(await ping(db)).toMatchObject(answered);
 });
 
-test("a black hole in the middle of a query fails within 3 s, and no other connection is trusted afterwards", async () => {
+test("a query without a response fails within 3 s, and the pool then uses none of its older connections", async () => {
   const db = open();
   await Promise.all([1, 2, 3, 4].map(() => sql`select pg_sleep(0.05)`.execute(db)));
   expect(db.poolStats()).toEqual({ total: 4, idle: 4, waiting: 0 });
@@ -75,11 +75,11 @@ test("a black hole in the middle of a query fails within 3 s, and no other conne
   await expectUnavailable(ping(db));
   expect(db.poolStats()).toMatchObject({ total: 3 });
   await proxy.heal();
-  // The three connections that nobody tried are dead as well.
+  // The three other connections are dead too.
   for (let i = 0; i < 4; i++) expect(await ping(db)).toMatchObject(answered);
 });
 
-test("a black hole in the middle of a transaction fails within 3 s, rollback included", async () => {
+test("a transaction without a response fails within 3 s, including its rollback", async () => {
   const db = open({ poolSize: 1 });
   const transaction = db.transaction().execute(async (tx) => {
     await ping(tx);
@@ -123,7 +123,7 @@ test("a connection that dies while idle ends neither the process nor the pool", 
   expect(await ping(db)).toMatchObject(answered);
 });
 
-test("a statement that takes too long is ended by the server, and keeps its connection", async () => {
+test("the server cancels a statement that takes too long, and the connection stays usable", async () => {
   const db = open({ poolSize: 1, queryTimeoutMs: 600 });
   const pid = sql<{ pid: number }>`select pg_backend_pid() as pid`;
   const before = await pid.execute(db);
@@ -146,13 +146,13 @@ test("named statements survive a migration that changes their columns", async ()
   await db.transaction().execute(read);
 });
 
-test("statements stay unnamed where the setting is off", async () => {
+test("statements are unnamed if the setting is off", async () => {
   const db = open({ poolSize: 1, statementNames: false });
   await ping(db);
   expect((await sql`select name from pg_prepared_statements`.execute(db)).rows).toEqual([]);
 });
 
-test("endlessly different statements do not fill the server's memory with plans", async () => {
+test("a connection names at most 200 different statements", async () => {
   const db = open({ poolSize: 1 });
   for (let i = 0; i < 250; i++) await sql`select ${i}::integer as ${sql.ref(`n${i}`)}`.execute(db);
   expect((await sql`select name from pg_prepared_statements`.execute(db)).rows).toHaveLength(200);
@@ -169,7 +169,7 @@ test("every statement and every missing connection is reported once", async () =
   expect(seen).toEqual([true, false, false]);
 });
 
-test("a violated unique constraint is told from other errors, by name", async () => {
+test("a violated unique constraint is recognised, also by its name", async () => {
   const { db } = database;
   await sql`create table thing (id integer constraint thing_key primary key)`.execute(db);
   await sql`insert into thing values (1)`.execute(db);
@@ -196,13 +196,13 @@ test.each(["25006", "53300", "57P01", "57P02", "57P03", "08006", "58030"])(
 );
 
 test.each(["select 1 / 0", "select nothing", "select" + " * from nowhere", "insert"])(
-  "`%s` is our bug, not an outage",
+  "the error of the invalid statement `%s` is not an outage",
   async (text) => {
     expect(isUnavailable((await failure(sql.raw(text).execute(database.db))).error)).toBe(false);
   },
 );
 
-test("ordinary errors are no outage", () => {
+test("ordinary errors are not outages", () => {
   for (const thrown of [
     new TypeError("x is undefined"),
     "refused",
@@ -213,13 +213,13 @@ test("ordinary errors are no outage", () => {
   }
 });
 
-test("a name with two dead addresses is an outage", async () => {
+test("a host name with two dead addresses is an outage", async () => {
   await proxy.refuse();
   const db = open({ url: proxy.url.replace("127.0.0.1", "localhost") });
   await expectUnavailable(ping(db));
 });
 
-test("a closed pool is an outage, as for a request that comes while we drain", async () => {
+test("a closed pool is an outage, because a request may arrive while the server drains", async () => {
   const db = open();
   await ping(db);
   await db.destroy();

@@ -33,7 +33,7 @@ const one = step("0001_one", 1);
 const two = step("0002_two", 1);
 const three = step("0003_three", 3);
 
-test("a migration runs once, in order, and later ones follow", async () => {
+test("each migration is applied once, in order", async () => {
   const { db } = await emptyDatabase();
   expect(await migrate(db, [one])).toEqual(["0001_one"]);
   expect(await checkCompatible(db, [one, two, three])).toEqual(["0002_two", "0003_three"]);
@@ -50,7 +50,7 @@ test("two servers that start at once migrate once", async () => {
   expect(applied.filter((names) => names.length > 0)).toEqual([["0001_one", "0002_two"]]);
 });
 
-test("a failed migration leaves nothing behind and tells its own error", async () => {
+test("a failed migration changes nothing, and its own error is thrown", async () => {
   const { db } = await emptyDatabase();
   const broken: Migration = { ...two, up: async (tx) => void (await sql`create tabel typo ()`.execute(tx)) };
   await expect(migrate(db, [one, broken])).rejects.toThrow(/syntax error at or near "tabel"/);
@@ -66,14 +66,14 @@ test("a database that has outgrown this server is refused", async () => {
   expect(await checkCompatible(db, [one, two, three])).toEqual([]);
 });
 
-test("a newer database that old servers can live with is accepted, and left alone", async () => {
+test("an older server accepts a newer compatible database and does not change it", async () => {
   const { db } = await emptyDatabase();
   await migrate(db, [one, two]);
   expect(await checkCompatible(db, [one])).toEqual([]);
   expect(await migrate(db, [one])).toEqual([]);
 });
 
-test("a step that no server of its own level could live with is refused", async () => {
+test("a migration that excludes servers of its own level is refused", async () => {
   const { db } = await emptyDatabase();
   await expect(migrate(db, [step("0001_ahead", 2)])).rejects.toThrow(/check constraint/);
 });

@@ -23,11 +23,11 @@ async function errorsThrough(pooler: Pooler, names: "on" | "off"): Promise<strin
   return outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [String(outcome.reason)] : []));
 }
 
-test("behind a pooler in transaction mode without named statements, the setting off makes every statement work", async () => {
+test("without statement names, every statement works behind a pooler in transaction mode", async () => {
   const pooler = await startPooler(database.url);
   try {
     expect(await errorsThrough(pooler, "off")).toEqual([]);
-    // The pooler is such a one: with names, connections that share a session collide.
+    // With statement names, two connections that share a session collide.
     expect(await errorsThrough(pooler, "on")).toContainEqual(expect.stringContaining("already exists"));
   } finally {
     await pooler.close();

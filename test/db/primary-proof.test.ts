@@ -32,13 +32,13 @@ describe("on a server without a standby", () => {
   });
 });
 
-describe("what a connection does not find", () => {
+describe("the confirmation of a read", () => {
   const text = "select id from thing where id = $1";
   const statement = { text, parameters: ["x"] };
   const nothing = { command: "SELECT", rowCount: 0, rows: [] as unknown[] } as QueryResult;
   const proof = expect.stringContaining("pg_logical_emit_message");
 
-  /** A connection to this server, and what was sent on it. */
+  /** Creates the confirmation of a connection to this server. `sent` contains the statements that it sends. */
   function connection(server: string, found = nothing) {
     const sent: unknown[][] = [];
     const confirmation = createReadConfirmation(async (text, parameters) => {
@@ -49,7 +49,7 @@ describe("what a connection does not find", () => {
     return { confirmation, sent };
   }
 
-  test("is read again in the transaction of a proof, once while the server stays the known primary", async () => {
+  test("reads a result without rows again in the transaction of a proof, unless the server is the known primary", async () => {
     const now = { ...nothing, rowCount: 1, rows: [{ id: "x" }] };
     const { confirmation, sent } = connection("first", now);
     expect(await confirmation.confirm(statement, nothing, () => undefined)).toBe(now);
@@ -60,7 +60,7 @@ describe("what a connection does not find", () => {
     expect(sent.splice(0)).toEqual([["begin"], [text, "x"], [proof, "second"], ["commit"]]);
   });
 
-  test("is not confirmed where it found something, or changed something", async () => {
+  test("returns a result with rows and the result of a change as they are", async () => {
     const { confirmation, sent } = connection("first");
     for (const result of [
       { ...nothing, rowCount: 1 },
@@ -71,7 +71,7 @@ describe("what a connection does not find", () => {
     expect(sent).toEqual([]);
   });
 
-  test("is confirmed behind the rollback of a transaction that rests on it", async () => {
+  test("proves the primary after the rollback of a transaction that found no rows", async () => {
     const { confirmation, sent } = connection("first");
     const none = () => undefined;
     confirmation.begin();

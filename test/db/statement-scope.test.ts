@@ -11,7 +11,7 @@ const opened: Db[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase("empty");
-  // A COMMIT that takes as long as the row says.
+  // The COMMIT of an insert takes as long as the row says.
   const { db } = database;
   await sql`create table slow_commit (seconds double precision)`.execute(db);
   await sql`create function sleep_at_commit() returns trigger language plpgsql as
@@ -36,7 +36,7 @@ async function pidOf(db: Db): Promise<number> {
   return rows[0]?.pid ?? 0;
 }
 
-/** How many backends of this database run a statement of this text. */
+/** Returns how many backends of this database run a statement with this text. */
 async function running(text: string): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::integer as count from pg_stat_activity
@@ -70,11 +70,11 @@ test("a caller that gave up sends nothing more, and does not wait for a connecti
   await expect(waiting).rejects.toThrow("gone");
   await expect(withStatements({ signal: caller.signal }, () => pidOf(db))).rejects.toThrow("gone");
   await busy;
-  // What was waiting gave its connection back.
+  // The call that waited has released its connection.
   expect(await pidOf(db)).toBeGreaterThan(0);
 });
 
-test("a statement that runs past the limit of its scope is cancelled, and keeps its connection", async () => {
+test("a statement that exceeds the limit of its scope is cancelled, and its connection stays usable", async () => {
   const db = open();
   const pid = await pidOf(db);
   const call = withStatements({ limitMs: 50 }, () => sleep(db, 10));
@@ -124,14 +124,14 @@ test("a cancellation that comes too late hits no later statement", async () => {
 
 test("a statement that the server does not end in time is cancelled: its backend does not stay behind", async () => {
   const db = open({ queryTimeoutMs: 600 });
-  // As behind a pooler that drops the setting.
+  // A pooler may drop this setting.
   await sql`set statement_timeout = 0`.execute(db);
   const call = sleep(db, 20);
   await expect(call).rejects.toThrow("Query read timeout");
   await until("select pg_sleep(20)", 0);
 });
 
-test("commits that are not answered do not pile up, and refuse further changes until they are", async () => {
+test("while too many commits have no response, further changes are refused", async () => {
   const db = open({ poolSize: 4, queryTimeoutMs: 550 });
   const change = () =>
     db.transaction().execute((tx) => sql`insert into slow_commit values (1.5)`.execute(tx));
@@ -143,7 +143,7 @@ test("commits that are not answered do not pile up, and refuse further changes u
   }
   expect(await running("commit")).toBe(4);
   expect(await pidOf(db)).toBeGreaterThan(0);
-  // The server answers them at last. None was lost, and changes are made again.
+  // After the server has responded, no commit is lost, and changes succeed again.
   await vi.waitFor(() => db.transaction().execute(pidOf), { interval: 100, timeout: 10_000 });
   await until("commit", 0);
   expect((await sql`select * from slow_commit`.execute(database.db)).rows).toHaveLength(4);

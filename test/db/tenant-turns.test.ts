@@ -12,12 +12,12 @@ const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, at) => make(at));
 
-/** Calls that come to wait for a row of their own account, and how they end. */
+/** The outcomes of the calls that wait for a locked row. The object keeps the transaction from waiting for the promise. */
 interface Flood {
   outcomes: Promise<string[]>;
 }
 
-/** Runs `work` while a row is locked and calls that need it fill all connections that they can get. */
+/** Locks rows, starts calls that need them and so fill all connections that they can get, and then runs `work`. */
 async function duringFlood(
   locked: { table: "account" | "user" | "workspace" | "api_key"; ids: string[] },
   start: () => Promise<unknown>[],
@@ -27,7 +27,7 @@ async function duringFlood(
     const { table, ids } = locked;
     await sql`select from ${sql.table(table)} where id = any (${ids}) for update`.execute(tx);
     const flood = Promise.all(start().map((call) => outcome(call)));
-    // Some of them hold connections, and the others wait for one.
+    // Some of the calls hold connections, and the others wait for one.
     await vi.waitFor(() => expect(stats().waiting).toBeGreaterThan(0), { interval: 5 });
     await vi.waitFor(async () => {
       const { rows } = await sql`
@@ -45,7 +45,7 @@ function stats(): PoolStats {
   return (app.pool as typeof app.pool & { poolStats(): PoolStats }).poolStats();
 }
 
-/** Keys of an account, each of which may do everything. */
+/** Creates keys of an account that have all permissions. */
 async function keysOf(owner: Owner, count: number): Promise<(Clients & { id: string; token: string })[]> {
   const keys: (Clients & { id: string; token: string })[] = [];
   for (let n = 0; n < count; n++) {
@@ -74,7 +74,7 @@ test("the changes of one account, by many keys and sessions, leave connections f
       expect(items.length).toBeGreaterThan(0);
     },
   );
-  // They were only late.
+  // The calls of the attacker are late, but they succeed.
   expect(new Set(outcomes)).toEqual(new Set(["ok"]));
 });
 
@@ -95,7 +95,7 @@ test("public changes of one account or user leave connections for public changes
   };
   const logIns = await duringFlood(
     { table: "user", ids: [userId] },
-    // No more are allowed within five minutes.
+    // A user may try ten passwords in five minutes.
     () => times(10, () => logInAs(attacker)),
     others,
   );
@@ -143,22 +143,22 @@ test("a key is revoked at once while many keys of its account hold all connectio
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const keys = await keysOf(owner, 8);
-  const [leaked] = keys;
+  const [first] = keys;
   await duringFlood(
     { table: "workspace", ids: [workspaceId] },
     () => keys.flatMap((key) => times(4, () => rename(key, workspaceId))),
     async () => {
-      // The credential of the leaked key is locked by its own change under way, so another one is revoked.
+      // A change in progress may hold a lock on the first key, so this revokes another one.
       const other = keys.at(-1);
       const sentAt = performance.now();
       await owner.apiKeys.revokeApiKey({ id: other?.id ?? "" });
       expect(performance.now() - sentAt).toBeLessThan(1_000);
-      expect(leaked?.id).not.toBe(other?.id);
+      expect(first?.id).not.toBe(other?.id);
     },
   );
 });
 
-test("a platform key that waits for a busy account changes other accounts meanwhile", async () => {
+test("while calls of a platform key wait for a busy account, the key can change other accounts", async () => {
   const [busy, other] = [await app.newAccount(), await app.newAccount()];
   const platform = app.clientAs(app.platformToken);
   const set = (owner: Owner) =>
@@ -177,7 +177,7 @@ test("the lists of one account leave connections for the calls of another accoun
   const [attacker, victim] = [await app.newAccount(), await app.newAccount()];
   const platform = app.clientAs(app.platformToken);
   const outcomes = await app.db.transaction().execute(async (tx) => {
-    // Every list of events waits, as slow ones would.
+    // Every list of audit events waits for this lock, as if it were slow.
     await sql`lock table audit_event in access exclusive mode`.execute(tx);
     const flood = Promise.all(
       times(40, () => outcome(attacker.audit.listAuditEvents({ resourceType: "nope" }))),
@@ -203,21 +203,21 @@ test("verification is answered while changes hold all connections that they can 
     { table: "workspace", ids: [workspaceId] },
     () => keys.flatMap((one) => times(5, () => rename(one, workspaceId))),
     async () => {
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         times(20, () => tokens.verifyToken({ token: key?.token ?? "", fresh: true })),
       );
-      expect(answers.every(({ valid }) => valid)).toBe(true);
+      expect(responses.every(({ valid }) => valid)).toBe(true);
     },
   );
 });
 
-test("a change that waits too long for a lock is told that the account is busy, and when to try again", async () => {
+test("a change that waits too long for a lock fails because the account is busy, with a retry hint", async () => {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const refused = await app.db.transaction().execute(async (tx) => {
     await sql`select from workspace where id = ${workspaceId} for update`.execute(tx);
     const call = refusal(rename(owner, workspaceId));
-    // As the timeout of a statement does, without the wait.
+    // Cancels the statement as its timeout would, but at once.
     await vi.waitFor(async () => {
       const { rows } = await sql`
         select pg_cancel_backend(pid) from pg_stat_activity

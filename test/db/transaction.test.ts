@@ -27,7 +27,7 @@ const count = async () => {
   return rows[0]?.n;
 };
 
-test("statements that are started together travel together, the first ones with BEGIN, and each sees those before", async () => {
+test("statements that are started together are sent together, the first ones with BEGIN, and each sees earlier writes", async () => {
   const trips = await watch.tripsOf(() =>
     transact(async (tx) => {
       const [, seen] = await together([insert(tx, 1), sql`select id from thing`.execute(tx)]);
@@ -40,7 +40,7 @@ test("statements that are started together travel together, the first ones with 
   expect(await count()).toBe(2);
 });
 
-test("if one of them fails, its error is thrown, nothing holds, and the connection goes on", async () => {
+test("if one of several statements fails, its error is thrown, nothing changes, and the connection stays usable", async () => {
   const before = await count();
   const failing = transact((tx) =>
     together([insert(tx, 10), sql`select 1 / ${0}::integer`.execute(tx), insert(tx, 11), insert(tx, 12)]),
@@ -49,15 +49,15 @@ test("if one of them fails, its error is thrown, nothing holds, and the connecti
   expect(await count()).toBe(before);
 });
 
-test("a failure that the work swallows cannot be committed", async () => {
-  const swallowing = transact(async (tx) => {
+test("a transaction is not committed if the work ignores the error of a statement", async () => {
+  const ignoring = transact(async (tx) => {
     await insert(tx, 20);
     await insert(tx, 20).catch(() => undefined);
   });
-  await expect(swallowing).rejects.toThrow(/was rolled back/);
+  await expect(ignoring).rejects.toThrow(/was rolled back/);
 });
 
-test("work that gives up rolls back what it had started", async () => {
+test("if the work throws, the statements that it started are rolled back", async () => {
   const before = await count();
   const refusing = transact(async (tx) => {
     void insert(tx, 30);
@@ -67,12 +67,12 @@ test("work that gives up rolls back what it had started", async () => {
   expect(await count()).toBe(before);
 });
 
-test("a transaction that is over takes no statement", async () => {
+test("a transaction that is over refuses further statements", async () => {
   const tx = await transact(async (tx) => tx);
   await expect(insert(tx, 40)).rejects.toThrow(/is over/);
 });
 
-test("the last statement travels with COMMIT, and its failure is the failure of the transaction", async () => {
+test("the last statement is sent with COMMIT, and its failure is the failure of the transaction", async () => {
   const before = await count();
   const made = (id: number, divisor: number) =>
     inTransaction(
@@ -86,7 +86,7 @@ test("the last statement travels with COMMIT, and its failure is the failure of 
   expect(await count()).toBe((before ?? 0) + 1);
 });
 
-test("work whose caller gives up is rolled back, and COMMIT is not cancelled once it is sent", async () => {
+test("work whose caller gives up is rolled back, and a COMMIT that was sent is not cancelled", async () => {
   const before = await count();
   const early = new AbortController();
   const given = withStatements({ signal: early.signal }, () =>

@@ -10,7 +10,7 @@ function turn(kind: TurnKind, subjects: string, caller = "someone", bytes = 0): 
   return { kind, subjects: subjects.split(" "), caller, limited: true, bytes: () => bytes };
 }
 
-/** Enters many turns, and notes those that began. */
+/** Enters turns, and collects those that began and those that were refused. */
 function follow(turns: Turns) {
   const begun: { turn: Turn; end: () => void }[] = [];
   const refused: { turn: Turn; error: unknown }[] = [];
@@ -33,7 +33,7 @@ test("callers take turns within an account, and accounts within the pool", async
   for (let n = 0; n < 2; n++) void enter(turn("change", "a", "two"));
   void enter(turn("change", "b", "three"));
   await settled();
-  // Three of a credential, four of an account, and another account does not wait.
+  // A credential gets three connections, an account gets four, and another account does not wait.
   expect(names(begun)).toEqual(["a one", "a one", "a one", "a two", "b three"]);
   begun[0]?.end();
   begun[3]?.end();
@@ -55,7 +55,7 @@ test("a turn with several accounts waits for all of them, and holds none while i
   expect(names(begun.slice(5))).toEqual(["user,busy both"]);
 });
 
-test("withdrawals begin first, and in connections that nothing else takes", async () => {
+test("withdrawals begin first, and on connections that are reserved for them", async () => {
   const turns = createTurns({ shares });
   const { begun, enter } = follow(turns);
   for (const kind of ["change", "public", "read", "background"] as const)
@@ -67,17 +67,17 @@ test("withdrawals begin first, and in connections that nothing else takes", asyn
   expect(begun).toHaveLength(9);
 });
 
-test("what waits is bounded in bytes, and the caller with the most of it is refused", async () => {
+test("the turns that wait are bounded in bytes, and those of the caller with the most bytes are refused", async () => {
   const turns = createTurns({ shares, waiting: { perSubject: 50_000, inTotal: 80_000 } });
   const { begun, refused, enter } = follow(turns);
   for (let n = 0; n < 3; n++) void enter(turn("read", "a", "running"));
-  // Each of them counts 8,192 bytes more.
+  // Each turn counts 8,192 bytes in addition.
   void enter(turn("read", "a", "small"));
   for (let n = 0; n < 5; n++) void enter(turn("read", "a", "large", 10_000));
   await settled();
   expect(refused.map(({ turn: { caller } }) => caller)).toEqual(["large", "large", "large"]);
   expect(turns.waiting()).toBe(3);
-  // Another account has a bound of its own, and of all accounts the one with the most waiting is refused.
+  // Another account has its own bound. If the total bound is exceeded, the account with the most bytes loses turns.
   for (let n = 0; n < 3; n++) void enter(turn("read", "b", "running"));
   for (let n = 0; n < 6; n++) void enter(turn("read", "b", "small"));
   await settled();
@@ -85,7 +85,7 @@ test("what waits is bounded in bytes, and the caller with the most of it is refu
   expect(turns.waiting() * 8_192).toBeLessThanOrEqual(80_000);
 });
 
-test("a turn that waits too long, or whose caller gives up, is refused and lets others go", async () => {
+test("a turn that waits too long, or whose caller gives up, is refused and no longer waits", async () => {
   vi.useFakeTimers();
   try {
     const turns = createTurns({ shares, timeoutMs: 100 });
@@ -105,7 +105,7 @@ test("a turn that waits too long, or whose caller gives up, is refused and lets 
   }
 });
 
-test("a database that cannot be reached refuses everything that waits", async () => {
+test("if the database is unreachable, every turn that waits is refused", async () => {
   const turns = createTurns({ shares });
   const { refused, enter } = follow(turns);
   for (let n = 0; n < 10; n++) void enter(turn("read", "a"));
@@ -127,7 +127,7 @@ const steps = fc.array(
   { minLength: 1, maxLength: 60 },
 );
 
-test("whatever comes, the pool is never exceeded, each share holds, and everything has its turn", async () => {
+test("for any sequence of turns, the pool and each share are never exceeded, and every turn begins", async () => {
   await fc.assert(
     fc.asyncProperty(steps, fc.integer({ min: 1, max: 12 }), async (list, poolSize) => {
       const bounds = sharesOf(poolSize);
@@ -145,8 +145,9 @@ test("whatever comes, the pool is never exceeded, each share holds, and everythi
         await Promise.resolve();
         for (let n = 0; n < ends; n++) endOne();
         await settled();
-        for (const { kinds: its, most, perSubject } of bounds) {
-          const inShare = running().filter(({ turn: { kind } }) => its.includes(kind));
+        for (const share of bounds) {
+          const { most, perSubject } = share;
+          const inShare = running().filter(({ turn: { kind } }) => share.kinds.includes(kind));
           expect(inShare.length).toBeLessThanOrEqual(most);
           for (const subject of "abcd") {
             const own = inShare.filter(({ turn: { subjects } }) => subjects.includes(subject));
@@ -164,24 +165,24 @@ test("whatever comes, the pool is never exceeded, each share holds, and everythi
   );
 });
 
-test("many callers that wait for a busy account cost the calls of others little", async () => {
+test("callers that wait for a busy account add no cost to the calls of another account", async () => {
   const turns = createTurns({ shares });
   const { begun, enter } = follow(turns);
-  let asked = 0;
+  let reads = 0;
   const counting = (one: Turn): Turn => ({
     ...one,
     get subjects() {
-      asked += 1;
+      reads += 1;
       return one.subjects;
     },
   });
   for (let n = 0; n < 400; n++) void enter(counting(turn("read", "busy", `c${n}`)));
   await settled();
   expect(begun).toHaveLength(3);
-  asked = 0;
+  reads = 0;
   for (let n = 0; n < 100; n++) {
     const end = await turns.enter(turn("read", "other"));
     end();
   }
-  expect(asked).toBe(0);
+  expect(reads).toBe(0);
 });
