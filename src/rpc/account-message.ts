@@ -1,10 +1,17 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type AccountSchema, AccountState } from "../../gen/latchkey/v1/account_pb.ts";
 import type { Account } from "../domain/account/account.ts";
+import { accountStateOf, type AccountState as State } from "../domain/account/account-state.ts";
 import { etagOf } from "../domain/kernel/list.ts";
 import { apiKeyMessage } from "./api-key-message.ts";
 import type { EffectiveAt } from "./effective.ts";
 import { metadataMessage, timestamp } from "./messages.ts";
+
+const states: Record<State, AccountState> = {
+  active: AccountState.ACTIVE,
+  suspended: AccountState.SUSPENDED,
+  deleted: AccountState.DELETED,
+};
 
 /** Returns the message of an account. It contains the system key if that was loaded. `effectiveAt` serves for that key. */
 export function accountMessage(
@@ -20,12 +27,7 @@ export function accountMessage(
       deleteAt: timestamp(account.delete_at),
       ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey, effectiveAt) }),
     },
-    state: state(account),
+    state: states[accountStateOf(account)],
     etag: etagOf(account.version),
   };
-}
-
-function state(account: Account): AccountState {
-  if (account.deleted_at) return AccountState.DELETED;
-  return account.suspended_at ? AccountState.SUSPENDED : AccountState.ACTIVE;
 }

@@ -1,7 +1,15 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type InviteSchema, InviteState } from "../../gen/latchkey/v1/invite_pb.ts";
 import type { Invite } from "../domain/invite/invite.ts";
+import { inviteStateOf, type InviteState as State } from "../domain/invite/invite-state.ts";
 import { profileMessage, timestamp } from "./messages.ts";
+
+const states: Record<State, InviteState> = {
+  pending: InviteState.PENDING,
+  accepted: InviteState.ACCEPTED,
+  revoked: InviteState.REVOKED,
+  expired: InviteState.EXPIRED,
+};
 
 /** Returns the message of an invite. It contains the token only in the response that made the invite, and only without SMTP. */
 export function inviteMessage(invite: Invite): MessageInitShape<typeof InviteSchema> {
@@ -26,12 +34,6 @@ export function inviteMessage(invite: Invite): MessageInitShape<typeof InviteSch
       acceptedAt: timestamp(invite.accepted_at),
       revokedAt: timestamp(invite.revoked_at),
     },
-    state: state(invite),
+    state: states[inviteStateOf(invite)],
   };
-}
-
-function state(invite: Invite): InviteState {
-  if (invite.accepted_at) return InviteState.ACCEPTED;
-  if (invite.revoked_at) return InviteState.REVOKED;
-  return invite.expired ? InviteState.EXPIRED : InviteState.PENDING;
 }

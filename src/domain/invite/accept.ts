@@ -20,6 +20,7 @@ import { claimedOfUser } from "../role/holder-load.ts";
 import { insertSession } from "../session/create.ts";
 import type { SessionDeps } from "../session/session.ts";
 import { alreadyUsed, type Invite } from "./invite.ts";
+import { type InviteState, inviteStateOf } from "./invite-state.ts";
 import { requireMaker } from "./maker.ts";
 import { insertInvited, loginRequired, requireInvited } from "./person.ts";
 import { type Claims, invitedReach } from "./reach.ts";
@@ -130,14 +131,16 @@ function selectInvite(db: Db, id: string) {
     .where("id", "=", id);
 }
 
+const ended: Record<Exclude<InviteState, "pending">, string> = {
+  accepted: "the invite was accepted",
+  revoked: "the invite was revoked",
+  expired: "the invite has expired",
+};
+
 function requirePending(invite: StoredInvite | undefined, hash: Buffer): StoredInvite {
   if (!invite || !sameHash(invite.hash, hash)) throw unknownInvite();
-  if (invite.accepted_at || invite.revoked_at) {
-    throw alreadyUsed(invite.accepted_at ? "the invite was accepted" : "the invite was revoked", {
-      invite_id: invite.id,
-    });
-  }
-  if (invite.expired) throw alreadyUsed("the invite has expired", { invite_id: invite.id });
+  const state = inviteStateOf(invite);
+  if (state !== "pending") throw alreadyUsed(ended[state], { invite_id: invite.id });
   return invite;
 }
 
