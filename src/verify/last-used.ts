@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../db/connect.ts";
 import type { Evaluation } from "./evaluate/evaluate.ts";
 
@@ -25,10 +25,10 @@ export function createLastUsed(db: Db, intervalMs: number, onError: (error: unkn
     tokens = new Map();
     sessions = new Map();
     try {
-      for (const rows of chunks(usedTokens)) await writeTokens(db, rows);
-      for (const rows of chunks(usedSessions)) await writeSessions(db, rows);
+      for (const rows of chunks(usedTokens)) await writeUses(db, tokenUses, rows);
+      for (const rows of chunks(usedSessions)) await writeUses(db, sessionUses, rows);
     } catch (error) {
-      // Uses since then are newer.
+      // The times that were recorded meanwhile are newer, so they win.
       tokens = new Map([...usedTokens, ...tokens]);
       sessions = new Map([...usedSessions, ...sessions]);
       throw error;
@@ -56,7 +56,6 @@ export function createLastUsed(db: Db, intervalMs: number, onError: (error: unkn
   };
 }
 
-// Each statement locks its rows in the order of their ids, so that two writers cannot deadlock.
 function* chunks(used: Map<string, number>): Generator<[string, number][]> {
   let rows: [string, number][] = [];
   for (const row of used) {
@@ -67,30 +66,42 @@ function* chunks(used: Map<string, number>): Generator<[string, number][]> {
   if (rows.length > 0) yield rows;
 }
 
-async function writeTokens(db: Db, rows: [string, number][]): Promise<void> {
-  const [ids, times] = columns(rows);
-  await sql`
-    insert into api_key_token_use (token_id, last_used_at)
-    select t.id, to_timestamp(used.at / 1000.0)
-    from unnest(${ids}::bigint[], ${times}::double precision[]) as used (id, at)
-    join api_key_token t on t.id = used.id
-    order by t.id
-    on conflict (token_id) do update
-      set last_used_at = greatest(api_key_token_use.last_used_at, excluded.last_used_at)`.execute(db);
+/** A table of last uses, its column of ids, the table that has these ids, and their type. */
+interface UseTable {
+  uses: "api_key_token_use" | "session_use";
+  column: string;
+  records: string;
+  idType: RawBuilder<unknown>;
 }
 
-async function writeSessions(db: Db, rows: [string, number][]): Promise<void> {
-  const [ids, times] = columns(rows);
-  await sql`
-    insert into session_use (session_id, last_used_at)
-    select s.id, to_timestamp(used.at / 1000.0)
-    from unnest(${ids}::text[], ${times}::double precision[]) as used (id, at)
-    join session s on s.id = used.id
-    order by s.id
-    on conflict (session_id) do update
-      set last_used_at = greatest(session_use.last_used_at, excluded.last_used_at)`.execute(db);
-}
+const tokenUses: UseTable = {
+  uses: "api_key_token_use",
+  column: "token_id",
+  records: "api_key_token",
+  idType: sql`bigint[]`,
+};
+const sessionUses: UseTable = {
+  uses: "session_use",
+  column: "session_id",
+  records: "session",
+  idType: sql`text[]`,
+};
 
-function columns(rows: [string, number][]): [string[], number[]] {
-  return [rows.map(([id]) => id), rows.map(([, at]) => at)];
+// The statement locks its rows in the order of their ids, so that two writers cannot deadlock. The join skips records that
+// were deleted meanwhile.
+async function writeUses(
+  db: Db,
+  { uses, column, records, idType }: UseTable,
+  rows: [string, number][],
+): Promise<void> {
+  const ids = rows.map(([id]) => id);
+  const times = rows.map(([, at]) => at);
+  await sql`
+    insert into ${sql.table(uses)} as stored (${sql.ref(column)}, last_used_at)
+    select record.id, to_timestamp(used.at / 1000.0)
+    from unnest(${ids}::${idType}, ${times}::double precision[]) as used (id, at)
+    join ${sql.table(records)} record on record.id = used.id
+    order by record.id
+    on conflict (${sql.ref(column)}) do update
+      set last_used_at = greatest(stored.last_used_at, excluded.last_used_at)`.execute(db);
 }
