@@ -2,9 +2,11 @@ import { atOnce } from "../src/domain/kernel/slices.ts";
 import { createCache } from "../src/verify/cache/cache.ts";
 import { createResponseCache } from "../src/verify/cache/response-cache.ts";
 import { type Credential, toCredentials } from "../src/verify/evaluate/credential.ts";
+import { createSharedTexts } from "../src/verify/evaluate/shared-texts.ts";
 
 // Prints the bytes that a cached key takes, and those of a cached response. Run it with --expose-gc.
 const count = 20_000;
+const share = createSharedTexts();
 const collect = globalThis.gc;
 if (!collect) throw new Error("run with --expose-gc");
 
@@ -44,7 +46,7 @@ function credential(n: number): Credential {
     revoked_at: null,
     last_used_at: null,
   };
-  const [credential] = atOnce(toCredentials([row]));
+  const [credential] = atOnce(toCredentials([row], share));
   if (!credential) throw new Error("a row gave no credential");
   return credential;
 }

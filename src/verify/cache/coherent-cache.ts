@@ -3,6 +3,7 @@ import type { Settled } from "../coherence/acknowledge.ts";
 import { machineClock } from "../coherence/clock.ts";
 import { type Coherence, type CoherenceDeps, startCoherence } from "../coherence/coherence.ts";
 import type { LeaseLength } from "../coherence/lease.ts";
+import { createSharedTexts } from "../evaluate/shared-texts.ts";
 import { createCache } from "./cache.ts";
 import { load } from "./load.ts";
 import { createLoader, type Loader, type LoaderObserver } from "./loader.ts";
@@ -30,8 +31,9 @@ export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onF
 export function createCoherentCache(deps: CoherentCacheDeps): CoherentCache {
   const { db, entries, observer } = deps;
   const cache = createCache(entries);
+  const share = createSharedTexts();
   const { loader, inFlight } = createLoader(
-    (lookupKeys, how) => load(db, lookupKeys, how),
+    (lookupKeys, how) => load(db, lookupKeys, how, share),
     cache,
     () => coherence,
     observer,

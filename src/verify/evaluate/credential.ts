@@ -3,6 +3,7 @@ import type { AccountAccessJson, AccountJson, Database } from "../../db/schema.t
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
 import type { Slices } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
+import type { ShareText } from "./shared-texts.ts";
 
 /** A row of the view `bearer`. Its `openings` contain the access to the one account that was loaded, if there is one. */
 export type CredentialRow = Selectable<Database["bearer"]>;
@@ -34,10 +35,14 @@ export interface AccountAccess extends Omit<AccountAccessJson, Computed> {
 }
 
 /**
- * Converts rows to credentials of the cache. They take as little memory as possible, because they are kept for long. The
- * work grows with the lengths of their lists, and pauses after each slice.
+ * Converts rows to credentials of the cache. They take as little memory as possible, because they are kept for long:
+ * `share` replaces a text by an equal one that is kept already. The work grows with the lengths of their lists, and pauses
+ * after each slice.
  */
-export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credential[]> {
+export function* toCredentials(
+  rows: readonly CredentialRow[],
+  share: ShareText = (text) => text,
+): Slices<Credential[]> {
   const credentials: Credential[] = [];
   for (const row of rows) {
     const { id, kind, system, environment, expires_at, disabled_at, revoked_at, user_id, last_used_at } = row;
@@ -47,7 +52,7 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
       ends_at: token.ends_at,
     }));
     const loaded: AccountAccess[] = [];
-    for (const accountAccess of row.openings) loaded.push(yield* toAccountAccess(accountAccess));
+    for (const accountAccess of row.openings) loaded.push(yield* toAccountAccess(accountAccess, share));
     // A copy has no spare capacity.
     const openings = loaded.slice();
     credentials.push({
@@ -61,7 +66,7 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
       user_id,
       last_used_at,
       tokens,
-      accounts: accountsOf(row) ?? openings,
+      accounts: accountsOf(row, share) ?? openings,
       openings,
     });
     yield;
@@ -70,9 +75,12 @@ export function* toCredentials(rows: readonly CredentialRow[]): Slices<Credentia
 }
 
 // If the access to the only account is loaded, it also names the account.
-function accountsOf({ accounts, openings }: CredentialRow): readonly KnownAccount[] | undefined {
+function accountsOf(
+  { accounts, openings }: CredentialRow,
+  share: ShareText,
+): readonly KnownAccount[] | undefined {
   if (!accounts || (accounts.length === 1 && openings.length === 1)) return undefined;
-  return accounts.map((account) => ({ ...account, account_id: shared(account.account_id) }));
+  return accounts.map((account) => ({ ...account, account_id: share(account.account_id) }));
 }
 
 /** Returns whether a credential gives access to an account, but that access was not loaded. */
@@ -100,14 +108,14 @@ export function withAccessOf(loaded: Credential, earlier: Credential): Credentia
 
 // The fields are written one by one, because a spread object takes more memory. The workspaces are lists, because an object
 // with an id per name would get its own hidden class and take several times as much.
-function* toAccountAccess(json: AccountAccessJson): Slices<AccountAccess> {
+function* toAccountAccess(json: AccountAccessJson, share: ShareText): Slices<AccountAccess> {
   const { account_id, platform, suspended, profile, owner, workspace_scope, workspaces, standing, roles } =
     json;
-  const held = yield* effectiveSet(json.permissions, json.owner_permissions, shared);
-  const entitlements = json.entitlements.map(shared);
+  const held = yield* effectiveSet(json.permissions, json.owner_permissions, share);
+  const entitlements = json.entitlements.map(share);
   const ids = Object.keys(workspaces);
   const accountAccess: AccountAccess = {
-    account_id: shared(account_id),
+    account_id: share(account_id),
     platform,
     suspended,
     profile,
@@ -129,15 +137,4 @@ function metBy(entitlements: string[]): readonly string[] {
     const [name = "", value] = entry.split("=");
     return value === undefined || Number(value) > 0 ? [name] : [];
   });
-}
-
-// Texts that many credentials have in common. Each is kept once. Beyond the limit, sharing saves too little.
-const texts = new Map<string, string>();
-const maxTexts = 10_000;
-
-function shared(text: string): string {
-  const known = texts.get(text);
-  if (known !== undefined) return known;
-  if (texts.size < maxTexts) texts.set(text, text);
-  return text;
 }
