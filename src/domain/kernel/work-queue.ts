@@ -1,3 +1,5 @@
+import { createFairQueue } from "./fair-queue.ts";
+
 /** Runs a limited amount of work at a time, and bounds the work that waits. */
 export interface WorkQueue {
   /** Runs `work` when it is the caller's turn. Callers take turns, regardless of how much work each has waiting. */
@@ -16,76 +18,39 @@ export interface WorkQueueOptions {
   overflow(): Error;
 }
 
-interface Waiting {
-  start(): void;
-  refuse(error: Error): void;
-}
-
 /** Creates a queue that is fair between callers. */
 export function createWorkQueue({ atOnce, maxWaiting, overflow }: WorkQueueOptions): WorkQueue {
-  // In the order of turns.
-  const waiting = new Map<string, Waiting[]>();
-  let size = 0;
+  const waiting = createFairQueue<() => void>(maxWaiting, overflow);
   let running = 0;
 
-  function next(): Waiting | undefined {
-    for (const [caller, works] of waiting) {
-      const work = works.shift();
-      // The caller moves to the end of the order.
-      waiting.delete(caller);
-      if (works.length > 0) waiting.set(caller, works);
-      if (work) return work;
-    }
-    return undefined;
-  }
-
-  function startWhatFits(): void {
+  function startWaiting(): void {
     while (running < atOnce) {
-      const work = next();
-      if (!work) return;
-      size -= 1;
+      const [start] = waiting.take(1);
+      if (!start) return;
       running += 1;
-      work.start();
+      start();
     }
-  }
-
-  function refuseTheGreediest(newcomer: string): void {
-    let greediest = newcomer;
-    let most = waiting.get(newcomer) ?? [];
-    // If several callers have equally much, the new caller loses, because the others have waited longer.
-    for (const [caller, works] of waiting)
-      if (works.length > most.length) [greediest, most] = [caller, works];
-    const lost = most.pop();
-    if (most.length === 0) waiting.delete(greediest);
-    size -= 1;
-    lost?.refuse(overflow());
   }
 
   return {
     run(caller, work) {
       return new Promise((resolve, reject) => {
-        async function runNow(): Promise<void> {
+        async function start(): Promise<void> {
           try {
             resolve(await work());
           } catch (error) {
             reject(error);
           } finally {
             running -= 1;
-            startWhatFits();
+            startWaiting();
           }
         }
-        const works = waiting.get(caller) ?? [];
-        works.push({ start: () => void runNow(), refuse: reject });
-        waiting.set(caller, works);
-        size += 1;
-        startWhatFits();
-        if (size > maxWaiting) refuseTheGreediest(caller);
+        if (running < atOnce && waiting.size() === 0) {
+          running += 1;
+          void start();
+        } else waiting.push({ caller, item: () => void start(), reject });
       });
     },
-    hasRoom(caller) {
-      if (running < atOnce || size < maxWaiting) return true;
-      const more = (waiting.get(caller)?.length ?? 0) + 1;
-      return [...waiting.values()].some((works) => works.length > more);
-    },
+    hasRoom: (caller) => running < atOnce || waiting.hasRoom(caller),
   };
 }

@@ -1,6 +1,6 @@
 import { DomainError } from "../../domain/kernel/error.ts";
+import { createFairQueue, type FairQueue } from "../../domain/kernel/fair-queue.ts";
 import type { Loaded, LookupKey } from "./load.ts";
-import { createLookupQueue, type LookupQueue } from "./lookup-queue.ts";
 
 /** A look-up that waits for its result. */
 export interface Waiting {
@@ -15,7 +15,7 @@ export interface Waiting {
 
 /** Look-ups of one kind, which share a queue and a number of statements. */
 export interface LookupClass {
-  queue: LookupQueue<Waiting>;
+  queue: FairQueue<Waiting>;
   /** How many statements may run at once. */
   statements: number;
   /** How long one statement may run, in milliseconds. */
@@ -32,10 +32,10 @@ const maxWaiting = 5_000;
 export function createLookupClass(
   statements: number,
   limitMs: number,
-  take: (queue: LookupQueue<Waiting>, most: number) => Waiting[],
+  take: (queue: FairQueue<Waiting>, most: number) => Waiting[],
 ): LookupClass {
   const overflow = () => new DomainError("UNAVAILABLE", "too many tokens are being looked up: try again");
-  const queue = createLookupQueue<Waiting>(maxWaiting, overflow);
+  const queue = createFairQueue<Waiting>(maxWaiting, overflow);
   return { queue, statements, limitMs, inFlight: 0, take: (most) => take(queue, most) };
 }
 
@@ -45,7 +45,7 @@ export function enqueue({ queue }: LookupClass, waiting: Waiting): void {
 }
 
 /** Takes all look-ups of one id. They share a statement, so a popular id takes no more of the class than another one. */
-export function takeOneId(queue: LookupQueue<Waiting>): Waiting[] {
+export function takeOneId(queue: FairQueue<Waiting>): Waiting[] {
   const [first] = queue.take(1);
   return first ? [first, ...queue.takeFitting(({ lookupKey }) => lookupKey.id === first.lookupKey.id)] : [];
 }
