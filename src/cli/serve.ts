@@ -69,6 +69,7 @@ export async function serve({
     plain: app.plain,
     limits,
     isExempt: createTrust(config.trustedProxies),
+    isReady: () => app.health.get("") === true,
     onRefusal: closed.refused,
     onEviction: closed.evicted,
     onError: (error) => log.error({ error: String(error) }, "a request failed: this is a bug"),

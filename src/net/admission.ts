@@ -1,8 +1,14 @@
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { addressKey } from "./address-key.ts";
-import { type Connection, createConnectionTable, type FullReason } from "./connection-table.ts";
+import {
+  type Admission,
+  type Connection,
+  createConnectionTable,
+  type FullReason,
+} from "./connection-table.ts";
 import type { Limits } from "./limits.ts";
+import type { ProbeReserve } from "./probe-reserve.ts";
 import type { RefusedConnections } from "./refused-connections.ts";
 
 /** An idle connection that the port closed to make room. `address` is the client's address as the limits count it. */
@@ -15,6 +21,8 @@ export type AdmissionOptions = {
   /** Returns whether an address has no maximum, because its connections carry many clients. */
   isExempt: (address: string) => boolean;
   onEviction: (eviction: Eviction) => void;
+  /** Receives the connections for which there is no room. Unset: they are reset at once. */
+  probes?: ProbeReserve;
 };
 
 /** What the protocols report to admission about a connection. `socket` is the one that carries HTTP. */
@@ -35,7 +43,7 @@ const closingConnections = 1_024;
  * only admitted connections.
  */
 export function createAdmission(server: Server, options: AdmissionOptions): Activity {
-  const { limits, refused, isExempt, onEviction } = options;
+  const { limits, refused, isExempt, onEviction, probes } = options;
   const table = createConnectionTable(limits);
   const connections = new WeakMap<Socket, Connection>();
   const listeners = server.listeners("connection");
@@ -65,9 +73,14 @@ export function createAdmission(server: Server, options: AdmissionOptions): Acti
     // Each protocol handles the errors of its connection. This listener handles errors between two protocols.
     socket.on("error", () => {});
     refused.note(socket);
-    const connection = admit(socket, address);
+    const { connection, reason } = admit(address);
     if (!connection) {
-      socket.resetAndDestroy();
+      const refuse = () => {
+        if (reason) refused.report(socket, reason);
+        socket.resetAndDestroy();
+      };
+      if (probes) probes.take(socket, refuse);
+      else refuse();
       return;
     }
     connection.evict = () => socket.destroy();
@@ -77,15 +90,16 @@ export function createAdmission(server: Server, options: AdmissionOptions): Acti
     for (const listener of listeners) listener.call(server, socket);
   }
 
-  function admit(socket: Socket, address: string): Connection | undefined {
+  function admit(address: string): Admission {
     // A Unix domain socket has no address, and neither has a client that has already disconnected.
     const exempt = address === "" || isExempt(address);
-    const { connection, evicted, reason } = table.admit(addressKey(address), exempt, performance.now());
+    const admission = table.admit(addressKey(address), exempt, performance.now());
+    const { evicted, reason } = admission;
     if (evicted && reason) {
       evicted.evict();
       onEviction({ reason, address: evicted.peer.key });
-    } else if (reason) refused.report(socket, reason);
-    return connection;
+    }
+    return admission;
   }
 }
 

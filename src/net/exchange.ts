@@ -5,6 +5,7 @@ import { hasFittingHeaders } from "./header-size.ts";
 import { createAddressCheck, hasOneHost } from "./host.ts";
 import type { Limits } from "./limits.ts";
 import { createPipelines, type PipelineHooks } from "./pipelines.ts";
+import type { Probes } from "./probes.ts";
 import { hideMalformed } from "./protocol-headers.ts";
 import type { RefusalReason } from "./refused-connections.ts";
 import type { HandlerOf, Request, Response } from "./request.ts";
@@ -19,6 +20,8 @@ export type ExchangeHooks = Pick<PipelineHooks, "began" | "ended"> & {
   tooSlow: (request: Request, reason: RefusalReason) => void;
   /** Called with what the handler threw, which is a bug. */
   failed: (error: unknown) => void;
+  /** Answers a probe. Returns false for every other request. */
+  probe: Probes;
 };
 
 /** The exchanges (requests with their responses) in progress on a port. */
@@ -63,7 +66,9 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     try {
       // Handlers build a URL from the host and the path, and throw if that is not possible.
       if (!hasFittingHeaders(request, limits.maxHeaderBytes)) end(response, 431);
-      else if (hasOneHost(request) && hasValidAddress(request)) {
+      else if (!hasOneHost(request)) refuse(response);
+      else if (hooks.probe(request, response)) return;
+      else if (hasValidAddress(request)) {
         hideMalformed(request);
         handler(request, response);
       } else refuse(response);
@@ -83,9 +88,7 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
       leave();
       if (draining) http1?.destroySoon();
     });
-    // Node emits the error of a broken connection on the request only if the request has a listener. It checks this a
-    // moment before it emits. If a handler removed its listener in between, the error would crash the process.
-    request.on("error", () => {});
+    ignoreErrors(request);
     if (isHttp2(response)) closeAfterResponse(response, limits.lingerMs);
     else if (draining) endConnectionWith(response);
   }
@@ -97,7 +100,7 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
         if (isHttp2(response)) run(handler, request, response);
         else {
           // The connection may also break before the request starts.
-          request.on("error", () => {});
+          ignoreErrors(request);
           pipelines.enter(request as IncomingMessage, response, () => run(handler, request, response));
         }
       };
@@ -151,6 +154,12 @@ function startSweeper(open: Roster<Exchange>, limits: Limits, tooSlow: ExchangeH
     firstSweep: () => sweep + sweepsPerTimeout + 1,
     stop: () => clearInterval(timer),
   };
+}
+
+// Node emits the error of a broken connection on the request only if the request has a listener. It checks this a moment
+// before it emits. If a handler removed its listener in between, the error would crash the process.
+function ignoreErrors(request: Request): void {
+  request.on("error", () => {});
 }
 
 // RFC 9113, 8.1: a client may stop sending after a complete response. Clients do so but leave the stream open, and would be

@@ -7,6 +7,8 @@ import { createHttp2Connections, type Http2Connections } from "./http2-connectio
 import type { Limits } from "./limits.ts";
 import { createLinger, type Linger } from "./linger.ts";
 import { hostPort, listen } from "./listen.ts";
+import { createProbeReserve } from "./probe-reserve.ts";
+import { createProbes } from "./probes.ts";
 import {
   createRefusedConnections,
   type RefusedConnection,
@@ -29,6 +31,8 @@ export type PortOptions = {
   limits: Limits;
   /** Returns whether connections of an address do not count against `maxConnectionsPerAddress`. Unset: all count. */
   isExempt?: (address: string) => boolean;
+  /** Returns whether `/readyz` succeeds. Unset: the port answers no probes. */
+  isReady?: () => boolean;
   /** Called once for every connection that the port refused or closed. */
   onRefusal?: (refused: RefusedConnection) => void;
   /** Called for every idle connection that the port closed to make room for another one. */
@@ -54,7 +58,7 @@ export type Port = {
  * cannot listen. No client can crash the port, and no client can hold a connection for ever.
  */
 export async function openPort(options: PortOptions): Promise<Port> {
-  const { limits, tls, handler } = options;
+  const { limits, tls, handler, isReady } = options;
   const refused = createRefusedConnections(options.onRefusal);
   const servers = tls ? createTlsServers(tls, limits) : createPlainServers(limits, refused);
   const { front, http2 } = servers;
@@ -63,6 +67,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     refused,
     isExempt: options.isExempt ?? (() => false),
     onEviction: options.onEviction ?? (() => {}),
+    ...(isReady && !tls && { probes: createProbeReserve(isReady) }),
   });
   const linger = createLinger(limits.lingerMs);
   const http2Connections = createHttp2Connections(http2, {
@@ -78,6 +83,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     refused: refused.report,
     tooSlow: createSlowClientHook(refused, http2Connections, linger),
     failed: options.onError ?? (() => {}),
+    probe: isReady ? createProbes(isReady) : () => false,
   });
   const sockets = followSockets(servers, refused);
   front.on("clientError", createClientErrorListener(refused, exchanges, linger));

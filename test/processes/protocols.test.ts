@@ -1,7 +1,11 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { get as getPlain, type IncomingMessage } from "node:http";
+import { get as getTls } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import {
   create,
@@ -55,6 +59,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one endpoint.
 describe.each(["plain text", "TLS"])("in %s", (kind) => {
   let endpoint: Endpoint;
   beforeAll(async () => {
@@ -72,6 +77,11 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
       await issuesAndVerifies((method, input, token) => bufCurl(endpoint.url, options, method, input, token));
     },
   );
+
+  test("the probes report that the server runs and is ready", async () => {
+    await expect.poll(() => getText(endpoint, "/readyz")).toBe("ready\n");
+    expect(await getText(endpoint, "/healthz")).toBe("ok\n");
+  });
 
   test("@grpc/grpc-js issues and verifies a key", async () => {
     const trust = endpoint.ca ? credentials.createSsl(endpoint.ca) : credentials.createInsecure();
@@ -201,4 +211,10 @@ async function bufCurl<I extends DescMessage, O extends DescMessage>(
     child.stdin?.end(toJsonString(method.input, create(method.input, input)));
   });
   return fromJsonString(method.output, response);
+}
+
+async function getText({ url, ca }: Endpoint, path: string): Promise<string> {
+  const request = (ca ? getTls : getPlain)(`${url}${path}`, { ca });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  return text(response);
 }

@@ -2,8 +2,9 @@ import { execFile } from "node:child_process";
 import { globSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, onTestFinished, type TestContext, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { useApp } from "../support/app.ts";
+import { skipWithout } from "../support/missing-program.ts";
 import { serve } from "../support/net/http.ts";
 import { blocksOf } from "../support/server/page.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
@@ -16,7 +17,7 @@ const app = useApp();
 const run = promisify(execFile);
 
 test("Debian's protoc reads every schema file", async (context) => {
-  await skipWithout(context, "protoc", ["--version"]);
+  await skipWithout(context, "protoc", ["--version"], packages);
   const files = globSync("**/*.proto", { cwd: proto });
   expect(files.length).toBeGreaterThan(25);
   const { stderr } = await run("protoc", ["-I", proto, "--descriptor_set_out=/dev/null", ...files]);
@@ -24,8 +25,8 @@ test("Debian's protoc reads every schema file", async (context) => {
 });
 
 test("the Python program of docs/clients.md signs up, issues a key and verifies it", async (context) => {
-  await skipWithout(context, "protoc", ["--version"]);
-  await skipWithout(context, python, ["-c", "import grpc, google.protobuf"]);
+  await skipWithout(context, "protoc", ["--version"], packages);
+  await skipWithout(context, python, ["-c", "import grpc, google.protobuf"], packages);
   const directory = scratchDirectory("python");
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   symlinkSync(proto, join(directory, "proto"));
@@ -39,12 +40,3 @@ test("the Python program of docs/clients.md signs up, issues a key and verifies 
   const { stdout } = await run(python, ["first.py"], { cwd: directory, env, timeout: 60_000 });
   expect(stdout).toBe("True VERDICT_VALID\nUNAUTHENTICATED\n");
 });
-
-// A skipped test shows its reason in the report.
-async function skipWithout(context: TestContext, program: string, args: string[]): Promise<void> {
-  const works = await run(program, args).then(
-    () => true,
-    () => false,
-  );
-  if (!works) context.skip(`${program} ${args.join(" ")} fails: ${packages}`);
-}
