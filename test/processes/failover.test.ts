@@ -72,7 +72,7 @@ describe("an instance between two servers in synchronous replication", () => {
       await vi.waitFor(async () => expect(await refusal(verify(key.token))).toMatchObject(unavailable), {
         timeout: 5_000,
       });
-      for (let wave = 0; wave < 4; wave++) {
+      for (let wave = 0; wave < 2; wave++) {
         // Of all changes, those that need no bearer get as far as their commit.
         const changes = Array.from({ length: 12 }, () => refusal(app.newAccount()));
         for (const one of await Promise.all(changes)) {
