@@ -6,12 +6,15 @@ import { mintToken } from "../domain/kernel/token.ts";
 import type { Log } from "../infra/log.ts";
 import { createMetrics, createWorkerMetrics, type PoolStats, type Rendered } from "../infra/metrics.ts";
 import { openMetricsPort } from "../net/metrics-port.ts";
+import { externalIdsCommand } from "./external-ids.ts";
 import { openDatabase } from "./open-database.ts";
 import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
 import { quickstart } from "./quickstart.ts";
 import { type ServeDeps, serve } from "./serve.ts";
 import { withStore } from "./store.ts";
 import { runWorkers, tellReady } from "./workers.ts";
+
+export { externalIdsCommand };
 
 /**
  * Runs the service until SIGTERM or SIGINT. Then it lets running calls finish and exits with code 0. With

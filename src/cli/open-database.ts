@@ -3,6 +3,7 @@ import { type ConnectOptions, connect, type Db, type PoolStats } from "../db/con
 import { startEmbedded } from "../db/embedded/embedded.ts";
 import { explainOpening } from "../db/errors.ts";
 import { checkCompatible, migrate, migrationTimeoutMs } from "../db/migrate.ts";
+import type { Migration } from "../db/migrations/index.ts";
 import type { Log } from "../infra/log.ts";
 
 /** The database of a process, embedded or external, with all migrations applied. */
@@ -24,6 +25,8 @@ export interface OpenOptions {
   onQuery?: (milliseconds: number, ok: boolean) => void;
   /** True: another process has applied the migrations. This one connects with its first query. */
   migrated?: boolean;
+  /** The migrations that are applied. By default, all. */
+  migrations?: readonly Migration[];
 }
 
 // Connections of a single process, and of each of several workers.
@@ -36,13 +39,13 @@ const lookupPoolSize = 9;
 export async function openDatabase(
   config: Config,
   log: Log,
-  { onQuery = () => {}, migrated = false }: OpenOptions = {},
+  { onQuery = () => {}, migrated = false, migrations }: OpenOptions = {},
 ): Promise<OpenDatabase> {
   const server = config.databaseUrl ? undefined : await startEmbedded({ dataDir: config.dataDir, log });
   const url = config.databaseUrl ?? server?.url ?? "";
   try {
     const options = { url, statementNames: config.statementNames, log, onQuery };
-    const applied = migrated ? [] : await applyMigrations({ ...options, onQuery: () => {} });
+    const applied = migrated ? [] : await applyMigrations({ ...options, onQuery: () => {} }, migrations);
     const db = connect({
       ...options,
       poolSize: config.workers > 1 ? workerPoolSize : poolSize,
@@ -67,11 +70,14 @@ export async function openDatabase(
   }
 }
 
-async function applyMigrations(options: Omit<ConnectOptions, "poolSize">): Promise<string[]> {
+async function applyMigrations(
+  options: Omit<ConnectOptions, "poolSize">,
+  migrations: readonly Migration[] | undefined,
+): Promise<string[]> {
   const db = connect({ ...options, poolSize: 1, queryTimeoutMs: migrationTimeoutMs });
   try {
     await checkCompatible(db);
-    return await migrate(db);
+    return await migrate(db, migrations);
   } finally {
     await db.destroy();
   }

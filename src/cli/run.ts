@@ -11,6 +11,9 @@ Usage:
   latchkey migrate               apply pending migrations and exit
   latchkey bootstrap             create the platform account and print its token once
   latchkey bootstrap --rotate    revoke the platform token and print a new one
+  latchkey external-ids          list resources whose external_id is not unique (before an upgrade)
+  latchkey external-ids --clear [ID...]
+                                 clear the external_id of these resources, or of all but the oldest ones
   latchkey --help
 
 Settings are environment variables, all optional:
@@ -24,7 +27,7 @@ The README lists all settings.
 `;
 
 const hint = "run `latchkey --help`";
-const commandNames = ["serve", "migrate", "bootstrap"] as const;
+const commandNames = ["serve", "migrate", "bootstrap", "external-ids"] as const;
 
 /** Runs the command that the arguments name. If it fails, writes one line for each problem and exits with code 1. */
 export async function run(args: string[], env: Env): Promise<void> {
@@ -50,17 +53,28 @@ async function runCommand(args: string[], env: Env): Promise<void> {
   if (!command) {
     throw new Error(name === "" ? `expected a command; ${hint}` : `unknown command "${name}"; ${hint}`);
   }
-  if (more.length > 0) throw new Error(`unexpected argument after ${name}; ${hint}`);
+  const clear = values.clear ?? false;
+  if (clear && name !== "external-ids") throw new Error(`--clear belongs to external-ids; ${hint}`);
+  if (more.length > 0 && !clear) throw new Error(`unexpected argument after ${name}; ${hint}`);
   if (values.rotate && name !== "bootstrap") throw new Error(`--rotate belongs to bootstrap; ${hint}`);
   exitOnSignal();
   // A reader of stdout that has ended must not end the server.
   process.stdout.on("error", () => {});
   const config = readConfig(env);
   // Loading the service takes most of the start. Help and wrong settings do not wait for it.
-  const { bootstrapCommand, migrateCommand, serveCommand } = await import("./commands.ts");
-  const commands = { serve: serveCommand, migrate: migrateCommand, bootstrap: bootstrapCommand };
+  const { bootstrapCommand, externalIdsCommand, migrateCommand, serveCommand } = await import(
+    "./commands.ts"
+  );
+  const commands = {
+    serve: serveCommand,
+    migrate: migrateCommand,
+    bootstrap: bootstrapCommand,
+    "external-ids": externalIdsCommand,
+  };
   await commands[command](config, createLog(config.logLevel, lossy(process.stderr)), {
     rotate: values.rotate ?? false,
+    clear,
+    ids: more,
   });
 }
 
@@ -69,7 +83,11 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: { help: { type: "boolean", short: "h" }, rotate: { type: "boolean" } },
+      options: {
+        help: { type: "boolean", short: "h" },
+        rotate: { type: "boolean" },
+        clear: { type: "boolean" },
+      },
     });
   } catch (cause) {
     throw new Error(`unknown option; ${hint}`, { cause });

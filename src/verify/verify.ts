@@ -1,4 +1,4 @@
-import type { Principal } from "../domain/access/principal.ts";
+import { isPlatformKey, type Principal } from "../domain/access/principal.ts";
 import { type Evaluation, refused } from "./evaluate/evaluate.ts";
 import type { Failure } from "./evaluate/verdict.ts";
 import type { Resolver, VerifyRequest } from "./resolve.ts";
@@ -13,7 +13,7 @@ export function verifyTokens(
   caller: Principal,
   verifyRequests: readonly VerifyRequest[],
 ): Evaluation[] | Promise<Evaluation[]> {
-  if (caller.platform && caller.keyId !== undefined) return resolver.resolve(verifyRequests);
+  if (isPlatformKey(caller)) return resolver.resolve(verifyRequests);
   const own = verifyRequests.map((verifyRequest) => ({
     ...verifyRequest,
     accountId: verifyRequest.accountId || caller.accountId,

@@ -12,6 +12,7 @@ interface Row {
   id: string;
   name: string;
   labels: Record<string, string>;
+  external_id: string;
 }
 
 /** A separate table that the lists of this file read. */
@@ -19,9 +20,8 @@ type Listed = { listed: Row };
 let db: Kysely<Listed>;
 beforeAll(async () => {
   await sql`
-    create table listed (id text collate "C" primary key, name text not null, labels jsonb not null)`.execute(
-    app.db,
-  );
+    create table listed (id text collate "C" primary key, name text not null, labels jsonb not null,
+      external_id text not null)`.execute(app.db);
   db = app.pool as unknown as Kysely<Listed>;
 });
 afterAll(() => sql`drop table listed`.execute(app.db));
@@ -32,6 +32,7 @@ const rows = fc.uniqueArray(
     n: fc.nat(150),
     name: fc.constantFrom("alpha", "Beta", "gamma"),
     env: fc.constantFrom("prod", "test"),
+    external: fc.constantFrom("", "ext-1"),
   }),
   { selector: ({ n }) => n, maxLength: 60 },
 );
@@ -41,22 +42,29 @@ const requests = fc.record({
   query: fc.constantFrom("", "alpha", "BET", "nothing"),
   labels: fc.constantFrom("", "env=prod", "env=nowhere"),
   prefix: fc.constantFrom("", "ws_", idOf(100).slice(0, -2), "zz", "ws_é"),
+  externalId: fc.constantFrom("", "ext-1", "ext-2"),
 });
 
 test("the pages of a list together have exactly the matching rows, each once and in order", async () => {
   await fc.assert(
     fc.asyncProperty(rows, requests, fc.integer({ min: 1, max: 20 }), async (all, request, maxExamined) => {
-      const stored = all.map(({ n, name, env }) => ({ id: idOf(n), name, labels: { env } }));
+      const stored = all.map(({ n, name, env, external }) => ({
+        id: idOf(n),
+        name,
+        labels: { env },
+        external_id: external,
+      }));
       await sql`delete from listed`.execute(db);
       await sql`insert into listed select * from jsonb_populate_recordset(null::listed, ${JSON.stringify(stored)}::jsonb)`.execute(
         db,
       );
       const { seen, pages } = await allPages(request, maxExamined);
       const fitting = stored.filter(
-        ({ id, name, labels }) =>
+        ({ id, name, labels, external_id }) =>
           name.toLowerCase().includes(request.query.toLowerCase()) &&
           (request.labels === "" || request.labels === `env=${labels.env}`) &&
-          id.startsWith(request.prefix),
+          id.startsWith(request.prefix) &&
+          (request.externalId === "" || request.externalId === external_id),
       );
       const expected = fitting.map(({ id }) => id).sort();
       expect(seen).toEqual(request.sortOrder === "asc" ? expected : expected.reverse());

@@ -58,7 +58,8 @@ export type AccountResourceMetadata = Message<"latchkey.v1.AccountResourceMetada
 
   /**
    * Optional. The id of the resource in the client's own system: up to 128 printable ASCII characters.
-   * The server stores and returns it.
+   * It is unique per kind of resource and account, and for accounts in the whole deployment. Revoked keys, archived
+   * workspaces and deleted accounts do not count. A taken one fails with `ALREADY_EXISTS`, which names the first resource.
    *
    * @generated from field: string external_id = 6;
    */

@@ -17,6 +17,7 @@ import * as rights from "./0015_rights.ts";
 import * as pending from "./0016_pending.ts";
 import * as bearer from "./0017_bearer.ts";
 import * as auditResourceType from "./0018_audit_resource_type.ts";
+import * as externalId from "./0019_external_id.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -46,4 +47,11 @@ export const migrations: readonly Migration[] = [
   { name: "0016_pending", ...pending },
   { name: "0017_bearer", ...bearer },
   { name: "0018_audit_resource_type", ...auditResourceType },
+  { name: "0019_external_id", ...externalId },
 ];
+
+/** The migrations before external ids became unique. The command that clears duplicates needs no later one. */
+export const beforeUniqueExternalIds: readonly Migration[] = migrations.slice(
+  0,
+  migrations.findIndex(({ up }) => up === externalId.up),
+);

@@ -72,6 +72,11 @@ export interface UserCaller {
   authority: Authority<void>;
 }
 
+/** Returns whether a principal is a key of the platform account, in that account. */
+export function isPlatformKey({ platform, keyId }: Principal): boolean {
+  return platform && keyId !== undefined;
+}
+
 /** Fails with `PERMISSION_DENIED` if a principal lacks a permission. The error names the permission. */
 export function requirePermission(principal: Principal, permission: string): void {
   if (!holds(principal.permissions, permission)) throw permissionDenied(permission);

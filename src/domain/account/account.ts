@@ -1,10 +1,11 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
-import type { Caller, UserCaller } from "../access/principal.ts";
+import { type Caller, isPlatformKey, type UserCaller } from "../access/principal.ts";
 import { type ApiKey, keyOf, selectSystemKey } from "../api-key/api-key.ts";
 import { difference } from "../kernel/audit-event.ts";
 import { notFound } from "../kernel/error.ts";
+import { findByExternalId, requireFreeAccount } from "../kernel/external-id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { accountLock } from "../kernel/row-lock.ts";
@@ -62,8 +63,12 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
   const name = input.name === undefined ? undefined : requireName(input.name);
   if (input.id !== "" && input.id !== caller.accountId) throw notFound("account");
   const locks = [accountLock(caller.accountId, "no key update")];
-  const read = (tx: Tx) => getAccountById(tx, caller.accountId);
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, before) => {
+  const read = (tx: Tx) =>
+    together([
+      getAccountById(tx, caller.accountId),
+      findByExternalId(tx, "account", caller.accountId, input.externalId),
+    ]);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, [before, taken]) => {
     checkEtag(input.etag, before.version);
     const after = {
       name: name ?? before.name,
@@ -73,6 +78,7 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
     };
     const changes = difference({ ...before }, after);
     if (!changes) return { events: [], write: () => getAccount(tx, caller) };
+    requireFreeAccount(taken, isPlatformKey(caller), before.id);
     const update = tx
       .updateTable("account")
       .set({ ...after, version: before.version + 1 })

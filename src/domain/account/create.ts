@@ -5,6 +5,7 @@ import type { ProfileRef, UserCaller } from "../access/principal.ts";
 import { requireSpeaksForNewAccount } from "../external-identity/user.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { DomainError } from "../kernel/error.ts";
+import { findByExternalId, requireFreeAccount } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { mutateAsUser } from "../kernel/mutation.ts";
 import { userLock } from "../kernel/row-lock.ts";
@@ -50,16 +51,20 @@ export async function createAccount(
   // The lock keeps the user from being erased meanwhile, and two calls from exceeding the bound together.
   const locks = [userLock(user.userId, "no key update")];
   const read = (tx: Tx) =>
-    tx
-      .selectFrom("user")
-      .select(["id", "email", "name"])
-      .where("id", "=", user.userId)
-      .where("deleted_at", "is", null)
-      .executeTakeFirst();
+    together([
+      tx
+        .selectFrom("user")
+        .select(["id", "email", "name"])
+        .where("id", "=", user.userId)
+        .where("deleted_at", "is", null)
+        .executeTakeFirst(),
+      findByExternalId(tx, "account", accountId, input.externalId),
+    ]);
   return mutateAsUser(
     db,
     { by: user, locks, read },
-    async (tx, found) => {
+    async (tx, [found, taken]) => {
+      requireFreeAccount(taken, false);
       if (!found) throw new DomainError("LOGIN_REQUIRED", "this user was erased");
       const owner = ownerOf({ userId: found.id, email: found.email ?? "", name: found.name });
       const fields = { ...input, name };

@@ -4,6 +4,7 @@ import type { Caller } from "../access/principal.ts";
 import { type Invite, type InviteDeps, insertInvite, inviteMade, mailInvite } from "../invite/invite.ts";
 import { type Actor, type Change, difference, type Fields } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { onceOf } from "../kernel/mail.ts";
@@ -33,10 +34,12 @@ export async function openAccount(
   const email = normaliseEmail(input.ownerEmail);
   const inviteLimit = onceOf(deps.inviteLimit);
   const idempotencyKey = { requestId: input.requestId, resourceId: accountId };
+  const read = (tx: Tx) => findByExternalId(tx, "account", accountId, input.externalId);
   const made = await mutate(
     db,
-    caller,
-    async (tx) => {
+    { by: caller, locks: [], read },
+    async (tx, caller, taken) => {
+      requireFree(taken);
       await inviteLimit.spend({ to: email, accountId: caller.accountId });
       const system = newId("prof");
       const roles = newRoleIds();
@@ -113,16 +116,24 @@ export function suspendAccount(db: Store, caller: Caller, id: string): Promise<A
   return change(db, caller, id, decide, "update");
 }
 
-/** Undoes a suspension, or a deletion whose waiting period has not ended. */
+/**
+ * Undoes a suspension, or a deletion whose waiting period has not ended. Fails with `ALREADY_EXISTS` if another account has
+ * the external id of a deleted account meanwhile.
+ */
 export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Account> {
-  return change(db, caller, id, ({ suspended_at, deleted_at, delete_at }) =>
-    suspended_at || deleted_at
-      ? {
-          before: { suspended_at, deleted_at, delete_at },
-          after: { suspended_at: null, deleted_at: null, delete_at: null },
-        }
-      : undefined,
-  );
+  const decide = (
+    { suspended_at, deleted_at, delete_at }: Account,
+    _now: Date,
+    taken: string | undefined,
+  ) => {
+    if (!suspended_at && !deleted_at) return undefined;
+    requireFree(taken, id);
+    return {
+      before: { suspended_at, deleted_at, delete_at },
+      after: { suspended_at: null, deleted_at: null, delete_at: null },
+    };
+  };
+  return change(db, caller, id, decide);
 }
 
 // Actions of the platform in an account are recorded in that account, under its system profile.
@@ -136,17 +147,21 @@ function change(
   db: Store,
   caller: Caller,
   id: string,
-  decide: (account: Account, now: Date) => Decision,
+  decide: (account: Account, now: Date, taken: string | undefined) => Decision,
   mode: LockMode = "no key update",
 ): Promise<Account> {
   const locks = [accountLock(id, mode)];
   const read = async (tx: Tx) => {
-    const [account, profileId] = await together([findAccount(tx, id), findSystemProfile(tx, id)]);
-    return { account, profileId };
+    const [account, profileId, taken] = await together([
+      findAccount(tx, id),
+      findSystemProfile(tx, id),
+      findSameExternalId(tx, id),
+    ]);
+    return { account, profileId, taken };
   };
-  return mutate(db, { by: caller, locks, read }, async (tx, _caller, { account, profileId }, now) => {
+  return mutate(db, { by: caller, locks, read }, async (tx, _caller, { account, profileId, taken }, now) => {
     if (!account || profileId === undefined) throw notFound("account");
-    const decision = decide(account, now);
+    const decision = decide(account, now, taken);
     if (!decision) return { events: [], write: async () => account };
     const update = tx
       .updateTable("account")
@@ -166,6 +181,19 @@ function change(
 
 function findAccount(tx: Tx, id: string): Promise<Account | undefined> {
   return tx.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+// Finds a live account with the same external id. It is the account itself, or another one while this one is deleted.
+async function findSameExternalId(tx: Tx, id: string): Promise<string | undefined> {
+  const same = await tx
+    .selectFrom("account")
+    .innerJoin("account as named", "named.external_id", "account.external_id")
+    .select("account.id")
+    .where("named.id", "=", id)
+    .where("account.external_id", "<>", "")
+    .where("account.deleted_at", "is", null)
+    .executeTakeFirst();
+  return same?.id;
 }
 
 /** Returns the system profile of an account. */

@@ -8,6 +8,7 @@ import type { Caller } from "../access/principal.ts";
 import { findWorkspaces, insertGrants, requireLive, workspaceLocks } from "../access/workspace-grant.ts";
 import { pick } from "../kernel/audit-event.ts";
 import { invalidField } from "../kernel/error.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { rowLock } from "../kernel/row-lock.ts";
@@ -40,13 +41,14 @@ export async function createApiKey(
     ...workspaceLocks(caller.accountId, input.workspaceIds),
   ];
   const read = async (tx: Tx) => {
-    const [owner, listed, workspaces, room] = await together([
+    const [owner, listed, workspaces, room, taken] = await together([
       findOwner(tx, caller, key.kind, input.serviceAccountId),
       key.kind === "application" ? undefined : readListed(tx, caller),
       findWorkspaces(tx, caller.accountId, input.workspaceIds),
       countEntitled(tx, caller, "max_api_keys"),
+      findByExternalId(tx, "api_key", caller.accountId, input.externalId),
     ]);
-    return { owner, listed, workspaces, room };
+    return { owner, listed, workspaces, room, taken };
   };
   return mutate(
     db,
@@ -56,6 +58,7 @@ export async function createApiKey(
       requireWithin(deps.bounds, "permissionsPerKey", key.permissions.length);
       if (key.expiresAt) requireFuture(key.expiresAt, now);
       requireRoom(caller, found.room);
+      requireFree(found.taken);
       const workspaceIds = requireLive(found.workspaces, input.workspaceIds);
       const row = {
         id,

@@ -5,6 +5,7 @@ import { requireWithin } from "../access/bounds.ts";
 import type { Caller } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
 import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { checkEtag } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { nameViolations } from "../kernel/text.ts";
@@ -56,10 +57,14 @@ export async function updateApiKey(
   if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
   const locks = [apiKeyLock(caller, input.id)];
   const read = async (tx: Tx) => {
-    const [key, listed] = await together([readLockedKey(tx, caller, input.id), readListed(tx, caller)]);
-    return { key, listed };
+    const [found, listed, taken] = await together([
+      readLockedKey(tx, caller, input.id),
+      readListed(tx, caller),
+      findByExternalId(tx, "api_key", caller.accountId, input.externalId),
+    ]);
+    return { found, listed, taken };
   };
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, listed }, now) => {
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { found, listed, taken }, now) => {
     const key = requireKey(found);
     checkEtag(input.etag, key.version);
     refuseRevoked(key);
@@ -78,6 +83,7 @@ export async function updateApiKey(
     if (!changes) return { events: [], write: () => findApiKey(tx, caller, key.id) };
     checkChange({ caller, listed, key }, after, now);
     requireWithin(bounds, "permissionsPerKey", after.permissions.length, key.permissions.length);
+    requireFree(taken, key.id);
     return {
       events: [{ resourceType: "api_key", resourceId: key.id, ...changes }],
       async write() {

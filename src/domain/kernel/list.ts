@@ -14,6 +14,7 @@ export interface ListInput extends PageInput {
   labels: string;
   prefix: string;
   query: string;
+  externalId: string;
 }
 
 /** One page, and the cursor of the next page. The cursor is empty on the last page. */
@@ -30,7 +31,7 @@ export interface PageFilter {
 }
 
 type Order = "asc" | "desc";
-type Position = PageInput & { prefix?: string };
+type Position = PageInput & { prefix?: string; externalId?: string };
 
 const defaultLimit = 50;
 const maxLimit = 200;
@@ -112,11 +113,16 @@ function isRow<O extends { id: string }>(row: O | { id: null }): row is O {
 function paged<DB, TB extends keyof DB, O>(
   query: SelectQueryBuilder<DB, TB, O>,
   column: string,
-  { cursor, prefix = "" }: Position,
+  { cursor, prefix = "", externalId = "" }: Position,
   order: Order,
 ) {
   const id = sql.ref<string>(column);
   let ordered = query.orderBy(id, order);
+  if (externalId !== "") {
+    // An index has the resources with an external id, in the order of their ids.
+    const external = sql.ref<string>(column.replace(/id$/, "external_id"));
+    ordered = ordered.where(sql<SqlBool>`${external} = ${externalId} and ${external} <> ''`);
+  }
   if (prefix !== "") {
     ordered = ordered.where(sql<SqlBool>`${id} >= ${prefix} and ${id} < ${prefix + highest}`);
   }

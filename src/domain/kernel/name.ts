@@ -1,5 +1,6 @@
 import { isUniqueViolation } from "../../db/errors.ts";
 import { DomainError } from "./error.ts";
+import { isExternalIdTaken } from "./external-id.ts";
 
 /**
  * Runs a statement that stores a name. The database keeps names unique, even for concurrent changes. Fails with
@@ -9,7 +10,7 @@ export async function giveName<T>(noun: string, statement: Promise<T>): Promise<
   try {
     return await statement;
   } catch (error) {
-    throw isUniqueViolation(error) ? nameTaken(noun) : error;
+    throw isUniqueViolation(error) && !isExternalIdTaken(error) ? nameTaken(noun) : error;
   }
 }
 

@@ -15,6 +15,7 @@ export const uncheckedMutations = {
   TakeBackAccount: "It undoes an account that the same call created and whose invite could not be mailed.",
   Bootstrap: "The operator runs it on the command line.",
   RotatePlatformToken: "The operator runs it on the command line.",
+  ClearExternalIds: "The operator runs it on the command line.",
 } as const satisfies Record<string, string>;
 
 /** The name of a change that no bearer makes. */

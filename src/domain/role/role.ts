@@ -8,6 +8,7 @@ import type { ParsePermissions } from "../access/permission-vocabulary.ts";
 import type { Caller } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
 import { DomainError, invalidFields, notFound } from "../kernel/error.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
@@ -57,14 +58,16 @@ export async function createRole(db: Store, caller: Caller, deps: RoleDeps, inpu
   const id = newId("role");
   // The lock orders two concurrent creations, so that the second counts the first.
   const locks = [accountLock(caller.accountId, "no key update")];
-  const read = (tx: Tx) => countRoles(tx, caller);
+  const read = (tx: Tx) =>
+    together([countRoles(tx, caller), findByExternalId(tx, "role", caller.accountId, input.externalId)]);
   return mutate(
     db,
     { by: caller, locks, read },
-    async (tx, caller, total) => {
+    async (tx, caller, [total, taken]) => {
       await checkNamedRole(tx, caller, deps, permissions);
       requireWithin(deps.bounds, "permissionsPerRole", permissions.length);
       requireWithin(deps.bounds, "rolesPerAccount", 1 + total);
+      requireFree(taken);
       const row = {
         id,
         account_id: caller.accountId,
@@ -117,8 +120,12 @@ export async function updateRole(
   const affected = permissions ? { roles: [input.id] } : {};
   const holders = (tx: Tx) => oversizedHolders(tx, caller.accountId, deps.bounds, affected);
   const read = async (tx: Tx) => {
-    const [role, oversized] = await together([readRole(tx, caller, input.id), holders(tx)]);
-    return { role, oversized };
+    const [role, oversized, taken] = await together([
+      readRole(tx, caller, input.id),
+      holders(tx),
+      findByExternalId(tx, "role", caller.accountId, input.externalId),
+    ]);
+    return { role, oversized, taken };
   };
   return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
     const role = requireCustomRole(found.role);
@@ -132,6 +139,7 @@ export async function updateRole(
     };
     const changes = difference(pick(role, auditedFields), after);
     if (!changes) return { events: [], write: async () => role };
+    requireFree(found.taken, role.id);
     if (deps.claimingIssuers.length > 0 && nameKey(after.name) !== role.name_key) {
       await checkNamedRole(tx, caller, deps, after.permissions);
     }

@@ -6,6 +6,7 @@ import { requireTeamWithin } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
 import { notFound } from "../kernel/error.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
@@ -59,19 +60,21 @@ export async function createServiceAccount(
     countLock(caller.accountId, "service_account"),
   ];
   const read = async (tx: Tx) => {
-    const [team, total] = await together([
+    const [team, total, taken] = await together([
       readTeam(tx, caller, bounds, input.teamId),
       countServiceAccounts(tx, caller),
+      findByExternalId(tx, "service_account", caller.accountId, input.externalId),
     ]);
-    return { team, total };
+    return { team, total, taken };
   };
   return mutate(
     db,
     { by: caller, locks, read },
-    async (tx, caller, { team, total }) => {
+    async (tx, caller, { team, total, taken }) => {
       await checkTeam(tx, caller, team, input.teamId);
       requireTeamWithin(bounds, team.oversized, input.teamId);
       requireWithin(bounds, "serviceAccountsPerAccount", total + 1);
+      requireFree(taken);
       const row = {
         id,
         account_id: caller.accountId,
@@ -130,13 +133,14 @@ export async function updateServiceAccount(
     rowLock("team", caller.accountId, input.teamId ?? "", "share"),
   ];
   const read = async (tx: Tx) => {
-    const [before, team] = await together([
+    const [before, team, taken] = await together([
       readServiceAccount(tx, caller, input.id),
       input.teamId === undefined ? undefined : readTeam(tx, caller, bounds, input.teamId, input.id),
+      findByExternalId(tx, "service_account", caller.accountId, input.externalId),
     ]);
-    return { before, team };
+    return { before, team, taken };
   };
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, { before: found, team }) => {
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { before: found, team, taken }) => {
     const before = requireServiceAccount(found);
     checkEtag(input.etag, before.version);
     const after = {
@@ -149,6 +153,7 @@ export async function updateServiceAccount(
     const changes = difference(pick(before, auditedFields), after);
     if (!changes) return { events: [], write: async () => before };
     refuseItself(caller, before);
+    requireFree(taken, before.id);
     if (team && after.team_id !== before.team_id) {
       await checkTeam(tx, caller, team, after.team_id, before.team_id);
       requireTeamWithin(bounds, team.oversized, after.team_id, before.team_id);

@@ -6,6 +6,7 @@ import { reachesAll } from "../access/escalation.ts";
 import type { Caller } from "../access/principal.ts";
 import { difference } from "../kernel/audit-event.ts";
 import { notFound } from "../kernel/error.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
@@ -49,11 +50,16 @@ export interface TeamUpdate {
 export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, input: NewTeam): Promise<Team> {
   const name = requireName(input.name);
   const id = newId("team");
-  const read = (tx: Tx) => together([findTeamRoles(tx, caller, deps, input.roles), countTeams(tx, caller)]);
+  const read = (tx: Tx) =>
+    together([
+      findTeamRoles(tx, caller, deps, input.roles),
+      countTeams(tx, caller),
+      findByExternalId(tx, "team", caller.accountId, input.externalId),
+    ]);
   return mutate(
     db,
     { by: caller, locks: [countLock(caller.accountId, "team")], read },
-    async (tx, caller, [roles, total]) => {
+    async (tx, caller, [roles, total, taken]) => {
       const row = {
         id,
         account_id: caller.accountId,
@@ -66,6 +72,7 @@ export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, in
       };
       await checkTeamRoles(tx, caller, deps, id, roles, underLocks(undefined));
       requireWithin(deps.bounds, "teamsPerAccount", total + 1);
+      requireFree(taken);
       const roleIds = roles.map((role) => role.id).sort();
       return {
         events: [{ resourceType: "team", resourceId: id, after: audited({ ...row, roles: roleIds }) }],
@@ -114,8 +121,12 @@ export async function updateTeam(
   const name = input.name === undefined ? undefined : requireName(input.name);
   const compared = await compareUpdate(db, caller, deps, input);
   const locks = teamLocks(caller, input.id, "no key update");
-  const read = (tx: Tx) => readTeam(tx, caller, input.id);
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+  const read = (tx: Tx) =>
+    together([
+      readTeam(tx, caller, input.id),
+      findByExternalId(tx, "team", caller.accountId, input.externalId),
+    ]);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, [found, taken]) => {
     const team = requireTeam(found);
     checkEtag(input.etag, team.version);
     const roles = input.roles && (await findTeamRoles(tx, caller, deps, input.roles, team.roles.length));
@@ -128,6 +139,7 @@ export async function updateTeam(
     };
     const changes = difference(audited(team), after);
     if (!changes) return { events: [], write: async () => team };
+    requireFree(taken, team.id);
     if (roles) await setRoles(tx, caller, deps, team.id, team.roles, roles, underLocks(compared));
     const { roles: _, ...columns } = after;
     const update = tx

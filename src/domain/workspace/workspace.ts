@@ -5,6 +5,7 @@ import { countEntitled, requireRoom } from "../access/entitlement.ts";
 import type { Caller } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
@@ -49,12 +50,17 @@ const auditedFields = ["name", "description", "external_id", "labels"] as const;
 export async function createWorkspace(db: Store, caller: Caller, input: NewWorkspace): Promise<Workspace> {
   const name = requireName(input.name);
   const id = newId("ws");
-  const read = (tx: Tx) => countEntitled(tx, caller, "max_workspaces");
+  const read = (tx: Tx) =>
+    together([
+      countEntitled(tx, caller, "max_workspaces"),
+      findByExternalId(tx, "workspace", caller.accountId, input.externalId),
+    ]);
   return mutate(
     db,
     { by: caller, locks: [], read },
-    async (tx, caller, room) => {
+    async (tx, caller, [room, taken]) => {
       requireRoom(caller, room);
+      requireFree(taken);
       const row = {
         id,
         account_id: caller.accountId,
@@ -111,8 +117,12 @@ export async function listWorkspaces(
 export async function updateWorkspace(db: Store, caller: Caller, input: WorkspaceUpdate): Promise<Workspace> {
   const name = input.name === undefined ? undefined : requireName(input.name);
   const locks = [rowLock("workspace", caller.accountId, input.id, "no key update")];
-  const read = (tx: Tx) => readWorkspace(tx, caller, input.id);
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
+  const read = (tx: Tx) =>
+    together([
+      readWorkspace(tx, caller, input.id),
+      findByExternalId(tx, "workspace", caller.accountId, input.externalId),
+    ]);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, [found, taken]) => {
     const row = requireWorkspace(found);
     checkEtag(input.etag, row.version);
     const after = {
@@ -123,6 +133,8 @@ export async function updateWorkspace(db: Store, caller: Caller, input: Workspac
     };
     const changes = difference(pick(row, auditedFields), after);
     if (!changes) return { events: [], write: () => getWorkspace(tx, caller, row.id) };
+    // The external id of an archived workspace does not count.
+    if (!row.archived_at) requireFree(taken, row.id);
     const writing = () =>
       tx
         .updateTable("workspace")

@@ -1,4 +1,9 @@
-import { type Principal, permissionDenied, type UserCaller } from "../../domain/access/principal.ts";
+import {
+  isPlatformKey,
+  type Principal,
+  permissionDenied,
+  type UserCaller,
+} from "../../domain/access/principal.ts";
 import { DomainError, type Reason } from "../../domain/kernel/error.ts";
 import type { ParsedToken } from "../../domain/kernel/token.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
@@ -31,7 +36,7 @@ export function admitPrincipal(
   const [failure] = failures;
   if (failure) throw refusalOf(evaluation, failure, parsed);
   if (!principal) throw new Error("a valid evaluation has no principal");
-  if (rule.case === "platformPermission" && !(principal.platform && principal.keyId)) {
+  if (rule.case === "platformPermission" && !isPlatformKey(principal)) {
     throw permissionDenied(rule.value);
   }
   return principal;

@@ -51,7 +51,7 @@ const ofAccount = async (owner: Owner) => ({ accountId: owner.account.metadata?.
 const unique = () => crypto.randomUUID();
 const address = () => `${unique()}@example.com`;
 const described = () => ({
-  metadata: { name: `new ${unique()}`, labels: { env: "prod" }, externalId: "x-1" },
+  metadata: { name: `new ${unique()}`, labels: { env: "prod" }, externalId: unique() },
   spec: { description: "what it is for" },
 });
 const made = () => ({ ...described(), requestId: unique() });
