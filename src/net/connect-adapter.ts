@@ -52,7 +52,7 @@ async function handle(
   await universalResponseToNodeResponse(await handler(universal), response);
 }
 
-// A response that has begun cannot become an error, so it ends without its end.
+// A response that has begun cannot become an error, so its stream is destroyed before it is complete.
 function fail(request: NodeRequest, response: NodeResponse): void {
   if (response.headersSent) {
     destroy(response);

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Limits } from "./limits.ts";
 import type { RefusalReason } from "./refused-connections.ts";
 import { createResetBudget } from "./reset-budget.ts";
-import type { TurnCounter, Turns } from "./turn-counter.ts";
+import type { TurnCounter, TurnCounters } from "./turn-counter.ts";
 
 /** A kind of flood. */
 export type FloodReason = Extract<RefusalReason, "rapid_reset" | "frame_flood">;
@@ -26,11 +26,11 @@ const controlEvents = ["ping", "remoteSettings", "goaway"];
 export function watchFloods(
   session: ServerHttp2Session,
   limits: Limits,
-  turns: Turns,
+  counters: TurnCounters,
   onFlood: (reason: FloodReason) => void,
 ): FloodWatch {
   const resets = createResetBudget(limits, performance.now());
-  const [opened, control, pieces] = [turns.counter(), turns.counter(), turns.counter()];
+  const [opened, control, pieces] = [counters.create(), counters.create(), counters.create()];
   // A stream ends within the turn in which it began only if the client resets it. Several turns of the client may fall into
   // one turn of the server.
   const maxOpened = 2 * limits.maxStreams;

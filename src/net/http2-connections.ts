@@ -12,7 +12,7 @@ import { type FloodReason, watchFloods } from "./floods.ts";
 import type { Limits } from "./limits.ts";
 import type { Linger } from "./linger.ts";
 import { type RefusedConnections, reasonOf } from "./refused-connections.ts";
-import { createTurns, type Turns } from "./turn-counter.ts";
+import { createTurnCounters, type TurnCounters } from "./turn-counter.ts";
 
 /** The HTTP/2 connections of a port. */
 export type Http2Connections = ReturnType<typeof createHttp2Connections>;
@@ -38,7 +38,7 @@ export function createHttp2Connections(
 ) {
   const { refused, linger } = options;
   const tracked = new Map<ServerHttp2Session, Tracked>();
-  const turns = createTurns();
+  const counters = createTurnCounters();
   let latest: Socket | undefined;
   const remember = (socket: Socket) => {
     latest = socket;
@@ -49,7 +49,7 @@ export function createHttp2Connections(
   server.prependListener("connection", remember);
   server.prependListener("secureConnection", remember);
   server.on("session", (session: ServerHttp2Session) => {
-    if (latest) tracked.set(session, track(session, latest, options, turns));
+    if (latest) tracked.set(session, track(session, latest, options, counters));
     session.once("close", () => tracked.delete(session));
   });
   server.on("sessionError", (error: Error, session: ServerHttp2Session) => {
@@ -65,7 +65,7 @@ export function createHttp2Connections(
     socketOf: (session: ServerHttp2Session | undefined) => session && tracked.get(session)?.socket,
     /** Lets the streams of a session finish, and starts no new ones. */
     end: (session: ServerHttp2Session | undefined) => session && tracked.get(session)?.end(),
-    /** Does the same for all sessions. */
+    /** Does the same for the streams of all sessions. */
     drain(): void {
       for (const { end } of tracked.values()) end();
     },
@@ -76,11 +76,11 @@ function track(
   session: ServerHttp2Session,
   socket: Socket,
   { limits, refused, activity, linger, answer }: Http2ConnectionsOptions,
-  turns: Turns,
+  counters: TurnCounters,
 ): Tracked {
   let streams = 0;
   let used = false;
-  const floods = watchFloods(session, limits, turns, onFlood);
+  const floods = watchFloods(session, limits, counters, onFlood);
   let timer = setTimeout(onIdle, limits.headersTimeoutMs);
   socket.once("close", () => clearTimeout(timer));
   activity.onEvict(socket, () => close(constants.NGHTTP2_NO_ERROR));

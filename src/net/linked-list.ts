@@ -12,7 +12,7 @@ export interface LinkedList<T extends ListItem> {
   remove(item: T): void;
 }
 
-/** Creates an empty list. A `Set` would be slow: to find its first member, it visits all places of removed members. */
+/** Creates an empty list. A `Set` would be slow, because its search for the first member visits the places of removed ones. */
 export function createLinkedList<T extends ListItem>(): LinkedList<T> {
   let head: T | undefined;
   let tail: T | undefined;

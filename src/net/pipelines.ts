@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { limitPieces } from "./floods.ts";
 import type { Limits } from "./limits.ts";
-import { createTurns, type TurnCounter } from "./turn-counter.ts";
+import { createTurnCounters, type TurnCounter } from "./turn-counter.ts";
 
 /** What the pipelines of a port report. */
 export type PipelineHooks = {
@@ -31,13 +31,19 @@ interface Pipeline {
  * of requests, and the event loop would handle all of them before anything else.
  */
 export function createPipelines(limits: Limits, hooks: PipelineHooks) {
-  const turns = createTurns();
+  const counters = createTurnCounters();
   const pipelines = new WeakMap<Socket, Pipeline>();
 
   function pipelineOf(socket: Socket): Pipeline {
     const known = pipelines.get(socket);
     if (known) return known;
-    const made: Pipeline = { open: 0, isBusy: false, isClosed: false, waiting: [], pieces: turns.counter() };
+    const made: Pipeline = {
+      open: 0,
+      isBusy: false,
+      isClosed: false,
+      waiting: [],
+      pieces: counters.create(),
+    };
     pipelines.set(socket, made);
     // Node never closes the responses of requests that still wait.
     socket.once("close", () => {

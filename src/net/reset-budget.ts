@@ -1,12 +1,12 @@
 import type { Limits } from "./limits.ts";
 
-/** Counts how many more rapid resets an HTTP/2 connection may have. */
+/** Limits the rapid resets of one HTTP/2 connection. */
 export interface ResetBudget {
   /** Records that a stream got a response. */
   earn(): void;
   /** Records a rapid reset. Returns false if the budget is exceeded. `now` is monotonic, in milliseconds. */
   spend(now: number): boolean;
-  /** Returns whether so many streams were reset that further ones must wait until the pending input has been read. */
+  /** Returns whether so many streams were reset that further streams must wait until the pending input has been read. */
   isLow(): boolean;
 }
 

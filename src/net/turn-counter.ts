@@ -5,12 +5,12 @@ export interface TurnCounter {
 }
 
 /** Creates counters for the turns of the event loop. */
-export interface Turns {
-  counter(): TurnCounter;
+export interface TurnCounters {
+  create(): TurnCounter;
 }
 
 /** Creates a source of counters. All its counters share one timer for the end of a turn. */
-export function createTurns(): Turns {
+export function createTurnCounters(): TurnCounters {
   let turn = 0;
   let isEnding = false;
 
@@ -24,7 +24,7 @@ export function createTurns(): Turns {
   }
 
   return {
-    counter() {
+    create() {
       let [seen, count] = [turn, 0];
       return {
         add() {
