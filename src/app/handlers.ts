@@ -16,7 +16,7 @@ import type { AppDeps } from "./deps.ts";
 import type { Parts } from "./parts.ts";
 import { createRequestLog } from "./request-log.ts";
 
-/** How messages are written as JSON, on the fast path and beside it. */
+/** How messages are read and written as JSON, on the fast path and by the router. */
 export const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
 
 /** How messages are read in binary. Fields that are newer than this server are skipped and not kept. */

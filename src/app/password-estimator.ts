@@ -23,8 +23,8 @@ const maxWaiting = 100;
 const maxMegabytes = 256;
 
 /**
- * Creates an estimator that works in a thread of its own, one password at a time. The thread starts with the first
- * estimate, and again after it failed. It does not keep the process alive.
+ * Creates an estimator that works in its own thread, one password at a time. The thread starts with the first estimate. After
+ * a failure, the next estimate starts it again. The thread does not keep the process alive.
  */
 export function createEstimator({
   onFailure,
@@ -38,7 +38,7 @@ export function createEstimator({
     overflow: () => unavailable("too many people are signing up"),
   });
 
-  function running(): Worker {
+  function runningThread(): Worker {
     if (thread) return thread;
     // The thread gets no environment and no options. A password that exhausts its memory ends only the thread.
     const started = new Worker(file, {
@@ -61,26 +61,26 @@ export function createEstimator({
     onFailure(new Error(`the thread that estimates passwords ${how}`));
   }
 
-  function ask(request: EstimateRequest): Promise<Estimate> {
-    const asked = running();
+  function send(request: EstimateRequest): Promise<Estimate> {
+    const worker = runningThread();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => end(asked, "took too long"), timeoutMs);
-      asked.once("message", (estimate: Estimate) => {
+      const timer = setTimeout(() => end(worker, "took too long"), timeoutMs);
+      worker.once("message", (estimate: Estimate) => {
         clearTimeout(timer);
-        asked.off("exit", fail);
+        worker.off("exit", fail);
         resolve(estimate);
       });
-      asked.once("exit", fail);
+      worker.once("exit", fail);
       function fail(): void {
         clearTimeout(timer);
         reject(unavailable("this password could not be evaluated"));
       }
-      asked.postMessage(request);
+      worker.postMessage(request);
     });
   }
 
   return {
-    estimate: (caller, password, personal) => queue.run(caller, () => ask({ password, personal })),
+    estimate: (caller, password, personal) => queue.run(caller, () => send({ password, personal })),
     async close() {
       const ended = thread;
       thread = undefined;

@@ -7,8 +7,8 @@ export interface EstimateRequest {
   personal: readonly string[];
 }
 
-// On Linux this lowers the priority of this thread only; elsewhere it would affect the whole process. The event loop goes
-// first, also before the dictionaries, which take a moment to load.
+// The event loop of the server has priority over this thread. On Linux, the call affects only this thread. Elsewhere it would
+// affect the whole process. The call comes before the import, because the dictionaries take a moment to load.
 if (process.platform === "linux") setPriority(Math.max(getPriority(), 5));
 const { estimatePassword } = await import("../domain/user/password-estimate.ts");
 

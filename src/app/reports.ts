@@ -2,7 +2,7 @@ import type { Log } from "../infra/log.ts";
 
 /** The log lines about errors that no response reports in full. */
 export interface Reports {
-  /** A call failed for a reason that only a bug can have. */
+  /** A call failed with an unexpected error, which is a bug. */
   bug(error: unknown): void;
   /** A client canceled its call. */
   canceled(error: unknown): void;

@@ -107,12 +107,12 @@ export function createRoutes({ boundsOf, ...deps }: RouteDeps): (router: Connect
   const inviteLimit = (perAccount: PublicLimit) =>
     createInviteLimit({ perAccount, perEmail: limits.mailsPerEmail, delivers: mailer.delivers });
   const mails = { mint, mailer, tokenPrefix, ...access, inviteLimit: inviteLimit(limits.invites) };
-  const openings = { ...mails, limits, inviteLimit: inviteLimit(limits.openedAccounts) };
+  const accounts = { ...mails, limits, inviteLimit: inviteLimit(limits.openedAccounts) };
   const streams = createOpenStreams(({ values }) => recordOf(values).addressKey);
   return (all) => {
     const router = withSizes(all, boundsOf);
     router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
-    router.service(AccountService, accountService(db, openings));
+    router.service(AccountService, accountService(db, accounts));
     router.service(WorkspaceService, workspaceService(db));
     router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
     router.service(ProfileService, profileService(db, access));

@@ -12,7 +12,7 @@ import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
 import { quickstart } from "./quickstart.ts";
 import { type ServeDeps, serve } from "./serve.ts";
 import { withStore } from "./store.ts";
-import { runWorkers, tellReady } from "./workers.ts";
+import { reportReady, runWorkers } from "./workers.ts";
 
 export { externalIdsCommand };
 
@@ -43,7 +43,7 @@ export async function serveCommand(
     };
     if (cluster.isWorker) {
       metrics.offer();
-      await serve({ config, database, log, metrics, limits, coherenceParts, onReady: tellReady });
+      await serve({ config, database, log, metrics, limits, coherenceParts, onReady: reportReady });
     } else if (config.workers > 1) {
       const metricsPort = await openMetrics(config, createWorkerMetrics());
       // In the environment, because every user of the machine can read the arguments of a process.

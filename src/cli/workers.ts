@@ -17,12 +17,12 @@ export interface WorkersDeps {
 const soonMs = 1_000;
 
 /**
- * Runs `count` processes of this program that share one port, until SIGTERM or SIGINT. Resolves when all have finished. A
- * worker that ends early is replaced. Fails if one ends before all of them served: the settings or the port are wrong, and
- * the worker has logged the reason.
+ * Runs `count` processes of this program that share one port, until SIGTERM or SIGINT. Resolves when all have finished.
+ * Replaces a worker that ends early. Fails if a worker ends before all of them serve, because a setting or the port is then
+ * probably wrong. The worker has logged the reason.
  */
 export async function runWorkers({ count, env, log, onReady }: WorkersDeps): Promise<void> {
-  // Counts the guesses of all workers together.
+  // Keeps one count of limited calls for all workers together.
   new RateLimiterClusterMaster();
   let stopping = false;
   let ready = 0;
@@ -62,7 +62,7 @@ export async function runWorkers({ count, env, log, onReady }: WorkersDeps): Pro
 }
 
 /** In a worker: reports to the process that started it that the worker serves. */
-export function tellReady(url: string): void {
+export function reportReady(url: string): void {
   process.send?.({ ready: url });
 }
 

@@ -1,12 +1,12 @@
 import type { Bounds } from "../domain/access/bounds.ts";
 import type { Read } from "./reader.ts";
 
-/** How many there may be of what a verdict is made from. */
+/** The maximum number of each kind of record that verdicts are computed from. */
 export interface BoundSettings {
   bounds: Bounds;
 }
 
-/** Reads the bounds. The most that each setting takes is what the schema of the requests allows, or what was measured. */
+/** Reads the bounds. The maximum of each setting comes from the schema of the requests or from measurements. */
 export function readBounds(read: Read): BoundSettings {
   const bound = (name: string, fallback: number, most: number, least = 1) =>
     read(`LATCHKEY_MAX_${name}`, fallback, upTo(least, most), `a number, ${least} to ${most}`);

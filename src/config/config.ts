@@ -28,7 +28,7 @@ export interface Config
 /** What is wrong with the environment: one line for each wrong setting. */
 export class ConfigError extends Error {}
 
-// Settings of the design that this version does not have. To ignore them would hide that.
+// Settings of the design that this version lacks. They are refused, because an ignored setting would mislead the operator.
 const notYet = ["LATCHKEY_REDIS_URL", "LATCHKEY_USAGE_RETENTION"];
 
 // An empty value often comes from a template whose variable is missing. Here, the default is weaker than any other value.

@@ -1,7 +1,7 @@
 import { matching, parseSmtpUrl } from "./parse.ts";
 import type { Read } from "./reader.ts";
 
-/** How mail leaves. */
+/** How mail is sent. */
 export interface MailSettings {
   /** Unset: mail is kept in files. */
   smtpUrl: string | undefined;

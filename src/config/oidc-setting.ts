@@ -1,6 +1,6 @@
 import { asymmetricAlgorithms, defaultAlgorithms, type OidcIssuer } from "../verify/oidc/oidc.ts";
 
-/** What a setting says, and what is wrong with it: a line for each wrong field, beginning with its path. */
+/** The parsed setting, and its problems: one line for each wrong field, which begins with the path of the field. */
 export interface OidcSetting {
   issuers: OidcIssuer[];
   problems: string[];

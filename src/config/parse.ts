@@ -40,7 +40,7 @@ export function parseOrigins(text: string): string[] | undefined {
     : undefined;
 }
 
-/** IP addresses or networks in CIDR notation, comma-separated. A network of all addresses is wrong. */
+/** IP addresses or networks in CIDR notation, comma-separated. A network of all addresses (`/0`) is invalid. */
 export function parseNetworks(text: string): string[] | undefined {
   const networks = splitList(text);
   return networks.every(isNetwork) ? networks : undefined;

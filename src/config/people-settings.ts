@@ -1,9 +1,9 @@
 import { parseCount } from "./parse.ts";
 import type { Read } from "./reader.ts";
 
-/** Whether people may sign up, and how much one client address and one user may ask for. */
+/** Whether people may sign up, and the rate limits of the methods for people. */
 export interface PeopleSettings {
-  /** `closed`: no one signs up without an invite. */
+  /** `closed`: a sign-up needs an invite. */
   signup: "open" | "closed";
   /** `SignUp`, `AcceptInvite` without a bearer, and `CreateAccount`, per client address and per user. */
   signUpsPerHour: number;

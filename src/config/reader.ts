@@ -39,7 +39,7 @@ export function createReader(env: Env) {
     }
   }
 
-  /** Reports each of these settings that is empty: its default would weaken what the operator meant to set. */
+  /** Reports each of these settings that is empty, because its default protects less than any value that an operator sets. */
   function refuseEmpty(names: readonly string[]): void {
     for (const name of names.filter((one) => env[one] === "")) {
       problems.push(`${name}: expected a value, because it is set but empty; unset it for the default`);

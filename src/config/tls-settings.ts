@@ -9,7 +9,7 @@ export interface TlsSettings {
 
 const names = "LATCHKEY_TLS_CERT and LATCHKEY_TLS_KEY";
 
-/** Reads the certificate and its key. Either alone, and a pair that does not fit, is a problem. */
+/** Reads the certificate and its key. Reports a problem if one of them is missing or if they do not belong together. */
 export function readTlsSettings({ read, problems, warnings, isSet }: Reader): TlsSettings {
   const cert = read("LATCHKEY_TLS_CERT", undefined, readFile, "the path of a readable PEM file");
   const key = read("LATCHKEY_TLS_KEY", undefined, readKey, "the path of a readable PEM file");

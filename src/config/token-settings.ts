@@ -9,7 +9,7 @@ export interface TokenSettings {
   tokenPrefix: string;
   /** The permissions that this deployment knows. Unset: any. */
   permissions: Vocabulary | undefined;
-  /** The issuers whose access tokens are accepted beside our own. */
+  /** The issuers whose access tokens are accepted in addition to Latchkey's own tokens. */
   oidcIssuers: OidcIssuer[];
   /** A session expires after this time without a request. */
   sessionIdleMs: number;
@@ -39,7 +39,7 @@ export function readTokenSettings({ read, problems }: Reader): TokenSettings {
     sessionLifetimeMs: read("LATCHKEY_SESSION_LIFETIME", 30 * day, parseDuration, duration),
   };
 
-  // Names each wrong field by itself, instead of one sentence about the whole setting.
+  // Adds one problem for each wrong field, instead of one problem for the whole setting.
   function parseIssuers(text: string): OidcIssuer[] {
     const setting = parseOidcSetting(text);
     problems.push(...setting.problems.map((problem) => `LATCHKEY_OIDC_ISSUERS${problem}`));

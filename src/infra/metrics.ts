@@ -7,8 +7,9 @@ export interface Metrics {
   query(milliseconds: number, ok: boolean): void;
   refusedConnection(reason: string): void;
   evictedConnection(reason: string): void;
-  /** Counts look-ups that the cache answered, and those that the database answered. */
+  /** Counts look-ups that hit the cache. */
   hit(count: number): void;
+  /** Counts look-ups that missed the cache. */
   miss(count: number): void;
   /** Records how long a change waited until it was effective at all other instances. */
   settled(how: string, milliseconds: number, others: number): void;
@@ -68,8 +69,8 @@ interface Tallied {
 
 /** Creates the metrics of one process. `pools` is read when they are rendered. */
 export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
-  const registers = [new Registry()];
-  const [registry = new Registry()] = registers;
+  const registry = new Registry();
+  const registers = [registry];
   observePools(pools, registers);
   return {
     ...createCallMetrics(registers),
@@ -148,7 +149,7 @@ function createDatabaseMetrics(registers: Registry[]): Pick<Metrics, "query" | "
   });
   const lookups = createTally({
     name: "latchkey_lookups_total",
-    help: "Look-ups of credentials, answered from memory or by the database.",
+    help: "Look-ups of credentials, from the cache (memory) or from the database.",
     label: "from",
     registers,
   });
