@@ -1,6 +1,5 @@
 import { randomInt } from "node:crypto";
-import { rmSync } from "node:fs";
-import { alterCopy } from "./altered.ts";
+
 import { type Comparison, comparisonTable, median, whole } from "./compare.ts";
 import { openBenchDatabase } from "./database.ts";
 import { pressHttp1, type Seen } from "./generators.ts";
@@ -16,24 +15,9 @@ const bodies = 50_000;
 const warmSeconds = 8;
 // The cache has room for the bearer and for few other keys.
 const env = { LATCHKEY_CACHE_ENTRIES: "100" };
-// The same service with one statement per look-up, and with as many statements at a time as the pool has connections.
-const onePerStatement = [
-  {
-    file: "src/verify/cache/lookup-classes.ts",
-    from: "const maxPerStatement = 256;",
-    to: "const maxPerStatement = 1;",
-  },
-  {
-    file: "src/verify/cache/lookup-classes.ts",
-    from: "const unseenStatements = 2;",
-    to: "const unseenStatements = 4;",
-  },
-];
 
 /** Verification of tokens that are not in the cache, at every size of the database. */
-export const cold: Part = async (stack, options, progress) => {
-  const copy = alterCopy(".", onePerStatement);
-  stack.defer(() => rmSync(copy, { recursive: true, force: true }));
+export const cold: Part = async (_stack, options, progress) => {
   const rates: { keys: number; perSecond: number }[] = [];
   const tables: string[] = [];
   for (const keys of options.sizes) {
@@ -41,7 +25,7 @@ export const cold: Part = async (stack, options, progress) => {
     progress(`filling a database with ${whole(keys)} keys`);
     const database = await openBenchDatabase(own, keys, 1);
     const service = await startService(own, database, { env });
-    const single = await startService(own, database, { env, root: copy });
+    const single = await startService(own, database, { env, program: ["bench/servers/single-lookups.ts"] });
     const response = await warm(service.port, database.platformToken, 100);
     await warm(single.port, database.platformToken, 100);
     const echo = await startInto(own, () =>

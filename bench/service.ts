@@ -16,8 +16,8 @@ export const verifyPath = "/latchkey.v1.TokenService/VerifyToken";
 /** How to start a service. */
 export interface ServiceOptions {
   env?: Record<string, string>;
-  /** The directory of its sources. */
-  root?: string;
+  /** The arguments of node. Unset: `latchkey serve`. */
+  program?: readonly string[];
   /** False: it runs on every core. */
   pinned?: boolean;
 }
@@ -31,12 +31,11 @@ export interface Service extends Server {
 export async function startService(
   stack: Stack,
   { url }: Pick<BenchDatabase, "url">,
-  { env = {}, root = ".", pinned = true }: ServiceOptions = {},
+  { env = {}, program = ["src/main.ts", "serve"], pinned = true }: ServiceOptions = {},
 ): Promise<Service> {
   const settings = { LATCHKEY_DATABASE_URL: url, LATCHKEY_PORT: "0", LATCHKEY_LOG_LEVEL: "warn", ...env };
-  const args = [`${root}/src/main.ts`, "serve"];
   const server = await startInto(stack, () =>
-    startServer(args, settings, /listening on http:\/\/127\.0\.0\.1:(\d+)/, pinned),
+    startServer(program, settings, /listening on http:\/\/127\.0\.0\.1:(\d+)/, pinned),
   );
   return { ...server, port: Number(server.announced[1]) };
 }

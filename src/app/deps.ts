@@ -6,6 +6,7 @@ import type { Log } from "../infra/log.ts";
 import type { Metrics } from "../infra/metrics.ts";
 import type { Limits } from "../net/limits.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
+import type { LookupLimits } from "../verify/cache/lookup-classes.ts";
 import type { CoherenceParts } from "../verify/coherence/parts.ts";
 import type { RouteDeps } from "./routes.ts";
 
@@ -39,6 +40,8 @@ export interface AppDeps {
   leaseMs?: number;
   /** Replaces parts of the coherence protocol. Only fault tests set it. */
   coherenceParts?: CoherenceParts | undefined;
+  /** Replaces the limits of look-ups in the database. Only a benchmark sets it. */
+  lookupLimits?: LookupLimits | undefined;
   /** The validation of requests, which takes 0.1 s to create. Unset: a new one. */
   validate?: Validate;
 }

@@ -22,7 +22,7 @@ const lastUsedIntervalMs = 5_000;
 
 /** Creates the parts of an instance that hold state, and starts its background jobs. */
 export function createParts(deps: AppDeps) {
-  const { config, log, lookups, listenUrl, leaseMs = productionLeaseMs, coherenceParts, metrics } = deps;
+  const { config, log, lookups, listenUrl, leaseMs = productionLeaseMs, metrics } = deps;
   const reports = createReports(log);
   const health = createHealthStatus();
   const { coherence, loader } = createCoherentCache({
@@ -31,7 +31,8 @@ export function createParts(deps: AppDeps) {
     entries: config.cacheEntries,
     leaseMs,
     maxStalenessMs: config.maxStalenessMs,
-    parts: coherenceParts,
+    parts: deps.coherenceParts,
+    lookupLimits: deps.lookupLimits,
     observer: metrics,
     onError: reports.unwritten,
     onFeed: reportFeed(health, log),

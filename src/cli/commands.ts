@@ -23,8 +23,13 @@ export { externalIdsCommand };
 export async function serveCommand(
   config: Config,
   log: Log,
-  { limits, coherenceParts }: Pick<ServeDeps, "limits" | "coherenceParts"> = {},
+  {
+    limits,
+    coherenceParts,
+    lookupLimits,
+  }: Pick<ServeDeps, "limits" | "coherenceParts" | "lookupLimits"> = {},
 ): Promise<void> {
+  const replaced = { limits, coherenceParts, lookupLimits };
   for (const warning of config.warnings) if (cluster.isPrimary) log.warn({}, warning);
   let pools: () => Record<string, PoolStats> = () => ({});
   const metrics = createMetrics(() => pools());
@@ -43,7 +48,7 @@ export async function serveCommand(
     };
     if (cluster.isWorker) {
       metrics.offer();
-      await serve({ config, database, log, metrics, limits, coherenceParts, onReady: reportReady });
+      await serve({ ...replaced, config, database, log, metrics, onReady: reportReady });
     } else if (config.workers > 1) {
       const metricsPort = await openMetrics(config, createWorkerMetrics());
       // In the environment, because every user of the machine can read the arguments of a process.
@@ -52,7 +57,7 @@ export async function serveCommand(
       await metricsPort?.close();
     } else {
       const metricsPort = await openMetrics(config, metrics.render);
-      await serve({ config, database, log, metrics, limits, coherenceParts, onReady });
+      await serve({ ...replaced, config, database, log, metrics, onReady });
       await metricsPort?.close();
     }
   } finally {

@@ -17,7 +17,7 @@ import { affordableConnections } from "./open-files.ts";
 import { nextSignal } from "./signals.ts";
 
 /** What an instance of the service needs. */
-export interface ServeDeps extends Pick<AppDeps, "coherenceParts"> {
+export interface ServeDeps extends Pick<AppDeps, "coherenceParts" | "lookupLimits"> {
   config: Config;
   database: OpenDatabase;
   log: Log;
@@ -35,8 +35,8 @@ export async function serve({
   log,
   metrics,
   limits: fixedLimits = defaultLimits,
-  coherenceParts,
   onReady,
+  ...replaced
 }: ServeDeps): Promise<void> {
   const { db, lookups, listenUrl } = database;
   const shutdown = new AbortController();
@@ -60,7 +60,7 @@ export async function serve({
     log,
     metrics,
     shutdownSignal: shutdown.signal,
-    coherenceParts,
+    ...replaced,
   });
   const closed = reportClosed(log, metrics);
   const starting = openPort({

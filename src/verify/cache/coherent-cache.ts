@@ -7,6 +7,7 @@ import { createSharedTexts } from "../evaluate/shared-texts.ts";
 import { createCache } from "./cache.ts";
 import { load } from "./load.ts";
 import { createLoader, type Loader, type LoaderObserver } from "./loader.ts";
+import type { LookupLimits } from "./lookup-classes.ts";
 
 /** The cache of credentials of a process, and what keeps it coherent. */
 export interface CoherentCache {
@@ -23,13 +24,15 @@ export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onF
   /** The URL of the listening connection. It leads to the database itself, without a pooler in between. */
   listenUrl: string;
   entries: number;
+  /** Unset: the limits of production. */
+  lookupLimits?: LookupLimits | undefined;
   observer: LoaderObserver & { settled(how: Settled, milliseconds: number, others: number): void };
   onError(error: unknown): void;
 }
 
 /** Creates a cache and starts to follow the change feed. */
 export function createCoherentCache(deps: CoherentCacheDeps): CoherentCache {
-  const { db, entries, observer } = deps;
+  const { db, entries, observer, lookupLimits } = deps;
   const cache = createCache(entries);
   const share = createSharedTexts();
   const { loader, inFlight } = createLoader(
@@ -37,6 +40,7 @@ export function createCoherentCache(deps: CoherentCacheDeps): CoherentCache {
     cache,
     () => coherence,
     observer,
+    lookupLimits,
   );
   const coherence = startCoherence({
     ...deps,

@@ -5,7 +5,7 @@ import type { Cache } from "./cache.ts";
 import { createInFlightLoads, type InFlightLoads } from "./in-flight-loads.ts";
 import { createKeepingLoad, type Load } from "./keeping-load.ts";
 import type { Loaded, LookupKey } from "./load.ts";
-import { createLookupClasses } from "./lookup-classes.ts";
+import { createLookupClasses, type LookupLimits } from "./lookup-classes.ts";
 
 /** Returns what verdicts need: from the cache while it is coherent, else from the database. */
 export interface Loader {
@@ -37,12 +37,14 @@ export function createLoader(
   cache: Cache,
   coherence: () => LoaderCoherence,
   observer: LoaderObserver,
+  limits?: LookupLimits,
 ): { loader: Loader; inFlight: Pick<InFlightLoads, "invalidate"> } {
   const inFlight = createInFlightLoads();
   const fetchOrStale = createFetch(
     createKeepingLoad({ load, cache, inFlight, primary: () => coherence().primary() }),
     cache,
     coherence,
+    limits,
   );
 
   function stillHolds({ credential, workspace }: Loaded, until: Date | undefined): boolean {
@@ -80,10 +82,12 @@ function createFetch(
   load: (lookupKeys: readonly LookupKey[], limitMs: number) => Promise<Loaded[]>,
   cache: Cache,
   coherence: () => LoaderCoherence,
+  limits: LookupLimits | undefined,
 ): Loader["fetch"] {
   let unreachableUntil = Number.NEGATIVE_INFINITY;
   const lookupClasses = createLookupClasses({
     load,
+    limits,
     onUnreachable(unreachable) {
       unreachableUntil = unreachable ? performance.now() + retryAfterMs : Number.NEGATIVE_INFINITY;
     },

@@ -17,6 +17,14 @@ export interface LookupClassesDeps {
   load(lookupKeys: readonly LookupKey[], limitMs: number): Promise<Loaded[]>;
   /** Called with false when a statement succeeded, and with true when it failed because the database is unreachable. */
   onUnreachable(unreachable: boolean): void;
+  /** Unset: the limits of production. Only a benchmark sets others. */
+  limits?: LookupLimits | undefined;
+}
+
+/** How many look-ups share a statement, and how many statements for ids that the cache has never seen run at once. */
+export interface LookupLimits {
+  maxPerStatement: number;
+  unseenStatements: number;
 }
 
 const maxPerStatement = 256;
@@ -32,20 +40,25 @@ const singleStatements = 2;
 const statementLimitMs = 500;
 const singleLimitMs = 1_000;
 const overdueAfterMs = 2_700;
+const production: LookupLimits = { maxPerStatement, unseenStatements };
 
 /**
  * Creates the look-ups. Look-ups of one turn of the event loop share a statement. No look-up joins a statement that was
  * already sent.
  */
-export function createLookupClasses({ load, onUnreachable }: LookupClassesDeps): LookupClasses {
-  const classes = createClasses();
+export function createLookupClasses({
+  load,
+  onUnreachable,
+  limits = production,
+}: LookupClassesDeps): LookupClasses {
+  const classes = createClasses(limits);
   const inFlight = new Set<Batch>();
   const watchOverdue = createOverdueWatch(classes.all, inFlight);
   let scheduled = false;
 
   function send(lookupClass: LookupClass, most: number): void {
     while (lookupClass.queue.size() > 0 && lookupClass.inFlight < lookupClass.statements) {
-      void run(lookupClass, lookupClass.take(Math.min(most, maxPerStatement)));
+      void run(lookupClass, lookupClass.take(Math.min(most, limits.maxPerStatement)));
     }
   }
 
@@ -109,10 +122,12 @@ export function createLookupClasses({ load, onUnreachable }: LookupClassesDeps):
 }
 
 // The four classes, and which ids are slow: a slow id is looked up alone.
-function createClasses() {
+function createClasses(limits: LookupLimits) {
   const slow = createSlowIds();
   const known = createLookupClass(knownStatements, statementLimitMs, (queue, most) => queue.take(most));
-  const unseen = createLookupClass(unseenStatements, statementLimitMs, (queue, most) => queue.take(most));
+  const unseen = createLookupClass(limits.unseenStatements, statementLimitMs, (queue, most) =>
+    queue.take(most),
+  );
   const parts = createLookupClass(partStatements, statementLimitMs, (queue) =>
     queue.takeOfOneCaller(fewPerStatement),
   );
