@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +19,8 @@ export interface Pressure {
   serverPid: number;
   /** False: the generator runs on every core, as the server does. */
   pinned?: boolean;
+  /** True: white space after each body makes it differ from every earlier one. Only wrk can do this. */
+  fresh?: boolean;
 }
 
 /** A sample. Latencies are in milliseconds. `cores` is how many cores the server used. */
@@ -67,20 +70,21 @@ const prefixBytes = 5;
 
 function pressByWrk(pressure: Pressure): Promise<Seen> {
   return inDirectory(async (directory) => {
-    const { port, path, headers, bodies, inFlight, seconds } = pressure;
+    const { port, path, headers, bodies, inFlight, seconds, fresh = false } = pressure;
     const script = join(directory, "wrk.lua");
     const fields = Object.entries(headers).map(([name, value]) => `[${quote(name)}]=${quote(value)}`);
+    const sent = fresh ? bodies.map((body) => Buffer.concat([body, Buffer.alloc(freshBytes, " ")])) : bodies;
     writeFileSync(
       script,
       [
         `local headers = {${fields.join(",")}}`,
-        `local bodies = {${bodies.map(quote).join(",\n")}}`,
+        `local bodies = {${sent.map(quote).join(",\n")}}`,
         "local requests, n, i = {}, 0, 0",
         "function init()",
         `  for k, body in ipairs(bodies) do requests[k] = wrk.format("POST", "${path}", headers, body) end`,
         "  n = #requests",
         "end",
-        "function request() i = i % n + 1; return requests[i] end",
+        ...(fresh ? freshRequests() : ["function request() i = i % n + 1; return requests[i] end"]),
         "function done(s, l)",
         '  io.write(string.format("SEEN %d %d %d %d %d\\n", s.requests, s.duration, l:percentile(50), l:percentile(99),',
         "    s.errors.status + s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout))",
@@ -96,6 +100,25 @@ function pressByWrk(pressure: Pressure): Promise<Seen> {
       throw new Error(`wrk reported failures: ${out}`);
     return { perSecond: requests / (micros / 1e6), p50: (p50 ?? 0) / 1e3, p99: (p99 ?? 0) / 1e3, cores };
   });
+}
+
+const freshBytes = 48;
+// Replaces the last bytes of a request by a number, of which each bit is a space or a tab. The first number is random.
+function freshRequests(): string[] {
+  return [
+    "local nibbles = {}",
+    "for v = 0, 15 do",
+    '  nibbles[v] = ""',
+    '  for bit = 0, 3 do nibbles[v] = nibbles[v] .. (math.floor(v / 2 ^ bit) % 2 == 0 and " " or "\\t") end',
+    "end",
+    `local number = ${randomInt(2 ** 47)}`,
+    "function request()",
+    "  i, number = i % n + 1, number + 1",
+    "  local rest, space = number, {}",
+    `  for k = 1, ${freshBytes / 4} do space[k] = nibbles[rest % 16]; rest = math.floor(rest / 16) end`,
+    `  return requests[i]:sub(1, -${freshBytes + 1}) .. table.concat(space)`,
+    "end",
+  ];
 }
 
 const connections = 5;

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { whole } from "./compare.ts";
 import { type BenchDatabase, openBenchDatabase } from "./database.ts";
-import { type Pressure, pressHttp1, pressHttp2, type Seen } from "./generators.ts";
+import { haveQuickGenerators, type Pressure, pressHttp1, pressHttp2, type Seen } from "./generators.ts";
 import { keyToken } from "./keys.ts";
 import type { Options } from "./options.ts";
 import type { Progress } from "./part-runner.ts";
@@ -91,13 +91,14 @@ function createKinds({ database, service, bare, echo, peers }: HotServers): Reco
   const all = (make: (token: string) => Buffer, token = keyToken) => shuffled.map(({ n }) => make(token(n)));
   const common = { path: verifyPath, inFlight };
   const http1 =
-    (type: string, bodies: () => Buffer[]) =>
+    (type: string, bodies: () => Buffer[], fresh = false) =>
     (port: number, serverPid: number): Measure =>
     (seconds) => {
       const headers = { authorization, "content-type": type };
-      return pressHttp1({ ...common, port, serverPid, seconds, headers, bodies: bodies() });
+      return pressHttp1({ ...common, port, serverPid, seconds, headers, bodies: bodies(), fresh });
     };
   const json = http1("application/json", () => all(asJson));
+  const freshJson = http1("application/json", () => all(asJson), true);
   const binary = http1("application/proto", () => all(asBinary));
   const peerJson = http1("application/json", () => all(asJson, (index) => `token-${index}`));
   const grpc =
@@ -110,6 +111,10 @@ function createKinds({ database, service, bare, echo, peers }: HotServers): Reco
   return {
     bareHttp: json(Number(bare.announced[1]), bare.pid),
     json: json(service.port, service.pid),
+    ...(haveQuickGenerators && {
+      bareHttpFresh: freshJson(Number(bare.announced[1]), bare.pid),
+      jsonFresh: freshJson(service.port, service.pid),
+    }),
     binary: binary(service.port, service.pid),
     echoJson: json(Number(echo.announced[1]), echo.pid),
     ...(peers && { betterAuth: peerJson(Number(peers.betterAuth.announced[1]), peers.betterAuth.pid) }),

@@ -16,6 +16,13 @@ export const hot: Part = async (stack, options, progress) => {
     ...row(jsonRow, "bare node:http, JSON echo", "json", "bareHttp", 0.6),
     ...row(jsonRow, "connect-node echo", "json", "echoJson", 4),
     ...row(jsonRow, "better-auth `verifyApiKey`", "json", "betterAuth", 25),
+    ...row(
+      `${jsonRow}, a new body each time`,
+      "bare node:http, JSON echo",
+      "jsonFresh",
+      "bareHttpFresh",
+      0.45,
+    ),
     ...row("VerifyToken, Connect binary, HTTP/1.1", "bare node:http, JSON echo", "binary", "bareHttp"),
     ...row("VerifyToken, gRPC", "bare http2 stream echo", "grpc", "bareHttp2", 0.55),
     ...row("VerifyToken, gRPC", "@grpc/grpc-js echo", "grpc", "grpcJs", 1),
