@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 
 import { type Comparison, comparisonTable, median, whole } from "./compare.ts";
-import { openBenchDatabase } from "./database.ts";
+import { openBenchDatabase, recommendedBuffers } from "./database.ts";
 import { pressHttp1, type Seen } from "./generators.ts";
 import { keyToken } from "./keys.ts";
 import type { Part } from "./part.ts";
@@ -23,7 +23,7 @@ export const cold: Part = async (_stack, options, progress) => {
   for (const keys of options.sizes) {
     await using own = new AsyncDisposableStack();
     progress(`filling a database with ${whole(keys)} keys`);
-    const database = await openBenchDatabase(own, keys, 1);
+    const database = await openBenchDatabase(own, keys, 1, { settings: recommendedBuffers });
     const service = await startService(own, database, { env });
     const single = await startService(own, database, { env, program: ["bench/servers/single-lookups.ts"] });
     const response = await warm(service.port, database.platformToken, 100);

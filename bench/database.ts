@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { startEmbedded } from "../src/db/embedded/embedded.ts";
@@ -23,14 +23,23 @@ const log = {
   error: (_: object, message: string) => process.stderr.write(`${message}\n`),
 };
 
+/** Where the files of a Postgres are, and settings that replace those of the embedded one. */
+export interface PostgresOptions {
+  dataDir?: string;
+  settings?: Record<string, string>;
+}
+
+/** The buffers that Postgres recommends for a server of its own: a quarter of the memory. */
+export const recommendedBuffers = { shared_buffers: `${Math.floor(totalmem() / 4 / 2 ** 20)}MB` };
+
 /** Starts a Postgres as `openPostgres` does, and fills it. */
 export async function openBenchDatabase(
   stack: Stack,
   keys: number,
   spares: number,
-  dataDir?: string,
+  options: PostgresOptions = {},
 ): Promise<BenchDatabase> {
-  const { url, pid } = await openPostgres(stack, dataDir);
+  const { url, pid } = await openPostgres(stack, options);
   const platformToken = runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });
   const { accountId, version } = await describe(url);
   pinOther(pid(), [0, 1]);
@@ -45,12 +54,12 @@ export async function openBenchDatabase(
  */
 export async function openPostgres(
   stack: Stack,
-  dataDir?: string,
+  { dataDir, settings = {} }: PostgresOptions = {},
 ): Promise<Pick<BenchDatabase, "url" | "pid">> {
   const directory = dataDir ?? mkdtempSync(join(tmpdir(), "latchkey-bench-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   return startInto(stack, async () => {
-    const started = await startEmbedded({ dataDir: directory, log });
+    const started = await startEmbedded({ dataDir: directory, log, settings });
     return { url: started.url, pid: () => started.pid, [Symbol.asyncDispose]: () => started.stop() };
   });
 }

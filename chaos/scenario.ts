@@ -67,7 +67,9 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   scenario.within?.use(stack);
   // A revocation without a response is not repeated, so there are more keys than revocations.
   const keys = 2 * scenario.revocations;
-  const database = await openBenchDatabase(stack, firstKey, keys, scenario.dataDir);
+  const database = await openBenchDatabase(stack, firstKey, keys, {
+    ...(scenario.dataDir !== undefined && { dataDir: scenario.dataDir }),
+  });
   const server = scenario.breakage === undefined ? productionServer() : brokenServer(scenario.breakage);
   const instances = await Promise.all(
     Array.from({ length: scenario.instances }, async () =>
