@@ -1,6 +1,6 @@
 import { isPlatformKey, type Principal } from "../domain/access/principal.ts";
 import { type Evaluation, refused } from "./evaluate/evaluate.ts";
-import type { Failure } from "./evaluate/verdict.ts";
+import { accountMismatch, type Failure } from "./evaluate/verdict.ts";
 import type { Resolver, VerifyRequest } from "./resolve.ts";
 
 /**
@@ -28,7 +28,7 @@ export function verifyTokens(
 function hideForeign(caller: Principal, own: VerifyRequest[], evaluations: Evaluation[]): Evaluation[] {
   const next = evaluations.values();
   return own.map(({ accountId }) => {
-    if (accountId !== caller.accountId) return refused([mismatch(accountId)]);
+    if (accountId !== caller.accountId) return refused([accountMismatch(accountId)]);
     const evaluation = next.next().value ?? refused([invalid]);
     return evaluation.failures.some(({ verdict }) => verdict === "ACCOUNT_MISMATCH")
       ? refused([invalid])
@@ -37,7 +37,3 @@ function hideForeign(caller: Principal, own: VerifyRequest[], evaluations: Evalu
 }
 
 const invalid: Failure = { verdict: "INVALID", metadata: {} };
-
-function mismatch(accountId: string): Failure {
-  return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
-}

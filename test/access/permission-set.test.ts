@@ -5,13 +5,14 @@ import {
   holds,
   implies,
   narrow,
-  normalisePermissions,
   parsePermission,
   permissionSet,
 } from "../../src/domain/access/permission.ts";
+import { createPermissionParser } from "../../src/domain/access/permission-vocabulary.ts";
 import { atOnce, inTurns, type Slices, sliceLength, sorted } from "../../src/domain/kernel/slices.ts";
 import { runs } from "../support/random.ts";
 
+const parsePermissions = createPermissionParser(undefined);
 const resources = ["agents", "runs", "webhooks", "api_keys", "audit", "tokens", ...numbered("thing", 8)];
 const verbs = ["read", "write", "manage", "start", "stop", "verify", "*"];
 const texts = [
@@ -56,7 +57,7 @@ describe("the result equals the definition that compares each pair:", () => {
   test("a stored set", () => {
     fc.assert(
       fc.property(lists, (list) => {
-        expect(normalisePermissions(list, "").permissions).toEqual(definition.normalise(list));
+        expect(parsePermissions(list, "").permissions).toEqual(definition.normalise(list));
         expect(permissionSet(list).permissions).toEqual(definition.normalise(list));
       }),
       { numRuns: runs(1_000) },
@@ -159,7 +160,7 @@ describe("one list of many permissions costs about as much as many short lists",
       numbered("thing", count).flatMap((name, n) => (n % 2 ? [`${name}:*`] : [`${name}:write`, "*:read"])),
   };
   const work: Record<string, (list: string[]) => unknown> = {
-    "to store": (list) => normalisePermissions(list, ""),
+    "to store": (list) => parsePermissions(list, ""),
     "narrowed by as many": (list) => narrow(list, [...list].reverse()),
     "narrowed by wildcards": (list) => narrow(list, ["*:write", ...list.map((one) => `x_${one}`)]),
     "looked up as often": (list) => {

@@ -1,13 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  holds,
-  implies,
-  normalisePermissions,
-  ownResources,
-  parsePermission,
-} from "../../src/domain/access/permission.ts";
+import { holds, implies, ownResources, parsePermission } from "../../src/domain/access/permission.ts";
+import { createPermissionParser } from "../../src/domain/access/permission-vocabulary.ts";
 
+const parsePermissions = createPermissionParser(undefined);
 const resources = ["agents", "runs", "webhooks", "api_keys", "audit", "tokens", "workspaces"];
 const verbs = ["read", "write", "manage", "start", "verify"];
 const concrete = resources.flatMap((resource) => verbs.map((verb) => `${resource}:${verb}`));
@@ -17,7 +13,7 @@ const permission = fc.constantFrom(...all);
 const permissions = fc.array(fc.constantFrom(...all, "read", "write", "admin", "webhook"), { maxLength: 8 });
 
 const reach = (held: readonly string[]) => concrete.filter((wanted) => holds(held, wanted));
-const stored = (texts: readonly string[]) => normalisePermissions(texts, "spec.permissions").permissions;
+const stored = (texts: readonly string[]) => parsePermissions(texts, "spec.permissions").permissions;
 
 describe("implication", () => {
   test.each([
@@ -166,7 +162,7 @@ test.each([
   "__proto__",
 ])("%j is not a permission, and the error names its place in the list", (text) => {
   expect(parsePermission(text)).toBeUndefined();
-  const { violations } = normalisePermissions(["agents:read", text], "spec.permissions");
+  const { violations } = parsePermissions(["agents:read", text], "spec.permissions");
   expect(violations.map(({ field }) => field)).toEqual(["spec.permissions[1]"]);
 });
 

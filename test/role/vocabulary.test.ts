@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { implies, narrow, normalisePermissions, ownResources } from "../../src/domain/access/permission.ts";
-import { createVocabulary } from "../../src/domain/access/permission-vocabulary.ts";
+import { implies, narrow, ownResources } from "../../src/domain/access/permission.ts";
+import { createPermissionParser, createVocabulary } from "../../src/domain/access/permission-vocabulary.ts";
 import { newName, newRole } from "../support/actors/actors.ts";
 import { type Clients, issueKey, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { runs } from "../support/random.ts";
 
+const parsePermissions = createPermissionParser(undefined);
 const app = useApp({ LATCHKEY_PERMISSIONS: "agents, runs, runs:start, runs:stop, invoices" });
 
 const unknown: [permission: string, nearest: string][] = [
@@ -122,7 +123,7 @@ describe("narrowing", () => {
   const wide = ["*", "*:read", "*:write", "*:manage", ...resources.map((resource) => `${resource}:*`)];
   const sets = fc
     .array(fc.constantFrom(...concrete, ...wide), { maxLength: 6 })
-    .map((texts) => normalisePermissions(texts, "").permissions);
+    .map((texts) => parsePermissions(texts, "").permissions);
   // The universe also has permissions that no list names.
   const universe = [
     ...concrete,
@@ -162,7 +163,7 @@ describe("narrowing", () => {
         expect(implied(narrow(b, a))).toEqual(implied(left));
         expect(narrow(left, b)).toEqual(left);
         expect(narrow(a, a)).toEqual(a);
-        expect(normalisePermissions(left, "").permissions).toEqual(left);
+        expect(parsePermissions(left, "").permissions).toEqual(left);
       }),
       { numRuns: runs(2000) },
     );

@@ -1,6 +1,7 @@
 import { distance } from "fastest-levenshtein";
 import { maxViolations, type Violation } from "../kernel/error.ts";
-import { expected, ownResources, parsePermission, permissionSet } from "./permission.ts";
+import { permissionSet } from "./permission.ts";
+import { expected, ownResources, parsePermission, rankedVerbs } from "./permission-grammar.ts";
 
 /** The resources and verbs that a deployment knows. The server rejects typos by it. */
 export interface Vocabulary {
@@ -15,8 +16,6 @@ export type ParsePermissions = (
   texts: readonly string[],
   field: string,
 ) => { permissions: string[]; violations: Violation[] };
-
-const rankedVerbs = ["read", "write", "manage"];
 
 /**
  * Creates a vocabulary. An entry is a `resource`, which gets the verbs read, write and manage, or a `resource:verb`,

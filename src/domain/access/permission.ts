@@ -1,14 +1,5 @@
-import type { Violation } from "../kernel/error.ts";
 import { atOnce, type Slices } from "../kernel/slices.ts";
-import {
-  expected,
-  implies,
-  parsePermission,
-  rankByWildcard,
-  rankedVerbs,
-  rankOf,
-  splitPermission,
-} from "./permission-grammar.ts";
+import { implies, rankByWildcard, rankedVerbs, rankOf, splitPermission } from "./permission-grammar.ts";
 import { indexOf, intersection, storedForm } from "./permission-index.ts";
 
 export { expected, implies, ownResources, parsePermission } from "./permission-grammar.ts";
@@ -27,23 +18,6 @@ const shortLength = 16;
 export function holds(held: PermissionSet | readonly string[], wanted: string): boolean {
   if (!("permissions" in held)) return held.some((permission) => implies(permission, wanted));
   return held.entries ? includes(held.entries, wanted) : holds(held.permissions, wanted);
-}
-
-/**
- * Returns the set in its stored form: canonical, sorted, without implied entries. The violations name the entries that
- * are not permissions.
- */
-export function normalisePermissions(
-  permissions: readonly string[],
-  field: string,
-): { permissions: string[]; violations: Violation[] } {
-  const violations: Violation[] = [];
-  for (const [index, text] of permissions.entries()) {
-    if (parsePermission(text) === undefined) {
-      violations.push({ field: `${field}[${index}]`, description: expected });
-    }
-  }
-  return { permissions: atOnce(storedForm(atOnce(indexOf(permissions)))), violations };
 }
 
 /**

@@ -13,27 +13,13 @@ export interface Rights {
 /** The rights of a profile that no longer exists. */
 export const nothing: Rights = { permissions: [], allWorkspaces: false, workspaceIds: [], owner: false };
 
-/** Returns the permissions that a team gives its members now. */
-export async function rightsOfTeam(db: Db, accountId: string, teamId: string): Promise<string[]> {
-  const team = await db
-    .selectFrom("team_rights")
-    .select("permissions")
-    .where("account_id", "=", accountId)
-    .where("team_id", "=", teamId)
-    .executeTakeFirst();
-  return team?.permissions ?? [];
-}
-
-/** Returns what a person may do in an account now, by their role and their teams. Nothing after the person has left. */
-export function rightsOfMember(db: Db, accountId: string, profileId: string): Promise<Rights> {
+// Returns what a person may do in an account now, by their role and their teams. Nothing after the person has left.
+function rightsOfMember(db: Db, accountId: string, profileId: string): Promise<Rights> {
   return rightsBy(db, memberRights(sql`${accountId}::text`, sql`${profileId}::text`));
 }
 
-/**
- * Returns what a service account may do now: the permissions of its team, in every workspace. Nothing after it is
- * deleted.
- */
-export function rightsOfServiceAccount(db: Db, accountId: string, profileId: string): Promise<Rights> {
+// Returns what a service account may do now: the permissions of its team, in every workspace. Nothing after it is deleted.
+function rightsOfServiceAccount(db: Db, accountId: string, profileId: string): Promise<Rights> {
   return rightsBy(db, serviceAccountRights(sql`${accountId}::text`, sql`${profileId}::text`));
 }
 

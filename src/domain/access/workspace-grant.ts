@@ -34,16 +34,6 @@ export async function insertGrants(
   return rows.map((row) => row.workspace_id);
 }
 
-/** Fails if a profile has too many grants. Call it after the grants are inserted, under a lock of the profile. */
-export async function requireGrantsWithin(
-  tx: Tx,
-  bounds: Bounds,
-  accountId: string,
-  profileId: string,
-): Promise<void> {
-  requireWithin(bounds, "workspacesPerProfile", await countGrants(tx, accountId, profileId));
-}
-
 async function countGrants(tx: Tx, accountId: string, profileId: string): Promise<number> {
   const { total } = await tx
     .selectFrom("workspace_grant")

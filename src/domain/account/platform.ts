@@ -196,13 +196,6 @@ async function findSameExternalId(tx: Tx, id: string): Promise<string | undefine
   return same?.id;
 }
 
-/** Returns the system profile of an account. */
-export async function systemProfile(tx: Tx, accountId: string): Promise<string> {
-  const id = await findSystemProfile(tx, accountId);
-  if (id === undefined) throw new Error("an account has no system profile");
-  return id;
-}
-
 /** Returns the system profile of an account that may not exist. */
 export async function findSystemProfile(tx: Tx, accountId: string): Promise<string | undefined> {
   const profile = await tx

@@ -51,12 +51,12 @@ export async function getApiKey(db: Db, caller: Caller, id: string): Promise<Api
   const key = await selectWithInfo(db, caller, id);
   if (!holds(caller.permissions, "api_keys:read"))
     requirePermissionOrOwn(caller, "api_keys:read", key !== undefined && isOwnDeveloperKey(caller, key));
-  return present(key);
+  return requireKey(key);
 }
 
 /** Returns a key of the caller's account. The calling operation must already have decided that the caller may see it. */
 export async function findApiKey(db: Db, caller: Caller, id: string): Promise<ApiKey> {
-  return present(await selectWithInfo(db, caller, id));
+  return requireKey(await selectWithInfo(db, caller, id));
 }
 
 /** Selects the system key of the caller's account, for `keyOf`. */
@@ -79,11 +79,6 @@ async function selectWithInfo(db: Db, caller: Caller, id: string): Promise<ApiKe
 /** Converts a key from its row, with the fields that the server sets. */
 export function keyOf({ info, ...row }: ApiKeyRow & { info: StoredInfo }): ApiKey {
   return { ...row, info: infoOf(info, row.revoked_at !== null) };
-}
-
-function present<T>(key: T | undefined): T {
-  if (!key) throw notFound("API key");
-  return key;
 }
 
 /** Lists the keys of the caller's account. Without the permission, lists only the caller's own developer keys. */
@@ -148,7 +143,8 @@ export function readLockedKey(tx: Tx, { accountId }: Caller, id: string): Promis
 
 /** Fails with `NOT_FOUND` if the key was not found. */
 export function requireKey<K extends ApiKeyRow>(key: K | undefined): K {
-  return present(key);
+  if (!key) throw notFound("API key");
+  return key;
 }
 
 /**
@@ -163,7 +159,7 @@ export function requireKeyOrOwn<K extends ApiKeyRow>(
 ): K {
   if (!holds(caller.permissions, permission))
     requirePermissionOrOwn(caller, permission, key !== undefined && isOwn(key));
-  return present(key);
+  return requireKey(key);
 }
 
 /** Reads the locked keys that still match a condition, within a change. */

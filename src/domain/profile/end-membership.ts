@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
+import { revokeOwnedKeys } from "../api-key/revoke-owned.ts";
 import type { Fields } from "../kernel/audit-event.ts";
 import { together } from "../kernel/together.ts";
 
@@ -9,14 +10,6 @@ import { together } from "../kernel/together.ts";
  */
 export async function endMembership(tx: Tx, accountId: string, profileId: string): Promise<Fields> {
   const now = sql<Date>`clock_timestamp()`;
-  const theirs = { account_id: accountId, profile_id: profileId };
-  const endKeys = tx
-    .updateTable("api_key")
-    .set((eb) => ({ revoked_at: now, changed_at: now, version: eb("version", "+", 1) }))
-    .where("account_id", "=", accountId)
-    .where("owner_profile_id", "=", profileId)
-    .where("revoked_at", "is", null)
-    .returning("id");
   const endInvites = tx
     .updateTable("invite")
     .set({ revoked_at: now })
@@ -31,23 +24,19 @@ export async function endMembership(tx: Tx, accountId: string, profileId: string
     .where("account_id", "=", accountId)
     .where("id", "=", profileId);
   const [keys, invites] = await together([
-    endKeys.execute(),
+    revokeOwnedKeys(tx, accountId, profileId),
     endInvites.execute(),
-    keepOut(tx, accountId, profileId),
+    excludeIdentities(tx, accountId, profileId),
     ...(["workspace_grant", "team_member", "membership"] as const).map((table) =>
-      tx
-        .deleteFrom(table)
-        .where("account_id", "=", theirs.account_id)
-        .where("profile_id", "=", theirs.profile_id)
-        .execute(),
+      tx.deleteFrom(table).where("account_id", "=", accountId).where("profile_id", "=", profileId).execute(),
     ),
     removeProfile.execute(),
   ]);
-  return { api_key_ids: keys.map((key) => key.id), invite_ids: invites.map((invite) => invite.id) };
+  return { api_key_ids: keys, invite_ids: invites.map((invite) => invite.id) };
 }
 
 // An external identity stays removed until it is invited again, whatever its tokens claim.
-async function keepOut(tx: Tx, accountId: string, profileId: string): Promise<void> {
+async function excludeIdentities(tx: Tx, accountId: string, profileId: string): Promise<void> {
   await sql`
     insert into guest (account_id, identity_id, profile_id)
     select m.account_id, i.id, m.profile_id

@@ -106,7 +106,7 @@ async function compareReplacement(
   { id, replacement }: { id: string; replacement: string },
 ): Promise<string | undefined> {
   if (replacement === "" || reachesAll(caller)) return undefined;
-  const role = await selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
+  const role = await readRole(db, caller, id);
   if (!role || role.builtin) return undefined;
   const instead = await findReplacement(db, caller, role, replacement);
   return checkReplacement(db, caller, deps, role, instead, beforeLocks(deps.comparisons));

@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely";
+import type { Selectable } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
@@ -13,6 +13,7 @@ import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
+import { countRows } from "../kernel/row-count.ts";
 import { accountLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
@@ -59,7 +60,10 @@ export async function createRole(db: Store, caller: Caller, deps: RoleDeps, inpu
   // The lock orders two concurrent creations, so that the second counts the first.
   const locks = [accountLock(caller.accountId, "no key update")];
   const read = (tx: Tx) =>
-    together([countRoles(tx, caller), findByExternalId(tx, "role", caller.accountId, input.externalId)]);
+    together([
+      countRows(tx, "role", caller.accountId),
+      findByExternalId(tx, "role", caller.accountId, input.externalId),
+    ]);
   return mutate(
     db,
     { by: caller, locks, read },
@@ -92,7 +96,7 @@ export async function createRole(db: Store, caller: Caller, deps: RoleDeps, inpu
 
 /** Returns a role of the caller's account. */
 export async function getRole(db: Db, caller: Caller, id: string): Promise<Role> {
-  const role = await selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
+  const role = await readRole(db, caller, id);
   if (!role) throw notFound("role");
   return role;
 }
@@ -174,18 +178,9 @@ async function compareUpdate(
   permissions: readonly string[],
 ): Promise<string | undefined> {
   if (reachesAll(caller)) return undefined;
-  const role = await selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
+  const role = await readRole(db, caller, id);
   if (!role || role.builtin) return undefined;
   return checkRole(db, caller, deps, role, permissions, beforeLocks(deps.comparisons));
-}
-
-async function countRoles(tx: Tx, caller: Caller): Promise<number> {
-  const { total } = await tx
-    .selectFrom("role")
-    .select(sql<number>`count(*)::int`.as("total"))
-    .where("account_id", "=", caller.accountId)
-    .executeTakeFirstOrThrow();
-  return total;
 }
 
 /**
@@ -196,9 +191,9 @@ export function roleLocks({ accountId }: Caller, id: string, mode: LockMode): Ro
   return [accountLock(accountId, "no key update"), rowLock("role", accountId, id, mode)];
 }
 
-/** Reads a role within a change that has locked it. */
-export function readRole(tx: Tx, caller: Caller, id: string): Promise<Role | undefined> {
-  return selectRoles(tx, caller).where("id", "=", id).executeTakeFirst();
+/** Reads a role of the caller's account. Returns undefined if it does not exist there. */
+export function readRole(db: Db, caller: Caller, id: string): Promise<Role | undefined> {
+  return selectRoles(db, caller).where("id", "=", id).executeTakeFirst();
 }
 
 /** Returns a role that can be changed. Fails if it is missing or built in. */

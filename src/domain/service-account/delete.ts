@@ -1,16 +1,12 @@
 import { sql } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
+import { revokeOwnedKeys } from "../api-key/revoke-owned.ts";
 import { pick } from "../kernel/audit-event.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { rowLock } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
-import {
-  auditedFields,
-  readServiceAccount,
-  requireServiceAccount,
-  type ServiceAccount,
-} from "./service-account.ts";
+import { auditedFields, readServiceAccount, requireServiceAccount } from "./service-account.ts";
 
 /** Deletes a service account and revokes its keys permanently. */
 export async function deleteServiceAccount(db: Store, caller: Caller, id: string): Promise<void> {
@@ -27,7 +23,7 @@ export async function deleteServiceAccount(db: Store, caller: Caller, id: string
       events: [{ resourceType: "service_account", resourceId: id, before }],
       async write() {
         await together([
-          revokeKeysOf(tx, found),
+          revokeOwnedKeys(tx, found.account_id, found.profile_id),
           tx.deleteFrom("service_account").where("id", "=", found.id).execute(),
           tx
             .updateTable("profile")
@@ -52,15 +48,4 @@ async function readLiveKeys(tx: Tx, caller: Caller, id: string): Promise<string[
     .orderBy("k.id")
     .execute();
   return keys.map((key) => key.id);
-}
-
-async function revokeKeysOf(tx: Tx, { account_id, profile_id }: ServiceAccount): Promise<void> {
-  const now = sql<Date>`clock_timestamp()`;
-  await tx
-    .updateTable("api_key")
-    .set((eb) => ({ revoked_at: now, changed_at: now, version: eb("version", "+", 1) }))
-    .where("account_id", "=", account_id)
-    .where("owner_profile_id", "=", profile_id)
-    .where("revoked_at", "is", null)
-    .execute();
 }

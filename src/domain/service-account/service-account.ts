@@ -11,6 +11,7 @@ import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
+import { countRows } from "../kernel/row-count.ts";
 import { countLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
@@ -62,7 +63,7 @@ export async function createServiceAccount(
   const read = async (tx: Tx) => {
     const [team, total, taken] = await together([
       readTeam(tx, caller, bounds, input.teamId),
-      countServiceAccounts(tx, caller),
+      countRows(tx, "service_account", caller.accountId),
       findByExternalId(tx, "service_account", caller.accountId, input.externalId),
     ]);
     return { team, total, taken };
@@ -175,15 +176,6 @@ export async function updateServiceAccount(
       },
     };
   });
-}
-
-async function countServiceAccounts(tx: Tx, caller: Caller): Promise<number> {
-  const { total } = await tx
-    .selectFrom("service_account")
-    .select(sql<number>`count(*)::int`.as("total"))
-    .where("account_id", "=", caller.accountId)
-    .executeTakeFirstOrThrow();
-  return total;
 }
 
 /** Reads a service account of the caller's account. Returns undefined if it does not exist there. */

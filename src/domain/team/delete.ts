@@ -1,11 +1,11 @@
 import type { Store, Tx } from "../../db/connect.ts";
 import { oversizedTeams, requireTeamWithin } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
-import type { Change } from "../kernel/audit-event.ts";
+import { type Change, pick } from "../kernel/audit-event.ts";
 import { DomainError, invalidField } from "../kernel/error.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { type AccessDeps, checkServiceTeam } from "../role/change.ts";
-import { audited, getTeam, readTeam, requireTeam, type Team, teamLocks } from "./team.ts";
+import { auditedFields, getTeam, readTeam, requireTeam, type Team, teamLocks } from "./team.ts";
 
 /** Deletes a team. Its service accounts move to `replacement`. Fails with `IN_USE` if it has some and no replacement is given. */
 export async function deleteTeam(
@@ -23,7 +23,7 @@ export async function deleteTeam(
       if (input.replacement === "") throw await inUse(tx, team);
       moved.push(...(await moveServiceAccounts(tx, caller, deps, team, input.replacement)));
     }
-    const deleted = { resourceType: "team", resourceId: team.id, before: audited(team) };
+    const deleted = { resourceType: "team", resourceId: team.id, before: pick(team, auditedFields) };
     return {
       events: [...moved, deleted],
       write: async () => void (await tx.deleteFrom("team").where("id", "=", team.id).execute()),

@@ -4,13 +4,14 @@ import type { Database, Labels } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
 import { reachesAll } from "../access/escalation.ts";
 import type { Caller } from "../access/principal.ts";
-import { difference } from "../kernel/audit-event.ts";
+import { difference, pick } from "../kernel/audit-event.ts";
 import { notFound } from "../kernel/error.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
+import { countRows } from "../kernel/row-count.ts";
 import { accountLock, countLock, type LockMode, type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
@@ -46,6 +47,9 @@ export interface TeamUpdate {
   roles?: string[];
 }
 
+/** The fields of a team that an audit event stores. */
+export const auditedFields = ["name", "description", "external_id", "labels", "roles"] as const;
+
 /** Creates a team. The caller must hold all permissions of its roles. */
 export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, input: NewTeam): Promise<Team> {
   const name = requireName(input.name);
@@ -53,7 +57,7 @@ export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, in
   const read = (tx: Tx) =>
     together([
       findTeamRoles(tx, caller, deps, input.roles),
-      countTeams(tx, caller),
+      countRows(tx, "team", caller.accountId),
       findByExternalId(tx, "team", caller.accountId, input.externalId),
     ]);
   return mutate(
@@ -75,7 +79,9 @@ export async function createTeam(db: Store, caller: Caller, deps: AccessDeps, in
       requireFree(taken);
       const roleIds = roles.map((role) => role.id).sort();
       return {
-        events: [{ resourceType: "team", resourceId: id, after: audited({ ...row, roles: roleIds }) }],
+        events: [
+          { resourceType: "team", resourceId: id, after: pick({ ...row, roles: roleIds }, auditedFields) },
+        ],
         async write() {
           const [, , team] = await together([
             giveName("team", tx.insertInto("team").values(row).execute()),
@@ -137,7 +143,7 @@ export async function updateTeam(
       labels: input.labels ?? team.labels,
       roles: roles?.map((role) => role.id).sort() ?? team.roles,
     };
-    const changes = difference(audited(team), after);
+    const changes = difference(pick(team, auditedFields), after);
     if (!changes) return { events: [], write: async () => team };
     requireFree(taken, team.id);
     if (roles) await setRoles(tx, caller, deps, team.id, team.roles, roles, underLocks(compared));
@@ -175,26 +181,6 @@ async function compareUpdate(
 /** The locks of a change of a team. The permissions of all members change, so the lock waits for other running changes of the account. */
 export function teamLocks({ accountId }: Caller, id: string, mode: LockMode): RowLock[] {
   return [accountLock(accountId, "no key update"), rowLock("team", accountId, id, mode)];
-}
-
-async function countTeams(tx: Tx, caller: Caller): Promise<number> {
-  const { total } = await tx
-    .selectFrom("team")
-    .select(sql<number>`count(*)::int`.as("total"))
-    .where("account_id", "=", caller.accountId)
-    .executeTakeFirstOrThrow();
-  return total;
-}
-
-/** What an audit event tells of a team. */
-export function audited({
-  name,
-  description,
-  external_id,
-  labels,
-  roles,
-}: Pick<Team, "name" | "description" | "external_id" | "labels" | "roles">) {
-  return { name, description, external_id, labels, roles };
 }
 
 function selectTeams(db: Db, caller: Caller) {

@@ -197,18 +197,16 @@ async function writeAndFind(
   return workspace;
 }
 
-/** Reads a workspace of the caller's account. Returns undefined if it does not exist there. */
-export function readWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace | undefined> {
+function readWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace | undefined> {
   return selectWorkspaces(db, caller).where("id", "=", id).executeTakeFirst();
 }
 
-/** Throws the error for a workspace that does not exist. */
-export function requireWorkspace(workspace: Workspace | undefined): Workspace {
+function requireWorkspace(workspace: Workspace | undefined): Workspace {
   if (!workspace) throw notFound("workspace");
   return workspace;
 }
 
-/** Reads a workspace of the caller's account. */
+/** Returns a workspace of the caller's account. Fails with `NOT_FOUND` if it does not exist there. */
 export async function findWorkspace(db: Db, caller: Caller, id: string): Promise<Workspace> {
   return requireWorkspace(await readWorkspace(db, caller, id));
 }

@@ -20,7 +20,7 @@ import {
   refused,
   toPrincipal,
 } from "./evaluate.ts";
-import type { Failure, Requirements } from "./verdict.ts";
+import { accountMismatch, type Failure, type Requirements } from "./verdict.ts";
 
 /**
  * Whether the token is the bearer of a call to this service, in the role of a user or of a principal of an account. Such a
@@ -69,7 +69,8 @@ export async function evaluateExternal(
   const newUser = { identity, scope, accountId, claimed };
   if (!credential) {
     if (own && expired) return { ...refused(failures), scope };
-    if (own && accountId !== "" && !mayNameAccount(scope, accountId)) return refused([mismatch(accountId)]);
+    if (own && accountId !== "" && !mayNameAccount(scope, accountId))
+      return refused([accountMismatch(accountId)]);
     return { ...refused([{ verdict: "INVALID", metadata: {} }]), scope, ...(own && { newUser }) };
   }
   const base: Evaluation = {
@@ -112,7 +113,7 @@ async function choose(
     const access = accessTo(openings, only.account_id);
     return access ? openedBy(access, countingIn(access.roles ?? []), deps) : { lacks: only.account_id };
   }
-  if (accountId !== "") return mismatch(accountId);
+  if (accountId !== "") return accountMismatch(accountId);
   const account_ids = open.map((account) => account.account_id).join(",");
   return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };
 }
@@ -161,8 +162,4 @@ function* withRoles(
   const lent = yield* effectiveSet(claimed, most.permissions);
   const held = yield* effectiveSet([...accountAccess.held.permissions, ...lent.permissions], null);
   return { ...accountAccess, held, workspace_scope: all ? "all" : accountAccess.workspace_scope };
-}
-
-function mismatch(accountId: string): Failure {
-  return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
 }

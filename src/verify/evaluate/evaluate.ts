@@ -6,7 +6,7 @@ import type { Loaded } from "../cache/load.ts";
 import type { ExternalToken } from "../oidc/oidc.ts";
 import { type AccountAccess, accessTo, type Credential } from "./credential.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
-import type { Failure, Requirements } from "./verdict.ts";
+import { accountMismatch, type Failure, type Requirements } from "./verdict.ts";
 
 /** The result of evaluating a token. */
 export interface Evaluation {
@@ -137,16 +137,14 @@ export type ChosenAccess = AccountAccess | Failure | { lacks: string };
 
 /** Returns the evaluation of a token whose access was not loaded. The token is refused until it is. */
 export function lacking(base: Evaluation, accountId: string): Evaluation {
-  const refusal = { verdict: "ACCOUNT_MISMATCH" as const, metadata: { account_id: accountId } };
-  return { ...base, failures: [...base.failures, refusal], lacks: accountId };
+  return { ...base, failures: [...base.failures, accountMismatch(accountId)], lacks: accountId };
 }
 
 // A key belongs to one account. A session resolves to the named account, or to the user's only account.
 function choose({ accounts, openings }: Credential, accountId: string): ChosenAccess {
   const [only, ...more] = accounts;
   const chosen = accountId !== "" ? accounts.find((one) => one.account_id === accountId) : only;
-  if (accountId !== "" && !chosen)
-    return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
+  if (accountId !== "" && !chosen) return accountMismatch(accountId);
   if (!chosen || (accountId === "" && more.length > 0)) {
     const account_ids = accounts.map((account) => account.account_id).join(",");
     return { verdict: "ACCOUNT_REQUIRED", metadata: { account_ids } };

@@ -24,6 +24,11 @@ export interface Failure {
   metadata: Record<string, string>;
 }
 
+/** Returns the failure of a token that is not valid in an account. */
+export function accountMismatch(accountId: string): Failure {
+  return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };
+}
+
 /** What a token must fulfil. An empty string or list requires nothing. */
 export interface Requirements {
   accountId: string;
