@@ -4,7 +4,7 @@ import { statementScope, withStatements } from "../db/statement-scope.ts";
 import { provisionUser } from "../domain/external-identity/provision-user.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
-import { turnOfStranger } from "../rpc/middleware/turn.ts";
+import { turnBeforeBearer } from "../rpc/middleware/turn.ts";
 import type { TokenDeps } from "../rpc/token-service.ts";
 import { createPublicLimit } from "../verify/public-limit.ts";
 import type { AppDeps } from "./deps.ts";
@@ -23,7 +23,7 @@ export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
     refusals,
     tokenPrefix: config.tokenPrefix,
     provisionUser: (call, newUser) =>
-      withStatements({ turn: turnOfStranger(call) }, () => provisionUser(db, call, config.bounds, newUser)),
+      withStatements({ turn: turnBeforeBearer(call) }, () => provisionUser(db, call, config.bounds, newUser)),
     errors: { isUnavailable, isBusy, onBug: reports.bug },
     onCanceled: reports.canceled,
     loader,

@@ -53,7 +53,7 @@ export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof Tok
   };
 }
 
-/** Returns the methods of `TokenService` that verify. Of a call's context they need only the values, as the fast path has. */
+/** Returns the methods of `TokenService` that verify. They need only the values of a call's context, because the fast path has no more. */
 export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
   async function verify(
     requests: VerifyTokenRequest[],

@@ -50,8 +50,12 @@ export function requireRoom(caller: Caller, { entitlement, total }: Counted): vo
   // The plan has changed since the caller was first evaluated.
   if (total === undefined)
     throw new DomainError("CONFLICT", "the plan of the account has just changed: try again");
-  throw new DomainError("ENTITLEMENT_REQUIRED", `the account's plan includes ${limit} of these`, {
-    entitlement,
-    limit: String(limit),
-  });
+  throw new DomainError(
+    "ENTITLEMENT_REQUIRED",
+    `the plan of the account allows at most ${limit} (${entitlement})`,
+    {
+      entitlement,
+      limit: String(limit),
+    },
+  );
 }

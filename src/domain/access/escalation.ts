@@ -135,8 +135,8 @@ function environmentError({ environment }: Reach, reach: Pick<Reach, "environmen
   return new DomainError(
     "ENVIRONMENT_MISMATCH",
     reach.environment === "every"
-      ? `your key mints and widens only keys of environment ${environment}: this is valid in every environment`
-      : `your key mints and widens only keys of environment ${environment}`,
+      ? `your key can mint and widen only keys of environment ${environment}: this would be valid in every environment`
+      : `your key can mint and widen only keys of environment ${environment}`,
     { environment },
   );
 }
@@ -152,7 +152,7 @@ function workspaceError(forbidden: string): DomainError {
 function supersededError(): DomainError {
   return new DomainError(
     "PERMISSION_DENIED",
-    "a token superseded by a rotation mints nothing: use the newer one",
+    "a rotation has superseded this token, so it cannot mint or widen anything: use the newer token",
     { permission: "api_keys:write" },
   );
 }
@@ -160,7 +160,7 @@ function supersededError(): DomainError {
 function endError({ end }: Reach): DomainError {
   return new DomainError(
     "PERMISSION_DENIED",
-    "a key that ends mints and widens only keys that end no later",
+    "your key expires, so it can mint and widen only keys that expire no later",
     { permission: "api_keys:write", expires_at: end?.toISOString() ?? "" },
   );
 }

@@ -9,7 +9,7 @@ export interface Affected {
   profiles?: readonly string[];
 }
 
-/** For each team or profile above `permissionsPerPrincipal`, by its id: how many permissions it has. */
+/** The number of permissions of each team or profile above `permissionsPerPrincipal`, by its id. */
 export type Oversized = ReadonlyMap<string, number>;
 
 /**

@@ -60,7 +60,7 @@ export function digestOf({ reach, owner }: Pick<MakerNow, "reach" | "owner">): s
 }
 
 /** Returns whether a maker still holds what it gave. A credential that has ended holds nothing. */
-export function standsFor(maker: MakerNow | undefined, given: Reach, ownerRole = false): boolean {
+export function makerHolds(maker: MakerNow | undefined, given: Reach, ownerRole = false): boolean {
   if (!maker) return false;
   if (maker.claims) return true;
   return isWithin(given, maker.reach) && (!ownerRole || maker.owner);

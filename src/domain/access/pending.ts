@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { together } from "../kernel/together.ts";
-import { digestOf, loadKeys, loadMakers, type Maker, type MakerNow, makerKey, standsFor } from "./maker.ts";
+import { digestOf, loadKeys, loadMakers, type Maker, type MakerNow, makerHolds, makerKey } from "./maker.ts";
 
 // Pending records take effect, or stay valid, after the call that made them ended. They are invites, grace periods of
 // superseded tokens and mailed proofs.
@@ -130,7 +130,7 @@ async function endGraces(tx: Tx, accountId: string, found: Found[]): Promise<Cha
   const keys = await loadKeys(tx, keyIds, accountId);
   const over = graces.filter((grace) => {
     const key = keys.get(grace.api_key_id);
-    return !key || !standsFor(now.get(makerKey(grace)), key.reach);
+    return !key || !makerHolds(now.get(makerKey(grace)), key.reach);
   });
   await end(tx, over);
   await keep(

@@ -99,7 +99,7 @@ export function requireOwner(principal: Principal): void {
 /** Fails if a service key would move, rename or end its own owner. */
 export function refuseItself(principal: Principal, account: { profile_id: string }): void {
   if (principal.profile.id === account.profile_id) {
-    throw new DomainError("PERMISSION_DENIED", "a service account does not change itself", {
+    throw new DomainError("PERMISSION_DENIED", "a service key cannot change its own service account", {
       permission: "service_accounts:write",
     });
   }

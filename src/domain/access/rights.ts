@@ -51,7 +51,7 @@ export function serviceAccountRights(accountId: RawBuilder<unknown>, profileId: 
   )`;
 }
 
-/** Returns what a profile of any type may do now. The server evaluates with it again what the profile has given earlier. */
+/** Returns what a profile of any type may do now. The server uses it to evaluate again what the profile has given earlier. */
 export async function rightsOfProfile(db: Db, accountId: string, profileId: string): Promise<Rights> {
   const profile = await db
     .selectFrom("profile")

@@ -6,7 +6,7 @@ import { together } from "../kernel/together.ts";
 import { type Bounds, requireWithin } from "./bounds.ts";
 import type { Caller } from "./principal.ts";
 
-/** Returns the locks under which workspaces are granted. They prevent that one of them is archived meanwhile. */
+/** Returns the locks under which workspaces are granted. None of the workspaces can be archived meanwhile. */
 export function workspaceLocks(accountId: string, workspaceIds: readonly string[]): RowLock[] {
   return workspaceIds.map((id) => rowLock("workspace", accountId, id, "share"));
 }

@@ -71,7 +71,7 @@ export async function rotatePlatformToken(db: Store, mint: Mint): Promise<string
     await endTokens(tx, key.id);
     const minted = mint("svc", key.id);
     await insertToken(tx, key.account_id, key.id, minted);
-    // No one else could enable the key, because the platform account may have no owner.
+    // Only this command can enable the key, because the platform account may have no owner.
     await tx.updateTable("api_key").set({ disabled_at: null }).where("id", "=", key.id).execute();
     return {
       result: minted.token,

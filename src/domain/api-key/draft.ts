@@ -35,7 +35,8 @@ export interface Draft {
 
 /** Fills in the defaults of a request by kind. Fails with a violation if fields do not fit together. Needs no database. */
 export function draft(caller: Caller, parsePermissions: ParsePermissions, input: NewApiKey): Draft {
-  if (input.rateLimits > 0) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
+  if (input.rateLimits > 0)
+    throw new DomainError("UNIMPLEMENTED", "rate limits of keys are not implemented yet");
   const kind = input.kind ?? "application";
   requireMayCreate(caller, kind);
   if (kind !== "application" && input.environment) {
@@ -51,8 +52,8 @@ export function draft(caller: Caller, parsePermissions: ParsePermissions, input:
     );
   }
   // At creation, an empty list of an owned key stands for everything that its owner may do.
-  const asked = kind !== "application" && input.permissions.length === 0 ? ["*"] : input.permissions;
-  const { permissions, violations } = parsePermissions(asked, "spec.permissions");
+  const wanted = kind !== "application" && input.permissions.length === 0 ? ["*"] : input.permissions;
+  const { permissions, violations } = parsePermissions(wanted, "spec.permissions");
   violations.unshift(...nameViolations(input.name));
   if (violations.length > 0) throw invalidFields(violations);
   const environment = kind === "application" ? (input.environment ?? "live") : null;
@@ -94,7 +95,11 @@ export function checkDraft(
 
 /** Returns the error for a grant to a key that can enter every workspace. */
 export function takesNoGrants(): DomainError {
-  return new DomainError("WRONG_STATE", "a key of scope WORKSPACE_SCOPE_ALL takes no grants", {
-    workspace_scope: "WORKSPACE_SCOPE_ALL",
-  });
+  return new DomainError(
+    "WRONG_STATE",
+    "a key with WORKSPACE_SCOPE_ALL enters every workspace, so it takes no grants",
+    {
+      workspace_scope: "WORKSPACE_SCOPE_ALL",
+    },
+  );
 }

@@ -63,18 +63,19 @@ export function ownerOf(
     throw invalidField("spec.service_account_id", "expected the id of a service account of this account");
   }
   if (kind === "developer" && caller.profile.type !== "user") {
-    throw new DomainError("PERMISSION_DENIED", "a developer key is minted by its own user", {
+    throw new DomainError("PERMISSION_DENIED", "only a person can create a developer key, for themselves", {
       permission: "api_keys:write",
     });
   }
-  if (!found?.rights) throw refuseStranger(caller, found);
+  if (!found?.rights) throw notAnOwner(caller, found);
   return { profileId: found.profileId, rights: found.rights };
 }
 
-function refuseStranger({ accountId }: Caller, found: FoundOwner | undefined): DomainError {
+// Returns the error for a caller who cannot own a developer key: a guest, or a person who has left the account.
+function notAnOwner({ accountId }: Caller, found: FoundOwner | undefined): DomainError {
   if (found && !found.removed) {
     // A guest's roles are only those that a token claims, so a key of a guest would have none.
-    return new DomainError("PERMISSION_DENIED", "a developer key is a member's", {
+    return new DomainError("PERMISSION_DENIED", "only a member of the account can own a developer key", {
       permission: "api_keys:write",
     });
   }

@@ -24,7 +24,7 @@ export interface Revocation {
 }
 
 /** How long the caller waits for the response. */
-export interface Patience {
+export interface CallerWait {
   /** Aborts when the caller has stopped waiting. */
   signal: AbortSignal;
   /** Returns the time left in milliseconds, or undefined if the caller set no deadline. */
@@ -47,15 +47,15 @@ const reserveMs = 2_000;
 
 /**
  * Revokes keys of the caller's account that match a filter, oldest first and in batches. Stops if none is left, the
- * limit is reached or the time is up, but runs at least one batch. System keys never match. Neither does the caller's
- * own key, because the caller could not repeat the call then. A key or profile in the filter must exist, so that a
+ * limit is reached or the time is up, but runs at least one batch. System keys never match. The caller's own key
+ * does not match either, because the caller could not repeat the call then. A key or profile in the filter must exist, so that a
  * wrong id does not look like an empty result.
  */
 export async function revokeApiKeys(
   db: Store,
   caller: Caller,
   { filter, limit, dryRun }: Revocation,
-  patience: Patience,
+  wait: CallerWait,
 ): Promise<Revoked> {
   const start = performance.now();
   const fitting = fits(caller, filter);
@@ -67,7 +67,7 @@ export async function revokeApiKeys(
   const ids = dryRun ? [] : await find(db, caller, matching, Math.min(limit || defaultLimit, maxLimit));
   // Runs at least one batch, even without matching keys. Another call may just have revoked them, and this call
   // waits until that change is effective everywhere.
-  for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(patience, start))); at += batchSize) {
+  for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(wait, start))); at += batchSize) {
     const batch = ids.slice(at, at + batchSize);
     const locks = batch.map((id) => apiKeyLock(caller, id));
     const read = (tx: Tx) => readApiKeys(tx, caller, batch, fitting);
@@ -79,7 +79,7 @@ export async function revokeApiKeys(
   return { revokedCount, remainingCount: await count(db, caller, matching) };
 }
 
-function isLate({ signal, timeoutMs }: Patience, start: number): boolean {
+function isLate({ signal, timeoutMs }: CallerWait, start: number): boolean {
   if (signal.aborted || performance.now() - start >= maxMs) return true;
   const left = timeoutMs();
   return left !== undefined && left <= reserveMs;
@@ -91,14 +91,14 @@ function fits(caller: Caller, filter: RevocationFilter): Expression<SqlBool> {
   if (!labels && !createdBy && !kind && !mintedByKeyId) {
     throw invalidField("filter", "expected at least one of labels, created_by, kind and minted_by_key_id");
   }
-  const asked = [sql`revoked_at is null and not system and id <> ${caller.keyId ?? ""}`];
+  const conditions = [sql`revoked_at is null and not system and id <> ${caller.keyId ?? ""}`];
   if (labels) {
     const wanted = JSON.stringify(parseLabelSelector(labels, "filter.labels"));
-    asked.push(sql`labels @> ${wanted}::jsonb`);
+    conditions.push(sql`labels @> ${wanted}::jsonb`);
   }
-  if (createdBy) asked.push(sql`created_by = ${createdBy}`);
-  if (kind) asked.push(sql`kind = ${kind}`);
-  return sql`${sql.join(asked, sql` and `)}`;
+  if (createdBy) conditions.push(sql`created_by = ${createdBy}`);
+  if (kind) conditions.push(sql`kind = ${kind}`);
+  return sql`${sql.join(conditions, sql` and `)}`;
 }
 
 // Follows revoked keys too, because the keys that they minted stay valid. Postgres computes an array once. For a

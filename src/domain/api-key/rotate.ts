@@ -52,14 +52,14 @@ export async function rotateApiKey(
     checkRotation(caller, key, itself);
     refuseRevoked(key);
     if (key.expired) {
-      throw new DomainError("WRONG_STATE", "the key has expired: a new token would be dead", {
+      throw new DomainError("WRONG_STATE", "the key has expired, so a new token would be rejected", {
         key_id: key.id,
         state: "expired",
       });
     }
     checkKey(caller, listed, { owner: ownerRights(key), after: key });
     if (itself && input.graceMs < minSelfGraceMs) {
-      throw invalidField("grace_period", "expected at least 60s where a key rotates itself");
+      throw invalidField("grace_period", "expected at least 60s if a key rotates itself");
     }
     const live = requireRoomForToken(bounds, tokens, input.graceMs);
     const minted = mint(tokenKind(key), key.id);
@@ -69,7 +69,7 @@ export async function rotateApiKey(
       async write() {
         const [, , , , rotated] = await together([
           input.graceMs > 0 ? beginGrace(tx, caller, key.id, tokens, input.graceMs) : endLive(tx, key.id),
-          forgetEnded(tx, key.id, bounds.tokensPerKey - live - 1),
+          deleteEnded(tx, key.id, bounds.tokensPerKey - live - 1),
           insertToken(tx, caller.accountId, key.id, minted),
           touchApiKey(tx, key),
           findApiKey(tx, caller, key.id),
@@ -120,12 +120,12 @@ function isOwn(caller: Caller, key: ApiKeyRow): boolean {
 
 function checkRotation(caller: Caller, key: ApiKeyRow, itself: boolean): void {
   if (key.kind === "developer" && key.owner_profile_id !== caller.profile.id) {
-    throw new DomainError("PERMISSION_DENIED", "a developer key is rotated by its own user", {
+    throw new DomainError("PERMISSION_DENIED", "a developer key can be rotated only by its user", {
       permission: "api_keys:write",
     });
   }
   if (key.system && !itself && !caller.owner) {
-    throw systemKey(key, "a system key is rotated by an owner's session or by itself");
+    throw systemKey(key, "a system key can be rotated only by an owner's session or by itself");
   }
 }
 
@@ -137,7 +137,7 @@ export function tokenKind(key: Pick<ApiKeyRow, "kind" | "environment">): TokenKi
 
 /** Ends every live token of a key at once. */
 export async function endTokens(tx: Tx, keyId: string): Promise<void> {
-  await together([endLive(tx, keyId), forgetEnded(tx, keyId)]);
+  await together([endLive(tx, keyId), deleteEnded(tx, keyId)]);
 }
 
 const live = sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`;
@@ -183,7 +183,7 @@ async function beginGrace(
 
 // Deletes tokens that ended long ago. If there is no room, it also deletes those that ended first. The server then no
 // longer recognises them.
-async function forgetEnded(tx: Tx, keyId: string, room?: number): Promise<void> {
+async function deleteEnded(tx: Tx, keyId: string, room?: number): Promise<void> {
   await sql`
     delete from api_key_token where id in (
       select id from (

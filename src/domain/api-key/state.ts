@@ -81,9 +81,9 @@ function setDisabled(db: Store, caller: Caller, id: string, disabled: boolean): 
 }
 
 function checkRevocation(caller: Caller, key: ApiKeyRow): void {
-  if (key.system) throw systemKey(key, "a system key is never revoked: disable it, or rotate it");
+  if (key.system) throw systemKey(key, "a system key cannot be revoked: disable it, or rotate it");
   if (key.kind === "service" && caller.keyId === key.id) {
-    throw new DomainError("PERMISSION_DENIED", "a service key does not revoke itself", {
+    throw new DomainError("PERMISSION_DENIED", "a service key cannot revoke itself", {
       permission: "api_keys:manage",
     });
   }
@@ -91,7 +91,7 @@ function checkRevocation(caller: Caller, key: ApiKeyRow): void {
 
 function checkSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enabled"): void {
   if (key.system && !caller.owner && caller.keyId !== key.id) {
-    throw systemKey(key, `a system key is ${what} by an owner's session or by itself`);
+    throw systemKey(key, `a system key can be ${what} only by an owner's session or by itself`);
   }
 }
 

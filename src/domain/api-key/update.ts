@@ -54,7 +54,7 @@ export async function updateApiKey(
   const { permissions, violations } = parsePermissions(input.permissions ?? [], "spec.permissions");
   if (name !== undefined) violations.unshift(...nameViolations(name));
   if (violations.length > 0) throw invalidFields(violations);
-  if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "keys have no rate limits so far");
+  if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "rate limits of keys are not implemented yet");
   const locks = [apiKeyLock(caller, input.id)];
   const read = async (tx: Tx) => {
     const [found, listed, taken] = await together([

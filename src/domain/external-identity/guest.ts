@@ -5,7 +5,7 @@ import { endMembership } from "../profile/end-membership.ts";
 export interface Guest {
   account_id: string;
   profile_id: string;
-  /** Set: the guest was removed and stays removed. */
+  /** Set if the guest was removed. A removed guest stays removed. */
   removed_at: Date | null;
 }
 
@@ -42,12 +42,12 @@ export function guestsOf(db: Db, userId: string, accountId?: string): Promise<Gu
 export async function endGuest(tx: Tx, accountId: string, userId: string): Promise<void> {
   for (const guest of await guestsOf(tx, userId, accountId)) {
     if (guest.removed_at === null) await endMembership(tx, accountId, guest.profile_id);
-    await forgetGuest(tx, accountId, guest.profile_id);
+    await deleteGuest(tx, accountId, guest.profile_id);
   }
 }
 
 /** Deletes the guest row of a profile. */
-export async function forgetGuest(tx: Tx, accountId: string, profileId: string): Promise<void> {
+export async function deleteGuest(tx: Tx, accountId: string, profileId: string): Promise<void> {
   await tx
     .deleteFrom("guest")
     .where("account_id", "=", accountId)

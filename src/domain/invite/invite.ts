@@ -71,7 +71,7 @@ export async function createInvite(
     { by: caller, locks, read: (tx: Tx) => readContext(tx, caller, email, input) },
     async (tx, caller, found) => {
       const { workspaceIds } = input;
-      const roleId = await judgeInvite(caller, { ...deps, inviteLimit }, { email, workspaceIds }, found);
+      const roleId = await evaluateInvite(caller, { ...deps, inviteLimit }, { email, workspaceIds }, found);
       const content = { id, email, roleId, workspaceIds };
       const { accountId, profile } = caller;
       const maker = { accountId, profileId: profile.id, columns: makerColumns(caller) };
@@ -104,7 +104,7 @@ async function readContext(tx: Tx, { accountId }: Caller, email: string, { role,
 
 // Evaluates an invite by what the caller holds, and returns its role. The mail limit counts it only after all other
 // checks.
-async function judgeInvite(
+async function evaluateInvite(
   caller: Caller,
   deps: InviteDeps,
   { email, workspaceIds }: Pick<NewInvite, "email" | "workspaceIds">,

@@ -1,5 +1,5 @@
 import type { Tx } from "../../db/connect.ts";
-import { loadKeys, loadMakers, type Maker, type MakerNow, makerKey, standsFor } from "../access/maker.ts";
+import { loadKeys, loadMakers, type Maker, type MakerNow, makerHolds, makerKey } from "../access/maker.ts";
 import { holds } from "../access/permission.ts";
 import type { Reach } from "../access/reach.ts";
 import { rightsOfProfile } from "../access/rights.ts";
@@ -22,7 +22,7 @@ export async function requireMaker(
   ownerRole: boolean,
 ): Promise<void> {
   const maker = await makerNow(tx, invite);
-  if (maker === "platform" || (maker && standsFor(maker, given, ownerRole))) return;
+  if (maker === "platform" || (maker && makerHolds(maker, given, ownerRole))) return;
   const missing = given.permissions.find((one) => !maker || !holds(maker.reach.permissions, one));
   throw new DomainError(
     "PERMISSION_DENIED",

@@ -13,7 +13,7 @@ import { DomainError } from "./error.ts";
 import { type Claim, claimLocks, type IdempotencyKey, recordClaim, refuseRepeat } from "./idempotency-key.ts";
 import type { RowLock } from "./row-lock.ts";
 import { firstOf, together } from "./together.ts";
-import { turnOfCaller, turnOfNobody, turnOfUser } from "./turn.ts";
+import { turnOfCaller, turnOfUser, turnWithoutBearer } from "./turn.ts";
 import type { UncheckedMutation } from "./unchecked-mutation.ts";
 
 /** An event of a change by a principal. It is recorded under that principal unless it names another actor. */
@@ -39,7 +39,7 @@ export interface Locking<B, R = undefined> {
 }
 
 const tries = 3;
-const nobody = { credentialId: null, accountId: null };
+const noBearer = { credentialId: null, accountId: null };
 
 /**
  * Runs a change by a principal in one transaction with its audit events. The events are recorded under the principal.
@@ -68,7 +68,8 @@ export function mutate<T, R = undefined>(
     async evaluate(seen) {
       const now = await authority.evaluate(seen);
       // The person left and joined again meanwhile, so the transaction has not locked the new membership.
-      if (now.profile.id !== profile.id) throw new DomainError("CONFLICT", "you have just joined: try again");
+      if (now.profile.id !== profile.id)
+        throw new DomainError("CONFLICT", "you have just joined the account again: try again");
       return { ...now, call, authority };
     },
     async run(tx, now, found, time) {
@@ -110,12 +111,12 @@ export function mutateUnchecked<T, R = undefined>(
   const { by: call, locks, read } = lockingOf(by);
   return change(db, {
     call,
-    turn: turnOfNobody(call, locks),
-    record: nobody,
+    turn: turnWithoutBearer(call, locks),
+    record: noBearer,
     locks,
     read,
     evaluate: async () => undefined,
-    run: (tx, _nobody, found, now) => run(tx, found, now),
+    run: (tx, _bearer, found, now) => run(tx, found, now),
     claim: undefined,
   });
 }
@@ -199,11 +200,11 @@ async function commit<T>(
   for (let attempt = 1; ; attempt++) {
     const effect = db.changes.begin();
     try {
-      const { result, told } = await inTransaction(db, make, async (tx, { result, foundNothing }) => ({
+      const { result, markerSent } = await inTransaction(db, make, async (tx, { result, foundNothing }) => ({
         result,
-        told: await tell(tx, effect.changeMarker, foundNothing),
+        markerSent: await sendMarker(tx, effect.changeMarker, foundNothing),
       }));
-      if (told) return { result, settle: effect.settle };
+      if (markerSent) return { result, settle: effect.settle };
       effect.abandon();
       return { result, settle: () => Promise.resolve() };
     } catch (error) {
@@ -215,11 +216,11 @@ async function commit<T>(
   }
 }
 
-// Sends the change marker behind all writes of the transaction. It does so if verification reads a changed row, which
-// the triggers record. It also does so if the change found nothing to do: another caller may just have made the same
-// change, and this call waits for that one too. Other instances apply the change at once, so its commit must survive
+// Sends the change marker behind all writes of the transaction, and returns whether it did. It does so if verification
+// reads a changed row, which the triggers record. It also does so if the change found nothing to do: another caller may
+// just have made the same change, and this call waits for that one too. Other instances apply the change at once, so its commit must survive
 // a crash.
-async function tell(tx: Tx, changeMarker: string, foundNothing: boolean): Promise<boolean> {
+async function sendMarker(tx: Tx, changeMarker: string, foundNothing: boolean): Promise<boolean> {
   const { rows } = await sql`
     select pg_notify('latchkey', ${changeMarker}),
       case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end

@@ -36,7 +36,7 @@ export function turnOfUser({ userId, authority }: UserCaller, locks: readonly Ro
  * Returns the turn of a change that no bearer makes. It counts for each account whose rows it locks, or for the
  * client's address if there is none.
  */
-export function turnOfNobody({ addressKey }: Call, locks: readonly RowLock[]): Turn {
+export function turnWithoutBearer({ addressKey }: Call, locks: readonly RowLock[]): Turn {
   return { kind: "public", subjects: subjectsOf(locks, addressKey), caller: addressKey, limited: false };
 }
 

@@ -3,7 +3,7 @@ import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { BuiltinRole, ProfileType } from "../../db/schema.ts";
 import { oversizedHolders, refuseGrowth } from "../access/holder-bounds.ts";
 import { type Caller, type ProfileRef, requireOwner, requirePermissionOrOwn } from "../access/principal.ts";
-import { findGuest, forgetGuest } from "../external-identity/guest.ts";
+import { deleteGuest, findGuest } from "../external-identity/guest.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
@@ -155,7 +155,7 @@ export function ownersOf(tx: Tx, accountIds: string[]): Promise<Owner[]> {
 export function refuseLastOwner(owners: Owner[], accountId: string, profileId: string): void {
   const others = owners.filter((owner) => owner.account_id === accountId && owner.profile_id !== profileId);
   if (others.length > 0) return;
-  throw new DomainError("LAST_OWNER", "an account keeps at least one owner", { account_id: accountId });
+  throw new DomainError("LAST_OWNER", "an account must keep at least one owner", { account_id: accountId });
 }
 
 // A member, or a guest of an external issuer, who has no role in the account.
@@ -166,8 +166,8 @@ async function readPerson(tx: Tx, caller: Caller, profileId: string) {
     findGuest(tx, caller.accountId, profileId),
   ]);
   const found = member ?? guest;
-  const nobody = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
-  return { owners, person: found && { ...nobody, ...found } };
+  const withoutRole = { profile_id: profileId, user_id: "", role_id: null, builtin: null };
+  return { owners, person: found && { ...withoutRole, ...found } };
 }
 
 function requirePerson(person: Person | undefined): Person {
@@ -186,7 +186,7 @@ async function makeMember(tx: Tx, accountId: string, person: Person, roleId: str
   const { profile_id, user_id } = person;
   const membership = { account_id: accountId, user_id, profile_id, role_id: roleId };
   await together([
-    forgetGuest(tx, accountId, profile_id),
+    deleteGuest(tx, accountId, profile_id),
     tx.insertInto("membership").values(membership).execute(),
   ]);
 }

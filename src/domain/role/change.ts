@@ -39,8 +39,8 @@ export async function checkNamedRole(
 ): Promise<void> {
   if (reachesAll(caller)) return;
   const at = claimedIn(claimingIssuers, caller);
-  const outsiders = at.issuers.length > 0 ? await workspacesOfExternalUsers(tx, at) : undefined;
-  refuseEscalation(caller, namedRoleChanges(permissions, outsiders));
+  const externalWorkspaces = at.issuers.length > 0 ? await workspacesOfExternalUsers(tx, at) : undefined;
+  refuseEscalation(caller, namedRoleChanges(permissions, externalWorkspaces));
 }
 
 // A role or a team may have many holders. So each of the next three functions runs before the transaction of the
@@ -59,9 +59,9 @@ export async function checkRole(
   if (reachesAll(caller)) return undefined;
   const at = claimedIn(claimingIssuers, caller);
   const holding = await loadHolding(db, at, { roleId: role.id }, { roleIds: [role.id] });
-  const outsiders = await workspacesOfExternalUsers(db, at);
-  const seen = [...partsOf(holding), contentOf(role), permissions, outsiders];
-  return compareOnce(caller, seen, () => roleChanges(holding, role, permissions, outsiders), stage);
+  const externalWorkspaces = await workspacesOfExternalUsers(db, at);
+  const seen = [...partsOf(holding), contentOf(role), permissions, externalWorkspaces];
+  return compareOnce(caller, seen, () => roleChanges(holding, role, permissions, externalWorkspaces), stage);
 }
 
 /** Fails if the replacement of a role gives one of its holders more reach than the caller has. */

@@ -21,25 +21,25 @@ export interface RoleContent {
 }
 
 /**
- * A role is created or renamed. `outsiders` are the workspaces of people whose tokens may now claim it. The role lets
+ * A role is created or renamed. `externalWorkspaces` are the workspaces of people whose tokens may now claim it. The role lets
  * them into the account even if it allows nothing. Undefined if no token claims roles.
  */
 export function namedRoleChanges(
   permissions: readonly string[],
-  outsiders: Reach["workspaces"] | undefined,
+  externalWorkspaces: Reach["workspaces"] | undefined,
 ): PrincipalChange[] {
-  if (permissions.length === 0 && outsiders === undefined) return [];
-  return [{ after: lastingReach(permissions, outsiders ?? []) }];
+  if (permissions.length === 0 && externalWorkspaces === undefined) return [];
+  return [{ after: lastingReach(permissions, externalWorkspaces ?? []) }];
 }
 
-/** A role gets other permissions. `outsiders` are the workspaces of people whose tokens may claim it. */
+/** A role gets other permissions. `externalWorkspaces` are the workspaces of people whose tokens may claim it. */
 export function roleChanges(
   held: Holding,
   role: RoleContent,
   permissions: readonly string[],
-  outsiders: Reach["workspaces"],
+  externalWorkspaces: Reach["workspaces"],
 ): PrincipalChange[] {
-  const claiming = { roleId: null, teamRoleIds: [], workspaces: outsiders, claims: [] };
+  const claiming = { roleId: null, teamRoleIds: [], workspaces: externalWorkspaces, claims: [] };
   const before = { ...held, holders: [...held.holders, claiming] };
   const roles = new Map(before.grants.roles);
   roles.set(role.id, { permissions, allWorkspaces: role.all_workspaces });

@@ -15,7 +15,7 @@ import { countRows } from "../kernel/row-count.ts";
 import { countLock, rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
-import { checkTeam, readTeam } from "./team.ts";
+import { checkTeam, readTargetTeam } from "./team.ts";
 
 /** A service account, with the number of its live keys. */
 export interface ServiceAccount extends Selectable<Database["service_account"]> {
@@ -62,7 +62,7 @@ export async function createServiceAccount(
   ];
   const read = async (tx: Tx) => {
     const [team, total, taken] = await together([
-      readTeam(tx, caller, bounds, input.teamId),
+      readTargetTeam(tx, caller, bounds, input.teamId),
       countRows(tx, "service_account", caller.accountId),
       findByExternalId(tx, "service_account", caller.accountId, input.externalId),
     ]);
@@ -136,7 +136,7 @@ export async function updateServiceAccount(
   const read = async (tx: Tx) => {
     const [before, team, taken] = await together([
       readServiceAccount(tx, caller, input.id),
-      input.teamId === undefined ? undefined : readTeam(tx, caller, bounds, input.teamId, input.id),
+      input.teamId === undefined ? undefined : readTargetTeam(tx, caller, bounds, input.teamId, input.id),
       findByExternalId(tx, "service_account", caller.accountId, input.externalId),
     ]);
     return { before, team, taken };

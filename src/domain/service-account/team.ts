@@ -7,20 +7,20 @@ import { invalidField } from "../kernel/error.ts";
 import { together } from "../kernel/together.ts";
 import { checkServiceTeam } from "../role/change.ts";
 
-/** The new team of a service account: whether it exists, and whether it or the old team holds more than the caller. */
-export interface ReadTeam {
+/** The new team of a service account: whether it exists, and the sizes of it and the old team if they are above the bound. */
+export interface TargetTeam {
   exists: boolean;
   oversized: Oversized;
 }
 
-/** Reads the new team of a service account, and its old team. */
-export async function readTeam(
+/** Reads the new team of a service account, and the sizes of its new and its old team. */
+export async function readTargetTeam(
   tx: Tx,
   { accountId }: Caller,
   bounds: Bounds,
   teamId: string,
   serviceAccountId?: string,
-): Promise<ReadTeam> {
+): Promise<TargetTeam> {
   const current = sql`(
     select team_id from service_account where account_id = ${accountId} and id = ${serviceAccountId ?? ""}
   )`;
@@ -40,7 +40,7 @@ export async function readTeam(
 export async function checkTeam(
   tx: Tx,
   caller: Caller,
-  team: ReadTeam,
+  team: TargetTeam,
   teamId: string,
   from?: string,
 ): Promise<void> {

@@ -51,7 +51,8 @@ export async function signUp(
   const accountId = newId("acct");
   const owner = ownerOf({ userId: user.id, email, name });
   const read = (tx: Tx) => tx.selectFrom("user").select("id").where("email", "=", email).executeTakeFirst();
-  // Of two that sign up at once with one address, the insert of one fails. It tries again, and finds the other.
+  // If two callers sign up with one address at once, the insert of one fails. Its transaction runs again and finds the user
+  // of the other.
   return mutateUnchecked(db, "SignUp", { by: call, locks: [], read }, async (tx, existing) => {
     if (existing) {
       throw new DomainError("ALREADY_EXISTS", "this e-mail address has a user; log in instead", {
@@ -169,7 +170,7 @@ export function endsByItself(endsAt: Date | undefined): DomainError {
   const at = endsAt?.toISOString() ?? "";
   return new DomainError(
     "WRONG_STATE",
-    `a token of an outside issuer cannot be ended here: it ends at ${at}`,
+    `a token of an external issuer cannot be ended here: it ends at ${at}`,
     {
       ends_at: at,
     },

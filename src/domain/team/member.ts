@@ -47,8 +47,8 @@ export function addTeamMember(
   const affected = { profiles: [input.profileId] };
   const holders = (tx: Tx) => oversizedHolders(tx, caller.accountId, deps.bounds, affected);
   const read = async (tx: Tx) => {
-    const [scene, oversized] = await together([readScene(tx, caller, input), holders(tx)]);
-    return { ...scene, oversized };
+    const [membership, oversized] = await together([readMembership(tx, caller, input), holders(tx)]);
+    return { ...membership, oversized };
   };
   return mutate(db, { by: caller, locks, read }, async (tx, caller, found) => {
     const team = requireTeam(found.team);
@@ -80,7 +80,7 @@ export function addTeamMember(
 /** Removes a person from a team. */
 export function removeTeamMember(db: Store, caller: Caller, input: TeamMembership): Promise<void> {
   const locks = memberLocks(caller, input);
-  const read = (tx: Tx) => readScene(tx, caller, input);
+  const read = (tx: Tx) => readMembership(tx, caller, input);
   return mutate(db, { by: caller, locks, read }, async (tx, caller, { team: found, person, isMember }) => {
     const team = requireTeam(found);
     const profile = requirePerson(person);
@@ -92,7 +92,7 @@ export function removeTeamMember(db: Store, caller: Caller, input: TeamMembershi
   });
 }
 
-async function readScene(tx: Tx, caller: Caller, { id, profileId }: TeamMembership) {
+async function readMembership(tx: Tx, caller: Caller, { id, profileId }: TeamMembership) {
   const [team, person, isMember] = await together([
     readTeam(tx, caller, id),
     readPerson(tx, caller, profileId),

@@ -31,7 +31,7 @@ export async function deleteUser(
     .where("id", "=", user.userId)
     .executeTakeFirstOrThrow();
   if (stored.password_hash !== null) await requirePassword(db, user, passwords, password);
-  // The user is locked, so that no other call begins something as this user meanwhile.
+  // The lock of the user keeps other calls of the same user from starting a change meanwhile.
   const known = await membershipsOf(db, user.userId);
   const locks = [userLock(user.userId, "update"), ...(await locksOf(db, user.userId, known))];
   await mutateAsUser(db, { by: user, locks }, async (tx) => {

@@ -60,6 +60,6 @@ async function setEmail(tx: Tx, userId: string, email: string, proven: boolean):
     await tx.updateTable("user").set({ email, email_proven_at: provenAt }).where("id", "=", userId).execute();
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
-    throw new DomainError("ALREADY_EXISTS", "this e-mail address has another user", { field: "email" });
+    throw new DomainError("ALREADY_EXISTS", "another user has this e-mail address", { field: "email" });
   }
 }

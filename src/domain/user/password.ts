@@ -57,7 +57,8 @@ export async function createPasswords(
     new DomainError("UNAVAILABLE", "too many people are signing in: try again in a moment");
   const making = createWorkQueue({ atOnce: threads.make, maxWaiting, overflow });
   const checking = createWorkQueue({ atOnce: threads.check, maxWaiting, overflow });
-  const nobody = await hash("nobody has this password", cost);
+  // Checked if there is no stored hash, so that the response takes the same time.
+  const dummy = await hash("the password of no user", cost);
 
   return {
     async make({ addressKey }, { password, field, personal }) {
@@ -65,13 +66,13 @@ export async function createPasswords(
       if (weak) throw weak;
       return making.run(
         addressKey,
-        unlessGone(() => hash(password, cost)),
+        unlessAborted(() => hash(password, cost)),
       );
     },
     async check({ addressKey }, stored, password) {
       const right = await checking.run(
         addressKey,
-        unlessGone(() => verify(stored ?? nobody, password)),
+        unlessAborted(() => verify(stored ?? dummy, password)),
       );
       return right && stored !== undefined;
     },
@@ -81,8 +82,8 @@ export async function createPasswords(
   };
 }
 
-// Skips the work if its caller has given up while it waited. The signal is that of the current call.
-function unlessGone<T>(work: () => Promise<T>): () => Promise<T> {
+// Skips the work if the caller has cancelled the call while the work waited.
+function unlessAborted<T>(work: () => Promise<T>): () => Promise<T> {
   const { signal } = statementScope();
   return async () => {
     signal?.throwIfAborted();

@@ -55,7 +55,8 @@ export function withSizes(router: ConnectRouter, boundsOf: BoundsOf): ConnectRou
 
 function methodOf(implementation: object, method: DescMethod): unknown {
   const known = (implementation as Record<string, unknown>)[method.localName];
-  if (typeof known !== "function") throw new Error(`${method.toString()} is not implemented`);
+  if (typeof known !== "function")
+    throw new Error(`${method.toString()} has no handler: its service file must have one`);
   return known.bind(implementation);
 }
 

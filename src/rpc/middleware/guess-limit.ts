@@ -3,7 +3,7 @@ import type { PublicLimit } from "../../verify/public-limit.ts";
 
 /**
  * Runs an attempt that may be a guess of a secret. Each attempt spends a point of every limit before it is checked, so that
- * parallel attempts do not bypass the limits. If the attempt was not a wrong guess, the points are given back.
+ * parallel attempts do not bypass the limits. The points of every other attempt than a wrong guess are given back.
  */
 export async function limitGuesses<T>(
   keys: readonly [limit: PublicLimit, key: string][],

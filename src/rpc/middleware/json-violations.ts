@@ -27,7 +27,7 @@ export function jsonViolations(schema: DescMessage, text: string): Violation[] {
 
 type Found = Generator<Violation>;
 
-// A generator, because nothing is read of a body after its first violations.
+// A generator, so that the walk stops at the maximum number of violations.
 function* messageViolations(schema: DescMessage, json: JsonValue, path: string): Found {
   if (!isObject(json)) {
     yield { field: path, description: "expected an object" };

@@ -44,7 +44,7 @@ function checkOfField(field: DescField, known: Map<DescMessage, Check>): Check[]
   return max ? [checkOfString(field, max)] : [];
 }
 
-// The fields of a oneof are elsewhere in a message. No request has one; the first that has needs a check of its own.
+// A message keeps the fields of a oneof in another place, which the checks below do not read. No request has such a field yet.
 function oneofFails(field: DescField): Check[] {
   if (field.scalar === undefined || field.scalar === ScalarType.STRING) {
     throw new Error(`${field.toString()}: lengths in a oneof are not checked yet`);

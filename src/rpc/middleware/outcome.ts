@@ -17,8 +17,8 @@ interface Abortable {
 
 /**
  * Returns the request gate of Connect's handlers. It authenticates each call, and records the error that the call ends with.
- * Connect passes that error to the `abort` method of the call's context. The reason of the signal would not do: a deadline
- * or a lost client may have aborted the signal before.
+ * Connect passes that error to the `abort` method of the call's context. The reason of the signal is not enough,
+ * because a deadline or a lost client may have aborted the signal earlier.
  */
 export function createRequestGate(
   authenticate: (arrival: Arrival) => Promise<void>,

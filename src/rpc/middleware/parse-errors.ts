@@ -17,9 +17,10 @@ import { codeName, errorBeforeInterceptors } from "./outcome.ts";
 const unsupportedMediaType: UniversalServerResponse = { status: 415 };
 
 /**
- * Explains a body that cannot be parsed like every other invalid field: `invalid_argument` with a `BadRequest` that names
- * the fields and never quotes a value. Connect parses before the first interceptor runs, and its own error may quote values.
- * Therefore, this wraps the handlers of a router, after all services are registered. JSON in gRPC frames is not supported.
+ * Replaces Connect's error for a body that cannot be parsed by the error of invalid fields: `invalid_argument` with a
+ * `BadRequest` that names the fields and never quotes a value. Connect parses before the first interceptor runs, and its own
+ * error may quote values. Therefore, this wraps the handlers of a router: call it after all services are registered. JSON in
+ * gRPC frames is not supported.
  */
 export function explainParseErrors(router: ConnectRouter, boundsOf: BoundsOf): void {
   for (const [index, handler] of router.handlers.entries()) {

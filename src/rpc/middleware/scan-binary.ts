@@ -44,11 +44,11 @@ function scanBytes(reader: Reader, inner: Plan | "packed" | undefined, end: numb
   const innerEnd = Math.min(end, reader.at + length);
   if (inner === "packed") reader.left -= length;
   else if (inner) scan(reader, inner, innerEnd);
-  // What is malformed may lead the scan past the end of the message, but never back.
+  // Malformed bytes may move the scan past the end of the message, but never backwards.
   reader.at = Math.max(reader.at, innerEnd);
 }
 
-// Only the lowest 32 bits matter: of a tag and of a length, there are no more.
+// Only the lowest 32 bits matter, because a tag and a length have no more.
 function readVarint(reader: Reader): number {
   let value = 0;
   for (let shift = 0; reader.at < reader.bytes.length; shift += 7) {

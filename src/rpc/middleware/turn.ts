@@ -7,7 +7,7 @@ import { type Bearer, recordOf } from "./context.ts";
 // Some connections are reserved for calls that take something away.
 const withdrawals = /^(Revoke|Disable|Suspend|LogOut|Remove|Delete|Archive)/;
 
-/** Whether an RPC takes something away, by the first word of its name. */
+/** Returns whether an RPC takes something away, by the first word of its name. */
 export function isWithdrawal({ name }: Pick<DescMethod, "name">): boolean {
   return withdrawals.test(name);
 }
@@ -19,7 +19,7 @@ interface TurnRequest {
   message: Message | AsyncIterable<Message>;
 }
 
-/** Returns the subject on whose behalf a call takes connections: the bearer's account or user, or else the client address. */
+/** Returns the turn in which a call takes connections. Its subject is the bearer's account or user, or else the client address. */
 export function turnOf({ method, contextValues, message }: TurnRequest): Turn {
   const kind: TurnKind = isWithdrawal(method) ? "withdrawal" : "read";
   const { addressKey, bearer } = recordOf(contextValues);
@@ -29,8 +29,8 @@ export function turnOf({ method, contextValues, message }: TurnRequest): Turn {
   return { kind, subjects: [subject], caller, limited, bytes };
 }
 
-/** Returns the same for a call whose bearer is not known yet. */
-export function turnOfStranger({ addressKey }: Pick<Call, "addressKey">): Turn {
+/** Returns the turn of a call whose bearer is not evaluated yet. Its subject is the client address. */
+export function turnBeforeBearer({ addressKey }: Pick<Call, "addressKey">): Turn {
   return { kind: "read", subjects: [addressKey], caller: addressKey, limited: false };
 }
 

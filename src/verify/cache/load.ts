@@ -80,18 +80,18 @@ async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: strin
       clock_timestamp() as now, here.server
     from here cross join unnest(
       (select ${column("id")}::text[]), (select ${column("accountId")}::text[]), (select ${column("workspaceId")}::text[])
-    ) with ordinality as ask (id, account_id, workspace_id, position)
-    left join lateral (select * from bearer where bearer.id = ask.id limit 1) c on true
+    ) with ordinality as wanted (id, account_id, workspace_id, position)
+    left join lateral (select * from bearer where bearer.id = wanted.id limit 1) c on true
     left join lateral (
       select a.opening from bearer_access a
       where a.kind = c.kind and a.id = c.id and a.account_id = case
-        when ask.account_id <> '' then ask.account_id
+        when wanted.account_id <> '' then wanted.account_id
         when jsonb_array_length(c.accounts) = 1 then c.accounts #>> '{0,account_id}'
       end
       limit 1
     ) o on true
-    left join workspace w on w.id = ask.workspace_id
-    order by ask.position`.execute(db);
+    left join workspace w on w.id = wanted.workspace_id
+    order by wanted.position`.execute(db);
   return rows;
 }
 

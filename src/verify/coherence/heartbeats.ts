@@ -58,7 +58,7 @@ export function createHeartbeats(deps: HeartbeatsDeps): Heartbeats {
   return {
     async send() {
       const expected = server();
-      // Never a second heartbeat behind one that hangs.
+      // Only one heartbeat is in flight, because a second one would wait behind a first one that hangs.
       if (expected === undefined || sent) return;
       last += 1;
       const mine: Sent = { number: last, sentAt: clock.monotonic(), received: false };

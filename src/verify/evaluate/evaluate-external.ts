@@ -23,8 +23,8 @@ import {
 import { accountMismatch, type Failure, type Requirements } from "./verdict.ts";
 
 /**
- * Whether the token is the bearer of a call to this service, in the role of a user or of a principal of an account. Such a
- * call may come from an external identity that the server does not know yet. Undefined for a token that a caller verifies.
+ * Set if the token is the bearer of a call to this service: the call needs a user, or a principal of an account. Its bearer
+ * may be an external identity that the server does not know yet. Undefined for a token that a caller verifies.
  */
 export type OwnCall = "user" | "principal" | undefined;
 
@@ -86,8 +86,8 @@ export async function evaluateExternal(
   if ("lacks" in accountAccess) return own === "user" ? base : lacking(base, accountAccess.lacks);
   if ("verdict" in accountAccess) {
     const known = credential.accounts.some((one) => one.account_id === accountId);
-    const first = own && !known && !expired && claimed.roles.length > 0 && mayNameAccount(scope, accountId);
-    return { ...base, failures: [...failures, accountAccess], ...(first && accountId !== "" && { newUser }) };
+    const isNew = own && !known && !expired && claimed.roles.length > 0 && mayNameAccount(scope, accountId);
+    return { ...base, failures: [...failures, accountAccess], ...(isNew && accountId !== "" && { newUser }) };
   }
   const principal = toPrincipal(credential, accountAccess, false);
   failures.push(...accessFailures(loaded, accountAccess, principal, requirements));
@@ -111,7 +111,7 @@ async function choose(
   const [only, ...more] = open;
   if (only && more.length === 0) {
     const access = accessTo(openings, only.account_id);
-    return access ? openedBy(access, countingIn(access.roles ?? []), deps) : { lacks: only.account_id };
+    return access ? withClaims(access, countingIn(access.roles ?? []), deps) : { lacks: only.account_id };
   }
   if (accountId !== "") return accountMismatch(accountId);
   const account_ids = open.map((account) => account.account_id).join(",");
@@ -123,7 +123,7 @@ const maxClaims = 4;
 
 // Returns the account access with the roles that the token claims. It is cached, because tokens repeat their claims. The
 // cache also has results that are being computed, so that simultaneous calls compute them once.
-async function openedBy(
+async function withClaims(
   accountAccess: AccountAccess,
   claim: CountingRoles<RoleJson> | undefined,
   { permissionsPerPrincipal, queue }: ClaimDeps,
@@ -134,13 +134,13 @@ async function openedBy(
   const key = [counting.most, ...counting.roles].map((role) => role.id).join();
   const known = claimed?.get(key);
   if (known) return known;
-  const opened = queue.run(accountAccess.account_id, () => inTurns(withRoles(accountAccess, counting)));
+  const computed = queue.run(accountAccess.account_id, () => inTurns(withRoles(accountAccess, counting)));
   const [oldest] = claimed?.keys() ?? [];
   if (claimed && claimed.size >= maxClaims && oldest !== undefined) claimed.delete(oldest);
-  claimed?.set(key, opened);
+  claimed?.set(key, computed);
   // If the queue was full, the next call tries again.
-  opened.catch(() => claimed?.get(key) === opened && claimed.delete(key));
-  return opened;
+  computed.catch(() => claimed?.get(key) === computed && claimed.delete(key));
+  return computed;
 }
 
 // Returns the first roles whose permissions fit the bound together. The first role always counts, whatever its size.

@@ -27,7 +27,7 @@ export interface Evaluation {
   /** For a token of an external issuer: the accounts that it is valid for, and its claims. */
   scope?: Scope;
   external?: ExternalToken;
-  /** For the bearer of a call: the user that the server has yet to provision, and in which account, if any. */
+  /** For the bearer of a call: the user that the server has not provisioned yet, and the account, if there is one. */
   newUser?: NewUser;
   /** The account whose access must be loaded before the token can be evaluated. Until then, the token is refused. */
   lacks?: string;

@@ -14,7 +14,7 @@ export interface IssuerKeysDeps {
 
 // Older keys are fetched again before they are used.
 const freshMs = 10 * 60_000;
-// While the issuer is unreachable, keys are used for so long. A key that the issuer withdrew is trusted no longer than that.
+// While the issuer is unreachable, its keys are used for this time. A key that the issuer removed is trusted no longer.
 const usableMs = 60 * 60_000;
 const timeoutMs = 3_000;
 const maxBytes = 256 * 1024;

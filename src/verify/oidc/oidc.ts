@@ -48,7 +48,7 @@ export interface OidcVerifier {
   verify(token: string): Promise<ExternalToken | undefined>;
 }
 
-/** Asymmetric signature algorithms (RFC 7518, RFC 8037, RFC 9864): with the key that verifies, one cannot sign. */
+/** Asymmetric signature algorithms (RFC 7518, RFC 8037, RFC 9864): the key that verifies a signature cannot make one. */
 export const asymmetricAlgorithms = [
   "RS256",
   "RS384",
