@@ -1,19 +1,21 @@
 import cluster from "node:cluster";
 import { reportExceededBounds } from "../app/bounds-report.ts";
 import type { Config } from "../config/config.ts";
-import { bootstrap, type PlatformTokens, rotatePlatformToken } from "../domain/account/bootstrap.ts";
+import type { Db } from "../db/connect.ts";
+import { hasPlatform } from "../domain/account/bootstrap.ts";
 import { mintToken } from "../domain/kernel/token.ts";
 import type { Log } from "../infra/log.ts";
 import { createMetrics, createWorkerMetrics, type PoolStats, type Rendered } from "../infra/metrics.ts";
 import { openMetricsPort } from "../net/metrics-port.ts";
 import { externalIdsCommand } from "./external-ids.ts";
 import { openDatabase } from "./open-database.ts";
-import { ensurePlatform, keyFiles, writeSecret } from "./platform-key.ts";
+import { ensurePlatform, keyFiles } from "./platform-key.ts";
 import { quickstart } from "./quickstart.ts";
 import { type ServeDeps, serve } from "./serve.ts";
 import { withStore } from "./store.ts";
 import { reportReady, runWorkers } from "./workers.ts";
 
+export { bootstrapCommand } from "./bootstrap.ts";
 export { externalIdsCommand };
 
 /**
@@ -35,7 +37,7 @@ export async function serveCommand(
   const metrics = createMetrics(() => pools());
   const database = await openDatabase(config, log, { onQuery: metrics.query, migrated: cluster.isWorker });
   pools = () => ({ calls: database.db.poolStats(), lookups: database.lookups.poolStats() });
-  let reported: Promise<void> | undefined;
+  let reported: Promise<unknown> | undefined;
   try {
     if (database.embedded) {
       const mint = mintToken.bind(undefined, config.tokenPrefix);
@@ -44,7 +46,10 @@ export async function serveCommand(
     const onReady = (url: string) => {
       process.stdout.write(`latchkey listening on ${url}\n`);
       if (database.embedded) process.stderr.write(quickstart(url, keyFiles(config)));
-      reported = reportExceededBounds(database.db, config.bounds, log);
+      reported = Promise.all([
+        reportExceededBounds(database.db, config.bounds, log),
+        reportMissingPlatform(database.db, log),
+      ]);
     };
     if (cluster.isWorker) {
       metrics.offer();
@@ -67,6 +72,14 @@ export async function serveCommand(
   process.exit(0);
 }
 
+// Without the platform account, tenants can use the service, but no other service can verify their tokens.
+async function reportMissingPlatform(db: Db, log: Log): Promise<void> {
+  // If the database cannot be reached now, the log has other lines about that.
+  if (await hasPlatform(db).catch(() => true)) return;
+  const command = "latchkey bootstrap --out platform-key --verifier-out verifier-key";
+  log.warn({ command }, `this database has no platform account. To create it, run \`${command}\``);
+}
+
 async function openMetrics({ host, metricsPort: port }: Config, render: () => Promise<Rendered>) {
   return port === undefined ? undefined : await openMetricsPort({ host, port, render });
 }
@@ -77,36 +90,4 @@ export async function migrateCommand(config: Config, log: Log): Promise<void> {
   await database.close();
   const { applied } = database;
   process.stdout.write(applied.length > 0 ? `applied ${applied.join(", ")}\n` : "no pending migrations\n");
-}
-
-/** Creates the platform account, or with `rotate` replaces its token. Prints the token once. */
-export async function bootstrapCommand(
-  config: Config,
-  log: Log,
-  { rotate }: { rotate: boolean },
-): Promise<void> {
-  const database = await openDatabase(config, log);
-  const show = (token: string) => {
-    if (!database.embedded) process.stdout.write(`${token}\n`);
-    else {
-      writeSecret(keyFiles(config).platform, token);
-      process.stdout.write(`the platform key is in ${keyFiles(config).platform}\n`);
-    }
-  };
-  try {
-    const mint = mintToken.bind(undefined, config.tokenPrefix);
-    if (rotate) {
-      // No running instance accepts the old token any more when the new one is printed.
-      show(await withStore(database, log, (store) => rotatePlatformToken(store, mint)));
-    } else {
-      let minted = "";
-      const onMinted = (tokens: PlatformTokens) => {
-        minted = tokens.platform;
-      };
-      await withStore(database, log, (store) => bootstrap(store, mint, { verifier: false, onMinted }));
-      show(minted);
-    }
-  } finally {
-    await database.close();
-  }
 }

@@ -3,6 +3,7 @@ import { ConfigError, readConfig } from "../config/config.ts";
 import type { Env } from "../config/reader.ts";
 import { createLog, lossy, scrub } from "../infra/log.ts";
 import { exitOnSignal } from "./signals.ts";
+import { readVersion } from "./version.ts";
 
 const help = `latchkey: API keys and workspace access for multi-tenant platforms
 
@@ -10,11 +11,14 @@ Usage:
   latchkey serve                 run the service; without LATCHKEY_DATABASE_URL, start an embedded Postgres
   latchkey migrate               apply pending migrations and exit
   latchkey bootstrap             create the platform account and print its token once
-  latchkey bootstrap --rotate    revoke the platform token and print a new one
+    --out FILE                   write the token to a new file with mode 0600 instead
+    --verifier-out FILE          also create a key that can only verify, and write its token to a new file
+  latchkey bootstrap --rotate    revoke the platform token and print a new one; --out FILE writes it to a file
   latchkey external-ids          list resources whose external_id is not unique (before an upgrade)
   latchkey external-ids --clear [ID...]
                                  clear the external_id of these resources, or of all but the oldest ones
   latchkey --help
+  latchkey --version
 
 Settings are environment variables, all optional:
   LATCHKEY_HOST, LATCHKEY_PORT   where to listen (127.0.0.1, 8080; port 0 is any free port)
@@ -26,6 +30,7 @@ Settings are environment variables, all optional:
 The README lists all settings.
 `;
 
+const wrongValue = "ERR_PARSE_ARGS_INVALID_OPTION_VALUE";
 const hint = "run `latchkey --help`";
 const commandNames = ["serve", "migrate", "bootstrap", "external-ids"] as const;
 
@@ -45,7 +50,11 @@ export async function run(args: string[], env: Env): Promise<void> {
 async function runCommand(args: string[], env: Env): Promise<void> {
   const { values, positionals } = parse(args);
   const [name = "", ...more] = positionals;
-  if (values.help || name === "help") {
+  if (values.version) {
+    process.stdout.write(`latchkey ${readVersion()}\n`);
+    return;
+  }
+  if (values.help || name === "help" || args.length === 0) {
     process.stdout.write(help);
     return;
   }
@@ -53,29 +62,37 @@ async function runCommand(args: string[], env: Env): Promise<void> {
   if (!command) {
     throw new Error(name === "" ? `expected a command; ${hint}` : `unknown command "${name}"; ${hint}`);
   }
-  const clear = values.clear ?? false;
-  if (clear && name !== "external-ids") throw new Error(`--clear belongs to external-ids; ${hint}`);
-  if (more.length > 0 && !clear) throw new Error(`unexpected argument after ${name}; ${hint}`);
-  if (values.rotate && name !== "bootstrap") throw new Error(`--rotate belongs to bootstrap; ${hint}`);
+  const options = readOptions(command, more, values);
   exitOnSignal();
   // A reader of stdout that has ended must not end the server.
   process.stdout.on("error", () => {});
   const config = readConfig(env);
+  const log = createLog(config.logLevel, lossy(process.stderr));
   // Loading the service takes most of the start. Help and wrong settings do not wait for it.
   const { bootstrapCommand, externalIdsCommand, migrateCommand, serveCommand } = await import(
     "./commands.ts"
   );
   const commands = {
-    serve: serveCommand,
-    migrate: migrateCommand,
-    bootstrap: bootstrapCommand,
-    "external-ids": externalIdsCommand,
+    serve: () => serveCommand(config, log),
+    migrate: () => migrateCommand(config, log),
+    bootstrap: () => bootstrapCommand(config, log, options),
+    "external-ids": () => externalIdsCommand(config, log, options),
   };
-  await commands[command](config, createLog(config.logLevel, lossy(process.stderr)), {
-    rotate: values.rotate ?? false,
-    clear,
-    ids: more,
-  });
+  await commands[command]();
+}
+
+// Throws if an option or argument belongs to another command.
+function readOptions(command: string, more: string[], values: ReturnType<typeof parse>["values"]) {
+  const { rotate = false, clear = false, out, "verifier-out": verifierOut } = values;
+  if (clear && command !== "external-ids") throw new Error(`--clear belongs to external-ids; ${hint}`);
+  if (more.length > 0 && !clear) throw new Error(`unexpected argument after ${command}; ${hint}`);
+  if ((rotate || out !== undefined || verifierOut !== undefined) && command !== "bootstrap") {
+    throw new Error(`--rotate, --out and --verifier-out belong to bootstrap; ${hint}`);
+  }
+  if (rotate && verifierOut !== undefined) {
+    throw new Error(`--rotate replaces only the platform token, so it takes no --verifier-out; ${hint}`);
+  }
+  return { rotate, out, verifierOut, clear, ids: more };
 }
 
 function parse(args: string[]) {
@@ -85,11 +102,18 @@ function parse(args: string[]) {
       allowPositionals: true,
       options: {
         help: { type: "boolean", short: "h" },
-        rotate: { type: "boolean" },
         clear: { type: "boolean" },
+        version: { type: "boolean" },
+        rotate: { type: "boolean" },
+        out: { type: "string" },
+        "verifier-out": { type: "string" },
       },
     });
   } catch (cause) {
-    throw new Error(`unknown option; ${hint}`, { cause });
+    const lacksValue = cause instanceof Error && "code" in cause && cause.code === wrongValue;
+    const problem = lacksValue
+      ? "--out and --verifier-out need a file, and other options no value"
+      : "unknown option";
+    throw new Error(`${problem}; ${hint}`, { cause });
   }
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { sql } from "kysely";
@@ -15,20 +15,42 @@ import { test } from "../support/server/site-test.ts";
 const commands = ["serve", "migrate", "bootstrap"];
 
 describe.concurrent("latchkey", () => {
-  test("--help writes every command to stdout", async ({ newSite }) => {
+  test("--help and no arguments write every command to stdout", async ({ newSite }) => {
     const site = newSite();
-    const ends = await Promise.all([["--help"], ["serve", "-h"]].map((args) => site.run(args)));
+    const ends = await Promise.all([["--help"], ["serve", "-h"], []].map((args) => site.run(args)));
     for (const { code, stdout, stderr } of ends) {
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      for (const word of ["serve", "migrate", "bootstrap", "--rotate", "LATCHKEY_PORT"]) {
+      for (const word of [
+        "serve",
+        "migrate",
+        "bootstrap",
+        "--rotate",
+        "--out",
+        "--version",
+        "LATCHKEY_PORT",
+      ]) {
         expect(stdout).toContain(word);
       }
     }
   });
 
+  test("--version writes the version of package.json to stdout", async ({ newSite }) => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+    const end = await newSite().run(["--version"]);
+    expect(end).toMatchObject({ code: 0, stdout: `latchkey ${version}\n`, stderr: "" });
+  });
+
   test("invalid arguments cause an error of one line", async ({ newSite }) => {
     const site = newSite();
-    const wrong = [[], ["frobnicate"], ["serve", "now"], ["serve", "--rotate"], ["serve", "--frob"]];
+    const wrong = [
+      ["frobnicate"],
+      ["serve", "now"],
+      ["serve", "--rotate"],
+      ["serve", "--out", "x"],
+      ["serve", "--frob"],
+      ["bootstrap", "--out"],
+      ["bootstrap", "--rotate", "--verifier-out", "x"],
+    ];
     for (const end of await Promise.all(wrong.map((args) => site.run(args))))
       expectOneLine(end, /latchkey --help/);
   });

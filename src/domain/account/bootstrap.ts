@@ -61,8 +61,15 @@ export async function bootstrap(db: Store, mint: Mint, options: BootstrapOptions
   });
 }
 
-/** Ends all tokens of the platform account's system key at once, and mints a new token. */
-export async function rotatePlatformToken(db: Store, mint: Mint): Promise<string> {
+/**
+ * Ends all tokens of the platform account's system key at once, and mints a new token. Calls `onMinted` before the commit. If
+ * that throws, nothing changes.
+ */
+export async function rotatePlatformToken(
+  db: Store,
+  mint: Mint,
+  onMinted: (tokens: PlatformTokens) => void,
+): Promise<void> {
   return mutateUnchecked(db, "RotatePlatformToken", call, async (tx) => {
     await lockBootstrap(tx);
     const key = await platformKey(tx);
@@ -73,8 +80,9 @@ export async function rotatePlatformToken(db: Store, mint: Mint): Promise<string
     await insertToken(tx, key.account_id, key.id, minted);
     // Only this command can enable the key, because the platform account may have no owner.
     await tx.updateTable("api_key").set({ disabled_at: null }).where("id", "=", key.id).execute();
+    onMinted({ platform: minted.token });
     return {
-      result: minted.token,
+      result: undefined,
       events: [
         {
           accountId: key.account_id,

@@ -1,0 +1,72 @@
+import { closeSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+
+/** A file that will hold a secret. It is created at once, with mode 0600, so that a wrong path fails before anything else. */
+export interface SecretFile {
+  /** Where the secret is once the file is final. */
+  path: string;
+  /** Where the secret is until then. */
+  writtenTo: string;
+  /** Writes the secret, in place of an earlier one, and waits until it is on the disk. */
+  write(secret: string): void;
+  /** Makes the file final. */
+  keep(): void;
+  /** Removes the file. The file that it would have replaced stays as it is. */
+  discard(): void;
+}
+
+/** Creates a new file. Throws an error of one line if the file exists or cannot be created. */
+export function newSecretFile(path: string): SecretFile {
+  return openSecretFile(path, path);
+}
+
+/** Prepares the replacement of a file. Readers see the old file or the complete new one. */
+export function replacedSecretFile(path: string): SecretFile {
+  // An earlier run that was killed may have left one, with any mode.
+  rmSync(`${path}.new`, { force: true });
+  return openSecretFile(path, `${path}.new`);
+}
+
+function openSecretFile(path: string, at: string): SecretFile {
+  const descriptor = open(path, at);
+  let isOpen = true;
+  function close(): void {
+    if (isOpen) closeSync(descriptor);
+    isOpen = false;
+  }
+  return {
+    path,
+    writtenTo: at,
+    write(secret) {
+      ftruncateSync(descriptor);
+      writeSync(descriptor, `${secret}\n`, 0);
+      fsyncSync(descriptor);
+    },
+    keep() {
+      close();
+      if (at !== path) renameSync(at, path);
+    },
+    discard() {
+      close();
+      rmSync(at, { force: true });
+    },
+  };
+}
+
+function open(path: string, at: string): number {
+  try {
+    return openSync(at, "wx", 0o600);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (code === "EEXIST") {
+      throw new Error(`${path} exists and is not overwritten; name another file, or move this one away`);
+    }
+    const reasons: Record<string, string> = {
+      ENOENT: "its directory does not exist",
+      ENOTDIR: "its directory is a file",
+      EACCES: "this user may not write there",
+      EROFS: "the file system is read-only",
+      ENOSPC: "the disk is full",
+    };
+    throw new Error(`cannot create ${path}: ${reasons[code] ?? code}`);
+  }
+}
