@@ -75,9 +75,13 @@ function rowOf(bounds: Bounds): CredentialRow {
       ends_at: n + 1 < bounds.tokensPerKey ? 1 : null,
     })),
     accounts: null,
+    name: "Robot's key",
+    external_id: "key",
+    labels: Object.fromEntries(list(64, (n) => [`label-${n}`, "x"])),
     openings: [
       {
         account_id: id("acct", 0),
+        external_id: "account",
         platform: false,
         suspended: false,
         entitlements: list(entitlements, (n) => `entitlement_${n + 1}=${n + 1}`),

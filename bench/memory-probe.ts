@@ -19,6 +19,7 @@ function credential(n: number): Credential {
   const accountId = id("acct", n % 200);
   const accountAccess = {
     account_id: accountId,
+    external_id: "",
     profile: { id: id("prof", n), type: "api_key", name: `Key ${n}`, email: "" },
     permissions,
     owner_permissions: null,
@@ -33,6 +34,9 @@ function credential(n: number): Credential {
   const text = JSON.stringify({
     id: id("key", n),
     kind: "application",
+    name: `Key ${n}`,
+    external_id: "",
+    labels: {},
     system: false,
     environment: "live",
     user_id: null,

@@ -13,6 +13,7 @@ export function readBounds(read: Read): BoundSettings {
   return {
     bounds: {
       permissionsPerKey: bound("PERMISSIONS_PER_KEY", 256, 1_024),
+      labelBytesPerKey: bound("LABEL_BYTES_PER_KEY", 4_096, 24_320),
       permissionsPerRole: bound("PERMISSIONS_PER_ROLE", 256, 1_024),
       rolesPerTeam: bound("ROLES_PER_TEAM", 32, 256),
       rolesPerAccount: bound("ROLES_PER_ACCOUNT", 100, 1_000, 4),

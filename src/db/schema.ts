@@ -28,7 +28,7 @@ import type {
   WorkspaceGrantTable,
   WorkspaceTable,
 } from "./tables.ts";
-import type { AccountAccessJson, AccountJson, ApiKeyKind, Environment } from "./values.ts";
+import type { AccountAccessJson, AccountJson, ApiKeyKind, Environment, Labels } from "./values.ts";
 
 export type * from "./values.ts";
 
@@ -78,4 +78,8 @@ interface BearerView {
   accounts: AccountJson[] | null;
   /** What a key may do in its account. Empty for a user: `bearer_access` has what they may do in each of theirs. */
   openings: AccountAccessJson[];
+  /** Of a key. Null for every other bearer. */
+  name: string | null;
+  external_id: string | null;
+  labels: Labels | null;
 }

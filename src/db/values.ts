@@ -10,6 +10,8 @@ export type WorkspaceScope = "selected" | "all";
 /** The access of a credential to one account, as the view returns it. `workspaces` maps each id to whether the workspace is live. */
 export interface AccountAccessJson {
   account_id: string;
+  /** The external id of the account. Empty if it has none. */
+  external_id: string;
   platform: boolean;
   suspended: boolean;
   entitlements: string[];

@@ -15,14 +15,27 @@ const kinds: Record<Kind, PrincipalKind> = {
 export function principalMessage(principal: Principal): MessageInitShape<typeof PrincipalSchema> {
   return {
     accountId: principal.accountId,
+    accountExternalId: principal.accountExternalId,
     userId: principal.userId ?? "",
     profile: profileMessage(principal.accountId, principal.profile),
     kind: kinds[principal.kind],
     keyId: principal.keyId ?? "",
+    ...(principal.key && {
+      keyName: principal.key.name,
+      keyExternalId: principal.key.externalId,
+      keyLabels: labelsMessage(principal.key.labels),
+    }),
     environment: environmentMessage(principal.environment),
     permissions: [...principal.permissions],
     workspaceScope: scopeMessage(principal.workspaceScope),
     workspaceIds: principal.workspaceScope === "all" ? [] : [...principal.workspaceIds],
     entitlements: [...principal.entitlements],
   };
+}
+
+// A label may be called `__proto__`, which an assignment would not keep.
+function labelsMessage(labels: readonly string[]): Record<string, string> {
+  const entries: [string, string][] = [];
+  for (let n = 0; n < labels.length; n += 2) entries.push([labels[n] ?? "", labels[n + 1] ?? ""]);
+  return Object.fromEntries(entries);
 }

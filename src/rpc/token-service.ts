@@ -103,13 +103,14 @@ function requireSmallBatch(evaluations: readonly Evaluation[]): void {
   let items = 0;
   for (const { failures, principal } of evaluations) {
     if (!principal || failures.length > 0) continue;
-    const { permissions, workspaceScope, workspaceIds, entitlements } = principal;
+    const { permissions, workspaceScope, workspaceIds, entitlements, key } = principal;
     items += permissions.length + entitlements.length + (workspaceScope === "all" ? 0 : workspaceIds.length);
+    items += (key?.labels.length ?? 0) / 2;
   }
   if (evaluations.length === 1 || items <= maxBatchItems) return;
   throw new DomainError(
     "BOUND_EXCEEDED",
-    `the principals of a batch may have at most ${maxBatchItems} permissions, workspaces and entitlements in total: ` +
+    `the principals of a batch may have at most ${maxBatchItems} permissions, workspaces, entitlements and labels in total: ` +
       "verify fewer tokens per request",
     {
       bound: "principal_items_per_batch",

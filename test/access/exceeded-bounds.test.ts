@@ -27,6 +27,7 @@ test("records above a bound are counted by the name of the bound, and records at
   for (const id of teams) await owner.teams.addTeamMember({ id, profileId: member.profileId });
   const workspaces = [await newWorkspace(owner), await newWorkspace(owner)];
   const { id } = await issueKey(owner, {
+    metadata: { name: "key", labels: { env: "prod" } },
     spec: { permissions: ["x:read", "y:read", "z:read"] },
     initialWorkspaceIds: workspaces,
   });
@@ -41,6 +42,7 @@ test("records above a bound are counted by the name of the bound, and records at
   const lower = {
     ...bounds,
     permissionsPerKey: 2,
+    labelBytesPerKey: 6,
     permissionsPerRole: 2,
     rolesPerTeam: 1,
     rolesPerAccount: 5,
@@ -59,6 +61,7 @@ test("records above a bound are counted by the name of the bound, and records at
     {
       records: {
         permissions_per_key: 1,
+        label_bytes_per_key: 1,
         permissions_per_role: 1,
         roles_per_team: 1,
         roles_per_account: 1,
@@ -78,6 +81,7 @@ test("records above a bound are counted by the name of the bound, and records at
   ]);
   const fits = {
     permissionsPerKey: 3,
+    labelBytesPerKey: 7,
     permissionsPerRole: 3,
     rolesPerTeam: 2,
     rolesPerAccount: 6,

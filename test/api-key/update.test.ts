@@ -11,7 +11,7 @@ const app = useApp();
 type Request = Parameters<Clients["apiKeys"]["updateApiKey"]>[0];
 
 const made = {
-  metadata: { name: "before", labels: { team: "ai", env: "prod" }, externalId: "ext" },
+  metadata: { name: "before", labels: { team: "ai", env: "prod" } },
   spec: { description: "old", permissions: ["agents:read"] },
 };
 
@@ -29,7 +29,11 @@ test("without a mask, the present fields change and the others stay", async () =
     metadata: { name: " after " },
     spec: { permissions: ["write", "agents:read"] },
   });
-  expect(metadata).toMatchObject({ name: "after", labels: made.metadata.labels, externalId: "ext" });
+  expect(metadata).toMatchObject({
+    name: "after",
+    labels: made.metadata.labels,
+    externalId: key.metadata?.externalId,
+  });
   expect(spec).toMatchObject({ description: "old", permissions: ["*:write"], token: "" });
   expect(etag).not.toBe(key.etag);
   expect((await owner.apiKeys.getApiKey({ id: key.id })).apiKey).toMatchObject({ metadata, spec, etag });
@@ -47,7 +51,7 @@ describe("a mask", () => {
       spec: { description: "new" },
       updateMask: { paths: ["metadata.name"] },
     });
-    expect(metadata).toMatchObject({ name: "after", externalId: "ext" });
+    expect(metadata).toMatchObject({ name: "after", externalId: key.metadata?.externalId });
     expect(spec.description).toBe("old");
   });
 
@@ -59,7 +63,7 @@ describe("a mask", () => {
       spec: { description: "new" },
       updateMask: { paths: ["spec"] },
     });
-    expect(metadata).toMatchObject({ name: "before", externalId: "ext" });
+    expect(metadata).toMatchObject({ name: "before", externalId: key.metadata?.externalId });
     expect(spec).toMatchObject({ description: "new", permissions: [], environment: Environment.LIVE });
     expect(spec.expiresAt).toBeUndefined();
     expect(await verdictOf(app, key.token)).toBe("VALID");
@@ -231,9 +235,11 @@ test("rate limits are not implemented yet", async () => {
   expect(await refusal(call)).toMatchObject({ code: "Unimplemented" });
 });
 
-async function keyOf(request: Parameters<typeof issueKey>[1]) {
+// Every key has an external id of its own.
+async function keyOf({ metadata, ...request }: NonNullable<Parameters<typeof issueKey>[1]>) {
   shared ??= app.newAccount();
   const owner = await shared;
-  return { owner, key: await issueKey(owner, request) };
+  const externalId = crypto.randomUUID();
+  return { owner, key: await issueKey(owner, { ...request, metadata: { ...metadata, externalId } }) };
 }
 let shared: Promise<Owner> | undefined;

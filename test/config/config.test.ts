@@ -39,6 +39,7 @@ test("without settings, the configuration has the documented defaults", () => {
     auditRetentionMs: 400 * 86_400_000,
     bounds: {
       permissionsPerKey: 256,
+      labelBytesPerKey: 4_096,
       permissionsPerRole: 256,
       rolesPerTeam: 32,
       rolesPerAccount: 100,
@@ -164,6 +165,7 @@ test.each([
 
 test.each([
   ["LATCHKEY_MAX_PERMISSIONS_PER_KEY", 1, 1_024],
+  ["LATCHKEY_MAX_LABEL_BYTES_PER_KEY", 1, 24_320],
   ["LATCHKEY_MAX_PERMISSIONS_PER_ROLE", 1, 1_024],
   ["LATCHKEY_MAX_ROLES_PER_TEAM", 1, 256],
   ["LATCHKEY_MAX_ROLES_PER_ACCOUNT", 4, 1_000],

@@ -42,6 +42,7 @@ function guest() {
     openings: [
       {
         account_id: accountId,
+        external_id: "",
         platform: false,
         suspended: false,
         entitlements: [],

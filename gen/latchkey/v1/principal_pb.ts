@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/principal.proto.
  */
 export const file_latchkey_v1_principal: GenFile = /*@__PURE__*/
-  fileDesc("ChtsYXRjaGtleS92MS9wcmluY2lwYWwucHJvdG8SC2xhdGNoa2V5LnYxIrgCCglQcmluY2lwYWwSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiUKB3Byb2ZpbGUYAyABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEigKBGtpbmQYBCABKA4yGi5sYXRjaGtleS52MS5QcmluY2lwYWxLaW5kEg4KBmtleV9pZBgFIAEoCRItCgtlbnZpcm9ubWVudBgGIAEoDjIYLmxhdGNoa2V5LnYxLkVudmlyb25tZW50EhMKC3Blcm1pc3Npb25zGAcgAygJEjQKD3dvcmtzcGFjZV9zY29wZRgIIAEoDjIbLmxhdGNoa2V5LnYxLldvcmtzcGFjZVNjb3BlEhUKDXdvcmtzcGFjZV9pZHMYCSADKAkSFAoMZW50aXRsZW1lbnRzGAogAygJKq4BCg1QcmluY2lwYWxLaW5kEh4KGlBSSU5DSVBBTF9LSU5EX1VOU1BFQ0lGSUVEEAASFwoTUFJJTkNJUEFMX0tJTkRfVVNFUhABEiIKHlBSSU5DSVBBTF9LSU5EX0FQUExJQ0FUSU9OX0tFWRACEh4KGlBSSU5DSVBBTF9LSU5EX1NFUlZJQ0VfS0VZEAMSIAocUFJJTkNJUEFMX0tJTkRfREVWRUxPUEVSX0tFWRAEQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_latchkey_v1_api_key, file_latchkey_v1_profile]);
+  fileDesc("ChtsYXRjaGtleS92MS9wcmluY2lwYWwucHJvdG8SC2xhdGNoa2V5LnYxIu0DCglQcmluY2lwYWwSEgoKYWNjb3VudF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiUKB3Byb2ZpbGUYAyABKAsyFC5sYXRjaGtleS52MS5Qcm9maWxlEigKBGtpbmQYBCABKA4yGi5sYXRjaGtleS52MS5QcmluY2lwYWxLaW5kEg4KBmtleV9pZBgFIAEoCRItCgtlbnZpcm9ubWVudBgGIAEoDjIYLmxhdGNoa2V5LnYxLkVudmlyb25tZW50EhMKC3Blcm1pc3Npb25zGAcgAygJEjQKD3dvcmtzcGFjZV9zY29wZRgIIAEoDjIbLmxhdGNoa2V5LnYxLldvcmtzcGFjZVNjb3BlEhUKDXdvcmtzcGFjZV9pZHMYCSADKAkSFAoMZW50aXRsZW1lbnRzGAogAygJEhsKE2FjY291bnRfZXh0ZXJuYWxfaWQYCyABKAkSEAoIa2V5X25hbWUYDCABKAkSFwoPa2V5X2V4dGVybmFsX2lkGA0gASgJEjkKCmtleV9sYWJlbHMYDiADKAsyJS5sYXRjaGtleS52MS5QcmluY2lwYWwuS2V5TGFiZWxzRW50cnkaMAoOS2V5TGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASquAQoNUHJpbmNpcGFsS2luZBIeChpQUklOQ0lQQUxfS0lORF9VTlNQRUNJRklFRBAAEhcKE1BSSU5DSVBBTF9LSU5EX1VTRVIQARIiCh5QUklOQ0lQQUxfS0lORF9BUFBMSUNBVElPTl9LRVkQAhIeChpQUklOQ0lQQUxfS0lORF9TRVJWSUNFX0tFWRADEiAKHFBSSU5DSVBBTF9LSU5EX0RFVkVMT1BFUl9LRVkQBEInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_latchkey_v1_api_key, file_latchkey_v1_profile]);
 
 /**
  * The identity that a bearer acts as, and what it may do.
@@ -93,6 +93,34 @@ export type Principal = Message<"latchkey.v1.Principal"> & {
    * @generated from field: repeated string entitlements = 10;
    */
   entitlements: string[];
+
+  /**
+   * Output only. The external id of the account, if it has one.
+   *
+   * @generated from field: string account_external_id = 11;
+   */
+  accountExternalId: string;
+
+  /**
+   * Output only. The name of the key, if the credential is a key.
+   *
+   * @generated from field: string key_name = 12;
+   */
+  keyName: string;
+
+  /**
+   * Output only. The external id of the key, if it has one.
+   *
+   * @generated from field: string key_external_id = 13;
+   */
+  keyExternalId: string;
+
+  /**
+   * Output only. The labels of the key, if the credential is a key.
+   *
+   * @generated from field: map<string, string> key_labels = 14;
+   */
+  keyLabels: { [key: string]: string };
 };
 
 /**

@@ -18,6 +18,7 @@ import * as pending from "./0016_pending.ts";
 import * as bearer from "./0017_bearer.ts";
 import * as auditResourceType from "./0018_audit_resource_type.ts";
 import * as externalId from "./0019_external_id.ts";
+import * as verdictNames from "./0020_verdict_names.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -48,6 +49,7 @@ export const migrations: readonly Migration[] = [
   { name: "0017_bearer", ...bearer },
   { name: "0018_audit_resource_type", ...auditResourceType },
   { name: "0019_external_id", ...externalId },
+  { name: "0020_verdict_names", ...verdictNames },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

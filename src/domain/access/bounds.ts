@@ -7,6 +7,8 @@ import { DomainError } from "../kernel/error.ts";
 export interface Bounds {
   /** The permissions in the list of a key itself. */
   permissionsPerKey: number;
+  /** The characters of all label names and values of a key. A verdict carries them. */
+  labelBytesPerKey: number;
   permissionsPerRole: number;
   rolesPerTeam: number;
   /** Built-in roles included. */
@@ -41,6 +43,8 @@ export type BoundName = keyof Bounds;
 
 const meaning: Record<BoundName, (limit: number) => string> = {
   permissionsPerKey: (limit) => `a key has at most ${limit} permissions in its list`,
+  labelBytesPerKey: (limit) =>
+    `metadata.labels: the names and values of the labels of a key have at most ${limit} bytes together`,
   permissionsPerRole: (limit) => `a role has at most ${limit} permissions`,
   rolesPerTeam: (limit) => `a team has at most ${limit} roles`,
   rolesPerAccount: (limit) => `an account has at most ${limit} roles`,

@@ -9,6 +9,10 @@ export const mostCounted = 1_000;
 const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
   permissionsPerKey: (limit) =>
     sql`select from api_key where revoked_at is null and cardinality(permissions) > ${limit}`,
+  labelBytesPerKey: (limit) => sql`
+    select from api_key where revoked_at is null and (
+      select sum(length(key) + length(value)) from jsonb_each_text(labels)
+    ) > ${limit}`,
   permissionsPerRole: (limit) => sql`select from role where cardinality(permissions) > ${limit}`,
   rolesPerTeam: (limit) => sql`select from team_role group by account_id, team_id having count(*) > ${limit}`,
   rolesPerAccount: (limit) => sql`select from role group by account_id having count(*) > ${limit}`,

@@ -27,15 +27,28 @@ export interface ProfileRef {
 /** The kind of credential that a principal presented. */
 export type PrincipalKind = "user" | "application" | "service" | "developer";
 
+/** How the clients of a key call it. No rule depends on it. */
+export interface KeyNames {
+  name: string;
+  /** Empty if the key has none. */
+  externalId: string;
+  /** Each name of a label, followed by its value. */
+  labels: readonly string[];
+}
+
 /** The caller in one account, as it is now. */
 export interface Principal {
   accountId: string;
+  /** Empty if the account has none. */
+  accountExternalId: string;
   profile: ProfileRef;
   kind: PrincipalKind;
   /** Set for a session or a token of an external issuer. */
   userId?: string;
   /** Set for a key. */
   keyId?: string;
+  /** Set for a key. */
+  key?: KeyNames;
   /** Set for an application key, which mints only keys of this environment. */
   environment?: Environment;
   /** Set for a key with an end, which mints only keys that end no later. */

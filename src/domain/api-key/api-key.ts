@@ -1,6 +1,6 @@
 import { type Expression, type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Tx } from "../../db/connect.ts";
-import type { Database } from "../../db/schema.ts";
+import type { Database, Labels } from "../../db/schema.ts";
 import { holds } from "../access/permission.ts";
 import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
 import { memberRights, type Rights, serviceAccountRights } from "../access/rights.ts";
@@ -175,6 +175,13 @@ export function readApiKeys(
     .where(condition)
     .orderBy("id")
     .execute();
+}
+
+/** Returns the size of labels that `labelBytesPerKey` limits. Labels are ASCII. */
+export function labelBytes(labels: Labels): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(labels)) bytes += name.length + value.length;
+  return bytes;
 }
 
 /** Marks a locked key as changed. It gets a new etag and a new `changed_at`. */

@@ -14,7 +14,7 @@ import { mutate } from "../kernel/mutation.ts";
 import { rowLock } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
 import type { Mint, MintedToken } from "../kernel/token.ts";
-import { type ApiKey, auditedFields, findApiKey } from "./api-key.ts";
+import { type ApiKey, auditedFields, findApiKey, labelBytes } from "./api-key.ts";
 import { checkDraft, draft, type NewApiKey } from "./draft.ts";
 import { findOwner, readListed } from "./owner.ts";
 
@@ -56,6 +56,7 @@ export async function createApiKey(
     async (tx, caller, found, now) => {
       const owner = checkDraft(caller, key, input.workspaceIds, found);
       requireWithin(deps.bounds, "permissionsPerKey", key.permissions.length);
+      requireWithin(deps.bounds, "labelBytesPerKey", labelBytes(input.labels));
       if (key.expiresAt) requireFuture(key.expiresAt, now);
       requireRoom(caller, found.room);
       requireFree(found.taken);

@@ -17,6 +17,7 @@ import {
   auditedFields,
   findApiKey,
   type LockedKey,
+  labelBytes,
   readLockedKey,
   refuseRevoked,
   requireKey,
@@ -84,6 +85,7 @@ export async function updateApiKey(
     checkChange({ caller, listed, key }, after, now);
     requireWithin(bounds, "permissionsPerKey", after.permissions.length, key.permissions.length);
     requireFree(taken, key.id);
+    requireWithin(bounds, "labelBytesPerKey", labelBytes(after.labels), labelBytes(key.labels));
     return {
       events: [{ resourceType: "api_key", resourceId: key.id, ...changes }],
       async write() {

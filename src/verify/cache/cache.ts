@@ -77,7 +77,8 @@ export function createCache(entries: number): Cache {
       const earlier = kept.peek(loaded.id)?.credential;
       const credential = earlier ? withAccessOf(loaded, earlier) : loaded;
       const { openings } = credential;
-      const bytes = bytesPerEntry + openings.length * bytesPerAccess + itemsOf(credential) * bytesPerItem;
+      const lists = openings.length * bytesPerAccess + itemsOf(credential) * bytesPerItem;
+      const bytes = bytesPerEntry + lists + textBytes(credential);
       keep(credential.id, { tags: tagsOf(credential), credential }, bytes);
       return credential;
     },
@@ -103,8 +104,16 @@ export function tagsOf(credential: Credential): string[] {
   return credential.user_id === null ? accounts : [credential.user_id, ...accounts];
 }
 
-function itemsOf({ tokens, accounts, openings }: Credential): number {
-  let items = tokens.length;
+// What clients write has any length up to its bound. A text takes one or two bytes per character.
+function textBytes({ name, external_id, labels, openings }: Credential): number {
+  let characters = (name?.length ?? 0) + (external_id?.length ?? 0);
+  for (const label of labels) characters += label.length;
+  for (const access of openings) characters += access.external_id.length;
+  return 2 * characters;
+}
+
+function itemsOf({ tokens, accounts, openings, labels }: Credential): number {
+  let items = tokens.length + labels.length;
   if (accounts !== openings) for (const { roles } of accounts) items += 2 + (roles?.length ?? 0) * 4;
   for (const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles } of openings) {
     items += held.permissions.length * (held.entries ? 2 : 1) + entitlements.length;

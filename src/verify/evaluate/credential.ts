@@ -9,12 +9,14 @@ import type { ShareText } from "./shared-texts.ts";
 export type CredentialRow = Selectable<Database["bearer"]>;
 
 /** A key or session, as the cache keeps it: the row of the view, with the digests of the tokens and the account access. */
-export interface Credential extends Omit<CredentialRow, "tokens" | "accounts" | "openings"> {
+export interface Credential extends Omit<CredentialRow, "tokens" | "accounts" | "openings" | "labels"> {
   tokens: { id: string | null; digest: string; ends_at: number | null }[];
   /** Every account that it gives access to. */
   accounts: readonly KnownAccount[];
   /** The access to those accounts for which it was loaded. */
   openings: readonly AccountAccess[];
+  /** The labels of a key: each name, followed by its value. Empty for every other credential. */
+  labels: readonly string[];
 }
 
 /** An account that a credential gives access to. That access may not be loaded. */
@@ -46,6 +48,7 @@ export function* toCredentials(
   const credentials: Credential[] = [];
   for (const row of rows) {
     const { id, kind, system, environment, expires_at, disabled_at, revoked_at, user_id, last_used_at } = row;
+    const { name, external_id } = row;
     const tokens = row.tokens.map((token) => ({
       id: token.id,
       digest: digestOf(token.hash),
@@ -68,10 +71,21 @@ export function* toCredentials(
       tokens,
       accounts: accountsOf(row, share) ?? openings,
       openings,
+      name,
+      external_id,
+      labels: labelsOf(row, share),
     });
     yield;
   }
   return credentials;
+}
+
+const noLabels: readonly string[] = [];
+
+// A list, because an object with the names of the labels would get its own hidden class and take several times as much.
+function labelsOf({ labels }: CredentialRow, share: ShareText): readonly string[] {
+  const entries = Object.entries(labels ?? {});
+  return entries.length === 0 ? noLabels : entries.flatMap(([name, value]) => [share(name), value]);
 }
 
 // If the access to the only account is loaded, it also names the account.
@@ -109,13 +123,14 @@ export function withAccessOf(loaded: Credential, earlier: Credential): Credentia
 // The fields are written one by one, because a spread object takes more memory. The workspaces are lists, because an object
 // with an id per name would get its own hidden class and take several times as much.
 function* toAccountAccess(json: AccountAccessJson, share: ShareText): Slices<AccountAccess> {
-  const { account_id, platform, suspended, profile, owner, workspace_scope, workspaces, standing, roles } =
-    json;
+  const { account_id, external_id, platform, suspended, profile, owner } = json;
+  const { workspace_scope, workspaces, standing, roles } = json;
   const held = yield* effectiveSet(json.permissions, json.owner_permissions, share);
   const entitlements = json.entitlements.map(share);
   const ids = Object.keys(workspaces);
   const accountAccess: AccountAccess = {
     account_id: share(account_id),
+    external_id: share(external_id),
     platform,
     suspended,
     profile,

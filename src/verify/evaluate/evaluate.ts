@@ -1,6 +1,6 @@
 import type { ApiKeyKind } from "../../db/schema.ts";
 import type { NewUser, Scope } from "../../domain/access/external-issuer.ts";
-import type { Principal } from "../../domain/access/principal.ts";
+import type { KeyNames, Principal } from "../../domain/access/principal.ts";
 import { sameDigest } from "../../domain/kernel/token.ts";
 import type { Loaded } from "../cache/load.ts";
 import type { ExternalToken } from "../oidc/oidc.ts";
@@ -161,10 +161,11 @@ export function toPrincipal(
   const { kind, user_id, environment, expires_at } = credential;
   return {
     accountId: accountAccess.account_id,
+    accountExternalId: accountAccess.external_id,
     profile: accountAccess.profile,
     kind: isKey(kind) ? kind : "user",
     ...(user_id !== null && { userId: user_id }),
-    ...(isKey(kind) && { keyId: credential.id }),
+    ...(isKey(kind) && { keyId: credential.id, key: namesOf(credential) }),
     ...(environment !== null && { environment }),
     ...(isKey(kind) && expires_at !== null && { expiresAt: expires_at }),
     permissions: accountAccess.held.permissions,
@@ -175,6 +176,10 @@ export function toPrincipal(
     platform: accountAccess.platform,
     superseded,
   };
+}
+
+function namesOf({ name, external_id, labels }: Credential): KeyNames {
+  return { name: name ?? "", externalId: external_id ?? "", labels };
 }
 
 function isKey(kind: Credential["kind"]): kind is ApiKeyKind {

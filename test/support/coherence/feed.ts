@@ -42,11 +42,11 @@ export async function openFeed(url: string, db: Db): Promise<Feed> {
   };
 }
 
-/** Returns every column of a table that the view `credential` reads, directly or through other views. */
+/** Returns every column of a table that the views of verification read, directly or through other views. */
 export async function columnsRead(db: Db): Promise<{ table: string; column: string }[]> {
   const { rows } = await sql<{ table: string; column: string }>`
     with recursive part (relation) as (
-      select 'credential'::regclass::oid
+      select unnest(array['credential', 'bearer', 'bearer_access'])::regclass::oid
       union
       select d.refobjid
       from part

@@ -85,6 +85,9 @@ function rowOf({ id, accountId }: LookupKey, server: string): Loaded {
     user_id: "user_1",
     last_used_at: null,
     tokens: [],
+    name: null,
+    external_id: null,
+    labels: [],
     accounts,
     openings: accounts.filter(({ account_id }) => account_id === accountId).map(accessTo),
   };
@@ -96,6 +99,7 @@ const fortyAccounts = Array.from({ length: 40 }, (_, index) => ({ account_id: `a
 function accessTo({ account_id }: { account_id: string }): AccountAccess {
   return {
     account_id,
+    external_id: "",
     platform: false,
     suspended: false,
     profile: { id: "prof_1", type: "user", name: "", email: "" },

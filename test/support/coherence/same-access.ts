@@ -11,9 +11,8 @@ import { type CredentialRow, toCredentials } from "../../../src/verify/evaluate/
  */
 export async function expectSameAccess(db: Db): Promise<number> {
   const { rows } = await sql<CredentialRow>`
-    select *, case when kind in ('session', 'outside') then openings end as accounts from credential order by id`.execute(
-    db,
-  );
+    select c.*, case when c.kind in ('session', 'outside') then c.openings end as accounts, o.name, o.external_id, o.labels
+    from credential c left join own_credential o on o.id = c.id order by c.id`.execute(db);
   let compared = 0;
   for (const whole of await inTurns(toCredentials(rows))) {
     // A background job may write the last use between the two loads.

@@ -69,7 +69,11 @@ test("a change of a key, session or account sends the tag of that key, session o
     ["api_key", "disabled_at = clock_timestamp()", key.id],
     ["api_key_token", "ends_at = clock_timestamp() + interval '1 hour'", key.id],
     ["session", "expires_at = expires_at + interval '1 hour'", session],
+    ["api_key", "name = 'renamed'", key.id],
+    ["api_key", "external_id = 'key-1'", key.id],
+    ["api_key", `labels = '{"env":"prod"}'`, key.id],
     ["account", "entitlements = '{realtime}'", accountId],
+    ["account", "external_id = 'org-1'", accountId],
   ];
   for (const [table, set, tag] of changes) {
     const id = sql.ref(table === "api_key_token" ? "api_key_id" : "id");
@@ -84,7 +88,7 @@ test("a change of a key, session or account sends the tag of that key, session o
 test("a change of a column that verification does not read sends no tags", async () => {
   const { id } = await issueKey(owner);
   const unrelated = [
-    sql`update api_key set name = 'x', labels = '{"a":"b"}', changed_at = clock_timestamp(), version = 9 where id = ${id}`,
+    sql`update api_key set description = 'x', changed_at = clock_timestamp(), version = 9 where id = ${id}`,
     sql`update account set name = 'x' where id = ${accountId}`,
     sql`insert into api_key_token_use select id, clock_timestamp() from api_key_token where api_key_id = ${id}`,
     sql`update api_key set permissions = permissions`,
