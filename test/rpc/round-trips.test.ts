@@ -1,10 +1,9 @@
-import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { rotate } from "../support/actors/api-key.ts";
 import { call } from "../support/actors/call.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { watchTrips } from "../support/database/trips.ts";
-import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { callerFor, isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 import { furtherTrips } from "../support/schema/trips.ts";
 
 const app = useApp();
@@ -28,18 +27,25 @@ test.each(methods.map((method) => [nameOf(method), method] as const))(
     await caller.profiles.whoAmI({});
     const trips = await watch.tripsOf(() => call(caller, method, request));
     await app.app.flush();
-    const isRead = method.idempotency === Level.NO_SIDE_EFFECTS;
-    const most = isRead ? mostOfRead : mostOfChange;
+    const most = isRead(method) ? mostOfRead : mostOfChange;
     const further = furtherTrips[name];
-    const found = JSON.stringify(trips, null, 2);
-    expect(trips.length, found).toBeLessThanOrEqual(most + (further?.trips ?? 0));
+    const help =
+      "send queries together: use `read` and `write` of the mutation, and `together`. If the RPC needs more \
+round trips, name it with its reason in test/support/schema/trips.ts. The statements of each trip:";
+    expect(trips.length, `${help} ${JSON.stringify(trips, null, 2)}`).toBeLessThanOrEqual(
+      most + (further?.trips ?? 0),
+    );
     if (further)
-      expect(trips.length, `${name} needs no entry in the reviewed list any more`).toBeGreaterThan(most);
+      expect(
+        trips.length,
+        `remove ${name} from test/support/schema/trips.ts: it needs no entry any more`,
+      ).toBeGreaterThan(most);
   },
 );
 
 test("the reviewed list of further round trips names methods of the schema", () => {
-  expect(methods.map(nameOf)).toEqual(expect.arrayContaining(Object.keys(furtherTrips)));
+  const help = "remove the other names from test/support/schema/trips.ts";
+  expect(methods.map(nameOf), help).toEqual(expect.arrayContaining(Object.keys(furtherTrips)));
 });
 
 test("a change takes one more round trip while a grace period is pending that its maker still stands for", async () => {

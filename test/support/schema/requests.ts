@@ -1,4 +1,5 @@
 import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { services } from "../../../src/app/routes.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
 import { inviteOf, newMember, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
@@ -11,6 +12,14 @@ export const methods: DescMethod[] = services.flatMap((service) => service.metho
 /** Returns the name of an RPC in the tables of tests. */
 export function nameOf(method: DescMethod): string {
   return `${method.parent.name}/${method.name}`;
+}
+
+// Their requests contain a token, and a URL must not contain one. They write nothing.
+const readsByPost = ["TokenService/VerifyToken", "TokenService/BatchVerifyTokens"];
+
+/** Returns whether an RPC reads and changes nothing. */
+export function isRead(method: DescMethod): boolean {
+  return method.idempotency === Idempotency.NO_SIDE_EFFECTS || readsByPost.includes(nameOf(method));
 }
 
 /** Returns a caller that may call an RPC: the owner, or the platform key for an RPC of the platform. */

@@ -1,7 +1,7 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { TestApp } from "../app.ts";
 import { pathOf } from "../net/http.ts";
-import { nameOf, validRequest } from "../schema/requests.ts";
+import { isRead, nameOf, validRequest } from "../schema/requests.ts";
 import { openStallingClient, type StallingClient } from "./client.ts";
 import { type Loss, reasons } from "./exempt.ts";
 import { type Choice, type Exempt, planCases, type StalledCase } from "./plan.ts";
@@ -71,8 +71,6 @@ export async function runStalledBodies(options: StalledOptions): Promise<Stalled
 
 // After these calls succeed, no bearer or nothing is left for another call.
 const ends = /\/(DeleteAccount|SuspendAccount|LogOut|ChangePassword|DeleteUser)$/;
-// These calls can be repeated, and then get a cached response if the fast path has one.
-const reads = /\/(Get|List|Search|WhoAmI|VerifyToken|BatchVerifyTokens)/;
 
 async function runCase(
   app: TestApp,
@@ -90,7 +88,8 @@ async function runCase(
   const control = await (await begin(kept.bearer, first))();
 
   const scene = ends.test(rpc) ? await stage.scene(method, loss) : kept;
-  const message = reads.test(rpc) ? first : await ask(scene);
+  // A read can be repeated, and then gets a cached response if the fast path has one.
+  const message = isRead(method) ? first : await ask(scene);
   const stalled = await begin(scene.bearer, message);
   await scene.bearer.lose();
   const before = await tableDigests(app.pool);
