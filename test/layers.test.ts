@@ -91,16 +91,22 @@ describe.each(Object.entries(layers))("src/%s", (folder, layer) => {
       .flatMap((file) => importsOf(file).map((one) => ({ file, ...one })))
       .filter((one) => !isAllowed(layer, one))
       .map(({ file, target, typeOnly }) => `${file} imports ${typeOnly ? "types of " : ""}${target}`);
-    expect(wrong).toEqual([]);
+    const help =
+      "move the code, or pass the value as a parameter. docs/architecture.md has the direction of imports";
+    expect(wrong, help).toEqual([]);
   });
 });
 
 test("every file of src but main.ts is in a folder of the table", () => {
-  expect(sources.filter((file) => layerOf(file) === undefined)).toEqual(["src/main.ts"]);
+  const help = "add the folder to `layers` in test/layers.test.ts, and to the table in docs/architecture.md";
+  expect(
+    sources.filter((file) => layerOf(file) === undefined),
+    help,
+  ).toEqual(["src/main.ts"]);
 });
 
 test("no file of src imports itself by way of others, types included", () => {
-  expect(cycles(sources)).toEqual([]);
+  expect(cycles(sources), "move what these files share to a file that imports none of them").toEqual([]);
 });
 
 test("the search for cycles finds one of types", () => {
@@ -129,14 +135,14 @@ test("verify imports only those parts of domain that know no database", () => {
   expect(used.length).toBeGreaterThan(0);
   for (const { target } of used) {
     const impure = [...reachable(target)].filter((one) => one === "kysely" || one.startsWith("src/db/"));
-    expect(impure, target).toEqual([]);
+    expect(impure, `${target} must not import the database, because src/verify imports it`).toEqual([]);
   }
 });
 
 test("what other services import brings no database with it", () => {
   for (const file of sources.filter((one) => one.startsWith("src/guard/"))) {
     const wrong = [...reachable(file)].filter((one) => /^(src\/(domain|db)\/|kysely$|pg$)/.test(one));
-    expect(wrong, file).toEqual([]);
+    expect(wrong, `${file} must not import these, because other services import it`).toEqual([]);
   }
 });
 
@@ -145,7 +151,7 @@ test("only the configuration reads the environment; programs we start inherit PA
   const reads = sources.flatMap((file) =>
     [...textOf(file).matchAll(environment)].map(([read]) => `${file}: ${read}`),
   );
-  expect(reads.sort()).toEqual([
+  expect(reads.sort(), "read a setting in src/config/, and pass its value as a parameter").toEqual([
     "src/db/embedded/postgres-user.ts: process.env.PATH",
     "src/main.ts: process.env",
   ]);
@@ -153,7 +159,10 @@ test("only the configuration reads the environment; programs we start inherit PA
 
 test("migrations import nothing of the app", () => {
   for (const file of sources.filter((one) => /\/migrations\/\d/.test(one))) {
-    expect(importsOf(file).map(({ target }) => target)).toEqual(["kysely"]);
+    expect(
+      importsOf(file).map(({ target }) => target),
+      `${file} may import only kysely`,
+    ).toEqual(["kysely"]);
   }
 });
 

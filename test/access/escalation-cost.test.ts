@@ -86,7 +86,7 @@ test("of many concurrent comparisons one runs at a time, and accounts take turns
       order.push(accountId);
       running += 1;
       most = Math.max(most, running);
-      for (let n = 0; n < 20; n++) yield { before: reach(things(500)), after: reach(things(900)) };
+      for (let n = 0; n < 5; n++) yield { before: reach(things(500)), after: reach(things(900)) };
       running -= 1;
     }
     return compareOnce({ ...caller, accountId }, [], changes, beforeLocks(queue));

@@ -41,7 +41,9 @@ describe("the source", () => {
     const help = "name it, with its reason, in src/domain/kernel/unchecked-mutation.ts";
     expect(named.map(([, name]) => name).sort(), help).toEqual(Object.keys(uncheckedMutations).sort());
     const all = sources.flatMap(([, text]) => [...text.matchAll(/\bmutateUnchecked\(/g)]);
-    expect(all).toHaveLength(named.length);
+    expect(all, 'call it as `mutateUnchecked(db, "<name>", …)`, with a name of the list').toHaveLength(
+      named.length,
+    );
   });
 
   test("does not compile if a change would not wait for its invalidation", () => {
@@ -74,7 +76,9 @@ describe("the source", () => {
   test("locks rows only in the first statement of a change, or in a reviewed place", () => {
     const locks = /\.for(Update|Share|KeyShare|NoKeyUpdate)\(|\bfor (update|share|key share|no key update)\b/;
     const files = sources.filter(([name, text]) => locks.test(text) && !isMigration(name));
-    expect(files.map(([name]) => name).sort()).toEqual([
+    const help =
+      "declare the lock in `locks` of the mutation. If that is not possible, add the file here with the reason";
+    expect(files.map(([name]) => name).sort(), help).toEqual([
       // The lock orders two creations under a plan, so that the second counts the first. The first statement
       // takes a weaker lock of the account.
       "domain/access/entitlement.ts",

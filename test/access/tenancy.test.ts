@@ -47,8 +47,9 @@ describe.each(["an owner", "a * key of all workspaces", "a * key of one workspac
         outcome(client, method, request(id, { ...caller.ids, token: client.token }), id);
       const missing = await ask(newId(prefixes[kind]));
       const before = await everythingIn(app.db);
-      expect(await ask(other.ids[kind])).toBe(missing);
-      expect(await everythingIn(app.db)).toBe(before);
+      const help = "name `caller.accountId` in every query of the operation, and fail with `notFound`";
+      expect(await ask(other.ids[kind]), help).toBe(missing);
+      expect(await everythingIn(app.db), help).toBe(before);
     },
   );
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { storedKey } from "../support/actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
@@ -28,7 +29,10 @@ const calls: Record<string, [permission: string, call: Call]> = {
   listApiKeyWorkspaces: ["api_keys:read", (as, { id }) => as.listApiKeyWorkspaces({ id })],
 };
 const rpcs = Object.entries(calls).map(([name, [permission, call]]) => ({ name, permission, call }));
-const byId = rpcs.filter(({ name }) => !["createApiKey", "listApiKeys", "revokeApiKeys"].includes(name));
+// The RPCs whose request has the id of a key.
+const byId = rpcs.filter(({ name }) =>
+  ApiKeyService.methods.some((one) => one.localName === name && one.input.field.id),
+);
 const missing = "key_01jd0000000000000000000000";
 const below: Record<string, string> = { read: "start", write: "read", manage: "write" };
 

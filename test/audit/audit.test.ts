@@ -27,7 +27,7 @@ test.each(named(reads))("%s writes no event", async (_name, method) => {
   const { send } = await prepare(method);
   const before = await events();
   await send();
-  expect(await events()).toEqual(before);
+  expect(await events(), "a read writes no event").toEqual(before);
 });
 
 test.each(named(repeatable))(
@@ -38,7 +38,8 @@ test.each(named(repeatable))(
     const before = await events();
     // A deleted resource is then not found.
     await send().catch(() => undefined);
-    expect(await events()).toEqual(before);
+    const help = "return no `events` if nothing changes, or remove IDEMPOTENT from the RPC in the schema";
+    expect(await events(), help).toEqual(before);
   },
 );
 

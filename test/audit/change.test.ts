@@ -122,7 +122,12 @@ describe.each(
     const before = await everythingIn(app.db);
     await withoutAudit(async () => {
       const { answer } = await eventsOf(owner, method, sent);
-      expect([answer.status, answer.json]).toEqual([500, { code: "internal", message: "internal error" }]);
+      const help =
+        "write the event in the transaction of the change, with `mutate`; a mail is an exception: see `later`";
+      expect([answer.status, answer.json], help).toEqual([
+        500,
+        { code: "internal", message: "internal error" },
+      ]);
     });
     expect(await everythingIn(app.db)).toBe(before);
   });

@@ -68,11 +68,13 @@ test("the tests, commands and pages that the security page names exist", () => {
   const files = [...page.matchAll(/`(test\/[\w/.-]+)`/g)].map(([, file = ""]) => file);
   const pages = [...page.matchAll(/\]\(([\w./-]+\.md)/g)].map(([, file = ""]) => join("docs", file));
   const missing = [...files, ...pages].filter((file) => !existsSync(join(root, file)));
-  expect(missing).toEqual([]);
+  expect(missing, "docs/security.md names these files: correct their names there").toEqual([]);
   const parts = [...page.matchAll(/npm run attack -- --parts ([\w,]+)/g)].flatMap(([, names = ""]) =>
     names.split(","),
   );
-  expect(partNames).toEqual(expect.arrayContaining(parts));
+  expect(partNames, "docs/security.md names a part of `npm run attack` that does not exist").toEqual(
+    expect.arrayContaining(parts),
+  );
 });
 
 function sources(): string[] {

@@ -97,7 +97,9 @@ test("Postgres before 15 is refused in one line", () => {
 
 test("bundled migrations are numbered without a gap", () => {
   const numbers = migrations.map((migration) => Number(migration.name.slice(0, 4)));
-  expect(numbers).toEqual(migrations.map((_, index) => index + 1));
+  const help =
+    "number the files in src/db/migrations, and list them in its index.ts, from 0001 without a gap";
+  expect(numbers, help).toEqual(migrations.map((_, index) => index + 1));
 });
 
 test("the template that tests clone is fully migrated", async () => {

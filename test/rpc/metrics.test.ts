@@ -136,7 +136,8 @@ test("no metric contains a token, id, address or name, for any method", async ()
   for (const method of methods) await validRequest(app, await app.newAccount(), method);
   const { body } = await app.metrics.render();
   expect(body).toContain('method="latchkey.v1.SessionService/LogIn"');
-  expect(body).not.toMatch(/[0-9a-hjkmnp-tv-z]{26}/);
+  const help = "use the value in no label of a metric";
+  expect(body, help).not.toMatch(/[0-9a-hjkmnp-tv-z]{26}/);
   for (const leak of [key.token.slice(-20), owner.email, password, "127.0.0.1"])
-    expect(body).not.toContain(leak);
+    expect(body, help).not.toContain(leak);
 });

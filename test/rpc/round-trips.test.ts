@@ -29,12 +29,9 @@ test.each(methods.map((method) => [nameOf(method), method] as const))(
     await app.app.flush();
     const most = isRead(method) ? mostOfRead : mostOfChange;
     const further = furtherTrips[name];
-    const help =
-      "send queries together: use `read` and `write` of the mutation, and `together`. If the RPC needs more \
-round trips, name it with its reason in test/support/schema/trips.ts. The statements of each trip:";
-    expect(trips.length, `${help} ${JSON.stringify(trips, null, 2)}`).toBeLessThanOrEqual(
-      most + (further?.trips ?? 0),
-    );
+    const help = `Send queries together: with \`read\` and \`write\` of the mutation, and with \`together\`.
+If the RPC needs more trips, name it with its reason in test/support/schema/trips.ts. Its trips: ${JSON.stringify(trips, null, 2)}`;
+    expect(trips.length, help).toBeLessThanOrEqual(most + (further?.trips ?? 0));
     if (further)
       expect(
         trips.length,

@@ -29,8 +29,9 @@ describe.each(each)("%s", (name, method) => {
   test("has an access rule, and a permission in the rule is valid", () => {
     const rule = ruleOf(method);
     expect(rule.case, "add `option (access)` to the RPC; see proto/latchkey/v1/access.proto").toBeDefined();
-    expect(rule.value).toBeTruthy();
-    if (typeof rule.value === "string") expect(parsePermission(rule.value)).toBe(rule.value);
+    expect(rule.value, "set the access rule to true or to a permission").toBeTruthy();
+    const help = "write the permission of the access rule as `resource:verb`; see docs/permissions.md";
+    if (typeof rule.value === "string") expect(parsePermission(rule.value), help).toBe(rule.value);
   });
 
   test("has an HTTP route", () => {
@@ -40,32 +41,38 @@ describe.each(each)("%s", (name, method) => {
 
   test("has a comment", () => {
     const declared = sources.find((source) => source.includes(`service ${method.parent.name} {`)) ?? "";
-    expect(declared).toMatch(new RegExp(`^  // .+\\n  rpc ${method.name}\\(`, "m"));
-    expect(declared).toMatch(new RegExp(`^// .+\\nservice ${method.parent.name} `, "m"));
+    const help = "write a comment above the RPC, and one above the service, in proto/latchkey/v1";
+    expect(declared, help).toMatch(new RegExp(`^  // .+\\n  rpc ${method.name}\\(`, "m"));
+    expect(declared, help).toMatch(new RegExp(`^// .+\\nservice ${method.parent.name} `, "m"));
   });
 
   test("has its own request and response", () => {
-    expect(method.input.typeName).toBe(`latchkey.v1.${method.name}Request`);
-    expect(method.output.typeName).toBe(`latchkey.v1.${method.name}Response`);
+    const help = "give the RPC a request and a response message of its own, with its name";
+    expect(method.input.typeName, help).toBe(`latchkey.v1.${method.name}Request`);
+    expect(method.output.typeName, help).toBe(`latchkey.v1.${method.name}Response`);
   });
 
   test("has no GET route if the request contains a secret", () => {
     const secrets = fieldsOf(method.input).filter(isSecret).filter(isInput);
-    if (secrets.length > 0) expect(method.idempotency).not.toBe(Idempotency.NO_SIDE_EFFECTS);
+    const help = "make the route a POST without NO_SIDE_EFFECTS, because a URL must not contain a secret";
+    if (secrets.length > 0) expect(method.idempotency, help).not.toBe(Idempotency.NO_SIDE_EFFECTS);
   });
 
   test("has GET routes if and only if its permission is to read", () => {
     const reads = routesOf(name).every((route) => route.startsWith("get "));
-    expect(method.idempotency === Idempotency.NO_SIDE_EFFECTS).toBe(reads);
+    const help =
+      "a read has a GET route, NO_SIDE_EFFECTS and a permission that ends in `:read`; no change has one of them";
+    expect(method.idempotency === Idempotency.NO_SIDE_EFFECTS, help).toBe(reads);
     const rule = ruleOf(method);
     if (rule.case === "permission" && /:(read|write|manage)$/.test(rule.value)) {
-      expect(rule.value.endsWith(":read")).toBe(reads);
+      expect(rule.value.endsWith(":read"), help).toBe(reads);
     }
   });
 
   test("marks its tokens and passwords for redaction", () => {
     const secrets = [...fieldsOf(method.input), ...fieldsOf(method.output)].filter(isSecret);
-    for (const field of secrets) expect(getOption(field, redact), field.toString()).toBe(true);
+    for (const field of secrets)
+      expect(getOption(field, redact), `add the option \`(redact) = true\` to ${field}`).toBe(true);
   });
 
   test("is in the tenancy table with every id of its request", () => {
@@ -76,14 +83,15 @@ describe.each(each)("%s", (name, method) => {
 });
 
 test("no schema file uses an option that protoc 3.21 does not know", () => {
+  const help =
+    "Debian 12 has protoc 3.21. Use an option that it knows, for example `(redact)` of redact.proto";
   for (const source of sources)
-    expect(source).not.toMatch(/\b(debug_redact|retention|targets|edition|features)\b\s*[.=]/);
+    expect(source, help).not.toMatch(/\b(debug_redact|retention|targets|edition|features)\b\s*[.=]/);
 });
 
 test("every schema file names its Go package", () => {
-  for (const source of sources) {
-    expect(source).toContain('option go_package = "latchkey/gen/latchkey/v1;latchkeyv1";');
-  }
+  const option = 'option go_package = "latchkey/gen/latchkey/v1;latchkeyv1";';
+  for (const source of sources) expect(source, "add this option to the new file").toContain(option);
 });
 
 test("every row of the tenancy table belongs to a field of a request", () => {
@@ -94,7 +102,8 @@ test("every row of the tenancy table belongs to a field of a request", () => {
 
 test("no two RPCs have the same route", () => {
   const routes = each.flatMap(([name]) => routesOf(name));
-  expect(new Set(routes).size).toBe(routes.length);
+  const twice = routes.filter((route, at) => routes.indexOf(route) !== at);
+  expect(twice, "give one of the RPCs with this route another route").toEqual([]);
 });
 
 /** Returns the verb and path of each route of a method. A variable is written as {}. */

@@ -41,23 +41,24 @@ test("every column that verification reads has triggers that always fire, for TR
   expect(new Set(columns.map(({ table }) => table)).size).toBeGreaterThanOrEqual(14);
   for (const { table, column } of columns) {
     const triggers = await alwaysTriggers(app.db, table);
-    const name = `${table}.${column}`;
     const watches = (source: string) =>
       new RegExp(`select [^;]*?\\b${column}\\b[^;]*? from old_rows`).test(source);
+    const help = (event: string) =>
+      `verification reads ${table}.${column}: add a trigger after ${event} to your migration, like those of 0012_change_feed`;
     expect(
       triggers.some((one) => one.update && watches(one.source)),
-      `${name}: update`,
+      help("update"),
     ).toBe(true);
     expect(
       triggers.some((one) => one.delete),
-      `${name}: delete`,
+      help("delete"),
     ).toBe(true);
     expect(
       triggers.some((one) => one.truncate),
-      `${name}: truncate`,
+      help("truncate"),
     ).toBe(true);
     const invalidates = triggers.some((one) => one.insert && one.source.includes("latchkey_invalidate"));
-    expect(invalidates || unknownAtFirst.includes(table), `${name}: insert`).toBe(true);
+    expect(invalidates || unknownAtFirst.includes(table), help("insert")).toBe(true);
   }
 });
 
