@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
-// "processes" starts servers, browsers and databases of its own. "slow" does so too, and minds the time, so that nothing
-// else may run beside it. "fast" is everything else; its files share the modules of their worker, so that each restores
-// what it changes of the environment, timers and listeners.
+// The project "processes" starts its own servers, browsers and databases. So does "slow", which also measures times, so
+// nothing else may run at the same time. "fast" is everything else. Its files share the modules of their worker, so each file
+// must restore the environment, timers and listeners that it changes.
 const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
 

@@ -19,11 +19,11 @@ export const orphan: Part = async (stack, { quick }, progress) => {
 };
 
 function row(stays: boolean, outcome: OrphanOutcome, enough: number): Row {
-  const { withdrawn, checks, late, worstMs, answers, onOrphan, recovered } = outcome;
-  const results = Object.entries(answers).toSorted(([, a], [, b]) => b - a);
+  const { revoked, checks, late, worstMs, responses, onOrphan, recovered } = outcome;
+  const results = Object.entries(responses).toSorted(([, a], [, b]) => b - a);
   const measured = [
-    `**${late}** of ${whole(checks)} verifications that began after a withdrawal returned accepted the key${late > 0 ? `, at most ${decimals(worstMs)} ms later` : ""}`,
-    `${whole(withdrawn)} withdrawals`,
+    `**${late}** of ${whole(checks)} verifications that began after a revocation returned accepted the key${late > 0 ? `, at most ${decimals(worstMs)} ms later` : ""}`,
+    `${whole(revoked)} revocations`,
     results.map(([name, count]) => `${whole(count)} × ${name}`).join(", "),
     `${stays ? "all" : whole(onOrphan)} began while sessions to the old primary were open`,
     ...(stays

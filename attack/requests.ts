@@ -19,7 +19,7 @@ export async function noBearers({ port, address, seconds }: AttackJob): Promise<
     const session = connect(`http://127.0.0.1:${port}`, { createConnection: () => socket });
     session.on("error", (error: Error) => count(counts, error.message));
     const drive = async () => {
-      while (performance.now() < endsAt && !session.destroyed) count(counts, await askOnce(session));
+      while (performance.now() < endsAt && !session.destroyed) count(counts, await callOnce(session));
     };
     await Promise.all(Array.from({ length: streams }, drive));
     session.destroy();
@@ -27,7 +27,7 @@ export async function noBearers({ port, address, seconds }: AttackJob): Promise<
   return counts;
 }
 
-async function askOnce(session: ClientHttp2Session): Promise<string> {
+async function callOnce(session: ClientHttp2Session): Promise<string> {
   try {
     const stream = session.request({
       ":method": "POST",

@@ -8,12 +8,12 @@ import { serverOf, writesToLoad } from "../support/orphan/writes.ts";
 
 const unavailable = { code: "Unavailable", reason: "UNAVAILABLE", retry: true };
 
-test("no verification that begins after a withdrawal returned accepts the key, at an instance that kept its sessions to the old primary", async () => {
+test("an instance that keeps its sessions to the old primary accepts no key after its revocation returned", async () => {
   const seen = await runOrphanedPrimary({ keys: 40, checks: 500, maxSeconds: 30 });
-  expect(seen).toMatchObject({ late: 0, withdrawn: 40, recovered: true });
+  expect(seen).toMatchObject({ late: 0, revoked: 40, recovered: true });
   expect(seen.checks).toBeGreaterThanOrEqual(500);
-  // The old primary was asked, and could not prove that it still is one.
-  expect(seen.answers).toHaveProperty("HTTP 503");
+  // The instance queried the old primary, which could not prove that it is still the primary.
+  expect(seen.responses).toHaveProperty("HTTP 503");
 });
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
@@ -53,7 +53,7 @@ describe("an instance between two servers in synchronous replication", () => {
     return rows.map(({ pid }) => pid);
   }
 
-  test("while the standby is frozen, verification and changes are unavailable, backends do not pile up, and a commit whose wait is cut short is not believed", async () => {
+  test("while the standby is stopped, verification and changes are unavailable, few backends wait, and a commit whose wait was cancelled has failed", async () => {
     const keys = await Promise.all(Array.from({ length: 4 }, () => issueKey(owner)));
     const [key] = keys;
     if (!key) throw new Error("no key was issued");
@@ -63,7 +63,7 @@ describe("an instance between two servers in synchronous replication", () => {
       const refused = keys.map(({ id }) => refusal(owner.apiKeys.revokeApiKey({ id })));
       const stuck = "query = 'commit' and wait_event = 'SyncRep'";
       await vi.waitFor(async () => expect(await backends(stuck)).not.toEqual([]), { timeout: 2_000 });
-      // As an operator might.
+      // An operator might do this.
       for (const pid of await backends(stuck)) {
         await pair.primary.query("select pg_cancel_backend($1)", [pid]);
       }
@@ -73,13 +73,13 @@ describe("an instance between two servers in synchronous replication", () => {
         timeout: 5_000,
       });
       for (let wave = 0; wave < 2; wave++) {
-        // Of all changes, those that need no bearer get as far as their commit.
+        // A sign-up has no bearer, so it reaches its COMMIT although no bearer can be verified.
         const changes = Array.from({ length: 12 }, () => refusal(app.newAccount()));
         for (const one of await Promise.all(changes)) {
           expect(one).toMatchObject(unavailable);
         }
       }
-      // Half a pool's worth, and those that had begun by then.
+      // At most half as many as the pool has connections, and the commits that had begun before.
       expect((await backends(stuck)).length).toBeLessThan(5 + 10);
     } finally {
       pair.standby.signal("SIGCONT");
@@ -91,24 +91,24 @@ describe("an instance between two servers in synchronous replication", () => {
     }
   });
 
-  test("a load proves that its server is the primary by what it writes, and under a lease it writes nothing", async () => {
+  test("a load writes to prove that its server is the primary, unless that server is known to be the primary", async () => {
     expect(await writesToLoad(app.pool, undefined)).toBe(true);
     expect(await writesToLoad(app.pool, "another one")).toBe(true);
     expect(await writesToLoad(app.pool, await serverOf(app.pool))).toBe(false);
   });
 
-  test("a listening URL that leads to a standby is reported once in log and health, with the remedy, and every verification asks the primary", async () => {
+  test("a listening URL that leads to a standby is reported once in log and health, with the remedy, and every verification queries the primary", async () => {
     const { token } = await issueKey(owner);
     const one = { databaseUrl: pair.primary.url, platformToken: pair.platformToken };
-    // Its start waits for the feed for 2 s, in which it tries to listen more than once.
-    const { app: deaf, end } = await startBeside(one, {}, { listenUrl: pair.standby.url });
+    // The start waits 2 s for the feed. In this time, the instance tries to listen more than once.
+    const { app: other, end } = await startBeside(one, {}, { listenUrl: pair.standby.url });
     try {
-      const clients = deaf.clientAs(deaf.platformToken);
+      const clients = other.clientAs(other.platformToken);
       expect(await clients.tokens.verifyToken({ token })).toMatchObject({ valid: true });
-      expect(await deaf.statementsOf(() => clients.tokens.verifyToken({ token }))).not.toEqual([]);
-      expect(deaf.app.health.get("latchkey.v1.ChangeFeed")).toBe(false);
-      const told = deaf.logLines.map((line) => JSON.parse(line)).filter(({ level }) => level >= 40);
-      expect(told.map(({ msg }) => msg)).toEqual([
+      expect(await other.statementsOf(() => clients.tokens.verifyToken({ token }))).not.toEqual([]);
+      expect(other.app.health.get("latchkey.v1.ChangeFeed")).toBe(false);
+      const reported = other.logLines.map((line) => JSON.parse(line)).filter(({ level }) => level >= 40);
+      expect(reported.map(({ msg }) => msg)).toEqual([
         expect.stringMatching(/^LATCHKEY_DATABASE_LISTEN_URL leads to a standby.*or unset it$/),
       ]);
       expect(app.app.health.get("latchkey.v1.ChangeFeed")).toBe(true);
@@ -117,7 +117,7 @@ describe("an instance between two servers in synchronous replication", () => {
     }
   });
 
-  test("what was made at the new primary is not called missing by way of the old one", async () => {
+  test("a key that the new primary has is not reported as missing through the old primary", async () => {
     await pair.promote();
     lookupsWay.leadTo(pair.standby.url);
     lookupsWay.cut();
@@ -128,7 +128,7 @@ describe("an instance between two servers in synchronous replication", () => {
     });
     ends.unshift(elsewhere.end);
     const { id } = await issueKey(elsewhere.app.clientAs(owner.token));
-    // What it looks up leads to the new primary again, and only what it reads to the old one.
+    // The look-ups of the instance now lead to the new primary. Only its other statements lead to the old one.
     await app.app.ready();
     expect(await refusal(owner.apiKeys.getApiKey({ id }))).toMatchObject(unavailable);
     expect(await refusal(owner.apiKeys.revokeApiKey({ id }))).toMatchObject(unavailable);

@@ -7,9 +7,9 @@ const seconds = 2;
 const sockets = 2_000;
 const [crowd, people, resetter] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
 
-// What `npm run attack` does one after the other, all at once, and less of it. How long requests take is for that command
-// to say: here, other tests use the machine as well.
-test("while others attack, no request of a tenant is refused or answered wrongly, and the attackers are limited", async () => {
+// Runs the attacks of `npm run attack` at the same time, with less load. Measures no latencies, because other tests use the
+// machine too.
+test("during attacks, no request of another tenant is refused or gets a wrong response, and the attackers are limited", async () => {
   const stack = new AsyncDisposableStack();
   onTestFinished(() => stack.disposeAsync());
   const stage = await openStage(stack, 2 * seconds);

@@ -10,20 +10,20 @@ import { test } from "../support/server/site-test.ts";
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
 const keyFiles = ["platform-key", "verifier-key"] as const;
-// From nothing, initdb included, on a machine that does other things as well.
-const seconds = 15_000;
+// The time for a first start, which runs initdb, on a busy machine.
+const startMs = 15_000;
 
-// As root both; nobody else can become another user.
+// Only root can start processes of another user.
 const users = isRoot ? ["root", "an ordinary user"] : ["an ordinary user"];
 describe.concurrent("latchkey serve", () => {
   test.for(users)(
-    "as %s, it starts from nothing, says where it listens, and its printed commands work; it starts again with all it had",
+    "as %s, it starts in an empty directory, its printed commands work, and a second start has all data",
     async (name, { newSite }) => {
       const user = isRoot && name !== "root" ? nobody : undefined;
       const site = newSite({}, { user, empty: true });
       const start = performance.now();
       const first = await site.serve();
-      expect(performance.now() - start).toBeLessThan(seconds);
+      expect(performance.now() - start).toBeLessThan(startMs);
       expect(first.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
       for (const file of keyFiles) {
         expect(statSync(join(site.dataDir, file)).mode & 0o777).toBe(0o600);
@@ -49,7 +49,7 @@ describe.concurrent("latchkey serve", () => {
     },
   );
 
-  test("a pasted command that is refused says so", async ({ newSite }) => {
+  test("a pasted command whose call fails writes the error to stderr", async ({ newSite }) => {
     const server = await newSite().serve();
     const [signUp = ""] = await printedCommands(server);
     expect(await paste(signUp)).toEqual({ stdout: "", stderr: "" });
@@ -57,7 +57,7 @@ describe.concurrent("latchkey serve", () => {
   });
 });
 
-/** Pastes what the server printed: somebody signs up, issues a key and verifies it. */
+/** Runs the commands that the server printed: they sign up, issue a key and verify it. */
 async function pasteAll(site: Site, server: Served): Promise<void> {
   const [signUp = "", create = "", verify = "", ...more] = await printedCommands(server);
   expect(more).toEqual([]);
@@ -70,7 +70,7 @@ async function pasteAll(site: Site, server: Served): Promise<void> {
   }
 }
 
-/** The lines that a person is told to paste: they are indented. */
+/** Returns the commands that the server prints for the operator to paste. Their lines are indented. */
 async function printedCommands(server: Served): Promise<string[]> {
   await server.said("TokenService/VerifyToken\n");
   return server
@@ -79,7 +79,7 @@ async function printedCommands(server: Served): Promise<string[]> {
     .filter((line) => /^ {2}\S/.test(line));
 }
 
-/** Types a line into bash. */
+/** Runs a line in bash. */
 function paste(line: string): Promise<{ stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
     const child = execFile("bash", [], { timeout: 30_000 }, (error, stdout, stderr) =>

@@ -1,5 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Instance, productionServer, startInstance } from "../../../chaos/instance.ts";
+import {
+  type CallResponse,
+  type Instance,
+  productionServer,
+  startInstance,
+} from "../../../chaos/instance.ts";
 import { startPair } from "./pair.ts";
 import { startSwitch } from "./switch.ts";
 
@@ -22,7 +27,7 @@ export interface OrphanOptions {
 /** The result of a run. */
 export interface OrphanOutcome {
   /** The number of keys whose revocation returned. */
-  withdrawn: number;
+  revoked: number;
   /**
    * The number of verifications that began after the revocation of their key had returned, and the number of those that
    * accepted the key.
@@ -32,7 +37,7 @@ export interface OrphanOutcome {
   /** The delay of the latest accepted verification after the revocation, in milliseconds. */
   worstMs: number;
   /** The number of checks for each response. */
-  answers: Record<string, number>;
+  responses: Record<string, number>;
   /** The number of checks that began while sessions to the old primary were open. */
   onOrphan: number;
   /** Whether a key that was not revoked is accepted at the end. */
@@ -42,7 +47,7 @@ export interface OrphanOutcome {
 interface Key {
   id: string;
   token: string;
-  withdrawnAt: number;
+  revokedAt: number;
 }
 
 const callTimeoutMs = 10_000;
@@ -73,8 +78,7 @@ export async function runOrphanedPrimary(options: OrphanOptions): Promise<Orphan
   const keys = await issueKeys(moved, orphaned, options.keys);
   const [canary] = await issueKeys(moved, orphaned, 1);
 
-  const promoting = pair.promote();
-  await promoting;
+  await pair.promote();
   newWay.leadTo(pair.standby.url);
   newWay.cut();
   if (!options.stays) keptWay.leadTo(pair.standby.url);
@@ -87,10 +91,10 @@ async function issueKeys(issuer: Instance, verifier: Instance, count: number): P
   const keys: Key[] = [];
   async function issue(): Promise<void> {
     while (keys.length < count) {
-      const key = { id: "", token: "", withdrawnAt: Number.POSITIVE_INFINITY };
+      const key = { id: "", token: "", revokedAt: Number.POSITIVE_INFINITY };
       keys.push(key);
       const { apiKey } = await json(issuer, "ApiKeyService/CreateApiKey", {
-        metadata: { name: "to withdraw" },
+        metadata: { name: "to revoke" },
       });
       Object.assign(key, { id: apiKey.metadata.id, token: apiKey.spec.token });
       // This puts the key into the cache of the other instance.
@@ -112,10 +116,10 @@ async function attack(options: Attack) {
   const { keys, checks: enough, maxSeconds, checkers = defaultCheckers } = options;
   const { moved, orphaned, kept, onProgress } = options;
   const until = performance.now() + maxSeconds * 1_000;
-  const withdrawn: Key[] = [];
-  const answers: Record<string, number> = {};
+  const revoked: Key[] = [];
+  const responses: Record<string, number> = {};
   let [checks, late, worstMs, onOrphan, next] = [0, 0, 0, 0, 0];
-  const goesOn = () => performance.now() < until && (checks < enough || withdrawn.length < keys.length);
+  const goesOn = () => performance.now() < until && (checks < enough || revoked.length < keys.length);
 
   async function revoke(): Promise<void> {
     for (let key = keys[next++]; key && performance.now() < until; key = keys[next++]) {
@@ -126,15 +130,14 @@ async function attack(options: Attack) {
         if (status === 200) break;
         await delay(20);
       }
-      key.withdrawnAt = performance.now();
-      if (performance.now() < until) withdrawn.push(key);
+      key.revokedAt = performance.now();
+      if (performance.now() < until) revoked.push(key);
     }
   }
 
   async function check(index: number): Promise<void> {
     for (let turn = index; goesOn(); turn++) {
-      const key =
-        withdrawn[withdrawn.length - 1 - Math.floor(Math.random() * Math.min(recent, withdrawn.length))];
+      const key = revoked[revoked.length - 1 - Math.floor(Math.random() * Math.min(recent, revoked.length))];
       if (!key) {
         await delay(5);
         continue;
@@ -142,45 +145,43 @@ async function attack(options: Attack) {
       const startedAt = performance.now();
       const wasKept = kept() > 0;
       const body = { token: key.token, ...(turn % 2 === 0 && { fresh: true }) };
-      const answer = await orphaned.call("TokenService/VerifyToken", body, callTimeoutMs).catch(lost);
-      const verdict = verdictOf(answer);
-      answers[verdict] = (answers[verdict] ?? 0) + 1;
+      const response = await orphaned.call("TokenService/VerifyToken", body, callTimeoutMs).catch(lost);
+      const verdict = verdictOf(response);
+      responses[verdict] = (responses[verdict] ?? 0) + 1;
       checks += 1;
       if (wasKept) onOrphan += 1;
       if (verdict !== "VERDICT_VALID") continue;
       late += 1;
-      worstMs = Math.max(worstMs, startedAt - key.withdrawnAt);
+      worstMs = Math.max(worstMs, startedAt - key.revokedAt);
     }
   }
 
   const progress = setInterval(() => {
-    onProgress?.(`${withdrawn.length} withdrawn, ${checks} checks, ${late} late, ${kept()} sessions kept`);
+    onProgress?.(`${revoked.length} revoked, ${checks} checks, ${late} late, ${kept()} sessions kept`);
   }, 1_000);
   await Promise.all([
     ...Array.from({ length: revokers }, revoke),
     ...Array.from({ length: checkers }, (_, index) => check(index)),
   ]);
   clearInterval(progress);
-  return { withdrawn: withdrawn.length, checks, late, worstMs: Math.round(worstMs), answers, onOrphan };
+  return { revoked: revoked.length, checks, late, worstMs: Math.round(worstMs), responses, onOrphan };
 }
 
 async function isAccepted(instance: Instance, { token }: Key): Promise<boolean> {
-  const answer = await instance.call("TokenService/VerifyToken", { token }, callTimeoutMs).catch(lost);
-  return verdictOf(answer) === "VERDICT_VALID";
+  const response = await instance.call("TokenService/VerifyToken", { token }, callTimeoutMs).catch(lost);
+  return verdictOf(response) === "VERDICT_VALID";
 }
 
-type Answer = Awaited<ReturnType<Instance["call"]>>;
-
-function lost(): Answer {
+function lost(): CallResponse {
   return { status: 0, text: "{}" };
 }
 
-function verdictOf({ status, text }: Answer): string {
+function verdictOf({ status, text }: CallResponse): string {
   return status === 200 ? JSON.parse(text).verdict : `HTTP ${status}`;
 }
 
 async function json(instance: Instance, method: string, body: object) {
   const { status, text } = await instance.call(method, body, callTimeoutMs);
-  if (status !== 200) throw new Error(`${method} was answered ${status}: ${text}`);
+  if (status !== 200) throw new Error(`${method}: status ${status}: ${text}`);
   return JSON.parse(text);
 }
