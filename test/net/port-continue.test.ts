@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
+import { connect as connectHttp2, constants } from "node:http2";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { check, health } from "../support/net/hostile.ts";
+import { frame, frameType, healthCheck, opening, uint32 } from "../support/net/http2-frames.ts";
 import { connectRaw, openTestPort } from "../support/net/net.ts";
 
 const first = `${check}Content-Length: 2\r\n\r\n{}`;
@@ -34,16 +35,12 @@ test("HTTP/2 requests that expect 100 and are reset at once crash nothing, and a
   process.on("uncaughtException", onUncaught);
   onTestFinished(() => void process.off("uncaughtException", onUncaught));
   const { port, url } = await openTestPort({ handler: health });
-  const preface = Buffer.concat([
-    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    frame(4, 0, 0, Buffer.alloc(0)),
-  ]);
   const streams = Array.from({ length: 20 }, (_, index) => [
-    frame(1, 4, 2 * index + 1, headersThatExpect),
-    frame(3, 0, 2 * index + 1, Buffer.from([0, 0, 0, 8])),
+    healthCheck(2 * index + 1, { expect: "100-continue" }),
+    frame(frameType.rstStream, 0, 2 * index + 1, uint32(constants.NGHTTP2_CANCEL)),
   ]).flat();
   const raw = await connectRaw(port);
-  raw.write(Buffer.concat([preface, ...streams]));
+  raw.write(Buffer.concat([opening, ...streams]));
   await wait(50);
   raw.socket.destroy();
   expect(uncaught).toEqual([]);
@@ -60,27 +57,3 @@ test("HTTP/2 requests that expect 100 and are reset at once crash nothing, and a
   expect(headers[":status"]).toBe(200);
   session.destroy();
 });
-
-// Returns a frame (RFC 9113, section 4.1).
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-// Headers in HPACK (RFC 7541): POST, http, a path, a host, and `expect: 100-continue`.
-const text = (value: string) => [value.length, ...Buffer.from(value)];
-const headersThatExpect = Buffer.from([
-  0x83,
-  0x86,
-  0x04,
-  ...text("/grpc.health.v1.Health/Check"),
-  0x01,
-  ...text("a"),
-  0x0f,
-  0x14,
-  ...text("100-continue"),
-]);
