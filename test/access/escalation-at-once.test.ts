@@ -1,8 +1,9 @@
 import { sql } from "kysely";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { newMember, newRole, newServiceAccount, newTeam, principalOf } from "../support/actors/actors.ts";
 import { useTwoWorkspaces } from "../support/actors/two-workspaces.ts";
 import type { Clients } from "../support/app.ts";
+import { untilWaiting } from "../support/database/waiting.ts";
 import { outcome } from "../support/errors.ts";
 
 const at = useTwoWorkspaces();
@@ -13,12 +14,7 @@ async function atOnce(changes: (() => Promise<unknown>)[]): Promise<string[]> {
     // The lock stops each change at its audit event, which is its last statement but one.
     await sql`lock table audit_event in share mode`.execute(tx);
     const ended = Promise.all(changes.map((change) => outcome(change())));
-    await vi.waitFor(async () => {
-      const { rows } = await sql`
-        select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(at.app.pool);
-      expect(rows).toHaveLength(changes.length);
-    }, 5_000);
+    await untilWaiting(at.app.pool, changes.length, 5_000);
     return { ended };
   });
   return ended;

@@ -1,11 +1,12 @@
 import { sql } from "kysely";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
 import * as mintedBy from "../../src/db/migrations/0011_minted_by.ts";
 import { purgeAccount } from "../../src/domain/account/delete.ts";
 import { newName, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { untilWaiting } from "../support/database/waiting.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();
@@ -14,13 +15,7 @@ const mintedByOf = async (owner: Owner, id: string) =>
   (await owner.apiKeys.getApiKey({ id })).apiKey?.info?.mintedByKeyId;
 
 /** Waits until this number of statements wait for a lock. */
-const blocked = (count: number) =>
-  vi.waitFor(async () => {
-    const { rows } = await sql`
-      select from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock'`.execute(app.db);
-    expect(rows).toHaveLength(count);
-  });
+const blocked = (count: number) => untilWaiting(app.db, count);
 
 test("a key of any kind names the key that minted it, and a key that a person minted names none", async () => {
   const owner = await app.newAccount();

@@ -4,6 +4,7 @@ import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import type { PoolStats } from "../../src/db/connect.ts";
 import { logIn } from "../support/actors/actors.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, useApp } from "../support/app.ts";
+import { lockWaiters } from "../support/database/waiting.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
 const app = useApp();
@@ -29,12 +30,7 @@ async function duringFlood(
     const flood = Promise.all(start().map((call) => outcome(call)));
     // Some of the calls hold connections, and the others wait for one.
     await vi.waitFor(() => expect(stats().waiting).toBeGreaterThan(0), { interval: 5 });
-    await vi.waitFor(async () => {
-      const { rows } = await sql`
-        select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(app.db);
-      expect(rows.length).toBeGreaterThan(0);
-    });
+    await vi.waitFor(async () => expect(await lockWaiters(app.db)).toBeGreaterThan(0));
     await work();
     return { outcomes: flood };
   });

@@ -1,20 +1,12 @@
 import { sql } from "kysely";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { untilWaiting as untilWaitingIn } from "../support/database/waiting.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
 
 const app = useApp();
 
-/** Returns how many statements of the service wait for a lock. */
-async function waiting(): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'`.execute(app.pool);
-  return rows[0]?.count ?? 0;
-}
-
-const untilWaiting = (count: number) =>
-  vi.waitFor(async () => expect(await waiting()).toBe(count), { interval: 10, timeout: 1_500 });
+const untilWaiting = (count: number) => untilWaitingIn(app.pool, count, { interval: 10, timeout: 1_500 });
 
 /** Locks a key while `run` runs, so that every change of the key waits. */
 async function whileHeld(owner: Owner, run: (id: string) => Promise<void>): Promise<void> {

@@ -3,22 +3,28 @@ import { expect, vi } from "vitest";
 import type { Db } from "../../../src/db/connect.ts";
 import type { TestApp } from "../app.ts";
 
-/** Locks a membership until the calls wait for it, in their order. */
+/** Returns how many statements of the database wait for a lock. */
+export async function lockWaiters(db: Db): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+/** Waits until exactly `count` statements of the database wait for a lock. */
+export function untilWaiting(db: Db, count: number, options: Parameters<typeof vi.waitFor>[1] = {}) {
+  return vi.waitFor(async () => expect(await lockWaiters(db)).toBe(count), options);
+}
+
+/** Locks a membership while `start` runs. `waiting` resolves when this number of calls wait for the lock. */
 export async function whileLocked<T>(
   db: Db,
   profileId: string,
   start: (waiting: (calls: number) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const waiting = (calls: number) =>
-    vi.waitFor(async () => {
-      const { rows } = await sql`
-        select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(db);
-      expect(rows).toHaveLength(calls);
-    });
   return db.transaction().execute(async (tx) => {
     await sql`select from membership where profile_id = ${profileId} for update`.execute(tx);
-    return start(waiting);
+    return start((calls) => untilWaiting(db, calls));
   });
 }
 
@@ -36,25 +42,14 @@ export async function whileHeld<T>(
     await sql`select from account where id = ${accountId} for update`.execute(tx);
     for (const statement of statements) await statement.execute(tx);
     const started = start();
-    await vi.waitFor(async () => {
-      const { rows } = await sql`
-        select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(db);
-      expect(rows).toHaveLength(1);
-    });
+    await untilWaiting(db, 1);
     // The result is wrapped in an object, because the transaction must end before its call does.
     return { call: started };
   });
   return call;
 }
 
-/** Waits until a transaction of the database waits for a lock. */
+/** Waits until a statement of the database waits for a lock. */
 export async function untilBlocked(app: TestApp): Promise<void> {
-  for (;;) {
-    const { rows } = await sql`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-      app.db,
-    );
-    if (rows.length > 0) return;
-  }
+  while ((await lockWaiters(app.db)) === 0);
 }
