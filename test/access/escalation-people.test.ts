@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { newDeveloperKey, newMember, newRole } from "../support/actors/actors.ts";
 import { rotate } from "../support/actors/api-key.ts";
-import { type Bearer, type Company, everyRow, newCompany, refusals } from "../support/actors/company.ts";
+import { type Bearer, type Company, newCompany, refusals } from "../support/actors/company.ts";
 import { useApp } from "../support/app.ts";
+import { everythingIn } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
 import { type EscalationPath, escalationPaths } from "../support/escalation/paths.ts";
 
@@ -16,10 +17,10 @@ beforeAll(async () => {
 
 describe.each(bearers)("a %s cannot widen a principal", (bearer) => {
   test.each(escalationPaths)("$what", async (path) => {
-    const [rows, refused] = [await everyRow(app), await refusals(app)];
+    const [rows, refused] = [await everythingIn(app.db), await refusals(app)];
     const expected = { code: "PermissionDenied", ...told(path, bearer) };
     expect(await refusal(path.call(company.bearers[bearer], company))).toMatchObject(expected);
-    expect(await everyRow(app)).toBe(rows);
+    expect(await everythingIn(app.db)).toBe(rows);
     const counted = await refusals(app);
     // If more than ten methods refuse one principal within a minute, the rest is one event.
     const method = counted[path.method] === refused[path.method] ? "*" : path.method;

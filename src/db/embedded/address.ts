@@ -54,7 +54,8 @@ function socketDirectory({ dataDir }: Cluster): string {
   return join(dataDir, "socket");
 }
 
-async function freePort(): Promise<number> {
+/** Returns a loopback port on which nothing listens now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -1,9 +1,7 @@
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { mintToken } from "../../../src/domain/kernel/token.ts";
-import { insertSession } from "../../../src/domain/session/create.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import type { PrincipalName, Scene } from "../schema/access.ts";
-import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "./actors.ts";
+import { inviteOf, newName, newRole, newServiceAccount, newSession, newTeam } from "./actors.ts";
 import { rotate, systemKeyOf } from "./api-key.ts";
 
 /** Creates an account with every kind of principal. */
@@ -30,7 +28,7 @@ export async function newScene(app: TestApp): Promise<Scene> {
       .where("user.email", "=", email)
       .where("membership.account_id", "=", account)
       .executeTakeFirst();
-    if (!joined) await invites.acceptInvite(await inviteOf(by, { email: email, role: role }));
+    if (!joined) await invites.acceptInvite(await inviteOf(by, { email, role }));
     return as(name, account);
   }
   const key = (made: { token: string }) => app.clientAs(made.token);
@@ -109,16 +107,4 @@ const signedIn = ["stranger", "bare", "viewer", "developer", "admin", "owner", "
 export async function newAccountOf(person: Owner): Promise<string> {
   const { account } = await person.accounts.createAccount({ metadata: { name: "a scene" } });
   return account?.metadata?.id ?? "";
-}
-
-// A log-in for every row would be slow, and log-ins are limited.
-async function newSession(app: TestApp, email: string): Promise<string> {
-  const user = await app.db
-    .selectFrom("user")
-    .select("id")
-    .where("email", "=", email)
-    .executeTakeFirstOrThrow();
-  const mint = mintToken.bind(undefined, "lk");
-  const deps = { mint, lifetimeMs: 3_600_000 } as Parameters<typeof insertSession>[1];
-  return app.db.transaction().execute(async (tx) => (await insertSession(tx, deps, user.id)).token);
 }

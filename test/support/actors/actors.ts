@@ -1,6 +1,8 @@
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import type { Principal } from "../../../gen/latchkey/v1/principal_pb.ts";
 import { newId } from "../../../src/domain/kernel/id.ts";
+import { mintToken } from "../../../src/domain/kernel/token.ts";
+import { insertSession } from "../../../src/domain/session/create.ts";
 import { type Clients, issueKey, password, type TestApp } from "../app.ts";
 
 /** A member of an account, with the clients of its session. */
@@ -63,6 +65,18 @@ export async function inviteOf(
 export async function logIn(app: TestApp, email: string, secret = password): Promise<Clients> {
   const { token } = await app.clientAs("").sessions.logIn({ email, password: secret });
   return app.clientAs(token);
+}
+
+/** Creates a session of a user without a log-in, because log-ins are slow and limited. Returns its token. */
+export async function newSession(app: TestApp, email: string): Promise<string> {
+  const user = await app.pool
+    .selectFrom("user")
+    .select("id")
+    .where("email", "=", email)
+    .executeTakeFirstOrThrow();
+  const mint = mintToken.bind(undefined, "lk");
+  const deps = { mint, lifetimeMs: 3_600_000 } as Parameters<typeof insertSession>[1];
+  return app.pool.transaction().execute(async (tx) => (await insertSession(tx, deps, user.id)).token);
 }
 
 /** Returns a new e-mail address. */

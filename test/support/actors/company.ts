@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import {
@@ -95,22 +94,6 @@ export async function newCompany(app: TestApp): Promise<Company> {
     viewer: (await newMember(app, owner, "viewer")).profileId,
     colleague: (await newMember(app, owner, "weak")).profileId,
   };
-}
-
-/** Returns every row of every table, without times of last use and without refusals. */
-export async function everyRow(app: TestApp): Promise<string> {
-  const tables = await sql<{ name: string }>`
-    select table_name as name from information_schema.tables
-    where table_schema = 'public' and table_type = 'BASE TABLE' and table_name not like '%\\_use'
-    order by 1`.execute(app.db);
-  const contents: string[] = [];
-  for (const { name } of tables.rows) {
-    const { rows } = await sql<{ row: string }>`
-      select t::text as row from ${sql.table(name)} t
-      where (to_jsonb(t) ->> 'outcome') is distinct from 'refused' order by 1`.execute(app.db);
-    contents.push(name, ...rows.map(({ row }) => row));
-  }
-  return contents.join("\n");
 }
 
 /** Returns how often each method was refused so far, by its name. */

@@ -1,5 +1,5 @@
 import { ApiKeyKind, Environment, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
+import { type Invitation, inviteOf, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { inSeconds } from "../actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import type { Random } from "./random.ts";
@@ -169,7 +169,7 @@ async function firstOf(world: World, random: Random): Promise<string> {
   const { APPLICATION, SERVICE, DEVELOPER } = ApiKeyKind;
   const kind = random.pick([undefined, APPLICATION, SERVICE, SERVICE, DEVELOPER]);
   const [person, robot] = [world.people[0], world.robots[0]];
-  if (!person || !robot) throw new Error("nobody is there");
+  if (!person || !robot) throw new Error("the account has no person or no service account");
   if (kind === undefined) return person.profileId;
   const minter = kind === DEVELOPER ? person.member : world.owner;
   const permissions = kind === APPLICATION || random.chance(0.5) ? managingPermissions(random) : [];
@@ -222,14 +222,9 @@ export async function joinFromOutside(
   person.profileId = await accept(by, person.as, { email: `${unique()}@example.com`, role, workspaceIds });
 }
 
-async function accept(
-  by: Clients,
-  as: Clients,
-  invited: { email: string; role: string; workspaceIds: string[] },
-): Promise<string> {
-  const { invite } = await by.invites.createInvite(invited);
-  const request = { id: invite?.metadata?.id ?? "", token: invite?.spec?.token ?? "" };
-  return (await as.invites.acceptInvite(request)).profile?.metadata?.id ?? "";
+async function accept(by: Clients, as: Clients, invited: Invitation): Promise<string> {
+  const { profile } = await as.invites.acceptInvite(await inviteOf(by, invited));
+  return profile?.metadata?.id ?? "";
 }
 
 /** Returns a key as the search knows it. */

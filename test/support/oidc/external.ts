@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
+import { joinSignedIn, newEmail } from "../actors/actors.ts";
 import { type AppOptions, type Clients, type Owner, startApp, startBeside, type TestApp } from "../app.ts";
 import { audience, startIssuer, type TestIssuer } from "./issuer.ts";
 
@@ -69,16 +70,6 @@ export function newSubject(): string {
 }
 
 /** Invites a person to an account. The person accepts. Returns the id of the new profile. */
-export async function join(
-  owner: Owner,
-  person: Clients,
-  role: string,
-  email = `${randomUUID()}@example.com`,
-): Promise<string> {
-  const { invite } = await owner.invites.createInvite({ email, role });
-  const accepted = await person.invites.acceptInvite({
-    id: invite?.metadata?.id,
-    token: invite?.spec?.token,
-  });
-  return accepted.profile?.metadata?.id ?? "";
+export function join(owner: Owner, person: Clients, role: string, email = newEmail()): Promise<string> {
+  return joinSignedIn(owner, person, email, role);
 }

@@ -4,6 +4,7 @@ import { appendFileSync, chownSync, closeSync, mkdirSync, openSync, rmSync, writ
 import { join } from "node:path";
 import pg from "pg";
 import { connect } from "../../../src/db/connect.ts";
+import { freePort } from "../../../src/db/embedded/address.ts";
 import {
   type Cluster,
   clusterCommand,
@@ -14,10 +15,7 @@ import {
 import { unprivilegedUser } from "../../../src/db/embedded/postgres-user.ts";
 import { readPidFile } from "../../../src/db/embedded/postmaster.ts";
 import { migrate, migrationTimeoutMs } from "../../../src/db/migrate.ts";
-import { bootstrap } from "../../../src/domain/account/bootstrap.ts";
-import { mintToken } from "../../../src/domain/kernel/token.ts";
-import { unserved } from "../database/store.ts";
-import { freePort } from "../net/free-port.ts";
+import { makePlatform } from "../actors/platform.ts";
 import { scratchDirectory } from "../server/scratch.ts";
 import { quietLog } from "../server/server.ts";
 
@@ -109,19 +107,12 @@ export async function startPair(): Promise<Pair> {
 
 async function prepare(url: string): Promise<string> {
   const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
-  let token = "";
   try {
     await migrate(db);
-    await bootstrap(unserved(db), mintToken.bind(undefined, "lk"), {
-      verifier: false,
-      onMinted({ platform }) {
-        token = platform;
-      },
-    });
+    return await makePlatform(db);
   } finally {
     await db.destroy();
   }
-  return token;
 }
 
 function serverAt(url: string, postgres: ChildProcess): PairServer {
@@ -142,7 +133,6 @@ function serverAt(url: string, postgres: ChildProcess): PairServer {
         encoding: "utf8",
       });
       const pids = [postgres.pid ?? 0, ...children.split(/\s+/).filter(Boolean).map(Number)];
-      // A process that has ended meanwhile needs no signal.
       for (const pid of pids) tryKill(pid, signal);
     },
   };

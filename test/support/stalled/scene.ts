@@ -1,9 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { mintToken } from "../../../src/domain/kernel/token.ts";
-import { insertSession } from "../../../src/domain/session/create.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
-import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
+import { inviteOf, newName, newRole, newServiceAccount, newSession, newTeam } from "../actors/actors.ts";
 import { rotate } from "../actors/api-key.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import { nameOf } from "../schema/requests.ts";
@@ -73,9 +71,7 @@ export async function createStage(app: TestApp): Promise<Stage> {
     role: string,
     lose: (profileId: string, token: string) => Promise<unknown>,
   ): Promise<Bearer> {
-    const { profile } = await guest.invites.acceptInvite(
-      await inviteOf(owner, { email: guest.email, role: role }),
-    );
+    const { profile } = await guest.invites.acceptInvite(await inviteOf(owner, { email: guest.email, role }));
     const token = await newSession(app, guest.email);
     const headers = { [accountHeader]: idOf(owner) };
     return { token, headers, lose: () => lose(profile?.metadata?.id ?? "", token) };
@@ -125,16 +121,4 @@ export async function createStage(app: TestApp): Promise<Stage> {
       return { owner, bearer: await bearerOf(owner, method, loss) };
     },
   };
-}
-
-// A log-in for every case would be slow, and log-ins are limited.
-async function newSession(app: TestApp, email: string): Promise<string> {
-  const user = await app.pool
-    .selectFrom("user")
-    .select("id")
-    .where("email", "=", email)
-    .executeTakeFirstOrThrow();
-  const mint = mintToken.bind(undefined, "lk");
-  const deps = { mint, lifetimeMs: 3_600_000 } as Parameters<typeof insertSession>[1];
-  return app.pool.transaction().execute(async (tx) => (await insertSession(tx, deps, user.id)).token);
 }
