@@ -41,6 +41,6 @@ export const stalled: Part = async (stack, { quick }, progress) => {
   ];
 };
 
-function describe({ rpc, protocol, loss, control, outcome, gate, changed }: StalledResult): string {
-  return `${rpc}, ${protocol}, ${loss}: ${outcome} (control ${control}, gate ${gate}, changed ${changed.join(", ") || "nothing"})`;
+function describe({ rpc, protocol, loss, control, outcome, rejection, changed }: StalledResult): string {
+  return `${rpc}, ${protocol}, ${loss}: ${outcome} (control ${control}, next call ${rejection}, changed ${changed.join(", ") || "nothing"})`;
 }

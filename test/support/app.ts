@@ -105,7 +105,7 @@ export function useApp(env: Record<string, string> = {}, options: AppOptions = {
   afterAll(() => end?.());
   return new Proxy({} as TestApp, {
     get(_target, name: keyof TestApp) {
-      if (!app) throw new Error("the service is there only while tests run");
+      if (!app) throw new Error("the service exists only while tests run");
       return app[name];
     },
   });
@@ -178,7 +178,7 @@ async function serveTest(
       const email = `person${people}@${domain}`;
       const signUp = { email, password, name: `Person ${people}`, accountName: name };
       const { account, profile, token } = await clientAs("").sessions.signUp(signUp);
-      if (!account || !profile) throw new Error("SignUp answered without an account or a profile");
+      if (!account || !profile) throw new Error("the response of SignUp has no account or no profile");
       return { ...clientAs(token), account, profile, email };
     },
   };
@@ -232,13 +232,13 @@ export async function issueKey(
   request: Omit<MessageInitShape<typeof CreateApiKeyRequestSchema>, "$typeName"> = {},
 ): Promise<ApiKey & { id: string; token: string }> {
   const { apiKey } = await caller.apiKeys.createApiKey({ metadata: { name: "a key" }, ...request });
-  if (!apiKey?.metadata || !apiKey.spec) throw new Error("CreateApiKey answered without a key");
+  if (!apiKey?.metadata || !apiKey.spec) throw new Error("the response of CreateApiKey has no key");
   return { ...apiKey, id: apiKey.metadata.id, token: apiKey.spec.token };
 }
 
 /** Creates a workspace as this caller, and returns its id. */
 export async function newWorkspace(caller: Clients, name = "a workspace"): Promise<string> {
   const { workspace } = await caller.workspaceAdmin.createWorkspace({ metadata: { name } });
-  if (!workspace?.metadata) throw new Error("CreateWorkspace answered without a workspace");
+  if (!workspace?.metadata) throw new Error("the response of CreateWorkspace has no workspace");
   return workspace.metadata.id;
 }

@@ -70,7 +70,7 @@ function chooseSeed(): number {
 function makeCompileCache(directory: string): string {
   const path = join(directory, "compiled");
   mkdirSync(path);
-  // The mode argument of mkdir would not do, because the umask removes bits of it.
+  // The mode argument of mkdir is not enough, because the umask removes bits of it.
   chmodSync(path, 0o1777);
   return path;
 }

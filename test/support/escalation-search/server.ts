@@ -20,7 +20,7 @@ const maxViolations = 10;
 /**
  * Creates random organisations in an account of a running service. Makes random changes by one weak principal and
  * everything that it creates: keys that it mints or rotates, and people whom it invites. After each allowed change it
- * asks `VerifyToken` for the reach of every token of the account, and reports:
+ * computes the reach of every token of the account by `VerifyToken`, and reports:
  * - a token that gained something which the actor did not reach;
  * - a token that the first principal controls now and that reaches more than the first one did at the beginning.
  */

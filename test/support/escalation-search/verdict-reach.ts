@@ -19,21 +19,21 @@ const wanted = [...probes, ...own.flatMap((one) => [`${one}:write`, `${one}:mana
 const environments = [Environment.TEST, Environment.LIVE];
 const batchSize = 100;
 
-/** Asks `VerifyToken` about each token: every permission, without a workspace and in each of these, in each environment. */
+/** Verifies each token for every permission, without a workspace and in each of these workspaces, in each environment. */
 export async function reachByVerdict(
   { tokens }: Pick<Clients, "tokens">,
   accountId: string,
   workspaces: readonly string[],
   witnesses: readonly Witness[],
 ): Promise<Map<string, Cells>> {
-  const asked = witnesses.flatMap((witness) =>
+  const combinations = witnesses.flatMap((witness) =>
     ["", ...workspaces].flatMap((workspaceId) =>
       environments.map((environment) => ({ witness, workspaceId, environment })),
     ),
   );
   const reached = new Map<string, Cells>(witnesses.map(({ id }) => [id, new Map()]));
-  for (let from = 0; from < asked.length; from += batchSize) {
-    const some = asked.slice(from, from + batchSize);
+  for (let from = 0; from < combinations.length; from += batchSize) {
+    const some = combinations.slice(from, from + batchSize);
     const requests = some.map(({ witness: { token }, workspaceId, environment }) => ({
       ...{ token, accountId, workspaceId, environment, requiredPermissions: wanted, dryRun: true },
     }));
@@ -41,7 +41,7 @@ export async function reachByVerdict(
     for (const [index, response] of responses.entries()) {
       const one = some[index];
       const cells = one && reached.get(one.witness.id);
-      if (!one || !cells) throw new Error("more answers than questions");
+      if (!one || !cells) throw new Error("there are more responses than requests");
       const end = one.witness.session ? Number.POSITIVE_INFINITY : endOf(response);
       for (const permission of granted(response)) {
         cells.set([permission, one.workspaceId, one.environment].join(" "), end);

@@ -5,8 +5,8 @@ export interface FurtherTrips {
 }
 
 /**
- * The reviewed list. Each number is the most that the method takes, with an owner as its caller. For a caller who does not
- * hold everything, a change of roles, teams and people also reads whom it affects, to compare what they reach.
+ * The reviewed list. Each number is the maximum of the method, with an owner as its caller. For a caller without all
+ * permissions, a change of roles, teams and people also reads the affected principals, to compare what they reach.
  */
 export const furtherTrips: Record<string, FurtherTrips> = {
   "ApiKeyService/RevokeApiKeys": {

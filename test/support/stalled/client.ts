@@ -32,12 +32,12 @@ export interface StallingClient {
 
 /** Serves an app on loopback, and connects to it once by each HTTP version. */
 export async function openStallingClient(app: App): Promise<StallingClient> {
-  const gates = watchGates();
+  const interceptor = watchAuthInterceptor();
   const port = await openPort({
     host: "127.0.0.1",
     port: 0,
-    handler: gates.watch(app.handler) as Handler,
-    plain: { accepts: app.plain.accepts, handler: gates.watch(app.plain.handler) },
+    handler: interceptor.watch(app.handler) as Handler,
+    plain: { accepts: app.plain.accepts, handler: interceptor.watch(app.plain.handler) },
     limits: { ...defaultLimits, drainGraceMs: 100 },
   });
   const agent = new Agent({ keepAlive: true });
@@ -53,7 +53,7 @@ export async function openStallingClient(app: App): Promise<StallingClient> {
       const [first, rest] = [body.subarray(0, half), body.subarray(half)];
       const begin = protocol.httpVersion === 1 ? overHttp1(agent, port.port) : overHttp2(session);
       const finish = begin(path, { ...all, "content-length": String(body.length) }, first, rest);
-      await gates.passed(id);
+      await interceptor.passed(id);
       return { finish };
     },
     async close() {
@@ -122,7 +122,7 @@ function toHeaders(received: IncomingHttpHeaders | NodeJS.Dict<string>): Headers
 }
 
 /** Detects that the bearer of a request has passed the auth interceptor, by the service's record of the call. */
-function watchGates() {
+function watchAuthInterceptor() {
   const arrived = new Map<string, (record: CallRecord) => void>();
   return {
     watch<Q extends Request, S extends Response>(handler: HandlerOf<Q, S>): HandlerOf<Q, S> {

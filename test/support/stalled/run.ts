@@ -26,7 +26,7 @@ export interface StalledResult {
   /** How the call ended whose bearer lost its authority while the body was incomplete. */
   outcome: string;
   /** How the auth interceptor rejects another such call of that bearer. */
-  gate: string;
+  rejection: string;
   expected: string;
   /** The tables whose contents the call changed. */
   changed: string[];
@@ -81,24 +81,24 @@ async function runCase(
   const { method, protocol, loss } = one;
   const rpc = nameOf(method);
   const begin = (bearer: Bearer, message: Message) => beginCall(client, protocol, bearer, method, message);
-  const ask = (scene: Scene) => validRequest(app, scene.owner, method);
+  const newRequest = (scene: Scene) => validRequest(app, scene.owner, method);
 
   const kept = await stage.scene(method, loss);
-  const first = await ask(kept);
+  const first = await newRequest(kept);
   const control = await (await begin(kept.bearer, first))();
 
   const scene = ends.test(rpc) ? await stage.scene(method, loss) : kept;
   // A read can be repeated, and then gets a cached response if the fast path has one.
-  const message = isRead(method) ? first : await ask(scene);
+  const message = isRead(method) ? first : await newRequest(scene);
   const stalled = await begin(scene.bearer, message);
   await scene.bearer.lose();
   const before = await tableDigests(app.pool);
   const outcome = await stalled();
   const changed = changedTables(before, await tableDigests(app.pool));
-  const gate = await (await begin(scene.bearer, message))();
+  const rejection = await (await begin(scene.bearer, message))();
   const expected = reasons[loss];
-  const held = control === "ok" && outcome === expected && gate === expected && changed.length === 0;
-  return { rpc, protocol, loss, control, outcome, gate, expected, changed, held };
+  const held = control === "ok" && outcome === expected && rejection === expected && changed.length === 0;
+  return { rpc, protocol, loss, control, outcome, rejection, expected, changed, held };
 }
 
 /**
