@@ -1,11 +1,12 @@
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
 import type { Handler, PlainHandler } from "../net/request.ts";
 import type { HealthStatus } from "../net/standard-services/health.ts";
+import { jsonOptions } from "../rpc/json-options.ts";
 import { createAuthInterceptor, createErrorInterceptor } from "../rpc/middleware/auth-interceptor.ts";
 import { createBoundsOf } from "../rpc/middleware/message-bounds.ts";
 import { createRequestGate } from "../rpc/middleware/outcome.ts";
 import type { AppDeps } from "./deps.ts";
-import { binaryOptions, createHandlers, jsonOptions } from "./handlers.ts";
+import { binaryOptions, createHandlers } from "./handlers.ts";
 import { createParts } from "./parts.ts";
 import { createServiceValidate } from "./routes.ts";
 import { authDepsOf, createAppRoutes, tokenDepsOf } from "./service-deps.ts";

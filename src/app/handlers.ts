@@ -6,6 +6,7 @@ import { createFastPath } from "../net/fast-path/fast-path.ts";
 import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
 import { inTurns } from "../net/turns.ts";
 import { fastPathMethods } from "../rpc/fast-path.ts";
+import { jsonOptions } from "../rpc/json-options.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import { recordOf } from "../rpc/middleware/context.ts";
 import { gzip } from "../rpc/middleware/gzip.ts";
@@ -15,9 +16,6 @@ import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Parts } from "./parts.ts";
 import { createRequestLog } from "./request-log.ts";
-
-/** How messages are read and written as JSON, on the fast path and by the router. */
-export const jsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: false };
 
 /** How messages are read in binary. Fields that are newer than this server are skipped and not kept. */
 export const binaryOptions = { readUnknownFields: false };

@@ -8,6 +8,7 @@ import type {
 } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { invalidFields } from "../../domain/kernel/error.ts";
+import { jsonOptions } from "../json-options.ts";
 import { recordOf } from "./context.ts";
 import { fromDomain } from "./errors.ts";
 import { jsonViolations } from "./json-violations.ts";
@@ -111,7 +112,7 @@ function sentInQuery(query: URLSearchParams, maxBytes: number): Sent | undefined
 }
 
 function replaceError(response: UniversalServerResponse, error: ConnectError): UniversalServerResponse {
-  const body = errorToJsonBytes(error, undefined);
+  const body = errorToJsonBytes(error, jsonOptions);
   const header = new Headers(response.header);
   header.delete("content-encoding");
   header.set("content-length", String(body.byteLength));
