@@ -1,16 +1,9 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import {
-  logIn,
-  newMember,
-  newRole,
-  newServiceAccount,
-  newServiceKey,
-  newTeam,
-} from "../support/actors/actors.ts";
+import { newMember, newRole, newServiceAccount, newServiceKey, newTeam } from "../support/actors/actors.ts";
 import { doneTo, inSeconds, rotate, verdictOf } from "../support/actors/api-key.ts";
-import { mailedToken } from "../support/actors/mailbox.ts";
+import { newPassword, newTwoSessions, sessionEnds } from "../support/actors/session-ends.ts";
 import {
   issueKey,
   newWorkspace,
@@ -143,43 +136,25 @@ async function bySession() {
     await newWorkspace(owner),
     await newRole(owner, "rotator", "api_keys:write", "agents:read"),
   ];
-  const maker = await newMember(app, owner, roleId, [workspaceId]);
-  const other = await logIn(app, maker.email);
-  const tokens = await rotated(maker, await agent(owner, workspaceId));
-  const sessionId = maker.token.slice("lk_ses_".length, "lk_ses_".length + 26);
-  return { owner, workspaceId, roleId, maker, other, tokens, sessionId: `ses_${sessionId}` };
+  const sessions = await newTwoSessions(app, owner, roleId, [workspaceId]);
+  const tokens = await rotated(sessions.maker, await agent(owner, workspaceId));
+  return { ...sessions, workspaceId, roleId, tokens };
 }
 
 type BySession = Awaited<ReturnType<typeof bySession>>;
-const newPassword = "staple battery horse correct";
-const losses: Record<string, (scene: BySession) => Promise<unknown>> = {
-  "is revoked": ({ other, sessionId }) => other.sessions.revokeSession({ id: sessionId }),
-  "is revoked with all others": ({ other }) => other.sessions.revokeSession({ allOthers: true }),
-  "is revoked by its token": ({ maker }) => app.clientAs("").tokens.revokeToken({ token: maker.token }),
-  "ends with a change of the password": ({ other }) =>
-    other.sessions.changePassword({ oldPassword: password, newPassword }),
-  "had ended before a change of the password": async ({ maker, other }) => {
-    await maker.sessions.logOut({});
-    await other.sessions.changePassword({ oldPassword: password, newPassword });
-  },
-  "ends with a reset of the password": async ({ maker }) => {
-    const { sessions } = app.clientAs("");
-    await sessions.requestPasswordReset({ email: maker.email });
-    await sessions.resetPassword({ token: await mailedToken(app, maker.email), password: newPassword });
-  },
-  "belongs to a person who is demoted": ({ owner, roleId }) =>
+const losses: Record<string, (app: TestApp, scene: BySession) => Promise<unknown>> = {
+  ...sessionEnds,
+  "belongs to a person who is demoted": (_app, { owner, roleId }) =>
     owner.roles.updateRole({ id: roleId, spec: { permissions: ["api_keys:write"] } }),
-  "belongs to a person who loses the workspace": ({ owner, workspaceId, maker: { profileId } }) =>
+  "belongs to a person who loses the workspace": (_app, { owner, workspaceId, maker: { profileId } }) =>
     owner.workspaceAdmin.removeWorkspaceMember({ workspaceId, profileId }),
-  "belongs to a person who is removed": ({ owner, maker }) =>
-    owner.profiles.removeProfile({ id: maker.profileId }),
-  "belongs to a person who is erased": ({ other }) => other.sessions.deleteUser({ password }),
+  "belongs to a person who is erased": (_app, { other }) => other.sessions.deleteUser({ password }),
 };
 
 describe("a grace period ends at once and everywhere if the session that gave it", () => {
   test.each(Object.keys(losses))("%s", async (name) => {
     const scene = await bySession();
-    await losses[name]?.(scene);
+    await losses[name]?.(app, scene);
     await expectVerdicts(scene.tokens, "REVOKED");
   });
 });

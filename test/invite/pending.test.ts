@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { InviteState } from "../../gen/latchkey/v1/invite_pb.ts";
 import {
   inviteOf,
-  logIn,
   newDeveloperKey,
   newMember,
   newRole,
@@ -13,13 +12,13 @@ import {
 } from "../support/actors/actors.ts";
 import { inSeconds, rotate } from "../support/actors/api-key.ts";
 import { mailedToken } from "../support/actors/mailbox.ts";
+import { newTwoSessions, sessionEnds, type TwoSessions } from "../support/actors/session-ends.ts";
 import { type Clients, issueKey, type Owner, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
 const app = useApp({ LATCHKEY_MAX_PENDING_INVITES_PER_ACCOUNT: "3" });
 let people = 0;
 const newEmail = () => `pending${++people}@example.com`;
-const newPassword = "staple battery horse correct";
 type Token = Awaited<ReturnType<typeof inviteOf>>;
 const accept = (invite: Token) =>
   app.clientAs("").invites.acceptInvite({ ...invite, name: "Guest", password });
@@ -109,38 +108,15 @@ test("an invite by a developer key is refused after the key's list is narrowed, 
 });
 
 async function bySession() {
-  const owner = await app.newAccount();
-  const maker = await newMember(app, owner, "admin");
-  const other = await logIn(app, maker.email);
-  const sessionId = `ses_${maker.token.slice("lk_ses_".length, "lk_ses_".length + 26)}`;
-  return { owner, maker, other, sessionId, invite: await invitedAs(maker, "developer") };
+  const sessions = await newTwoSessions(app, await app.newAccount(), "admin");
+  return { ...sessions, invite: await invitedAs(sessions.maker, "developer") };
 }
 
-type BySession = Awaited<ReturnType<typeof bySession>>;
-const losses: Record<string, (scene: BySession) => Promise<unknown>> = {
-  "is revoked": ({ other, sessionId }) => other.sessions.revokeSession({ id: sessionId }),
-  "is revoked with all others": ({ other }) => other.sessions.revokeSession({ allOthers: true }),
-  "is revoked by its token": ({ maker }) => app.clientAs("").tokens.revokeToken({ token: maker.token }),
-  "ends with a change of the password": ({ other }) =>
-    other.sessions.changePassword({ oldPassword: password, newPassword }),
-  "had ended before a change of the password": async ({ maker, other }) => {
-    await maker.sessions.logOut({});
-    await other.sessions.changePassword({ oldPassword: password, newPassword });
-  },
-  "ends with a reset of the password": async ({ maker }) => {
-    const { sessions } = app.clientAs("");
-    await sessions.requestPasswordReset({ email: maker.email });
-    await sessions.resetPassword({ token: await mailedToken(app, maker.email), password: newPassword });
-  },
-  "belongs to a person who is removed": ({ owner, maker }) =>
-    owner.profiles.removeProfile({ id: maker.profileId }),
-};
-
-test.each(Object.keys(losses))(
+test.each(Object.keys(sessionEnds))(
   "an invite is permanently revoked if the session that made it %s",
   async (name) => {
     const scene = await bySession();
-    await losses[name]?.(scene);
+    await sessionEnds[name]?.(app, scene);
     expect(await outcome(accept(scene.invite))).toBe("ALREADY_USED");
     expect(await stateOf(scene.owner, scene.invite)).toBe(InviteState.REVOKED);
   },
@@ -182,10 +158,10 @@ test("the invite of an account's first owner ends with the platform key that cre
 test("a mailed proof ends when the session that requested it is revoked, but not when it logs out", async () => {
   for (const [end, expected] of [
     [
-      ({ other, sessionId }: BySession) => other.sessions.revokeSession({ id: sessionId }),
+      ({ other, sessionId }: TwoSessions) => other.sessions.revokeSession({ id: sessionId }),
       "INVALID_CREDENTIALS",
     ],
-    [({ maker }: BySession) => maker.sessions.logOut({}), "ok"],
+    [({ maker }: TwoSessions) => maker.sessions.logOut({}), "ok"],
   ] as const) {
     const scene = await bySession();
     const email = newEmail();
