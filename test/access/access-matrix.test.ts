@@ -6,7 +6,7 @@ import { call } from "../support/actors/call.ts";
 import { useApp } from "../support/app.ts";
 import { type PrincipalName, principals, rows, type Scene, wordOf } from "../support/schema/access.ts";
 
-// `npm run access` writes what is: the difference is for a person to judge.
+// `npm run access` writes the table as the server behaves. A person reviews the difference.
 const update = process.env.UPDATE_ACCESS === "1";
 const renew = "docs/access.md differs. Run `npm run access`, and review each cell that it changes";
 const describeIt =
@@ -25,12 +25,12 @@ afterAll(() => {
   if (update && found.size === rows.length) writeFileSync(page, withTable(readFileSync(page, "utf8")));
 });
 
-test("the table has a column for every kind of principal, and the page says who each is", () => {
+test("the table has a column for every kind of principal, and the page describes each", () => {
   if (update) return;
   expect(header, renew).toEqual(["RPC", ...columns]);
   const text = readFileSync(page, "utf8");
-  for (const [name, who] of Object.entries(principals))
-    expect(text, describeIt).toContain(`| ${name} | ${who} |`);
+  for (const [name, description] of Object.entries(principals))
+    expect(text, describeIt).toContain(`| ${name} | ${description} |`);
 });
 
 test("the table has a row for every RPC of the schema, and no other", () => {
@@ -42,7 +42,7 @@ test("the table has a row for every RPC of the schema, and no other", () => {
 });
 
 test.each(rows.map((row) => [row.name, row] as const))(
-  "%s: who may call it is as written",
+  "%s: every principal gets the outcome in the table",
   async (name, row) => {
     const outcomes: string[] = [];
     let refused: Message | undefined;

@@ -145,7 +145,7 @@ async function keysOf(accountId: string): Promise<string[]> {
   return (await keys.orderBy("id").execute()).map((key) => key.id);
 }
 
-test("a member who left and joined again while their change waits gets the error to try again", async () => {
+test("a member who left and joined again while their change waits gets CONFLICT", async () => {
   const owner = await app.newAccount();
   const member = await newMember(app, owner, "admin");
   const bearer = app.clientAs(member.token, { "latchkey-account": idOf(owner) });

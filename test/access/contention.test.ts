@@ -117,7 +117,7 @@ const races: [what: string, loser: string, start: () => Promise<(() => Promise<u
 ];
 
 test.each(races)(
-  "of two concurrent %s, one succeeds and the other fails with %s",
+  "one of two concurrent %s succeeds and the other fails with %s",
   async (_what, loser, start) => {
     for (let round = 0; round < 5; round++) {
       const calls = await start();

@@ -35,7 +35,7 @@ const inB = (enters: Clients, profileId: string) => () =>
   enters.workspaceAdmin.addWorkspaceMember({ workspaceId: at.b, profileId });
 
 test.each(["role", "team", "own role"])(
-  "of a permission by the %s and a workspace that two callers give concurrently, a person gets one",
+  "a person to whom two callers concurrently give a permission by the %s and a workspace gets only one of them",
   async (by) => {
     const role = await newRole(at.owner, at.name(), "agents:read");
     const runner = await newRole(at.owner, at.name(), "agents:read", "runs:start");
@@ -54,7 +54,7 @@ test.each(["role", "team", "own role"])(
   },
 );
 
-test("of a new role of its team and a move that happen concurrently, a service account gets one", async () => {
+test("if a service account moves to a team whose role is widened concurrently, one of the two changes is refused", async () => {
   const [weak, strong] = [
     await newRole(at.owner, at.name(), "agents:read"),
     await newRole(at.owner, at.name()),

@@ -75,7 +75,7 @@ test("the event loop turns while many holders of a role are compared, and the co
   });
 });
 
-test("of many concurrent comparisons one runs at a time, and accounts take turns", async () => {
+test("one of many concurrent comparisons runs at a time, and accounts take turns", async () => {
   const queue = createComparisonQueue();
   const caller = callerWith(1_000);
   const order: string[] = [];

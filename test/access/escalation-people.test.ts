@@ -18,7 +18,7 @@ beforeAll(async () => {
 describe.each(bearers)("a %s cannot widen a principal", (bearer) => {
   test.each(escalationPaths)("$what", async (path) => {
     const [rows, refused] = [await everythingIn(app.db), await refusals(app)];
-    const expected = { code: "PermissionDenied", ...told(path, bearer) };
+    const expected = { code: "PermissionDenied", ...firstError(path, bearer) };
     expect(await refusal(path.call(company.bearers[bearer], company))).toMatchObject(expected);
     expect(await everythingIn(app.db)).toBe(rows);
     const counted = await refusals(app);
@@ -29,7 +29,7 @@ describe.each(bearers)("a %s cannot widen a principal", (bearer) => {
 });
 
 // Returns the error of the first rule in the table of errors: environment, workspace, permission.
-function told({ environment, workspace, missing }: EscalationPath, bearer: Bearer) {
+function firstError({ environment, workspace, missing }: EscalationPath, bearer: Bearer) {
   if (environment === "none" && bearer === "application key") {
     return { reason: "ENVIRONMENT_MISMATCH", metadata: { environment: "live" } };
   }

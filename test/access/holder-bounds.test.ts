@@ -113,7 +113,7 @@ test("every change of a person above the bound reduces their permissions", async
   expect(await permissionsOf(member)).toHaveLength(12);
 });
 
-test("of two concurrent changes that exceed the bound together, one fails", async () => {
+test("one of two concurrent changes that exceed the bound together fails", async () => {
   for (let round = 0; round < 2; round++) {
     const { owner, a, b, team, member, grow } = await place();
     const long = await newRole(owner, "long", ...things("long", 1));

@@ -186,7 +186,7 @@ describe("DeleteUser", () => {
     await within(guest, host).profiles.whoAmI({});
   });
 
-  test("of the last two owners who call it concurrently, one stays", async () => {
+  test("keeps one of the last two owners who call it concurrently", async () => {
     const host = await app.newAccount();
     const second = await join(app, host, { email: newEmail(), role: "owner" });
     const both = await Promise.allSettled(

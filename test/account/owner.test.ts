@@ -101,7 +101,7 @@ test("an owner who left and returned with another role is not an owner", async (
   expect(await outcome(remove(second, profileOf(owner)))).toBe("PERMISSION_DENIED");
 });
 
-// The caller and the owner who goes: each of the last two owners at the same moment.
+// Each of the last two owners makes a call at the same moment. Each call would end the rank of an owner.
 const atOnce: [string, (a: Clients, b: Clients, ids: [string, string]) => Promise<unknown>[]][] = [
   ["remove each other", (a, b, [ida, idb]) => [remove(a, idb), remove(b, ida)]],
   ["leave", (a, b, [ida, idb]) => [remove(a, ida), remove(b, idb)]],
@@ -124,7 +124,7 @@ test.each(atOnce)("when the last two owners %s at once, one stays owner", async 
   expect(rows).toHaveLength(1);
 });
 
-test("of many owners who leave concurrently, one stays", async () => {
+test("one of many owners who leave concurrently stays", async () => {
   const first = await app.newAccount();
   const more = [];
   for (let made = 0; made < 4; made++) more.push(await newMember(app, first, "owner"));

@@ -77,7 +77,7 @@ describe("a suspended account", () => {
     expect((await refusal(here.profiles.whoAmI({}))).reason).toBe("ACCOUNT_SUSPENDED");
   });
 
-  test("cannot be the platform account", async () => {
+  test("is never the platform account", async () => {
     const { id } = await app.db
       .selectFrom("account")
       .select("id")

@@ -35,7 +35,7 @@ test("an instance with another token prefix on the same database ends the token 
   expect(await verdictOf(key.token)).toBe(Verdict.REVOKED);
 });
 
-test("of two overlapping tokens, only the presented one ends", async () => {
+test("only the presented one of two overlapping tokens ends", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner);
   const { apiKey } = await owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 600n } });

@@ -23,7 +23,7 @@ async function accountOf(person: Clients): Promise<string | undefined> {
   return (await person.profiles.whoAmI({})).principal?.accountId;
 }
 
-test("a token of an issuer opens no account outside the issuer's scope, even if its person has rights there", async () => {
+test("a token is valid in no account outside its issuer's scope, even if its person has rights there", async () => {
   const [ours, theirs] = [await external.app.newAccount(), await external.app.newAccount()];
   const sub = newSubject();
   for (const owner of [ours, theirs]) await joinAs(owner, sub);
@@ -82,7 +82,7 @@ test("the account is the one in the header, else the one in the claim, else the 
   expect(await accountOf(await external.asWith(claiming, { sub, org: idOf(first) }))).toBe(idOf(first));
 });
 
-test("a token that claims its account opens no other, by role or by membership", async () => {
+test("a token that claims its account is valid in no other, by role or by membership", async () => {
   const [first, second] = [await external.app.newAccount(), await external.app.newAccount()];
   const sub = newSubject();
   await joinAs(second, sub);
@@ -91,7 +91,7 @@ test("a token that claims its account opens no other, by role or by membership",
   expect(await reasonOf(person)).toBe("ACCOUNT_MISMATCH");
 });
 
-test("if the issuer names an account claim, a token without it brings no role", async () => {
+test("if the issuer has an account claim, the roles of a token without that claim do not count", async () => {
   const owner = await external.app.newAccount();
   const claims = { sub: newSubject(), role: "viewer" };
   const person = await external.asWith({ account_claim: "org" }, claims, inAccount(owner));
@@ -119,7 +119,7 @@ test('the scope "every account" does not include the platform account, unless th
   expect(await refusal(named.accounts.searchAccounts({}))).toMatchObject({ reason: "PERMISSION_DENIED" });
 });
 
-test("a missing account looks like one that the token does not open", async () => {
+test("the error for a missing account is the same as for an account that the token is not valid in", async () => {
   const header = { "latchkey-account": "acct_01jd0000000000000000000000" };
   const person = await external.as({ sub: newSubject(), role: "viewer" }, header);
   expect(await reasonOf(person)).toBe("ACCOUNT_MISMATCH");

@@ -65,7 +65,7 @@ test.for([
   });
 });
 
-test("the owner role as a limit, by its id, admits no claim", async () => {
+test("no claim counts if the limit is the owner role, named by its id", async () => {
   const owner = await external.app.newAccount();
   const { items } = await owner.roles.listRoles({});
   const max_role = items.find((role) => role.metadata?.name === "owner")?.metadata?.id;
@@ -144,7 +144,7 @@ test("the rights of a claimed role cannot pass to a credential", async () => {
   expect(principal?.permissions).toEqual(["*:read"]);
 });
 
-test("if tokens claim roles, a role counts as every person who may claim it", async () => {
+test("a role that tokens may claim counts with every person who may claim it", async () => {
   const owner = await external.app.newAccount();
   const [a, b] = [await newWorkspace(owner, "a"), await newWorkspace(owner, "b")];
   const writer = await newRole(owner, "writer", "agents:write");

@@ -116,20 +116,20 @@ const forged: Record<string, () => Promise<string>> = {
   "an empty JWT": async () => "..",
 };
 
-test.for(Object.entries(accepted))("accepted: %s", async ([, token]) => {
+test.for(Object.entries(accepted))("a token is accepted: %s", async ([, token]) => {
   expect(await accepts(await token())).toBe(true);
 });
 
-test.for(Object.entries(forged))("refused: %s", async ([, token]) => {
+test.for(Object.entries(forged))("a token is rejected: %s", async ([, token]) => {
   expect(await accepts(await token())).toBe(false);
 });
 
-test("refused: an algorithm that is not configured, even with a right signature", async () => {
+test("a token with an algorithm that is not configured is rejected, even with a right signature", async () => {
   const person = await external.asWith({ algorithms: ["RS256", "EdDSA"] }, {});
   expect(await refusal(person.profiles.whoAmI({}))).toMatchObject({ reason: "INVALID_API_KEY" });
 });
 
-test("refused: more than 8 KiB, and accepted: anything up to that", async () => {
+test("a token of more than 8 KiB is rejected, and a token of up to 8 KiB is accepted", async () => {
   const padded = async (length: number) => {
     const bare = await external.issuer.token({ padding: "" });
     const padding = "x".repeat(Math.floor(((length - bare.length) * 3) / 4));

@@ -7,7 +7,7 @@ import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 let people = 0;
-const newEmail = () => `judged${++people}@example.com`;
+const newEmail = () => `reevaluated${++people}@example.com`;
 type Token = Awaited<ReturnType<typeof inviteOf>>;
 const accept = (invite: Token, as: Clients = app.clientAs("")) =>
   as.invites.acceptInvite({ ...invite, name: "Guest", password });

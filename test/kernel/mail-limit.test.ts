@@ -28,8 +28,8 @@ const ways = {
   ChangeEmail: async (email: string) => (await app.newAccount()).sessions.changeEmail({ email, password }),
 };
 
-describe("an e-mail address gets at most five mails per hour", () => {
-  test.each(Object.entries(ways))("by %s, from all accounts together", async (_name, send) => {
+describe("the limit of five mails per hour and e-mail address", () => {
+  test.each(Object.entries(ways))("holds for %s, from all accounts together", async (_name, send) => {
     const email = newEmail();
     await send(email.toUpperCase());
     for (let sent = 1; sent < 5; sent++) await ways.CreateInvite(email);
@@ -40,7 +40,7 @@ describe("an e-mail address gets at most five mails per hour", () => {
     expect(await mailsTo(app, email)).toHaveLength(length);
   });
 
-  test("and the error is the same whether the address has a user or not", async () => {
+  test("has the same error whether the address has a user or not", async () => {
     const { email: known } = await app.newAccount();
     const unknown = newEmail();
     for (const way of Object.values(ways)) {
@@ -55,7 +55,7 @@ describe("an e-mail address gets at most five mails per hour", () => {
     }
   });
 
-  test("and no other part of the source sends one", () => {
+  test("covers every part of the source that sends mail", () => {
     expect(filesWith(/mailer\.send\(/)).toEqual(["domain/invite/invite.ts", "domain/user/otp.ts"]);
     expect(filesWith(/await mail(Invite|Otp)\(/)).toEqual([
       "domain/account/platform.ts",
@@ -65,7 +65,7 @@ describe("an e-mail address gets at most five mails per hour", () => {
     ]);
   });
 
-  test("except if no mail leaves the server: then an invite shows its token and counts only for its account", async () => {
+  test("does not hold if no mail leaves the server: an invite then shows its token and counts only for its account", async () => {
     const email = newEmail();
     for (let sent = 0; sent < 6; sent++) {
       const owner = await house.newAccount();
@@ -78,7 +78,7 @@ describe.each([
   ["with", app],
   ["without", house],
 ])("an account invites a limited number of addresses per hour %s SMTP", (_with, app) => {
-  test("by any call and caller, and a refused invite is neither stored nor mailed", async () => {
+  test("counts the mails of all calls and callers together, and an invite beyond it is neither stored nor mailed", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];
     for (let made = 0; made < 2; made++) {
       await invite(owner, newEmail());
@@ -93,7 +93,7 @@ describe.each([
     await invite(other, newEmail());
   });
 
-  test("and a refused invite does not count", async () => {
+  test("does not count a refused invite", async () => {
     const owner = await app.newAccount();
     const email = newEmail();
     for (let tried = 0; tried < 5; tried++) {
@@ -107,7 +107,7 @@ describe.each([
     for (let sent = 1; sent < 5; sent++) await invite(await app.newAccount(), email);
   });
 
-  test("and a retry of the last one still gets the result of the first try", async () => {
+  test("lets a retry of the last invite get the result of the first try", async () => {
     const owner = await app.newAccount();
     const request = { email: newEmail(), role: "viewer", requestId: "the-last-one" };
     for (let made = 0; made < 3; made++) await invite(owner, newEmail());

@@ -85,7 +85,7 @@ describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
     expect(await refusal(rename(owner, id, first))).toMatchObject(taken);
   });
 
-  test("has a name that is not just space", async () => {
+  test("cannot have a name of only spaces or invisible characters", async () => {
     const owner = await app.newAccount();
     const id = await create(owner, first);
     for (const name of [" ", "\u00a0", "\u3000", "\u200b", "\u3164", "\u2800", "\ufeff \u00ad"]) {
@@ -95,7 +95,7 @@ describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
     }
   });
 
-  test("alone gets a name to which many are created or renamed concurrently", async () => {
+  test("is the only one that gets a name if many are created or renamed to it concurrently", async () => {
     const owner = await app.newAccount();
     for (let round = 0; round < 5; round++) {
       const ids = await Promise.all([0, 1, 2].map((at) => create(owner, `old ${round} ${at}`)));

@@ -45,7 +45,7 @@ test("the reviewed list of further round trips names methods of the schema", () 
   expect(methods.map(nameOf), help).toEqual(expect.arrayContaining(Object.keys(furtherTrips)));
 });
 
-test("a change takes one more round trip while a grace period is pending that its maker still stands for", async () => {
+test("a change takes one more round trip while a grace period is pending whose maker still holds what it gave", async () => {
   const owner = await app.newAccount();
   const rotated = await issueKey(owner);
   await rotate(owner, rotated.id, 3_600);

@@ -8,7 +8,7 @@ import { serve } from "../support/net/http.ts";
 const app = useApp();
 const sessions = () => app.clientAs("").sessions;
 const newPerson = (email: string) => ({ email, password, name: "Ada", accountName: "Engines" });
-const told = ({ headers, ...rest }: Refusal) => rest;
+const withoutHeaders = ({ headers, ...rest }: Refusal) => rest;
 afterEach(() => void vi.useRealTimers());
 
 describe("SignUp", () => {
@@ -82,7 +82,7 @@ describe("LogIn", () => {
     const { email } = await app.newAccount();
     const wrong = await refusal(sessions().logIn({ email, password: `${password}!` }));
     const unknown = await refusal(sessions().logIn({ email: "nobody@example.com", password }));
-    expect(told(wrong)).toEqual(told(unknown));
+    expect(withoutHeaders(wrong)).toEqual(withoutHeaders(unknown));
     expect(wrong).toMatchObject({ code: "Unauthenticated", reason: "INVALID_CREDENTIALS", metadata: {} });
   });
 

@@ -188,7 +188,7 @@ test("a team with service accounts cannot be deleted, the error names them, and 
   expect(serviceAccount?.etag).not.toBe(etag);
 });
 
-test("of two teams that are deleted concurrently with each other as replacement, one stays with all service accounts", async () => {
+test("one of two teams that are deleted concurrently with each other as replacement stays with all service accounts", async () => {
   const owner = await app.newAccount();
   const [a, b] = [await newTeam(owner, "a"), await newTeam(owner, "b")];
   await newServiceAccount(owner, "r1", a);

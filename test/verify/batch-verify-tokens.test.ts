@@ -59,7 +59,7 @@ async function expectOneStatement(caller: Clients, tokens: readonly string[]): P
   }
 }
 
-test("a batch of 101 requests is rejected, and a batch of none", async () => {
+test("a batch of 101 requests and an empty batch are rejected", async () => {
   for (const length of [0, 101]) {
     const requests = Array.from({ length }, () => ({ token: "x" }));
     expect(await refusal(platform().tokens.batchVerifyTokens({ requests }))).toMatchObject({

@@ -26,7 +26,7 @@ test("a load returns the access to one account, and the cache adds it to the acc
   expect([isCached(1), isCached(2), isCached(3)]).toEqual([true, true, false]);
 });
 
-test("a load of one account tells for every other account whether the user belongs to it", async () => {
+test("a load of the access to one account also returns which other accounts the user belongs to", async () => {
   const { learn, isCached, recall } = world();
   await learn(1);
   expect(isCached(41)).toBe(true);
