@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, type TestContext, test, vi } from "vitest";
 import { type ConnectOptions, connect, type Db } from "../../src/db/connect.ts";
 import { isRetryable, isUnavailable, isUniqueViolation } from "../../src/db/errors.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database/database.ts";
@@ -31,6 +31,18 @@ function open(options: Partial<ConnectOptions> = {}) {
   return db;
 }
 
+/** Opens a pool through a proxy of its own, until the test ends. */
+async function openOwn(onTestFinished: TestContext["onTestFinished"], options: Partial<ConnectOptions>) {
+  const own = await startProxy(database.url);
+  const db = connect({ url: own.url, poolSize: 4, log: quietLog, ...options });
+  onTestFinished(async () => {
+    await own.heal();
+    await db.destroy();
+    await own.close();
+  });
+  return { proxy: own, db };
+}
+
 const ping = (db: Db) => sql<{ answer: number }>`select ${7}::integer as answer`.execute(db);
 const answered = { rows: [{ answer: 7 }] };
 
@@ -59,47 +71,58 @@ test("a refused connection fails within 3 s, and the next query after recovery w
   expect(await ping(db)).toMatchObject(answered);
 });
 
-test("a server that accepts and never responds fails within 3 s, and the next query after recovery works", async () => {
-  const db = open();
-  proxy.swallow();
-  await expectUnavailable(ping(db));
-  await proxy.heal();
-  expect(await ping(db)).toMatchObject(answered);
-});
-
-test("a query without a response fails within 3 s, and the pool then uses none of its older connections", async () => {
-  const db = open();
-  await Promise.all([1, 2, 3, 4].map(() => sql`select pg_sleep(0.05)`.execute(db)));
-  expect(db.poolStats()).toEqual({ total: 4, idle: 4, waiting: 0 });
-  proxy.swallow();
-  await expectUnavailable(ping(db));
-  expect(db.poolStats()).toMatchObject({ total: 3 });
-  await proxy.heal();
-  // The three other connections are dead too.
-  for (let i = 0; i < 4; i++) expect(await ping(db)).toMatchObject(answered);
-});
-
-test("a transaction without a response fails within 3 s, including its rollback", async () => {
-  const db = open({ poolSize: 1 });
-  const transaction = db.transaction().execute(async (tx) => {
-    await ping(tx);
-    const sent = proxy.nextBytes();
-    const query = ping(tx);
+// Each of these waits for a timeout.
+describe.concurrent("a database that does not respond", () => {
+  test("a server that accepts and never responds fails within 3 s, and the next query after recovery works", async ({
+    onTestFinished,
+  }) => {
+    const { proxy, db } = await openOwn(onTestFinished, {});
     proxy.swallow();
-    await sent;
-    await query;
+    await expectUnavailable(ping(db));
+    await proxy.heal();
+    expect(await ping(db)).toMatchObject(answered);
   });
-  await expectUnavailable(transaction);
-  await proxy.heal();
-  expect(await ping(db)).toMatchObject(answered);
-});
 
-test("callers that wait for a connection of a dead database fail within 3 s too", async () => {
-  const db = open({ poolSize: 1 });
-  await ping(db);
-  proxy.swallow();
-  await Promise.all(Array.from({ length: 5 }, () => expectUnavailable(ping(db))));
-  expect(db.poolStats()).toMatchObject({ waiting: 0 });
+  test("a query without a response fails within 3 s, and the pool then uses none of its older connections", async ({
+    onTestFinished,
+  }) => {
+    const { proxy, db } = await openOwn(onTestFinished, {});
+    await Promise.all([1, 2, 3, 4].map(() => sql`select pg_sleep(0.05)`.execute(db)));
+    expect(db.poolStats()).toEqual({ total: 4, idle: 4, waiting: 0 });
+    proxy.swallow();
+    await expectUnavailable(ping(db));
+    expect(db.poolStats()).toMatchObject({ total: 3 });
+    await proxy.heal();
+    // The three other connections are dead too.
+    for (let i = 0; i < 4; i++) expect(await ping(db)).toMatchObject(answered);
+  });
+
+  test("a transaction without a response fails within 3 s, including its rollback", async ({
+    onTestFinished,
+  }) => {
+    const { proxy, db } = await openOwn(onTestFinished, { poolSize: 1 });
+    const transaction = db.transaction().execute(async (tx) => {
+      await ping(tx);
+      const sent = proxy.nextBytes();
+      const query = ping(tx);
+      proxy.swallow();
+      await sent;
+      await query;
+    });
+    await expectUnavailable(transaction);
+    await proxy.heal();
+    expect(await ping(db)).toMatchObject(answered);
+  });
+
+  test("callers that wait for a connection of a dead database fail within 3 s too", async ({
+    onTestFinished,
+  }) => {
+    const { proxy, db } = await openOwn(onTestFinished, { poolSize: 1 });
+    await ping(db);
+    proxy.swallow();
+    await Promise.all(Array.from({ length: 5 }, () => expectUnavailable(ping(db))));
+    expect(db.poolStats()).toMatchObject({ waiting: 0 });
+  });
 });
 
 test("a connection that dies while a transaction holds it ends neither the process nor the pool", async () => {

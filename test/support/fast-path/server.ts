@@ -55,5 +55,5 @@ export async function openFastPathServer(
     await app.close();
     await opened?.drop();
   });
-  return { ...port, lines, metrics };
+  return { ...port, lines, metrics, flush: app.flush };
 }
