@@ -53,12 +53,12 @@ export function createApp(deps: AppDeps): App {
     maxTimeoutMs: limits.maxRpcTimeoutMs,
     ...(shutdownSignal && { shutdownSignal }),
   };
-  const routes = createAppRoutes(deps, parts, tokens, boundsOf);
+  const { services, routes } = createAppRoutes(deps, parts, tokens, boundsOf);
   const { health, coherence, flush, close } = parts;
   return {
     routes,
     routerOptions,
-    ...createHandlers(deps, parts, { routes, routerOptions, auth, tokens, validate, boundsOf }),
+    ...createHandlers(deps, parts, { services, routes, routerOptions, auth, tokens, validate, boundsOf }),
     health,
     primary: coherence.primary,
     settled: coherence.barrier,

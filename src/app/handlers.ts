@@ -4,14 +4,16 @@ import { createConnectAdapter } from "../net/connect-adapter.ts";
 import { withCors } from "../net/cors.ts";
 import { createFastPath } from "../net/fast-path/fast-path.ts";
 import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
-import { inTurns } from "../net/turns.ts";
-import { fastPathMethods } from "../rpc/fast-path.ts";
+import { createFairTurns, inTurns } from "../net/turns.ts";
+import { verificationMethods } from "../rpc/fast-path.ts";
+import { operationMethods } from "../rpc/fast-path-operations.ts";
 import { jsonOptions } from "../rpc/json-options.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import { recordOf } from "../rpc/middleware/context.ts";
 import { gzip } from "../rpc/middleware/gzip.ts";
 import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
+import type { Implemented } from "../rpc/operations.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Parts } from "./parts.ts";
@@ -23,8 +25,12 @@ export const binaryOptions = { readUnknownFields: false };
 // Memory of the response cache for each entry of the credential cache.
 const keptBytesPerEntry = 512;
 
+// In one turn of the event loop, verifications start for this long. Then the event loop reads everything that has arrived.
+const verificationSliceMs = 2;
+
 /** What the handlers serve. */
 export interface Served {
+  services: readonly Implemented[];
   routes(router: ConnectRouter): void;
   routerOptions: ConnectRouterOptions;
   auth: AuthDeps;
@@ -37,7 +43,7 @@ export interface Served {
 export function createHandlers(
   { config, limits, log, metrics, fastPath = true }: AppDeps,
   { loader, reports }: Parts,
-  { routes, routerOptions, auth, tokens, validate, boundsOf }: Served,
+  { services, routes, routerOptions, auth, tokens, validate, boundsOf }: Served,
 ): { handler: Handler; plain: PlainHandler } {
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const { contextValues, clientOf } = requestLog;
@@ -52,13 +58,21 @@ export function createHandlers(
     },
   });
   const keptBytes = config.cacheEntries * keptBytesPerEntry;
-  const methods = fastPathMethods(
+  const verifications = verificationMethods(
     { ...auth, loader, onVerdict: metrics.verdict, keptBytes, boundsOf },
     validate,
     verification(tokens),
   );
+  const operations = operationMethods({ ...auth, boundsOf }, validate, services);
+  // One request per turn of the event loop, so that a burst of other calls does not delay verification.
+  const oneByOne = createFairTurns(0);
+  // The verifications are in both groups. The last group decides.
+  const groups = [
+    { methods: operations, turns: oneByOne },
+    { methods: verifications, turns: createFairTurns(verificationSliceMs) },
+  ];
   const { handler, plain } = createFastPath(
-    fastPath ? methods : [],
+    fastPath ? groups : [],
     {
       maxTimeoutMs: limits.maxRpcTimeoutMs,
       jsonOptions,
@@ -67,7 +81,7 @@ export function createHandlers(
       clientOf,
       onBug: reports.bug,
     },
-    inTurns(adapter, clientOf, reports.bug),
+    inTurns(oneByOne, adapter, clientOf, reports.bug),
   );
   const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
     requestLog.observe(withCors(config.corsOrigins, inner));

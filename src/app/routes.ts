@@ -39,6 +39,7 @@ import { recordOutcomes } from "../rpc/middleware/outcome.ts";
 import { explainParseErrors } from "../rpc/middleware/parse-errors.ts";
 import { createPeopleLimits, type PeopleLimitSettings } from "../rpc/middleware/people-limits.ts";
 import { createValidate, type Validate } from "../rpc/middleware/validate.ts";
+import { type Implemented, implemented } from "../rpc/operations.ts";
 import { profileService } from "../rpc/profile-service.ts";
 import { roleService } from "../rpc/role-service.ts";
 import { serviceAccountService } from "../rpc/service-account-service.ts";
@@ -91,9 +92,32 @@ export const services = [
   ServiceAccountService,
 ];
 
-/** Prepares every service. The result registers them on a router. All routers share the same rate limits. */
-export function createRoutes({ boundsOf, ...deps }: RouteDeps): (router: ConnectRouter) => void {
-  const { db, config, passwords, mailer, refusals, failedLogIns, tokens, health, background } = deps;
+/** The services with their operations, and the function that registers them on a router of Connect. */
+export interface Routes {
+  services: readonly Implemented[];
+  routes(router: ConnectRouter): void;
+}
+
+/** Prepares every service. All routers and the fast path share the same rate limits. */
+export function createRoutes({ boundsOf, ...deps }: RouteDeps): Routes {
+  const services = implementAll(deps);
+  const streams = createOpenStreams(({ values }) => recordOf(values).addressKey);
+  return {
+    services,
+    routes(all) {
+      const router = withSizes(all, boundsOf);
+      for (const { service, operations } of services) router.service(service, operations);
+      registerHealth(router, deps.health, streams);
+      registerReflection(router, streams, schemaFiles);
+      explainParseErrors(all, boundsOf);
+      boundBodies(all, boundsOf);
+      recordOutcomes(all);
+    },
+  };
+}
+
+function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
+  const { db, config, passwords, mailer, refusals, failedLogIns, tokens, background } = deps;
   const { tokenPrefix, sessionIdleMs, bounds } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions);
@@ -108,33 +132,26 @@ export function createRoutes({ boundsOf, ...deps }: RouteDeps): (router: Connect
     createInviteLimit({ perAccount, perEmail: limits.mailsPerEmail, delivers: mailer.delivers });
   const mails = { mint, mailer, tokenPrefix, ...access, inviteLimit: inviteLimit(limits.invites) };
   const accounts = { ...mails, limits, inviteLimit: inviteLimit(limits.openedAccounts) };
-  const streams = createOpenStreams(({ values }) => recordOf(values).addressKey);
-  return (all) => {
-    const router = withSizes(all, boundsOf);
-    router.service(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds }));
-    router.service(AccountService, accountService(db, accounts));
-    router.service(WorkspaceService, workspaceService(db));
-    router.service(WorkspaceAdminService, workspaceAdminService(db, mails));
-    router.service(ProfileService, profileService(db, access));
-    router.service(InviteService, inviteService(db, { ...sessions, ...mails, limits }));
-    router.service(TeamService, teamService(db, access));
-    router.service(RoleService, roleService(db, { parsePermissions, ...access }));
-    router.service(ServiceAccountService, serviceAccountService(db, bounds));
-    router.service(
+  return [
+    implemented(ApiKeyService, apiKeyService(db, { mint, parsePermissions, bounds })),
+    implemented(AccountService, accountService(db, accounts)),
+    implemented(WorkspaceService, workspaceService(db)),
+    implemented(WorkspaceAdminService, workspaceAdminService(db, mails)),
+    implemented(ProfileService, profileService(db, access)),
+    implemented(InviteService, inviteService(db, { ...sessions, ...mails, limits })),
+    implemented(TeamService, teamService(db, access)),
+    implemented(RoleService, roleService(db, { parsePermissions, ...access })),
+    implemented(ServiceAccountService, serviceAccountService(db, bounds)),
+    implemented(
       SessionService,
       sessionService(db, { ...sessions, ...mails, sessionIdleMs, limits, failedLogIns, background }),
-    );
-    router.service(TokenService, tokenService(db, tokens));
-    router.service(
+    ),
+    implemented(TokenService, tokenService(db, tokens)),
+    implemented(
       AuditService,
       auditService(db, () => Promise.all([refusals.flush(), failedLogIns.flush()])),
-    );
-    registerHealth(router, health, streams);
-    registerReflection(router, streams, schemaFiles);
-    explainParseErrors(all, boundsOf);
-    boundBodies(all, boundsOf);
-    recordOutcomes(all);
-  };
+    ),
+  ];
 }
 
 const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];

@@ -1,4 +1,3 @@
-import type { ConnectRouter } from "@connectrpc/connect";
 import { isBusy, isUnavailable } from "../db/errors.ts";
 import { statementScope, withStatements } from "../db/statement-scope.ts";
 import { provisionUser } from "../domain/external-identity/provision-user.ts";
@@ -9,7 +8,7 @@ import type { TokenDeps } from "../rpc/token-service.ts";
 import { createPublicLimit } from "../verify/public-limit.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Parts } from "./parts.ts";
-import { createRoutes } from "./routes.ts";
+import { createRoutes, type Routes } from "./routes.ts";
 
 // Limit for `RevokeToken` without a bearer: high enough for real use, low enough to stop guessing.
 const revocationsPerMinute = 600;
@@ -50,7 +49,7 @@ export function createAppRoutes(
   { db, refusals, failedLogIns, health, background }: Parts,
   tokens: TokenDeps,
   boundsOf: BoundsOf,
-): (router: ConnectRouter) => void {
+): Routes {
   return createRoutes({
     db,
     config,

@@ -60,16 +60,15 @@ export function createFairTurns(sliceMs: number): FairTurns {
 }
 
 /**
- * Returns a handler that starts one request per turn of the event loop. Clients take turns; `ownerOf` returns the client of
- * a request. Calls `onError` with what the handler throws, which is a bug.
+ * Returns a handler that starts requests in fair turns. Clients take turns; `ownerOf` returns the client of a request. Calls
+ * `onError` with what the handler throws, which is a bug.
  */
 export function inTurns(
+  turns: FairTurns,
   handler: Handler,
   ownerOf: (request: Request) => string,
   onError: (error: unknown) => void,
 ): Handler {
-  const turns = createFairTurns(0);
-
   function start(request: NodeRequest, response: NodeResponse): void {
     // The client has disconnected.
     if (isHttp2(response) ? response.stream.destroyed : response.destroyed) return;

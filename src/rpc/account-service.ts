@@ -1,4 +1,3 @@
-import type { ServiceImpl } from "@connectrpc/connect";
 import {
   type AccountService,
   type UpdateAccountRequest,
@@ -22,6 +21,7 @@ import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
 import { callerOf, userOf } from "./middleware/context.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
+import type { Operations } from "./operations.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
@@ -31,7 +31,7 @@ export interface AccountServiceDeps extends InviteDeps {
 }
 
 /** `AccountService`: the caller's account, the accounts of a user, and all accounts for the platform. */
-export function accountService(db: Store, deps: AccountServiceDeps): ServiceImpl<typeof AccountService> {
+export function accountService(db: Store, deps: AccountServiceDeps): Operations<typeof AccountService> {
   return {
     async getAccount(_request, context) {
       return { account: accountMessage(await getAccount(db, callerOf(context)), latestEffectiveAt(db)) };

@@ -1,5 +1,4 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { ServiceImpl } from "@connectrpc/connect";
 import type { ApiKeyFilter } from "../../gen/latchkey/v1/api_key_pb.ts";
 import {
   type ApiKeyService,
@@ -24,10 +23,11 @@ import { apiKeyMessage, environmentOf, kindOf, scopeOf } from "./api-key-message
 import { effectiveNow, latestEffectiveAt } from "./effective.ts";
 import { date, workspaceMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ApiKeyService`: the API keys of an account. */
-export function apiKeyService(db: Store, deps: MintDeps): ServiceImpl<typeof ApiKeyService> {
+export function apiKeyService(db: Store, deps: MintDeps): Operations<typeof ApiKeyService> {
   const read = (key: ApiKey) => apiKeyMessage(key, latestEffectiveAt(db));
   const changed = (key: ApiKey) => apiKeyMessage(key, effectiveNow(db));
   return {

@@ -1,17 +1,17 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
 import { type AuditEventSchema, AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import type { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
 import type { Db } from "../db/connect.ts";
 import { type AuditEvent, listAuditEvents } from "../domain/kernel/audit-event.ts";
 import { date, timestamp } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 
 /**
  * `AuditService`: the audit events of an account. `flush` writes the refusals and failed log-ins that this instance has
  * buffered, so that the list contains them.
  */
-export function auditService(db: Db, flush: () => Promise<unknown>): ServiceImpl<typeof AuditService> {
+export function auditService(db: Db, flush: () => Promise<unknown>): Operations<typeof AuditService> {
   return {
     async listAuditEvents(request, context) {
       const filter = {

@@ -1,4 +1,3 @@
-import type { ServiceImpl } from "@connectrpc/connect";
 import type { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import { acceptInvite } from "../domain/invite/accept.ts";
@@ -9,12 +8,13 @@ import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
 import { callerOf, callOf, optionalUserOf } from "./middleware/context.ts";
 import type { PeopleLimits } from "./middleware/people-limits.ts";
+import type { Operations } from "./operations.ts";
 
 /** `InviteService`: invites people to an account. */
 export function inviteService(
   db: Store,
   deps: InviteDeps & SessionDeps & { tokenPrefix: string; limits: PeopleLimits },
-): ServiceImpl<typeof InviteService> {
+): Operations<typeof InviteService> {
   return {
     async createInvite(request, context) {
       return { invite: inviteMessage(await createInvite(db, callerOf(context), deps, request)) };

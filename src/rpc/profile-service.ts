@@ -1,4 +1,3 @@
-import type { ServiceImpl } from "@connectrpc/connect";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import type { Store } from "../db/connect.ts";
@@ -13,10 +12,11 @@ import {
 import type { AccessDeps } from "../domain/role/change.ts";
 import { profileMessage, timestamp } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** `ProfileService`: the profiles of an account, and the profile of the caller. */
-export function profileService(db: Store, deps: AccessDeps): ServiceImpl<typeof ProfileService> {
+export function profileService(db: Store, deps: AccessDeps): Operations<typeof ProfileService> {
   return {
     async whoAmI(_request, context) {
       const caller = callerOf(context);

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
 import type { RoleSchema } from "../../gen/latchkey/v1/role_pb.ts";
 import {
   type RoleService,
@@ -20,11 +19,12 @@ import {
 } from "../domain/role/role.ts";
 import { metadataMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `RoleService`: the roles of an account, which are named sets of permissions. */
-export function roleService(db: Store, deps: RoleDeps): ServiceImpl<typeof RoleService> {
+export function roleService(db: Store, deps: RoleDeps): Operations<typeof RoleService> {
   return {
     async createRole(request, context) {
       const permissions = request.spec?.permissions ?? [];

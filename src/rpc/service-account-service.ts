@@ -1,5 +1,4 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
 import type { ServiceAccountSchema } from "../../gen/latchkey/v1/service_account_pb.ts";
 import {
   type ServiceAccountService,
@@ -20,11 +19,12 @@ import {
 } from "../domain/service-account/service-account.ts";
 import { metadataMessage, profileMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ServiceAccountService`: the identities of machines in an account. */
-export function serviceAccountService(db: Store, bounds: Bounds): ServiceImpl<typeof ServiceAccountService> {
+export function serviceAccountService(db: Store, bounds: Bounds): Operations<typeof ServiceAccountService> {
   return {
     async createServiceAccount(request, context) {
       const teamId = request.spec?.teamId ?? "";

@@ -1,4 +1,3 @@
-import type { ServiceImpl } from "@connectrpc/connect";
 import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import { normaliseEmail } from "../domain/kernel/text.ts";
@@ -14,6 +13,7 @@ import { profileMessage, timestamp } from "./messages.ts";
 import { callOf, userOf } from "./middleware/context.ts";
 import { limitGuesses } from "./middleware/guess-limit.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
+import type { Operations } from "./operations.ts";
 
 /** What the session service depends on. */
 export interface SessionServiceDeps extends SessionDeps, OtpDeps {
@@ -25,12 +25,12 @@ export interface SessionServiceDeps extends SessionDeps, OtpDeps {
 }
 
 /** `SessionService`: sign-up, log-in, sessions, and what users change about themselves. */
-export function sessionService(db: Store, deps: SessionServiceDeps): ServiceImpl<typeof SessionService> {
+export function sessionService(db: Store, deps: SessionServiceDeps): Operations<typeof SessionService> {
   return { ...sessionMethods(db, deps), ...passwordMethods(db, deps), ...userMethods(db, deps) };
 }
 
-type Methods<Name extends keyof ServiceImpl<typeof SessionService>> = Pick<
-  ServiceImpl<typeof SessionService>,
+type Methods<Name extends keyof Operations<typeof SessionService>> = Pick<
+  Operations<typeof SessionService>,
   Name
 >;
 

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
 import type { TeamSchema } from "../../gen/latchkey/v1/team_pb.ts";
 import {
   type TeamService,
@@ -21,11 +20,12 @@ import {
 } from "../domain/team/team.ts";
 import { metadataMessage, profileMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `TeamService`: the teams of an account, which are groups of profiles with roles. */
-export function teamService(db: Store, deps: AccessDeps): ServiceImpl<typeof TeamService> {
+export function teamService(db: Store, deps: AccessDeps): Operations<typeof TeamService> {
   return {
     async createTeam(request, context) {
       const roles = request.spec?.roles ?? [];

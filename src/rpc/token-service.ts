@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext } from "@connectrpc/connect";
 import type {
   BatchVerifyTokensRequest,
   TokenService,
@@ -23,6 +23,7 @@ import { verifyTokens } from "../verify/verify.ts";
 import { environmentOf } from "./api-key-message.ts";
 import { timestamp } from "./messages.ts";
 import { callerOf, callOf, recordOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** What the token service depends on. */
@@ -39,7 +40,7 @@ export interface TokenDeps {
 }
 
 /** `TokenService`: verifies and revokes tokens. */
-export function tokenService(db: Store, deps: TokenDeps): ServiceImpl<typeof TokenService> {
+export function tokenService(db: Store, deps: TokenDeps): Operations<typeof TokenService> {
   return {
     ...verification(deps),
     async revokeToken({ token }, context) {

@@ -1,4 +1,3 @@
-import type { ServiceImpl } from "@connectrpc/connect";
 import {
   type UpdateWorkspaceRequest,
   UpdateWorkspaceRequestSchema,
@@ -23,14 +22,12 @@ import {
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage, timestamp, workspaceMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
+import type { Operations } from "./operations.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `WorkspaceAdminService`: the workspaces of an account, and their members. */
-export function workspaceAdminService(
-  db: Store,
-  deps: InviteDeps,
-): ServiceImpl<typeof WorkspaceAdminService> {
+export function workspaceAdminService(db: Store, deps: InviteDeps): Operations<typeof WorkspaceAdminService> {
   return {
     async createWorkspace(request, context) {
       const workspace = await createWorkspace(db, callerOf(context), commonFields(request));

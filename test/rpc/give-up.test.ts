@@ -31,21 +31,48 @@ test("a call whose deadline passes cancels its statement, and changes nothing", 
   });
 });
 
-test("a client that disconnects cancels its statement, and changes nothing", async () => {
+const handlers = {
+  "of Connect": () => handlerOf(app.app.routes, app.app.routerOptions),
+  "of the fast path": () => app.app.handler,
+};
+
+test.each(Object.entries(handlers))(
+  "a client %s that disconnects cancels its statement, and changes nothing",
+  async (_name, handler) => {
+    const owner = await app.newAccount();
+    const port = await openTestPort({ handler: handler() });
+    await whileHeld(owner, async (id) => {
+      const client = new AbortController();
+      const call = fetch(`${port.url}/latchkey.v1.ApiKeyService/UpdateApiKey`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${owner.token}` },
+        body: JSON.stringify(rename(id)),
+        signal: client.signal,
+      });
+      await untilWaiting(1);
+      client.abort();
+      await expect(call).rejects.toThrow("abort");
+      await untilWaiting(0);
+    });
+    expect(app.logLines.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
+  },
+);
+
+test("a call of the fast path whose deadline passes cancels its statement, and changes nothing", async () => {
   const owner = await app.newAccount();
-  const port = await openTestPort({ handler: handlerOf(app.app.routes, app.app.routerOptions) });
+  const port = await openTestPort({ handler: app.app.handler });
   await whileHeld(owner, async (id) => {
-    const client = new AbortController();
     const call = fetch(`${port.url}/latchkey.v1.ApiKeyService/UpdateApiKey`, {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${owner.token}` },
+      headers: {
+        "content-type": "application/json",
+        authorization: `Bearer ${owner.token}`,
+        "connect-timeout-ms": "300",
+      },
       body: JSON.stringify(rename(id)),
-      signal: client.signal,
     });
     await untilWaiting(1);
-    client.abort();
-    await expect(call).rejects.toThrow("abort");
+    expect(await (await call).json()).toMatchObject({ code: "deadline_exceeded" });
     await untilWaiting(0);
   });
-  expect(app.logLines.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
 });

@@ -7,6 +7,7 @@ import type {
 } from "@bufbuild/protobuf";
 import type { ConnectError, ContextValues, HandlerContext } from "@connectrpc/connect";
 import type { Request } from "../request.ts";
+import type { FairTurns } from "../turns.ts";
 import type { Form } from "./admission.ts";
 
 /**
@@ -35,6 +36,12 @@ export interface FastPathMethod {
   parseError(bytes: Uint8Array, isJson: boolean): ConnectError;
 }
 
+/** Methods whose calls start in the same turns. */
+export interface FastPathGroup {
+  readonly methods: readonly FastPathMethod[];
+  readonly turns: FairTurns;
+}
+
 /** What is known of a call before the server reads its body: the cheap part of a `HandlerContext`. */
 export interface FastPathArrival extends Pick<HandlerContext, "service" | "method" | "values" | "timeoutMs"> {
   readonly requestHeader: Pick<Headers, "get" | "has">;
@@ -42,7 +49,10 @@ export interface FastPathArrival extends Pick<HandlerContext, "service" | "metho
 }
 
 /** What a method receives about a call: the cheap part of a `HandlerContext`. */
-export type FastPathContext = Pick<HandlerContext, "values" | "timeoutMs">;
+export interface FastPathContext extends Pick<HandlerContext, "values" | "timeoutMs"> {
+  /** Returns a signal that is aborted when the deadline passes or the client disconnects. Methods that wait call it. */
+  signal(): AbortSignal;
+}
 
 /** What the fast path depends on. */
 export interface FastPathOptions {

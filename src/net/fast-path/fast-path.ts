@@ -3,15 +3,13 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
 import { isHttp2 } from "../exchange.ts";
 import type { Handler, PlainHandler, Request, Response } from "../request.ts";
-import { createFairTurns } from "../turns.ts";
 import { admit, type Form, headerReader } from "./admission.ts";
 import { readBody } from "./body.ts";
-import type { Codec, FastPathMethod, FastPathOptions, Payload } from "./codec.ts";
+import { callSignal } from "./call-signal.ts";
+import type { Codec, FastPathGroup, FastPathMethod, FastPathOptions, Payload } from "./codec.ts";
 import { connectCodec } from "./connect-codec.ts";
 import { grpcCodec } from "./grpc-codec.ts";
 
-// In one turn of the event loop, requests start for this long. Then the event loop reads everything that has arrived.
-const sliceMs = 2;
 const codecs: Record<Form, Codec> = { json: connectCodec(true), proto: connectCodec(false), grpc: grpcCodec };
 
 /** The fast path, with and without the ordinary handler behind it. */
@@ -23,31 +21,30 @@ export interface FastPath {
 }
 
 /**
- * Creates the fast path: it answers plain calls of a few methods on node's own streams. It passes every other request to
+ * Creates the fast path: it answers plain calls of unary methods on node's own streams. It passes every other request to
  * `next` before it reads a byte of the body. Clients cannot see the difference, except that the fast path never compresses.
  */
 export function createFastPath(
-  methods: readonly FastPathMethod[],
+  groups: readonly FastPathGroup[],
   options: FastPathOptions,
   next: Handler,
 ): FastPath {
-  const paths = new Map(methods.map((entry) => [createMethodUrl("/", entry.method), entry]));
-  const turns = createFairTurns(sliceMs);
+  const paths = pathsOf(groups);
 
   function tryAnswer(request: Request, response: Response): boolean {
-    const method = paths.get(request.url ?? "");
-    const form = method && admit(request, method.maxBytes);
+    const path = paths.get(request.url ?? "");
+    const form = path && admit(request, path.method.maxBytes);
     if (form) {
-      turns.start(options.clientOf(request), () => {
-        if (isOpen(response)) answer(method, form, options, request, response);
+      path.turns.start(options.clientOf(request), () => {
+        if (isOpen(response)) answer(path.method, form, options, request, response);
       });
     }
     return form !== undefined;
   }
 
   function accepts(request: Request): boolean {
-    const method = paths.get(request.url ?? "");
-    return method !== undefined && admit(request, method.maxBytes) !== undefined;
+    const path = paths.get(request.url ?? "");
+    return path !== undefined && admit(request, path.method.maxBytes) !== undefined;
   }
 
   return {
@@ -57,6 +54,13 @@ export function createFastPath(
       handler: tryAnswer,
     },
   };
+}
+
+function pathsOf(groups: readonly FastPathGroup[]) {
+  const paths = groups.flatMap(({ methods, turns }) =>
+    methods.map((method) => [createMethodUrl("/", method.method), { method, turns }] as const),
+  );
+  return new Map(paths);
 }
 
 // Uses promises only where it must, so that a cached response is sent in the same turn of the event loop.
@@ -74,6 +78,7 @@ function answer(
   const timeout = codec.timeout(requestHeader, options.maxTimeoutMs);
   const end = timeout.timeoutMs === undefined ? undefined : performance.now() + timeout.timeoutMs;
   const timeoutMs = () => (end === undefined ? undefined : end - performance.now());
+  const signal = () => callSignal(response, timeoutMs());
   const responseHeader = {
     set(name: string, value: string) {
       headers[name] = value;
@@ -106,7 +111,11 @@ function answer(
 
   async function compute(body: Buffer): Promise<Payload> {
     const message = await codec.parse(method, body, options);
-    const payload = codec.encode(method, await method.invoke(message, { values, timeoutMs }), options);
+    const payload = codec.encode(
+      method,
+      await method.invoke(message, { values, timeoutMs, signal }),
+      options,
+    );
     method.keep(form, body, values, payload);
     return payload;
   }

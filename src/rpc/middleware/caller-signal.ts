@@ -1,13 +1,15 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { callEnded } from "./outcome.ts";
 
 /**
  * Returns a signal that is aborted when the caller of a request gives up: its deadline passed, it cancelled the call, or its
- * connection broke. A shutdown of this server aborts the request's own signal too, but running work may then finish.
+ * connection broke. A shutdown of this server and the end of the call abort the request's own signal too. Neither aborts this one.
  */
 export function callerSignal(request: AbortSignal): AbortSignal {
   const controller = new AbortController();
   function follow(): void {
     const reason: unknown = request.reason;
+    if (reason === callEnded) return;
     if (!(reason instanceof ConnectError)) controller.abort(canceled());
     else if (reason.code !== Code.Unavailable) controller.abort(reason);
   }

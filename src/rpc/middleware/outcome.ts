@@ -16,6 +16,12 @@ interface Abortable {
 }
 
 /**
+ * The reason with which the signal of a call is aborted after its response is known. Connect gives no reason, so node would
+ * create an exception with a stack trace for each call.
+ */
+export const callEnded = new DOMException("the call has ended", "AbortError");
+
+/**
  * Returns the request gate of Connect's handlers. It authenticates each call, and records the error that the call ends with.
  * Connect passes that error to the `abort` method of the call's context. The reason of the signal is not enough,
  * because a deadline or a lost client may have aborted the signal earlier.
@@ -29,7 +35,7 @@ export function createRequestGate(
       const abort = context.abort.bind(context);
       context.abort = (reason) => {
         if (reason !== undefined) record.error ??= ConnectError.from(reason, Code.Internal);
-        abort(reason);
+        abort(reason ?? callEnded);
       };
     }
     return authenticate(context);

@@ -1,0 +1,42 @@
+import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
+import { type FastPathDeps, fastPathMethod } from "./fast-path-method.ts";
+import { createAuthInterceptor } from "./middleware/auth-interceptor.ts";
+import { callerSignal } from "./middleware/caller-signal.ts";
+import { turnOf } from "./middleware/turn.ts";
+import type { Validate } from "./middleware/validate.ts";
+import type { Implemented, Operation } from "./operations.ts";
+
+/**
+ * Returns the unary methods of some services for the fast path, except those that list. Each call is authorized and runs its
+ * operation, as it does through Connect. The fast path keeps nothing of these calls.
+ */
+export function operationMethods(deps: FastPathDeps, validate: Validate, services: readonly Implemented[]) {
+  const authorize = createAuthInterceptor(deps);
+  return services.flatMap(({ service, operations }) =>
+    service.methods.filter(isPlain).map((method) => {
+      const operation = (operations as Record<string, Operation<DescMethodUnary>>)[method.localName];
+      if (!operation) throw new Error(`${method.toString()} is not implemented`);
+      return { ...operationMethod(deps, validate, method, operation), authorize };
+    }),
+  );
+}
+
+// A page of a list may be long. Connect compresses it, and the fast path does not.
+function isPlain(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === "unary" && method.output.field.pagination === undefined;
+}
+
+function operationMethod(
+  deps: FastPathDeps,
+  validate: Validate,
+  method: DescMethodUnary,
+  operation: Operation<DescMethodUnary>,
+) {
+  const run = fastPathMethod(deps, validate, method, (message, call) => {
+    const { values, timeoutMs } = call;
+    const signal = callerSignal(call.signal());
+    const turn = turnOf({ method, contextValues: values, message });
+    return deps.operate(turn, signal, async () => operation(message, { values, timeoutMs, signal }));
+  });
+  return { ...run, recall: () => undefined, keep() {} };
+}
