@@ -52,6 +52,9 @@ export function createHandlers(
     routes,
     acceptCompression: [gzip],
     contextValues,
+    onRefusal(code, request) {
+      recordOf(contextValues(request)).code = code;
+    },
     onBug(error, request) {
       recordOf(contextValues(request)).code = "internal";
       reports.bug(error);

@@ -3,6 +3,7 @@ import { Code, ConnectError, type ContextValues, createConnectRouter } from "@co
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { isHttp2 } from "./exchange.ts";
+import { explainRefusal, type ProtocolRefusal } from "./protocol-refusal.ts";
 import type { Handler, NodeRequest, NodeResponse } from "./request.ts";
 
 /** What the adapter serves. */
@@ -11,6 +12,8 @@ export interface ConnectAdapterOptions extends ConnectRouterOptions {
   contextValues(request: NodeRequest): ContextValues;
   /** Called with what a handler throws instead of an error of its protocol. This is a bug. The client gets `internal`. */
   onBug(error: unknown, request: NodeRequest): void;
+  /** Called with the code of the error if no handler takes a request. */
+  onRefusal?(code: string, request: NodeRequest): void;
 }
 
 /**
@@ -21,35 +24,44 @@ export function createConnectAdapter({
   routes,
   contextValues,
   onBug,
+  onRefusal = () => {},
   ...options
 }: ConnectAdapterOptions): Handler {
   const router = createConnectRouter(options);
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
+  function refuse(request: NodeRequest, response: NodeResponse, refusal: ProtocolRefusal): void {
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    const { "content-type": contentType = "" } = request.headers;
+    const explained = explainRefusal({ method: request.method ?? "", path, contentType }, refusal);
+    onRefusal(explained.code, request);
+    end(response, explained.status, explained.headers, request.method === "HEAD" ? "" : explained.body);
+  }
+
+  async function handle(handler: UniversalHandler, request: NodeRequest, response: NodeResponse) {
+    const universal = universalRequestFromNodeRequest(request, response, undefined, contextValues(request));
+    const answer = await handler(universal);
+    // Connect refuses a method or a content type with a status and nothing else.
+    if (answer.status !== 200 && answer.body === undefined) {
+      for (const [name, value] of answer.header ?? []) response.setHeader(name, value);
+      refuse(request, response, { status: answer.status, allowedMethods: handler.allowedMethods });
+    } else await universalResponseToNodeResponse(answer, response);
+  }
+
   return (request, response) => {
     const [path = ""] = (request.url ?? "").split("?", 1);
     const handler = handlers.get(path);
     if (!handler) {
-      end(response, 404, {});
+      refuse(request, response, { status: 404 });
       return;
     }
-    handle(handler, request, response, contextValues).catch((error: unknown) => {
+    handle(handler, request, response).catch((error: unknown) => {
       if (isGone(response) || ConnectError.from(error).code === Code.Aborted) return;
       onBug(error, request);
       fail(request, response);
     });
   };
-}
-
-async function handle(
-  handler: UniversalHandler,
-  request: NodeRequest,
-  response: NodeResponse,
-  contextValues: ConnectAdapterOptions["contextValues"],
-): Promise<void> {
-  const universal = universalRequestFromNodeRequest(request, response, undefined, contextValues(request));
-  await universalResponseToNodeResponse(await handler(universal), response);
 }
 
 // A response that has begun cannot become an error, so its stream is destroyed before it is complete.
@@ -71,7 +83,9 @@ function fail(request: NodeRequest, response: NodeResponse): void {
 function end(response: NodeResponse, status: number, headers: Record<string, string>, body = ""): void {
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  response.end(body);
+  // Without data, the headers end the HTTP/2 stream. A gRPC status in headers requires that.
+  if (body === "") response.end();
+  else response.end(body);
 }
 
 function isGone(response: NodeResponse): boolean {

@@ -24,10 +24,18 @@ function expand<Path extends string>(path: string, changeable: readonly Path[]):
   if (below.length === 0) {
     throw invalidField(
       "update_mask",
-      `expected only paths that can be changed: ${changeable.join(", ")}, or *`,
+      `expected only paths that can be changed: ${changeable.join(", ")}, or *${jsonHint(changeable)}`,
     );
   }
   return below;
+}
+
+// The names of the schema are right in binary messages only.
+function jsonHint(changeable: readonly string[]): string {
+  const example = changeable.find((path) => path.includes("_"));
+  if (example === undefined) return "";
+  const inJson = example.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return `. In JSON, expected lowerCamelCase, such as "${inJson}"`;
 }
 
 function isPresent(schema: DescMessage, message: Message, [name = "", ...rest]: string[]): boolean {

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { UpdateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { DomainError } from "../../src/domain/kernel/error.ts";
+import { jsonViolations } from "../../src/rpc/middleware/json-violations.ts";
 import { changedFields } from "../../src/rpc/update-mask.ts";
 
 const changeable = [
@@ -93,4 +94,26 @@ test.each([
     expect(error).toBeInstanceOf(DomainError);
     expect((error as DomainError).violations).toMatchObject([{ field: "update_mask" }]);
   }
+});
+
+test("the error about a path of a mask names the spelling that JSON expects", () => {
+  try {
+    changed(full, ["spec.nothing"]);
+    expect.fail("the mask was accepted");
+  } catch (error) {
+    const [violation] = (error as DomainError).violations;
+    expect(violation?.description).toContain("spec.expires_at, or *");
+    expect(violation?.description).toMatch(
+      /In JSON, expected lowerCamelCase, such as "spec\.workspaceScope"$/,
+    );
+  }
+});
+
+test.each(["spec.expires_at", 7])("the mask %j in JSON gets the expected spelling", (updateMask) => {
+  expect(jsonViolations(UpdateApiKeyRequestSchema, JSON.stringify({ id: "key_1", updateMask }))).toEqual([
+    {
+      field: "update_mask",
+      description: 'expected lowerCamelCase paths joined by commas, such as "spec.expiresAt"',
+    },
+  ]);
 });

@@ -70,7 +70,8 @@ function describeValue(field: DescField): string {
   if (field.message?.typeName === "google.protobuf.Timestamp")
     return "an RFC 3339 time such as 2030-01-31T12:00:00Z";
   if (field.message?.typeName === "google.protobuf.Duration") return "a duration in seconds such as 3600s";
-  if (field.message?.typeName === "google.protobuf.FieldMask") return "field paths joined by commas";
+  if (field.message?.typeName === "google.protobuf.FieldMask")
+    return 'lowerCamelCase paths joined by commas, such as "spec.expiresAt"';
   if (field.message) return `a ${field.message.typeName}`;
   if (field.scalar === ScalarType.STRING) return "string";
   return field.scalar === ScalarType.BOOL ? "true or false" : "whole number";
