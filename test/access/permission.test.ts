@@ -7,7 +7,11 @@ const parsePermissions = createPermissionParser(undefined);
 const resources = ["agents", "runs", "webhooks", "api_keys", "audit", "tokens", "workspaces"];
 const verbs = ["read", "write", "manage", "start", "verify"];
 const concrete = resources.flatMap((resource) => verbs.map((verb) => `${resource}:${verb}`));
-const wildcards = ["*", "*:read", "*:write", "*:manage", ...resources.map((resource) => `${resource}:*`)];
+const wildcards = [
+  ...["*", "*:*", "*:read", "*:write", "*:manage", "*:start", "*:verify"],
+  ...["platform.*:read", "platform.*:write", "platform.*:manage"],
+  ...resources.map((resource) => `${resource}:*`),
+];
 const all = [...concrete, ...wildcards];
 const permission = fc.constantFrom(...all);
 const permissions = fc.array(fc.constantFrom(...all, "read", "write", "admin", "webhook"), { maxLength: 8 });
@@ -15,6 +19,7 @@ const permissions = fc.array(fc.constantFrom(...all, "read", "write", "admin", "
 const reach = (held: readonly string[]) => concrete.filter((wanted) => holds(held, wanted));
 const stored = (texts: readonly string[]) => parsePermissions(texts, "spec.permissions").permissions;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("implication", () => {
   test.each([
     ["agents:write", "agents:read"],
@@ -29,6 +34,15 @@ describe("implication", () => {
     ["*", "tokens:verify"],
     ["*", "*:manage"],
     ["api_keys:*", "api_keys:manage"],
+    ["*:start", "agents:start"],
+    ["*:*", "agents:start"],
+    ["*:*", "agents:manage"],
+    ["*:*", "agents:*"],
+    ["*:*", "*:start"],
+    ["*:*", "platform.*:manage"],
+    ["*:write", "platform.*:read"],
+    ["platform.*:write", "agents:read"],
+    ["*", "*:*"],
   ])("%s is enough for %s", (held, wanted) => expect(implies(held, wanted)).toBe(true));
 
   test.each([
@@ -46,6 +60,20 @@ describe("implication", () => {
     ["agents:*", "*:read"],
     ["*:manage", "tokens:verify"],
     ["*:read", "tokens:verify"],
+    ["*:verify", "tokens:verify"],
+    ["*:start", "agents:read"],
+    ["*:start", "agents:stop"],
+    ["*:start", "agents:*"],
+    ["*:*", "*"],
+    ["*:*", "*:read"],
+    ["*:*", "api_keys:read"],
+    ["*:*", "tokens:verify"],
+    ["*:*", "accounts:*"],
+    ["*:manage", "*:*"],
+    ["agents:*", "*:start"],
+    ["platform.*:manage", "*:read"],
+    ["platform.*:manage", "api_keys:read"],
+    ["platform.*:manage", "agents:start"],
   ])("%s is not enough for %s", (held, wanted) => expect(implies(held, wanted)).toBe(false));
 
   test("covers Latchkey's own resources by their name or *, and by a wildcard only for reading", () => {
@@ -56,7 +84,19 @@ describe("implication", () => {
         expect(holds(["*"], `${resource}:${verb}`)).toBe(true);
       }
       expect(holds(["*:read"], `${resource}:read`)).toBe(true);
+      for (const verb of ["read", "write", "manage", "verify", "act"]) {
+        const wide = ["*:*", "*:verify", "*:act", "platform.*:manage"];
+        expect(holds(wide, `${resource}:${verb}`)).toBe(false);
+        expect(holds([...wide, "*:manage"], `${resource}:${verb}`)).toBe(verb === "read");
+      }
     }
+  });
+
+  test("of *:write and *:manage needs both what they cover of Latchkey's resources and of the platform's", () => {
+    expect(holds(["*:*", "*:read"], "*:manage")).toBe(true);
+    expect(holds(["platform.*:write", "*:read"], "*:write")).toBe(true);
+    expect(holds(["platform.*:write", "*:read"], "*:manage")).toBe(false);
+    expect(holds(["*:*", "platform.*:manage"], "*:write")).toBe(false);
   });
 
   test("is reflexive and transitive", () => {
@@ -87,6 +127,7 @@ describe("implication", () => {
   });
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a stored set", () => {
   test("covers exactly the given permissions", () => {
     fc.assert(
@@ -132,6 +173,25 @@ describe("a stored set", () => {
     ],
     [["agents:*", "agents:start", "agents:manage"], ["agents:*"]],
     [["admin", "agents:start"], ["*"]],
+    [
+      ["*:start", "agents:start", "agents:stop"],
+      ["*:start", "agents:stop"],
+    ],
+    [["*:*", "agents:start", "runs:*", "*:start", "platform.*:read"], ["*:*"]],
+    [
+      ["*:*", "read"],
+      ["*:*", "*:read"],
+    ],
+    [
+      ["*:*", "tokens:verify"],
+      ["*:*", "tokens:verify"],
+    ],
+    [
+      ["*:verify", "tokens:verify"],
+      ["*:verify", "tokens:verify"],
+    ],
+    [["*:*", "admin"], ["*"]],
+    [["*:read", "platform.*:write"], ["*:write"]],
     [[], []],
   ])("of %j is %j", (texts, expected) => expect(stored(texts)).toEqual(expected));
 });
@@ -143,9 +203,13 @@ test.each([
   ":read",
   "*:",
   ":*",
-  "*:*",
-  "*:start",
   "**",
+  "*:*:*",
+  "*:Start",
+  "platform.*",
+  "platform.*:start",
+  "platform.*:*",
+  "platform.agents:read",
   "agents:read:all",
   "Agents:read",
   "agents:Read",

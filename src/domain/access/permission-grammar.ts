@@ -7,7 +7,7 @@ const shortNames: Record<string, string> = {
   webhook: "webhooks:manage",
 };
 
-/** Latchkey's own resources. `*:write` and `*:manage` do not cover them, so that a leaked key cannot mint a successor. */
+/** Latchkey's own resources. Of the wildcards, only `*` and `*:read` cover them, so that a leaked key cannot mint a successor. */
 export const ownResources = [
   "account",
   "accounts",
@@ -25,21 +25,27 @@ export const ownResources = [
 const own = new Set(ownResources);
 const name = /^[a-z][a-z0-9_]{0,62}$/;
 
+/**
+ * Stands for every resource of the platform, and none of Latchkey's own. It has only ranked verbs. It is what `*:*` and
+ * `*:read` have in common, because `*:read` covers Latchkey's own resources too.
+ */
+export const platformResources = "platform.*";
+
 /** The syntax of a permission, for error messages. */
 export const expected =
-  "expected a permission: `resource:verb`, `resource:*`, `*:read`, `*:write`, `*:manage`, `*`, or one of `read`, `write`, `admin`, `webhook`";
+  "expected a permission: `resource:verb`, `resource:*`, `*:verb`, `*:*`, `*`, or one of `read`, `write`, `admin`, `webhook`";
 
 /**
- * Returns the canonical form of a permission (`*`, `resource:verb`, `resource:*`, `*:verb`), or undefined if the text
- * is not a permission.
+ * Returns the canonical form of a permission (`*`, `*:*`, `resource:verb`, `resource:*`, `*:verb`, `platform.*:read`), or
+ * undefined if the text is not a permission.
  */
 export function parsePermission(text: string): string | undefined {
   const permission = Object.hasOwn(shortNames, text) ? shortNames[text] : text;
   if (permission === undefined || permission === "*") return permission;
   const [resource, verb] = splitPermission(permission);
-  const resourceFits = resource === "*" ? rankOf(verb) > 0 : name.test(resource) && rankOf(resource) === 0;
-  const verbFits = verb === "*" ? resource !== "*" : name.test(verb);
-  return resourceFits && verbFits ? permission : undefined;
+  if (resource === platformResources) return rankOf(verb) > 0 ? permission : undefined;
+  const resourceFits = resource === "*" || (name.test(resource) && rankOf(resource) === 0);
+  return resourceFits && (verb === "*" || name.test(verb)) ? permission : undefined;
 }
 
 /** Returns whether one permission implies another. Both must be in canonical form. */
@@ -48,9 +54,28 @@ export function implies(held: string, wanted: string): boolean {
   if (wanted === "*") return false;
   const [heldResource, heldVerb] = splitPermission(held);
   const [resource, verb] = splitPermission(wanted);
-  if (heldResource === "*") return isAtLeast(heldVerb, verb) && (!own.has(resource) || verb === "read");
-  return heldResource === resource && (heldVerb === "*" || isAtLeast(heldVerb, verb));
+  if (heldResource === resource) {
+    // `*:*` has none of Latchkey's own resources, but `*:read` and what includes it do.
+    return heldVerb === "*" ? resource !== "*" || rankOf(verb) === 0 : isAtLeast(heldVerb, verb);
+  }
+  if (resource === "*") return false;
+  if (heldResource === "*" && own.has(resource)) return verb === "read" && rankOf(heldVerb) > 0;
+  if (heldResource === "*") return heldVerb === "*" || isAtLeast(heldVerb, verb);
+  return heldResource === platformResources && !own.has(resource) && isAtLeast(heldVerb, verb);
 }
+
+/**
+ * Returns permissions that together are the same as one. Each of them is implied by a list only if a single entry of the
+ * list implies it. Most permissions are their only part.
+ */
+export function partsOf(permission: string): readonly string[] {
+  return parts[permission] ?? [permission];
+}
+
+const parts: Record<string, readonly string[] | undefined> = Object.assign(Object.create(null), {
+  "*:write": ["*:read", `${platformResources}:write`],
+  "*:manage": ["*:read", `${platformResources}:manage`],
+});
 
 /** Splits a permission in canonical form into its resource and its verb. `*` has no verb. */
 export function splitPermission(permission: string): [resource: string, verb: string] {
@@ -68,12 +93,9 @@ export function verbOf(rank: number): string {
   return rankedVerbs[rank - 1] ?? "";
 }
 
-/**
- * Returns the rank that a wildcard such as `*:write` gives on a resource. On Latchkey's own resources, it gives at most
- * `read`.
- */
-export function rankByWildcard(rank: number, resource: string): number {
-  return own.has(resource) ? Math.min(rank, 1) : rank;
+/** Returns whether a resource is one of Latchkey's own. */
+export function isOwnResource(resource: string): boolean {
+  return own.has(resource);
 }
 
 function isAtLeast(held: string, wanted: string): boolean {

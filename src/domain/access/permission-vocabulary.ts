@@ -1,7 +1,14 @@
 import { distance } from "fastest-levenshtein";
 import { maxViolations, type Violation } from "../kernel/error.ts";
 import { permissionSet } from "./permission.ts";
-import { expected, ownResources, parsePermission, rankedVerbs } from "./permission-grammar.ts";
+import {
+  expected,
+  isOwnResource,
+  ownResources,
+  parsePermission,
+  platformResources,
+  rankedVerbs,
+} from "./permission-grammar.ts";
 
 /** The resources and verbs that a deployment knows. The server rejects typos by it. */
 export interface Vocabulary {
@@ -32,17 +39,20 @@ export function createVocabulary(entries: readonly string[]): Vocabulary | undef
     if (verb !== undefined) known.add(verb);
     verbs.set(resource, known);
   }
+  const platform = [...verbs].filter(([resource]) => !isOwnResource(resource));
+  const platformVerbs = new Set(platform.flatMap(([, known]) => [...known]));
   return {
     unknown(permission) {
       const [resource = "", verb = "*"] = permission.split(":");
-      if (resource === "*") return undefined;
+      if (resource === platformResources || permission === "*") return undefined;
+      if (resource === "*") return verb === "*" || platformVerbs.has(verb) ? undefined : "verb";
       const known = verbs.get(resource);
       if (!known) return "resource";
       return verb === "*" || known.has(verb) ? undefined : "verb";
     },
     nearest(permission) {
       const [resource = "", verb = "*"] = permission.split(":");
-      const known = verbs.get(resource);
+      const known = resource === "*" ? platformVerbs : verbs.get(resource);
       return known ? `${resource}:${nearest(verb, known)}` : `${nearest(resource, verbs.keys())}:${verb}`;
     },
   };

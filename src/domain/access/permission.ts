@@ -1,5 +1,13 @@
 import { atOnce, type Slices } from "../kernel/slices.ts";
-import { implies, rankByWildcard, rankedVerbs, rankOf, splitPermission } from "./permission-grammar.ts";
+import {
+  implies,
+  isOwnResource,
+  partsOf,
+  platformResources,
+  rankedVerbs,
+  rankOf,
+  splitPermission,
+} from "./permission-grammar.ts";
 import { indexOf, intersection, storedForm } from "./permission-index.ts";
 
 export { expected, implies, ownResources, parsePermission } from "./permission-grammar.ts";
@@ -16,8 +24,16 @@ const shortLength = 16;
 
 /** Returns whether a set includes a permission. For a `PermissionSet` this is a lookup, for a list it is a scan. */
 export function holds(held: PermissionSet | readonly string[], wanted: string): boolean {
+  return holdsOne(held, wanted) || (isJoint(wanted) && partsOf(wanted).every((part) => holdsOne(held, part)));
+}
+
+function holdsOne(held: PermissionSet | readonly string[], wanted: string): boolean {
   if (!("permissions" in held)) return held.some((permission) => implies(permission, wanted));
-  return held.entries ? includes(held.entries, wanted) : holds(held.permissions, wanted);
+  return held.entries ? includes(held.entries, wanted) : holdsOne(held.permissions, wanted);
+}
+
+function isJoint(wanted: string): boolean {
+  return partsOf(wanted).length > 1;
 }
 
 /**
@@ -35,8 +51,8 @@ export function permissionSet(permissions: readonly string[]): PermissionSet {
 
 /**
  * Returns the set of a list, narrowed by what an owner may do. If `owner` is null, nothing narrows it. The time grows
- * with the length of both lists together, and the set has at most as many permissions as both. `keep` may replace a
- * text by an equal one.
+ * with the length of both lists together, and the set has at most `maxExpanded` more permissions than both. `keep` may
+ * replace a text by an equal one.
  */
 export function* effectiveSet(
   permissions: readonly string[],
@@ -55,11 +71,17 @@ export function* effectiveSet(
 function includes(entries: ReadonlySet<string>, wanted: string): boolean {
   if (entries.has(wanted) || entries.has("*")) return true;
   const [resource, verb] = splitPermission(wanted);
-  if (resource !== "*" && entries.has(`${resource}:*`)) return true;
-  const needed = rankOf(verb);
-  if (needed === 0) return false;
-  const reached = rankByWildcard(needed, resource) === needed;
-  return rankedVerbs
-    .slice(needed - 1)
-    .some((one) => entries.has(`${resource}:${one}`) || (reached && entries.has(`*:${one}`)));
+  const wide = isOwnResource(resource) ? [] : ["*:*", `*:${verb}`];
+  if (resource === "*")
+    return rankOf(verb) > 0 ? atLeast(entries, "*", verb) : verb !== "" && entries.has("*:*");
+  if (entries.has(`${resource}:*`) || wide.some((one) => entries.has(one))) return true;
+  if (rankOf(verb) === 0) return false;
+  if (isOwnResource(resource)) {
+    return atLeast(entries, resource, verb) || (verb === "read" && atLeast(entries, "*", verb));
+  }
+  return [resource, "*", platformResources].some((one) => atLeast(entries, one, verb));
+}
+
+function atLeast(entries: ReadonlySet<string>, resource: string, verb: string): boolean {
+  return rankedVerbs.slice(rankOf(verb) - 1).some((one) => entries.has(`${resource}:${one}`));
 }
