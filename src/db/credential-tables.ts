@@ -23,6 +23,8 @@ export interface ApiKeyTable {
   revoked_at: Date | null;
   /** The key that created this key. Null if a person did. */
   minted_by_key_id: string | null;
+  /** The platform key that created this key for a tenant. */
+  platform_key_id: string | null;
   changed_at: Generated<Date>;
   version: Generated<number>;
 }

@@ -28,7 +28,14 @@ import type {
   WorkspaceGrantTable,
   WorkspaceTable,
 } from "./tables.ts";
-import type { AccountAccessJson, AccountJson, ApiKeyKind, Environment, Labels } from "./values.ts";
+import type {
+  AccountAccessJson,
+  AccountJson,
+  ApiKeyKind,
+  Environment,
+  Labels,
+  TenantJson,
+} from "./values.ts";
 
 export type * from "./values.ts";
 
@@ -57,6 +64,7 @@ export interface Database {
   guest: GuestTable;
   otp: OtpTable;
   invite: InviteTable;
+  tenant: { id: string; tenant: TenantJson };
   team_rights: TeamRightsView;
   member_rights: MemberRightsView;
   user_opening: UserAccessView;

@@ -188,6 +188,8 @@ export interface WorkspaceTable {
   created_at: Generated<Date>;
   archived_at: Date | null;
   version: Generated<number>;
+  /** The platform key that created it for a tenant. */
+  platform_key_id: string | null;
 }
 
 export interface WorkspaceGrantTable {

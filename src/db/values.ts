@@ -28,6 +28,19 @@ export interface AccountAccessJson {
   roles?: RoleJson[];
 }
 
+/** An account for which a platform key may act, as the view `tenant` returns it. */
+export interface TenantJson {
+  id: string;
+  external_id: string;
+  /** The platform account is not a tenant, so no key acts for it. */
+  platform: boolean;
+  /** Whether the account is suspended or deleted. */
+  suspended: boolean;
+  entitlements: string[];
+  /** The system profile. */
+  profile: AccountAccessJson["profile"];
+}
+
 /** An account of a user as the view returns it, without the permissions of the user there. */
 export interface AccountJson extends Pick<AccountAccessJson, "account_id" | "standing"> {
   /** For an external identity. */

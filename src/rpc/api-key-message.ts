@@ -105,6 +105,6 @@ function infoMessage(key: ApiKey, info: ApiKeyInfo, effectiveAt: EffectiveAt) {
     profileId: key.profile_id,
     disabledAt: timestamp(key.disabled_at),
     revokedAt: timestamp(key.revoked_at),
-    mintedByKeyId: key.minted_by_key_id ?? "",
+    mintedByKeyId: key.minted_by_key_id ?? key.platform_key_id ?? "",
   };
 }

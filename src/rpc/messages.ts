@@ -4,7 +4,7 @@ import { type ProfileSchema, ProfileType } from "../../gen/latchkey/v1/profile_p
 import type { AccountResourceMetadataSchema } from "../../gen/latchkey/v1/resource_pb.ts";
 import { type WorkspaceSchema, WorkspaceState } from "../../gen/latchkey/v1/workspace_pb.ts";
 import type { Labels, ProfileType as StoredProfileType } from "../db/schema.ts";
-import type { ProfileRef } from "../domain/access/principal.ts";
+import type { MakerRef } from "../domain/access/principal.ts";
 import { invalidField } from "../domain/kernel/error.ts";
 import { etagOf } from "../domain/kernel/list.ts";
 import type { Workspace } from "../domain/workspace/workspace.ts";
@@ -56,12 +56,10 @@ export function metadataMessage(row: {
 }
 
 /** Returns the message of a profile. */
-export function profileMessage(
-  accountId: string,
-  profile: ProfileRef,
-): MessageInitShape<typeof ProfileSchema> {
-  const { id, type, name, email } = profile;
-  return { metadata: { id, accountId, name }, spec: { type: profileTypes[type], name, email } };
+export function profileMessage(accountId: string, profile: MakerRef): MessageInitShape<typeof ProfileSchema> {
+  const { id, type, name, email, platformKeyId } = profile;
+  const via = platformKeyId ? { via: "platform", keyId: platformKeyId } : {};
+  return { metadata: { id, accountId, name }, spec: { type: profileTypes[type], name, email }, ...via };
 }
 
 /** Returns the message of a workspace. */

@@ -8,6 +8,7 @@ import type {
 } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import type { Store } from "../db/connect.ts";
+import { limitName } from "../domain/access/acting.ts";
 import { parsePermission } from "../domain/access/permission.ts";
 import { permissionViolations, type Vocabulary } from "../domain/access/permission-vocabulary.ts";
 import type { Caller } from "../domain/access/principal.ts";
@@ -123,7 +124,7 @@ function requireSmallBatch(evaluations: readonly Evaluation[]): void {
 function toVerifyRequest(request: VerifyTokenRequest, caller: Caller): VerifyRequest {
   return {
     token: request.token,
-    caller: caller.profile.id,
+    caller: limitName(caller),
     fresh: request.fresh,
     accountId: request.accountId,
     workspaceId: request.workspaceId,

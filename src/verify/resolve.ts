@@ -47,10 +47,16 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
   function fromCache(verifyRequest: VerifyRequest): Evaluation | undefined {
     const parsed = parseToken(settings.tokenPrefix, verifyRequest.token);
     if (!parsed || verifyRequest.fresh) return undefined;
-    const loaded = loader.recall(lookupKeyOf(parsed, verifyRequest));
-    const evaluation = loaded && evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
-    const complete = evaluation?.lacks === undefined;
+    const evaluation = recallAndEvaluate(lookupKeyOf(parsed, verifyRequest), verifyRequest);
+    const complete = evaluation?.lacks === undefined && evaluation?.lacksTenant === undefined;
     return evaluation && complete && !maybeOutdated(evaluation) ? evaluation : undefined;
+  }
+
+  function recallAndEvaluate(lookupKey: LookupKey, verifyRequest: VerifyRequest): Evaluation | undefined {
+    const loaded = loader.recall(lookupKey);
+    const evaluation = loaded && evaluate(loaded, digestToken(verifyRequest.token), verifyRequest, settings);
+    const tenantId = evaluation?.lacksTenant;
+    return tenantId === undefined ? evaluation : recallAndEvaluate({ ...lookupKey, tenantId }, verifyRequest);
   }
 
   async function recognise(verifyRequest: VerifyRequest): Promise<Recognised | undefined> {
@@ -82,8 +88,10 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
       const known = (external || tries > 1) && !verifyRequest.fresh ? loader.recall(lookupKey) : undefined;
       const loaded = known ?? (await loader.fetch(lookupKey, verifyRequest));
       const evaluation = await evaluateLoaded(loaded, external, verifyRequest);
-      if (evaluation.lacks === undefined) return evaluation;
-      lookupKey = { ...lookupKey, accountId: evaluation.lacks };
+      const { lacks, lacksTenant } = evaluation;
+      if (lacks !== undefined) lookupKey = { ...lookupKey, accountId: lacks };
+      else if (lacksTenant !== undefined) lookupKey = { ...lookupKey, tenantId: lacksTenant };
+      else return evaluation;
     }
     throw new DomainError("UNAVAILABLE", "the accounts of this user are changing: try again");
   }
@@ -94,9 +102,9 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
       if (known.every((evaluation) => evaluation !== undefined)) return known;
       return Promise.all(verifyRequests.map((verifyRequest, index) => known[index] ?? lookUp(verifyRequest)));
     },
-    async evaluateSeen({ external }, verifyRequest, { credential: row, now }) {
+    async evaluateSeen({ external }, verifyRequest, { credential: row, tenant = null, now }) {
       const [credential] = await inTurns(toCredentials(row ? [row] : []));
-      return evaluateLoaded({ credential, workspace: undefined, now }, external, verifyRequest);
+      return evaluateLoaded({ credential, workspace: undefined, tenant, now }, external, verifyRequest);
     },
   };
 }

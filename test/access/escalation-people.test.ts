@@ -28,6 +28,22 @@ describe.each(bearers)("a %s cannot widen a principal", (bearer) => {
   });
 });
 
+// A platform key that acts may enter every workspace, so these are all paths by which it could give more than it holds.
+const permissionPaths = escalationPaths.filter(({ workspace }) => !workspace);
+
+test.each(permissionPaths)(
+  "a platform key that acts for the account cannot widen a principal: $what",
+  async (path) => {
+    const rows = await everythingIn(app.db);
+    expect(await refusal(path.call(company.bearers["platform key"], company))).toMatchObject({
+      code: "PermissionDenied",
+      reason: "PERMISSION_DENIED",
+      metadata: { permission: path.missing },
+    });
+    expect(await everythingIn(app.db)).toBe(rows);
+  },
+);
+
 // Returns the error of the first rule in the table of errors: environment, workspace, permission.
 function firstError({ environment, workspace, missing }: EscalationPath, bearer: Bearer) {
   if (environment === "none" && bearer === "application key") {

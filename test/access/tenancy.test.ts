@@ -2,6 +2,7 @@ import { toJson } from "@bufbuild/protobuf";
 import { beforeAll, describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { accountIdOf, naming } from "../support/actors/acting.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { call } from "../support/actors/call.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
@@ -36,7 +37,14 @@ beforeAll(async () => {
   other = await newTenant(await app.newAccount("Other"));
 });
 
-describe.each(["an owner", "a * key of all workspaces", "a * key of one workspace"])("%s", (bearer) => {
+const bearers = [
+  "an owner",
+  "a * key of all workspaces",
+  "a * key of one workspace",
+  "a platform key that acts for the account",
+];
+
+describe.each(bearers)("%s", (bearer) => {
   test.each(Object.entries(tenancy))(
     "%s: another account's id looks exactly like a missing one, and the call changes nothing",
     async (row, { kind, request }) => {
@@ -98,6 +106,7 @@ async function newTenant(owner: Owner): Promise<Tenant> {
       "an owner": owner,
       "a * key of all workspaces": app.clientAs(all.token),
       "a * key of one workspace": app.clientAs(one.token),
+      "a platform key that acts for the account": naming(app, app.platformToken, accountIdOf(owner)),
     },
   };
 }

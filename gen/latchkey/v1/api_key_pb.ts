@@ -272,7 +272,7 @@ export type ApiKeyInfo = Message<"latchkey.v1.ApiKeyInfo"> & {
   revokedAt?: Timestamp | undefined;
 
   /**
-   * Output only. The id of the key that created this key with `CreateApiKey`.
+   * Output only. The id of the key that created this key with `CreateApiKey`. It may be a key of the platform account.
    * It is empty if a person created this key, and for a system key.
    *
    * @generated from field: string minted_by_key_id = 10;

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/profile.proto.
  */
 export const file_latchkey_v1_profile: GenFile = /*@__PURE__*/
-  fileDesc("ChlsYXRjaGtleS92MS9wcm9maWxlLnByb3RvEgtsYXRjaGtleS52MSKRAQoHUHJvZmlsZRI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5Qcm9maWxlU3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuUHJvZmlsZUluZm8iPgoLUHJvZmlsZUluZm8SDwoHcm9sZV9pZBgBIAEoCRIMCgRyb2xlGAIgASgJEhAKCHRlYW1faWRzGAMgAygJIlIKC1Byb2ZpbGVTcGVjEiYKBHR5cGUYASABKA4yGC5sYXRjaGtleS52MS5Qcm9maWxlVHlwZRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJKpcBCgtQcm9maWxlVHlwZRIcChhQUk9GSUxFX1RZUEVfVU5TUEVDSUZJRUQQABIVChFQUk9GSUxFX1RZUEVfVVNFUhABEiAKHFBST0ZJTEVfVFlQRV9TRVJWSUNFX0FDQ09VTlQQAhIYChRQUk9GSUxFX1RZUEVfQVBJX0tFWRADEhcKE1BST0ZJTEVfVFlQRV9TWVNURU0QBEInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_latchkey_v1_resource]);
+  fileDesc("ChlsYXRjaGtleS92MS9wcm9maWxlLnByb3RvEgtsYXRjaGtleS52MSKuAQoHUHJvZmlsZRI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5Qcm9maWxlU3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuUHJvZmlsZUluZm8SCwoDdmlhGAQgASgJEg4KBmtleV9pZBgFIAEoCSI+CgtQcm9maWxlSW5mbxIPCgdyb2xlX2lkGAEgASgJEgwKBHJvbGUYAiABKAkSEAoIdGVhbV9pZHMYAyADKAkiUgoLUHJvZmlsZVNwZWMSJgoEdHlwZRgBIAEoDjIYLmxhdGNoa2V5LnYxLlByb2ZpbGVUeXBlEg0KBWVtYWlsGAIgASgJEgwKBG5hbWUYAyABKAkqlwEKC1Byb2ZpbGVUeXBlEhwKGFBST0ZJTEVfVFlQRV9VTlNQRUNJRklFRBAAEhUKEVBST0ZJTEVfVFlQRV9VU0VSEAESIAocUFJPRklMRV9UWVBFX1NFUlZJQ0VfQUNDT1VOVBACEhgKFFBST0ZJTEVfVFlQRV9BUElfS0VZEAMSFwoTUFJPRklMRV9UWVBFX1NZU1RFTRAEQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_latchkey_v1_resource]);
 
 /**
  * A principal inside one account. The server records every action under a profile.
@@ -40,6 +40,20 @@ export type Profile = Message<"latchkey.v1.Profile"> & {
    * @generated from field: latchkey.v1.ProfileInfo info = 3;
    */
   info?: ProfileInfo | undefined;
+
+  /**
+   * Output only. Set in `created_by`: `platform` if a key of the platform account made the resource for this account.
+   *
+   * @generated from field: string via = 4;
+   */
+  via: string;
+
+  /**
+   * Output only. Set in `created_by` if `via` is `platform`: the id of that key.
+   *
+   * @generated from field: string key_id = 5;
+   */
+  keyId: string;
 };
 
 /**

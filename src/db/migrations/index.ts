@@ -19,6 +19,7 @@ import * as bearer from "./0017_bearer.ts";
 import * as auditResourceType from "./0018_audit_resource_type.ts";
 import * as externalId from "./0019_external_id.ts";
 import * as verdictNames from "./0020_verdict_names.ts";
+import * as acting from "./0021_acting.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -50,6 +51,7 @@ export const migrations: readonly Migration[] = [
   { name: "0018_audit_resource_type", ...auditResourceType },
   { name: "0019_external_id", ...externalId },
   { name: "0020_verdict_names", ...verdictNames },
+  { name: "0021_acting", ...acting },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

@@ -1,7 +1,8 @@
 import { type Selectable, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
-import type { Database } from "../../db/schema.ts";
+import type { Database, TenantJson } from "../../db/schema.ts";
 import { lockColumns, type RowLock } from "../kernel/row-lock.ts";
+import { together } from "../kernel/together.ts";
 
 type BearerRow = Selectable<Database["bearer"]>;
 
@@ -11,6 +12,8 @@ type BearerRow = Selectable<Database["bearer"]>;
  */
 export interface Seen {
   credential: BearerRow | undefined;
+  /** The account for which a platform key acts. Undefined if it does not exist, or if the bearer acts in its own account. */
+  tenant: TenantJson | undefined;
   now: Date;
 }
 
@@ -26,6 +29,8 @@ export interface Authority<T> {
 export interface BearerRecord {
   credentialId: string | null;
   accountId: string | null;
+  /** The account for which a platform key acts. */
+  tenantId?: string | undefined;
 }
 
 /**
@@ -35,19 +40,29 @@ export interface BearerRecord {
  */
 export async function lockAndSee(
   tx: Tx,
-  { credentialId, accountId }: BearerRecord,
+  { credentialId, accountId, tenantId }: BearerRecord,
   locks: readonly RowLock[],
 ): Promise<Seen> {
   const { tables, scopes, ids, modes } = lockColumns(locks);
-  const { rows } = await sql<{ seen: SeenJson }>`
+  const locking = sql<{ seen: SeenJson }>`
     select latchkey_authority(
       ${credentialId}::text, ${accountId}::text,
       ${tables}::text[], ${scopes}::text[], ${ids}::text[], ${modes}::integer[]
     ) as seen`.execute(tx);
+  // Runs after the locks are granted, because the statements of a connection run in their order.
+  const [{ rows }, tenant] = await together([
+    locking,
+    tenantId === undefined ? undefined : readTenant(tx, tenantId),
+  ]);
   const [row] = rows;
   if (!row) throw new Error("latchkey_authority returned no row for the bearer of a change");
   const { credential, now } = row.seen;
-  return { credential: credential ? withDates(credential) : undefined, now: new Date(now) };
+  return { credential: credential ? withDates(credential) : undefined, tenant, now: new Date(now) };
+}
+
+async function readTenant(tx: Tx, id: string): Promise<TenantJson | undefined> {
+  const row = await tx.selectFrom("tenant").select("tenant").where("id", "=", id).executeTakeFirst();
+  return row?.tenant;
 }
 
 interface SeenJson {

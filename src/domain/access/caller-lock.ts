@@ -12,7 +12,14 @@ import type { Caller, UserCaller } from "./principal.ts";
  * Returns locks for the rows that give a principal its rights in its account. While they are held, no change can take
  * those rights away.
  */
-export function callerLocks({ accountId, profile, userId = "", authority }: Caller): RowLock[] {
+export function callerLocks(caller: Caller): RowLock[] {
+  const { home } = caller;
+  if (!home) return ownLocks(caller);
+  // The rights of a platform key come from its own account. The tenant stays as it is, for example not suspended.
+  return [accountLock(caller.accountId, "key share"), ...ownLocks({ ...caller, ...home })];
+}
+
+function ownLocks({ accountId, profile, userId = "", authority }: Caller): RowLock[] {
   const { credentialId: id, kind } = authority;
   const account = accountLock(accountId, "key share");
   const member = rowLock("membership", accountId, profile.id, "share");

@@ -3,8 +3,9 @@ import { type Selectable, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
 import { together } from "../kernel/together.ts";
+import { actPermission, reachInTenants } from "./acting.ts";
 import { reachOf } from "./escalation.ts";
-import { narrow } from "./permission.ts";
+import { holds, narrow } from "./permission.ts";
 import type { Caller } from "./principal.ts";
 import { isWithin, type Reach } from "./reach.ts";
 
@@ -132,8 +133,27 @@ export async function loadKeys(
 }
 
 async function loadKeyMakers(db: Db, accountId: string, ids: string[]): Promise<Map<string, MakerNow>> {
-  const live = [...(await loadKeys(db, ids, accountId))].filter(([, key]) => !key.ended);
-  return new Map(live.map(([id, { reach }]) => [id, { reach, owner: false, claims: false }]));
+  const keys = [...(await loadKeys(db, ids))];
+  return new Map(
+    keys.flatMap(([id, key]): [string, MakerNow][] => {
+      const maker = keyMaker(key, accountId);
+      return maker ? [[id, maker]] : [];
+    }),
+  );
+}
+
+/**
+ * Returns what a key reaches in an account as a maker: in its own account, or in a tenant of the platform. Returns undefined
+ * if the key has ended, or if it may not act in the account.
+ */
+export function keyMaker(
+  { ended, platform, reach, ...key }: KeyNow,
+  accountId: string,
+): MakerNow | undefined {
+  if (ended) return undefined;
+  if (key.accountId === accountId) return { reach, owner: false, claims: false };
+  if (!platform || !holds(reach.permissions, actPermission)) return undefined;
+  return { reach: reachInTenants(reach), owner: false, claims: false };
 }
 
 // A guest holds only what a token claims, which is unknown here. So the result tells only that the guest exists.

@@ -2,7 +2,16 @@ import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { together } from "../kernel/together.ts";
-import { digestOf, loadKeys, loadMakers, type Maker, type MakerNow, makerHolds, makerKey } from "./maker.ts";
+import {
+  digestOf,
+  keyMaker,
+  loadKeys,
+  loadMakers,
+  type Maker,
+  type MakerNow,
+  makerHolds,
+  makerKey,
+} from "./maker.ts";
 
 // Pending records take effect, or stay valid, after the call that made them ended. They are invites, grace periods of
 // superseded tokens and mailed proofs.
@@ -32,7 +41,8 @@ export async function endPending(
     const actor = { accountId, profileId, keyId, ...(via && { via }) };
     ended.push(...changes.map((change) => ({ ...change, ...actor })));
   }
-  return ended;
+  const inTenants = found.filter(({ accountId }) => !actors.has(accountId));
+  return [...ended, ...(await endGracesInTenants(tx, inTenants))];
 }
 
 /** Ends what some revoked sessions made, in every account, because an attacker may have held these sessions. */
@@ -74,6 +84,7 @@ export interface Found extends Maker {
 }
 
 interface Grace extends Maker, Ended {
+  accountId: string;
   token_id: string;
   made_with: string;
 }
@@ -102,7 +113,14 @@ export async function findPending(tx: Tx, events: readonly Actor[]): Promise<Fou
     join api_key k on k.id = i.made_by_key
     where current_setting('latchkey.invalidated', true) = 'yes'
       and i.account_id = any (${accountIds}) and i.accepted_at is null and i.revoked_at is null
-      and (k.revoked_at is not null or k.disabled_at is not null)`.execute(tx);
+      and (k.revoked_at is not null or k.disabled_at is not null)
+    union all
+    select distinct g.account_id, g.made_by, g.made_by_key, null, null, g.made_with, null
+    from account a
+    join api_key k on k.account_id = a.id
+    join grace_period g on g.made_by_key = k.id and g.account_id <> a.id
+    where current_setting('latchkey.invalidated', true) = 'yes'
+      and a.id = any (${accountIds}) and a.platform and g.ends_at > clock_timestamp()`.execute(tx);
   return rows;
 }
 
@@ -125,7 +143,9 @@ async function endGraces(tx: Tx, accountId: string, found: Found[]): Promise<Cha
   });
   if (changed.length === 0) return [];
   const suspects = new Set(changed.map(makerKey));
-  const graces = (await loadGraces(tx, accountId)).filter((grace) => suspects.has(makerKey(grace)));
+  const graces = (await loadGraces(tx, sql`g.account_id = ${accountId}`)).filter((grace) =>
+    suspects.has(makerKey(grace)),
+  );
   const keyIds = graces.map((grace) => grace.api_key_id);
   const keys = await loadKeys(tx, keyIds, accountId);
   const over = graces.filter((grace) => {
@@ -141,13 +161,55 @@ async function endGraces(tx: Tx, accountId: string, found: Found[]): Promise<Cha
   return over.map(endedGrace);
 }
 
-async function loadGraces(tx: Tx, accountId: string): Promise<Grace[]> {
+// The same for grace periods that platform keys gave while they acted for tenants. One comparison covers all accounts,
+// because a platform key reaches the same in each of them.
+async function endGracesInTenants(tx: Tx, found: readonly Found[]): Promise<(Change & Actor)[]> {
+  const keyIds = [...new Set(found.flatMap(({ made_by_key }) => made_by_key ?? []))];
+  if (keyIds.length === 0) return [];
+  const now = new Map<string, MakerNow>();
+  for (const [id, key] of await loadKeys(tx, keyIds)) {
+    const maker = keyMaker(key, anyTenant);
+    if (maker) now.set(id, maker);
+  }
+  const changed = found.flatMap((maker) => {
+    const one = now.get(makerKey(maker));
+    return one && digestOf(one) === maker.madeWith ? [] : [makerKey(maker)];
+  });
+  if (changed.length === 0) return [];
+  const graces = await loadGraces(tx, sql`g.made_by_key = any (${[...new Set(changed)]})`);
+  const keys = await loadKeys(
+    tx,
+    graces.map((grace) => grace.api_key_id),
+  );
+  const over = graces.filter((grace) => {
+    const key = keys.get(grace.api_key_id);
+    return !key || !makerHolds(now.get(makerKey(grace)), key.reach);
+  });
+  await end(tx, over);
+  await keep(
+    tx,
+    graces.filter((grace) => !over.includes(grace)),
+    now,
+  );
+  return over.map((grace) => ({
+    ...endedGrace(grace),
+    accountId: grace.accountId,
+    profileId: grace.profileId,
+    keyId: grace.made_by_key ?? "",
+    via: "platform",
+  }));
+}
+
+// A platform key reaches the same in every tenant, so the account has no id here.
+const anyTenant = "";
+
+async function loadGraces(tx: Tx, condition: RawBuilder<unknown>): Promise<Grace[]> {
   const { rows } = await sql<Grace>`
-    select g.token_id::text as token_id, g.api_key_id, t.hint, g.made_by as "profileId",
+    select g.token_id::text as token_id, g.account_id as "accountId", g.api_key_id, t.hint, g.made_by as "profileId",
       g.made_by_key, g.made_by_session, g.made_by_identity, g.made_with
     from grace_period g
     join api_key_token t on t.id = g.token_id
-    where g.account_id = ${accountId} and g.ends_at > clock_timestamp() and t.ends_at > clock_timestamp()
+    where ${condition} and g.ends_at > clock_timestamp() and t.ends_at > clock_timestamp()
     order by g.token_id`.execute(tx);
   return rows;
 }

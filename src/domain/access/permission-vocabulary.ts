@@ -31,7 +31,7 @@ export type ParsePermissions = (
 export function createVocabulary(entries: readonly string[]): Vocabulary | undefined {
   const verbs = new Map<string, Set<string>>();
   for (const resource of ownResources) verbs.set(resource, new Set(rankedVerbs));
-  for (const entry of ["tokens:verify", "webhooks", ...entries]) {
+  for (const entry of ["tokens:verify", "accounts:act", "webhooks", ...entries]) {
     const permission = entry.includes(":") ? entry : `${entry}:read`;
     if (parsePermission(permission) !== permission || permission.includes("*")) return undefined;
     const [resource = "", verb] = entry.split(":");

@@ -24,6 +24,11 @@ export interface ProfileRef {
   email: string;
 }
 
+/** The profile that made a resource. If a platform key made it for a tenant, also the id of that key. */
+export interface MakerRef extends ProfileRef {
+  platformKeyId?: string | null;
+}
+
 /** The kind of credential that a principal presented. */
 export type PrincipalKind = "user" | "application" | "service" | "developer";
 
@@ -64,6 +69,17 @@ export interface Principal {
   platform: boolean;
   /** Whether a rotation has superseded its token. Such a token passes verification, but cannot mint or rotate anything. */
   superseded: boolean;
+  /** Set for a platform key that acts for a tenant: the key's own account. */
+  home?: Home;
+}
+
+/** The own account of a platform key that acts for a tenant. */
+export interface Home {
+  accountId: string;
+  /** The profile under which the key acts there. */
+  profile: ProfileRef;
+  /** Whether the key also holds `accounts:manage`. */
+  managesAccounts: boolean;
 }
 
 /** A principal within a request. Operations take it as their argument. */

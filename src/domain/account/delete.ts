@@ -85,8 +85,11 @@ export function purgeOneAccount(db: Db): Promise<string | undefined> {
 
 /** Deletes an account and all of its rows. */
 export async function purgeAccount(tx: Tx, id: string): Promise<void> {
+  // Platform keys that act for the account have its id before their own (`limitName`). A `!` follows the space.
   await sql`
-    delete from request where caller_id in (select id from profile where account_id = ${id})`.execute(tx);
+    delete from request
+    where caller_id in (select id from profile where account_id = ${id})
+      or (caller_id > ${`${id} `} and caller_id < ${`${id}!`})`.execute(tx);
   for (const table of tables) {
     await sql`delete from ${sql.table(table)} where account_id = ${id}`.execute(tx);
   }

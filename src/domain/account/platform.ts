@@ -40,7 +40,7 @@ export async function openAccount(
     { by: caller, locks: [], read },
     async (tx, caller, taken) => {
       requireFree(taken);
-      await inviteLimit.spend({ to: email, accountId: caller.accountId });
+      await inviteLimit.spend({ to: email, by: caller.accountId });
       const system = newId("prof");
       const roles = newRoleIds();
       const maker = { accountId, profileId: system, columns: makerColumns(caller) };

@@ -1,6 +1,7 @@
 import type { Insertable } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
+import { platformKeyOf } from "../access/acting.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { countEntitled, requireRoom } from "../access/entitlement.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
@@ -95,16 +96,24 @@ export async function createApiKey(
   );
 }
 
-type NewRow = Omit<Insertable<Database["api_key"]>, "account_id" | "created_by" | "minted_by_key_id">;
+type NewRow = Omit<
+  Insertable<Database["api_key"]>,
+  "account_id" | "created_by" | "minted_by_key_id" | "platform_key_id"
+>;
 
 async function insertProfile(tx: Tx, accountId: string, { profile_id: id, name }: NewRow): Promise<void> {
   await tx.insertInto("profile").values({ account_id: accountId, id, type: "api_key", name }).execute();
 }
 
-async function insertKey(tx: Tx, { accountId, profile, keyId }: Caller, row: NewRow): Promise<void> {
+async function insertKey(tx: Tx, caller: Caller, row: NewRow): Promise<void> {
+  const { accountId, profile, home, keyId = null } = caller;
   // The caller's key stays locked until the new key exists. So a call that revokes it finds every key that it has
   // minted.
-  const maker = { created_by: profile.id, minted_by_key_id: keyId ?? null };
+  const maker = {
+    created_by: profile.id,
+    minted_by_key_id: home ? null : keyId,
+    platform_key_id: platformKeyOf(caller),
+  };
   await tx
     .insertInto("api_key")
     .values({ account_id: accountId, ...row, ...maker })

@@ -1,9 +1,9 @@
 import { sql } from "kysely";
-import type { ProfileRef } from "../access/principal.ts";
+import type { MakerRef } from "../access/principal.ts";
 
 /** The fields of a key that the server sets. */
 export interface ApiKeyInfo {
-  createdBy: ProfileRef | undefined;
+  createdBy: MakerRef | undefined;
   workspacesPreview: { id: string; name: string }[];
   workspacesTotal: number;
   lastUsedAt: Date | undefined;
@@ -21,7 +21,7 @@ export interface TokenInfo {
 
 /** The same fields as the database returns them. JSON carries dates as strings. They include tokens that have ended. */
 export interface StoredInfo {
-  createdBy: ProfileRef | null;
+  createdBy: MakerRef | null;
   workspacesPreview: { id: string; name: string }[];
   workspacesTotal: number;
   tokens: {
@@ -38,7 +38,9 @@ const previewLength = 3;
 /** Selects the fields that the server sets, in a statement on `api_key`. It names only the first few workspaces. */
 export const infoColumn = sql<StoredInfo>`json_build_object(
   'createdBy', (
-    select json_build_object('id', p.id, 'type', p.type, 'name', p.name, 'email', p.email)
+    select json_build_object(
+      'id', p.id, 'type', p.type, 'name', p.name, 'email', p.email, 'platformKeyId', api_key.platform_key_id
+    )
     from profile p where p.id = api_key.created_by
   ),
   'workspacesPreview', (

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import type { ApiKeyKind } from "../../db/schema.ts";
+import { withoutPlatformPermissions } from "../access/acting.ts";
 import { type Holder, type PrincipalChange, refuseEscalation } from "../access/escalation.ts";
 import { narrow } from "../access/permission.ts";
 import type { Caller } from "../access/principal.ts";
@@ -112,13 +113,20 @@ export function ownerRights(key: LockedKey): Rights | undefined {
 export type Listed = Pick<Holder, "permissions" | "workspaceScope" | "workspaceIds">;
 
 /** Reads the list and scope of the caller's key, for `checkKey`. */
-export async function readListed(db: Db, { accountId, keyId, kind }: Caller): Promise<Listed | undefined> {
+export async function readListed(db: Db, caller: Caller): Promise<Listed | undefined> {
+  const { accountId, home, keyId, kind } = caller;
   if (keyId === undefined || kind === "application") return undefined;
   const { rows } = await sql<Listed>`
     select permissions, workspace_scope as "workspaceScope",
       ${liveGrants(sql`api_key.account_id`, sql`api_key.profile_id`)} as "workspaceIds"
-    from api_key where account_id = ${accountId} and id = ${keyId}`.execute(db);
-  return rows[0];
+    from api_key where account_id = ${home?.accountId ?? accountId} and id = ${keyId}`.execute(db);
+  const [listed] = rows;
+  if (!home || !listed) return listed;
+  return {
+    permissions: withoutPlatformPermissions(listed.permissions),
+    workspaceScope: "all",
+    workspaceIds: [],
+  };
 }
 
 /**

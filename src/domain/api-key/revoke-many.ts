@@ -108,6 +108,8 @@ function isSuccessor({ accountId }: Caller, keyId: string): Expression<SqlBool> 
     with recursive successor (id) as (
       select id from api_key where account_id = ${accountId} and minted_by_key_id = ${keyId}
       union
+      select id from api_key where account_id = ${accountId} and platform_key_id = ${keyId}
+      union
       select k.id from successor s
       join api_key k on k.account_id = ${accountId} and k.minted_by_key_id = s.id
     )
@@ -116,19 +118,18 @@ function isSuccessor({ accountId }: Caller, keyId: string): Expression<SqlBool> 
 }
 
 async function requireNamed(db: Db, caller: Caller, filter: RevocationFilter): Promise<void> {
+  // A platform key that minted keys of this account belongs to another account.
   const named = [
-    { noun: "API key", table: "api_key", id: filter.mintedByKeyId },
-    { noun: "profile", table: "profile", id: filter.createdBy },
-  ] as const;
-  for (const { noun, table, id } of named) {
+    { noun: "API key", table: "api_key", id: filter.mintedByKeyId, is: ["id", "platform_key_id"] },
+    { noun: "profile", table: "profile", id: filter.createdBy, is: ["id"] },
+  ];
+  for (const { noun, table, id, is } of named) {
     if (!id) continue;
-    const found = await db
-      .selectFrom(table)
-      .select("id")
-      .where("account_id", "=", caller.accountId)
-      .where("id", "=", id)
-      .executeTakeFirst();
-    if (!found) throw notFound(noun);
+    const matches = is.map((column) => sql`${sql.ref(column)} = ${id}`);
+    const { rows } = await sql`
+      select from ${sql.table(table)}
+      where account_id = ${caller.accountId} and (${sql.join(matches, sql` or `)}) limit 1`.execute(db);
+    if (rows.length === 0) throw notFound(noun);
   }
 }
 

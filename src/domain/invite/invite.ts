@@ -1,10 +1,11 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
+import { accountLimitName } from "../access/acting.ts";
 import { requireWithin } from "../access/bounds.ts";
 import { refuseEscalation } from "../access/escalation.ts";
 import { type MakerColumns, makerColumns } from "../access/maker.ts";
-import { type Caller, type ProfileRef, requireOwner, requirePermission } from "../access/principal.ts";
+import { type Caller, type MakerRef, requireOwner, requirePermission } from "../access/principal.ts";
 import { findWorkspaces, requireLive, workspaceLocks } from "../access/workspace-grant.ts";
 import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
@@ -27,7 +28,7 @@ import { invitedReach } from "./reach.ts";
  */
 export interface Invite extends Selectable<Database["invite"]> {
   expired: boolean;
-  maker: ProfileRef | undefined;
+  maker: MakerRef | undefined;
   token?: string;
 }
 
@@ -119,7 +120,7 @@ async function evaluateInvite(
   refuseMember(found.member);
   refusePending(found.pending);
   requirePendingWithin(deps.bounds, found.pending);
-  await deps.inviteLimit.spend({ to: email, accountId: caller.accountId });
+  await deps.inviteLimit.spend({ to: email, by: accountLimitName(caller) });
   return role.id;
 }
 
@@ -226,8 +227,13 @@ function selectInvites(db: Db) {
     .selectAll("invite")
     .select([
       sql<boolean>`invite.expires_at <= clock_timestamp()`.as("expired"),
-      sql<ProfileRef | undefined>`(
-        select jsonb_build_object('id', p.id, 'type', p.type, 'name', p.name, 'email', p.email)
+      // A key of another account is a platform key. Keys of the account itself have no name here.
+      sql<MakerRef | undefined>`(
+        select jsonb_build_object(
+          'id', p.id, 'type', p.type, 'name', p.name, 'email', p.email, 'platformKeyId', (
+            select k.id from api_key k where k.id = invite.made_by_key and k.account_id <> invite.account_id
+          )
+        )
         from profile p where p.id = invite.created_by
       )`.as("maker"),
     ]);

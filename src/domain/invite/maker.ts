@@ -1,5 +1,13 @@
 import type { Tx } from "../../db/connect.ts";
-import { loadKeys, loadMakers, type Maker, type MakerNow, makerHolds, makerKey } from "../access/maker.ts";
+import {
+  keyMaker,
+  loadKeys,
+  loadMakers,
+  type Maker,
+  type MakerNow,
+  makerHolds,
+  makerKey,
+} from "../access/maker.ts";
 import { holds } from "../access/permission.ts";
 import type { Reach } from "../access/reach.ts";
 import { rightsOfProfile } from "../access/rights.ts";
@@ -21,7 +29,7 @@ export async function requireMaker(
   given: Reach,
   ownerRole: boolean,
 ): Promise<void> {
-  const maker = await makerNow(tx, invite);
+  const maker = await makerNow(tx, invite, ownerRole);
   if (maker === "platform" || (maker && makerHolds(maker, given, ownerRole))) return;
   const missing = given.permissions.find((one) => !maker || !holds(maker.reach.permissions, one));
   throw new DomainError(
@@ -33,13 +41,17 @@ export async function requireMaker(
   );
 }
 
-async function makerNow(tx: Tx, invite: MadeInvite): Promise<MakerNow | "platform" | undefined> {
+async function makerNow(
+  tx: Tx,
+  invite: MadeInvite,
+  ownerRole: boolean,
+): Promise<MakerNow | "platform" | undefined> {
   const { account_id: accountId, created_by: profileId, made_by_key: keyId } = invite;
   if (keyId !== null) {
     const key = (await loadKeys(tx, [keyId])).get(keyId);
     if (!key || key.ended) return undefined;
-    if (key.accountId === accountId) return { reach: key.reach, owner: false, claims: false };
-    // This platform key created the account, and invites its first owner.
+    if (key.accountId === accountId || !ownerRole) return keyMaker(key, accountId);
+    // This platform key invites the first owner of the account. A key that acts for a tenant invites no owner.
     return key.platform && holds(key.reach.permissions, "accounts:write") ? "platform" : undefined;
   }
   if (invite.made_by_session === null && invite.made_by_identity === null) return earlier(tx, invite);

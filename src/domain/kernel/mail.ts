@@ -16,10 +16,10 @@ export interface Mail {
 /** Limits mails to addresses that the caller chooses. */
 export interface MailLimit {
   /**
-   * Counts a mail by its recipient and by the account that causes it. If a limit is reached, fails with `RATE_LIMITED`
+   * Counts a mail by its recipient and by the account or platform key that causes it. If a limit is reached, fails with `RATE_LIMITED`
    * and counts nothing.
    */
-  spend(mail: { to: string; accountId: string }): Promise<void>;
+  spend(mail: { to: string; by: string }): Promise<void>;
 }
 
 /** Returns a limit that counts one mail only once, even if its transaction is retried. */

@@ -4,6 +4,7 @@ import { isOvertaken, isRetryable } from "../../db/errors.ts";
 import { withTurn } from "../../db/statement-scope.ts";
 import { inTransaction } from "../../db/transaction.ts";
 import type { Turn } from "../../db/turn-shares.ts";
+import { limitName, viaOf } from "../access/acting.ts";
 import { type BearerRecord, lockAndSee, type Seen } from "../access/authority.ts";
 import { callerLocks, userLocks } from "../access/caller-lock.ts";
 import { endPending, findPending } from "../access/pending.ts";
@@ -56,13 +57,16 @@ export function mutate<T, R = undefined>(
   idempotencyKey?: IdempotencyKey,
 ): Promise<T> {
   const { by: caller, locks, read } = lockingOf(by);
-  const { accountId, profile, keyId = "", call, authority } = caller;
+  const { accountId, profile, keyId = "", home, call, authority } = caller;
   const { credentialId } = authority;
-  const actor: Actor = { accountId, profileId: profile.id, keyId };
+  const actor: Actor = { accountId, profileId: profile.id, keyId, ...viaOf(caller) };
+  const record = home
+    ? { credentialId, accountId: home.accountId, tenantId: accountId }
+    : { credentialId, accountId };
   return change(db, {
     call,
     turn: turnOfCaller(caller, locks),
-    record: { credentialId, accountId },
+    record,
     locks: [...callerLocks(caller), ...locks],
     read,
     async evaluate(seen) {
@@ -76,7 +80,7 @@ export function mutate<T, R = undefined>(
       const done = await run(tx, now, found, time);
       return { ...done, events: done.events.map((event) => ({ ...actor, ...event })) };
     },
-    claim: idempotencyKey && { ...idempotencyKey, method: call.method, callerId: actor.profileId },
+    claim: idempotencyKey && { ...idempotencyKey, method: call.method, callerId: limitName(caller) },
   });
 }
 

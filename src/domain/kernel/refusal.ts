@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
+import { viaOf } from "../access/acting.ts";
 import type { Call, Principal } from "../access/principal.ts";
 import { type CountBuffer, type Counted, createCountBuffer, currentMinute } from "./count-buffer.ts";
 import type { Reason } from "./error.ts";
@@ -66,6 +67,7 @@ async function upsert(db: Db, refusals: Counted<Refusal>[]): Promise<void> {
     reason,
     request_id: call.requestId,
     client_address: call.clientAddress,
+    via: viaOf(principal).via ?? "",
     minute,
     count,
   }));
@@ -73,12 +75,13 @@ async function upsert(db: Db, refusals: Counted<Refusal>[]): Promise<void> {
   // With a parameter, the planner could not prove that the index applies.
   await sql`
     insert into audit_event
-      (id, account_id, profile_id, key_id, method, outcome, reason, request_id, client_address, minute, count)
-    select r.id, a.id, r.profile_id, r.key_id, r.method, 'refused', r.reason, r.request_id, r.client_address, r.minute,
-      r.count
+      (id, account_id, profile_id, key_id, method, outcome, reason, request_id, client_address, via, minute,
+        count)
+    select r.id, a.id, r.profile_id, r.key_id, r.method, 'refused', r.reason, r.request_id, r.client_address, r.via,
+      r.minute, r.count
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (
       id text, account_id text, profile_id text, key_id text, method text, reason text, request_id text,
-      client_address text, minute timestamptz, count integer
+      client_address text, via text, minute timestamptz, count integer
     )
     join account a on a.id = r.account_id
     on conflict (account_id, profile_id, key_id, method, minute) where outcome = 'refused'

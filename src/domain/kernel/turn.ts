@@ -1,4 +1,5 @@
 import { connectionsPerAccount, type Turn } from "../../db/turn-shares.ts";
+import { limitName } from "../access/acting.ts";
 import type { Call, Caller, UserCaller } from "../access/principal.ts";
 import { DomainError } from "./error.ts";
 import type { RowLock } from "./row-lock.ts";
@@ -7,16 +8,21 @@ import type { RowLock } from "./row-lock.ts";
  * Returns the turn of a change by a principal. It waits in the queue of the account whose rows it locks. A platform key
  * that changes many accounts waits separately in each of them, so that a busy account does not delay the others.
  */
-export function turnOfCaller({ accountId, authority }: Caller, locks: readonly RowLock[]): Turn {
-  const subjects = subjectsOf(locks, accountId);
-  const caller = authority.credentialId;
-  const isOwn = subjects.includes(accountId);
+export function turnOfCaller(caller: Caller, locks: readonly RowLock[]): Turn {
+  const subjects = subjectsOf(locks, caller.accountId);
+  const name = turnName(caller);
+  const isOwn = subjects.includes(caller.accountId);
   return {
     kind: "change",
     subjects,
-    caller: isOwn ? caller : `${caller} ${subjects.join(" ")}`,
+    caller: isOwn ? name : `${name} ${subjects.join(" ")}`,
     limited: true,
   };
+}
+
+/** Returns the name under which a caller takes turns: its credential, and for a platform key the tenant that it acts for. */
+export function turnName(caller: Caller): string {
+  return caller.home ? limitName(caller) : caller.authority.credentialId;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type Expression, type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
+import { platformKeyOf } from "../access/acting.ts";
 import { countEntitled, requireRoom } from "../access/entitlement.ts";
 import type { Caller } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
@@ -69,6 +70,7 @@ export async function createWorkspace(db: Store, caller: Caller, input: NewWorks
         external_id: input.externalId,
         labels: input.labels,
         created_by: caller.profile.id,
+        platform_key_id: platformKeyOf(caller),
       };
       const writing = () => tx.insertInto("workspace").values(row).execute();
       return {

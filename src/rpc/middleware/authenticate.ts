@@ -9,6 +9,7 @@ import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 import type { LastUsed } from "../../verify/last-used.ts";
 import type { Resolver, VerifyRequest } from "../../verify/resolve.ts";
 import { optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
+import { actingCallOf } from "./acting.ts";
 import { admitPrincipal, admitUser } from "./admission.ts";
 import { type Arrival, accountHeader, type Bearer, recordOf } from "./context.ts";
 
@@ -74,7 +75,7 @@ function verifyRequestOf({ requestHeader, method }: Arrival, rule: Rule, call: C
     permissions: orOwn(method) ? [] : requiredBy(rule),
     entitlements: [],
     environment: undefined,
-    own: rule.case === "user" ? "user" : "principal",
+    ...(rule.case === "user" ? { own: "user" } : { own: "principal", acting: actingCallOf(method) }),
   };
 }
 

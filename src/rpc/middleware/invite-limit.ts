@@ -12,13 +12,13 @@ export interface InviteLimits {
 /** Creates the limit of the mails that invites cause. */
 export function createInviteLimit({ perAccount, perEmail, delivers }: InviteLimits): MailLimit {
   return {
-    async spend({ to, accountId }) {
-      await perAccount.spend(accountId);
+    async spend({ to, by }) {
+      await perAccount.spend(by);
       if (!delivers) return;
       try {
         await perEmail.spend(to);
       } catch (error) {
-        await perAccount.giveBack(accountId);
+        await perAccount.giveBack(by);
         throw error;
       }
     },

@@ -2,6 +2,7 @@ import { type DescMethod, type Message, toBinary } from "@bufbuild/protobuf";
 import type { ContextValues } from "@connectrpc/connect";
 import type { Turn, TurnKind } from "../../db/turn-shares.ts";
 import type { Call } from "../../domain/access/principal.ts";
+import { turnName } from "../../domain/kernel/turn.ts";
 import { type Bearer, recordOf } from "./context.ts";
 
 // Some connections are reserved for calls that take something away.
@@ -37,7 +38,7 @@ export function turnBeforeBearer({ addressKey }: Pick<Call, "addressKey">): Turn
 function subjectOf(bearer: Bearer, addressKey: string): { subject: string; caller: string } {
   switch (bearer.type) {
     case "principal":
-      return { subject: bearer.caller.accountId, caller: bearer.caller.authority.credentialId };
+      return { subject: bearer.caller.accountId, caller: turnName(bearer.caller) };
     case "user":
       return { subject: bearer.user.userId, caller: bearer.user.authority.credentialId };
     case "anonymous":

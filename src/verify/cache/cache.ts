@@ -1,15 +1,19 @@
 import { LRUCache } from "lru-cache";
+import type { TenantJson } from "../../db/schema.ts";
 import { type Credential, withAccessOf } from "../evaluate/credential.ts";
 
 /** The cache of credentials and workspaces. It is bounded, and evicts entries by tag. */
 export interface Cache {
   credential(id: string): Credential | undefined;
   workspace(id: string): CachedWorkspace | undefined;
+  /** The account for which a platform key acts. */
+  tenant(id: string): TenantJson | undefined;
   /** Returns whether the cache has or had an entry of this id, so that the id exists or did. */
   hasSeen(id: string): boolean;
   /** Keeps a current credential. Adds the access to other accounts from its earlier entry. Returns what it keeps. */
   keepCredential(credential: Credential): Credential;
   keepWorkspace(workspace: CachedWorkspace): void;
+  keepTenant(tenant: TenantJson): void;
   /** Evicts every entry with one of these tags: the id of a key, session, user or account, or `*` for every entry. */
   invalidate(tags: readonly string[]): void;
   size(): number;
@@ -26,6 +30,7 @@ interface Entry {
   tags: readonly string[];
   credential?: Credential;
   workspace?: CachedWorkspace;
+  tenant?: TenantJson;
 }
 
 // The memory of an entry, of each account access and of each item of a list, as measured (bench/README.md).
@@ -72,6 +77,7 @@ export function createCache(entries: number): Cache {
   return {
     credential: (id) => kept.get(id)?.credential,
     workspace: (id) => kept.get(id)?.workspace,
+    tenant: (id) => kept.get(id)?.tenant,
     hasSeen: (id) => kept.has(id),
     keepCredential(loaded) {
       const earlier = kept.peek(loaded.id)?.credential;
@@ -84,6 +90,10 @@ export function createCache(entries: number): Cache {
     },
     keepWorkspace(workspace) {
       keep(workspace.id, { tags: [workspace.accountId], workspace }, bytesPerEntry);
+    },
+    keepTenant(tenant) {
+      const bytes = bytesPerEntry + bytesPerAccess + tenant.entitlements.length * bytesPerItem;
+      keep(tenant.id, { tags: [], tenant }, bytes);
     },
     invalidate(tags) {
       for (const tag of tags) {

@@ -40,8 +40,9 @@ export function createKeepingLoad({ load, cache, inFlight, primary: knownPrimary
 
 // Returns the row with what the cache keeps, which may have the access to more accounts.
 function keep(cache: Cache, row: Loaded, loading: InFlightLoad): Loaded {
-  const { credential, workspace } = row;
+  const { credential, workspace, tenant } = row;
   if (workspace && !loading.sawAny([workspace.accountId])) cache.keepWorkspace(workspace);
+  if (tenant && !loading.sawAny([tenant.id])) cache.keepTenant(tenant);
   if (!credential || loading.sawAny([credential.id, ...tagsOf(credential)])) return row;
   return { ...row, credential: cache.keepCredential(credential) };
 }

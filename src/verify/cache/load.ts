@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 import { type PrimaryProof, primaryProof } from "../../db/primary-proof.ts";
-import type { AccountAccessJson } from "../../db/schema.ts";
+import type { AccountAccessJson, TenantJson } from "../../db/schema.ts";
 import { withStatements } from "../../db/statement-scope.ts";
 import { inTurns } from "../../domain/kernel/slices.ts";
 import { type Credential, type CredentialRow, toCredentials } from "../evaluate/credential.ts";
@@ -13,6 +13,8 @@ export interface LookupKey {
   /** The account of a user whose access is loaded. An empty id means the user's only account. For a key, it is ignored. */
   accountId: string;
   workspaceId: string;
+  /** The account for which a platform key acts. Without it, no such account is loaded. */
+  tenantId?: string;
 }
 
 /** Everything that a verdict needs, as one statement read it. */
@@ -20,6 +22,8 @@ export interface Loaded {
   credential: Credential | undefined;
   /** The workspace of the lookup key. It may belong to any account. */
   workspace: { id: string; accountId: string; live: boolean } | undefined;
+  /** The account for which a platform key acts. Null if it does not exist. Unset if the lookup key names none. */
+  tenant?: TenantJson | null;
   /** The time of the database when it read the row. For an entry of the cache, the time of the database now, never late. */
   now: Date;
   /** The server that read the row, by the time at which it started. Unset for an entry of the cache. */
@@ -33,6 +37,7 @@ interface Row extends Omit<CredentialRow, "id">, PrimaryProof {
   workspace_id: string | null;
   workspace_account_id: string | null;
   workspace_live: boolean;
+  tenant: TenantJson | null;
   now: Date;
 }
 
@@ -57,19 +62,20 @@ export async function load(
 ): Promise<Loaded[]> {
   const rows = await withStatements({ limitMs }, () => loadRows(db, lookupKeys, primary ?? ""));
   const credentials = (await inTurns(toCredentials(rows.flatMap(credentialOf), share))).values();
-  return rows.map((row) => ({
+  return rows.map((row, index) => ({
     credential: row.id === null ? undefined : credentials.next().value,
     workspace:
       row.workspace_id === null || row.workspace_account_id === null
         ? undefined
         : { id: row.workspace_id, accountId: row.workspace_account_id, live: row.workspace_live },
+    ...(lookupKeys[index]?.tenantId !== undefined && { tenant: row.tenant }),
     now: row.now,
     server: row.server,
   }));
 }
 
 async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: string): Promise<Row[]> {
-  const column = (name: keyof LookupKey) => lookupKeys.map((lookupKey) => lookupKey[name]);
+  const column = (name: keyof LookupKey) => lookupKeys.map((lookupKey) => lookupKey[name] ?? "");
   // `limit 1` makes Postgres look each id up by itself. With a plain join, it would build the whole view first. `(select …)`
   // hides the number of ids, so that the generic plan never seems more expensive than a plan made for every call.
   const { rows } = await sql<Row>`
@@ -77,10 +83,12 @@ async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: strin
     select c.id, c.kind, c.system, c.environment, c.expires_at, c.disabled_at, c.revoked_at, c.user_id,
       c.last_used_at, c.tokens, c.accounts, c.openings, c.name, c.external_id, c.labels, o.opening,
       w.id as workspace_id, w.account_id as workspace_account_id, w.archived_at is null as workspace_live,
+      (select t.tenant from tenant t where t.id = wanted.tenant_id) as tenant,
       clock_timestamp() as now, here.server
     from here cross join unnest(
-      (select ${column("id")}::text[]), (select ${column("accountId")}::text[]), (select ${column("workspaceId")}::text[])
-    ) with ordinality as wanted (id, account_id, workspace_id, position)
+      (select ${column("id")}::text[]), (select ${column("accountId")}::text[]), (select ${column("workspaceId")}::text[]),
+      (select ${column("tenantId")}::text[])
+    ) with ordinality as wanted (id, account_id, workspace_id, tenant_id, position)
     left join lateral (select * from bearer where bearer.id = wanted.id limit 1) c on true
     left join lateral (
       select a.opening from bearer_access a

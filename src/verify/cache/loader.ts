@@ -47,10 +47,11 @@ export function createLoader(
     limits,
   );
 
-  function stillHolds({ credential, workspace }: Loaded, until: Date | undefined): boolean {
+  function stillHolds({ credential, workspace, tenant }: Loaded, until: Date | undefined): boolean {
     const time = coherence().time();
     if (time === undefined || !credential || (until && until.getTime() <= time)) return false;
     if (cache.credential(credential.id) !== credential) return false;
+    if (tenant === null || (tenant && cache.tenant(tenant.id) !== tenant)) return false;
     return !workspace || cache.workspace(workspace.id) === workspace;
   }
 
@@ -120,10 +121,16 @@ function createFetch(
   };
 }
 
-function cached(cache: Cache, { id, accountId, workspaceId }: LookupKey, time: number): Loaded | undefined {
+function cached(
+  cache: Cache,
+  { id, accountId, workspaceId, tenantId }: LookupKey,
+  time: number,
+): Loaded | undefined {
   const credential = cache.credential(id);
   if (!credential || lacksAccess(credential, accountId)) return undefined;
   const workspace = workspaceId === "" ? undefined : cache.workspace(workspaceId);
   if (workspaceId !== "" && !workspace) return undefined;
-  return { credential, workspace, now: new Date(time) };
+  const tenant = tenantId === undefined ? undefined : cache.tenant(tenantId);
+  if (tenantId !== undefined && !tenant) return undefined;
+  return { credential, workspace, ...(tenant && { tenant }), now: new Date(time) };
 }

@@ -10,7 +10,8 @@ export function distinct(batch: Batch): { lookupKeys: LookupKey[]; places: numbe
   const lookupKeys: LookupKey[] = [];
   const known = new Map<string, number>();
   const places = batch.map(({ lookupKey }) => {
-    const key = `${lookupKey.id} ${lookupKey.accountId} ${lookupKey.workspaceId}`;
+    const { id, accountId, workspaceId, tenantId } = lookupKey;
+    const key = [id, accountId, workspaceId, tenantId].join(" ");
     const place = known.get(key) ?? lookupKeys.push(lookupKey) - 1;
     known.set(key, place);
     return place;

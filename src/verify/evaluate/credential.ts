@@ -145,8 +145,11 @@ function* toAccountAccess(json: AccountAccessJson, share: ShareText): Slices<Acc
   return standing ? { ...accountAccess, standing, roles: roles ?? [], claimed: new Map() } : accountAccess;
 }
 
-// An entitlement is `name` or `name=number`. A numeric entitlement is met if the number is greater than 0.
-function metBy(entitlements: string[]): readonly string[] {
+/**
+ * Returns the names of the entitlements that are met. An entitlement is `name` or `name=number`. A numeric entitlement is met
+ * if the number is greater than 0.
+ */
+export function metBy(entitlements: readonly string[]): readonly string[] {
   if (!entitlements.some((entry) => entry.includes("="))) return entitlements;
   return entitlements.flatMap((entry) => {
     const [name = "", value] = entry.split("=");

@@ -5,6 +5,7 @@ import { sameDigest } from "../../domain/kernel/token.ts";
 import type { Loaded } from "../cache/load.ts";
 import type { ExternalToken } from "../oidc/oidc.ts";
 import { type AccountAccess, accessTo, type Credential } from "./credential.ts";
+import { actingOf, evaluateForTenant } from "./evaluate-tenant.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 import { accountMismatch, type Failure, type Requirements } from "./verdict.ts";
 
@@ -31,6 +32,8 @@ export interface Evaluation {
   newUser?: NewUser;
   /** The account whose access must be loaded before the token can be evaluated. Until then, the token is refused. */
   lacks?: string;
+  /** The same for the account that a platform key acts for. */
+  lacksTenant?: string;
 }
 
 /** The settings that an evaluation depends on. */
@@ -62,10 +65,17 @@ export function evaluate(
     endsAt: earlier(tokenEnd, end),
     basis: loaded,
   };
+  const superseded = tokenEnd !== undefined;
+  const acting = actingOf(credential, requirements);
+  if (acting) {
+    const key = toPrincipal(credential, acting.own, superseded);
+    const result = evaluateForTenant(loaded.tenant, acting, key, requirements);
+    return { ...base, ...result, failures: [...failures, ...result.failures] };
+  }
   const accountAccess = choose(credential, requirements.accountId);
   if ("lacks" in accountAccess) return lacking(base, accountAccess.lacks);
   if ("verdict" in accountAccess) return { ...base, failures: [...failures, accountAccess] };
-  const principal = toPrincipal(credential, accountAccess, tokenEnd !== undefined);
+  const principal = toPrincipal(credential, accountAccess, superseded);
   failures.push(...accessFailures(loaded, accountAccess, principal, requirements));
   return { ...base, principal };
 }

@@ -34,7 +34,10 @@ export function workspaceFailure(
 }
 
 /** Returns a failure for each required permission and entitlement that is missing. */
-export function permissionFailures({ held, entitled }: AccountAccess, requirements: Requirements): Failure[] {
+export function permissionFailures(
+  { held, entitled }: Pick<AccountAccess, "held" | "entitled">,
+  requirements: Requirements,
+): Failure[] {
   const permissions = requirements.permissions.filter((permission) => !holds(held, permission));
   const entitlements = requirements.entitlements.filter((name) => !entitled.includes(name));
   return [

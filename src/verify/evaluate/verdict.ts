@@ -36,4 +36,15 @@ export interface Requirements {
   permissions: readonly string[];
   entitlements: readonly string[];
   environment: Environment | undefined;
+  /**
+   * Set for the bearer of a call to this service, which may be a platform key that acts for the account that it names. Unset
+   * for a token that a caller verifies.
+   */
+  acting?: ActingCall | undefined;
+}
+
+/** A call that a platform key may make for a tenant. */
+export interface ActingCall {
+  /** Whether the call also works while the account is suspended. */
+  whileSuspended: boolean;
 }

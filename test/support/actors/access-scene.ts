@@ -1,6 +1,7 @@
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import type { PrincipalName, Scene } from "../schema/access.ts";
+import { naming, newActing, newPlatformServiceKey } from "./acting.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newSession, newTeam } from "./actors.ts";
 import { rotate, systemKeyOf } from "./api-key.ts";
 
@@ -77,6 +78,8 @@ export async function newScene(app: TestApp): Promise<Scene> {
       return app.clientAs(await rotate(owner, id));
     },
     "platform key": async () => key(await keyOf(platform, ["*"])),
+    "platform acts": async () => naming(app, (await newPlatformServiceKey(app, ["*"])).token, accountId),
+    "platform issues": () => newActing(app, accountId, "api_keys:write"),
     verifier: async () => key(await keyOf(platform, ["tokens:verify"])),
     "platform person": () => member("platform person", "admin", platform, system?.metadata?.accountId ?? ""),
     suspended: () => as("owner", suspendedId),

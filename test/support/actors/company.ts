@@ -1,5 +1,6 @@
 import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { accountIdOf, naming, newPlatformServiceKey } from "./acting.ts";
 import {
   type Member,
   newDeveloperKey,
@@ -12,7 +13,8 @@ import {
 
 /**
  * An account with a caller who may manage all of Latchkey's own resources, but may only read agents, in one of two
- * workspaces. The caller acts by a session, a developer key, a service key or an application key.
+ * workspaces. The caller acts by a session, a developer key, a service key or an application key. A platform key
+ * with the same permissions acts for the account, in all workspaces.
  */
 export interface Company {
   owner: Owner;
@@ -37,7 +39,7 @@ export interface Company {
 }
 
 /** The credential with which the caller in the company acts. */
-export type Bearer = "session" | "developer key" | "service key" | "application key";
+export type Bearer = "session" | "developer key" | "service key" | "application key" | "platform key";
 
 const managing = ["api_keys", "invites", "profiles", "roles", "service_accounts", "teams", "workspaces"];
 
@@ -75,6 +77,7 @@ export async function newCompany(app: TestApp): Promise<Company> {
   await owner.apiKeys.disableApiKey({ id: keys.disabled });
   const lesser = await newMember(app, owner, manager, [mine]);
   const office = await newServiceAccount(owner, "office", await newTeam(owner, "office", manager));
+  const acting = await newPlatformServiceKey(app, ["accounts:act", ...permissions]);
   const application = await issueKey(owner, { spec: { permissions }, initialWorkspaceIds: [mine] });
   return {
     owner,
@@ -84,6 +87,7 @@ export async function newCompany(app: TestApp): Promise<Company> {
       "developer key": await newDeveloperKey(app, lesser),
       "service key": await newServiceKey(app, owner, office.id, selected, [mine]),
       "application key": app.clientAs(application.token),
+      "platform key": naming(app, acting.token, accountIdOf(owner)),
     },
     mine,
     other,

@@ -25,6 +25,10 @@ export const principals = {
   "dev key": "a developer key of the developer",
   "system key": "the account's system key",
   "platform key": "application key of the platform account with `*`",
+  "platform acts":
+    "service key of the platform account with `*`, which names this account in `latchkey-account`",
+  "platform issues":
+    "application key of the platform account with `accounts:act` and `api_keys:write`, which names this account",
   verifier: "application key of the platform account with `tokens:verify`",
   "platform person": "a member of the platform account with the role `admin`",
   suspended: "an owner of a suspended account",

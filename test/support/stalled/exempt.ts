@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { optionalUser, type Rule, ruleOf } from "../../../src/rpc/middleware/access.ts";
+import { actingCallOf } from "../../../src/rpc/middleware/acting.ts";
 import { nameOf } from "../schema/requests.ts";
 
 /** The ways in which a bearer loses its authority. */
@@ -11,6 +12,9 @@ export const losses = [
   "member demoted",
   "account suspended",
   "logged out",
+  "platform key revoked",
+  "platform key narrowed",
+  "tenant suspended",
 ] as const;
 
 /** A way in which a bearer loses its authority. */
@@ -25,9 +29,14 @@ export const reasons: Record<Loss, string> = {
   "member demoted": "PERMISSION_DENIED",
   "account suspended": "ACCOUNT_SUSPENDED",
   "logged out": "REVOKED_SESSION",
+  "platform key revoked": "REVOKED_API_KEY",
+  "platform key narrowed": "ACCOUNT_MISMATCH",
+  "tenant suspended": "ACCOUNT_SUSPENDED",
 };
 
-const keyLosses: Loss[] = ["key revoked", "key disabled", "key rotated"];
+/** The losses of a platform key that acts for the account. */
+export const actingLosses: Loss[] = ["platform key revoked", "platform key narrowed", "tenant suspended"];
+const keyLosses: Loss[] = ["key revoked", "key disabled", "key rotated", ...actingLosses];
 const each = (ways: readonly Loss[], reason: string) =>
   Object.fromEntries(ways.map((loss) => [loss, reason])) as Partial<Record<Loss, string>>;
 
@@ -43,6 +52,7 @@ const byRule: Record<NonNullable<Rule["case"]>, Partial<Record<Loss, string>>> =
   platformPermission: {
     ...each(["member removed", "member demoted", "logged out"], "Only a key can make the call."),
     ...each(["account suspended"], "The platform account cannot be suspended."),
+    ...each(actingLosses, "A platform key that acts has no platform permission."),
   },
 };
 
@@ -64,6 +74,9 @@ const optionalUsers = each(
 export function exemption(method: DescMethod, loss: Loss): string | undefined {
   const rule = ruleOf(method).case;
   if (rule === undefined) return "The method is closed.";
+  if (loss === "tenant suspended" && actingCallOf(method).whileSuspended) {
+    return "In a suspended account, a platform key still reads, revokes and disables.";
+  }
   if (rule === "public" && optionalUser(method)) return optionalUsers[loss];
   return byName[nameOf(method)]?.[loss] ?? byRule[rule][loss];
 }

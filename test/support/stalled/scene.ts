@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
+import { newPlatformServiceKey, type PlatformServiceKey } from "../actors/acting.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newSession, newTeam } from "../actors/actors.ts";
 import { rotate } from "../actors/api-key.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
@@ -82,6 +83,14 @@ export async function createStage(app: TestApp): Promise<Stage> {
     return { token, headers: {}, lose: () => logOut(token) };
   }
 
+  async function actingIn(
+    owner: Owner,
+    lose: (key: PlatformServiceKey) => Promise<unknown>,
+  ): Promise<Bearer> {
+    const key = await newPlatformServiceKey(app, ["*"]);
+    return { token: key.token, headers: { [accountHeader]: idOf(owner) }, lose: () => lose(key) };
+  }
+
   const logOut = (token: string) => app.clientAs(token).sessions.logOut({});
   const suspend = (owner: Owner) => platform.accounts.suspendAccount({ accountId: idOf(owner) });
 
@@ -106,6 +115,12 @@ export async function createStage(app: TestApp): Promise<Stage> {
         return role === "owner"
           ? memberOf(owner, role, () => suspend(owner))
           : keyOf(owner, () => suspend(owner));
+      case "platform key revoked":
+        return actingIn(owner, ({ id }) => platform.apiKeys.revokeApiKey({ id }));
+      case "platform key narrowed":
+        return actingIn(owner, ({ setRole }) => setRole(["*:read", "*:manage"]));
+      case "tenant suspended":
+        return actingIn(owner, () => suspend(owner));
       case "logged out":
         return rule === "user" || rule === "public"
           ? sessionOf(owner)
