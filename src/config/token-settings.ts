@@ -6,6 +6,7 @@ import type { Reader } from "./reader.ts";
 
 /** Which tokens this deployment issues and accepts. */
 export interface TokenSettings {
+  /** If it ends in `-`, then `-` separates the parts of a token, and otherwise `_`. */
   tokenPrefix: string;
   /** The permissions that this deployment knows. Unset: any. */
   permissions: Vocabulary | undefined;
@@ -25,8 +26,8 @@ export function readTokenSettings({ read, problems }: Reader): TokenSettings {
     tokenPrefix: read(
       "LATCHKEY_TOKEN_PREFIX",
       "lk",
-      matching(/^[a-z0-9]{2,10}$/),
-      "2 to 10 lower-case letters or digits",
+      matching(/^[a-z0-9]{2,10}-?$/),
+      "2 to 10 lower-case letters or digits, and optionally - at the end",
     ),
     permissions: read(
       "LATCHKEY_PERMISSIONS",

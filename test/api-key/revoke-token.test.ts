@@ -26,14 +26,17 @@ test("the holder of a key's last live token can revoke the key", async () => {
   });
 });
 
-test("an instance with another token prefix on the same database ends the token too", async () => {
-  const owner = await app.newAccount();
-  const key = await issueKey(owner);
-  const { app: renamed, end } = await startBeside(app, { LATCHKEY_TOKEN_PREFIX: "acme" });
-  onTestFinished(end);
-  await renamed.clientAs("").tokens.revokeToken({ token: key.token });
-  expect(await verdictOf(key.token)).toBe(Verdict.REVOKED);
-});
+test.each(["acme", "ps-"])(
+  "an instance with the prefix %s on the same database ends the token too",
+  async (prefix) => {
+    const owner = await app.newAccount();
+    const key = await issueKey(owner);
+    const { app: renamed, end } = await startBeside(app, { LATCHKEY_TOKEN_PREFIX: prefix });
+    onTestFinished(end);
+    await renamed.clientAs("").tokens.revokeToken({ token: key.token });
+    expect(await verdictOf(key.token)).toBe(Verdict.REVOKED);
+  },
+);
 
 test("only the presented one of two overlapping tokens ends", async () => {
   const owner = await app.newAccount();

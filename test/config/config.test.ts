@@ -205,8 +205,8 @@ test.each<[name: string, good: Record<string, unknown>, bad: string[]]>([
   ["LATCHKEY_PORT", { "0": 0, "65535": 65_535 }, ["-1", "1e3", "80 ", "0x50", "99999", "http"]],
   [
     "LATCHKEY_TOKEN_PREFIX",
-    { lk: "lk", "1a": "1a", abcdefghij: "abcdefghij" },
-    ["a", "LK", "l_k", "abcdefghijk"],
+    { lk: "lk", "1a": "1a", abcdefghij: "abcdefghij", "ps-": "ps-", "abcdefghij-": "abcdefghij-" },
+    ["a", "LK", "l_k", "abcdefghijk", "a-", "-", "l-k", "lk--", "-lk", "lk_", "abcdefghijk-"],
   ],
   [
     "LATCHKEY_DATABASE_URL",

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
@@ -6,6 +7,7 @@ import {
   hashToken,
   mintToken,
   parseToken,
+  parseTokenOfAnyPrefix,
   sameHash,
   type TokenKind,
 } from "../../src/domain/kernel/token.ts";
@@ -22,7 +24,7 @@ const idPrefixes: Record<TokenKind, string> = {
   otp: "otp",
 };
 const kinds = fc.constantFrom(...(Object.keys(idPrefixes) as TokenKind[]));
-const prefixes = fc.stringMatching(/^[a-z0-9]{2,10}$/);
+const prefixes = fc.stringMatching(/^[a-z0-9]{2,10}-?$/);
 const ulids = fc.stringMatching(/^[0-7][0-9a-hjkmnp-tv-z]{25}$/);
 const tokens = fc.record({ prefix: prefixes, kind: kinds, ulid: ulids }).map(({ prefix, kind, ulid }) => {
   const id = `${idPrefixes[kind]}_${ulid}`;
@@ -55,6 +57,9 @@ describe("the checksum", () => {
     const token = "lk_live_01jd00000000000000000000000123456789ABCDEFGHIJKLMNOPQRSTUV1SUeyw";
     expect(token.slice(-6)).toBe(expectedChecksum(token.slice(0, -6)));
     expect(parseToken("lk", token)).toEqual({ kind: "live", id: "key_01jd0000000000000000000000" });
+    const other = "ps-live-01jd00000000000000000000000123456789ABCDEFGHIJKLMNOPQRSTUV4fJDxK";
+    expect(other.slice(-6)).toBe(expectedChecksum(other.slice(0, -6)));
+    expect(parseToken("ps-", other)).toEqual({ kind: "live", id: "key_01jd0000000000000000000000" });
   });
 
   test("is CRC-32 in six characters of base62, for every text", () => {
@@ -70,6 +75,10 @@ describe("the checksum", () => {
   });
 });
 
+const startOf = (prefix: string, kind: TokenKind) =>
+  prefix.endsWith("-") ? `${prefix}${kind}-` : `${prefix}_${kind}_`;
+
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a minted token", () => {
   test("parses to its kind and id, only in its own deployment", () => {
     fc.assert(
@@ -84,11 +93,43 @@ describe("a minted token", () => {
     fc.assert(
       fc.property(tokens, ({ prefix, kind, id, token }) => {
         const ulid = id.slice(4);
-        expect(token).toMatch(/^[A-Za-z0-9_]+$/);
-        expect(token).toMatch(new RegExp(`^${prefix}_${kind}_${ulid}[0-9A-Za-z]{32}[0-9A-Za-z]{6}$`));
+        const start = startOf(prefix, kind);
+        if (!prefix.endsWith("-")) expect(token).toMatch(/^[A-Za-z0-9_]+$/);
+        expect(token).toMatch(new RegExp(`^${start}${ulid}[0-9A-Za-z]{32}[0-9A-Za-z]{6}$`));
         expect(token.slice(-6)).toBe(expectedChecksum(token.slice(0, -6)));
       }),
     );
+  });
+
+  test("parses with any prefix, and is rejected with the other separator", () => {
+    fc.assert(
+      fc.property(tokens, ({ prefix, kind, id, token }) => {
+        expect(parseTokenOfAnyPrefix(token)).toEqual({ kind, id });
+        const isDash = prefix.endsWith("-");
+        const [other, otherPrefix] = isDash
+          ? [token.replaceAll("-", "_"), prefix.slice(0, -1)]
+          : [token.replaceAll("_", "-"), `${prefix}-`];
+        expect(parseToken(prefix, other)).toBeUndefined();
+        expect(parseToken(otherPrefix, token)).toBeUndefined();
+        // The check covers the separators. A correct check does not help if only one of them is different.
+        const mixed = token.slice(0, -6).replace(/[_-](?=[a-z]+[_-])/, isDash ? "_" : "-");
+        for (const one of [prefix, otherPrefix]) {
+          expect(parseToken(one, mixed + checksum(mixed))).toBeUndefined();
+        }
+        expect(parseTokenOfAnyPrefix(mixed + checksum(mixed))).toBeUndefined();
+      }),
+    );
+  });
+
+  test("matches the pattern for secret scanners on the page about tokens", () => {
+    const page = readFileSync(new URL("../../docs/tokens.md", import.meta.url), "utf8");
+    const [, pattern = ""] = /^```\n(\[a-z0-9\].*)\n```$/m.exec(page) ?? [];
+    fc.assert(
+      fc.property(tokens, ({ token }) => {
+        expect(new RegExp(pattern).exec(`x = "${token}";`)?.[0]).toBe(token);
+      }),
+    );
+    expect("lk_live_01jd").not.toMatch(new RegExp(pattern));
   });
 
   test("is rejected if any one character changes", () => {
@@ -131,7 +172,7 @@ describe("a minted token", () => {
       fc.property(tokens, ({ token, hash, hint, prefix, kind, id }) => {
         expect(hash).toEqual(hashToken(token));
         expect(hash).toHaveLength(32);
-        expect(hint).toBe(`${prefix}_${kind}_${id.slice(4)}…${token.slice(-4)}`);
+        expect(hint).toBe(`${startOf(prefix, kind)}${id.slice(4)}…${token.slice(-4)}`);
       }),
     );
   });

@@ -16,7 +16,7 @@ function logged(fields: object, message = "a message"): string {
 }
 
 test.each(kinds)("the log redacts the %s tokens of all deployments", (kind) => {
-  for (const prefix of ["lk", "acme", "x1", "abcdefghij"]) {
+  for (const prefix of ["lk", "acme", "x1", "abcdefghij", "ps-", "abcdefghij-"]) {
     const one = mintToken(prefix, kind, newId("key")).token;
     expect(logged({ a: one, [one]: 1 }, `before ${one} after`)).not.toContain(one.slice(-30));
   }

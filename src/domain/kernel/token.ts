@@ -33,11 +33,18 @@ const idPrefix: Record<TokenKind, string> = {
   inv: "inv",
   otp: "otp",
 };
-const body = /^(live|test|svc|dev|ses|inv|otp)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/;
+const bodies = {
+  _: /^(live|test|svc|dev|ses|inv|otp)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/,
+  "-": /^(live|test|svc|dev|ses|inv|otp)-([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/,
+};
 
-/** Mints a token for the record `id`: `<prefix>_<kind>_<ulid><secret><check>`, with 190 random bits in the secret. */
+/**
+ * Mints a token for the record `id`: `<prefix>_<kind>_<ulid><secret><check>`, with 190 random bits in the secret. If the prefix
+ * ends in `-`, the token has `-` in place of each `_`.
+ */
 export function mintToken(prefix: string, kind: TokenKind, id: string): MintedToken {
-  const start = `${prefix}_${kind}_${ulidOf(id)}`;
+  const separator = separatorOf(prefix);
+  const start = `${nameOf(prefix)}${separator}${kind}${separator}${ulidOf(id)}`;
   const unchecked = start + randomBase62(secretLength);
   const token = unchecked + checksum(unchecked);
   return { token, hash: hashToken(token), hint: `${start}…${token.slice(-4)}` };
@@ -48,14 +55,16 @@ export function mintToken(prefix: string, kind: TokenKind, id: string): MintedTo
  * with another `LATCHKEY_TOKEN_PREFIX` on the same database has minted.
  */
 export function parseTokenOfAnyPrefix(token: string): ParsedToken | undefined {
-  const [, prefix] = /^([a-z0-9]{2,10})_/.exec(token) ?? [];
-  return prefix === undefined ? undefined : parseToken(prefix, token);
+  const [, name, separator] = /^([a-z0-9]{2,10})([_-])/.exec(token) ?? [];
+  return name === undefined ? undefined : parseToken(separator === "-" ? `${name}-` : name, token);
 }
 
 /** Returns the parts of a token of this deployment, or undefined for any other text. */
 export function parseToken(prefix: string, token: string): ParsedToken | undefined {
-  if (!token.startsWith(`${prefix}_`)) return undefined;
-  const match = body.exec(token.slice(prefix.length + 1));
+  const separator = separatorOf(prefix);
+  const start = `${nameOf(prefix)}${separator}`;
+  if (!token.startsWith(start)) return undefined;
+  const match = bodies[separator].exec(token.slice(start.length));
   const [, kind, ulid] = match ?? [];
   if (kind === undefined || checksum(token.slice(0, -checkLength)) !== token.slice(-checkLength))
     return undefined;
@@ -102,6 +111,14 @@ export function checksum(text: string): string {
     rest = Math.floor(rest / 62);
   }
   return out;
+}
+
+function separatorOf(prefix: string): "_" | "-" {
+  return prefix.endsWith("-") ? "-" : "_";
+}
+
+function nameOf(prefix: string): string {
+  return prefix.endsWith("-") ? prefix.slice(0, -1) : prefix;
 }
 
 function randomBase62(length: number): string {
