@@ -13,6 +13,7 @@ import { ensurePlatform, keyFiles } from "./platform-key.ts";
 import { quickstart } from "./quickstart.ts";
 import { type ServeDeps, serve } from "./serve.ts";
 import { withStore } from "./store.ts";
+import { readVersion } from "./version.ts";
 import { reportReady, runWorkers } from "./workers.ts";
 
 export { bootstrapCommand } from "./bootstrap.ts";
@@ -34,7 +35,7 @@ export async function serveCommand(
   const replaced = { limits, coherenceParts, lookupLimits };
   for (const warning of config.warnings) if (cluster.isPrimary) log.warn({}, warning);
   let pools: () => Record<string, PoolStats> = () => ({});
-  const metrics = createMetrics(() => pools());
+  const metrics = createMetrics(readVersion(), () => pools());
   const database = await openDatabase(config, log, { onQuery: metrics.query, migrated: cluster.isWorker });
   pools = () => ({ calls: database.db.poolStats(), lookups: database.lookups.poolStats() });
   let reported: Promise<unknown> | undefined;

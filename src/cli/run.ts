@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { ConfigError, readConfig } from "../config/config.ts";
 import type { Env } from "../config/reader.ts";
-import { createLog, lossy, scrub } from "../infra/log.ts";
+import { createLog, lossy, scrub, withVersion } from "../infra/log.ts";
 import { exitOnSignal } from "./signals.ts";
 import { readVersion } from "./version.ts";
 
@@ -67,7 +67,7 @@ async function runCommand(args: string[], env: Env): Promise<void> {
   // A reader of stdout that has ended must not end the server.
   process.stdout.on("error", () => {});
   const config = readConfig(env);
-  const log = createLog(config.logLevel, lossy(process.stderr));
+  const log = createLog(config.logLevel, withVersion(readVersion(), lossy(process.stderr)));
   // Loading the service takes most of the start. Help and wrong settings do not wait for it.
   const { bootstrapCommand, externalIdsCommand, migrateCommand, serveCommand } = await import(
     "./commands.ts"

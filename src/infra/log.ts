@@ -29,6 +29,22 @@ export function createLog(level: string, out: DestinationStream): Log {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, scrubbed);
 }
 
+/** Returns a destination that writes a line with the version of this program before the first line of a log. */
+export function withVersion(version: string, out: DestinationStream): DestinationStream {
+  let written = false;
+  return {
+    write(line) {
+      if (!written) {
+        written = true;
+        const time = new Date().toISOString();
+        const msg = "the log of latchkey begins";
+        out.write(`${JSON.stringify({ level: 30, time, version, node: process.version, msg })}\n`);
+      }
+      out.write(line);
+    },
+  };
+}
+
 // Lines that wait for a slow reader, in bytes. Above it, lines are counted instead of kept.
 const maxWaitingBytes = 8 * 1024 * 1024;
 

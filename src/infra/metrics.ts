@@ -68,9 +68,10 @@ interface Tallied {
 }
 
 /** Creates the metrics of one process. `pools` is read when they are rendered. */
-export function createMetrics(pools: () => Record<string, PoolStats>): Metrics {
+export function createMetrics(version: string, pools: () => Record<string, PoolStats>): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  showVersion(version, registers);
   observePools(pools, registers);
   return {
     ...createCallMetrics(registers),
@@ -162,6 +163,18 @@ function createDatabaseMetrics(registers: Registry[]): Pick<Metrics, "query" | "
     hit: (count) => lookups.count("memory", count),
     miss: (count) => lookups.count("database", count),
   };
+}
+
+function showVersion(version: string, registers: Registry[]): void {
+  const build = new Gauge({
+    name: "latchkey_build_info",
+    help: "The version of the program, as a label. The value is always 1.",
+    labelNames: ["version"],
+    registers,
+    // All workers run one program, so their values are not added.
+    aggregator: "first",
+  });
+  build.set({ version }, 1);
 }
 
 function observePools(pools: () => Record<string, PoolStats>, registers: Registry[]): void {

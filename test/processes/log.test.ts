@@ -30,6 +30,11 @@ test("the server logs once after its start how many records are above a bound", 
 }, 20_000);
 afterAll(() => site.clear());
 
+test("the first line of the log has the version", () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+  expect(server.log()[0]).toMatchObject({ level: 30, version, node: process.version });
+});
+
 test("each call writes one JSON line with request id, method, code, duration and caller", async () => {
   const owner = await signUpAt(server.url, "log@example.com");
   const key = await issueKey(owner, { spec: { permissions: ["api_keys:read"] } });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../../src/db/embedded/address.ts";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
 import { createSite, type Served, type Site } from "../support/server/serve.ts";
@@ -7,8 +8,10 @@ import { createSite, type Served, type Site } from "../support/server/serve.ts";
 const count = 2;
 let site: Site;
 let server: Served;
+let metricsPort: number;
 beforeAll(async () => {
-  site = createSite({ LATCHKEY_WORKERS: String(count) });
+  metricsPort = await freePort();
+  site = createSite({ LATCHKEY_WORKERS: String(count), LATCHKEY_METRICS_PORT: String(metricsPort) });
   server = await site.serve();
 });
 afterAll(() => site.clear());
@@ -40,6 +43,11 @@ test("all workers serve one port, and no worker accepts a key after its revocati
     await owner.apiKeys.revokeApiKey({ id });
     expect((await verdicts()).some(({ valid }) => valid)).toBe(false);
   }
+});
+
+test("the metric with the version is 1, however many workers there are", async () => {
+  const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  expect(metrics).toMatch(/^latchkey_build_info\{version="\d+\.\d+\.\d+"\} 1$/m);
 });
 
 test("a killed worker is replaced while the others serve", async () => {

@@ -113,7 +113,7 @@ export function useApp(env: Record<string, string> = {}, options: AppOptions = {
 
 /** Starts the service on its own database. */
 export async function startApp(env: Record<string, string> = {}, options: AppOptions = {}) {
-  const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
+  const metrics = createMetrics("0.0.0", () => ({ calls: database.db.poolStats() }));
   const { turns = true } = options;
   const database = await createTestDatabase("migrated", { turns, onQuery: metrics.query });
   return startAppOn(database, env, options, metrics);
@@ -124,7 +124,7 @@ export async function startAppOn(
   database: TestDatabase,
   env: Record<string, string> = {},
   options: AppOptions = {},
-  metrics: Metrics = createMetrics(() => ({ calls: database.db.poolStats() })),
+  metrics: Metrics = createMetrics("0.0.0", () => ({ calls: database.db.poolStats() })),
 ) {
   const platformToken = await makePlatform(database.db, env);
   return serveTest(database, platformToken, env, metrics, options);
@@ -136,7 +136,7 @@ export function startBeside(
   env: Record<string, string> = {},
   options: AppOptions = {},
 ) {
-  const metrics = createMetrics(() => ({ calls: database.db.poolStats() }));
+  const metrics = createMetrics("0.0.0", () => ({ calls: database.db.poolStats() }));
   const { turns = true } = options;
   const database = openTestDatabase(one.databaseUrl, { turns, onQuery: metrics.query });
   return serveTest(database, one.platformToken, env, metrics, options);

@@ -34,7 +34,7 @@ export async function openFastPathServer(
   const lines: Line[] = [];
   const log = pino({}, { write: (text: string) => collect(JSON.parse(text) as Line) });
   const collect = (line: Line) => line.msg === "call" && lines.push(line);
-  const metrics = createMetrics(() => ({}));
+  const metrics = createMetrics("0.0.0", () => ({}));
   const app = createApp({
     db,
     lookups: db,
