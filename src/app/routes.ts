@@ -63,6 +63,7 @@ export interface RouteDeps {
       | "sessionIdleMs"
       | "sessionLifetimeMs"
       | "permissions"
+      | "permissionSets"
       | "oidcIssuers"
       | "bounds"
     >;
@@ -120,7 +121,7 @@ function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
   const { db, config, passwords, mailer, refusals, failedLogIns, tokens, background } = deps;
   const { tokenPrefix, sessionIdleMs, bounds } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
-  const parsePermissions = createPermissionParser(config.permissions);
+  const parsePermissions = createPermissionParser(config.permissions, config.permissionSets);
   const access = {
     bounds,
     claimingIssuers: claimingIssuersOf(config.oidcIssuers),
@@ -140,7 +141,7 @@ function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
     implemented(ProfileService, profileService(db, access)),
     implemented(InviteService, inviteService(db, { ...sessions, ...mails, limits })),
     implemented(TeamService, teamService(db, access)),
-    implemented(RoleService, roleService(db, { parsePermissions, ...access })),
+    implemented(RoleService, roleService(db, { parsePermissions, ...access }, config)),
     implemented(ServiceAccountService, serviceAccountService(db, bounds)),
     implemented(
       SessionService,

@@ -4,6 +4,7 @@ import { type DatabaseSettings, readDatabaseSettings } from "./database-settings
 import { type MailSettings, readMailSettings } from "./mail-settings.ts";
 import { isLoopback } from "./parse.ts";
 import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
+import { type PermissionSetSettings, readPermissionSets } from "./permission-sets.ts";
 import { type PortSettings, readPortSettings } from "./port-settings.ts";
 import { type ProcessSettings, readProcessSettings } from "./process-settings.ts";
 import { createReader, type Env } from "./reader.ts";
@@ -17,6 +18,7 @@ export interface Config
     TlsSettings,
     DatabaseSettings,
     TokenSettings,
+    PermissionSetSettings,
     PeopleSettings,
     MailSettings,
     AuditSettings,
@@ -44,12 +46,14 @@ const neverEmpty = [
 export function readConfig(env: Env): Config {
   const reader = createReader(env);
   const { read, problems, warnings, checkNames, refuseEmpty } = reader;
+  const tokens = readTokenSettings(reader);
   const config: Config = {
     ...readProcessSettings(read),
     ...readPortSettings(read),
     ...readTlsSettings(reader),
     ...readDatabaseSettings(read),
-    ...readTokenSettings(reader),
+    ...tokens,
+    ...readPermissionSets(reader, tokens.permissions),
     ...readPeopleSettings(read),
     ...readMailSettings(read),
     ...readAuditSettings(read),

@@ -20,12 +20,19 @@ import {
 import { metadataMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
+import { type PermissionSettings, permissionsMessage } from "./permissions-message.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `RoleService`: the roles of an account, which are named sets of permissions. */
-export function roleService(db: Store, deps: RoleDeps): Operations<typeof RoleService> {
+export function roleService(
+  db: Store,
+  deps: RoleDeps,
+  settings: PermissionSettings,
+): Operations<typeof RoleService> {
+  const permissions = permissionsMessage(settings);
   return {
+    listPermissions: () => permissions,
     async createRole(request, context) {
       const permissions = request.spec?.permissions ?? [];
       return {

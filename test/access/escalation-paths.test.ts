@@ -96,6 +96,7 @@ const classes = {
     "TeamService/GetTeam",
     "TeamService/ListTeamMembers",
     "RoleService/ListRoles",
+    "RoleService/ListPermissions",
     "RoleService/GetRole",
     "ServiceAccountService/ListServiceAccounts",
     "ServiceAccountService/GetServiceAccount",

@@ -21,6 +21,7 @@ test("without settings, the configuration has the documented defaults", () => {
     mailFrom: "latchkey@localhost",
     oidcIssuers: [],
     permissions: undefined,
+    permissionSets: [],
     smtpUrl: undefined,
     databaseUrl: undefined,
     tls: undefined,

@@ -9,6 +9,8 @@ import { file_google_api_annotations } from "../../google/api/annotations_pb.ts"
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import { file_latchkey_v1_access } from "./access_pb.ts";
+import type { PermissionPreset, PermissionResource, PermissionWildcard } from "./permission_pb.ts";
+import { file_latchkey_v1_permission } from "./permission_pb.ts";
 import type { AccountResourceMetadata, Pagination } from "./resource_pb.ts";
 import { file_latchkey_v1_resource } from "./resource_pb.ts";
 import type { Role, RoleSpec } from "./role_pb.ts";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/role_service.proto.
  */
 export const file_latchkey_v1_role_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5sYXRjaGtleS92MS9yb2xlX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIpoBChFDcmVhdGVSb2xlUmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiMKBHNwZWMYAiABKAsyFS5sYXRjaGtleS52MS5Sb2xlU3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI1ChJDcmVhdGVSb2xlUmVzcG9uc2USHwoEcm9sZRgBIAEoCzIRLmxhdGNoa2V5LnYxLlJvbGUiqgIKEExpc3RSb2xlc1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEhQKDGluY2x1ZGVfaW5mbxgHIAEoCBIqCgtleHRlcm5hbF9pZBgIIAEoCUIVukgSchAyDl5bIS1+XXswLDEyOH0kImIKEUxpc3RSb2xlc1Jlc3BvbnNlEiAKBWl0ZW1zGAEgAygLMhEubGF0Y2hrZXkudjEuUm9sZRIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiIyCg5HZXRSb2xlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiMgoPR2V0Um9sZVJlc3BvbnNlEh8KBHJvbGUYASABKAsyES5sYXRjaGtleS52MS5Sb2xlIucBChFVcGRhdGVSb2xlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSNgoIbWV0YWRhdGEYAiABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRIjCgRzcGVjGAMgASgLMhUubGF0Y2hrZXkudjEuUm9sZVNwZWMSLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEiIKBGV0YWcYBSABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kIjUKElVwZGF0ZVJvbGVSZXNwb25zZRIfCgRyb2xlGAEgASgLMhEubGF0Y2hrZXkudjEuUm9sZSJpChFEZWxldGVSb2xlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSMgoLcmVwbGFjZW1lbnQYAiABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokIhQKEkRlbGV0ZVJvbGVSZXNwb25zZTKeBQoLUm9sZVNlcnZpY2USggEKCkNyZWF0ZVJvbGUSHi5sYXRjaGtleS52MS5DcmVhdGVSb2xlUmVxdWVzdBofLmxhdGNoa2V5LnYxLkNyZWF0ZVJvbGVSZXNwb25zZSIzqrsYDSILcm9sZXM6d3JpdGWC0+STAhw6ASpiBHJvbGUiES92MS9hY2NvdW50L3JvbGVzEngKCUxpc3RSb2xlcxIdLmxhdGNoa2V5LnYxLkxpc3RSb2xlc1JlcXVlc3QaHi5sYXRjaGtleS52MS5MaXN0Um9sZXNSZXNwb25zZSIskAIBqrsYDCIKcm9sZXM6cmVhZILT5JMCExIRL3YxL2FjY291bnQvcm9sZXMSfQoHR2V0Um9sZRIbLmxhdGNoa2V5LnYxLkdldFJvbGVSZXF1ZXN0GhwubGF0Y2hrZXkudjEuR2V0Um9sZVJlc3BvbnNlIjeQAgGquxgMIgpyb2xlczpyZWFkgtPkkwIeYgRyb2xlEhYvdjEvYWNjb3VudC9yb2xlcy97aWR9EosBCgpVcGRhdGVSb2xlEh4ubGF0Y2hrZXkudjEuVXBkYXRlUm9sZVJlcXVlc3QaHy5sYXRjaGtleS52MS5VcGRhdGVSb2xlUmVzcG9uc2UiPJACAqq7GA4iDHJvbGVzOm1hbmFnZYLT5JMCIToBKmIEcm9sZTIWL3YxL2FjY291bnQvcm9sZXMve2lkfRKCAQoKRGVsZXRlUm9sZRIeLmxhdGNoa2V5LnYxLkRlbGV0ZVJvbGVSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuRGVsZXRlUm9sZVJlc3BvbnNlIjOQAgKquxgOIgxyb2xlczptYW5hZ2WC0+STAhgqFi92MS9hY2NvdW50L3JvbGVzL3tpZH1CJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_resource, file_latchkey_v1_role]);
+  fileDesc("Ch5sYXRjaGtleS92MS9yb2xlX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIpoBChFDcmVhdGVSb2xlUmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiMKBHNwZWMYAiABKAsyFS5sYXRjaGtleS52MS5Sb2xlU3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI1ChJDcmVhdGVSb2xlUmVzcG9uc2USHwoEcm9sZRgBIAEoCzIRLmxhdGNoa2V5LnYxLlJvbGUiqgIKEExpc3RSb2xlc1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEhQKDGluY2x1ZGVfaW5mbxgHIAEoCBIqCgtleHRlcm5hbF9pZBgIIAEoCUIVukgSchAyDl5bIS1+XXswLDEyOH0kImIKEUxpc3RSb2xlc1Jlc3BvbnNlEiAKBWl0ZW1zGAEgAygLMhEubGF0Y2hrZXkudjEuUm9sZRIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiIyCg5HZXRSb2xlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiMgoPR2V0Um9sZVJlc3BvbnNlEh8KBHJvbGUYASABKAsyES5sYXRjaGtleS52MS5Sb2xlIucBChFVcGRhdGVSb2xlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSNgoIbWV0YWRhdGEYAiABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRIjCgRzcGVjGAMgASgLMhUubGF0Y2hrZXkudjEuUm9sZVNwZWMSLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEiIKBGV0YWcYBSABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kIjUKElVwZGF0ZVJvbGVSZXNwb25zZRIfCgRyb2xlGAEgASgLMhEubGF0Y2hrZXkudjEuUm9sZSJpChFEZWxldGVSb2xlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSMgoLcmVwbGFjZW1lbnQYAiABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokIhQKEkRlbGV0ZVJvbGVSZXNwb25zZSIYChZMaXN0UGVybWlzc2lvbnNSZXF1ZXN0IsUBChdMaXN0UGVybWlzc2lvbnNSZXNwb25zZRIyCglyZXNvdXJjZXMYASADKAsyHy5sYXRjaGtleS52MS5QZXJtaXNzaW9uUmVzb3VyY2USMgoJd2lsZGNhcmRzGAIgAygLMh8ubGF0Y2hrZXkudjEuUGVybWlzc2lvbldpbGRjYXJkEi4KB3ByZXNldHMYAyADKAsyHS5sYXRjaGtleS52MS5QZXJtaXNzaW9uUHJlc2V0EhIKCm9ubHlfa25vd24YBCABKAgyngYKC1JvbGVTZXJ2aWNlEoIBCgpDcmVhdGVSb2xlEh4ubGF0Y2hrZXkudjEuQ3JlYXRlUm9sZVJlcXVlc3QaHy5sYXRjaGtleS52MS5DcmVhdGVSb2xlUmVzcG9uc2UiM6q7GA0iC3JvbGVzOndyaXRlgtPkkwIcOgEqYgRyb2xlIhEvdjEvYWNjb3VudC9yb2xlcxJ4CglMaXN0Um9sZXMSHS5sYXRjaGtleS52MS5MaXN0Um9sZXNSZXF1ZXN0Gh4ubGF0Y2hrZXkudjEuTGlzdFJvbGVzUmVzcG9uc2UiLJACAaq7GAwiCnJvbGVzOnJlYWSC0+STAhMSES92MS9hY2NvdW50L3JvbGVzEn0KB0dldFJvbGUSGy5sYXRjaGtleS52MS5HZXRSb2xlUmVxdWVzdBocLmxhdGNoa2V5LnYxLkdldFJvbGVSZXNwb25zZSI3kAIBqrsYDCIKcm9sZXM6cmVhZILT5JMCHmIEcm9sZRIWL3YxL2FjY291bnQvcm9sZXMve2lkfRKLAQoKVXBkYXRlUm9sZRIeLmxhdGNoa2V5LnYxLlVwZGF0ZVJvbGVSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuVXBkYXRlUm9sZVJlc3BvbnNlIjyQAgKquxgOIgxyb2xlczptYW5hZ2WC0+STAiE6ASpiBHJvbGUyFi92MS9hY2NvdW50L3JvbGVzL3tpZH0SggEKCkRlbGV0ZVJvbGUSHi5sYXRjaGtleS52MS5EZWxldGVSb2xlUmVxdWVzdBofLmxhdGNoa2V5LnYxLkRlbGV0ZVJvbGVSZXNwb25zZSIzkAICqrsYDiIMcm9sZXM6bWFuYWdlgtPkkwIYKhYvdjEvYWNjb3VudC9yb2xlcy97aWR9En4KD0xpc3RQZXJtaXNzaW9ucxIjLmxhdGNoa2V5LnYxLkxpc3RQZXJtaXNzaW9uc1JlcXVlc3QaJC5sYXRjaGtleS52MS5MaXN0UGVybWlzc2lvbnNSZXNwb25zZSIgkAIBqrsYAhgBgtPkkwIREg8vdjEvcGVybWlzc2lvbnNCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_permission, file_latchkey_v1_resource, file_latchkey_v1_role]);
 
 /**
  * @generated from message latchkey.v1.CreateRoleRequest
@@ -313,6 +315,60 @@ export const DeleteRoleResponseSchema: GenMessage<DeleteRoleResponse> = /*@__PUR
   messageDesc(file_latchkey_v1_role_service, 9);
 
 /**
+ * @generated from message latchkey.v1.ListPermissionsRequest
+ */
+export type ListPermissionsRequest = Message<"latchkey.v1.ListPermissionsRequest"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.ListPermissionsRequest.
+ * Use `create(ListPermissionsRequestSchema)` to create a new message.
+ */
+export const ListPermissionsRequestSchema: GenMessage<ListPermissionsRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_role_service, 10);
+
+/**
+ * @generated from message latchkey.v1.ListPermissionsResponse
+ */
+export type ListPermissionsResponse = Message<"latchkey.v1.ListPermissionsResponse"> & {
+  /**
+   * The known resources, by name. Latchkey's own resources are always among them.
+   *
+   * @generated from field: repeated latchkey.v1.PermissionResource resources = 1;
+   */
+  resources: PermissionResource[];
+
+  /**
+   * The permissions that name no resource.
+   *
+   * @generated from field: repeated latchkey.v1.PermissionWildcard wildcards = 2;
+   */
+  wildcards: PermissionWildcard[];
+
+  /**
+   * The named lists of permissions: those of Latchkey, then those of the deployment.
+   *
+   * @generated from field: repeated latchkey.v1.PermissionPreset presets = 3;
+   */
+  presets: PermissionPreset[];
+
+  /**
+   * True if the server rejects every resource and verb that is not in `resources`.
+   * If false, a list of permissions may name other resources and verbs too.
+   *
+   * @generated from field: bool only_known = 4;
+   */
+  onlyKnown: boolean;
+};
+
+/**
+ * Describes the message latchkey.v1.ListPermissionsResponse.
+ * Use `create(ListPermissionsResponseSchema)` to create a new message.
+ */
+export const ListPermissionsResponseSchema: GenMessage<ListPermissionsResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_role_service, 11);
+
+/**
  * Manages roles, which are named sets of permissions.
  *
  * @generated from service latchkey.v1.RoleService
@@ -373,6 +429,17 @@ export const RoleService: GenService<{
     methodKind: "unary";
     input: typeof DeleteRoleRequestSchema;
     output: typeof DeleteRoleResponseSchema;
+  },
+  /**
+   * Lists what a list of permissions may contain: the known resources with their verbs, the wildcards, and the presets.
+   * The response is the same for every caller. It has one page.
+   *
+   * @generated from rpc latchkey.v1.RoleService.ListPermissions
+   */
+  listPermissions: {
+    methodKind: "unary";
+    input: typeof ListPermissionsRequestSchema;
+    output: typeof ListPermissionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_latchkey_v1_role_service, 0);

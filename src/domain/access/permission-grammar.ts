@@ -1,6 +1,7 @@
 /** `read` ⊂ `write` ⊂ `manage`, lowest first. Other verbs imply nothing. */
 export const rankedVerbs = ["read", "write", "manage"];
-const shortNames: Record<string, string> = {
+/** Names for a whole permission. The server stores the permission. */
+export const shortNames: Record<string, string> = {
   read: "*:read",
   write: "*:write",
   admin: "*",

@@ -9,6 +9,7 @@ import {
   platformResources,
   rankedVerbs,
 } from "./permission-grammar.ts";
+import { expandPresets, type Preset, presetOf } from "./permission-preset.ts";
 
 /** The resources and verbs that a deployment knows. The server rejects typos by it. */
 export interface Vocabulary {
@@ -16,6 +17,14 @@ export interface Vocabulary {
   unknown(permission: string): "resource" | "verb" | undefined;
   /** Returns the known permission that is most similar to an unknown one. Scans all known permissions. */
   nearest(permission: string): string;
+  /** Every known resource with its verbs, both sorted. */
+  resources: readonly KnownResource[];
+}
+
+/** A resource that a deployment knows. */
+export interface KnownResource {
+  name: string;
+  verbs: readonly string[];
 }
 
 /** Returns a set of permissions in stored form, and what is wrong with each invalid entry. */
@@ -50,6 +59,9 @@ export function createVocabulary(entries: readonly string[]): Vocabulary | undef
       if (!known) return "resource";
       return verb === "*" || known.has(verb) ? undefined : "verb";
     },
+    resources: [...verbs.keys()]
+      .sort()
+      .map((resource) => ({ name: resource, verbs: [...(verbs.get(resource) ?? [])].sort() })),
     nearest(permission) {
       const [resource = "", verb = "*"] = permission.split(":");
       const known = resource === "*" ? platformVerbs : verbs.get(resource);
@@ -80,15 +92,22 @@ export function permissionViolations(
   return violations;
 }
 
-/** Creates a parser for sets of permissions. It checks them against the vocabulary if there is one. */
-export function createPermissionParser(vocabulary: Vocabulary | undefined): ParsePermissions {
-  return (texts, field) => ({
-    permissions: permissionSet(texts).permissions.slice(),
-    violations: permissionViolations(
-      texts.map((text, index) => [`${field}[${index}]`, text] as const),
-      vocabulary,
-    ),
-  });
+/**
+ * Creates a parser for sets of permissions that the server stores. It checks them against the vocabulary if there is one, and
+ * replaces the names of presets by their permissions.
+ */
+export function createPermissionParser(
+  vocabulary: Vocabulary | undefined,
+  presets: readonly Preset[] = [],
+): ParsePermissions {
+  return (texts, field) => {
+    const named = texts.map((text, index) => [`${field}[${index}]`, text] as const);
+    const others = named.filter(([, text]) => !presetOf(text, presets));
+    return {
+      permissions: permissionSet(expandPresets(texts, presets)).permissions.slice(),
+      violations: permissionViolations(others, vocabulary),
+    };
+  };
 }
 
 function nearest(word: string, known: Iterable<string>): string {

@@ -208,6 +208,7 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     spec: { description: "what it is for", permissions: ["agents:read"] },
   }),
   "RoleService/ListRoles": async () => ({}),
+  "RoleService/ListPermissions": async () => ({}),
   "RoleService/GetRole": role,
   "RoleService/UpdateRole": async (owner) => ({ ...(await role(owner)), ...described() }),
   "RoleService/DeleteRole": role,
