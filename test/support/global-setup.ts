@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { connect } from "../../src/db/connect.ts";
-import { initCluster, openDataDir } from "../../src/db/embedded/cluster.ts";
+import { initCluster } from "../../src/db/embedded/cluster.ts";
+import { openDataDir } from "../../src/db/embedded/data-dir.ts";
 import { startEmbedded } from "../../src/db/embedded/embedded.ts";
 import { unprivilegedUser } from "../../src/db/embedded/postgres-user.ts";
 import { migrate, migrationTimeoutMs } from "../../src/db/migrate.ts";
@@ -78,7 +79,10 @@ function makeCompileCache(directory: string): string {
 /** Runs `initdb` in the same way as an embedded Postgres at its first start. */
 async function makeCluster(path: string): Promise<string> {
   mkdirSync(path, { mode: 0o700 });
-  await initCluster(openDataDir(path, unprivilegedUser()), false);
+  await initCluster(
+    openDataDir(path, () => unprivilegedUser(quietLog)),
+    false,
+  );
   return path;
 }
 

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import type { Cluster, HostPort } from "./cluster.ts";
+import type { HostPort } from "./cluster.ts";
+import type { Cluster } from "./data-dir.ts";
 
 /** How clients reach an embedded Postgres. */
 export interface Address extends HostPort {

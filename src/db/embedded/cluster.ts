@@ -1,32 +1,21 @@
 import { execFile, type SpawnOptions } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
-  chmodSync,
   chownSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { asUser, type User } from "./postgres-user.ts";
-
-/** A data directory of Latchkey, and the user that runs its Postgres. */
-export interface Cluster {
-  dataDir: string;
-  /** The data directory of Postgres itself. */
-  directory: string;
-  /** The user that runs Postgres, which may write only here. Undefined: the user of this process. */
-  user: User | undefined;
-}
+import type { Cluster } from "./data-dir.ts";
+import { asUser } from "./postgres-user.ts";
 
 /** Where a Postgres listens: the directory of a socket or an IP address, and a port. */
 export interface HostPort {
@@ -36,20 +25,6 @@ export interface HostPort {
 
 const superuser = "latchkey";
 const temporaryPrefix = "postgres.new-";
-
-/** Creates the data directory with mode 0700. A directory that is not empty keeps its mode and owner. */
-export function openDataDir(path: string, user: User | undefined): Cluster {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  const dataDir = realpathSync(path);
-  if (readdirSync(dataDir).length === 0) {
-    chmodSync(dataDir, 0o700);
-    if (user) chownSync(dataDir, user.uid, user.gid);
-  }
-  const directory = join(dataDir, "postgres");
-  // A process of root may find a database that an ordinary user created.
-  const owner = user && statSync(directory, { throwIfNoEntry: false });
-  return { dataDir, directory, user: owner ? { uid: owner.uid, gid: owner.gid } : user };
-}
 
 /** Creates the database if it is missing. Removes the unfinished database of an earlier start that was killed. */
 export async function initCluster(cluster: Cluster, sync: boolean): Promise<void> {

@@ -2,14 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import { type Address, chooseAddress, clearSocket } from "./address.ts";
-import {
-  type Cluster,
-  clusterCommand,
-  clusterUrl,
-  initCluster,
-  openDataDir,
-  operatorCommand,
-} from "./cluster.ts";
+import { clusterCommand, clusterUrl, initCluster, operatorCommand } from "./cluster.ts";
+import { type Cluster, openDataDir } from "./data-dir.ts";
 import { lockDirectory } from "./lock.ts";
 import { openPostgresLog, type PostgresLog } from "./postgres-log.ts";
 import { unprivilegedUser } from "./postgres-user.ts";
@@ -56,7 +50,8 @@ export interface Embedded {
  * that still runs. Throws an error of one line if another process uses the directory.
  */
 export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOptions): Promise<Embedded> {
-  const cluster = openDataDir(dataDir, unprivilegedUser());
+  const cluster = openDataDir(dataDir, () => unprivilegedUser(log));
+  if (cluster.user) log.info(cluster.user, "Postgres runs as this user, because it refuses to run as root");
   const unlock = lockDirectory(cluster.dataDir);
   try {
     await endPredecessor(cluster.directory, log);

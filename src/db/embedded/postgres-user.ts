@@ -1,6 +1,7 @@
 import { execFileSync, type SpawnOptions } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Log } from "../log.ts";
 
 /** A user of the operating system. */
 export interface User {
@@ -8,27 +9,53 @@ export interface User {
   gid: number;
 }
 
-/** Returns the user that runs Postgres if this process runs as root, because Postgres refuses root: `postgres`, created if missing. */
-export function unprivilegedUser(): User | undefined {
-  if (process.geteuid?.() !== 0) return undefined;
-  try {
-    return lookUp("postgres");
-  } catch {
-    execFileSync("useradd", [
-      "--system",
-      "--user-group",
-      "--no-create-home",
-      "--shell",
-      "/bin/false",
-      "postgres",
-    ]);
-    return lookUp("postgres");
-  }
+/** How to find and create the user of Postgres. */
+export interface UserCommands {
+  isRoot: boolean;
+  find(): User | undefined;
+  create(): void;
 }
 
-function lookUp(name: string): User {
-  const id = (flag: string) => Number(execFileSync("id", [flag, name], { encoding: "utf8", stdio: "pipe" }));
-  return { uid: id("-u"), gid: id("-g") };
+const ofThisSystem: UserCommands = {
+  isRoot: process.geteuid?.() === 0,
+  find: findPostgresUser,
+  create() {
+    const options = ["--system", "--user-group", "--no-create-home", "--shell", "/bin/false"];
+    execFileSync("useradd", [...options, "postgres"]);
+  },
+};
+
+/**
+ * Returns the user that runs Postgres if this process runs as root, because Postgres refuses root: `postgres`. Creates that
+ * user if it is missing, and logs this before.
+ */
+export function unprivilegedUser(
+  log: Pick<Log, "warn">,
+  { isRoot, find, create }: UserCommands = ofThisSystem,
+): User | undefined {
+  if (!isRoot) return undefined;
+  const user = find();
+  if (user) return user;
+  log.warn(
+    { user: "postgres" },
+    "this process runs as root, and Postgres refuses to: creating the system user postgres to run it",
+  );
+  create();
+  const created = find();
+  if (!created)
+    throw new Error("the system user postgres cannot be created; start as another user than root");
+  return created;
+}
+
+/** Returns the user `postgres`, if there is one. */
+export function findPostgresUser(): User | undefined {
+  const id = (flag: string) =>
+    Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8", stdio: "pipe" }));
+  try {
+    return { uid: id("-u"), gid: id("-g") };
+  } catch {
+    return undefined;
+  }
 }
 
 /**

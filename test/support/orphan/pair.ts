@@ -5,13 +5,8 @@ import { join } from "node:path";
 import pg from "pg";
 import { connect } from "../../../src/db/connect.ts";
 import { freePort } from "../../../src/db/embedded/address.ts";
-import {
-  type Cluster,
-  clusterCommand,
-  clusterUrl,
-  initCluster,
-  openDataDir,
-} from "../../../src/db/embedded/cluster.ts";
+import { clusterCommand, clusterUrl, initCluster } from "../../../src/db/embedded/cluster.ts";
+import { type Cluster, openDataDir } from "../../../src/db/embedded/data-dir.ts";
 import { unprivilegedUser } from "../../../src/db/embedded/postgres-user.ts";
 import { readPidFile } from "../../../src/db/embedded/postmaster.ts";
 import { migrate, migrationTimeoutMs } from "../../../src/db/migrate.ts";
@@ -61,9 +56,9 @@ export async function startPair(): Promise<Pair> {
   await using stack = new AsyncDisposableStack();
   const root = scratchDirectory("pair");
   stack.defer(() => rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
-  const user = unprivilegedUser();
+  const user = unprivilegedUser(quietLog);
   if (user) chownSync(root, user.uid, user.gid);
-  const first = openDataDir(join(root, "first"), user);
+  const first = openDataDir(join(root, "first"), () => user);
   await initCluster(first, false);
   const port = await freePort();
   const url = clusterUrl(first, { host: "127.0.0.1", port });
