@@ -7,8 +7,9 @@ import type { Store } from "../db/connect.ts";
 import { type AccountUpdate, getAccount, listAccounts, updateAccount } from "../domain/account/account.ts";
 import { createAccount } from "../domain/account/create.ts";
 import { deleteAccount } from "../domain/account/delete.ts";
+import { inviteFirstOwner } from "../domain/account/first-owner.ts";
+import { openAccount } from "../domain/account/open.ts";
 import {
-  openAccount,
   resumeAccount,
   searchAccounts,
   setEntitlements,
@@ -59,7 +60,10 @@ export function accountService(db: Store, deps: AccountServiceDeps): Operations<
     async openAccount({ metadata, requestId, ownerEmail, entitlements }, context) {
       const input = { ...commonFields({ metadata, requestId }), ownerEmail, entitlements };
       const { account, invite } = await openAccount(db, callerOf(context), deps, input);
-      return { account: accountMessage(account), invite: inviteMessage(invite) };
+      return { account: accountMessage(account), ...(invite && { invite: inviteMessage(invite) }) };
+    },
+    async inviteFirstOwner(request, context) {
+      return { invite: inviteMessage(await inviteFirstOwner(db, callerOf(context), deps, request)) };
     },
     async setEntitlements({ accountId, entitlements }, context) {
       return {

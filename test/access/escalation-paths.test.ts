@@ -69,6 +69,7 @@ const classes = {
   newAccount: ["SessionService/SignUp", "AccountService/CreateAccount", "AccountService/OpenAccount"],
   /** They need a platform permission. The deployment decides, not a principal of the account. */
   platform: [
+    "AccountService/InviteFirstOwner",
     "AccountService/SetEntitlements",
     "AccountService/SuspendAccount",
     "AccountService/ResumeAccount",

@@ -16,6 +16,8 @@ const administer: Record<string, (caller: Clients, accountId: string) => Promise
   searchAccounts: ({ accounts }) => accounts.searchAccounts({}),
   openAccount: ({ accounts }) =>
     accounts.openAccount({ metadata: { name: "Opened" }, ownerEmail: "nobody@example.com" }),
+  inviteFirstOwner: ({ accounts }, accountId) =>
+    accounts.inviteFirstOwner({ accountId, email: "nobody@example.com" }),
   setEntitlements: ({ accounts }, accountId) => accounts.setEntitlements({ accountId, entitlements: ["x"] }),
   suspendAccount: ({ accounts }, accountId) => accounts.suspendAccount({ accountId }),
   resumeAccount: ({ accounts }, accountId) => accounts.resumeAccount({ accountId }),
@@ -117,7 +119,8 @@ describe("the platform's RPCs need a key of the platform account with the permis
       expect(refused).toMatchObject({ ...denied, metadata: { permission: `accounts:${needed}` } });
     }
     const { token } = await issueKey(platform(), { spec: { permissions: [`accounts:${needed}`] } });
-    await administer[name]?.(app.clientAs(token), idOf(target));
+    const unowned = await platform().accounts.openAccount({ metadata: { name: "Unowned" } });
+    await administer[name]?.(app.clientAs(token), unowned.account?.metadata?.id ?? "");
   });
 
   test("a missing account is not found", async () => {

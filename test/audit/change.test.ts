@@ -47,6 +47,7 @@ async function eventsOf(owner: Owner, method: (typeof methods)[number], request?
 const elsewhere = [
   "AccountService/CreateAccount",
   "AccountService/OpenAccount",
+  "AccountService/InviteFirstOwner",
   "SessionService/SignUp",
   "InviteService/AcceptInvite",
 ];

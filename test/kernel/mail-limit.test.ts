@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
+import { accountIdOf, naming, newPlatformServiceKey } from "../support/actors/acting.ts";
 import { inviteOf, join as joinAs } from "../support/actors/actors.ts";
 import { mailsTo } from "../support/actors/mailbox.ts";
-import { newWorkspace, type Owner, password, useApp } from "../support/app.ts";
+import { type Clients, newWorkspace, type Owner, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
 // The test mailer keeps its mails in memory. With this setting it counts as a mailer that delivers.
@@ -24,6 +25,11 @@ const ways = {
   AddWorkspaceMember: async (email: string) => addMember(await app.newAccount(), email),
   OpenAccount: (email: string) =>
     app.clientAs(app.platformToken).accounts.openAccount({ metadata: { name: "Opened" }, ownerEmail: email }),
+  async InviteFirstOwner(email: string) {
+    const { accounts } = app.clientAs(app.platformToken);
+    const { account } = await accounts.openAccount({ metadata: { name: "Opened" } });
+    return accounts.inviteFirstOwner({ accountId: account?.metadata?.id ?? "", email });
+  },
   RequestPasswordReset: (email: string) => app.clientAs("").sessions.requestPasswordReset({ email }),
   ChangeEmail: async (email: string) => (await app.newAccount()).sessions.changeEmail({ email, password }),
 };
@@ -58,7 +64,7 @@ describe("the limit of five mails per hour and e-mail address", () => {
   test("covers every part of the source that sends mail", () => {
     expect(filesWith(/mailer\.send\(/)).toEqual(["domain/invite/invite.ts", "domain/user/otp.ts"]);
     expect(filesWith(/await mail(Invite|Otp)\(/)).toEqual([
-      "domain/account/platform.ts",
+      "domain/account/open.ts",
       "domain/invite/invite.ts",
       "domain/user/email.ts",
       "domain/user/password-change.ts",
@@ -167,3 +173,15 @@ function filesWith(pattern: RegExp): string[] {
   );
   return names.filter((name) => pattern.test(readFileSync(join(root, name), "utf8"))).toSorted();
 }
+
+test("invites by a platform key that acts count for the key and the account, and not for the account's own limit", async () => {
+  const [owner, other] = [await house.newAccount(), await house.newAccount()];
+  const { token } = await newPlatformServiceKey(house, ["*"]);
+  const acting = (account: Owner) => naming(house, token, accountIdOf(account));
+  const invitePerson = ({ invites }: Clients) => invites.createInvite({ email: newEmail(), role: "viewer" });
+  for (let sent = 0; sent < 4; sent++) await invitePerson(acting(owner));
+  expect(await refusal(invitePerson(acting(owner)))).toMatchObject({ ...limited, metadata: { limit: "4" } });
+  await invitePerson(acting(other));
+  for (let sent = 0; sent < 4; sent++) await invitePerson(owner);
+  expect(await refusal(invitePerson(owner))).toMatchObject(limited);
+});

@@ -23,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/account_service.proto.
  */
 export const file_latchkey_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQilwIKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEioKC2V4dGVybmFsX2lkGAcgASgJQhW6SBJyEDIOXlshLX5dezAsMTI4fSQiaAoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIqABChRDcmVhdGVBY2NvdW50UmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCJlChVDcmVhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUiRQoURGVsZXRlQWNjb3VudFJlcXVlc3QSLQoEbmFtZRgBIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChVEZWxldGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQimQIKFVNlYXJjaEFjY291bnRzUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBIYCgZsYWJlbHMYAyABKAlCCLpIBXIDKIAgEiQKBnByZWZpeBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSLAoFcXVlcnkYBSABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokEicKCnNvcnRfb3JkZXIYBiABKAlCE7pIENgBAXILUgNhc2NSBGRlc2MSKgoLZXh0ZXJuYWxfaWQYByABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJqChZTZWFyY2hBY2NvdW50c1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiLjAQoST3BlbkFjY291bnRSZXF1ZXN0EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESHwoLb3duZXJfZW1haWwYAiABKAlCCrpIB3IFGP4BYAESSgoMZW50aXRsZW1lbnRzGAMgAygJQjS6SDGSAS4QgAIiKXInMiVeW2Etel1bYS16MC05X117MCw2Mn0oPVswLTldezEsMTJ9KT8kEigKCnJlcXVlc3RfaWQYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kImEKE09wZW5BY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSIwoGaW52aXRlGAIgASgLMhMubGF0Y2hrZXkudjEuSW52aXRlIo4BChZTZXRFbnRpdGxlbWVudHNSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEkoKDGVudGl0bGVtZW50cxgCIAMoCUI0ukgxkgEuEIACIilyJzIlXlthLXpdW2EtejAtOV9dezAsNjJ9KD1bMC05XXsxLDEyfSk/JCJAChdTZXRFbnRpdGxlbWVudHNSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCJBChVTdXNwZW5kQWNjb3VudFJlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiPwoWU3VzcGVuZEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCJAChRSZXN1bWVBY2NvdW50UmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI+ChVSZXN1bWVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQy3gsKDkFjY291bnRTZXJ2aWNlEoABCgpHZXRBY2NvdW50Eh4ubGF0Y2hrZXkudjEuR2V0QWNjb3VudFJlcXVlc3QaHy5sYXRjaGtleS52MS5HZXRBY2NvdW50UmVzcG9uc2UiMZACAaq7GA4iDGFjY291bnQ6cmVhZILT5JMCFmIHYWNjb3VudBILL3YxL2FjY291bnQSjQEKDVVwZGF0ZUFjY291bnQSIS5sYXRjaGtleS52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSI1kAICqrsYDyINYWNjb3VudDp3cml0ZYLT5JMCGToBKmIHYWNjb3VudDILL3YxL2FjY291bnQScgoMTGlzdEFjY291bnRzEiAubGF0Y2hrZXkudjEuTGlzdEFjY291bnRzUmVxdWVzdBohLmxhdGNoa2V5LnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIh2QAgGquxgCEAGC0+STAg4SDC92MS9hY2NvdW50cxJ+Cg1DcmVhdGVBY2NvdW50EiEubGF0Y2hrZXkudjEuQ3JlYXRlQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5DcmVhdGVBY2NvdW50UmVzcG9uc2UiJqq7GAIQAYLT5JMCGjoBKmIHYWNjb3VudCIML3YxL2FjY291bnRzEosBCg1EZWxldGVBY2NvdW50EiEubGF0Y2hrZXkudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiM5ACAqq7GBAiDmFjY291bnQ6bWFuYWdlgtPkkwIWYgdhY2NvdW50KgsvdjEvYWNjb3VudBKOAQoOU2VhcmNoQWNjb3VudHMSIi5sYXRjaGtleS52MS5TZWFyY2hBY2NvdW50c1JlcXVlc3QaIy5sYXRjaGtleS52MS5TZWFyY2hBY2NvdW50c1Jlc3BvbnNlIjOQAgGquxgPKg1hY2NvdW50czpyZWFkgtPkkwIXEhUvdjEvcGxhdGZvcm0vYWNjb3VudHMShgEKC09wZW5BY2NvdW50Eh8ubGF0Y2hrZXkudjEuT3BlbkFjY291bnRSZXF1ZXN0GiAubGF0Y2hrZXkudjEuT3BlbkFjY291bnRSZXNwb25zZSI0qrsYECoOYWNjb3VudHM6d3JpdGWC0+STAho6ASoiFS92MS9wbGF0Zm9ybS9hY2NvdW50cxK4AQoPU2V0RW50aXRsZW1lbnRzEiMubGF0Y2hrZXkudjEuU2V0RW50aXRsZW1lbnRzUmVxdWVzdBokLmxhdGNoa2V5LnYxLlNldEVudGl0bGVtZW50c1Jlc3BvbnNlIlqQAgKquxgQKg5hY2NvdW50czp3cml0ZYLT5JMCPToBKmIHYWNjb3VudBovL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfS9lbnRpdGxlbWVudHMSsQEKDlN1c3BlbmRBY2NvdW50EiIubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXF1ZXN0GiMubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXNwb25zZSJWkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI4OgEqYgdhY2NvdW50IiovdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnN1c3BlbmQSrQEKDVJlc3VtZUFjY291bnQSIS5sYXRjaGtleS52MS5SZXN1bWVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJlc3VtZUFjY291bnRSZXNwb25zZSJVkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI3OgEqYgdhY2NvdW50IikvdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnJlc3VtZUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_invite, file_latchkey_v1_profile, file_latchkey_v1_resource]);
+  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQilwIKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEioKC2V4dGVybmFsX2lkGAcgASgJQhW6SBJyEDIOXlshLX5dezAsMTI4fSQiaAoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIqABChRDcmVhdGVBY2NvdW50UmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCJlChVDcmVhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUiRQoURGVsZXRlQWNjb3VudFJlcXVlc3QSLQoEbmFtZRgBIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChVEZWxldGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQimQIKFVNlYXJjaEFjY291bnRzUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBIYCgZsYWJlbHMYAyABKAlCCLpIBXIDKIAgEiQKBnByZWZpeBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSLAoFcXVlcnkYBSABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokEicKCnNvcnRfb3JkZXIYBiABKAlCE7pIENgBAXILUgNhc2NSBGRlc2MSKgoLZXh0ZXJuYWxfaWQYByABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJqChZTZWFyY2hBY2NvdW50c1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiLmAQoST3BlbkFjY291bnRSZXF1ZXN0EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESIgoLb3duZXJfZW1haWwYAiABKAlCDbpICtgBAXIFGP4BYAESSgoMZW50aXRsZW1lbnRzGAMgAygJQjS6SDGSAS4QgAIiKXInMiVeW2Etel1bYS16MC05X117MCw2Mn0oPVswLTldezEsMTJ9KT8kEigKCnJlcXVlc3RfaWQYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kImEKE09wZW5BY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSIwoGaW52aXRlGAIgASgLMhMubGF0Y2hrZXkudjEuSW52aXRlIl4KF0ludml0ZUZpcnN0T3duZXJSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEhkKBWVtYWlsGAIgASgJQgq6SAdyBRj+AWABIj8KGEludml0ZUZpcnN0T3duZXJSZXNwb25zZRIjCgZpbnZpdGUYASABKAsyEy5sYXRjaGtleS52MS5JbnZpdGUijgEKFlNldEVudGl0bGVtZW50c1JlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSSgoMZW50aXRsZW1lbnRzGAIgAygJQjS6SDGSAS4QgAIiKXInMiVeW2Etel1bYS16MC05X117MCw2Mn0oPVswLTldezEsMTJ9KT8kIkAKF1NldEVudGl0bGVtZW50c1Jlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50IkEKFVN1c3BlbmRBY2NvdW50UmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI/ChZTdXNwZW5kQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50IkAKFFJlc3VtZUFjY291bnRSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIj4KFVJlc3VtZUFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudDKdDQoOQWNjb3VudFNlcnZpY2USgAEKCkdldEFjY291bnQSHi5sYXRjaGtleS52MS5HZXRBY2NvdW50UmVxdWVzdBofLmxhdGNoa2V5LnYxLkdldEFjY291bnRSZXNwb25zZSIxkAIBqrsYDiIMYWNjb3VudDpyZWFkgtPkkwIWYgdhY2NvdW50EgsvdjEvYWNjb3VudBKNAQoNVXBkYXRlQWNjb3VudBIhLmxhdGNoa2V5LnYxLlVwZGF0ZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuVXBkYXRlQWNjb3VudFJlc3BvbnNlIjWQAgKquxgPIg1hY2NvdW50OndyaXRlgtPkkwIZOgEqYgdhY2NvdW50MgsvdjEvYWNjb3VudBJyCgxMaXN0QWNjb3VudHMSIC5sYXRjaGtleS52MS5MaXN0QWNjb3VudHNSZXF1ZXN0GiEubGF0Y2hrZXkudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiHZACAaq7GAIQAYLT5JMCDhIML3YxL2FjY291bnRzEn4KDUNyZWF0ZUFjY291bnQSIS5sYXRjaGtleS52MS5DcmVhdGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkNyZWF0ZUFjY291bnRSZXNwb25zZSImqrsYAhABgtPkkwIaOgEqYgdhY2NvdW50IgwvdjEvYWNjb3VudHMSiwEKDURlbGV0ZUFjY291bnQSIS5sYXRjaGtleS52MS5EZWxldGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkRlbGV0ZUFjY291bnRSZXNwb25zZSIzkAICqrsYECIOYWNjb3VudDptYW5hZ2WC0+STAhZiB2FjY291bnQqCy92MS9hY2NvdW50Eo4BCg5TZWFyY2hBY2NvdW50cxIiLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVxdWVzdBojLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVzcG9uc2UiM5ACAaq7GA8qDWFjY291bnRzOnJlYWSC0+STAhcSFS92MS9wbGF0Zm9ybS9hY2NvdW50cxKGAQoLT3BlbkFjY291bnQSHy5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlcXVlc3QaIC5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlc3BvbnNlIjSquxgQKg5hY2NvdW50czp3cml0ZYLT5JMCGjoBKiIVL3YxL3BsYXRmb3JtL2FjY291bnRzErwBChBJbnZpdGVGaXJzdE93bmVyEiQubGF0Y2hrZXkudjEuSW52aXRlRmlyc3RPd25lclJlcXVlc3QaJS5sYXRjaGtleS52MS5JbnZpdGVGaXJzdE93bmVyUmVzcG9uc2UiW6q7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCQDoBKmIGaW52aXRlIjMvdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9Omludml0ZUZpcnN0T3duZXISuAEKD1NldEVudGl0bGVtZW50cxIjLmxhdGNoa2V5LnYxLlNldEVudGl0bGVtZW50c1JlcXVlc3QaJC5sYXRjaGtleS52MS5TZXRFbnRpdGxlbWVudHNSZXNwb25zZSJakAICqrsYECoOYWNjb3VudHM6d3JpdGWC0+STAj06ASpiB2FjY291bnQaLy92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH0vZW50aXRsZW1lbnRzErEBCg5TdXNwZW5kQWNjb3VudBIiLmxhdGNoa2V5LnYxLlN1c3BlbmRBY2NvdW50UmVxdWVzdBojLmxhdGNoa2V5LnYxLlN1c3BlbmRBY2NvdW50UmVzcG9uc2UiVpACAqq7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCODoBKmIHYWNjb3VudCIqL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfTpzdXNwZW5kEq0BCg1SZXN1bWVBY2NvdW50EiEubGF0Y2hrZXkudjEuUmVzdW1lQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5SZXN1bWVBY2NvdW50UmVzcG9uc2UiVZACAqq7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCNzoBKmIHYWNjb3VudCIpL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfTpyZXN1bWVCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_invite, file_latchkey_v1_profile, file_latchkey_v1_resource]);
 
 /**
  * @generated from message latchkey.v1.GetAccountRequest
@@ -408,7 +408,7 @@ export type OpenAccountRequest = Message<"latchkey.v1.OpenAccountRequest"> & {
   metadata?: AccountResourceMetadata | undefined;
 
   /**
-   * Required. The e-mail address that the server invites as the owner.
+   * Optional. The e-mail address that the server invites as the owner. If it is empty, the account has no owner yet.
    *
    * @generated from field: string owner_email = 2;
    */
@@ -449,7 +449,8 @@ export type OpenAccountResponse = Message<"latchkey.v1.OpenAccountResponse"> & {
   account?: Account | undefined;
 
   /**
-   * The invite of the owner. If no SMTP server is configured, its token is in `spec.token`.
+   * The invite of the owner, if the request has an e-mail address. If no SMTP server is configured, its token is in
+   * `spec.token`.
    *
    * @generated from field: latchkey.v1.Invite invite = 2;
    */
@@ -462,6 +463,51 @@ export type OpenAccountResponse = Message<"latchkey.v1.OpenAccountResponse"> & {
  */
 export const OpenAccountResponseSchema: GenMessage<OpenAccountResponse> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_account_service, 13);
+
+/**
+ * @generated from message latchkey.v1.InviteFirstOwnerRequest
+ */
+export type InviteFirstOwnerRequest = Message<"latchkey.v1.InviteFirstOwnerRequest"> & {
+  /**
+   * Required. The id of the account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Required. The e-mail address that the server invites as the owner.
+   *
+   * @generated from field: string email = 2;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message latchkey.v1.InviteFirstOwnerRequest.
+ * Use `create(InviteFirstOwnerRequestSchema)` to create a new message.
+ */
+export const InviteFirstOwnerRequestSchema: GenMessage<InviteFirstOwnerRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 14);
+
+/**
+ * @generated from message latchkey.v1.InviteFirstOwnerResponse
+ */
+export type InviteFirstOwnerResponse = Message<"latchkey.v1.InviteFirstOwnerResponse"> & {
+  /**
+   * The invite. If no SMTP server is configured, its token is in `spec.token`.
+   *
+   * @generated from field: latchkey.v1.Invite invite = 1;
+   */
+  invite?: Invite | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.InviteFirstOwnerResponse.
+ * Use `create(InviteFirstOwnerResponseSchema)` to create a new message.
+ */
+export const InviteFirstOwnerResponseSchema: GenMessage<InviteFirstOwnerResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 15);
 
 /**
  * @generated from message latchkey.v1.SetEntitlementsRequest
@@ -487,7 +533,7 @@ export type SetEntitlementsRequest = Message<"latchkey.v1.SetEntitlementsRequest
  * Use `create(SetEntitlementsRequestSchema)` to create a new message.
  */
 export const SetEntitlementsRequestSchema: GenMessage<SetEntitlementsRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 14);
+  messageDesc(file_latchkey_v1_account_service, 16);
 
 /**
  * @generated from message latchkey.v1.SetEntitlementsResponse
@@ -506,7 +552,7 @@ export type SetEntitlementsResponse = Message<"latchkey.v1.SetEntitlementsRespon
  * Use `create(SetEntitlementsResponseSchema)` to create a new message.
  */
 export const SetEntitlementsResponseSchema: GenMessage<SetEntitlementsResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 15);
+  messageDesc(file_latchkey_v1_account_service, 17);
 
 /**
  * @generated from message latchkey.v1.SuspendAccountRequest
@@ -525,7 +571,7 @@ export type SuspendAccountRequest = Message<"latchkey.v1.SuspendAccountRequest">
  * Use `create(SuspendAccountRequestSchema)` to create a new message.
  */
 export const SuspendAccountRequestSchema: GenMessage<SuspendAccountRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 16);
+  messageDesc(file_latchkey_v1_account_service, 18);
 
 /**
  * @generated from message latchkey.v1.SuspendAccountResponse
@@ -544,7 +590,7 @@ export type SuspendAccountResponse = Message<"latchkey.v1.SuspendAccountResponse
  * Use `create(SuspendAccountResponseSchema)` to create a new message.
  */
 export const SuspendAccountResponseSchema: GenMessage<SuspendAccountResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 17);
+  messageDesc(file_latchkey_v1_account_service, 19);
 
 /**
  * @generated from message latchkey.v1.ResumeAccountRequest
@@ -563,7 +609,7 @@ export type ResumeAccountRequest = Message<"latchkey.v1.ResumeAccountRequest"> &
  * Use `create(ResumeAccountRequestSchema)` to create a new message.
  */
 export const ResumeAccountRequestSchema: GenMessage<ResumeAccountRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 18);
+  messageDesc(file_latchkey_v1_account_service, 20);
 
 /**
  * @generated from message latchkey.v1.ResumeAccountResponse
@@ -582,7 +628,7 @@ export type ResumeAccountResponse = Message<"latchkey.v1.ResumeAccountResponse">
  * Use `create(ResumeAccountResponseSchema)` to create a new message.
  */
 export const ResumeAccountResponseSchema: GenMessage<ResumeAccountResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 19);
+  messageDesc(file_latchkey_v1_account_service, 21);
 
 /**
  * Manages the account that the caller acts in and the accounts of a user. The platform manages all accounts with it.
@@ -653,8 +699,9 @@ export const AccountService: GenService<{
     output: typeof SearchAccountsResponseSchema;
   },
   /**
-   * Makes an account for a customer, and invites an e-mail address as its owner.
+   * Makes an account for a customer. If the request has an e-mail address, the server invites it as the owner.
    * If the server cannot mail the invite, the call fails with `UNAVAILABLE` and makes no account.
+   * Without an owner, a key of the platform that holds `accounts:act` works in the account.
    *
    * @generated from rpc latchkey.v1.AccountService.OpenAccount
    */
@@ -662,6 +709,17 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof OpenAccountRequestSchema;
     output: typeof OpenAccountResponseSchema;
+  },
+  /**
+   * Invites the first owner of an account. Fails with `WRONG_STATE` if the account has an owner, and for the platform account.
+   * Fails with `ALREADY_EXISTS` if the invite of an owner is pending, and names that invite.
+   *
+   * @generated from rpc latchkey.v1.AccountService.InviteFirstOwner
+   */
+  inviteFirstOwner: {
+    methodKind: "unary";
+    input: typeof InviteFirstOwnerRequestSchema;
+    output: typeof InviteFirstOwnerResponseSchema;
   },
   /**
    * Sets what the plan of an account includes. The new list replaces the previous one.

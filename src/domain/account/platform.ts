@@ -1,92 +1,18 @@
 import type { Db, Store, Tx } from "../../db/connect.ts";
-import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
-import { type Invite, type InviteDeps, insertInvite, inviteMade, mailInvite } from "../invite/invite.ts";
 import { type Actor, type Change, difference, type Fields } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
-import { findByExternalId, requireFree } from "../kernel/external-id.ts";
-import { newId } from "../kernel/id.ts";
+import { requireFree } from "../kernel/external-id.ts";
 import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
-import { onceOf } from "../kernel/mail.ts";
-import { mutate, mutateUnchecked } from "../kernel/mutation.ts";
+import { mutate } from "../kernel/mutation.ts";
 import { accountLock, type LockMode } from "../kernel/row-lock.ts";
-import { normaliseEmail, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
 import { type Account, getAccountById } from "./account.ts";
-import { insertAccount, insertRoles, insertSystemKey, type NewAccount, newRoleIds } from "./create.ts";
-import { purgeAccount } from "./delete.ts";
 
 /** Lists accounts of the whole platform. */
 export function searchAccounts(db: Db, input: ListInput): Promise<Page<Account>> {
   const query = db.selectFrom("account").selectAll();
   return page(db, query, "account.id", input, listFilter("account", input));
-}
-
-/** Creates an account and invites its owner by e-mail. If the mail cannot be sent, no account is created. */
-export async function openAccount(
-  db: Store,
-  caller: Caller,
-  deps: InviteDeps,
-  input: NewAccount & { requestId: string; ownerEmail: string; entitlements: string[] },
-): Promise<{ account: Account; invite: Invite }> {
-  const name = requireName(input.name);
-  const accountId = newId("acct");
-  const email = normaliseEmail(input.ownerEmail);
-  const inviteLimit = onceOf(deps.inviteLimit);
-  const idempotencyKey = { requestId: input.requestId, resourceId: accountId };
-  const read = (tx: Tx) => findByExternalId(tx, "account", accountId, input.externalId);
-  const made = await mutate(
-    db,
-    { by: caller, locks: [], read },
-    async (tx, caller, taken) => {
-      requireFree(taken);
-      await inviteLimit.spend({ to: email, by: caller.accountId });
-      const system = newId("prof");
-      const roles = newRoleIds();
-      const maker = { accountId, profileId: system, columns: makerColumns(caller) };
-      const content = { id: newId("inv"), email, roleId: roles.owner, workspaceIds: [] };
-      const actor = byPlatform(caller, accountId, system);
-      const after = { name, entitlements: input.entitlements };
-      const opened = { ...actor, resourceType: "account", resourceId: accountId, after };
-      return {
-        events: [opened, { ...actor, ...inviteMade(content) }],
-        async write() {
-          const [, , , account, made] = await together([
-            insertAccount(tx, accountId, { ...input, name }, system),
-            insertSystemKey(tx, accountId, { system }),
-            insertRoles(tx, accountId, system, roles),
-            getAccountById(tx, accountId),
-            insertInvite(tx, deps, maker, content),
-          ]);
-          return { account, ...made };
-        },
-      };
-    },
-    idempotencyKey,
-  );
-  try {
-    await mailInvite(deps.mailer, made.invite, made.token);
-  } catch (error) {
-    await takeBack(db, caller, made.account.id, input.requestId);
-    throw error;
-  }
-  const invite = deps.mailer.delivers ? made.invite : { ...made.invite, token: made.token };
-  return { account: made.account, invite };
-}
-
-// Without its invite, the account would have no owner and no profile that could invite one.
-function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<void> {
-  const locks = [accountLock(accountId, "update")];
-  return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {
-    await tx
-      .deleteFrom("request")
-      .where("caller_id", "=", caller.profile.id)
-      .where("method", "=", caller.call.method)
-      .where("request_id", "=", requestId)
-      .execute();
-    await purgeAccount(tx, accountId);
-    return { result: undefined, events: [] };
-  });
 }
 
 /** Replaces the entitlements of an account. */
@@ -136,8 +62,8 @@ export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Ac
   return change(db, caller, id, decide);
 }
 
-// Actions of the platform in an account are recorded in that account, under its system profile.
-function byPlatform(caller: Caller, accountId: string, systemProfileId: string): Actor {
+/** Returns the actor of an action of the platform in an account. It is recorded there, under the system profile of the account. */
+export function byPlatform(caller: Caller, accountId: string, systemProfileId: string): Actor {
   return { accountId, profileId: systemProfileId, keyId: caller.keyId ?? "", via: "platform" };
 }
 

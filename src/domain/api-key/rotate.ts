@@ -16,11 +16,11 @@ import {
   readLockedKey,
   refuseRevoked,
   requireKeyOrOwn,
-  systemKey,
   touchApiKey,
 } from "./api-key.ts";
 import { insertToken, type MintDeps } from "./create.ts";
 import { checkKey, ownerRights, readListed } from "./owner.ts";
+import { checkSystemKey, readOwnerless, standsInForOwner } from "./system-key.ts";
 
 /** The minimum grace period of a key that rotates itself. A lost response then does not lock out the client. */
 export const minSelfGraceMs = 60_000;
@@ -39,17 +39,19 @@ export async function rotateApiKey(
 ): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, input.id)];
   const read = async (tx: Tx) => {
-    const [key, listed, tokens] = await together([
+    const [key, listed, tokens, ownerless] = await together([
       readLockedKey(tx, caller, input.id),
       readListed(tx, caller),
       readTokens(tx, caller, input.id),
+      readOwnerless(tx, caller),
     ]);
-    return { key, listed, tokens };
+    return { found: key, listed, tokens, ownerless };
   };
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, listed, tokens }) => {
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { found, listed, tokens, ownerless }) => {
     const key = requireKeyOrOwn(caller, found, "api_keys:write", (one) => isOwn(caller, one));
     const itself = caller.keyId === key.id;
-    checkRotation(caller, key, itself);
+    checkRotation(caller, key);
+    checkSystemKey(caller, key, ownerless, "rotated");
     refuseRevoked(key);
     if (key.expired) {
       throw new DomainError("WRONG_STATE", "the key has expired, so a new token would be rejected", {
@@ -57,7 +59,9 @@ export async function rotateApiKey(
         state: "expired",
       });
     }
-    checkKey(caller, listed, { owner: ownerRights(key), after: key });
+    // The platform could also invite itself as the owner.
+    const asOwner = key.system && standsInForOwner(caller, ownerless) && !caller.superseded;
+    if (!asOwner) checkKey(caller, listed, { owner: ownerRights(key), after: key });
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s if a key rotates itself");
     }
@@ -118,14 +122,11 @@ function isOwn(caller: Caller, key: ApiKeyRow): boolean {
   return isOwnDeveloperKey(caller, key) || (caller.keyId === key.id && key.kind === "service");
 }
 
-function checkRotation(caller: Caller, key: ApiKeyRow, itself: boolean): void {
+function checkRotation(caller: Caller, key: ApiKeyRow): void {
   if (key.kind === "developer" && key.owner_profile_id !== caller.profile.id) {
     throw new DomainError("PERMISSION_DENIED", "a developer key can be rotated only by its user", {
       permission: "api_keys:write",
     });
-  }
-  if (key.system && !itself && !caller.owner) {
-    throw systemKey(key, "a system key can be rotated only by an owner's session or by itself");
   }
 }
 

@@ -20,6 +20,7 @@ import {
   systemKey,
 } from "./api-key.ts";
 import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
+import { checkSystemKey, readOwnerless } from "./system-key.ts";
 
 const now = sql<Date>`clock_timestamp()`;
 
@@ -66,12 +67,16 @@ export function enableApiKey(db: Store, caller: Caller, id: string): Promise<Api
 function setDisabled(db: Store, caller: Caller, id: string, disabled: boolean): Promise<ApiKey> {
   const locks = [apiKeyLock(caller, id)];
   const read = async (tx: Tx) => {
-    const [key, listed] = await together([readLockedKey(tx, caller, id), readListed(tx, caller)]);
-    return { key, listed };
+    const [key, listed, ownerless] = await together([
+      readLockedKey(tx, caller, id),
+      readListed(tx, caller),
+      readOwnerless(tx, caller),
+    ]);
+    return { key, listed, ownerless };
   };
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, listed }) => {
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { key: found, listed, ownerless }) => {
     const key = requireKey(found);
-    checkSystemKey(caller, key, disabled ? "disabled" : "enabled");
+    checkSystemKey(caller, key, ownerless, disabled ? "disabled" : "enabled");
     refuseRevoked(key);
     const events = changeOf(key, { disabled, revoked: false });
     if (!disabled && events.length > 0) checkRevival(caller, key, listed);
@@ -86,12 +91,6 @@ function checkRevocation(caller: Caller, key: ApiKeyRow): void {
     throw new DomainError("PERMISSION_DENIED", "a service key cannot revoke itself", {
       permission: "api_keys:manage",
     });
-  }
-}
-
-function checkSystemKey(caller: Caller, key: ApiKeyRow, what: "disabled" | "enabled"): void {
-  if (key.system && !caller.owner && caller.keyId !== key.id) {
-    throw systemKey(key, `a system key can be ${what} only by an owner's session or by itself`);
   }
 }
 

@@ -80,6 +80,11 @@ export async function createInvite(
     },
     { requestId: input.requestId, resourceId: id },
   );
+  return sendInvite(deps, invite, token);
+}
+
+/** Mails a stored invite, and returns it as the response shows it. If the mail cannot be sent, the invite stays. */
+export async function sendInvite(deps: InviteDeps, invite: Invite, token: string): Promise<Invite> {
   try {
     await mailInvite(deps.mailer, invite, token);
   } catch (error) {
@@ -87,7 +92,7 @@ export async function createInvite(
     throw new DomainError(
       error.reason,
       "the invite was made, but it could not be mailed: revoke it, and invite again later",
-      { id },
+      { id: invite.id },
     );
   }
   return deps.mailer.delivers ? invite : { ...invite, token };

@@ -17,9 +17,9 @@ export interface Mail {
 export interface MailLimit {
   /**
    * Counts a mail by its recipient and by the account or platform key that causes it. If a limit is reached, fails with `RATE_LIMITED`
-   * and counts nothing.
+   * and counts nothing. Without a recipient, it counts the caller only.
    */
-  spend(mail: { to: string; by: string }): Promise<void>;
+  spend(mail: { to: string | undefined; by: string }): Promise<void>;
 }
 
 /** Returns a limit that counts one mail only once, even if its transaction is retried. */

@@ -14,7 +14,7 @@ export function createInviteLimit({ perAccount, perEmail, delivers }: InviteLimi
   return {
     async spend({ to, by }) {
       await perAccount.spend(by);
-      if (!delivers) return;
+      if (!delivers || to === undefined) return;
       try {
         await perEmail.spend(to);
       } catch (error) {

@@ -17,7 +17,7 @@ export interface PeopleLimits {
   mailsPerEmail: PublicLimit;
   /** `CreateInvite` and `AddWorkspaceMember` by e-mail address, per account. */
   invites: PublicLimit;
-  /** `OpenAccount`, per platform account. */
+  /** `OpenAccount` and `InviteFirstOwner`, per platform account. */
   openedAccounts: PublicLimit;
 }
 

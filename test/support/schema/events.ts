@@ -36,6 +36,7 @@ export const changeEvents: Record<string, ChangeEvent[]> = {
     ...made("account", "name", "entitlements"),
     ...made("invite", ...inviteFields),
   ],
+  "AccountService/InviteFirstOwner": made("invite", ...inviteFields),
   "AccountService/SetEntitlements": edited("account", "entitlements"),
   "AccountService/SuspendAccount": edited("account", "suspended_at"),
   "AccountService/ResumeAccount": edited("account", "delete_at", "deleted_at", "suspended_at"),

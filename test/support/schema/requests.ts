@@ -105,6 +105,11 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     entitlements: ["realtime"],
     requestId: unique(),
   }),
+  async "AccountService/InviteFirstOwner"(_owner, app) {
+    const { accounts } = app.clientAs(app.platformToken);
+    const { account } = await accounts.openAccount({ metadata: { name: "without an owner" } });
+    return { accountId: account?.metadata?.id, email: address() };
+  },
   "AccountService/SetEntitlements": async (owner) => ({
     ...(await ofAccount(owner)),
     entitlements: ["max_api_keys=100"],

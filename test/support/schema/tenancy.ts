@@ -75,6 +75,10 @@ export const tenancy: Record<string, TenancyCase> = {
   })),
   "ApiKeyService/ListApiKeyWorkspaces id": key(),
   "AccountService/UpdateAccount id": account((id) => ({ id, metadata })),
+  "AccountService/InviteFirstOwner account_id": account((accountId) => ({
+    accountId,
+    email: "first@example.com",
+  })),
   "AccountService/SetEntitlements account_id": account((accountId) => ({
     accountId,
     entitlements: ["realtime"],

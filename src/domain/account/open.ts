@@ -1,0 +1,92 @@
+import type { Store, Tx } from "../../db/connect.ts";
+import { makerColumns } from "../access/maker.ts";
+import type { Caller } from "../access/principal.ts";
+import { type Invite, type InviteDeps, insertInvite, inviteMade, mailInvite } from "../invite/invite.ts";
+import { findByExternalId, requireFree } from "../kernel/external-id.ts";
+import { newId } from "../kernel/id.ts";
+import { onceOf } from "../kernel/mail.ts";
+import { mutate, mutateUnchecked } from "../kernel/mutation.ts";
+import { accountLock } from "../kernel/row-lock.ts";
+import { normaliseEmail, requireName } from "../kernel/text.ts";
+import { together } from "../kernel/together.ts";
+import { type Account, getAccountById } from "./account.ts";
+import { insertAccount, insertRoles, insertSystemKey, type NewAccount, newRoleIds } from "./create.ts";
+import { purgeAccount } from "./delete.ts";
+import { byPlatform } from "./platform.ts";
+
+/** The fields of an account that the platform opens. Without `ownerEmail`, it has no owner yet. */
+export interface Opening extends NewAccount {
+  requestId: string;
+  ownerEmail: string;
+  entitlements: string[];
+}
+
+/**
+ * Creates an account. Invites its owner by e-mail if the input names one. If the mail cannot be sent, no account is
+ * created.
+ */
+export async function openAccount(
+  db: Store,
+  caller: Caller,
+  deps: InviteDeps,
+  input: Opening,
+): Promise<{ account: Account; invite: Invite | undefined }> {
+  const name = requireName(input.name);
+  const accountId = newId("acct");
+  const email = input.ownerEmail === "" ? undefined : normaliseEmail(input.ownerEmail);
+  const inviteLimit = onceOf(deps.inviteLimit);
+  const idempotencyKey = { requestId: input.requestId, resourceId: accountId };
+  const read = (tx: Tx) => findByExternalId(tx, "account", accountId, input.externalId);
+  const { account, made } = await mutate(
+    db,
+    { by: caller, locks: [], read },
+    async (tx, caller, taken) => {
+      requireFree(taken);
+      await inviteLimit.spend({ to: email, by: caller.accountId });
+      const system = newId("prof");
+      const roles = newRoleIds();
+      const maker = { accountId, profileId: system, columns: makerColumns(caller) };
+      const content = email && { id: newId("inv"), email, roleId: roles.owner, workspaceIds: [] };
+      const actor = byPlatform(caller, accountId, system);
+      const after = { name, entitlements: input.entitlements };
+      const opened = { ...actor, resourceType: "account", resourceId: accountId, after };
+      return {
+        events: content ? [opened, { ...actor, ...inviteMade(content) }] : [opened],
+        async write() {
+          const [, , , account, made] = await together([
+            insertAccount(tx, accountId, { ...input, name }, system),
+            insertSystemKey(tx, accountId, { system }),
+            insertRoles(tx, accountId, system, roles),
+            getAccountById(tx, accountId),
+            content ? insertInvite(tx, deps, maker, content) : undefined,
+          ]);
+          return { account, made };
+        },
+      };
+    },
+    idempotencyKey,
+  );
+  if (!made) return { account, invite: undefined };
+  try {
+    await mailInvite(deps.mailer, made.invite, made.token);
+  } catch (error) {
+    await takeBack(db, caller, account.id, input.requestId);
+    throw error;
+  }
+  return { account, invite: deps.mailer.delivers ? made.invite : { ...made.invite, token: made.token } };
+}
+
+// The client asked for an account with an invited owner, and repeats the whole call.
+function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<void> {
+  const locks = [accountLock(accountId, "update")];
+  return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {
+    await tx
+      .deleteFrom("request")
+      .where("caller_id", "=", caller.profile.id)
+      .where("method", "=", caller.call.method)
+      .where("request_id", "=", requestId)
+      .execute();
+    await purgeAccount(tx, accountId);
+    return { result: undefined, events: [] };
+  });
+}

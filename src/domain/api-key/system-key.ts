@@ -1,0 +1,32 @@
+import type { Db } from "../../db/connect.ts";
+import type { Caller } from "../access/principal.ts";
+import { hasNoOwner } from "../account/first-owner.ts";
+import { type ApiKeyRow, systemKey } from "./api-key.ts";
+
+/**
+ * Returns whether a platform key stands in for the owner that an account does not have yet. It must act for the account and
+ * hold `accounts:manage`.
+ */
+export async function readOwnerless(db: Db, { accountId, home }: Caller): Promise<boolean> {
+  return home?.managesAccounts ? hasNoOwner(db, accountId) : false;
+}
+
+/**
+ * Returns whether the caller decides about the system key of an account without an owner. `ownerless` is the result of
+ * `readOwnerless`.
+ */
+export function standsInForOwner({ home }: Caller, ownerless: boolean): boolean {
+  return ownerless && home?.managesAccounts === true;
+}
+
+/** Fails with `SYSTEM_KEY` if the key is a system key about which the caller does not decide. */
+export function checkSystemKey(
+  caller: Caller,
+  key: ApiKeyRow,
+  ownerless: boolean,
+  what: "rotated" | "disabled" | "enabled",
+): void {
+  if (!key.system || caller.owner || caller.keyId === key.id || standsInForOwner(caller, ownerless)) return;
+  const others = "or by the platform while the account has no owner";
+  throw systemKey(key, `a system key can be ${what} only by an owner's session, by itself, ${others}`);
+}
