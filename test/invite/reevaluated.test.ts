@@ -26,7 +26,7 @@ describe("an accepted invite is evaluated again by what its maker holds now:", (
     ];
     await owner.profiles.setProfileRole({ id: admin.profileId, role: "developer" });
     expect(await refusal(accept(more))).toMatchObject(denied);
-    expect((await owner.profiles.listProfiles({ query: "judged" })).items).toHaveLength(1);
+    expect((await owner.profiles.listProfiles({ query: "reevaluated" })).items).toHaveLength(1);
     await accept(same);
   });
 
