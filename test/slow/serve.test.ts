@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
@@ -49,11 +49,19 @@ describe.concurrent("latchkey serve", () => {
     },
   );
 
-  test("a pasted command whose call fails writes the error to stderr", async ({ newSite }) => {
-    const server = await newSite().serve();
+  test("a pasted command whose call fails writes the error to stderr and keeps the file of the last run", async ({
+    newSite,
+  }) => {
+    const site = newSite();
+    const server = await site.serve();
     const [signUp = ""] = await printedCommands(server);
     expect(await paste(signUp)).toEqual({ stdout: "", stderr: "" });
-    expect((await paste(signUp)).stderr).toContain("already_exists");
+    const file = join(site.dataDir, "me");
+    const before = readFileSync(file, "utf8");
+    expect((await paste(signUp.replace("correct horse battery", "short"))).stderr).toContain(
+      "invalid_argument",
+    );
+    expect(readFileSync(file, "utf8")).toBe(before);
   });
 });
 

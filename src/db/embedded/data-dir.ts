@@ -25,7 +25,7 @@ export interface Cluster {
 // What a data directory may contain before its database exists: files of an unfinished start, mails, and what the quick
 // start writes. A new volume may have the others.
 const ours =
-  /^(postgres.*|lock.*|socket|outbox|(platform|verifier)-key(\.new)?|me|key\.json|lost\+found|\.DS_Store|\.git(ignore|keep))$/;
+  /^(postgres.*|lock.*|socket|outbox|(platform|verifier)-key(\.new)?|(me|key\.json)(\.new)?|lost\+found|\.DS_Store|\.git(ignore|keep))$/;
 const shownNames = 3;
 const ownerBits = 0o700;
 const othersWrite = 0o002;
