@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
-import type { Actor, Change } from "../kernel/audit-event.ts";
+import { type Actor, type Change, insertEvents } from "../kernel/audit-event.ts";
 import { together } from "../kernel/together.ts";
 import {
   digestOf,
@@ -12,12 +12,13 @@ import {
   makerHolds,
   makerKey,
 } from "./maker.ts";
+import type { Call } from "./principal.ts";
 
 // Pending records take effect, or stay valid, after the call that made them ended. They are invites, grace periods of
 // superseded tokens and mailed proofs.
 
 /**
- * Ends pending records whose maker no longer holds what it gave. Looks only at `found`, the result of `findPending`.
+ * Ends pending records whose maker no longer holds what it gave. Looks only at `found`, the result of `recordAndFindPending`.
  * This is the last step of a change.
  * - A grace period ends if the key that gave it has ended, if the person has left, or if either reaches less than the
  *   rotated key.
@@ -95,13 +96,18 @@ interface Ended {
 }
 
 /**
- * Finds the records that some events may end. Runs after the writes of those events. Returns nothing if they
- * invalidated nothing.
+ * Records some events, and finds the pending records that they may end, in one statement. Runs after the writes of those
+ * events. Finds nothing if they invalidated nothing.
  */
-export async function findPending(tx: Tx, events: readonly Actor[]): Promise<Found[]> {
+export async function recordAndFindPending(
+  tx: Tx,
+  call: Call,
+  events: readonly (Actor & Change)[],
+): Promise<Found[]> {
   const accountIds = [...new Set(events.map((event) => event.accountId))];
   if (accountIds.length === 0) return [];
   const { rows } = await sql<Found>`
+    with recorded as (${insertEvents(call, events)})
     select distinct account_id as "accountId", made_by as "profileId", made_by_key, made_by_session, made_by_identity,
       made_with as "madeWith", null as "inviteId"
     from grace_period

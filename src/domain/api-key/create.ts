@@ -81,10 +81,8 @@ export async function createApiKey(
       return {
         events: [{ resourceType: "api_key", resourceId: id, after }],
         async write() {
-          const [, , , , made] = await together([
-            insertProfile(tx, caller.accountId, row),
-            insertKey(tx, caller, row),
-            insertToken(tx, caller.accountId, id, minted),
+          const [, , made] = await together([
+            insertKey(tx, caller, row, minted),
             insertGrants(tx, caller, deps.bounds, row.profile_id, workspaceIds),
             findApiKey(tx, caller, id),
           ]);
@@ -101,12 +99,10 @@ type NewRow = Omit<
   "account_id" | "created_by" | "minted_by_key_id" | "platform_key_id"
 >;
 
-async function insertProfile(tx: Tx, accountId: string, { profile_id: id, name }: NewRow): Promise<void> {
-  await tx.insertInto("profile").values({ account_id: accountId, id, type: "api_key", name }).execute();
-}
-
-async function insertKey(tx: Tx, caller: Caller, row: NewRow): Promise<void> {
-  const { accountId, profile, home, keyId = null } = caller;
+// Inserts the profile, the key and its token in one statement. The token refers to the inserted key, so it comes second. A
+// trigger then knows that no cache holds the key.
+async function insertKey(tx: Tx, caller: Caller, row: NewRow, { hash, hint }: MintedToken): Promise<void> {
+  const { accountId: account_id, profile, home, keyId = null } = caller;
   // The caller's key stays locked until the new key exists. So a call that revokes it finds every key that it has
   // minted.
   const maker = {
@@ -115,8 +111,17 @@ async function insertKey(tx: Tx, caller: Caller, row: NewRow): Promise<void> {
     platform_key_id: platformKeyOf(caller),
   };
   await tx
-    .insertInto("api_key")
-    .values({ account_id: accountId, ...row, ...maker })
+    .with("new_profile", (qc) =>
+      qc.insertInto("profile").values({ account_id, id: row.profile_id, type: "api_key", name: row.name }),
+    )
+    .with("new_key", (qc) =>
+      qc
+        .insertInto("api_key")
+        .values({ account_id, ...row, ...maker })
+        .returning("id"),
+    )
+    .insertInto("api_key_token")
+    .values({ account_id, api_key_id: (eb) => eb.selectFrom("new_key").select("id"), hash, hint })
     .execute();
 }
 

@@ -144,12 +144,9 @@ export async function endTokens(tx: Tx, keyId: string): Promise<void> {
 const live = sql<boolean>`coalesce(ends_at > clock_timestamp(), true)`;
 
 async function endLive(tx: Tx, keyId: string): Promise<void> {
-  await together([
-    sql`update api_key_token set ends_at = clock_timestamp() where api_key_id = ${keyId} and ${live}`.execute(
-      tx,
-    ),
-    sql`delete from grace_period where api_key_id = ${keyId}`.execute(tx),
-  ]);
+  await sql`
+    with over as (delete from grace_period where api_key_id = ${keyId})
+    update api_key_token set ends_at = clock_timestamp() where api_key_id = ${keyId} and ${live}`.execute(tx);
 }
 
 // Ends every live token of a key after the grace period, or at its own earlier end. Stores the credential that gives

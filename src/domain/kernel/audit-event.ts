@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Selectable, type SqlBool, sql } from "kysely";
+import { type RawBuilder, type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
 import type { Call, Caller } from "../access/principal.ts";
 import { newId } from "./id.ts";
 import { filterOf, type Page, type PageInput, page } from "./list.ts";
-import { together } from "./together.ts";
 
 /** An audit event as it is stored. */
 export type AuditEvent = Selectable<Database["audit_event"]>;
@@ -30,33 +29,36 @@ export interface Actor {
   via?: "platform";
 }
 
-// A Postgres statement takes 65,535 parameters, and an event has 13.
-const eventsPerStatement = 1_000;
-
 /** Writes events in the transaction of the change that they describe. */
-export async function recordEvents(tx: Tx, call: Call, events: (Actor & Change)[]): Promise<void> {
-  const statements: Promise<unknown>[] = [];
-  for (let start = 0; start < events.length; start += eventsPerStatement) {
-    const rows = events.slice(start, start + eventsPerStatement).map((event) => toRow(call, event));
-    statements.push(tx.insertInto("audit_event").values(rows).execute());
-  }
-  await together(statements);
+export async function recordEvents(tx: Tx, call: Call, events: readonly (Actor & Change)[]): Promise<void> {
+  if (events.length > 0) await insertEvents(call, events).execute(tx);
 }
 
-function toRow(call: Call, event: Actor & Change) {
+/** Returns the statement that writes events. Its text is always the same, so each connection prepares it once. */
+export function insertEvents(
+  { method, requestId, clientAddress }: Call,
+  events: readonly (Actor & Change)[],
+): RawBuilder<unknown> {
+  const rows = JSON.stringify(events.map(toRow));
+  return sql`
+    insert into audit_event (id, account_id, profile_id, key_id, method, outcome, resource_type, resource_id,
+      before, after, request_id, client_address, via)
+    select id, account_id, profile_id, key_id, ${method}, 'done', resource_type, resource_id,
+      before, after, ${requestId}, ${clientAddress}, via
+    from jsonb_to_recordset(${rows}::jsonb) as event (id text, account_id text, profile_id text, key_id text,
+      resource_type text, resource_id text, before jsonb, after jsonb, via text)`;
+}
+
+function toRow(event: Actor & Change) {
   return {
     id: newId("evt"),
     account_id: event.accountId,
     profile_id: event.profileId,
     key_id: event.keyId ?? "",
-    method: call.method,
-    outcome: "done" as const,
     resource_type: event.resourceType,
     resource_id: event.resourceId,
-    before: event.before ?? null,
-    after: event.after ?? null,
-    request_id: call.requestId,
-    client_address: call.clientAddress,
+    before: event.before,
+    after: event.after,
     via: event.via ?? "",
   };
 }

@@ -7,7 +7,7 @@ import type { Turn } from "../../db/turn-shares.ts";
 import { limitName, viaOf } from "../access/acting.ts";
 import { type BearerRecord, lockAndSee, type Seen } from "../access/authority.ts";
 import { callerLocks, userLocks } from "../access/caller-lock.ts";
-import { endPending, findPending } from "../access/pending.ts";
+import { endPending, recordAndFindPending } from "../access/pending.ts";
 import type { Call, Caller, UserCaller } from "../access/principal.ts";
 import { type Actor, type Change, recordEvents } from "./audit-event.ts";
 import { DomainError } from "./error.ts";
@@ -169,12 +169,11 @@ async function makeIn<B, R, T>(tx: Tx, plan: Plan<B, R, T>, sent: () => number):
   const started = [
     "write" in done ? done.write() : done.result,
     recordClaim(tx, claim),
-    recordEvents(tx, call, events),
-    findPending(tx, events),
+    recordAndFindPending(tx, call, events),
   ] as const;
   const sentSoFar = sent();
-  const [result, , , pending] = await together(started);
-  // `findPending` does not see a write that starts after it.
+  const [result, , pending] = await together(started);
+  // `recordAndFindPending` does not see a write that starts after it.
   if (sent() !== sentSoFar) throw new Error("a change must start all of its writes before it waits for one");
   await recordEvents(tx, call, await endPending(tx, events, pending));
   return { result, foundNothing: events.length === 0 };
