@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
+import { naming } from "../support/actors/acting.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
@@ -116,6 +117,8 @@ describe("the external id of an account", () => {
       expect(refused).toMatchObject({ reason: "ALREADY_EXISTS", metadata: field });
       expect(JSON.stringify(refused)).not.toContain(idOf(first));
     }
+    const acting = naming(app, app.platformToken, idOf(second));
+    expect(await refusal(acting.accounts.updateAccount({ metadata }))).toMatchObject(taken(idOf(first)));
     await first.accounts.updateAccount({ metadata: { name: "Renamed", externalId: "crm-1" } });
   });
 

@@ -78,7 +78,7 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
     };
     const changes = difference({ ...before }, after);
     if (!changes) return { events: [], write: () => getAccount(tx, caller) };
-    requireFreeAccount(taken, isPlatformKey(caller), before.id);
+    requireFreeAccount(taken, isPlatformKey(caller) || caller.home !== undefined, before.id);
     const update = tx
       .updateTable("account")
       .set({ ...after, version: before.version + 1 })
