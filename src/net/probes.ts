@@ -36,6 +36,8 @@ export function createProbes(isReady: () => boolean): Probes {
 
 /** Returns the answer to a method and path, or undefined if they are no probe. */
 export function probeAnswer(method = "", url = "", isReady: () => boolean): ProbeAnswer | undefined {
+  // Most requests leave here, without a copy of their path.
+  if (method !== "OPTIONS" && !url.startsWith("/healthz") && !url.startsWith("/readyz")) return undefined;
   const path = url.split("?", 1)[0];
   const isDefaultCheck = method === "OPTIONS" && path === "/";
   if (path !== "/healthz" && path !== "/readyz" && !isDefaultCheck) return undefined;

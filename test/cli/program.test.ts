@@ -5,6 +5,18 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..", "..");
 
+test("git ignores the key files that the README creates", () => {
+  const files = [
+    "platform-key",
+    "verifier-key",
+    ".latchkey/me",
+    ".latchkey/key.json",
+    ".latchkey/platform-key",
+  ];
+  const ignored = execFileSync("git", ["check-ignore", ...files], { cwd: root, encoding: "utf8" });
+  expect(ignored.trim().split("\n")).toEqual(files);
+});
+
 // npm makes the programs of a package executable. In a checkout, this changed the mode of a file that git tracks.
 test("each program of the package that git tracks is executable, so that npm ci leaves a clean tree", () => {
   const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { bin: object };

@@ -4,7 +4,7 @@ import type { TestContext } from "vitest";
 
 const run = promisify(execFile);
 
-/** Skips the test if a command fails. The report shows the reason and what installs the program. */
+/** Skips the test if a command fails. Prints the reason and what installs the program. */
 export async function skipWithout(
   context: TestContext,
   program: string,
@@ -15,5 +15,9 @@ export async function skipWithout(
     () => true,
     () => false,
   );
-  if (!works) context.skip(`\`${program} ${args.join(" ")}\` fails here. Run \`${install}\`.`);
+  if (works) return;
+  const reason = `\`${program} ${args.join(" ")}\` fails here. To run the test, first run \`${install}\`.`;
+  // The default reporter of vitest does not show the reason of a skipped test.
+  process.stderr.write(`skipped: ${context.task.name}: ${reason}\n`);
+  context.skip(reason);
 }
