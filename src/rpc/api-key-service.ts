@@ -75,9 +75,11 @@ export function apiKeyService(db: Store, deps: MintDeps): Operations<typeof ApiK
   };
 }
 
-function newApiKey({ metadata, spec, initialWorkspaceIds, requestId }: CreateApiKeyRequest): NewApiKey {
+function newApiKey(request: CreateApiKeyRequest): NewApiKey {
+  const { metadata, spec, initialWorkspaceIds, requestId, serviceAccount } = request;
   return {
     requestId,
+    ...(serviceAccount && { serviceAccount }),
     name: metadata?.name ?? "",
     description: spec?.description ?? "",
     externalId: metadata?.externalId ?? "",

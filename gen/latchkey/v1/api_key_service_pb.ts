@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/api_key_service.proto.
  */
 export const file_latchkey_v1_api_key_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9hcGlfa2V5X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxItwBChNDcmVhdGVBcGlLZXlSZXF1ZXN0EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJQoEc3BlYxgCIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleVNwZWMSPAoVaW5pdGlhbF93b3Jrc3BhY2VfaWRzGAMgAygJQh26SBqSARcQZBgBIhFyDzINXlshLX5dezEsNjR9JBIoCgpyZXF1ZXN0X2lkGAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI8ChRDcmVhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IsICChJMaXN0QXBpS2V5c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEhQKDGluY2x1ZGVfaW5mbxgHIAEoCBIUCgxzaG93X3Jldm9rZWQYCCABKAgSKgoLZXh0ZXJuYWxfaWQYCSABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJmChNMaXN0QXBpS2V5c1Jlc3BvbnNlEiIKBWl0ZW1zGAEgAygLMhMubGF0Y2hrZXkudjEuQXBpS2V5EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIjQKEEdldEFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIjkKEUdldEFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXki6wEKE1VwZGF0ZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJQoEc3BlYxgDIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleVNwZWMSLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEiIKBGV0YWcYBSABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kIjwKFFVwZGF0ZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkiNwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiPAoUUmV2b2tlQXBpS2V5UmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSJyChRSZXZva2VBcGlLZXlzUmVxdWVzdBIxCgZmaWx0ZXIYASABKAsyGS5sYXRjaGtleS52MS5BcGlLZXlGaWx0ZXJCBrpIA8gBARIWCgVsaW1pdBgCIAEoBUIHukgEGgIoABIPCgdkcnlfcnVuGAMgASgIIkcKFVJldm9rZUFwaUtleXNSZXNwb25zZRIVCg1yZXZva2VkX2NvdW50GAEgASgFEhcKD3JlbWFpbmluZ19jb3VudBgCIAEoBSJ4ChNSb3RhdGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBI/CgxncmFjZV9wZXJpb2QYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECID1JDIAIjwKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkiOAoURGlzYWJsZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIj0KFURpc2FibGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IjcKE0VuYWJsZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIjwKFEVuYWJsZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkiaQoZQWRkQXBpS2V5V29ya3NwYWNlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSKgoMd29ya3NwYWNlX2lkGAIgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCJCChpBZGRBcGlLZXlXb3Jrc3BhY2VSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5ImwKHFJlbW92ZUFwaUtleVdvcmtzcGFjZVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEioKDHdvcmtzcGFjZV9pZBgCIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiRQodUmVtb3ZlQXBpS2V5V29ya3NwYWNlUmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSLBAgobTGlzdEFwaUtleVdvcmtzcGFjZXNSZXF1ZXN0EhYKBWxpbWl0GAEgASgFQge6SAQaAigAEiUKBmN1cnNvchgCIAEoCUIVukgSchAyDl5bIS1+XXswLDI1Nn0kEhgKBmxhYmVscxgDIAEoCUIIukgFcgMogCASJAoGcHJlZml4GAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIsCgVxdWVyeRgFIAEoCUIdukgachgYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSJwoKc29ydF9vcmRlchgGIAEoCUITukgQ2AEBcgtSA2FzY1IEZGVzYxIgCgJpZBgIIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSKgoLZXh0ZXJuYWxfaWQYCSABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJyChxMaXN0QXBpS2V5V29ya3NwYWNlc1Jlc3BvbnNlEiUKBWl0ZW1zGAEgAygLMhYubGF0Y2hrZXkudjEuV29ya3NwYWNlEisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uMrgPCg1BcGlLZXlTZXJ2aWNlEpMBCgxDcmVhdGVBcGlLZXkSIC5sYXRjaGtleS52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiPqq7GBIwASIOYXBpX2tleXM6d3JpdGWC0+STAiI6ASpiB2FwaV9rZXkiFC92MS9hY2NvdW50L2FwaV9rZXlzEoYBCgtMaXN0QXBpS2V5cxIfLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlzUmVxdWVzdBogLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiNJACAaq7GBEwASINYXBpX2tleXM6cmVhZILT5JMCFhIUL3YxL2FjY291bnQvYXBpX2tleXMSjgEKCUdldEFwaUtleRIdLmxhdGNoa2V5LnYxLkdldEFwaUtleVJlcXVlc3QaHi5sYXRjaGtleS52MS5HZXRBcGlLZXlSZXNwb25zZSJCkAIBqrsYETABIg1hcGlfa2V5czpyZWFkgtPkkwIkYgdhcGlfa2V5EhkvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9EpkBCgxVcGRhdGVBcGlLZXkSIC5sYXRjaGtleS52MS5VcGRhdGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuVXBkYXRlQXBpS2V5UmVzcG9uc2UiRJACAqq7GBAiDmFwaV9rZXlzOndyaXRlgtPkkwInOgEqYgdhcGlfa2V5MhkvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9EpkBCgxSZXZva2VBcGlLZXkSIC5sYXRjaGtleS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiRJACAqq7GBMwASIPYXBpX2tleXM6bWFuYWdlgtPkkwIkYgdhcGlfa2V5KhkvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9EpYBCg1SZXZva2VBcGlLZXlzEiEubGF0Y2hrZXkudjEuUmV2b2tlQXBpS2V5c1JlcXVlc3QaIi5sYXRjaGtleS52MS5SZXZva2VBcGlLZXlzUmVzcG9uc2UiPpACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCIDoBKiIbL3YxL2FjY291bnQvYXBpX2tleXM6cmV2b2tlEp8BCgxSb3RhdGVBcGlLZXkSIC5sYXRjaGtleS52MS5Sb3RhdGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuUm90YXRlQXBpS2V5UmVzcG9uc2UiSqq7GBIwASIOYXBpX2tleXM6d3JpdGWC0+STAi46ASpiB2FwaV9rZXkiIC92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH06cm90YXRlEqUBCg1EaXNhYmxlQXBpS2V5EiEubGF0Y2hrZXkudjEuRGlzYWJsZUFwaUtleVJlcXVlc3QaIi5sYXRjaGtleS52MS5EaXNhYmxlQXBpS2V5UmVzcG9uc2UiTZACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCLzoBKmIHYXBpX2tleSIhL3YxL2FjY291bnQvYXBpX2tleXMve2lkfTpkaXNhYmxlEqEBCgxFbmFibGVBcGlLZXkSIC5sYXRjaGtleS52MS5FbmFibGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuRW5hYmxlQXBpS2V5UmVzcG9uc2UiTJACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCLjoBKmIHYXBpX2tleSIgL3YxL2FjY291bnQvYXBpX2tleXMve2lkfTplbmFibGUStgEKEkFkZEFwaUtleVdvcmtzcGFjZRImLmxhdGNoa2V5LnYxLkFkZEFwaUtleVdvcmtzcGFjZVJlcXVlc3QaJy5sYXRjaGtleS52MS5BZGRBcGlLZXlXb3Jrc3BhY2VSZXNwb25zZSJPkAICqrsYECIOYXBpX2tleXM6d3JpdGWC0+STAjI6ASpiB2FwaV9rZXkiJC92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0vd29ya3NwYWNlcxLMAQoVUmVtb3ZlQXBpS2V5V29ya3NwYWNlEikubGF0Y2hrZXkudjEuUmVtb3ZlQXBpS2V5V29ya3NwYWNlUmVxdWVzdBoqLmxhdGNoa2V5LnYxLlJlbW92ZUFwaUtleVdvcmtzcGFjZVJlc3BvbnNlIlyQAgKquxgRIg9hcGlfa2V5czptYW5hZ2WC0+STAj5iB2FwaV9rZXkqMy92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0vd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfRKvAQoUTGlzdEFwaUtleVdvcmtzcGFjZXMSKC5sYXRjaGtleS52MS5MaXN0QXBpS2V5V29ya3NwYWNlc1JlcXVlc3QaKS5sYXRjaGtleS52MS5MaXN0QXBpS2V5V29ya3NwYWNlc1Jlc3BvbnNlIkKQAgGquxgPIg1hcGlfa2V5czpyZWFkgtPkkwImEiQvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9L3dvcmtzcGFjZXNCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_resource, file_latchkey_v1_workspace]);
+  fileDesc("CiFsYXRjaGtleS92MS9hcGlfa2V5X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIpUCChNDcmVhdGVBcGlLZXlSZXF1ZXN0EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJQoEc3BlYxgCIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleVNwZWMSPAoVaW5pdGlhbF93b3Jrc3BhY2VfaWRzGAMgAygJQh26SBqSARcQZBgBIhFyDzINXlshLX5dezEsNjR9JBIoCgpyZXF1ZXN0X2lkGAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBI3Cg9zZXJ2aWNlX2FjY291bnQYBSABKAsyHi5sYXRjaGtleS52MS5OZXdTZXJ2aWNlQWNjb3VudCJnChFOZXdTZXJ2aWNlQWNjb3VudBIrCgRuYW1lGAEgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBIlCgd0ZWFtX2lkGAIgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI8ChRDcmVhdGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IsICChJMaXN0QXBpS2V5c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEhQKDGluY2x1ZGVfaW5mbxgHIAEoCBIUCgxzaG93X3Jldm9rZWQYCCABKAgSKgoLZXh0ZXJuYWxfaWQYCSABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJmChNMaXN0QXBpS2V5c1Jlc3BvbnNlEiIKBWl0ZW1zGAEgAygLMhMubGF0Y2hrZXkudjEuQXBpS2V5EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIjQKEEdldEFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIjkKEUdldEFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXki6wEKE1VwZGF0ZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJQoEc3BlYxgDIAEoCzIXLmxhdGNoa2V5LnYxLkFwaUtleVNwZWMSLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEiIKBGV0YWcYBSABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kIjwKFFVwZGF0ZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkiNwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiPAoUUmV2b2tlQXBpS2V5UmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSJyChRSZXZva2VBcGlLZXlzUmVxdWVzdBIxCgZmaWx0ZXIYASABKAsyGS5sYXRjaGtleS52MS5BcGlLZXlGaWx0ZXJCBrpIA8gBARIWCgVsaW1pdBgCIAEoBUIHukgEGgIoABIPCgdkcnlfcnVuGAMgASgIIkcKFVJldm9rZUFwaUtleXNSZXNwb25zZRIVCg1yZXZva2VkX2NvdW50GAEgASgFEhcKD3JlbWFpbmluZ19jb3VudBgCIAEoBSJ4ChNSb3RhdGVBcGlLZXlSZXF1ZXN0EiAKAmlkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBI/CgxncmFjZV9wZXJpb2QYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECID1JDIAIjwKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkiOAoURGlzYWJsZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIj0KFURpc2FibGVBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IjcKE0VuYWJsZUFwaUtleVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIjwKFEVuYWJsZUFwaUtleVJlc3BvbnNlEiQKB2FwaV9rZXkYASABKAsyEy5sYXRjaGtleS52MS5BcGlLZXkiaQoZQWRkQXBpS2V5V29ya3NwYWNlUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSKgoMd29ya3NwYWNlX2lkGAIgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCJCChpBZGRBcGlLZXlXb3Jrc3BhY2VSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5ImwKHFJlbW92ZUFwaUtleVdvcmtzcGFjZVJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEioKDHdvcmtzcGFjZV9pZBgCIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiRQodUmVtb3ZlQXBpS2V5V29ya3NwYWNlUmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSLBAgobTGlzdEFwaUtleVdvcmtzcGFjZXNSZXF1ZXN0EhYKBWxpbWl0GAEgASgFQge6SAQaAigAEiUKBmN1cnNvchgCIAEoCUIVukgSchAyDl5bIS1+XXswLDI1Nn0kEhgKBmxhYmVscxgDIAEoCUIIukgFcgMogCASJAoGcHJlZml4GAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIsCgVxdWVyeRgFIAEoCUIdukgachgYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSJwoKc29ydF9vcmRlchgGIAEoCUITukgQ2AEBcgtSA2FzY1IEZGVzYxIgCgJpZBgIIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSKgoLZXh0ZXJuYWxfaWQYCSABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJyChxMaXN0QXBpS2V5V29ya3NwYWNlc1Jlc3BvbnNlEiUKBWl0ZW1zGAEgAygLMhYubGF0Y2hrZXkudjEuV29ya3NwYWNlEisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uMrgPCg1BcGlLZXlTZXJ2aWNlEpMBCgxDcmVhdGVBcGlLZXkSIC5sYXRjaGtleS52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiPqq7GBIwASIOYXBpX2tleXM6d3JpdGWC0+STAiI6ASpiB2FwaV9rZXkiFC92MS9hY2NvdW50L2FwaV9rZXlzEoYBCgtMaXN0QXBpS2V5cxIfLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlzUmVxdWVzdBogLmxhdGNoa2V5LnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiNJACAaq7GBEwASINYXBpX2tleXM6cmVhZILT5JMCFhIUL3YxL2FjY291bnQvYXBpX2tleXMSjgEKCUdldEFwaUtleRIdLmxhdGNoa2V5LnYxLkdldEFwaUtleVJlcXVlc3QaHi5sYXRjaGtleS52MS5HZXRBcGlLZXlSZXNwb25zZSJCkAIBqrsYETABIg1hcGlfa2V5czpyZWFkgtPkkwIkYgdhcGlfa2V5EhkvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9EpkBCgxVcGRhdGVBcGlLZXkSIC5sYXRjaGtleS52MS5VcGRhdGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuVXBkYXRlQXBpS2V5UmVzcG9uc2UiRJACAqq7GBAiDmFwaV9rZXlzOndyaXRlgtPkkwInOgEqYgdhcGlfa2V5MhkvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9EpkBCgxSZXZva2VBcGlLZXkSIC5sYXRjaGtleS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiRJACAqq7GBMwASIPYXBpX2tleXM6bWFuYWdlgtPkkwIkYgdhcGlfa2V5KhkvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9EpYBCg1SZXZva2VBcGlLZXlzEiEubGF0Y2hrZXkudjEuUmV2b2tlQXBpS2V5c1JlcXVlc3QaIi5sYXRjaGtleS52MS5SZXZva2VBcGlLZXlzUmVzcG9uc2UiPpACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCIDoBKiIbL3YxL2FjY291bnQvYXBpX2tleXM6cmV2b2tlEp8BCgxSb3RhdGVBcGlLZXkSIC5sYXRjaGtleS52MS5Sb3RhdGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuUm90YXRlQXBpS2V5UmVzcG9uc2UiSqq7GBIwASIOYXBpX2tleXM6d3JpdGWC0+STAi46ASpiB2FwaV9rZXkiIC92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH06cm90YXRlEqUBCg1EaXNhYmxlQXBpS2V5EiEubGF0Y2hrZXkudjEuRGlzYWJsZUFwaUtleVJlcXVlc3QaIi5sYXRjaGtleS52MS5EaXNhYmxlQXBpS2V5UmVzcG9uc2UiTZACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCLzoBKmIHYXBpX2tleSIhL3YxL2FjY291bnQvYXBpX2tleXMve2lkfTpkaXNhYmxlEqEBCgxFbmFibGVBcGlLZXkSIC5sYXRjaGtleS52MS5FbmFibGVBcGlLZXlSZXF1ZXN0GiEubGF0Y2hrZXkudjEuRW5hYmxlQXBpS2V5UmVzcG9uc2UiTJACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCLjoBKmIHYXBpX2tleSIgL3YxL2FjY291bnQvYXBpX2tleXMve2lkfTplbmFibGUStgEKEkFkZEFwaUtleVdvcmtzcGFjZRImLmxhdGNoa2V5LnYxLkFkZEFwaUtleVdvcmtzcGFjZVJlcXVlc3QaJy5sYXRjaGtleS52MS5BZGRBcGlLZXlXb3Jrc3BhY2VSZXNwb25zZSJPkAICqrsYECIOYXBpX2tleXM6d3JpdGWC0+STAjI6ASpiB2FwaV9rZXkiJC92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0vd29ya3NwYWNlcxLMAQoVUmVtb3ZlQXBpS2V5V29ya3NwYWNlEikubGF0Y2hrZXkudjEuUmVtb3ZlQXBpS2V5V29ya3NwYWNlUmVxdWVzdBoqLmxhdGNoa2V5LnYxLlJlbW92ZUFwaUtleVdvcmtzcGFjZVJlc3BvbnNlIlyQAgKquxgRIg9hcGlfa2V5czptYW5hZ2WC0+STAj5iB2FwaV9rZXkqMy92MS9hY2NvdW50L2FwaV9rZXlzL3tpZH0vd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfRKvAQoUTGlzdEFwaUtleVdvcmtzcGFjZXMSKC5sYXRjaGtleS52MS5MaXN0QXBpS2V5V29ya3NwYWNlc1JlcXVlc3QaKS5sYXRjaGtleS52MS5MaXN0QXBpS2V5V29ya3NwYWNlc1Jlc3BvbnNlIkKQAgGquxgPIg1hcGlfa2V5czpyZWFkgtPkkwImEiQvdjEvYWNjb3VudC9hcGlfa2V5cy97aWR9L3dvcmtzcGFjZXNCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_resource, file_latchkey_v1_workspace]);
 
 /**
  * @generated from message latchkey.v1.CreateApiKeyRequest
@@ -55,6 +55,13 @@ export type CreateApiKeyRequest = Message<"latchkey.v1.CreateApiKeyRequest"> & {
    * @generated from field: string request_id = 4;
    */
   requestId: string;
+
+  /**
+   * Optional. Creates the service account that owns the key, in place of `spec.service_account_id`.
+   *
+   * @generated from field: latchkey.v1.NewServiceAccount service_account = 5;
+   */
+  serviceAccount?: NewServiceAccount | undefined;
 };
 
 /**
@@ -63,6 +70,34 @@ export type CreateApiKeyRequest = Message<"latchkey.v1.CreateApiKeyRequest"> & {
  */
 export const CreateApiKeyRequestSchema: GenMessage<CreateApiKeyRequest> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_api_key_service, 0);
+
+/**
+ * A service account that `CreateApiKey` creates together with its first key.
+ *
+ * @generated from message latchkey.v1.NewServiceAccount
+ */
+export type NewServiceAccount = Message<"latchkey.v1.NewServiceAccount"> & {
+  /**
+   * Required. The name of the service account: 1 to 128 characters, no control characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Required. The id of the team that the service account belongs to.
+   *
+   * @generated from field: string team_id = 2;
+   */
+  teamId: string;
+};
+
+/**
+ * Describes the message latchkey.v1.NewServiceAccount.
+ * Use `create(NewServiceAccountSchema)` to create a new message.
+ */
+export const NewServiceAccountSchema: GenMessage<NewServiceAccount> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_api_key_service, 1);
 
 /**
  * @generated from message latchkey.v1.CreateApiKeyResponse
@@ -81,7 +116,7 @@ export type CreateApiKeyResponse = Message<"latchkey.v1.CreateApiKeyResponse"> &
  * Use `create(CreateApiKeyResponseSchema)` to create a new message.
  */
 export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 1);
+  messageDesc(file_latchkey_v1_api_key_service, 2);
 
 /**
  * @generated from message latchkey.v1.ListApiKeysRequest
@@ -156,7 +191,7 @@ export type ListApiKeysRequest = Message<"latchkey.v1.ListApiKeysRequest"> & {
  * Use `create(ListApiKeysRequestSchema)` to create a new message.
  */
 export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 2);
+  messageDesc(file_latchkey_v1_api_key_service, 3);
 
 /**
  * @generated from message latchkey.v1.ListApiKeysResponse
@@ -182,7 +217,7 @@ export type ListApiKeysResponse = Message<"latchkey.v1.ListApiKeysResponse"> & {
  * Use `create(ListApiKeysResponseSchema)` to create a new message.
  */
 export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 3);
+  messageDesc(file_latchkey_v1_api_key_service, 4);
 
 /**
  * @generated from message latchkey.v1.GetApiKeyRequest
@@ -201,7 +236,7 @@ export type GetApiKeyRequest = Message<"latchkey.v1.GetApiKeyRequest"> & {
  * Use `create(GetApiKeyRequestSchema)` to create a new message.
  */
 export const GetApiKeyRequestSchema: GenMessage<GetApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 4);
+  messageDesc(file_latchkey_v1_api_key_service, 5);
 
 /**
  * @generated from message latchkey.v1.GetApiKeyResponse
@@ -220,7 +255,7 @@ export type GetApiKeyResponse = Message<"latchkey.v1.GetApiKeyResponse"> & {
  * Use `create(GetApiKeyResponseSchema)` to create a new message.
  */
 export const GetApiKeyResponseSchema: GenMessage<GetApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 5);
+  messageDesc(file_latchkey_v1_api_key_service, 6);
 
 /**
  * @generated from message latchkey.v1.UpdateApiKeyRequest
@@ -268,7 +303,7 @@ export type UpdateApiKeyRequest = Message<"latchkey.v1.UpdateApiKeyRequest"> & {
  * Use `create(UpdateApiKeyRequestSchema)` to create a new message.
  */
 export const UpdateApiKeyRequestSchema: GenMessage<UpdateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 6);
+  messageDesc(file_latchkey_v1_api_key_service, 7);
 
 /**
  * @generated from message latchkey.v1.UpdateApiKeyResponse
@@ -287,7 +322,7 @@ export type UpdateApiKeyResponse = Message<"latchkey.v1.UpdateApiKeyResponse"> &
  * Use `create(UpdateApiKeyResponseSchema)` to create a new message.
  */
 export const UpdateApiKeyResponseSchema: GenMessage<UpdateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 7);
+  messageDesc(file_latchkey_v1_api_key_service, 8);
 
 /**
  * @generated from message latchkey.v1.RevokeApiKeyRequest
@@ -306,7 +341,7 @@ export type RevokeApiKeyRequest = Message<"latchkey.v1.RevokeApiKeyRequest"> & {
  * Use `create(RevokeApiKeyRequestSchema)` to create a new message.
  */
 export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 8);
+  messageDesc(file_latchkey_v1_api_key_service, 9);
 
 /**
  * @generated from message latchkey.v1.RevokeApiKeyResponse
@@ -326,7 +361,7 @@ export type RevokeApiKeyResponse = Message<"latchkey.v1.RevokeApiKeyResponse"> &
  * Use `create(RevokeApiKeyResponseSchema)` to create a new message.
  */
 export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 9);
+  messageDesc(file_latchkey_v1_api_key_service, 10);
 
 /**
  * @generated from message latchkey.v1.RevokeApiKeysRequest
@@ -361,7 +396,7 @@ export type RevokeApiKeysRequest = Message<"latchkey.v1.RevokeApiKeysRequest"> &
  * Use `create(RevokeApiKeysRequestSchema)` to create a new message.
  */
 export const RevokeApiKeysRequestSchema: GenMessage<RevokeApiKeysRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 10);
+  messageDesc(file_latchkey_v1_api_key_service, 11);
 
 /**
  * @generated from message latchkey.v1.RevokeApiKeysResponse
@@ -387,7 +422,7 @@ export type RevokeApiKeysResponse = Message<"latchkey.v1.RevokeApiKeysResponse">
  * Use `create(RevokeApiKeysResponseSchema)` to create a new message.
  */
 export const RevokeApiKeysResponseSchema: GenMessage<RevokeApiKeysResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 11);
+  messageDesc(file_latchkey_v1_api_key_service, 12);
 
 /**
  * @generated from message latchkey.v1.RotateApiKeyRequest
@@ -413,7 +448,7 @@ export type RotateApiKeyRequest = Message<"latchkey.v1.RotateApiKeyRequest"> & {
  * Use `create(RotateApiKeyRequestSchema)` to create a new message.
  */
 export const RotateApiKeyRequestSchema: GenMessage<RotateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 12);
+  messageDesc(file_latchkey_v1_api_key_service, 13);
 
 /**
  * @generated from message latchkey.v1.RotateApiKeyResponse
@@ -432,7 +467,7 @@ export type RotateApiKeyResponse = Message<"latchkey.v1.RotateApiKeyResponse"> &
  * Use `create(RotateApiKeyResponseSchema)` to create a new message.
  */
 export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 13);
+  messageDesc(file_latchkey_v1_api_key_service, 14);
 
 /**
  * @generated from message latchkey.v1.DisableApiKeyRequest
@@ -451,7 +486,7 @@ export type DisableApiKeyRequest = Message<"latchkey.v1.DisableApiKeyRequest"> &
  * Use `create(DisableApiKeyRequestSchema)` to create a new message.
  */
 export const DisableApiKeyRequestSchema: GenMessage<DisableApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 14);
+  messageDesc(file_latchkey_v1_api_key_service, 15);
 
 /**
  * @generated from message latchkey.v1.DisableApiKeyResponse
@@ -470,7 +505,7 @@ export type DisableApiKeyResponse = Message<"latchkey.v1.DisableApiKeyResponse">
  * Use `create(DisableApiKeyResponseSchema)` to create a new message.
  */
 export const DisableApiKeyResponseSchema: GenMessage<DisableApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 15);
+  messageDesc(file_latchkey_v1_api_key_service, 16);
 
 /**
  * @generated from message latchkey.v1.EnableApiKeyRequest
@@ -489,7 +524,7 @@ export type EnableApiKeyRequest = Message<"latchkey.v1.EnableApiKeyRequest"> & {
  * Use `create(EnableApiKeyRequestSchema)` to create a new message.
  */
 export const EnableApiKeyRequestSchema: GenMessage<EnableApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 16);
+  messageDesc(file_latchkey_v1_api_key_service, 17);
 
 /**
  * @generated from message latchkey.v1.EnableApiKeyResponse
@@ -508,7 +543,7 @@ export type EnableApiKeyResponse = Message<"latchkey.v1.EnableApiKeyResponse"> &
  * Use `create(EnableApiKeyResponseSchema)` to create a new message.
  */
 export const EnableApiKeyResponseSchema: GenMessage<EnableApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 17);
+  messageDesc(file_latchkey_v1_api_key_service, 18);
 
 /**
  * @generated from message latchkey.v1.AddApiKeyWorkspaceRequest
@@ -534,7 +569,7 @@ export type AddApiKeyWorkspaceRequest = Message<"latchkey.v1.AddApiKeyWorkspaceR
  * Use `create(AddApiKeyWorkspaceRequestSchema)` to create a new message.
  */
 export const AddApiKeyWorkspaceRequestSchema: GenMessage<AddApiKeyWorkspaceRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 18);
+  messageDesc(file_latchkey_v1_api_key_service, 19);
 
 /**
  * @generated from message latchkey.v1.AddApiKeyWorkspaceResponse
@@ -553,7 +588,7 @@ export type AddApiKeyWorkspaceResponse = Message<"latchkey.v1.AddApiKeyWorkspace
  * Use `create(AddApiKeyWorkspaceResponseSchema)` to create a new message.
  */
 export const AddApiKeyWorkspaceResponseSchema: GenMessage<AddApiKeyWorkspaceResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 19);
+  messageDesc(file_latchkey_v1_api_key_service, 20);
 
 /**
  * @generated from message latchkey.v1.RemoveApiKeyWorkspaceRequest
@@ -579,7 +614,7 @@ export type RemoveApiKeyWorkspaceRequest = Message<"latchkey.v1.RemoveApiKeyWork
  * Use `create(RemoveApiKeyWorkspaceRequestSchema)` to create a new message.
  */
 export const RemoveApiKeyWorkspaceRequestSchema: GenMessage<RemoveApiKeyWorkspaceRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 20);
+  messageDesc(file_latchkey_v1_api_key_service, 21);
 
 /**
  * @generated from message latchkey.v1.RemoveApiKeyWorkspaceResponse
@@ -598,7 +633,7 @@ export type RemoveApiKeyWorkspaceResponse = Message<"latchkey.v1.RemoveApiKeyWor
  * Use `create(RemoveApiKeyWorkspaceResponseSchema)` to create a new message.
  */
 export const RemoveApiKeyWorkspaceResponseSchema: GenMessage<RemoveApiKeyWorkspaceResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 21);
+  messageDesc(file_latchkey_v1_api_key_service, 22);
 
 /**
  * @generated from message latchkey.v1.ListApiKeyWorkspacesRequest
@@ -666,7 +701,7 @@ export type ListApiKeyWorkspacesRequest = Message<"latchkey.v1.ListApiKeyWorkspa
  * Use `create(ListApiKeyWorkspacesRequestSchema)` to create a new message.
  */
 export const ListApiKeyWorkspacesRequestSchema: GenMessage<ListApiKeyWorkspacesRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 22);
+  messageDesc(file_latchkey_v1_api_key_service, 23);
 
 /**
  * @generated from message latchkey.v1.ListApiKeyWorkspacesResponse
@@ -692,7 +727,7 @@ export type ListApiKeyWorkspacesResponse = Message<"latchkey.v1.ListApiKeyWorksp
  * Use `create(ListApiKeyWorkspacesResponseSchema)` to create a new message.
  */
 export const ListApiKeyWorkspacesResponseSchema: GenMessage<ListApiKeyWorkspacesResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_api_key_service, 23);
+  messageDesc(file_latchkey_v1_api_key_service, 24);
 
 /**
  * Issues, rotates and revokes API keys, and grants workspaces to them.
@@ -706,6 +741,8 @@ export const ApiKeyService: GenService<{
    * The key must not reach more than the caller.
    * The server compares its permissions, workspaces, environment and lifetime with those of the caller.
    * The call fails with `PERMISSION_DENIED`, `WORKSPACE_FORBIDDEN` or `ENVIRONMENT_MISMATCH` if the key would reach more.
+   * With `service_account`, the call creates the owner of the key too. It then also needs `service_accounts:write`.
+   * Either both exist after the call or neither.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.CreateApiKey
    */

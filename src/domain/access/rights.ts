@@ -51,6 +51,17 @@ export function serviceAccountRights(accountId: RawBuilder<unknown>, profileId: 
   )`;
 }
 
+/** Returns what a service account of a team may do. Null if the team does not exist. */
+export async function rightsOfTeam(db: Db, accountId: string, teamId: string): Promise<Rights | null> {
+  const team = await db
+    .selectFrom("team_rights")
+    .select("permissions")
+    .where("account_id", "=", accountId)
+    .where("team_id", "=", teamId)
+    .executeTakeFirst();
+  return team ? { ...nothing, permissions: team.permissions, allWorkspaces: true } : null;
+}
+
 /** Returns what a profile of any type may do now. The server uses it to evaluate again what the profile has given earlier. */
 export async function rightsOfProfile(db: Db, accountId: string, profileId: string): Promise<Rights> {
   const profile = await db

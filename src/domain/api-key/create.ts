@@ -5,9 +5,9 @@ import { platformKeyOf } from "../access/acting.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { countEntitled, requireRoom } from "../access/entitlement.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
-import type { Caller } from "../access/principal.ts";
+import { type Caller, requirePermission } from "../access/principal.ts";
 import { findWorkspaces, insertGrants, requireLive, workspaceLocks } from "../access/workspace-grant.ts";
-import { pick } from "../kernel/audit-event.ts";
+import { type Change, pick } from "../kernel/audit-event.ts";
 import { invalidField } from "../kernel/error.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
@@ -15,6 +15,11 @@ import { mutate } from "../kernel/mutation.ts";
 import { rowLock } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
 import type { Mint, MintedToken } from "../kernel/token.ts";
+import {
+  type FoundForServiceAccount,
+  newServiceAccount,
+  type ServiceAccountCreation,
+} from "../service-account/new.ts";
 import { type ApiKey, auditedFields, findApiKey, labelBytes } from "./api-key.ts";
 import { checkDraft, draft, type NewApiKey } from "./draft.ts";
 import { findOwner, readListed } from "./owner.ts";
@@ -26,7 +31,10 @@ export interface MintDeps {
   bounds: Bounds;
 }
 
-/** Issues a key. Only the response of this call contains its token. The caller cannot mint more than it holds. */
+/**
+ * Issues a key. Only the response of this call contains its token. The caller cannot mint more than it holds. With
+ * `serviceAccount`, the same change creates the owner of the key.
+ */
 export async function createApiKey(
   db: Store,
   caller: Caller,
@@ -37,24 +45,27 @@ export async function createApiKey(
   const key = draft(caller, deps.parsePermissions, { ...input, name });
   const id = newId("key");
   const minted = deps.mint(key.tokenKind, id);
+  const account = input.serviceAccount && newOwner(caller, deps.bounds, input.serviceAccount);
   const locks = [
-    rowLock("service_account", caller.accountId, input.serviceAccountId, "share"),
+    ...(account?.locks ?? [rowLock("service_account", caller.accountId, input.serviceAccountId, "share")]),
     ...workspaceLocks(caller.accountId, input.workspaceIds),
   ];
   const read = async (tx: Tx) => {
-    const [owner, listed, workspaces, room, taken] = await together([
-      findOwner(tx, caller, key.kind, input.serviceAccountId),
+    const [owner, listed, workspaces, room, taken, forAccount] = await together([
+      account ? undefined : findOwner(tx, caller, key.kind, input.serviceAccountId),
       key.kind === "application" ? undefined : readListed(tx, caller),
       findWorkspaces(tx, caller.accountId, input.workspaceIds),
       countEntitled(tx, caller, "max_api_keys"),
       findByExternalId(tx, "api_key", caller.accountId, input.externalId),
+      account?.read(tx),
     ]);
-    return { owner, listed, workspaces, room, taken };
+    return { owner: forAccount?.owner ?? owner, listed, workspaces, room, taken, forAccount };
   };
   return mutate(
     db,
     { by: caller, locks, read },
     async (tx, caller, found, now) => {
+      const accountEvents = checkNewOwner(caller, account, found.forAccount);
       const owner = checkDraft(caller, key, input.workspaceIds, found);
       requireWithin(deps.bounds, "permissionsPerKey", key.permissions.length);
       requireWithin(deps.bounds, "labelBytesPerKey", labelBytes(input.labels));
@@ -79,9 +90,10 @@ export async function createApiKey(
       const granted = workspaceIds.length > 0 && { workspace_ids: input.workspaceIds };
       const after = { ...pick(row, auditedFields), ...granted };
       return {
-        events: [{ resourceType: "api_key", resourceId: id, after }],
+        events: [...accountEvents, { resourceType: "api_key", resourceId: id, after }],
         async write() {
-          const [, , made] = await together([
+          const [, , , made] = await together([
+            account?.write(tx, caller),
             insertKey(tx, caller, row, minted),
             insertGrants(tx, caller, deps.bounds, row.profile_id, workspaceIds),
             findApiKey(tx, caller, id),
@@ -92,6 +104,26 @@ export async function createApiKey(
     },
     { requestId: input.requestId, resourceId: id },
   );
+}
+
+function newOwner(
+  caller: Caller,
+  bounds: Bounds,
+  { name, teamId }: { name: string; teamId: string },
+): ServiceAccountCreation {
+  const fields = { name: "service_account.name", teamId: "service_account.team_id" };
+  const account = { name, teamId, description: "", externalId: "", labels: {} };
+  return newServiceAccount(caller, bounds, account, fields);
+}
+
+function checkNewOwner(
+  caller: Caller,
+  account: ServiceAccountCreation | undefined,
+  found: FoundForServiceAccount | undefined,
+): Change[] {
+  if (!account || !found) return [];
+  requirePermission(caller, "service_accounts:write");
+  return [account.check(caller, found)];
 }
 
 type NewRow = Omit<

@@ -1,6 +1,6 @@
 import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
-import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
+import { type Caller, requirePermission, requirePermissionOrOwn } from "../access/principal.ts";
 import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
 import { nameViolations } from "../kernel/text.ts";
 import type { TokenKind } from "../kernel/token.ts";
@@ -19,6 +19,8 @@ export interface NewApiKey {
   workspaceScope?: WorkspaceScope;
   expiresAt?: Date;
   serviceAccountId: string;
+  /** The service account that the same change creates as the owner of the key. */
+  serviceAccount?: { name: string; teamId: string };
   workspaceIds: string[];
   rateLimits: number;
 }
@@ -39,18 +41,11 @@ export function draft(caller: Caller, parsePermissions: ParsePermissions, input:
     throw new DomainError("UNIMPLEMENTED", "rate limits of keys are not implemented yet");
   const kind = input.kind ?? "application";
   requireMayCreate(caller, kind);
+  if (input.serviceAccount) requirePermission(caller, "service_accounts:write");
   if (kind !== "application" && input.environment) {
     throw invalidField("spec.environment", "expected none: only application keys have an environment");
   }
-  if (kind === "service" && !input.serviceAccountId) {
-    throw invalidField("spec.service_account_id", "expected the service account that owns the key");
-  }
-  if (kind !== "service" && input.serviceAccountId) {
-    throw invalidField(
-      "spec.service_account_id",
-      "expected none: only service keys belong to a service account",
-    );
-  }
+  checkOwnerFields(kind, input);
   // At creation, an empty list of an owned key stands for everything that its owner may do.
   const wanted = kind !== "application" && input.permissions.length === 0 ? ["*"] : input.permissions;
   const { permissions, violations } = parsePermissions(wanted, "spec.permissions");
@@ -62,6 +57,21 @@ export function draft(caller: Caller, parsePermissions: ParsePermissions, input:
   const expiresAt = input.expiresAt ?? null;
   if (workspaceScope === "all" && input.workspaceIds.length > 0) throw takesNoGrants();
   return { kind, tokenKind, environment, workspaceScope, permissions, expiresAt };
+}
+
+function checkOwnerFields(kind: ApiKeyKind, { serviceAccountId, serviceAccount }: NewApiKey): void {
+  const none = "expected none: only service keys belong to a service account";
+  if (kind !== "service" && serviceAccountId) throw invalidField("spec.service_account_id", none);
+  if (kind !== "service" && serviceAccount) throw invalidField("service_account", none);
+  if (kind === "service" && !serviceAccountId && !serviceAccount) {
+    throw invalidField(
+      "spec.service_account_id",
+      "expected the service account that owns the key, or a new one in service_account",
+    );
+  }
+  if (serviceAccountId && serviceAccount) {
+    throw invalidField("service_account", "expected none: spec.service_account_id names a service account");
+  }
 }
 
 function requireMayCreate(caller: Caller, kind: ApiKeyKind): void {

@@ -6,7 +6,8 @@ import { pick } from "../kernel/audit-event.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { rowLock } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
-import { auditedFields, readServiceAccount, requireServiceAccount } from "./service-account.ts";
+import { auditedFields } from "./new.ts";
+import { readServiceAccount, requireServiceAccount } from "./service-account.ts";
 
 /** Deletes a service account and revokes its keys permanently. */
 export async function deleteServiceAccount(db: Store, caller: Caller, id: string): Promise<void> {

@@ -1,20 +1,19 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
-import { type Bounds, requireWithin } from "../access/bounds.ts";
+import type { Bounds } from "../access/bounds.ts";
 import { requireTeamWithin } from "../access/holder-bounds.ts";
 import { type Caller, refuseItself } from "../access/principal.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
 import { notFound } from "../kernel/error.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
-import { newId } from "../kernel/id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { giveName } from "../kernel/name.ts";
-import { countRows } from "../kernel/row-count.ts";
-import { countLock, rowLock } from "../kernel/row-lock.ts";
+import { rowLock } from "../kernel/row-lock.ts";
 import { nameKey, requireName } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
+import { auditedFields, newServiceAccount, type ServiceAccountFields } from "./new.ts";
 import { checkTeam, readTargetTeam } from "./team.ts";
 
 /** A service account, with the number of its live keys. */
@@ -22,14 +21,9 @@ export interface ServiceAccount extends Selectable<Database["service_account"]> 
   apiKeys: number;
 }
 
-/** The fields of a new service account. */
-export interface NewServiceAccount {
+/** The fields of a new service account, and the id of the request. */
+export interface NewServiceAccount extends ServiceAccountFields {
   requestId: string;
-  name: string;
-  description: string;
-  externalId: string;
-  labels: Labels;
-  teamId: string;
 }
 
 /** The fields of an update. A field that is left out stays as it is. */
@@ -44,9 +38,6 @@ export interface ServiceAccountUpdate {
 }
 
 const noun = "service account";
-/** The fields of a service account in an audit event. */
-export const auditedFields = ["name", "description", "external_id", "labels", "team_id"] as const;
-
 /** Creates a service account in a team. The caller must hold all permissions of the team. */
 export async function createServiceAccount(
   db: Store,
@@ -54,58 +45,18 @@ export async function createServiceAccount(
   bounds: Bounds,
   input: NewServiceAccount,
 ): Promise<ServiceAccount> {
-  const name = requireName(input.name);
-  const id = newId("sa");
-  const locks = [
-    rowLock("team", caller.accountId, input.teamId, "share"),
-    countLock(caller.accountId, "service_account"),
-  ];
-  const read = async (tx: Tx) => {
-    const [team, total, taken] = await together([
-      readTargetTeam(tx, caller, bounds, input.teamId),
-      countRows(tx, "service_account", caller.accountId),
-      findByExternalId(tx, "service_account", caller.accountId, input.externalId),
-    ]);
-    return { team, total, taken };
-  };
+  const creation = newServiceAccount(caller, bounds, input);
+  const { id, locks, read } = creation;
   return mutate(
     db,
     { by: caller, locks, read },
-    async (tx, caller, { team, total, taken }) => {
-      await checkTeam(tx, caller, team, input.teamId);
-      requireTeamWithin(bounds, team.oversized, input.teamId);
-      requireWithin(bounds, "serviceAccountsPerAccount", total + 1);
-      requireFree(taken);
-      const row = {
-        id,
-        account_id: caller.accountId,
-        profile_id: newId("prof"),
-        team_id: input.teamId,
-        name,
-        name_key: nameKey(name),
-        description: input.description,
-        external_id: input.externalId,
-        labels: input.labels,
-        created_by: caller.profile.id,
-      };
-      const profile = {
-        id: row.profile_id,
-        account_id: row.account_id,
-        type: "service_account" as const,
-        name,
-      };
-      return {
-        events: [{ resourceType: "service_account", resourceId: id, after: pick(row, auditedFields) }],
-        async write() {
-          const [, , made] = await together([
-            tx.insertInto("profile").values(profile).execute(),
-            giveName(noun, tx.insertInto("service_account").values(row).execute()),
-            getServiceAccount(tx, caller, id),
-          ]);
-          return made;
-        },
-      };
-    },
+    async (tx, caller, found) => ({
+      events: [creation.check(caller, found)],
+      async write() {
+        const [, made] = await together([creation.write(tx, caller), getServiceAccount(tx, caller, id)]);
+        return made;
+      },
+    }),
     { requestId: input.requestId, resourceId: id },
   );
 }

@@ -16,7 +16,7 @@ export interface TargetTeam {
 /** Reads the new team of a service account, and the sizes of its new and its old team. */
 export async function readTargetTeam(
   tx: Tx,
-  { accountId }: Caller,
+  { accountId }: Pick<Caller, "accountId">,
   bounds: Bounds,
   teamId: string,
   serviceAccountId?: string,
@@ -36,14 +36,19 @@ export async function readTargetTeam(
   return { exists: team !== undefined, oversized };
 }
 
-/** Fails if the team does not exist, or if the service account would reach more than the caller. */
+/** Fails with a violation of a field if the team does not exist. */
+export function requireTeam(team: TargetTeam, field: string): void {
+  if (!team.exists) throw invalidField(field, "expected the id of a team of this account");
+}
+
+/** Fails if the team does not exist, or if the service account would reach more than the caller. It leaves the team `from`. */
 export async function checkTeam(
   tx: Tx,
   caller: Caller,
   team: TargetTeam,
   teamId: string,
-  from?: string,
+  from: string,
 ): Promise<void> {
-  if (!team.exists) throw invalidField("spec.team_id", "expected the id of a team of this account");
+  requireTeam(team, "spec.team_id");
   await checkServiceTeam(tx, caller, teamId, from);
 }

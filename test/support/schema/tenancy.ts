@@ -49,6 +49,11 @@ export const tenancy: Record<string, TenancyCase> = {
     metadata: { name: "x" },
     spec: { kind: ApiKeyKind.SERVICE, serviceAccountId },
   })),
+  "ApiKeyService/CreateApiKey service_account.team_id": team((teamId) => ({
+    metadata: { name: "x" },
+    spec: { kind: ApiKeyKind.SERVICE },
+    serviceAccount: { name: "x", teamId },
+  })),
   "ApiKeyService/GetApiKey id": key(),
   "ApiKeyService/UpdateApiKey id": key((id) => ({ id, metadata })),
   "ApiKeyService/UpdateApiKey spec.service_account_id": serviceAccount((serviceAccountId, own) => ({
