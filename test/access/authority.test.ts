@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import { expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { naming } from "../support/actors/acting.ts";
 import { newDeveloperKey, newMember, newRobot, newServiceKey } from "../support/actors/actors.ts";
 import { type Clients, issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { whileHeld } from "../support/database/waiting.ts";
@@ -31,6 +32,12 @@ async function withMember(lose: (profileId: string, accountId: string) => Statem
   const member = await newMember(app, owner, "admin");
   const bearer = app.clientAs(member.token, { "latchkey-account": idOf(owner) });
   return { accountId: idOf(owner), bearer, lose: [lose(member.profileId, idOf(owner))] };
+}
+
+async function withPlatformKey(lose: (keyId: string, accountId: string) => Statement): Promise<Scene> {
+  const accountId = idOf(await app.newAccount());
+  const { id, token } = await issueKey(app.clientAs(app.platformToken), { spec: all });
+  return { accountId, bearer: naming(app, token, accountId), lose: [lose(id, accountId)] };
 }
 
 const demote = (id: string) => sql`
@@ -104,6 +111,42 @@ const losses: [what: string, reason: string, scene: () => Promise<Scene>][] = [
         (id) => sql`
           update session s set ended_at = clock_timestamp() from membership m
           where m.profile_id = ${id} and s.user_id = m.user_id`,
+      ),
+  ],
+  [
+    "a platform key that acts for the account and is revoked",
+    "REVOKED_API_KEY",
+    () => withPlatformKey((id) => sql`update api_key set revoked_at = clock_timestamp() where id = ${id}`),
+  ],
+  [
+    "a platform key that acts for the account and loses accounts:act",
+    "ACCOUNT_MISMATCH",
+    () =>
+      withPlatformKey((id) => sql`update api_key set permissions = '{*:manage,api_keys:*}' where id = ${id}`),
+  ],
+  [
+    "a platform key that acts for the account and loses a permission which the call passes on",
+    "PERMISSION_DENIED",
+    () =>
+      withPlatformKey(
+        (id) => sql`update api_key set permissions = '{accounts:act,api_keys:write}' where id = ${id}`,
+      ),
+  ],
+  [
+    "a platform key that acts for an account that is suspended",
+    "ACCOUNT_SUSPENDED",
+    () =>
+      withPlatformKey(
+        (_, accountId) => sql`update account set suspended_at = clock_timestamp() where id = ${accountId}`,
+      ),
+  ],
+  [
+    "a platform key that acts for an account that is deleted",
+    "ACCOUNT_SUSPENDED",
+    () =>
+      withPlatformKey(
+        (_, accountId) =>
+          sql`update account set deleted_at = clock_timestamp(), delete_at = clock_timestamp() + interval '1 day' where id = ${accountId}`,
       ),
   ],
   [
