@@ -7,7 +7,7 @@ export interface Setting {
   keys: number;
   databaseUrl: string;
   platformToken: string;
-  ports: { latchkey: number; echo: number };
+  ports: { latchkey: number; echo: number; betterAuth?: number };
 }
 
 /** One kind of call. The table compares its rate with those of the echo and of the bare look-up. */
@@ -15,7 +15,7 @@ export interface Case {
   name: string;
   /** The least ratio to the echo, if one is to be reached. */
   toReach?: number;
-  server: "echo" | "latchkey" | undefined;
+  server: "echo" | "latchkey" | "betterAuth" | undefined;
   maxCalls: number;
   /** Returns the calls of a sample. Each sample uses other keys. */
   calls(): Job["calls"];
@@ -23,6 +23,9 @@ export interface Case {
 
 export const lookup = "bare prepared look-up by primary key";
 export const echo = "bare Connect echo, JSON";
+export const createdByBetterAuth = "better-auth `createApiKey`";
+/** The case that is compared with that of better-auth, and the least ratio. */
+export const comparedWithBetterAuth = { name: "CreateApiKey", toReach: 2 };
 /** The maximum number of changes in one sample, so that the size of the database stays nearly the same. */
 export const maxMutations = 600;
 const differentBodies = 10_000;
@@ -32,7 +35,11 @@ const differentBodies = 10_000;
  * and revoke the others.
  */
 export function createCases(setting: Setting, firstSpare: number): Case[] {
-  return [...createReads(setting, firstSpare), ...createMutations(setting, firstSpare)];
+  return [
+    ...createReads(setting, firstSpare),
+    ...createPeers(setting),
+    ...createMutations(setting, firstSpare),
+  ];
 }
 
 function createReads({ keys, databaseUrl, platformToken, ports }: Setting, firstSpare: number): Case[] {
@@ -72,6 +79,25 @@ function createReads({ keys, databaseUrl, platformToken, ports }: Setting, first
           Buffer.from(JSON.stringify({ id: keyId(firstSpare + n) })),
         ),
         expected: Buffer.from('"apiKey":'),
+      }),
+    },
+  ];
+}
+
+function createPeers({ ports }: Setting): Case[] {
+  const { betterAuth } = ports;
+  if (betterAuth === undefined) return [];
+  return [
+    {
+      name: createdByBetterAuth,
+      server: "betterAuth",
+      maxCalls: maxMutations,
+      calls: () => ({
+        ...connectJson("none"),
+        port: betterAuth,
+        path: "/create",
+        bodies: [Buffer.from(JSON.stringify({ name: "made by the bench" }))],
+        expected: Buffer.from('"key":'),
       }),
     },
   ];

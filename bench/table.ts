@@ -1,5 +1,5 @@
 import { arch, cpus, release, totalmem, type } from "node:os";
-import { type Case, echo, lookup } from "./cases.ts";
+import { type Case, comparedWithBetterAuth, createdByBetterAuth, echo, lookup } from "./cases.ts";
 import type { Sample } from "./closed-loop.ts";
 import { decimals, median, short, whole } from "./compare.ts";
 import type { Options } from "./options.ts";
@@ -70,7 +70,15 @@ export function tableText(keys: number, rows: readonly Row[]): string {
     ];
     return `| ${cells.join(" | ")} |`;
   });
-  return `### Changes: ${whole(keys)} keys\n\n${[...head, ...lines].join("\n")}\n`;
+  return `### Changes: ${whole(keys)} keys\n\n${[...head, ...lines].join("\n")}\n${betterAuthText(rows)}`;
+}
+
+// Returns a sentence about better-auth, or nothing if the run has no products of others.
+function betterAuthText(rows: readonly Row[]): string {
+  const find = (wanted: string) => rows.find(({ of, inFlight }) => of.name === wanted && inFlight > 1);
+  const [base, ours] = [find(createdByBetterAuth), find(comparedWithBetterAuth.name)];
+  if (!base || !ours) return "";
+  return `\n${ours.of.name} is ${ratio(rate, ours, base)} × as fast as better-auth's creation of an API key, which authorizes nobody and records nothing (to reach: at least ${comparedWithBetterAuth.toReach}).\n`;
 }
 
 const rate = (sample: Sample) => sample.perSecond;

@@ -1,5 +1,6 @@
 // The API keys of better-auth behind a minimal node:http handler, because `verifyApiKey` has no route since version 1.7.
-// Its rate limit is off, as its documentation describes. Each verification is one select and two updates.
+// Its rate limit is off, as its documentation describes. Each verification is one select and two updates. A creation trusts
+// its caller: it reads no session, because the caller is server code.
 import { createServer } from "node:http";
 import { apiKey, defaultKeyHasher } from "@better-auth/api-key";
 import { betterAuth } from "better-auth";
@@ -31,17 +32,28 @@ await pool.query(
 await pool.query("create index if not exists apikey_bench_key on apikey (key)");
 await pool.query("vacuum analyze apikey");
 
+const permissions = { agents: ["read"] };
+
+async function verify({ token }) {
+  const result = await auth.api.verifyApiKey({ body: { key: token, permissions } });
+  return { status: result.valid ? 200 : 401, result };
+}
+
+async function create({ name }) {
+  return {
+    status: 200,
+    result: await auth.api.createApiKey({ body: { userId: "own_1", name, permissions } }),
+  };
+}
+
 createServer((request, response) => {
   const parts = [];
   request.on("data", (part) => parts.push(part));
   request.on("end", async () => {
-    const { token } = JSON.parse(Buffer.concat(parts).toString());
-    const result = await auth.api.verifyApiKey({ body: { key: token, permissions: { agents: ["read"] } } });
+    const method = request.url === "/create" ? create : verify;
+    const { status, result } = await method(JSON.parse(Buffer.concat(parts).toString()));
     const body = Buffer.from(JSON.stringify(result));
-    response.writeHead(result.valid ? 200 : 401, {
-      "content-type": "application/json",
-      "content-length": body.length,
-    });
+    response.writeHead(status, { "content-type": "application/json", "content-length": body.length });
     response.end(body);
   });
 }).listen(0, "127.0.0.1", function () {
