@@ -51,7 +51,7 @@ export interface Embedded {
  */
 export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOptions): Promise<Embedded> {
   const cluster = openDataDir(dataDir, () => unprivilegedUser(log));
-  if (cluster.user) log.info(cluster.user, "Postgres runs as this user, because it refuses to run as root");
+  if (cluster.user) log.debug(cluster.user, "Postgres runs as this user, because it refuses to run as root");
   const unlock = lockDirectory(cluster.dataDir);
   try {
     await endPredecessor(cluster.directory, log);
