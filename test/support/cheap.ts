@@ -1,5 +1,5 @@
 import { createServiceValidate } from "../../src/app/routes.ts";
-import type { PasswordCost } from "../../src/domain/user/password.ts";
+import type { PasswordCost } from "../../src/domain/user/argon2.ts";
 import type { Estimator } from "../../src/domain/user/password-strength.ts";
 
 /**

@@ -1,8 +1,8 @@
-import { hash, verify } from "@node-rs/argon2";
 import { statementScope } from "../../db/statement-scope.ts";
 import type { Call } from "../access/principal.ts";
 import { DomainError } from "../kernel/error.ts";
 import { createWorkQueue } from "../kernel/work-queue.ts";
+import { loadArgon2, type PasswordCost } from "./argon2.ts";
 import { type Estimator, weakness } from "./password-strength.ts";
 
 /** Hashes and checks passwords. Each of the two has its own queue, so that sign-ups do not delay log-ins. */
@@ -35,13 +35,6 @@ export interface PasswordThreads {
   check: number;
 }
 
-/** The cost of one hash: KiB of memory, passes over it, lanes. */
-export interface PasswordCost {
-  memoryCost: number;
-  timeCost: number;
-  parallelism: number;
-}
-
 /** OWASP's parameters for Argon2id: 19 MiB, two passes, one lane. */
 export const argon2id: PasswordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 // The limit of each queue. One hash takes about 50 ms, so the last call waits about 5 s.
@@ -53,6 +46,7 @@ export async function createPasswords(
   threads: PasswordThreads,
   cost = argon2id,
 ): Promise<Passwords> {
+  const { hash, verify } = await loadArgon2();
   const overflow = () =>
     new DomainError("UNAVAILABLE", "too many people are signing in: try again in a moment");
   const making = createWorkQueue({ atOnce: threads.make, maxWaiting, overflow });
