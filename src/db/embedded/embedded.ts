@@ -8,6 +8,7 @@ import { lockDirectory } from "./lock.ts";
 import { openPostgresLog, type PostgresLog } from "./postgres-log.ts";
 import { unprivilegedUser } from "./postgres-user.ts";
 import { endPostgres, endPredecessor, readPidFile } from "./postmaster.ts";
+import { linkLibraries } from "./programs.ts";
 
 const pollMs = 10;
 const readyTimeoutMs = 60_000;
@@ -50,6 +51,8 @@ export interface Embedded {
  * that still runs. Throws an error of one line if another process uses the directory.
  */
 export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOptions): Promise<Embedded> {
+  // Before anything is created.
+  linkLibraries();
   const cluster = openDataDir(dataDir, () => unprivilegedUser(log));
   if (cluster.user) log.debug(cluster.user, "Postgres runs as this user, because it refuses to run as root");
   const unlock = lockDirectory(cluster.dataDir);
