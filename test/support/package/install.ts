@@ -1,0 +1,60 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { root } from "../imports.ts";
+
+const run = promisify(execFile);
+// npm fails with one of these if it reaches no registry.
+const noRegistry =
+  /\b(ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT)\b/;
+
+/** The package as `npm pack` makes it. */
+export interface Packed {
+  tarball: string;
+  /** The paths in it. */
+  files: string[];
+}
+
+/** Builds this checkout, and packs it into a folder. */
+export function pack(folder: string): Packed {
+  const output = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
+    cwd: root,
+    env: npmEnv(),
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // The output of the build comes first.
+  const [packed] = JSON.parse(output.slice(output.search(/^\[/m))) as {
+    filename: string;
+    files: { path: string }[];
+  }[];
+  if (!packed) throw new Error("npm packed nothing");
+  return { tarball: join(folder, packed.filename), files: packed.files.map(({ path }) => path) };
+}
+
+/** Installs packages into an empty folder, without install scripts. Returns why that is impossible if npm reaches no registry. */
+export async function install(folder: string, packages: string[]): Promise<string | undefined> {
+  mkdirSync(folder, { recursive: true });
+  try {
+    await npm(folder, ["install", "--ignore-scripts", ...packages]);
+    return undefined;
+  } catch (error) {
+    if (!noRegistry.test(String(error))) throw error;
+    return "npm reaches no registry, and its cache lacks a package. Run `npm ci` with a network";
+  }
+}
+
+/** Runs npm in a folder. Takes from its cache what is there. */
+export async function npm(folder: string, args: string[]): Promise<void> {
+  const quiet = ["--prefer-offline", "--no-audit", "--no-fund"];
+  await run("npm", [...args, ...quiet], { cwd: folder, env: npmEnv() });
+}
+
+/** Returns the environment of a shell in which no npm script runs, with the Node of the tests first on its PATH. */
+export function npmEnv(): NodeJS.ProcessEnv {
+  const ofScripts = /^npm_(lifecycle_|package_|config_local_prefix|command$)|^INIT_CWD$|^LATCHKEY_/;
+  const kept = Object.entries(process.env).filter(([name]) => !ofScripts.test(name));
+  const path = [dirname(process.execPath), process.env.PATH].join(delimiter);
+  return { ...Object.fromEntries(kept), PATH: path };
+}
