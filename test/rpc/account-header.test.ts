@@ -46,7 +46,12 @@ test("a caller that names an account of others gets ACCOUNT_MISMATCH, whether or
   const [owner, other] = [await app.newAccount(), await app.newAccount()];
   const { owner: ofTwo } = await userOfTwo();
   const key = await issueKey(owner, { spec: { permissions: ["*"] } });
-  for (const token of [owner.token, ofTwo.token, key.token, app.platformToken]) {
+  // Only a platform key that holds `accounts:act` may act for another account.
+  const platform = app.clientAs(app.platformToken);
+  const verifier = await issueKey(platform, {
+    spec: { permissions: ["*:*", "accounts:manage", "tokens:*"] },
+  });
+  for (const token of [owner.token, ofTwo.token, key.token, verifier.token]) {
     const refused = await Promise.all(
       [idOf(other), newId("acct"), "nonsense"].map(async (id) => {
         const { headers, metadata, ...rest } = await refusal(
