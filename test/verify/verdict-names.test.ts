@@ -63,6 +63,20 @@ test("the principal of a session has the external id of the account, and no name
   });
 });
 
+test("a platform key that acts for an account is named with its own name, in an account with its external id", async () => {
+  const platform = app.clientAs(app.platformToken);
+  const spec = { permissions: ["accounts:act", "api_keys:write"] };
+  const names = newNames();
+  const { id, token } = await issueKey(platform, { metadata: names, spec });
+  const acting = app.clientAs(token, { "latchkey-account": owner.account.metadata?.id ?? "" });
+  const { principal } = await acting.profiles.whoAmI({});
+  expect(principal).toMatchObject({
+    accountId: owner.account.metadata?.id,
+    keyId: id,
+    ...principalWith(names),
+  });
+});
+
 const changes: [string, (id: string) => Promise<unknown>, object][] = [
   ["name", (id) => owner.apiKeys.updateApiKey({ id, metadata: { name: "new" } }), { keyName: "new" }],
   [
