@@ -65,7 +65,7 @@ test.each<[string, Request, string[]]>([
   ["a description with NUL", { metadata: { name: "a" }, spec: { description: "\0" } }, ["spec.description"]],
   [
     "invalid permissions",
-    { metadata: { name: "a" }, spec: { permissions: ["agents:read", "Agents:read", "*:start"] } },
+    { metadata: { name: "a" }, spec: { permissions: ["agents:read", "Agents:read", "*:Start"] } },
     ["spec.permissions[1]", "spec.permissions[2]"],
   ],
   ["an empty permission", { metadata: { name: "a" }, spec: { permissions: [""] } }, ["spec.permissions[0]"]],
