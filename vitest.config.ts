@@ -14,7 +14,8 @@ export default defineConfig({
     globalSetup: "test/support/global-setup.ts",
     testTimeout: long ? 600_000 : 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // One more than the cores: a worker often waits for Postgres.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,
