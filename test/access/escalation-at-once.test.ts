@@ -14,7 +14,7 @@ async function atOnce(changes: (() => Promise<unknown>)[]): Promise<string[]> {
     // The lock stops each change at its audit event, which is its last statement but one.
     await sql`lock table audit_event in share mode`.execute(tx);
     const ended = Promise.all(changes.map((change) => outcome(change())));
-    await untilWaiting(at.app.pool, changes.length, 5_000);
+    await untilWaiting(at.app.pool, changes.length);
     return { ended };
   });
   return ended;

@@ -145,6 +145,7 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     const started = ground.start();
     // initdb may outlive its killed server and write again after the next server has removed its directory.
     await vi.waitFor(() => expect(entries()).not.toEqual(expect.arrayContaining(unfinished)), {
+      ...patient,
       interval: 5,
     });
     for (const entry of unfinished) mkdirSync(join(ground.dataDir, entry), { recursive: true });

@@ -1,12 +1,14 @@
 import { sql } from "kysely";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
-import { untilWaiting as untilWaitingIn } from "../support/database/waiting.ts";
+import { lockWaiters } from "../support/database/waiting.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
 
 const app = useApp();
 
-const untilWaiting = (count: number) => untilWaitingIn(app.pool, count, { interval: 10, timeout: 1_500 });
+// Shorter than the limit of a statement, which would end the wait too.
+const untilWaiting = (count: number) =>
+  vi.waitFor(async () => expect(await lockWaiters(app.pool)).toBe(count), { interval: 10, timeout: 1_500 });
 
 /** Locks a key while `run` runs, so that every change of the key waits. */
 async function whileHeld(owner: Owner, run: (id: string) => Promise<void>): Promise<void> {
