@@ -1,5 +1,5 @@
 import { permissionSet } from "../domain/access/permission.ts";
-import { builtinPresets, type Preset, presetOf } from "../domain/access/permission-preset.ts";
+import { builtinPresets, type Preset } from "../domain/access/permission-preset.ts";
 import { permissionViolations, type Vocabulary } from "../domain/access/permission-vocabulary.ts";
 import type { Reader } from "./reader.ts";
 
@@ -14,6 +14,8 @@ const nameForm = /^[a-z][a-z0-9_-]{0,62}$/;
 const maxSets = 100;
 const maxPermissions = 1_024;
 const maxDescription = 1_024;
+// A request can name every preset, and `ListPermissions` returns all of them.
+const maxPermissionsOfAll = 4_096;
 
 /** Reads `LATCHKEY_PERMISSION_SETS`: JSON, a list of named lists of permissions. The vocabulary must know all of them. */
 export function readPermissionSets(
@@ -34,6 +36,7 @@ export function readPermissionSets(
             found.push(`[${index}].name: expected each name once`);
           }
         }
+        found.push(...tooMany(sets));
         problems.push(...found.map((problem) => `${setting}${problem}`));
         return found.length > 0 ? [] : sets;
       },
@@ -56,7 +59,7 @@ function readSet(
   const { name, description = "", permissions } = fields;
   if (typeof name !== "string" || !nameForm.test(name)) {
     problems.push(`${path}.name: expected a lower-case letter, then up to 62 letters, digits, '_' or '-'`);
-  } else if (presetOf(name, builtinPresets)) {
+  } else if (builtinPresets.some((preset) => preset.name === name)) {
     problems.push(`${path}.name: ${name} is a short name of Latchkey; expected another name`);
   }
   if (typeof description !== "string" || description.length > maxDescription) {
@@ -67,6 +70,19 @@ function readSet(
     description: String(description),
     permissions: readPermissions(permissions, `${path}.permissions`, vocabulary, problems),
   };
+}
+
+// Names the first preset with which the permissions of all presets exceed their maximum.
+function tooMany(sets: readonly Preset[]): string[] {
+  let total = 0;
+  for (const [index, { name, permissions }] of sets.entries()) {
+    total += permissions.length;
+    if (total > maxPermissionsOfAll) {
+      const limit = `the presets have more than ${maxPermissionsOfAll} permissions together`;
+      return [`[${index}].permissions: with those of ${JSON.stringify(name)}, ${limit}; remove some`];
+    }
+  }
+  return [];
 }
 
 function readPermissions(

@@ -42,6 +42,18 @@ test.each<[string, unknown, RegExp]>([
   expect(() => read(value)).toThrow(message);
 });
 
+test("the permissions of all sets together have a maximum, and the error names it and the first set beyond it", () => {
+  const setOf = (name: string, size: number) => ({
+    name,
+    permissions: Array.from({ length: size }, (_, n) => `${name}_${n}:read`),
+  });
+  const full = ["a", "b", "c", "d"].map((name) => setOf(name, 1_024));
+  expect(read(full)).toHaveLength(4);
+  expect(() => read([...full, setOf("e", 1), setOf("f", 1)])).toThrow(
+    /^LATCHKEY_PERMISSION_SETS\[4\]\.permissions: with those of "e", .* more than 4096 permissions[^\n]*$/,
+  );
+});
+
 test("a set with an unknown permission is refused, and the error names the permission and the nearest one", () => {
   expect(() => read([{ ...good, permissions: ["agents:read", "agnets:read"] }], "agents")).toThrow(
     'LATCHKEY_PERMISSION_SETS[0].permissions[1]: "agnets:read": unknown resource: did you mean agents:read?',

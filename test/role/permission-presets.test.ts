@@ -74,6 +74,26 @@ test("a key keeps its permissions when the setting changes or loses the preset",
   }
 });
 
+test("a list that repeats a large preset is its permissions once, and a list of several large ones is refused", async () => {
+  const large = ["one", "two"].map((name) => ({
+    name,
+    permissions: Array.from({ length: 1_000 }, (_, n) => `${name}_${n}:write`),
+  }));
+  const beside = await startBeside(app, { LATCHKEY_PERMISSION_SETS: JSON.stringify(large) });
+  try {
+    const owner = await beside.app.newAccount();
+    for (const store of Object.values(places)) {
+      const repeated = await refusal(store(owner, Array<string>(1_024).fill("one")));
+      expect(repeated).toMatchObject({ reason: "BOUND_EXCEEDED", metadata: { limit: "256" } });
+      const { code, violations } = await refusal(store(owner, ["one", "two"]));
+      expect(code).toBe("InvalidArgument");
+      expect(violations).toMatchObject([{ field: "spec.permissions" }]);
+    }
+  } finally {
+    await beside.end();
+  }
+});
+
 test("a preset gives a caller nothing that it may not give: the comparison is of its permissions", async () => {
   const owner = await app.newAccount();
   const { token } = await issueKey(owner, { spec: { permissions: ["api_keys:write", "agents:write"] } });

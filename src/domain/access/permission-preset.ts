@@ -23,12 +23,24 @@ export const builtinPresets: readonly Preset[] = Object.entries(shortNames).map(
   permissions: permissionSet([permission]).permissions,
 }));
 
-/** Replaces the name of each preset in a list by its permissions. Every other entry stays as it is. */
-export function expandPresets(texts: readonly string[], presets: readonly Preset[]): string[] {
-  return texts.flatMap((text) => presetOf(text, presets)?.permissions ?? [text]);
-}
+/**
+ * The most permissions that a list may have after each preset in it was replaced by its permissions. The schema allows as
+ * many entries, so a list without presets is never longer.
+ */
+export const maxListed = 1_024;
 
-/** Returns the preset of a name, or undefined. */
-export function presetOf(name: string, presets: readonly Preset[]): Preset | undefined {
-  return presets.find((one) => one.name === name);
+/**
+ * Replaces the name of each preset in a list by its permissions, and removes repeated entries. Every other entry stays as
+ * it is. Returns undefined if the result is longer than `maxListed`. It expands each preset at most once.
+ */
+export function expandPresets(
+  texts: readonly string[],
+  presets: ReadonlyMap<string, Preset>,
+): string[] | undefined {
+  const expanded = new Set<string>();
+  for (const text of new Set(texts)) {
+    for (const permission of presets.get(text)?.permissions ?? [text]) expanded.add(permission);
+    if (expanded.size > maxListed) return undefined;
+  }
+  return [...expanded];
 }

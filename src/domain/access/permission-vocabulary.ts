@@ -9,7 +9,7 @@ import {
   platformResources,
   rankedVerbs,
 } from "./permission-grammar.ts";
-import { expandPresets, type Preset, presetOf } from "./permission-preset.ts";
+import { expandPresets, maxListed, type Preset } from "./permission-preset.ts";
 
 /** The resources and verbs that a deployment knows. The server rejects typos by it. */
 export interface Vocabulary {
@@ -92,19 +92,24 @@ export function permissionViolations(
   return violations;
 }
 
+const tooLong = `expected at most ${maxListed} permissions, those of its presets included`;
+
 /**
  * Creates a parser for sets of permissions that the server stores. It checks them against the vocabulary if there is one, and
- * replaces the names of presets by their permissions.
+ * replaces the names of presets by their permissions. A list that is then too long is invalid, and no set is built from it.
  */
 export function createPermissionParser(
   vocabulary: Vocabulary | undefined,
   presets: readonly Preset[] = [],
 ): ParsePermissions {
+  const byName = new Map(presets.map((preset) => [preset.name, preset]));
   return (texts, field) => {
+    const expanded = expandPresets(texts, byName);
+    if (!expanded) return { permissions: [], violations: [{ field, description: tooLong }] };
     const named = texts.map((text, index) => [`${field}[${index}]`, text] as const);
-    const others = named.filter(([, text]) => !presetOf(text, presets));
+    const others = named.filter(([, text]) => !byName.has(text));
     return {
-      permissions: permissionSet(expandPresets(texts, presets)).permissions.slice(),
+      permissions: permissionSet(expanded).permissions.slice(),
       violations: permissionViolations(others, vocabulary),
     };
   };
