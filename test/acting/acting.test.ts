@@ -94,6 +94,21 @@ describe("a platform key with accounts:act", () => {
     }
   });
 
+  test.each(["a missing account", "a tenant"])(
+    "that was revoked costs no statement if it names %s",
+    async (what) => {
+      const { token, keyId } = await newActing(app, accountId, "*:read");
+      const named = naming(app, token, what === "a tenant" ? accountId : newId("acct"));
+      await platform().apiKeys.revokeApiKey({ id: keyId });
+      const revoked = { reason: "REVOKED_API_KEY", metadata: { key_id: keyId } };
+      expect(await refusal(app.clientAs(token).profiles.whoAmI({}))).toMatchObject(revoked);
+      const statements = await app.statementsOf(async () => {
+        expect(await refusal(named.profiles.whoAmI({}))).toMatchObject(revoked);
+      });
+      expect(statements).toEqual([]);
+    },
+  );
+
   test("acts in its own account as itself, also if the header names it", async () => {
     const { principal } = await platform().profiles.whoAmI({});
     const { token } = await newActing(app, accountId, "accounts:read");

@@ -96,9 +96,13 @@ function createFetch(
   const isUnreachable = () => performance.now() < unreachableUntil;
 
   function lookUp(lookupKey: LookupKey, caller: string): Promise<Loaded> {
-    const { id, workspaceId } = lookupKey;
-    const known = cache.hasSeen(id) && (workspaceId === "" || cache.hasSeen(workspaceId));
-    return lookupClasses.lookUp(lookupKey, caller, known);
+    const { id, workspaceId, tenantId } = lookupKey;
+    const named = [
+      id,
+      ...(workspaceId === "" ? [] : [workspaceId]),
+      ...(tenantId === undefined ? [] : [tenantId]),
+    ];
+    return lookupClasses.lookUp(lookupKey, caller, named.every(cache.hasSeen));
   }
 
   function stale(lookupKey: LookupKey): Loaded | undefined {

@@ -68,9 +68,11 @@ export function evaluate(
   const superseded = tokenEnd !== undefined;
   const acting = actingOf(credential, requirements);
   if (acting) {
+    // No account makes this key valid, so its callers cannot cause look-ups of accounts.
+    if (failures.length > 0) return base;
     const key = toPrincipal(credential, acting.own, superseded);
     const result = evaluateForTenant(loaded.tenant, acting, key, requirements);
-    return { ...base, ...result, failures: [...failures, ...result.failures] };
+    return { ...base, ...result };
   }
   const accountAccess = choose(credential, requirements.accountId);
   if ("lacks" in accountAccess) return lacking(base, accountAccess.lacks);

@@ -1,3 +1,4 @@
+import type { TenantJson } from "../../../src/db/schema.ts";
 import { permissionSet } from "../../../src/domain/access/permission.ts";
 import { createCache } from "../../../src/verify/cache/cache.ts";
 import type { Loaded, LookupKey } from "../../../src/verify/cache/load.ts";
@@ -35,6 +36,11 @@ export function handDriven(entries = 1_000) {
   };
   const fetch = (id: string, caller = "a caller", fresh = false) =>
     loader.fetch({ id, accountId: "", workspaceId: "" }, { caller, fresh });
+  const fetchFor = (id: string, tenantId?: string) =>
+    loader.fetch(
+      { id, accountId: "", workspaceId: "", ...(tenantId !== undefined && { tenantId }) },
+      { caller: "a caller", fresh: false },
+    );
   const lookUp = (id: string, accountId: string) =>
     loader.fetch({ id, accountId, workspaceId: "" }, { caller: "a caller", fresh: false });
   const recall = (id: string, accountId: string) => loader.recall({ id, accountId, workspaceId: "" });
@@ -46,7 +52,19 @@ export function handDriven(entries = 1_000) {
     for (const statement of sent.splice(0)) await statement.answer();
     await Promise.all(all);
   }
-  return { cache, sent, feed, loader, invalidate, fetch, lookUp, recall, isCached, learn };
+  return { cache, sent, feed, loader, invalidate, fetch, fetchFor, lookUp, recall, isCached, learn };
+}
+
+/** Creates an account for which a platform key acts. */
+export function tenantOf(id: string): TenantJson {
+  return {
+    id,
+    external_id: "",
+    platform: false,
+    suspended: false,
+    profile: { id: "prof_1", type: "system", name: "", email: "" },
+    entitlements: [],
+  };
 }
 
 /** Resolves in the next turn of the event loop. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { handDriven, turn } from "../../support/coherence/loader.ts";
+import { handDriven, tenantOf, turn } from "../../support/coherence/loader.ts";
 
 const away = Object.assign(new Error("the database cannot be reached"), { code: "ECONNREFUSED" });
 
@@ -91,6 +91,34 @@ test("unknown ids are not kept, and take two statements of 256 at a time, beside
   await Promise.all(flood);
   expect(sent.map(({ ids }) => ids.length)).toEqual([256, 256, 1, 44, 22, 16, 6]);
   expect(cache.size()).toBe(before);
+});
+
+test("look-ups of accounts that the cache never had do not delay the look-ups of known ids", async () => {
+  const { fetchFor, sent, learn } = handDriven();
+  await learn("key");
+  const flood = Array.from({ length: 1_000 }, (_, index) => fetchFor("key", `un${index}`));
+  await turn();
+  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 256]);
+  const known = fetchFor("key");
+  await turn();
+  expect(sent.map(({ ids }) => ids.length)).toEqual([256, 256, 1]);
+  await sent[2]?.answer();
+  await known;
+  for (let at = 0; at < sent.length; at++) await sent[at]?.answer();
+  await Promise.all(flood);
+});
+
+test("a look-up of an account that the cache had once is a look-up of a known id", async () => {
+  const { fetchFor, sent, learn, cache } = handDriven();
+  await learn("key");
+  cache.keepTenant(tenantOf("acct_1"));
+  cache.invalidate(["acct_1"]);
+  const flood = Array.from({ length: 600 }, (_, index) => fetchFor("key", `un${index}`));
+  const known = fetchFor("key", "acct_1");
+  await turn();
+  expect(sent.map(({ ids }) => ids.length)).toEqual([1, 256, 256]);
+  for (let at = 0; at < sent.length; at++) await sent[at]?.answer();
+  await Promise.all([...flood, known]);
 });
 
 test("a statement takes half of a few dozen waiting look-ups while the previous results are delivered", async () => {
