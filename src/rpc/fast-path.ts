@@ -69,7 +69,7 @@ function keptEvaluations(deps: VerificationDeps, name: string) {
   return {
     authorize(arrival: Arrival): Promise<void> | undefined {
       const { requestHeader } = arrival;
-      const key = digest(`${requestHeader.get("authorization")}\n${requestHeader.get(accountHeader)}`);
+      const key = evaluationKey(requestHeader);
       const passed = kept.recall(key);
       if (!passed?.principal) return authenticateAndKeep(arrival, key);
       const record = recordOf(arrival.values);
@@ -85,6 +85,12 @@ function keptEvaluations(deps: VerificationDeps, name: string) {
       return undefined;
     },
   };
+}
+
+/** Returns the key of the evaluation of a call: everything in its headers that the evaluation depends on. */
+export function evaluationKey(header: Pick<Headers, "get">): string {
+  // A missing header has no text that a present one could have. An empty one means the same as a missing one.
+  return digest(`${header.get("authorization") ?? ""}\n${header.get(accountHeader) ?? ""}`);
 }
 
 // Keeps encoded responses, and sends one again if the same body comes from a caller that may see the same.
