@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -80,6 +81,7 @@ test("a port without isReady answers no probes", async () => {
   );
 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a full port", () => {
   const limits = { ...defaultLimits, maxConnections: 4, maxConnectionsPerAddress: 2, drainGraceMs: 500 };
 
@@ -98,7 +100,7 @@ describe("a full port", () => {
       socket.write("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     await expect.poll(() => began).toBe(2);
-    return port;
+    return { ...port, began: () => began };
   }
 
   test("still answers probes", { timeout: inTime }, async () => {
@@ -120,6 +122,29 @@ describe("a full port", () => {
     expect(await refusals()).toEqual(
       wrong.map(() => ({ reason: "too_many_from_address", address: "127.0.0.1" })),
     );
+  });
+
+  test("keeps the waiting probe of an address while another address opens many connections", async () => {
+    const { port, began } = await openFull();
+    const ended: string[] = [];
+    const wait = async (name: string, localAddress: string) => {
+      const socket = connect({ port, host: "127.0.0.1", localAddress });
+      onTestFinished(() => void socket.destroy());
+      socket.on("error", () => {});
+      socket.on("close", () => ended.push(name));
+      await once(socket, "connect");
+      return socket;
+    };
+    // The table has room for two connections of this address.
+    for (const _ of [1, 2]) (await wait("table", "127.0.0.2")).write("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+    await expect.poll(began).toBe(4);
+    const probe = await wait("probe", "127.0.0.2");
+    probe.write("GET /readyz HTTP/1.0\r\n");
+    for (const n of Array.from({ length: 35 }, (_, n) => n)) await wait(`flood ${n}`, "127.0.0.3");
+    await expect.poll(() => ended).toEqual(["flood 0", "flood 1", "flood 2", "flood 3"]);
+    const answer = text(probe);
+    probe.write("\r\n");
+    expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test("resets silent connections after a second, and the oldest one if more than 32 wait", async () => {
