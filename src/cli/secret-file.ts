@@ -1,14 +1,15 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 
 /** A file that will hold a secret. It is created at once, with mode 0600, so that a wrong path fails before anything else. */
 export interface SecretFile {
   /** Where the secret is once the file is final. */
   path: string;
-  /** Where the secret is until then. */
-  writtenTo: string;
-  /** Writes the secret, in place of an earlier one, and waits until it is on the disk. */
+  /** Where the secret is now. Until the file is final, it may have another name. */
+  readonly writtenTo: string;
+  /** Writes the secret, in place of an earlier one, and waits until it and the name of its file are on the disk. */
   write(secret: string): void;
-  /** Makes the file final. */
+  /** Makes the file final, and waits until its name is on the disk. */
   keep(): void;
   /** Removes the file. The file that it would have replaced stays as it is. */
   discard(): void;
@@ -29,21 +30,28 @@ export function replacedSecretFile(path: string): SecretFile {
 function openSecretFile(path: string, at: string): SecretFile {
   const descriptor = open(path, at);
   let isOpen = true;
+  let writtenTo = at;
   function close(): void {
     if (isOpen) closeSync(descriptor);
     isOpen = false;
   }
   return {
     path,
-    writtenTo: at,
+    get writtenTo() {
+      return writtenTo;
+    },
     write(secret) {
       ftruncateSync(descriptor);
       writeSync(descriptor, `${secret}\n`, 0);
       fsyncSync(descriptor);
+      syncDirectory(dirname(at));
     },
     keep() {
       close();
-      if (at !== path) renameSync(at, path);
+      if (at === path) return;
+      renameSync(at, path);
+      writtenTo = path;
+      syncDirectory(dirname(path));
     },
     discard() {
       close();
@@ -52,11 +60,31 @@ function openSecretFile(path: string, at: string): SecretFile {
   };
 }
 
+// After a power cut, a file has its name only if its directory was synced too.
+function syncDirectory(path: string): void {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, "r");
+    fsyncSync(descriptor);
+  } catch (error) {
+    if (!cannotSync.includes(codeOf(error))) throw error;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+// Windows and some file systems sync no directories. A directory that this user may write but not read cannot be opened.
+const cannotSync = ["EISDIR", "EPERM", "EACCES", "EINVAL", "ENOTSUP", "EBADF"];
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 function open(path: string, at: string): number {
   try {
     return openSync(at, "wx", 0o600);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const code = codeOf(error);
     if (code === "EEXIST") {
       throw new Error(`${path} exists and is not overwritten; name another file, or move this one away`);
     }

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import fs, { existsSync, fstatSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import { dirname, join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { createKeyTargets } from "../../src/cli/key-targets.ts";
 import { bootstrap, hasPlatform, rotatePlatformToken } from "../../src/domain/account/bootstrap.ts";
@@ -15,7 +16,7 @@ let file: string;
 beforeEach(() => {
   const directory = scratchDirectory("keys");
   file = join(directory, "platform-key");
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
 });
 
 const unwritable = () => {
@@ -62,4 +63,45 @@ test("a file is replaced only once the change has succeeded", () => {
   expect(readFileSync(file, "utf8")).toBe("old\n");
   succeeding.keep();
   expect(readFileSync(file, "utf8")).toBe("new\n");
+});
+
+/** Records what is synced to the disk until the test ends: the inode of each file and directory. */
+function recordSyncs(): number[] {
+  const synced: number[] = [];
+  const { fsyncSync } = fs;
+  const replace = (replacement: typeof fsyncSync) => {
+    fs.fsyncSync = replacement;
+    syncBuiltinESMExports();
+  };
+  replace((descriptor) => {
+    fsyncSync(descriptor);
+    synced.push(fstatSync(descriptor).ino);
+  });
+  onTestFinished(() => replace(fsyncSync));
+  return synced;
+}
+
+test("a token and the name of its file are on the disk before the change is committed", () => {
+  const synced = recordSyncs();
+  const targets = createKeyTargets();
+  targets.create({ platform: file });
+  targets.write({ platform: "the token" });
+  expect(synced).toEqual([statSync(file).ino, statSync(dirname(file)).ino]);
+});
+
+test("a replaced file has its new content under its name on the disk once it is final", () => {
+  writeFileSync(file, "old\n");
+  const targets = createKeyTargets();
+  targets.replace({ platform: file });
+  targets.write({ platform: "new" });
+  const synced = recordSyncs();
+  targets.keep();
+  expect(synced).toEqual([statSync(dirname(file)).ino]);
+});
+
+test("if the directory of a file is gone, the token counts as not written", () => {
+  const targets = createKeyTargets();
+  targets.create({ platform: file });
+  rmSync(dirname(file), { recursive: true });
+  expect(() => targets.write({ platform: "the token" })).toThrow("ENOENT");
 });
