@@ -105,6 +105,20 @@ describe("the system key of an account", () => {
     }
   });
 
+  test("is rotated by the platform without a grace period, so that no earlier token outlives accounts:manage", async () => {
+    const { accountId, acting } = await opened();
+    const id = await systemKeyOf(app, accountId);
+    const token = await rotate(acting, accountId);
+    const refused = await refusal(acting.apiKeys.rotateApiKey({ id, gracePeriod: { seconds: 60n } }));
+    expect(refused).toMatchObject({
+      code: "InvalidArgument",
+      violations: [{ field: "grace_period", description: expect.stringContaining("has no owner") }],
+    });
+    expect(await verdictOf(app, token)).toBe("VALID");
+    await rotate(acting, accountId);
+    expect(await verdictOf(app, token)).toBe("REVOKED");
+  });
+
   test("needs accounts:manage, even for a platform key that holds everything else", async () => {
     const { accountId } = await opened();
     const held = ["accounts:act", "accounts:write", "api_keys:manage", "*:manage"];

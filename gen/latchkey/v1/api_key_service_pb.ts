@@ -823,6 +823,7 @@ export const ApiKeyService: GenService<{
    * A key that rotates itself needs a grace period of at least 60 seconds.
    * The grace period ends early if the credential that made this call is revoked or disabled, or reaches less than the key.
    * The newest token stays valid in that case.
+   * If the platform rotates the system key of an account that has no owner, there is no grace period.
    * A person may rotate their own developer keys without the permission, and a service key may rotate itself.
    *
    * @generated from rpc latchkey.v1.ApiKeyService.RotateApiKey
