@@ -27,6 +27,7 @@ export function readBounds(read: Read): BoundSettings {
       tokensPerKey: bound("TOKENS_PER_KEY", 100, 1_000, 2),
       pendingInvitesPerAccount: bound("PENDING_INVITES_PER_ACCOUNT", 1_000, 10_000),
       gracePeriodsPerAccount: bound("GRACE_PERIODS_PER_ACCOUNT", 1_000, 10_000),
+      gracePeriodsPerPlatformKey: bound("GRACE_PERIODS_PER_PLATFORM_KEY", 1_000, 10_000),
     },
   };
 }

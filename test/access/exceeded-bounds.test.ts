@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { reportExceededBounds } from "../../src/app/bounds-report.ts";
 import { readConfig } from "../../src/config/config.ts";
+import { accountIdOf, naming } from "../support/actors/acting.ts";
 import { joinSignedIn, newMember, newRole, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 
@@ -31,7 +32,9 @@ test("records above a bound are counted by the name of the bound, and records at
     spec: { permissions: ["x:read", "y:read", "z:read"] },
     initialWorkspaceIds: workspaces,
   });
-  for (const seconds of [0n, 60n, 60n]) await owner.apiKeys.rotateApiKey({ id, gracePeriod: { seconds } });
+  await owner.apiKeys.rotateApiKey({ id });
+  const acting = naming(app, app.platformToken, accountIdOf(owner));
+  for (const seconds of [60n, 60n]) await acting.apiKeys.rotateApiKey({ id, gracePeriod: { seconds } });
   for (const email of ["one@example.com", "two@example.com"]) {
     await owner.invites.createInvite({ email, role: "viewer" });
   }
@@ -56,6 +59,7 @@ test("records above a bound are counted by the name of the bound, and records at
     tokensPerKey: 1,
     pendingInvitesPerAccount: 1,
     gracePeriodsPerAccount: 1,
+    gracePeriodsPerPlatformKey: 1,
   };
   expect(await reported(lower)).toEqual([
     {
@@ -76,6 +80,7 @@ test("records above a bound are counted by the name of the bound, and records at
         tokens_per_key: 1,
         pending_invites_per_account: 1,
         grace_periods_per_account: 1,
+        grace_periods_per_platform_key: 1,
       },
     },
   ]);
@@ -95,6 +100,7 @@ test("records above a bound are counted by the name of the bound, and records at
     tokensPerKey: 4,
     pendingInvitesPerAccount: 2,
     gracePeriodsPerAccount: 2,
+    gracePeriodsPerPlatformKey: 2,
   };
   expect(await reported(fits)).toEqual([]);
 });

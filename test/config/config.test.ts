@@ -54,6 +54,7 @@ test("without settings, the configuration has the documented defaults", () => {
       tokensPerKey: 100,
       pendingInvitesPerAccount: 1_000,
       gracePeriodsPerAccount: 1_000,
+      gracePeriodsPerPlatformKey: 1_000,
     },
     statementNames: true,
     warnings: [],
@@ -178,6 +179,7 @@ test.each([
   ["LATCHKEY_MAX_MEMBERSHIPS_PER_USER", 1, 1_000],
   ["LATCHKEY_MAX_ACCOUNTS_PER_USER", 1, 1_000],
   ["LATCHKEY_MAX_TOKENS_PER_KEY", 2, 1_000],
+  ["LATCHKEY_MAX_GRACE_PERIODS_PER_PLATFORM_KEY", 1, 10_000],
 ])("%s is a number from %i to %i", (name, least, most) => {
   for (const fits of [least, most]) {
     expect(Object.values(readConfig({ [name]: String(fits) }).bounds)).toContain(fits);

@@ -37,6 +37,8 @@ export interface Bounds {
   pendingInvitesPerAccount: number;
   /** Superseded tokens that have not ended. */
   gracePeriodsPerAccount: number;
+  /** Superseded tokens that have not ended, in all tenants together. A platform key gave their grace periods. */
+  gracePeriodsPerPlatformKey: number;
 }
 
 export type BoundName = keyof Bounds;
@@ -59,6 +61,8 @@ const meaning: Record<BoundName, (limit: number) => string> = {
   tokensPerKey: (limit) => `a key has at most ${limit} tokens that have not ended`,
   pendingInvitesPerAccount: (limit) => `an account has at most ${limit} pending invites`,
   gracePeriodsPerAccount: (limit) => `an account has at most ${limit} tokens in their grace period`,
+  gracePeriodsPerPlatformKey: (limit) =>
+    `a platform key gives at most ${limit} grace periods at the same time in all tenants together`,
 };
 
 /** Returns the name of a bound as clients and operators see it, such as `permissions_per_key`. */

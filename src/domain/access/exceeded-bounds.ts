@@ -56,6 +56,11 @@ const exceeding: Record<BoundName, (limit: number) => RawBuilder<unknown>> = {
   gracePeriodsPerAccount: (limit) => sql`
     select from grace_period where ends_at > clock_timestamp()
     group by account_id having count(*) > ${limit}`,
+  gracePeriodsPerPlatformKey: (limit) => sql`
+    select from grace_period g
+    join api_key k on k.id = g.made_by_key
+    where g.ends_at > clock_timestamp() and g.account_id <> k.account_id
+    group by g.made_by_key having count(*) > ${limit}`,
 };
 
 /**

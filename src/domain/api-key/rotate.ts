@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
+import { platformKeyOf } from "../access/acting.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { callerDigest, makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
@@ -94,7 +95,7 @@ function refuseGrace(graceMs: number): void {
   throw invalidField("grace_period", description);
 }
 
-/** The live tokens of a key, and the grace periods of its account. */
+/** The live tokens of a key, and the grace periods that count with a new one. */
 interface LiveTokens {
   /** The token without an end. */
   current: string | null;
@@ -102,27 +103,34 @@ interface LiveTokens {
   ending: number;
   /** The number of grace periods in the whole account that have not ended. */
   graces: number;
+  /** The number of grace periods that the caller gave in all tenants, if it acts for one. Otherwise 0. */
+  gracesInTenants: number;
 }
 
-async function readTokens(tx: Tx, { accountId }: Caller, keyId: string): Promise<LiveTokens> {
+async function readTokens(tx: Tx, caller: Caller, keyId: string): Promise<LiveTokens> {
+  const { accountId, home } = caller;
   const { rows } = await sql<LiveTokens>`
     select max(id) filter (where ends_at is null)::text as current,
       count(*) filter (where ends_at > clock_timestamp())::int as ending, (
         select count(*)::int from grace_period where account_id = ${accountId} and ends_at > clock_timestamp()
-      ) as graces
+      ) as graces, (
+        select count(*)::int from grace_period
+        where made_by_key = ${platformKeyOf(caller)} and account_id <> ${home?.accountId ?? null}
+          and ends_at > clock_timestamp()
+      ) as "gracesInTenants"
     from api_key_token where account_id = ${accountId} and api_key_id = ${keyId}`.execute(tx);
-  return rows[0] ?? { current: null, ending: 0, graces: 0 };
+  return rows[0] ?? { current: null, ending: 0, graces: 0, gracesInTenants: 0 };
 }
 
 // Fails if a key would have too many tokens, because verification reads all of them. Returns how many stay live
 // beside the new one.
-function requireRoomForToken(
-  bounds: Bounds,
-  { current, ending, graces }: LiveTokens,
-  graceMs: number,
-): number {
+function requireRoomForToken(bounds: Bounds, tokens: LiveTokens, graceMs: number): number {
+  const { current, ending, graces, gracesInTenants } = tokens;
   const live = graceMs > 0 ? ending + (current === null ? 0 : 1) : 0;
-  if (graceMs > 0 && current !== null) requireWithin(bounds, "gracePeriodsPerAccount", graces + 1);
+  if (graceMs > 0 && current !== null) {
+    requireWithin(bounds, "gracePeriodsPerAccount", graces + 1);
+    requireWithin(bounds, "gracePeriodsPerPlatformKey", gracesInTenants + 1);
+  }
   requireWithin(bounds, "tokensPerKey", live + 1);
   return live;
 }
