@@ -2,17 +2,10 @@ import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import { type Actor, type Change, insertEvents } from "../kernel/audit-event.ts";
 import { together } from "../kernel/together.ts";
-import {
-  digestOf,
-  keyMaker,
-  loadKeys,
-  loadMakers,
-  type Maker,
-  type MakerNow,
-  makerHolds,
-  makerKey,
-} from "./maker.ts";
+import { type Ended, endedGrace, endUnheld, loadGraces } from "./grace-period.ts";
+import { digestOf, loadMakers, type Maker, makerKey } from "./maker.ts";
 import type { Call } from "./principal.ts";
+import { endGracesInTenants } from "./tenant-grace-period.ts";
 
 // Pending records take effect, or stay valid, after the call that made them ended. They are invites, grace periods of
 // superseded tokens and mailed proofs.
@@ -43,7 +36,7 @@ export async function endPending(
     ended.push(...changes.map((change) => ({ ...change, ...actor })));
   }
   const inTenants = found.filter(({ accountId }) => !actors.has(accountId));
-  return [...ended, ...(await endGracesInTenants(tx, inTenants))];
+  return [...ended, ...(await endGracesInTenants(tx, actors, inTenants))];
 }
 
 /** Ends what some revoked sessions made, in every account, because an attacker may have held these sessions. */
@@ -82,17 +75,6 @@ export interface Found extends Maker {
   accountId: string;
   madeWith: string;
   inviteId: string | null;
-}
-
-interface Grace extends Maker, Ended {
-  accountId: string;
-  token_id: string;
-  made_with: string;
-}
-
-interface Ended {
-  api_key_id: string;
-  hint: string;
 }
 
 /**
@@ -152,100 +134,10 @@ async function endGraces(tx: Tx, accountId: string, found: Found[]): Promise<Cha
   const graces = (await loadGraces(tx, sql`g.account_id = ${accountId}`)).filter((grace) =>
     suspects.has(makerKey(grace)),
   );
-  const keyIds = graces.map((grace) => grace.api_key_id);
-  const keys = await loadKeys(tx, keyIds, accountId);
-  const over = graces.filter((grace) => {
-    const key = keys.get(grace.api_key_id);
-    return !key || !makerHolds(now.get(makerKey(grace)), key.reach);
-  });
-  await end(tx, over);
-  await keep(
-    tx,
-    graces.filter((grace) => !over.includes(grace)),
-    now,
-  );
+  const over = await endUnheld(tx, graces, now, accountId);
   return over.map(endedGrace);
-}
-
-// The same for grace periods that platform keys gave while they acted for tenants. One comparison covers all accounts,
-// because a platform key reaches the same in each of them.
-async function endGracesInTenants(tx: Tx, found: readonly Found[]): Promise<(Change & Actor)[]> {
-  const keyIds = [...new Set(found.flatMap(({ made_by_key }) => made_by_key ?? []))];
-  if (keyIds.length === 0) return [];
-  const now = new Map<string, MakerNow>();
-  for (const [id, key] of await loadKeys(tx, keyIds)) {
-    const maker = keyMaker(key, anyTenant);
-    if (maker) now.set(id, maker);
-  }
-  const changed = found.flatMap((maker) => {
-    const one = now.get(makerKey(maker));
-    return one && digestOf(one) === maker.madeWith ? [] : [makerKey(maker)];
-  });
-  if (changed.length === 0) return [];
-  const graces = await loadGraces(tx, sql`g.made_by_key = any (${[...new Set(changed)]})`);
-  const keys = await loadKeys(
-    tx,
-    graces.map((grace) => grace.api_key_id),
-  );
-  const over = graces.filter((grace) => {
-    const key = keys.get(grace.api_key_id);
-    return !key || !makerHolds(now.get(makerKey(grace)), key.reach);
-  });
-  await end(tx, over);
-  await keep(
-    tx,
-    graces.filter((grace) => !over.includes(grace)),
-    now,
-  );
-  return over.map((grace) => ({
-    ...endedGrace(grace),
-    accountId: grace.accountId,
-    profileId: grace.profileId,
-    keyId: grace.made_by_key ?? "",
-    via: "platform",
-  }));
-}
-
-// A platform key reaches the same in every tenant, so the account has no id here.
-const anyTenant = "";
-
-async function loadGraces(tx: Tx, condition: RawBuilder<unknown>): Promise<Grace[]> {
-  const { rows } = await sql<Grace>`
-    select g.token_id::text as token_id, g.account_id as "accountId", g.api_key_id, t.hint, g.made_by as "profileId",
-      g.made_by_key, g.made_by_session, g.made_by_identity, g.made_with
-    from grace_period g
-    join api_key_token t on t.id = g.token_id
-    where ${condition} and g.ends_at > clock_timestamp() and t.ends_at > clock_timestamp()
-    order by g.token_id`.execute(tx);
-  return rows;
-}
-
-async function end(tx: Tx, graces: readonly Grace[]): Promise<void> {
-  if (graces.length === 0) return;
-  const ids = graces.map((grace) => grace.token_id);
-  await sql`
-    update api_key_token set ends_at = clock_timestamp()
-    where id = any (${ids}::bigint[]) and ends_at > clock_timestamp()`.execute(tx);
-  await sql`delete from grace_period where token_id = any (${ids}::bigint[])`.execute(tx);
-}
-
-// Stores the new digests. The server compares these records again only if their maker changes again.
-async function keep(tx: Tx, graces: readonly Grace[], makers: Map<string, MakerNow>): Promise<void> {
-  if (graces.length === 0) return;
-  const digests = graces.map((grace) => {
-    const maker = makers.get(makerKey(grace));
-    return maker ? digestOf(maker) : grace.made_with;
-  });
-  await sql`
-    update grace_period g set made_with = kept.digest
-    from unnest(${graces.map((grace) => grace.token_id)}::bigint[], ${digests}::text[]) as kept (token_id, digest)
-    where g.token_id = kept.token_id`.execute(tx);
 }
 
 function endedInvite(id: string): Change {
   return { resourceType: "invite", resourceId: id, before: { pending: true }, after: { pending: false } };
-}
-
-function endedGrace({ api_key_id, hint }: Ended): Change {
-  return { resourceType: "api_key", resourceId: api_key_id, before: { token: hint }, after: { token: null } };
 }
