@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AccountState } from "../../gen/latchkey/v1/account_pb.ts";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { newPlatformServiceKey } from "../support/actors/acting.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
@@ -118,7 +119,7 @@ describe("the platform's RPCs need a key of the platform account with the permis
       const refused = await refusal(administer[name]?.(app.clientAs(token), idOf(target)) ?? fail());
       expect(refused).toMatchObject({ ...denied, metadata: { permission: `accounts:${needed}` } });
     }
-    const { token } = await issueKey(platform(), { spec: { permissions: [`accounts:${needed}`] } });
+    const { token } = await newPlatformServiceKey(app, [`accounts:${needed}`]);
     const unowned = await platform().accounts.openAccount({ metadata: { name: "Unowned" } });
     await administer[name]?.(app.clientAs(token), unowned.account?.metadata?.id ?? "");
   });
@@ -133,8 +134,7 @@ describe("the platform's RPCs need a key of the platform account with the permis
 
 test("the platform's changes in an account are recorded there, under its system profile and with the key", async () => {
   const owner = await app.newAccount();
-  const spec = { permissions: ["accounts:*"] };
-  const key = await issueKey(platform(), { spec });
+  const key = await newPlatformServiceKey(app, ["accounts:*"]);
   const { accounts } = app.clientAs(key.token);
   const accountId = idOf(owner);
   await accounts.setEntitlements({ accountId, entitlements: ["realtime"] });

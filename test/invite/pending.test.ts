@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { InviteState } from "../../gen/latchkey/v1/invite_pb.ts";
+import { newPlatformServiceKey } from "../support/actors/acting.ts";
 import {
   inviteOf,
   newDeveloperKey,
@@ -13,7 +14,7 @@ import {
 import { inSeconds, rotate } from "../support/actors/api-key.ts";
 import { mailedToken } from "../support/actors/mailbox.ts";
 import { newTwoSessions, sessionEnds, type TwoSessions } from "../support/actors/session-ends.ts";
-import { type Clients, issueKey, type Owner, password, useApp } from "../support/app.ts";
+import { type Clients, type Owner, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
 const app = useApp({ LATCHKEY_MAX_PENDING_INVITES_PER_ACCOUNT: "3" });
@@ -135,7 +136,6 @@ test("an invite can be accepted after the session that made it logged out or exp
 
 test("the invite of an account's first owner ends with the platform key that created the account", async () => {
   const platform = app.clientAs(app.platformToken);
-  const spec = { permissions: ["accounts:write"] };
   for (const [end, expected] of [
     [async (id: string) => void (await platform.apiKeys.revokeApiKey({ id })), "ALREADY_USED"],
     [
@@ -145,7 +145,7 @@ test("the invite of an account's first owner ends with the platform key that cre
     ],
     [async (id: string) => void (await rotate(platform, id)), "ok"],
   ] as const) {
-    const key = await issueKey(platform, { spec });
+    const key = await newPlatformServiceKey(app, ["accounts:write"]);
     const opened = await app
       .clientAs(key.token)
       .accounts.openAccount({ metadata: { name: "Opened" }, ownerEmail: newEmail() });

@@ -3,6 +3,7 @@ import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database } from "../../db/schema.ts";
 import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
+import { requireStandIn } from "../access/stand-in.ts";
 import {
   countPending,
   findMember,
@@ -50,6 +51,7 @@ export async function inviteFirstOwner(
     db,
     { by: caller, locks, read },
     async (tx, caller, [ownership, profileId, member, pending]) => {
+      requireStandIn(caller);
       if (!ownership || profileId === undefined) throw notFound("account");
       requireNoOwner(accountId, ownership);
       refuseMember(member);

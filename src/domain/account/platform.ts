@@ -1,5 +1,6 @@
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Caller } from "../access/principal.ts";
+import { refuseSuperseded } from "../access/stand-in.ts";
 import { type Actor, type Change, difference, type Fields } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { requireFree } from "../kernel/external-id.ts";
@@ -15,21 +16,23 @@ export function searchAccounts(db: Db, input: ListInput): Promise<Page<Account>>
   return page(db, query, "account.id", input, listFilter("account", input));
 }
 
-/** Replaces the entitlements of an account. */
+/** Replaces the entitlements of an account. A superseded token can add none. */
 export function setEntitlements(
   db: Store,
   caller: Caller,
   id: string,
   entitlements: string[],
 ): Promise<Account> {
-  return change(db, caller, id, (account) =>
-    difference({ entitlements: account.entitlements }, { entitlements }),
-  );
+  return change(db, caller, id, ({ account, caller }) => {
+    const added = entitlements.some((one) => !account.entitlements.includes(one));
+    if (added) refuseSuperseded(caller);
+    return difference({ entitlements: account.entitlements }, { entitlements });
+  });
 }
 
 /** Stops all credentials of an account at once. The platform account cannot be suspended. */
 export function suspendAccount(db: Store, caller: Caller, id: string): Promise<Account> {
-  const decide = (account: Account, now: Date) => {
+  const decide = ({ account, now }: Before) => {
     if (account.platform) {
       throw new DomainError("WRONG_STATE", "the platform account cannot be suspended", {
         account_id: account.id,
@@ -47,12 +50,10 @@ export function suspendAccount(db: Store, caller: Caller, id: string): Promise<A
  * the external id of a deleted account meanwhile.
  */
 export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Account> {
-  const decide = (
-    { suspended_at, deleted_at, delete_at }: Account,
-    _now: Date,
-    taken: string | undefined,
-  ) => {
+  const decide = ({ account: { suspended_at, deleted_at, delete_at }, taken, caller }: Before) => {
     if (!suspended_at && !deleted_at) return undefined;
+    // All credentials of the account are accepted again, so this counts like enabling a key.
+    refuseSuperseded(caller);
     requireFree(taken, id);
     return {
       before: { suspended_at, deleted_at, delete_at },
@@ -67,13 +68,22 @@ export function byPlatform(caller: Caller, accountId: string, systemProfileId: s
   return { accountId, profileId: systemProfileId, keyId: caller.keyId ?? "", via: "platform" };
 }
 
+/** What a change of an account by the platform depends on. */
+interface Before {
+  account: Account;
+  /** A live account with the same external id. */
+  taken: string | undefined;
+  now: Date;
+  caller: Caller;
+}
+
 type Decision = { before: Fields; after: Fields } | undefined;
 
 function change(
   db: Store,
   caller: Caller,
   id: string,
-  decide: (account: Account, now: Date, taken: string | undefined) => Decision,
+  decide: (before: Before) => Decision,
   mode: LockMode = "no key update",
 ): Promise<Account> {
   const locks = [accountLock(id, mode)];
@@ -85,9 +95,9 @@ function change(
     ]);
     return { account, profileId, taken };
   };
-  return mutate(db, { by: caller, locks, read }, async (tx, _caller, { account, profileId, taken }, now) => {
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, { account, profileId, taken }, now) => {
     if (!account || profileId === undefined) throw notFound("account");
-    const decision = decide(account, now, taken);
+    const decision = decide({ account, taken, now, caller });
     if (!decision) return { events: [], write: async () => account };
     const update = tx
       .updateTable("account")

@@ -133,7 +133,7 @@ export async function readListed(db: Db, caller: Caller): Promise<Listed | undef
  * Fails if a change gives a key more reach than the caller has. A service or developer key can also pass on no more
  * than its own list and scope. Otherwise another key could gain what the owner gains later.
  */
-export function checkKey(caller: Caller, listed: Listed | undefined, change: KeyChange): void {
+export function checkKey(caller: Holder, listed: Listed | undefined, change: KeyChange): void {
   refuseEscalation(caller, keyChanges(change));
   if (change.owner && listed) refuseEscalation({ ...caller, ...listed }, listedChanges(change));
 }

@@ -21,7 +21,7 @@ import {
 } from "./api-key.ts";
 import { insertToken, type MintDeps } from "./create.ts";
 import { checkKey, ownerRights, readListed } from "./owner.ts";
-import { checkSystemKey, readOwnerless, standsInForOwner } from "./system-key.ts";
+import { checkSystemKey, holderFor, readOwnerless, standsInForOwner } from "./system-key.ts";
 
 /** The minimum grace period of a key that rotates itself. A lost response then does not lock out the client. */
 export const minSelfGraceMs = 60_000;
@@ -60,10 +60,8 @@ export async function rotateApiKey(
         state: "expired",
       });
     }
-    // The platform could also invite itself as the owner.
-    const asOwner = key.system && standsInForOwner(caller, ownerless) && !caller.superseded;
-    if (asOwner) refuseGrace(input.graceMs);
-    else checkKey(caller, listed, { owner: ownerRights(key), after: key });
+    checkKey(holderFor(caller, key, ownerless), listed, { owner: ownerRights(key), after: key });
+    if (key.system && standsInForOwner(caller, ownerless)) refuseGrace(input.graceMs);
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s if a key rotates itself");
     }

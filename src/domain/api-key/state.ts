@@ -11,7 +11,6 @@ import {
   apiKeyLock,
   findApiKey,
   isOwnDeveloperKey,
-  type LockedKey,
   readKey,
   readLockedKey,
   refuseRevoked,
@@ -19,8 +18,8 @@ import {
   requireKeyOrOwn,
   systemKey,
 } from "./api-key.ts";
-import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
-import { checkSystemKey, readOwnerless } from "./system-key.ts";
+import { checkKey, ownerRights, readListed } from "./owner.ts";
+import { checkSystemKey, holderFor, readOwnerless } from "./system-key.ts";
 
 const now = sql<Date>`clock_timestamp()`;
 
@@ -79,7 +78,10 @@ function setDisabled(db: Store, caller: Caller, id: string, disabled: boolean): 
     checkSystemKey(caller, key, ownerless, disabled ? "disabled" : "enabled");
     refuseRevoked(key);
     const events = changeOf(key, { disabled, revoked: false });
-    if (!disabled && events.length > 0) checkRevival(caller, key, listed);
+    // A disabled key reaches nothing, so enabling it counts like creating it.
+    if (!disabled && events.length > 0) {
+      checkKey(holderFor(caller, key, ownerless), listed, { owner: ownerRights(key), after: key });
+    }
     const writing = () => write(tx, events, { disabled_at: disabled ? now : null });
     return { events, write: () => writeAndFind(tx, caller, id, writing()) };
   });
@@ -92,11 +94,6 @@ function checkRevocation(caller: Caller, key: ApiKeyRow): void {
       permission: "api_keys:manage",
     });
   }
-}
-
-// A disabled key reaches nothing, so enabling it counts like creating it. `checkSystemKey` decides about system keys.
-function checkRevival(caller: Caller, key: LockedKey, listed: Listed | undefined): void {
-  if (!key.system) checkKey(caller, listed, { owner: ownerRights(key), after: key });
 }
 
 interface State {

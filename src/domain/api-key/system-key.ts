@@ -1,5 +1,7 @@
 import type { Db } from "../../db/connect.ts";
+import type { Holder } from "../access/escalation.ts";
 import type { Caller } from "../access/principal.ts";
+import { asStandIn } from "../access/stand-in.ts";
 import { hasNoOwner } from "../account/first-owner.ts";
 import { type ApiKeyRow, systemKey } from "./api-key.ts";
 
@@ -17,6 +19,14 @@ export async function readOwnerless(db: Db, { accountId, home }: Caller): Promis
  */
 export function standsInForOwner({ home }: Caller, ownerless: boolean): boolean {
   return ownerless && home?.managesAccounts === true;
+}
+
+/**
+ * Returns the caller as `checkKey` compares it, if it rotates or enables a key. A platform key that stands in for the owner
+ * counts with the permissions of an owner for the system key.
+ */
+export function holderFor(caller: Caller, key: ApiKeyRow, ownerless: boolean): Holder {
+  return key.system && standsInForOwner(caller, ownerless) ? asStandIn(caller) : caller;
 }
 
 /** Fails with `SYSTEM_KEY` if the key is a system key about which the caller does not decide. */

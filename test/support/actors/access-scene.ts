@@ -77,7 +77,7 @@ export async function newScene(app: TestApp): Promise<Scene> {
       await owner.apiKeys.enableApiKey({ id });
       return app.clientAs(await rotate(owner, id));
     },
-    "platform key": async () => key(await keyOf(platform, ["*"])),
+    "platform key": async () => app.clientAs((await newPlatformServiceKey(app, ["*"])).token),
     "platform acts": async () => naming(app, (await newPlatformServiceKey(app, ["*"])).token, accountId),
     "platform issues": () => newActing(app, accountId, "api_keys:write"),
     verifier: async () => key(await keyOf(platform, ["tokens:verify"])),

@@ -24,7 +24,7 @@ export const principals = {
   "service scim": "service key of a team with `profiles:manage` and nothing else",
   "dev key": "a developer key of the developer",
   "system key": "the account's system key",
-  "platform key": "application key of the platform account with `*`",
+  "platform key": "service key of the platform account with `*`",
   "platform acts":
     "service key of the platform account with `*`, which names this account in `latchkey-account`",
   "platform issues":
