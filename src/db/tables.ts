@@ -142,6 +142,8 @@ export interface InviteTable {
   /** The profile that the acceptance created. */
   accepted_by: string | null;
   revoked_at: Date | null;
+  /** The permission that its platform key needs, if it invites the first owner of an account. */
+  maker_permission: string | null;
   /** The credential that created the invite. At most one of these is set. */
   made_by_key: string | null;
   made_by_session: string | null;

@@ -20,6 +20,7 @@ import * as auditResourceType from "./0018_audit_resource_type.ts";
 import * as externalId from "./0019_external_id.ts";
 import * as verdictNames from "./0020_verdict_names.ts";
 import * as acting from "./0021_acting.ts";
+import * as makerPermission from "./0022_maker_permission.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -52,6 +53,7 @@ export const migrations: readonly Migration[] = [
   { name: "0019_external_id", ...externalId },
   { name: "0020_verdict_names", ...verdictNames },
   { name: "0021_acting", ...acting },
+  { name: "0022_maker_permission", ...makerPermission },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

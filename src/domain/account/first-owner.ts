@@ -59,7 +59,11 @@ export async function inviteFirstOwner(
       requirePendingWithin(deps.bounds, pending);
       await inviteLimit.spend({ to: email, by: caller.accountId });
       const content = { id: newId("inv"), email, roleId: ownership.role_id, workspaceIds: [] };
-      const maker = { accountId, profileId, columns: makerColumns(caller) };
+      const maker = {
+        accountId,
+        profileId,
+        columns: { ...makerColumns(caller), maker_permission: "accounts:manage" },
+      };
       return {
         events: [{ ...byPlatform(caller, accountId, profileId), ...inviteMade(content) }],
         write: () => insertInvite(tx, deps, maker, content),

@@ -48,7 +48,11 @@ export async function openAccount(
       await inviteLimit.spend({ to: email, by: caller.accountId });
       const system = newId("prof");
       const roles = newRoleIds();
-      const maker = { accountId, profileId: system, columns: makerColumns(caller) };
+      const maker = {
+        accountId,
+        profileId: system,
+        columns: { ...makerColumns(caller), maker_permission: "accounts:write" },
+      };
       const content = email && { id: newId("inv"), email, roleId: roles.owner, workspaceIds: [] };
       const actor = byPlatform(caller, accountId, system);
       const after = { name, entitlements: input.entitlements };

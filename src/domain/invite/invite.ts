@@ -141,7 +141,9 @@ export interface InviteContent {
 export async function insertInvite(
   tx: Tx,
   deps: InviteDeps,
-  maker: Pick<Actor, "accountId" | "profileId"> & { columns: MakerColumns },
+  maker: Pick<Actor, "accountId" | "profileId"> & {
+    columns: MakerColumns & Partial<Pick<Invite, "maker_permission">>;
+  },
   input: InviteContent,
 ): Promise<{ invite: Invite; token: string }> {
   const minted = deps.mint("inv", input.id);

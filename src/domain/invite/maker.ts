@@ -17,6 +17,8 @@ import { DomainError } from "../kernel/error.ts";
 export interface MadeInvite extends Omit<Maker, "profileId"> {
   account_id: string;
   created_by: string;
+  /** Set for the first owner of an account: the permission that the platform key needs. */
+  maker_permission: string | null;
 }
 
 /**
@@ -30,35 +32,40 @@ export async function requireMaker(
   ownerRole: boolean,
 ): Promise<void> {
   const maker = await makerNow(tx, invite, ownerRole);
-  if (maker === "platform" || (maker && makerHolds(maker, given, ownerRole))) return;
+  if (maker && makerHolds(maker, given, ownerRole)) return;
   const missing = given.permissions.find((one) => !maker || !holds(maker.reach.permissions, one));
-  throw new DomainError(
+  throw makerLacks(missing ?? "*");
+}
+
+function makerLacks(permission: string): DomainError {
+  return new DomainError(
     "PERMISSION_DENIED",
     "the maker of this invite no longer holds all permissions and workspaces that it gives",
-    {
-      permission: missing ?? "*",
-    },
+    { permission },
   );
 }
 
-async function makerNow(
-  tx: Tx,
-  invite: MadeInvite,
-  ownerRole: boolean,
-): Promise<MakerNow | "platform" | undefined> {
+async function makerNow(tx: Tx, invite: MadeInvite, ownerRole: boolean): Promise<MakerNow | undefined> {
   const { account_id: accountId, created_by: profileId, made_by_key: keyId } = invite;
   if (keyId !== null) {
     const key = (await loadKeys(tx, [keyId])).get(keyId);
     if (!key || key.ended) return undefined;
     if (key.accountId === accountId || !ownerRole) return keyMaker(key, accountId);
-    // This platform key invites the first owner of the account. A key that acts for a tenant invites no owner.
-    return key.platform && holds(key.reach.permissions, "accounts:write") ? "platform" : undefined;
+    return key.platform ? standInMaker(key.reach, invite) : undefined;
   }
   if (invite.made_by_session === null && invite.made_by_identity === null) return earlier(tx, invite);
   const maker = { ...invite, profileId };
   const now = (await loadMakers(tx, accountId, [maker])).get(makerKey(maker));
   // Only stored roles count, not the claims of the token that made the invite.
   return now && { ...now, claims: false };
+}
+
+// A platform key invites the first owner of an account. It counts with the permissions of an owner, and with its own
+// environment and end. A key that acts for a tenant invites no owner.
+function standInMaker(reach: Reach, { maker_permission }: MadeInvite): MakerNow {
+  const needed = maker_permission ?? "accounts:write";
+  if (!holds(reach.permissions, needed)) throw makerLacks(needed);
+  return { reach: { ...reach, permissions: ["*"], workspaces: "all" }, owner: true, claims: false };
 }
 
 // Handles an invite that an earlier version of the server made without storing the credential.
