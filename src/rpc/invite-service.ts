@@ -1,7 +1,8 @@
 import type { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import { acceptInvite } from "../domain/invite/accept.ts";
-import { createInvite, type InviteDeps, listInvites, revokeInvite } from "../domain/invite/invite.ts";
+import { createInvite, type InviteDeps, listInvites } from "../domain/invite/invite.ts";
+import { revokeInvite } from "../domain/invite/revoke.ts";
 import type { SessionDeps } from "../domain/session/session.ts";
 import { accountMessage } from "./account-message.ts";
 import { inviteMessage } from "./invite-message.ts";

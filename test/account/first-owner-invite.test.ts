@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { naming, newPlatformServiceKey } from "../support/actors/acting.ts";
-import { newEmail } from "../support/actors/actors.ts";
+import { inviteOf, newEmail, newMember } from "../support/actors/actors.ts";
 import { type Clients, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
@@ -57,5 +57,98 @@ describe("the invite of a first owner", () => {
     const expiresAt = { seconds: BigInt(Math.floor(Date.now() / 1_000) + 3_600), nanos: 0 };
     await platform().apiKeys.updateApiKey({ id, spec: { expiresAt } });
     expect(await outcome(accept(invite))).toBe("PERMISSION_DENIED");
+  });
+});
+
+describe("the invite of an owner", () => {
+  test("is revoked by the platform with accounts:manage, and not by an admin or a key of the account", async () => {
+    const { accountId, acting } = await opened();
+    const admin = await newMember(app, acting, "admin");
+    const { id } = await inviteFirst(platform(), accountId);
+    const held = ["accounts:act", "invites:manage"];
+    const { token, setRole } = await newPlatformServiceKey(app, held);
+    const other = naming(app, token, accountId);
+    for (const caller of [admin, other]) {
+      expect(await refusal(caller.invites.revokeInvite({ id }))).toMatchObject({
+        reason: "PERMISSION_DENIED",
+        message: "only owners make, change and remove owners",
+      });
+    }
+    await setRole([...held, "accounts:manage"]);
+    await other.invites.revokeInvite({ id });
+    expect(await outcome(admin.invites.revokeInvite({ id }))).toBe("PERMISSION_DENIED");
+  });
+
+  test("is revoked by an owner, and not by an admin", async () => {
+    const owner = await app.newAccount();
+    const admin = await newMember(app, owner, "admin");
+    const { id } = await inviteOf(owner, { email: newEmail(), role: "owner" });
+    expect(await outcome(admin.invites.revokeInvite({ id }))).toBe("PERMISSION_DENIED");
+    await owner.invites.revokeInvite({ id });
+  });
+
+  test("in the platform account is revoked by a key of the platform", async () => {
+    const person = await newMember(app, platform(), "admin");
+    const { principal } = await platform().profiles.whoAmI({});
+    const accountId = principal?.accountId ?? "";
+    const owner = await app.db
+      .selectFrom("role")
+      .select("id")
+      .where("account_id", "=", accountId)
+      .where("builtin", "=", "owner")
+      .executeTakeFirstOrThrow();
+    await app.db
+      .updateTable("membership")
+      .set({ role_id: owner.id })
+      .where("profile_id", "=", person.profileId)
+      .execute();
+    const { id } = await inviteOf(person, { email: newEmail(), role: "owner" });
+    await platform().invites.revokeInvite({ id });
+  });
+});
+
+describe("InviteFirstOwner", () => {
+  test("ends a pending invite of the same address that gives less, and records that", async () => {
+    const { accountId, acting } = await opened();
+    const admin = await newMember(app, acting, "admin");
+    const email = newEmail();
+    const lesser = await inviteOf(admin, { email, role: "viewer" });
+    const bystander = await inviteOf(admin, { email: newEmail(), role: "viewer" });
+    const invite = await inviteFirst(platform(), accountId, email);
+    expect(await outcome(accept(lesser))).toBe("ALREADY_USED");
+    const { items } = await acting.audit.listAuditEvents({ resourceId: lesser.id });
+    expect(items[0]).toMatchObject({
+      method: "latchkey.v1.AccountService/InviteFirstOwner",
+      via: "platform",
+      resourceType: "invite",
+      before: { workspace_ids: [] },
+    });
+    expect(items[0]?.after).toBeUndefined();
+    expect(await outcome(accept(invite))).toBe("ok");
+    expect(await outcome(accept(bystander))).toBe("ok");
+  });
+
+  test("fails if the address accepts the lesser invite at the same time, or ends that invite", async () => {
+    const { accountId, acting } = await opened();
+    const email = newEmail();
+    const lesser = await inviteOf(acting, { email, role: "viewer" });
+    const [first, accepted] = await Promise.all([
+      outcome(inviteFirst(platform(), accountId, email)),
+      outcome(accept(lesser)),
+    ]);
+    expect([
+      ["ok", "ALREADY_USED"],
+      ["ALREADY_EXISTS", "ok"],
+    ]).toContainEqual([first, accepted]);
+  });
+
+  test("fails if the address belongs to a member", async () => {
+    const { accountId, acting } = await opened();
+    const email = newEmail();
+    await accept(await inviteOf(acting, { email, role: "viewer" }));
+    expect(await refusal(inviteFirst(platform(), accountId, email))).toMatchObject({
+      reason: "ALREADY_EXISTS",
+      message: "this person is a member already",
+    });
   });
 });

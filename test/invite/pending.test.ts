@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { InviteState } from "../../gen/latchkey/v1/invite_pb.ts";
-import { newPlatformServiceKey } from "../support/actors/acting.ts";
+import { naming, newPlatformServiceKey } from "../support/actors/acting.ts";
 import {
   inviteOf,
   newDeveloperKey,
@@ -180,6 +180,19 @@ test("pending invites have a named bound", async () => {
   expect(await refusal(invitedAs(owner, "viewer"))).toMatchObject(bound);
   await owner.invites.revokeInvite({ id: invites[0]?.id ?? "" });
   await invitedAs(owner, "viewer");
+});
+
+test("the invite of a first owner counts within the bound, without the lesser invite that it replaces", async () => {
+  const platform = app.clientAs(app.platformToken);
+  const { account } = await platform.accounts.openAccount({ metadata: { name: "Opened" } });
+  const accountId = account?.metadata?.id ?? "";
+  const email = newEmail();
+  const acting = naming(app, app.platformToken, accountId);
+  await inviteOf(acting, { email, role: "viewer" });
+  for (let n = 0; n < 2; n++) await invitedAs(acting, "viewer");
+  const other = platform.accounts.inviteFirstOwner({ accountId, email: newEmail() });
+  expect(await outcome(other)).toBe("BOUND_EXCEEDED");
+  await platform.accounts.inviteFirstOwner({ accountId, email });
 });
 
 test("an invite that a service key made does not end with the person who created the key", async () => {

@@ -701,6 +701,7 @@ export const AccountService: GenService<{
   /**
    * Makes an account for a customer. If the request has an e-mail address, the server invites it as the owner.
    * If the server cannot mail the invite, the call fails with `UNAVAILABLE` and makes no account.
+   * To invite an owner, the key must have neither an environment nor an end.
    * Without an owner, a key of the platform that holds `accounts:act` works in the account.
    *
    * @generated from rpc latchkey.v1.AccountService.OpenAccount
@@ -712,7 +713,9 @@ export const AccountService: GenService<{
   },
   /**
    * Invites the first owner of an account. Fails with `WRONG_STATE` if the account has an owner, and for the platform account.
-   * Fails with `ALREADY_EXISTS` if the invite of an owner is pending, and names that invite.
+   * Fails with `ALREADY_EXISTS` if the invite of an owner is pending, and names that invite. It fails so for a member's address too.
+   * If the address has another pending invite, the server ends that one.
+   * The key must have neither an environment nor an end.
    *
    * @generated from rpc latchkey.v1.AccountService.InviteFirstOwner
    */

@@ -297,6 +297,7 @@ export const InviteService: GenService<{
   /**
    * Revokes an invite. If the invite is already revoked, the call changes nothing.
    * Fails with `ALREADY_USED` if the invite was accepted.
+   * Only owners and the platform revoke the invite of an owner.
    *
    * @generated from rpc latchkey.v1.InviteService.RevokeInvite
    */

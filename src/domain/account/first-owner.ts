@@ -4,14 +4,9 @@ import type { Database } from "../../db/schema.ts";
 import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
 import { requireStandIn } from "../access/stand-in.ts";
-import {
-  countPending,
-  findMember,
-  refuseMember,
-  refusePending,
-  requirePendingWithin,
-} from "../invite/bound.ts";
+import { countPending, findMember, refuseMember, requirePendingWithin } from "../invite/bound.ts";
 import { type Invite, type InviteDeps, insertInvite, inviteMade, sendInvite } from "../invite/invite.ts";
+import { inviteRevoked, lockPendingOf, writeRevoked } from "../invite/revoke.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { onceOf } from "../kernel/mail.ts";
@@ -23,7 +18,8 @@ import { byPlatform, findSystemProfile } from "./platform.ts";
 
 /**
  * Invites the first owner of an account that the platform opened. Fails with `WRONG_STATE` if the account has an owner, or if
- * it is the platform account. Fails with `ALREADY_EXISTS` if an invite of an owner is pending, and names that invite.
+ * it is the platform account. Fails with `ALREADY_EXISTS` if an invite of an owner is pending, and names that invite. A
+ * pending invite of the same address that gives less ends in the same change.
  */
 export async function inviteFirstOwner(
   db: Store,
@@ -55,18 +51,23 @@ export async function inviteFirstOwner(
       if (!ownership || profileId === undefined) throw notFound("account");
       requireNoOwner(accountId, ownership);
       refuseMember(member);
-      refusePending(pending);
-      requirePendingWithin(deps.bounds, pending);
+      const lesser = pending.ofAddress === null ? [] : await lockPendingOf(tx, accountId, email);
+      requirePendingWithin(deps.bounds, { ...pending, total: pending.total - lesser.length });
       await inviteLimit.spend({ to: email, by: caller.accountId });
       const content = { id: newId("inv"), email, roleId: ownership.role_id, workspaceIds: [] };
+      const actor = byPlatform(caller, accountId, profileId);
       const maker = {
         accountId,
         profileId,
         columns: { ...makerColumns(caller), maker_permission: "accounts:manage" },
       };
       return {
-        events: [{ ...byPlatform(caller, accountId, profileId), ...inviteMade(content) }],
-        write: () => insertInvite(tx, deps, maker, content),
+        events: [...lesser.map(inviteRevoked), inviteMade(content)].map((event) => ({ ...actor, ...event })),
+        async write() {
+          const ended = lesser.map((one) => one.id);
+          const [, made] = await together([writeRevoked(tx, ended), insertInvite(tx, deps, maker, content)]);
+          return made;
+        },
       };
     },
   );

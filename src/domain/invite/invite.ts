@@ -7,13 +7,13 @@ import { refuseEscalation } from "../access/escalation.ts";
 import { type MakerColumns, makerColumns } from "../access/maker.ts";
 import { type Caller, type MakerRef, requireOwner, requirePermission } from "../access/principal.ts";
 import { findWorkspaces, requireLive, workspaceLocks } from "../access/workspace-grant.ts";
-import { type Actor, type Change, pick } from "../kernel/audit-event.ts";
-import { DomainError, notFound } from "../kernel/error.ts";
+import type { Actor, Change } from "../kernel/audit-event.ts";
+import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
 import { type Mailer, type MailLimit, onceOf } from "../kernel/mail.ts";
 import { mutate } from "../kernel/mutation.ts";
-import { inviteeLock, rowLock } from "../kernel/row-lock.ts";
+import { inviteeLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
 import type { Mint } from "../kernel/token.ts";
@@ -48,7 +48,6 @@ export interface InviteDeps extends AccessDeps {
 }
 
 const lifetime = sql`interval '7 days'`;
-const auditedFields = ["role_id", "workspace_ids"] as const;
 
 /**
  * Invites an e-mail address. The caller must hold everything that the invite gives. Only owners invite owners. If the
@@ -194,41 +193,13 @@ export function listInvites(
   return page(db, query, "invite.id", input, fits);
 }
 
-/** Revokes an invite. */
-export function revokeInvite(db: Store, caller: Caller, id: string): Promise<Invite> {
-  const locks = [rowLock("invite", caller.accountId, id, "no key update")];
-  const read = (tx: Tx) =>
-    selectInvites(tx)
-      .where("invite.account_id", "=", caller.accountId)
-      .where("invite.id", "=", id)
-      .executeTakeFirst();
-  return mutate(db, { by: caller, locks, read }, async (tx, _caller, locked) => {
-    if (!locked) throw notFound("invite");
-    if (locked.accepted_at) throw alreadyUsed("the invite was accepted", { invite_id: id });
-    if (locked.revoked_at) return { events: [], write: async () => locked };
-    const revoke = tx
-      .updateTable("invite")
-      .set({ revoked_at: sql<Date>`clock_timestamp()` })
-      .where("id", "=", id);
-    return {
-      events: [{ resourceType: "invite", resourceId: id, before: pick(locked, auditedFields) }],
-      async write() {
-        const [, invite] = await together([
-          revoke.execute(),
-          selectInvites(tx).where("invite.id", "=", id).executeTakeFirstOrThrow(),
-        ]);
-        return invite;
-      },
-    };
-  });
-}
-
 /** Returns the error for something that works once and was used. */
 export function alreadyUsed(message: string, metadata: Record<string, string> = {}): DomainError {
   return new DomainError("ALREADY_USED", message, metadata);
 }
 
-function selectInvites(db: Db) {
+/** Selects invites with their makers, and whether they have expired. */
+export function selectInvites(db: Db) {
   return db
     .selectFrom("invite")
     .selectAll("invite")
