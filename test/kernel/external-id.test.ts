@@ -134,6 +134,34 @@ describe("the external id of an account", () => {
     await platform().accounts.resumeAccount({ accountId: account?.metadata?.id ?? "" });
   });
 
+  test.each(["suspended", "deleted"])("is cleared by the platform while the account is %s", async (how) => {
+    const externalId = `squatted-${how}`;
+    const squatter = await named(externalId);
+    const accountId = idOf(squatter);
+    if (how === "deleted") await squatter.accounts.deleteAccount({ name: "Acme" });
+    else await platform().accounts.suspendAccount({ accountId });
+    const acting = naming(app, app.platformToken, accountId);
+    const suspended = { reason: "ACCOUNT_SUSPENDED", metadata: { account_id: accountId } };
+    for (const metadata of [
+      { name: "Other", externalId: "" },
+      { name: "Acme", externalId: "another" },
+    ]) {
+      expect(await refusal(acting.accounts.updateAccount({ metadata }))).toMatchObject(suspended);
+    }
+    expect(await refusal(squatter.accounts.updateAccount({ metadata: { externalId: "" } }))).toMatchObject(
+      suspended,
+    );
+    const cleared = await acting.accounts.updateAccount({
+      metadata: { externalId: "" },
+      updateMask: { paths: ["metadata.external_id"] },
+    });
+    expect(cleared.account?.metadata?.externalId).toBe("");
+    const { items } = await acting.audit.listAuditEvents({ resourceId: accountId });
+    expect(items[0]).toMatchObject({ via: "platform", before: { external_id: externalId } });
+    await open(externalId);
+    await platform().accounts.resumeAccount({ accountId });
+  });
+
   test("goes to one of two calls at the same time", async () => {
     const results = await Promise.allSettled([open("crm-3"), open("crm-3")]);
     expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);

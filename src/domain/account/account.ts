@@ -4,7 +4,7 @@ import type { Database, Labels } from "../../db/schema.ts";
 import { type Caller, isPlatformKey, type UserCaller } from "../access/principal.ts";
 import { type ApiKey, keyOf, selectSystemKey } from "../api-key/api-key.ts";
 import { difference } from "../kernel/audit-event.ts";
-import { notFound } from "../kernel/error.ts";
+import { DomainError, notFound } from "../kernel/error.ts";
 import { findByExternalId, requireFreeAccount } from "../kernel/external-id.ts";
 import { checkEtag, type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
@@ -77,6 +77,7 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
       description: input.description ?? before.description,
     };
     const changes = difference({ ...before }, after);
+    requireActive(before, after);
     if (!changes) return { events: [], write: () => getAccount(tx, caller) };
     requireFreeAccount(taken, isPlatformKey(caller) || caller.home !== undefined, before.id);
     const update = tx
@@ -91,6 +92,18 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
       },
     };
   });
+}
+
+// Only a platform key comes here while the account is suspended or deleted. It can free an external id that the account has
+// taken from another customer.
+function requireActive(
+  before: Account,
+  { external_id, ...others }: Pick<Account, "name" | "labels" | "external_id" | "description">,
+): void {
+  if (!before.suspended_at && !before.deleted_at) return;
+  const { name, labels, description } = before;
+  if (external_id === "" && !difference({ name, labels, description }, others)) return;
+  throw new DomainError("ACCOUNT_SUSPENDED", "the account is suspended", { account_id: before.id });
 }
 
 /** Lists the accounts of a user. For a token of an external issuer, only the accounts that the issuer may act in. */
