@@ -75,7 +75,7 @@ export function exemption(method: DescMethod, loss: Loss): string | undefined {
   const rule = ruleOf(method).case;
   if (rule === undefined) return "The method is closed.";
   if (loss === "tenant suspended" && actingCallOf(method).whileSuspended) {
-    return "In a suspended account, a platform key still reads, revokes and disables.";
+    return "In a suspended account, a platform key still reads, revokes, disables and clears the external id.";
   }
   if (rule === "public" && optionalUser(method)) return optionalUsers[loss];
   return byName[nameOf(method)]?.[loss] ?? byRule[rule][loss];

@@ -52,11 +52,10 @@ export async function createStage(app: TestApp): Promise<Stage> {
     return { ...app.clientAs(founder.token, headers), account, profile, email: founder.email };
   }
 
-  // The key of an account is a service key, because a key with an environment cannot create people or teams.
+  // The key of an account is a service key, because a key with an environment cannot create people, teams or owners.
   async function keyOf(issuer: Clients, lose: (id: string) => Promise<unknown>): Promise<Bearer> {
     const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
-    const owned = issuer === platform ? {} : await serviceKeyOf(issuer);
-    const { id, token } = await issueKey(issuer, { spec: { ...all, ...owned } });
+    const { id, token } = await issueKey(issuer, { spec: { ...all, ...(await serviceKeyOf(issuer)) } });
     return { token, headers: {}, lose: () => lose(id) };
   }
 
