@@ -91,19 +91,19 @@ describe("an external id is free again", () => {
   });
 });
 
-describe("the external id of an account", () => {
-  const idOf = ({ account }: Pick<Owner, "account">) => account.metadata?.id ?? "";
-  const open = (externalId: string) =>
-    platform().accounts.openAccount({
-      metadata: { name: "Opened", externalId },
-      ownerEmail: `boss-${externalId}@example.com`,
-    });
-  const named = async (externalId: string) => {
-    const owner = await app.newAccount();
-    await owner.accounts.updateAccount({ metadata: { name: "Acme", externalId } });
-    return owner;
-  };
+const idOf = ({ account }: Pick<Owner, "account">) => account.metadata?.id ?? "";
+const open = (externalId: string) =>
+  platform().accounts.openAccount({
+    metadata: { name: "Opened", externalId },
+    ownerEmail: `boss-${externalId}@example.com`,
+  });
+const named = async (externalId: string) => {
+  const owner = await app.newAccount();
+  await owner.accounts.updateAccount({ metadata: { name: "Acme", externalId } });
+  return owner;
+};
 
+describe("the external id of an account", () => {
   test("is unique in the deployment, and only the platform learns which account has it", async () => {
     const first = await named("crm-1");
     expect(await refusal(open("crm-1"))).toMatchObject(taken(idOf(first)));
