@@ -4,7 +4,7 @@ import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { naming, newPlatformServiceKey } from "../support/actors/acting.ts";
 import { newEmail } from "../support/actors/actors.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey, password, useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 
 // A platform key that stands in for the owner of an account gives permissions that it does not hold. It gives no
@@ -33,11 +33,6 @@ const gives: [name: string, call: (token: string) => Promise<unknown>][] = [
       const accountId = await opened();
       return app.clientAs(token).accounts.inviteFirstOwner({ accountId, email: newEmail() });
     },
-  ],
-  [
-    "OpenAccount with an owner's address",
-    (token) =>
-      app.clientAs(token).accounts.openAccount({ metadata: { name: "Tenant" }, ownerEmail: newEmail() }),
   ],
   [
     "RotateApiKey of the system key",
@@ -125,10 +120,26 @@ describe("a superseded token of the platform", () => {
   test("opens an account only without an owner and entitlements", async () => {
     const accounts = await superseded();
     const metadata = { name: "Tenant" };
-    const refused = await refusal(accounts.openAccount({ metadata, entitlements: ["a"] }));
-    expect(refused).toMatchObject({ message: expect.stringContaining("superseded") });
+    for (const more of [{ entitlements: ["a"] }, { ownerEmail: newEmail() }]) {
+      const refused = await refusal(accounts.openAccount({ metadata, ...more }));
+      expect(refused).toMatchObject({ message: expect.stringContaining("superseded") });
+    }
     expect(await outcome(accounts.openAccount({ metadata }))).toBe("ok");
   });
+});
+
+test("a platform key of one environment opens an account with an owner, because a new account holds nothing", async () => {
+  const { token } = await issueKey(platform(), { spec: { permissions: ["accounts:write"] } });
+  const email = newEmail();
+  const opening = app.clientAs(token).accounts.openAccount({ metadata: { name: "New" }, ownerEmail: email });
+  const { invite } = await opening;
+  const accepted = app.clientAs("").invites.acceptInvite({
+    id: invite?.metadata?.id ?? "",
+    token: invite?.spec?.token ?? "",
+    name: "Owner",
+    password,
+  });
+  expect(await outcome(accepted)).toBe("ok");
 });
 
 test("a platform key of one environment resumes an account, whose credentials stay as they were", async () => {

@@ -1,7 +1,7 @@
 import type { Store, Tx } from "../../db/connect.ts";
 import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
-import { refuseSuperseded, requireStandIn } from "../access/stand-in.ts";
+import { refuseSuperseded } from "../access/stand-in.ts";
 import { type Invite, type InviteDeps, insertInvite, inviteMade, mailInvite } from "../invite/invite.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
@@ -42,8 +42,8 @@ export async function openAccount(
     db,
     { by: caller, locks: [], read },
     async (tx, caller, taken) => {
-      if (email !== undefined) requireStandIn(caller);
-      if (input.entitlements.length > 0) refuseSuperseded(caller);
+      // The new account holds nothing yet, so the caller's environment and end do not count.
+      if (email !== undefined || input.entitlements.length > 0) refuseSuperseded(caller);
       requireFree(taken);
       await inviteLimit.spend({ to: email, by: caller.accountId });
       const system = newId("prof");

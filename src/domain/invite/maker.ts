@@ -60,12 +60,19 @@ async function makerNow(tx: Tx, invite: MadeInvite, ownerRole: boolean): Promise
   return now && { ...now, claims: false };
 }
 
-// A platform key invites the first owner of an account. It counts with the permissions of an owner, and with its own
-// environment and end. A key that acts for a tenant invites no owner.
+const openingPermission = "accounts:write";
+
+// A platform key invites the first owner of an account, and counts with the permissions of an owner. Its environment and its
+// end count for an account that existed before the invite. A key that acts for a tenant invites no owner.
 function standInMaker(reach: Reach, { maker_permission }: MadeInvite): MakerNow {
-  const needed = maker_permission ?? "accounts:write";
+  const needed = maker_permission ?? openingPermission;
   if (!holds(reach.permissions, needed)) throw makerLacks(needed);
-  return { reach: { ...reach, permissions: ["*"], workspaces: "all" }, owner: true, claims: false };
+  const limits = needed === openingPermission ? ({ environment: "every", end: null } as const) : {};
+  return {
+    reach: { ...reach, permissions: ["*"], workspaces: "all", ...limits },
+    owner: true,
+    claims: false,
+  };
 }
 
 // Handles an invite that an earlier version of the server made without storing the credential.
