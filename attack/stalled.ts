@@ -9,6 +9,8 @@ import { runStalledBodies, type StalledResult } from "../test/support/stalled/ru
 import type { Part } from "./part.ts";
 
 const casesPerLine = 100;
+// All cases run in a few accounts, and many of them create a role.
+const manyRoles = { LATCHKEY_MAX_ROLES_PER_ACCOUNT: "1000" };
 
 /** Calls whose bearer loses its authority before the body is complete: every RPC, protocol and way of losing authority. */
 export const stalled: Part = async (stack, { quick }, progress) => {
@@ -16,7 +18,7 @@ export const stalled: Part = async (stack, { quick }, progress) => {
   const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
   await migrate(db);
   await db.destroy();
-  const { app, end } = await startAppOn(openTestDatabase(url));
+  const { app, end } = await startAppOn(openTestDatabase(url), manyRoles);
   stack.defer(end);
   let done = 0;
   const onCase = () => {

@@ -15,7 +15,7 @@ export function operationMethods(deps: FastPathDeps, validate: Validate, service
   return services.flatMap(({ service, operations }) =>
     service.methods.filter(isPlain).map((method) => {
       const operation = (operations as Record<string, Operation<DescMethodUnary>>)[method.localName];
-      if (!operation) throw new Error(`${method.toString()} is not implemented`);
+      if (!operation) throw new Error(`${method.toString()} has no handler: its service file must have one`);
       return { ...operationMethod(deps, validate, method, operation), authorize };
     }),
   );
