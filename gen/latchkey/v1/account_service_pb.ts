@@ -701,7 +701,8 @@ export const AccountService: GenService<{
   /**
    * Makes an account for a customer. If the request has an e-mail address, the server invites it as the owner.
    * If the server cannot mail the invite, the call fails with `UNAVAILABLE` and makes no account.
-   * To invite an owner, the key must have neither an environment nor an end.
+   * If another call has changed something in the account before the mail failed, the account stays. The error then has its id in `account_id`.
+   * A token that a rotation has superseded opens an account only without an owner and without entitlements.
    * Without an owner, a key of the platform that holds `accounts:act` works in the account.
    *
    * @generated from rpc latchkey.v1.AccountService.OpenAccount

@@ -3,6 +3,7 @@ import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
 import { refuseSuperseded } from "../access/stand-in.ts";
 import { type Invite, type InviteDeps, insertInvite, inviteMade, mailInvite } from "../invite/invite.ts";
+import { DomainError } from "../kernel/error.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { onceOf } from "../kernel/mail.ts";
@@ -23,8 +24,8 @@ export interface Opening extends NewAccount {
 }
 
 /**
- * Creates an account. Invites its owner by e-mail if the input names one. If the mail cannot be sent, no account is
- * created.
+ * Creates an account. Invites its owner by e-mail if the input names one. If the mail cannot be sent, the account is removed
+ * again, unless another call has changed something in it meanwhile.
  */
 export async function openAccount(
   db: Store,
@@ -77,16 +78,24 @@ export async function openAccount(
   try {
     await mailInvite(deps.mailer, made.invite, made.token);
   } catch (error) {
-    await takeBack(db, caller, account.id, input.requestId);
-    throw error;
+    if (await takeBack(db, caller, account.id, input.requestId)) throw error;
+    if (!(error instanceof DomainError)) throw error;
+    throw new DomainError(
+      error.reason,
+      "the account was opened and is in use, but the invite of its owner could not be mailed: revoke the invite, and call InviteFirstOwner later",
+      { id: made.invite.id, account_id: account.id },
+    );
   }
   return { account, invite: deps.mailer.delivers ? made.invite : { ...made.invite, token: made.token } };
 }
 
-// The client asked for an account with an invited owner, and repeats the whole call.
-function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<void> {
+// The client asked for an account with an invited owner, and repeats the whole call. A repeat before the mail failed names the
+// account. So it may have keys already, or an owner whose mail arrived in spite of the error. Such an account stays.
+function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<boolean> {
   const locks = [accountLock(accountId, "update")];
-  return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks }, async (tx) => {
+  const read = (tx: Tx) => wasUsed(tx, accountId, caller.call.method);
+  return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks, read }, async (tx, used) => {
+    if (used) return { result: false, events: [] };
     await tx
       .deleteFrom("request")
       .where("caller_id", "=", caller.profile.id)
@@ -94,6 +103,18 @@ function takeBack(db: Store, caller: Caller, accountId: string, requestId: strin
       .where("request_id", "=", requestId)
       .execute();
     await purgeAccount(tx, accountId);
-    return { result: undefined, events: [] };
+    return { result: true, events: [] };
   });
+}
+
+async function wasUsed(tx: Tx, accountId: string, openedBy: string): Promise<boolean> {
+  const other = await tx
+    .selectFrom("audit_event")
+    .select("id")
+    .where("account_id", "=", accountId)
+    .where("outcome", "=", "done")
+    .where("method", "<>", openedBy)
+    .limit(1)
+    .executeTakeFirst();
+  return other !== undefined;
 }
