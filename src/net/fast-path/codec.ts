@@ -8,7 +8,6 @@ import type {
 import type { ConnectError, ContextValues, HandlerContext } from "@connectrpc/connect";
 import type { Request } from "../request.ts";
 import type { FairTurns } from "../turns.ts";
-import type { Form } from "./admission.ts";
 
 /**
  * A unary method that the fast path answers. Its functions throw a `ConnectError` if the client should see it, as the
@@ -25,11 +24,11 @@ export interface FastPathMethod {
   /** Authorizes a call again after its body is complete. */
   recheck(values: ContextValues): Promise<void> | undefined;
   /** Returns the cached response to this body in this form, if the response is still valid. */
-  recall(form: Form, body: Uint8Array, values: ContextValues): Payload | undefined;
+  recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined;
   /** Answers a message. */
   invoke(message: Message, context: FastPathContext): Promise<Message>;
   /** Caches a response for `recall` if the response may be repeated. */
-  keep(form: Form, body: Uint8Array, values: ContextValues, payload: Payload): void;
+  keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void;
   /** Called with the error of each failed call, wherever it failed. */
   failed(error: ConnectError, values: ContextValues): void;
   /** Returns the error that a client of the Connect protocol gets for a body that cannot be parsed. */
@@ -79,6 +78,8 @@ export type Payload = string | Uint8Array;
 
 /** Reads requests and writes responses of one protocol. */
 export interface Codec {
+  /** Names the format of the bodies. A response is kept for requests of the same form. */
+  readonly form: string;
   /** Returns the timeout that the caller set, or the error if it is malformed or too long. */
   timeout(
     headers: Pick<Headers, "get">,

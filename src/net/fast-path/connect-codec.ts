@@ -12,11 +12,13 @@ import {
 import type { Codec } from "./codec.ts";
 
 /** Creates the codec of Connect's unary protocol, in JSON or binary: https://connectrpc.com/docs/protocol#unary-request */
-export function connectCodec(isJson: boolean): Codec {
+export function connectCodec(form: "json" | "proto"): Codec {
+  const isJson = form === "json";
   const contentType = isJson ? contentTypeUnaryJson : contentTypeUnaryProto;
   // All requests share one decoder, because it keeps no state between two texts.
   const decoder = new TextDecoder();
   return {
+    form,
     timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
     isEnough: (size, _first, maxBytes) => size > maxBytes,
 
