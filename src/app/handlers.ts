@@ -3,6 +3,7 @@ import { createClientAddress } from "../net/client-address.ts";
 import { createConnectAdapter } from "../net/connect-adapter.ts";
 import { withCors } from "../net/cors.ts";
 import { createFastPath } from "../net/fast-path/fast-path.ts";
+import { withEndpoints } from "../net/http-json/endpoints.ts";
 import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
 import { createFairTurns, inTurns } from "../net/turns.ts";
 import { verificationMethods } from "../rpc/fast-path.ts";
@@ -16,6 +17,7 @@ import type { Validate } from "../rpc/middleware/validate.ts";
 import type { Implemented } from "../rpc/operations.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import type { AppDeps } from "./deps.ts";
+import { createEndpoints } from "./endpoints.ts";
 import type { Parts } from "./parts.ts";
 import { createRequestLog } from "./request-log.ts";
 
@@ -39,7 +41,7 @@ export interface Served {
   boundsOf: BoundsOf;
 }
 
-/** Creates the handlers of HTTP requests. Each passes the request log, CORS, and then the fast path or the router. */
+/** Creates the handlers of HTTP requests. Each passes the request log, CORS, and then an endpoint, the fast path or the router. */
 export function createHandlers(
   { config, limits, log, metrics, fastPath = true }: AppDeps,
   { loader, reports }: Parts,
@@ -69,23 +71,37 @@ export function createHandlers(
   const operations = operationMethods({ ...auth, boundsOf }, validate, services);
   // One request per turn of the event loop, so that a burst of other calls does not delay verification.
   const oneByOne = createFairTurns(0);
+  const verificationTurns = createFairTurns(verificationSliceMs);
   // The verifications are in both groups. The last group decides.
   const groups = [
     { methods: operations, turns: oneByOne },
-    { methods: verifications, turns: createFairTurns(verificationSliceMs) },
+    { methods: verifications, turns: verificationTurns },
   ];
-  const { handler, plain } = createFastPath(
-    fastPath ? groups : [],
-    {
-      maxTimeoutMs: limits.maxRpcTimeoutMs,
-      jsonOptions,
-      binaryOptions,
-      contextValues,
-      clientOf,
-      onBug: reports.bug,
+  const options = {
+    maxTimeoutMs: limits.maxRpcTimeoutMs,
+    jsonOptions,
+    binaryOptions,
+    contextValues,
+    clientOf,
+    onBug: reports.bug,
+    onOutcome(request: Request, method: string, code: string) {
+      Object.assign(recordOf(contextValues(request)), { method, code });
     },
+  };
+  const fast = createFastPath(
+    fastPath ? groups : [],
+    options,
     inTurns(oneByOne, adapter, clientOf, reports.bug),
   );
+  const endpoints = createEndpoints({
+    auth,
+    verifications,
+    operations,
+    verificationTurns,
+    operationTurns: oneByOne,
+    options,
+  });
+  const { handler, plain } = withEndpoints(endpoints, options, fast);
   const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
     requestLog.observe(withCors(config.corsOrigins, inner));
   return { handler: outer(handler), plain: { accepts: plain.accepts, handler: outer(plain.handler) } };

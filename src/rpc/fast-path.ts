@@ -73,7 +73,7 @@ function keptEvaluations(deps: VerificationDeps, name: string) {
       const passed = kept.recall(key);
       if (!passed?.principal) return authenticateAndKeep(arrival, key);
       const record = recordOf(arrival.values);
-      record.method = name;
+      record.method = arrival.name ?? name;
       record.arrival = arrival;
       record.passed = passed;
       record.bearer = {

@@ -16,14 +16,19 @@ export function admitUser(
   evaluation: Evaluation,
   parsed: ParsedToken | undefined,
 ): Omit<UserCaller, "call" | "authority"> {
-  const { failures, sessionId, userId, scope, endsAt } = evaluation;
-  const [failure] = failures.filter(isAboutToken);
-  if (failure) throw refusalOf(evaluation, failure, parsed);
+  const { sessionId, userId, scope, endsAt } = evaluation;
+  requireLiveToken(evaluation, parsed);
   const external = scope && endsAt && { scope, endsAt };
   if (userId === undefined || (sessionId === undefined && !external)) {
     throw new DomainError("LOGIN_REQUIRED", "this call needs a signed-in user, not an API key: log in first");
   }
   return { userId, ...(sessionId !== undefined && { sessionId }), ...(external && { external }) };
+}
+
+/** Fails if the token of an evaluation is not accepted, whatever its account and its permissions. Pure. */
+export function requireLiveToken(evaluation: Evaluation, parsed: ParsedToken | undefined): void {
+  const [failure] = evaluation.failures.filter(isAboutToken);
+  if (failure) throw refusalOf(evaluation, failure, parsed);
 }
 
 /** Returns the principal of a bearer, by the access rule of a method. Fails if the bearer may not make the call. Pure. */

@@ -1,4 +1,10 @@
-import { Code, type ContextValues, type Interceptor, type StreamRequest } from "@connectrpc/connect";
+import {
+  Code,
+  type ConnectError,
+  type ContextValues,
+  type Interceptor,
+  type StreamRequest,
+} from "@connectrpc/connect";
 import type { Turn } from "../../db/turn-shares.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
 import type { Loader } from "../../verify/cache/loader.ts";
@@ -29,12 +35,12 @@ export function createAuthInterceptor(deps: AuthDeps): (context: Arrival) => Pro
   return async (context) => {
     const record = recordOf(context.values);
     record.arrival = context;
-    record.method = `${context.service.typeName}/${context.method.name}`;
+    record.method = context.name ?? `${context.service.typeName}/${context.method.name}`;
     context.responseHeader.set("x-request-id", record.requestId);
     try {
       record.bearer = await authenticate(deps, context, callOf(context));
     } catch (error) {
-      throw fail(deps, context.values, error);
+      throw failCall(deps, context.values, error);
     }
   };
 }
@@ -57,7 +63,7 @@ async function evaluateAgain(deps: AuthDeps, arrival: Arrival, passed: Evaluatio
   try {
     record.bearer = await authenticate(deps, arrival, callOf(arrival), passed);
   } catch (error) {
-    throw fail(deps, arrival.values, error);
+    throw failCall(deps, arrival.values, error);
   }
 }
 
@@ -85,7 +91,7 @@ export async function runCall<T>(deps: AuthDeps, values: ContextValues, run: () 
     if (bearer.type === "principal" && error instanceof DomainError && isRefusal(error)) {
       deps.refusals.record(bearer.caller, bearer.caller.call, error.reason);
     }
-    throw fail(deps, values, error);
+    throw failCall(deps, values, error);
   }
 }
 
@@ -107,7 +113,7 @@ async function* follow<T>(
     }
     record.code = "ok";
   } catch (error) {
-    if (!sending && !isCallerGone(error, signal)) throw fail(deps, values, error);
+    if (!sending && !isCallerGone(error, signal)) throw failCall(deps, values, error);
     deps.onCanceled(error);
     throw canceled();
   }
@@ -117,7 +123,8 @@ function isRefusal(error: DomainError): boolean {
   return codes[error.reason] === Code.PermissionDenied;
 }
 
-function fail(deps: AuthDeps, values: ContextValues, error: unknown) {
+/** Records the outcome of a failed call. Returns the error that its client sees. */
+export function failCall(deps: AuthDeps, values: ContextValues, error: unknown): ConnectError {
   const record = recordOf(values);
   const failure = toConnectError(error, deps.errors);
   if (failure.code === Code.Canceled) deps.onCanceled(error);

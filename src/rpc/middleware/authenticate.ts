@@ -134,7 +134,8 @@ function requiredBy(rule: Rule): string[] {
   return [rule.value];
 }
 
-function bearerToken(headers: Arrival["requestHeader"]): string {
+/** Returns the token of the `Authorization` header (RFC 6750). Fails if there is none. */
+export function bearerToken(headers: Arrival["requestHeader"]): string {
   const header = headers.get("authorization");
   if (header === null) {
     throw new DomainError("MISSING_API_KEY", "send `Authorization: Bearer <token>`", {

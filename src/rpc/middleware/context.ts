@@ -47,6 +47,8 @@ export interface CallRecord {
 
 /** What the server knows about a call before its body is read. */
 export interface Arrival {
+  /** How the log and the audit events call it, if it came to an endpoint of another standard. Unset: the name of its method. */
+  readonly name?: string;
   readonly service: DescService;
   readonly method: DescMethod;
   readonly requestHeader: Pick<Headers, "get" | "has">;

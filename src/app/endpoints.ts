@@ -1,0 +1,58 @@
+import type { Message } from "@bufbuild/protobuf";
+import { TokenService, type VerifyTokenResponse } from "../../gen/latchkey/v1/token_service_pb.ts";
+import type { FastPathMethod, FastPathOptions } from "../net/fast-path/codec.ts";
+import type { Endpoint, EndpointOptions } from "../net/http-json/endpoints.ts";
+import { oauthEndpoint } from "../net/http-json/oauth-endpoint.ts";
+import type { FairTurns } from "../net/turns.ts";
+import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
+import { introspectionOf, verifyRequestOf } from "../rpc/oauth/introspect.ts";
+import { introspectMethod, revokeMethod } from "../rpc/oauth/methods.ts";
+import { revokeRequestOf } from "../rpc/oauth/revoke.ts";
+
+/** What the endpoints are assembled from. */
+export interface EndpointDeps {
+  auth: AuthDeps;
+  /** The methods of the fast path: those that verify, and all others. */
+  verifications: readonly FastPathMethod[];
+  operations: readonly FastPathMethod[];
+  /** The turns of both. */
+  verificationTurns: FairTurns;
+  operationTurns: FairTurns;
+  options: FastPathOptions & EndpointOptions;
+}
+
+/** Returns the endpoints of standards of HTTP, by their paths. */
+export function createEndpoints(deps: EndpointDeps): ReadonlyMap<string, Endpoint> {
+  const { auth, verifications, operations, options } = deps;
+  const { verifyToken, revokeToken } = TokenService.method;
+  const introspect = oauthEndpoint(
+    {
+      format: {
+        form: "introspect",
+        requestOf: verifyRequestOf,
+        bodyOf: (response: Message) => introspectionOf(response as VerifyTokenResponse),
+      },
+      method: introspectMethod(methodOf(verifications, verifyToken), "introspect"),
+      turns: deps.verificationTurns,
+    },
+    options,
+  );
+  const revoke = oauthEndpoint(
+    {
+      format: { form: "revoke", requestOf: revokeRequestOf, bodyOf: () => undefined },
+      method: revokeMethod(auth, methodOf(operations, revokeToken), "revoke"),
+      turns: deps.operationTurns,
+    },
+    options,
+  );
+  return new Map([
+    ["/v1/oauth/introspect", introspect],
+    ["/v1/oauth/revoke", revoke],
+  ]);
+}
+
+function methodOf(methods: readonly FastPathMethod[], method: FastPathMethod["method"]): FastPathMethod {
+  const found = methods.find((one) => one.method === method);
+  if (!found) throw new Error(`${method.toString()} is no method of the fast path`);
+  return found;
+}

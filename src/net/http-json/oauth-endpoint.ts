@@ -1,0 +1,46 @@
+import { answerCall } from "../fast-path/answer.ts";
+import type { FastPathMethod, FastPathOptions } from "../fast-path/codec.ts";
+import type { Request, Response } from "../request.ts";
+import type { FairTurns } from "../turns.ts";
+import type { Endpoint, EndpointOptions } from "./endpoints.ts";
+import { isForm } from "./form.ts";
+import { type OAuthFormat, oauthCodec } from "./oauth-codec.ts";
+import { oauthErrorBody } from "./oauth-error.ts";
+import { sendAnswer } from "./send.ts";
+
+/** An endpoint of OAuth, and the method that answers its calls. */
+export interface OAuthEndpoint {
+  format: OAuthFormat;
+  method: FastPathMethod;
+  turns: FairTurns;
+}
+
+/** Creates an endpoint of OAuth. It refuses what is no POST of a form before it authorizes the call. */
+export function oauthEndpoint(
+  { format, method, turns }: OAuthEndpoint,
+  options: FastPathOptions & Pick<EndpointOptions, "onOutcome">,
+): Endpoint {
+  const codec = oauthCodec(format);
+
+  function refuse(request: Request, response: Response, status: number, description: string): void {
+    options.onOutcome(request, format.form, "invalid_argument");
+    const headers = { "content-type": "application/json", "cache-control": "no-store" };
+    const text = oauthErrorBody({ error: "invalid_request", description });
+    sendAnswer(request, response, { status, headers, text });
+  }
+
+  return {
+    name: format.form,
+    methods: ["POST"],
+    turns,
+    handle(request, response) {
+      const { url = "", headers } = request;
+      if (url.includes("?")) refuse(request, response, 400, inQuery);
+      else if (isForm(headers["content-type"])) answerCall(method, codec, options, request, response);
+      else refuse(request, response, 415, noForm);
+    },
+  };
+}
+
+const inQuery = "send the parameters in the body: a URL may be logged, so it must not contain a token";
+const noForm = "expected the content type application/x-www-form-urlencoded";
