@@ -50,7 +50,7 @@ export async function endUnheld(
   }
   const isHeld = (grace: Grace) => {
     const key = keys.get(grace.api_key_id);
-    return key !== undefined && makerHolds(makers.get(makerKey(grace)), key.reach);
+    return key !== undefined && makerHolds(makers.get(makerKey(grace)), key.most);
   };
   const held = new Set(graces.filter(isHeld));
   const over = graces.filter((grace) => !held.has(grace));

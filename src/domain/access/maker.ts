@@ -5,7 +5,7 @@ import type { Database } from "../../db/schema.ts";
 import { together } from "../kernel/together.ts";
 import { actPermission, reachInTenants } from "./acting.ts";
 import { reachOf } from "./escalation.ts";
-import { holds, narrow } from "./permission.ts";
+import { holds, narrow, narrowed } from "./permission.ts";
 import type { Caller } from "./principal.ts";
 import { isWithin, type Reach } from "./reach.ts";
 
@@ -98,6 +98,8 @@ export async function loadMakers(
 export interface KeyNow {
   accountId: string;
   reach: Reach;
+  /** The most that it reaches after its owner has lost something. */
+  most: Reach;
   ended: boolean;
   platform: boolean;
 }
@@ -120,14 +122,16 @@ export async function loadKeys(
     rows.flatMap(({ id, ended, environment, expires_at, openings: [accountAccess] }): [string, KeyNow][] => {
       if (!accountAccess || (accountId !== undefined && accountAccess.account_id !== accountId)) return [];
       const { permissions, owner_permissions: owner, workspace_scope, workspaces, platform } = accountAccess;
+      const { now, most } = narrowed(permissions, owner ?? ["*"]);
       const live = Object.keys(workspaces).filter((one) => workspaces[one]);
       const reach: Reach = {
-        permissions: narrow(permissions, owner ?? ["*"]),
+        permissions: now,
         workspaces: workspace_scope === "all" ? "all" : live,
         environment: environment ?? "every",
         end: expires_at,
       };
-      return [[id, { accountId: accountAccess.account_id, reach, ended, platform }]];
+      const key = { accountId: accountAccess.account_id, reach, most: { ...reach, permissions: most } };
+      return [[id, { ...key, ended, platform }]];
     }),
   );
 }

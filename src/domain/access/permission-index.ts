@@ -12,6 +12,8 @@ import {
 export interface PermissionIndex extends Wildcards {
   all: boolean;
   resources: Map<string, Held>;
+  /** Whether it lacks entries beyond `maxExpanded`. */
+  cut: boolean;
 }
 
 /** The permissions that name no resource. */
@@ -38,7 +40,8 @@ interface Held {
 
 /**
  * The most entries that a narrowed set gets because one list has `resource:*` for many resources, and the other one has
- * `*:verb` for many verbs. Their product has no other bound. Entries beyond it are left out, so they are denied.
+ * `*:verb` for many verbs. Their product has no other bound. Entries beyond it are left out, so they are denied. Which ones these
+ * are depends on both lists: if a list loses an entry, the set may get others instead.
  */
 export const maxExpanded = 1_024;
 
@@ -49,7 +52,7 @@ const nothing: Held = { every: false, rank: 0, verbs: noVerbs };
 /** Indexes a list. Skips entries that are not permissions. */
 export function* indexOf(permissions: readonly string[]): Slices<PermissionIndex> {
   const resources = new Map<string, Held>();
-  const index = { all: false, every: false, wildcard: 0, platform: 0, verbs: noVerbs, resources };
+  const index = { all: false, every: false, wildcard: 0, platform: 0, verbs: noVerbs, resources, cut: false };
   const otherVerbs = new Map<string, Set<string>>();
   for (const [n, text] of permissions.entries()) {
     if (n % sliceLength === sliceLength - 1) yield;
@@ -91,7 +94,7 @@ function heldOf({ resources }: PermissionIndex, resource: string): Held {
 export function* intersection(a: PermissionIndex, b: PermissionIndex): Slices<PermissionIndex> {
   if (a.all || b.all) return a.all ? b : a;
   const resources = new Map<string, Held>();
-  const expansion = { left: maxExpanded };
+  const expansion: Expansion = { left: maxExpanded, cut: false };
   let work = 0;
   for (const resource of new Set([...a.resources.keys(), ...b.resources.keys()])) {
     const both = common(on(a, resource), on(b, resource), expansion);
@@ -102,7 +105,7 @@ export function* intersection(a: PermissionIndex, b: PermissionIndex): Slices<Pe
       yield;
     }
   }
-  return { all: false, ...commonWildcards(a, b), resources };
+  return { all: false, ...commonWildcards(a, b), resources, cut: expansion.cut };
 }
 
 function commonWildcards(a: PermissionIndex, b: PermissionIndex): Wildcards {
@@ -135,7 +138,13 @@ function on(index: PermissionIndex, resource: string): HeldOn {
   };
 }
 
-function common(a: HeldOn, b: HeldOn, expansion: { left: number }): Held {
+/** The entries that an intersection may still get, and whether it needed more. */
+interface Expansion {
+  left: number;
+  cut: boolean;
+}
+
+function common(a: HeldOn, b: HeldOn, expansion: Expansion): Held {
   return {
     every: a.every && b.every,
     rank: Math.min(a.rank, b.rank),
@@ -144,11 +153,14 @@ function common(a: HeldOn, b: HeldOn, expansion: { left: number }): Held {
 }
 
 // The verbs of a list on a resource of which the other list has every verb.
-function allVerbs(some: HeldOn, other: HeldOn, expansion: { left: number }): ReadonlySet<string> {
+function allVerbs(some: HeldOn, other: HeldOn, expansion: Expansion): ReadonlySet<string> {
   if (some.every || other.covered || some.wildcardVerbs.size === 0) return some.verbs;
   const verbs = new Set(some.verbs);
   for (const verb of some.wildcardVerbs) {
-    if (expansion.left === 0) break;
+    if (expansion.left === 0) {
+      expansion.cut = true;
+      break;
+    }
     expansion.left -= 1;
     verbs.add(verb);
   }

@@ -44,6 +44,25 @@ export function narrow(own: readonly string[], owner: readonly string[]): string
   return [...atOnce(effectiveSet(own, owner)).permissions];
 }
 
+/** What the list of a key and the list of its owner allow together. Both lists are in stored form. */
+export interface Narrowed {
+  /** What they allow now. */
+  now: readonly string[];
+  /**
+   * The most that they allow now, or after one of them has lost entries: the same, or the own list if `now` leaves out
+   * entries.
+   */
+  most: readonly string[];
+}
+
+/** Returns what both lists allow, for comparisons that must also hold after one of the lists has lost entries. */
+export function narrowed(own: readonly string[], owner: readonly string[]): Narrowed {
+  const index = atOnce(indexOf(own));
+  const both = atOnce(intersection(index, atOnce(indexOf(owner))));
+  const now = atOnce(storedForm(both));
+  return { now, most: both.cut ? atOnce(storedForm(index)) : now };
+}
+
 /** Returns the set of a list. Entries that are not permissions give nothing. */
 export function permissionSet(permissions: readonly string[]): PermissionSet {
   return atOnce(effectiveSet(permissions, null));

@@ -3,7 +3,7 @@ import type { Db } from "../../db/connect.ts";
 import type { ApiKeyKind } from "../../db/schema.ts";
 import { withoutPlatformPermissions } from "../access/acting.ts";
 import { type Holder, type PrincipalChange, refuseEscalation } from "../access/escalation.ts";
-import { narrow } from "../access/permission.ts";
+import { type Narrowed, narrowed } from "../access/permission.ts";
 import type { Caller } from "../access/principal.ts";
 import type { Reach } from "../access/reach.ts";
 import { memberRights, nothing, type Rights, serviceAccountRights } from "../access/rights.ts";
@@ -140,7 +140,7 @@ export function checkKey(caller: Holder, listed: Listed | undefined, change: Key
 
 /** Returns the effects of a change of a key: on the key, and on the right to enter the granted workspaces. Pure. */
 export function keyChanges({ owner, before, after, grants = [] }: KeyChange): PrincipalChange[] {
-  const key = { ...(before && { before: keyReach(before, owner) }), after: keyReach(after, owner) };
+  const key = { ...(before && { before: reachBefore(before, after, owner) }), after: keyReach(after, owner) };
   const granted = { ...listedReach(after), permissions: [], workspaces: grants };
   return [key, ...(grants.length > 0 ? [{ after: granted }] : [])];
 }
@@ -151,16 +151,26 @@ export function listedChanges({ before, after }: KeyChange): PrincipalChange[] {
 }
 
 /**
- * Returns what a key reaches now. A service or developer key reaches the part of its list and scope that its owner has
- * too.
+ * Returns what a key reaches. A service or developer key reaches the part of its list and scope that its owner has too. It
+ * counts with the most that it reaches after its owner has lost something, because that change compares no keys.
  */
 export function keyReach(key: KeyState, owner: Rights | undefined): Reach {
+  return reachWith(key, owner, "most");
+}
+
+// With another list, the key may lose entries of the old one and get others instead. So it counts with what it reaches now.
+function reachBefore(before: KeyState, { permissions }: KeyState, owner: Rights | undefined): Reach {
+  const sameList = before.permissions.join() === permissions.join();
+  return reachWith(before, owner, sameList ? "most" : "now");
+}
+
+function reachWith(key: KeyState, owner: Rights | undefined, which: keyof Narrowed): Reach {
   const listed = listedReach(key);
   if (!owner) return listed;
   const entered = owner.allWorkspaces ? "all" : owner.workspaceIds;
   return {
     ...listed,
-    permissions: narrow(key.permissions, owner.permissions),
+    permissions: narrowed(key.permissions, owner.permissions)[which],
     workspaces: bothWorkspaces(listed.workspaces, entered),
   };
 }
