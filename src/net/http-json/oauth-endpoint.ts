@@ -1,7 +1,8 @@
 import { answerCall } from "../fast-path/answer.ts";
-import type { FastPathMethod, FastPathOptions } from "../fast-path/codec.ts";
+import type { FastPathArrival, FastPathMethod, FastPathOptions } from "../fast-path/codec.ts";
 import type { Request, Response } from "../request.ts";
 import type { FairTurns } from "../turns.ts";
+import { withAuthorization } from "./bearer.ts";
 import type { Endpoint, EndpointOptions } from "./endpoints.ts";
 import { isForm } from "./form.ts";
 import { type OAuthFormat, oauthCodec } from "./oauth-codec.ts";
@@ -21,6 +22,11 @@ export function oauthEndpoint(
   options: FastPathOptions & Pick<EndpointOptions, "onOutcome">,
 ): Endpoint {
   const codec = oauthCodec(format);
+  const withAliases = {
+    ...method,
+    authorize: (arrival: FastPathArrival) =>
+      method.authorize({ ...arrival, requestHeader: withAuthorization(arrival.requestHeader) }),
+  };
 
   function refuse(request: Request, response: Response, status: number, description: string): void {
     options.onOutcome(request, format.form, "invalid_argument");
@@ -36,7 +42,7 @@ export function oauthEndpoint(
     handle(request, response) {
       const { url = "", headers } = request;
       if (url.includes("?")) refuse(request, response, 400, inQuery);
-      else if (isForm(headers["content-type"])) answerCall(method, codec, options, request, response);
+      else if (isForm(headers["content-type"])) answerCall(withAliases, codec, options, request, response);
       else refuse(request, response, 415, noForm);
     },
   };
