@@ -9,7 +9,7 @@ import type { AppDeps } from "./deps.ts";
 import { binaryOptions, createHandlers } from "./handlers.ts";
 import { createParts } from "./parts.ts";
 import { createServiceValidate } from "./routes.ts";
-import { authDepsOf, createAppRoutes, tokenDepsOf } from "./service-deps.ts";
+import { authDepsOf, createAppRoutes, gatewayDepsOf, tokenDepsOf } from "./service-deps.ts";
 
 /** The assembled service. It listens to nothing. */
 export interface App {
@@ -44,6 +44,7 @@ export function createApp(deps: AppDeps): App {
   const parts = createParts(deps);
   const auth = authDepsOf(deps, parts);
   const tokens = tokenDepsOf(deps, parts);
+  const gateway = gatewayDepsOf(deps, parts, auth, tokens);
   const routerOptions: ConnectRouterOptions = {
     requestGate: createRequestGate(createAuthInterceptor(auth)),
     interceptors: [createErrorInterceptor(auth, validate)],
@@ -53,12 +54,21 @@ export function createApp(deps: AppDeps): App {
     maxTimeoutMs: limits.maxRpcTimeoutMs,
     ...(shutdownSignal && { shutdownSignal }),
   };
-  const { services, routes } = createAppRoutes(deps, parts, tokens, boundsOf);
+  const { services, routes } = createAppRoutes(deps, parts, tokens, gateway, boundsOf);
   const { health, coherence, flush, close } = parts;
   return {
     routes,
     routerOptions,
-    ...createHandlers(deps, parts, { services, routes, routerOptions, auth, tokens, validate, boundsOf }),
+    ...createHandlers(deps, parts, {
+      services,
+      routes,
+      routerOptions,
+      auth,
+      tokens,
+      gateway,
+      validate,
+      boundsOf,
+    }),
     health,
     primary: coherence.primary,
     settled: coherence.barrier,

@@ -8,6 +8,8 @@ import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net
 import { createFairTurns, inTurns } from "../net/turns.ts";
 import { verificationMethods } from "../rpc/fast-path.ts";
 import { operationMethods } from "../rpc/fast-path-operations.ts";
+import { extAuthzMethod } from "../rpc/gateway/ext-authz-method.ts";
+import type { GatewayDeps } from "../rpc/gateway/gateway.ts";
 import { jsonOptions } from "../rpc/json-options.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import { recordOf } from "../rpc/middleware/context.ts";
@@ -37,6 +39,7 @@ export interface Served {
   routerOptions: ConnectRouterOptions;
   auth: AuthDeps;
   tokens: TokenDeps;
+  gateway: GatewayDeps;
   validate: Validate;
   boundsOf: BoundsOf;
 }
@@ -45,7 +48,7 @@ export interface Served {
 export function createHandlers(
   { config, limits, log, metrics, fastPath = true }: AppDeps,
   { loader, reports }: Parts,
-  { services, routes, routerOptions, auth, tokens, validate, boundsOf }: Served,
+  { services, routes, routerOptions, auth, tokens, gateway, validate, boundsOf }: Served,
 ): { handler: Handler; plain: PlainHandler } {
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const { contextValues, clientOf } = requestLog;
@@ -68,6 +71,7 @@ export function createHandlers(
     validate,
     verification(tokens),
   );
+  const extAuthz = extAuthzMethod({ ...auth, loader, keptBytes, boundsOf }, gateway, validate);
   const operations = operationMethods({ ...auth, boundsOf }, validate, services);
   // One request per turn of the event loop, so that a burst of other calls does not delay verification.
   const oneByOne = createFairTurns(0);
@@ -75,7 +79,7 @@ export function createHandlers(
   // The verifications are in both groups. The last group decides.
   const groups = [
     { methods: operations, turns: oneByOne },
-    { methods: verifications, turns: verificationTurns },
+    { methods: [...verifications, extAuthz], turns: verificationTurns },
   ];
   const options = {
     maxTimeoutMs: limits.maxRpcTimeoutMs,

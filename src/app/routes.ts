@@ -1,6 +1,10 @@
 import type { DescFile } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import {
+  Authorization,
+  file_envoy_service_auth_v3_external_auth,
+} from "../../gen/envoy/service/auth/v3/external_auth_pb.ts";
+import {
   AccountService,
   file_latchkey_v1_account_service,
 } from "../../gen/latchkey/v1/account_service_pb.ts";
@@ -30,6 +34,8 @@ import { registerReflection } from "../net/standard-services/reflection.ts";
 import { accountService } from "../rpc/account-service.ts";
 import { apiKeyService } from "../rpc/api-key-service.ts";
 import { auditService } from "../rpc/audit-service.ts";
+import { extAuthz } from "../rpc/gateway/ext-authz.ts";
+import type { GatewayDeps } from "../rpc/gateway/gateway.ts";
 import { inviteService } from "../rpc/invite-service.ts";
 import { boundBodies, withSizes } from "../rpc/middleware/bounded-body.ts";
 import { recordOf } from "../rpc/middleware/context.ts";
@@ -72,12 +78,13 @@ export interface RouteDeps {
   refusals: Refusals;
   failedLogIns: FailedLogIns;
   tokens: TokenDeps;
+  gateway: GatewayDeps;
   health: HealthStatus;
   background: Background["run"];
   boundsOf: BoundsOf;
 }
 
-/** Every service of ours, in the order of the documentation. */
+/** Every service of ours, in the order of the documentation. Protocols of others, such as that of Envoy, are not among them. */
 export const services = [
   ApiKeyService,
   AccountService,
@@ -118,7 +125,7 @@ export function createRoutes({ boundsOf, ...deps }: RouteDeps): Routes {
 }
 
 function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
-  const { db, config, passwords, mailer, refusals, failedLogIns, tokens, background } = deps;
+  const { db, config, passwords, mailer, refusals, failedLogIns, tokens, gateway, background } = deps;
   const { tokenPrefix, sessionIdleMs, bounds } = config;
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions, config.permissionSets);
@@ -152,12 +159,15 @@ function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
       AuditService,
       auditService(db, () => Promise.all([refusals.flush(), failedLogIns.flush()])),
     ),
+    implemented(Authorization, extAuthz(gateway)),
   ];
 }
 
-const schemaFiles: DescFile[] = [file_latchkey_v1_account_service];
+const schemaFiles: DescFile[] = [file_latchkey_v1_account_service, file_envoy_service_auth_v3_external_auth];
 
 /** Creates the validation of every request message of the services. */
 export function createServiceValidate(): Validate {
-  return createValidate(services.flatMap((service) => service.methods.map((method) => method.input)));
+  return createValidate(
+    [...services, Authorization].flatMap(({ methods }) => methods.map(({ input }) => input)),
+  );
 }

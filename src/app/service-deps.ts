@@ -1,6 +1,9 @@
 import { isBusy, isUnavailable } from "../db/errors.ts";
 import { statementScope, withStatements } from "../db/statement-scope.ts";
 import { provisionUser } from "../domain/external-identity/provision-user.ts";
+import { withAuthorization } from "../net/http-json/bearer.ts";
+import { errorResponse, httpErrorOf } from "../net/http-json/error-body.ts";
+import type { GatewayDeps } from "../rpc/gateway/gateway.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import { turnBeforeBearer } from "../rpc/middleware/turn.ts";
@@ -43,11 +46,29 @@ export function tokenDepsOf({ config, metrics }: AppDeps, { resolver, oidc, last
   };
 }
 
+/** Returns what the endpoints for gateways depend on. */
+export function gatewayDepsOf(
+  { config }: AppDeps,
+  { reports }: Parts,
+  auth: AuthDeps,
+  tokens: TokenDeps,
+): GatewayDeps {
+  return {
+    ...tokens,
+    tokenPrefix: config.tokenPrefix,
+    errors: auth.errors,
+    withAuthorization,
+    errorBody: (error, status, accept) => errorResponse({ ...httpErrorOf(error), status }, { accept }),
+    onWrongRule: reports.wrongRule,
+  };
+}
+
 /** Prepares the routes of all services. */
 export function createAppRoutes(
   { config, passwords, mailer }: AppDeps,
   { db, refusals, failedLogIns, health, background }: Parts,
   tokens: TokenDeps,
+  gateway: GatewayDeps,
   boundsOf: BoundsOf,
 ): Routes {
   return createRoutes({
@@ -58,6 +79,7 @@ export function createAppRoutes(
     refusals,
     failedLogIns,
     tokens,
+    gateway,
     health,
     boundsOf,
     // Background work continues after its call has ended, and still takes the turns of the caller.

@@ -55,8 +55,15 @@ export function verificationMethods(
   ];
 }
 
-// Authorizes a call by the kept evaluation of its bearer, or in full if there is none that still holds.
-function keptEvaluations(deps: VerificationDeps, name: string) {
+/**
+ * Authorizes calls by the kept evaluation of their bearer, or in full if there is none that still holds. `keyOf` returns
+ * everything in the headers that the evaluation depends on.
+ */
+export function keptEvaluations(
+  deps: Omit<VerificationDeps, "onVerdict">,
+  name: string,
+  keyOf: (header: Pick<Headers, "get">) => string = evaluationKey,
+) {
   const authenticate = createAuthInterceptor(deps);
   const kept = createResponseCache<Evaluation>(deps.loader, deps.keptBytes * evaluationShare);
 
@@ -69,7 +76,7 @@ function keptEvaluations(deps: VerificationDeps, name: string) {
   return {
     authorize(arrival: Arrival): Promise<void> | undefined {
       const { requestHeader } = arrival;
-      const key = evaluationKey(requestHeader);
+      const key = keyOf(requestHeader);
       const passed = kept.recall(key);
       if (!passed?.principal) return authenticateAndKeep(arrival, key);
       const record = recordOf(arrival.values);

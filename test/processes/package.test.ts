@@ -30,7 +30,7 @@ test("the package contains the compiled sources, their types, the proto files an
     /^(CHANGELOG|README|SECURITY)\.md$/,
     /^(LICENSE|package\.json|bin\/latchkey\.js)$/,
     /^docs\/[a-z0-9-]+\.md$/,
-    /^proto\/(buf|google|grpc|latchkey)\/[a-z0-9_/]+\.proto$/,
+    /^proto\/(buf|envoy|google|grpc|latchkey)\/[a-z0-9_/]+\.proto$/,
   ];
   const rest = packed.files.filter((file) => !reviewed.some((one) => one.test(file)));
   const compiled = [...filesIn("src"), ...filesIn("gen")].flatMap((file) =>

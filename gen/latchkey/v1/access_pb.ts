@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/access.proto.
  */
 export const file_latchkey_v1_access: GenFile = /*@__PURE__*/
-  fileDesc("ChhsYXRjaGtleS92MS9hY2Nlc3MucHJvdG8SC2xhdGNoa2V5LnYxIqMBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASDgoEdXNlchgCIAEoCEgAEhMKCXByaW5jaXBhbBgDIAEoCEgAEhQKCnBlcm1pc3Npb24YBCABKAlIABIdChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAUgASgJSAASDgoGb3Jfb3duGAYgASgIEhUKDW9wdGlvbmFsX3VzZXIYByABKAhCBgoEcnVsZTpNCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi1hwMgASgLMhMubGF0Y2hrZXkudjEuQWNjZXNzUgZhY2Nlc3NCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("ChhsYXRjaGtleS92MS9hY2Nlc3MucHJvdG8SC2xhdGNoa2V5LnYxIrUBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASDgoEdXNlchgCIAEoCEgAEhMKCXByaW5jaXBhbBgDIAEoCEgAEhQKCnBlcm1pc3Npb24YBCABKAlIABIdChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAUgASgJSAASDgoGb3Jfb3duGAYgASgIEhUKDW9wdGlvbmFsX3VzZXIYByABKAgSEAoIdmVyaWZpZXIYCCABKAhCBgoEcnVsZTpNCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi1hwMgASgLMhMubGF0Y2hrZXkudjEuQWNjZXNzUgZhY2Nlc3NCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * The access rule of an RPC: which callers the server lets in.
@@ -81,6 +81,14 @@ export type Access = Message<"latchkey.v1.Access"> & {
    * @generated from field: bool optional_user = 7;
    */
   optionalUser: boolean;
+
+  /**
+   * If true, the caller is a gateway. Its token is in the header `latchkey-verifier`.
+   * The server then ignores `authorization` and `latchkey-account`, because they may belong to the client of the gateway.
+   *
+   * @generated from field: bool verifier = 8;
+   */
+  verifier: boolean;
 };
 
 /**

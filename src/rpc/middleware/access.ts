@@ -32,6 +32,11 @@ export function orOwn(method: DescMethod): boolean {
   return accessOf(method)?.orOwn ?? false;
 }
 
+/** Returns whether the callers of a method are gateways, which send their token in the header `latchkey-verifier`. */
+export function isForVerifiers(method: DescMethod): boolean {
+  return accessOf(method)?.verifier ?? false;
+}
+
 function accessOf(method: DescMethod): Access | undefined {
   if (!known.has(method)) known.set(method, readAccess(method));
   return known.get(method);

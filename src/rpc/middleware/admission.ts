@@ -47,7 +47,12 @@ export function admitPrincipal(
   return principal;
 }
 
-function refusalOf({ scope }: Evaluation, failure: Failure, parsed: ParsedToken | undefined): DomainError {
+/** Returns the error for a rule that a bearer fails. `parsed` is its token, if it has the format of this deployment. Pure. */
+export function refusalOf(
+  { scope }: Pick<Evaluation, "scope">,
+  failure: Failure,
+  parsed: ParsedToken | undefined,
+): DomainError {
   const { verdict } = failure;
   const metadata = { ...failure.metadata, ...(verdict === "INVALID" && parsed && idOf(parsed)) };
   if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");

@@ -8,10 +8,11 @@ import { parseToken } from "../../domain/kernel/token.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 import type { LastUsed } from "../../verify/last-used.ts";
 import type { Resolver, VerifyRequest } from "../../verify/resolve.ts";
-import { optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
+import { isForVerifiers, optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
 import { actingCallOf } from "./acting.ts";
 import { admitPrincipal, admitUser } from "./admission.ts";
 import { type Arrival, accountHeader, type Bearer, recordOf } from "./context.ts";
+import { verifierToken } from "./verifier-token.ts";
 
 /** What resolving a bearer depends on. */
 export interface AuthenticateDeps {
@@ -64,8 +65,10 @@ export async function authenticate(
 }
 
 function verifyRequestOf({ requestHeader, method }: Arrival, rule: Rule, call: Call): VerifyRequest {
-  const token = bearerToken(requestHeader);
-  const accountId = requestHeader.get(accountHeader) ?? "";
+  const forVerifiers = isForVerifiers(method);
+  const token = forVerifiers ? verifierToken(requestHeader) : bearerToken(requestHeader);
+  // The account header of a gateway's call may be that of its client.
+  const accountId = forVerifiers ? "" : (requestHeader.get(accountHeader) ?? "");
   return {
     token,
     caller: call.addressKey,

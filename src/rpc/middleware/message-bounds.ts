@@ -20,8 +20,18 @@ export interface MessageBounds {
 /** Returns the bounds of a request message. Fails if its schema does not bound it. */
 export type BoundsOf = (schema: DescMessage) => MessageBounds;
 
-// Messages of other schemas, such as health checks and reflection, have no rules.
+// Messages of other schemas have no rules.
 const ownPackage = "latchkey.v1";
+// Envoy sends all headers of its client, with a limit of 60 KiB and 100 headers by default. An entry of a map is three values.
+const envoyPackage = "envoy.service.auth.v3";
+const envoyBounds: MessageBounds = {
+  maxBytes: 128 * 1024,
+  maxValues: 1_024,
+  maxKeys: 256,
+  maxStringBytes: 64 * 1024,
+  maxDepth: 8,
+};
+// Health checks and reflection.
 const foreignBounds: MessageBounds = {
   maxBytes: 16 * 1024,
   maxValues: 64,
@@ -63,7 +73,8 @@ export function createBoundsOf(maxMessageBytes: number): BoundsOf {
 }
 
 function measure(schema: DescMessage, maxMessageBytes: number): MessageBounds {
-  if (schema.file.proto.package !== ownPackage) return foreignBounds;
+  const { package: from } = schema.file.proto;
+  if (from !== ownPackage) return from === envoyPackage ? envoyBounds : foreignBounds;
   const { bytes, values, keys, longest, depth } = sizeOfMessage(schema, []);
   return {
     maxBytes: Math.min(Math.max(bytes, explainedBytes), maxMessageBytes),
