@@ -22,6 +22,9 @@ export interface BootstrapArguments {
  */
 export async function bootstrapCommand(config: Config, log: Log, args: BootstrapArguments): Promise<void> {
   const targets = createKeyTargets();
+  // A signal ends the process by its exit. Empty files would refuse the next run.
+  const removeEmpty = () => void targets.abandon();
+  process.on("exit", removeEmpty);
   try {
     targets.create({ platform: args.out, verifier: args.verifierOut });
     const database = await openDatabase(config, log);
@@ -36,6 +39,8 @@ export async function bootstrapCommand(config: Config, log: Log, args: Bootstrap
   } catch (error) {
     const left = targets.abandon();
     throw left === "" ? error : new Error(`${error instanceof Error ? error.message : error}${left}`);
+  } finally {
+    process.off("exit", removeEmpty);
   }
 }
 

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, expect } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
@@ -97,6 +99,21 @@ describe.concurrent("bootstrap on an external database", () => {
     );
     expect((await second.stop()).stderr).not.toContain("no platform account");
   });
+});
+
+test("a bootstrap that a signal ends before there are tokens leaves no file behind", async ({ newSite }) => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const site = newSite({ LATCHKEY_DATABASE_URL: `postgres://user:password@127.0.0.1:${port}/db` });
+  const running = site.start(both);
+  const [connection] = await once(silent, "connection");
+  const files = ["platform-key", "verifier-key"].map((name) => fileOf(site, name));
+  expect(files.map((file) => existsSync(file))).toEqual([true, true]);
+  expect((await running.stop("SIGINT")).code).toBe(130);
+  expect(files.map((file) => existsSync(file))).toEqual([false, false]);
+  connection.destroy();
+  silent.close();
 });
 
 /** Checks that one token may administer the platform, and that the other one may only verify. */
