@@ -33,7 +33,7 @@ export interface OpenOptions {
 const poolSize = 10;
 const workerPoolSize = 6;
 // One for each statement of the loader, one for heartbeats and acknowledgements. Most open only while the database is slow.
-const lookupPoolSize = 9;
+const lookupPoolSize = 10;
 
 /** Opens the database of the settings and applies its migrations. Starts an embedded Postgres if the settings name none. */
 export async function openDatabase(

@@ -6,6 +6,7 @@ import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { lockAndSee } from "../../src/domain/access/authority.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
+import { load } from "../../src/verify/cache/load.ts";
 import { joinSignedIn, newRobot, newServiceKey, permissionsOf } from "../support/actors/actors.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
@@ -64,6 +65,20 @@ test("a batch of principals that exceeds the size of a response is refused, and 
   });
   const { responses } = await batch(7);
   expect(responses.map(({ verdict }) => verdict)).toEqual(Array(7).fill(Verdict.VALID));
+});
+
+test("a look-up counts the items of the row that it read, also those that narrowing removed", async () => {
+  const heavy = await heavyTenant();
+  const light = await issueKey(heavy.robot);
+  const rows = await load(
+    app.db,
+    [heavy.id, light.id, newId("key")].map((id) => ({ id, accountId: "", workspaceId: "" })),
+    { limitMs: 5_000, primary: undefined },
+  );
+  const [first = 0, second = 0, missing] = rows.map(({ items }) => items);
+  expect(first).toBeGreaterThan(roles * permissionsEach);
+  expect(second).toBeLessThan(10);
+  expect(missing).toBe(0);
 });
 
 test("a user of many accounts is loaded account by account, and acts in each by the rights there", async () => {

@@ -28,6 +28,8 @@ export interface Loaded {
   now: Date;
   /** The server that read the row, by the time at which it started. Unset for an entry of the cache. */
   server?: string;
+  /** The number of items in the lists of the row that was read. Unset for an entry of the cache. */
+  items?: number;
 }
 
 interface Row extends Omit<CredentialRow, "id">, PrimaryProof {
@@ -71,6 +73,7 @@ export async function load(
     ...(lookupKeys[index]?.tenantId !== undefined && { tenant: row.tenant }),
     now: row.now,
     server: row.server,
+    items: itemsOf(row),
   }));
 }
 
@@ -106,4 +109,14 @@ async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: strin
 function credentialOf({ id, opening, ...row }: Row): CredentialRow[] {
   if (id === null) return [];
   return [{ ...row, id, openings: opening === null ? row.openings : [opening] }];
+}
+
+function itemsOf({ id, opening, openings, tokens }: Row): number {
+  if (id === null) return 0;
+  let items = tokens.length;
+  for (const { permissions, owner_permissions, workspaces, roles } of opening ? [opening] : openings) {
+    items += permissions.length + (owner_permissions?.length ?? 0) + Object.keys(workspaces).length;
+    for (const role of roles ?? []) items += role.permissions.length;
+  }
+  return items;
 }

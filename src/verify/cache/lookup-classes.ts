@@ -1,9 +1,10 @@
 import { isCancelled, isSilence, isUnavailable } from "../../db/errors.ts";
+import { createLargeRows } from "./large-rows.ts";
 import type { Loaded, LookupKey } from "./load.ts";
 import { type Batch, distinct, rejectBatch, resolveBatch, tooSlow } from "./lookup-batch.ts";
-import { createLookupClass, enqueue, type LookupClass, takeOneId } from "./lookup-class.ts";
+import { createLookupClass, enqueue, type LookupClass, takeOneId, type Waiting } from "./lookup-class.ts";
 import { createOverdueWatch } from "./overdue-watch.ts";
-import { createSlowIds } from "./slow-ids.ts";
+import { createRecentIds } from "./recent-ids.ts";
 
 /** Look-ups in the database. Many ids share a statement, and a slow id delays the others only for a moment. */
 export interface LookupClasses {
@@ -33,6 +34,10 @@ const fewPerStatement = 16;
 // have their own statements.
 const knownStatements = 3;
 const unseenStatements = 2;
+// Large rows are read a few at a time, of one caller each. Then they delay no other row, neither in the database nor while
+// this process converts them.
+const largeStatements = 1;
+const maxLargePerStatement = 4;
 // For the ids of a cancelled statement: first in parts of one caller each, then one by one.
 const partStatements = 1;
 const singleStatements = 2;
@@ -72,6 +77,7 @@ export function createLookupClasses({
       const rows = await load(lookupKeys, lookupClass.limitMs);
       onUnreachable(false);
       if (performance.now() < sentAt + statementLimitMs) classes.wasFast(lookupClass, batch);
+      classes.saw(batch, rows, places);
       settle = () => resolveBatch(batch, rows, places);
     } catch (error) {
       settle = fail(lookupClass, batch, error);
@@ -114,27 +120,37 @@ export function createLookupClasses({
       watchOverdue();
       return new Promise((resolve, reject) => {
         const dueAt = performance.now() + overdueAfterMs;
-        enqueue(classes.of(lookupKey.id, known), { lookupKey, caller, dueAt, resolve, reject });
+        const waiting = { lookupKey, caller, dueAt, resolve, reject };
+        enqueue(classes.of(waiting, known), waiting);
         sendAllInNextTurn();
       });
     },
   };
 }
 
-// The four classes, and which ids are slow: a slow id is looked up alone.
+// The five classes, and which ids are slow: a slow id is looked up alone.
 function createClasses(limits: LookupLimits) {
-  const slow = createSlowIds();
+  const slow = createRecentIds();
+  const largeRows = createLargeRows();
   const known = createLookupClass(knownStatements, statementLimitMs, (queue, most) => queue.take(most));
   const unseen = createLookupClass(limits.unseenStatements, statementLimitMs, (queue, most) =>
     queue.take(most),
+  );
+  const large = createLookupClass(largeStatements, statementLimitMs, (queue) =>
+    queue.takeOfOneCaller(maxLargePerStatement),
   );
   const parts = createLookupClass(partStatements, statementLimitMs, (queue) =>
     queue.takeOfOneCaller(fewPerStatement),
   );
   const single = createLookupClass(singleStatements, singleLimitMs, takeOneId);
   return {
-    all: [known, unseen, parts, single],
-    of: (id: string, isKnown: boolean) => (slow.has(id) ? single : isKnown ? known : unseen),
+    all: [known, unseen, large, parts, single],
+    of(waiting: Waiting, isKnown: boolean): LookupClass {
+      if (slow.has(waiting.lookupKey.id)) return single;
+      if (largeRows.expects(waiting)) return large;
+      return isKnown ? known : unseen;
+    },
+    saw: largeRows.saw,
     /** Records that a statement was fast: an id that was looked up alone is then no longer slow. */
     wasFast(lookupClass: LookupClass, batch: Batch): void {
       if (lookupClass === single) for (const id of idsOf(batch)) slow.delete(id);

@@ -14,7 +14,7 @@ export interface Sent {
 
 /**
  * Creates a loader whose statements the test answers. Ids that begin with `un` are unknown to the database. Ids that begin
- * with `many` are sessions of a user of forty accounts, `acct_1` to `acct_40`.
+ * with `many` are sessions of a user of forty accounts, `acct_1` to `acct_40`. Ids that begin with `large` have large rows.
  */
 export function handDriven(entries = 1_000) {
   const cache = createCache(entries);
@@ -109,7 +109,7 @@ function rowOf({ id, accountId }: LookupKey, server: string): Loaded {
     accounts,
     openings: accounts.filter(({ account_id }) => account_id === accountId).map(accessTo),
   };
-  return { ...base, credential };
+  return { ...base, credential, items: id.startsWith("large") ? 1_001 : 1_000 };
 }
 
 const fortyAccounts = Array.from({ length: 40 }, (_, index) => ({ account_id: `acct_${index + 1}` }));

@@ -1,5 +1,5 @@
-/** Ids that took too long to look up, remembered for 30 s. */
-export interface SlowIds {
+/** Ids, each remembered for 30 s after it was added. */
+export interface RecentIds {
   add(id: string): void;
   has(id: string): boolean;
   delete(id: string): void;
@@ -8,8 +8,8 @@ export interface SlowIds {
 const rememberedMs = 30_000;
 const most = 1_000;
 
-/** Creates an empty set of slow ids. If it has more than 1,000 ids, it drops the oldest. */
-export function createSlowIds(): SlowIds {
+/** Creates an empty set of recent ids. If it has more than 1,000 ids, it drops the oldest. */
+export function createRecentIds(): RecentIds {
   const until = new Map<string, number>();
   return {
     add(id) {
