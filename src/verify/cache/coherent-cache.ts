@@ -3,6 +3,7 @@ import type { Settled } from "../coherence/acknowledge.ts";
 import { machineClock } from "../coherence/clock.ts";
 import { type Coherence, type CoherenceDeps, startCoherence } from "../coherence/coherence.ts";
 import type { LeaseLength } from "../coherence/lease.ts";
+import { createSharedSets } from "../evaluate/shared-sets.ts";
 import { createSharedTexts } from "../evaluate/shared-texts.ts";
 import { createCache } from "./cache.ts";
 import { load } from "./load.ts";
@@ -35,8 +36,9 @@ export function createCoherentCache(deps: CoherentCacheDeps): CoherentCache {
   const { db, entries, observer, lookupLimits } = deps;
   const cache = createCache(entries);
   const share = createSharedTexts();
+  const setOf = createSharedSets(share);
   const { loader, inFlight } = createLoader(
-    (lookupKeys, how) => load(db, lookupKeys, how, share),
+    (lookupKeys, how) => load(db, lookupKeys, how, share, setOf),
     cache,
     () => coherence,
     observer,

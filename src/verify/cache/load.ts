@@ -5,6 +5,7 @@ import type { AccountAccessJson, TenantJson } from "../../db/schema.ts";
 import { withStatements } from "../../db/statement-scope.ts";
 import { inTurns } from "../../domain/kernel/slices.ts";
 import { type Credential, type CredentialRow, toCredentials } from "../evaluate/credential.ts";
+import type { ShareSet } from "../evaluate/shared-sets.ts";
 import type { ShareText } from "../evaluate/shared-texts.ts";
 
 /** What to load: a credential, and the workspace that its bearer wants to enter. An empty `workspaceId` means none. */
@@ -53,17 +54,18 @@ export interface LoadHow {
 
 /**
  * Loads what some verdicts need, by one statement in autocommit through the view `bearer`. Returns the results in
- * the order of the lookup keys. Processing of long lists pauses, so that the event loop gets its turns. `share` is for
- * results that are kept.
+ * the order of the lookup keys. Processing of long lists pauses, so that the event loop gets its turns. `share` and `setOf`
+ * are for results that are kept.
  */
 export async function load(
   db: Db,
   lookupKeys: readonly LookupKey[],
   { limitMs, primary }: LoadHow,
   share?: ShareText,
+  setOf?: ShareSet,
 ): Promise<Loaded[]> {
   const rows = await withStatements({ limitMs }, () => loadRows(db, lookupKeys, primary ?? ""));
-  const credentials = (await inTurns(toCredentials(rows.flatMap(credentialOf), share))).values();
+  const credentials = (await inTurns(toCredentials(rows.flatMap(credentialOf), share, setOf))).values();
   return rows.map((row, index) => ({
     credential: row.id === null ? undefined : credentials.next().value,
     workspace:

@@ -3,6 +3,7 @@ import type { AccountAccessJson, AccountJson, Database } from "../../db/schema.t
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
 import type { Slices } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
+import type { ShareSet } from "./shared-sets.ts";
 import type { ShareText } from "./shared-texts.ts";
 
 /** A row of the view `bearer`. Its `openings` contain the access to the one account that was loaded, if there is one. */
@@ -38,12 +39,13 @@ export interface AccountAccess extends Omit<AccountAccessJson, Computed> {
 
 /**
  * Converts rows to credentials of the cache. They take as little memory as possible, because they are kept for long:
- * `share` replaces a text by an equal one that is kept already. The work grows with the lengths of their lists, and pauses
- * after each slice.
+ * `share` replaces a text by an equal one that is kept already, and `setOf` a set. The work grows with the lengths of their
+ * lists, and pauses after each slice.
  */
 export function* toCredentials(
   rows: readonly CredentialRow[],
   share: ShareText = (text) => text,
+  setOf: ShareSet = (_, own, owner) => effectiveSet(own, owner, share),
 ): Slices<Credential[]> {
   const credentials: Credential[] = [];
   for (const row of rows) {
@@ -55,7 +57,8 @@ export function* toCredentials(
       ends_at: token.ends_at,
     }));
     const loaded: AccountAccess[] = [];
-    for (const accountAccess of row.openings) loaded.push(yield* toAccountAccess(accountAccess, share));
+    for (const accountAccess of row.openings)
+      loaded.push(yield* toAccountAccess(accountAccess, share, setOf));
     // A copy has no spare capacity.
     const openings = loaded.slice();
     credentials.push({
@@ -122,10 +125,10 @@ export function withAccessOf(loaded: Credential, earlier: Credential): Credentia
 
 // The fields are written one by one, because a spread object takes more memory. The workspaces are lists, because an object
 // with an id per name would get its own hidden class and take several times as much.
-function* toAccountAccess(json: AccountAccessJson, share: ShareText): Slices<AccountAccess> {
+function* toAccountAccess(json: AccountAccessJson, share: ShareText, setOf: ShareSet): Slices<AccountAccess> {
   const { account_id, external_id, platform, suspended, profile, owner } = json;
   const { workspace_scope, workspaces, standing, roles } = json;
-  const held = yield* effectiveSet(json.permissions, json.owner_permissions, share);
+  const held = yield* setOf(account_id, json.permissions, json.owner_permissions);
   const entitlements = json.entitlements.map(share);
   const ids = Object.keys(workspaces);
   const accountAccess: AccountAccess = {
