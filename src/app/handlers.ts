@@ -1,13 +1,17 @@
+import { type DescField, getOption, hasOption } from "@bufbuild/protobuf";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
+import { redact } from "../../gen/latchkey/v1/redact_pb.ts";
+import { createTokenSearch } from "../domain/kernel/token.ts";
 import { createClientAddress } from "../net/client-address.ts";
 import { createConnectAdapter } from "../net/connect-adapter.ts";
 import { withCors } from "../net/cors.ts";
 import { createFastPath } from "../net/fast-path/fast-path.ts";
 import { withEndpoints } from "../net/http-json/endpoints.ts";
+import { withHttpJson } from "../net/http-json/http-json.ts";
 import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
 import { createFairTurns, inTurns } from "../net/turns.ts";
 import { verificationMethods } from "../rpc/fast-path.ts";
-import { operationMethods } from "../rpc/fast-path-operations.ts";
+import { isList, operationMethods } from "../rpc/fast-path-operations.ts";
 import { extAuthzMethod } from "../rpc/gateway/ext-authz-method.ts";
 import type { GatewayDeps } from "../rpc/gateway/gateway.ts";
 import { jsonOptions } from "../rpc/json-options.ts";
@@ -52,14 +56,17 @@ export function createHandlers(
 ): { handler: Handler; plain: PlainHandler } {
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const { contextValues, clientOf } = requestLog;
+  const requestIdOf = (request: Request) => recordOf(contextValues(request)).requestId;
+  const onRefusal = (code: string, request: Request) => {
+    recordOf(contextValues(request)).code = code;
+  };
   const adapter = createConnectAdapter({
     ...routerOptions,
     routes,
     acceptCompression: [gzip],
     contextValues,
-    onRefusal(code, request) {
-      recordOf(contextValues(request)).code = code;
-    },
+    requestIdOf,
+    onRefusal,
     onBug(error, request) {
       recordOf(contextValues(request)).code = "internal";
       reports.bug(error);
@@ -77,9 +84,10 @@ export function createHandlers(
   const oneByOne = createFairTurns(0);
   const verificationTurns = createFairTurns(verificationSliceMs);
   // The verifications are in both groups. The last group decides.
+  const verifying = { methods: [...verifications, extAuthz], turns: verificationTurns };
   const groups = [
-    { methods: operations, turns: oneByOne },
-    { methods: [...verifications, extAuthz], turns: verificationTurns },
+    { methods: operations.filter(({ method }) => !isList(method)), turns: oneByOne },
+    verifying,
   ];
   const options = {
     maxTimeoutMs: limits.maxRpcTimeoutMs,
@@ -105,8 +113,21 @@ export function createHandlers(
     operationTurns: oneByOne,
     options,
   });
-  const { handler, plain } = withEndpoints(endpoints, options, fast);
+  const rest = withHttpJson(
+    [{ methods: operations, turns: oneByOne }, verifying],
+    { ...options, ...secretSearch(config.tokenPrefix), requestIdOf, onRefusal },
+    fast,
+  );
+  const { handler, plain } = withEndpoints(endpoints, options, rest);
   const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
     requestLog.observe(withCors(config.corsOrigins, inner));
   return { handler: outer(handler), plain: { accepts: plain.accepts, handler: outer(plain.handler) } };
+}
+
+// Credentials in URLs are refused.
+function secretSearch(tokenPrefix: string) {
+  return {
+    hasToken: createTokenSearch(tokenPrefix),
+    isSecret: (field: DescField) => hasOption(field, redact) && getOption(field, redact),
+  };
 }

@@ -14,6 +14,7 @@ export interface ConnectAdapterOptions extends ConnectRouterOptions {
   onBug(error: unknown, request: NodeRequest): void;
   /** Called with the code of the error if no handler takes a request. */
   onRefusal?(code: string, request: NodeRequest): void;
+  requestIdOf(request: NodeRequest): string;
 }
 
 /**
@@ -25,6 +26,7 @@ export function createConnectAdapter({
   contextValues,
   onBug,
   onRefusal = () => {},
+  requestIdOf,
   ...options
 }: ConnectAdapterOptions): Handler {
   const router = createConnectRouter(options);
@@ -33,8 +35,11 @@ export function createConnectAdapter({
 
   function refuse(request: NodeRequest, response: NodeResponse, refusal: ProtocolRefusal): void {
     const [path = ""] = (request.url ?? "").split("?", 1);
-    const { "content-type": contentType = "" } = request.headers;
-    const explained = explainRefusal({ method: request.method ?? "", path, contentType }, refusal);
+    const { "content-type": contentType = "", accept } = request.headers;
+    const isConnect = request.headers["connect-protocol-version"] !== undefined;
+    const requestId = requestIdOf(request);
+    const refused = { method: request.method ?? "", path, contentType, accept, isConnect, requestId };
+    const explained = explainRefusal(refused, refusal);
     onRefusal(explained.code, request);
     end(response, explained.status, explained.headers, request.method === "HEAD" ? "" : explained.body);
   }

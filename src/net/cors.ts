@@ -2,10 +2,14 @@ import { cors } from "@connectrpc/connect";
 import type { HandlerOf, Request, Response } from "./request.ts";
 
 // Connect needs GET and POST. The HTTP/JSON routes need the others.
-const methods = [...cors.allowedMethods, "PATCH", "DELETE"].join(", ");
-const requestHeaders = [...cors.allowedHeaders, "authorization", "latchkey-account", "x-request-id"].join(
-  ", ",
-);
+const methods = [...cors.allowedMethods, "HEAD", "PUT", "PATCH", "DELETE"].join(", ");
+const requestHeaders = [
+  ...cors.allowedHeaders,
+  "authorization",
+  "latchkey-account",
+  "x-api-key",
+  "x-request-id",
+].join(", ");
 const responseHeaders = [...cors.exposedHeaders, "x-request-id", "www-authenticate", "retry-after"].join(
   ", ",
 );

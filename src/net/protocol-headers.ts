@@ -1,5 +1,10 @@
 import type { Request } from "./request.ts";
 
+/** The header in which a user names the account. */
+export const accountHeader = "latchkey-account";
+
+const account = /^\s*(acct_[a-z0-9]{0,26})?\s*$/;
+
 // Headers whose invalid values connect quotes in its errors, and `latchkey-account`, which an error of the service quotes.
 const grammars: [name: string, grammar: RegExp][] = [
   ["connect-timeout-ms", /^\d{1,16}$/],
@@ -8,7 +13,7 @@ const grammars: [name: string, grammar: RegExp][] = [
   ["content-encoding", /^[a-z0-9-]{0,16}$/i],
   ["connect-content-encoding", /^[a-z0-9-]{0,16}$/i],
   ["grpc-encoding", /^[a-z0-9-]{0,16}$/i],
-  ["latchkey-account", /^\s*(acct_[a-z0-9]{0,26})?\s*$/],
+  [accountHeader, account],
 ];
 const parameters: [name: string, grammar: RegExp][] = [
   ["connect", /^v\d{1,4}$/],
@@ -17,6 +22,11 @@ const parameters: [name: string, grammar: RegExp][] = [
 
 // This text is not a valid value of any of these headers and parameters.
 const hidden = "(malformed)";
+
+/** Returns a name of an account as errors may quote it: a malformed one is replaced by a text that is malformed too. */
+export function quotableAccount(name: string): string {
+  return account.test(name) ? name : hidden;
+}
 
 /**
  * Replaces malformed protocol values, so that no error can quote them: a client may have sent a token in the wrong header.

@@ -1,5 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { errorResponse, httpError } from "./http-json/error-body.ts";
 
 /** Why no handler took a request: nothing has its path, or the handler of the path refuses its method or content type. */
 export interface ProtocolRefusal {
@@ -13,6 +14,10 @@ export interface RefusedRequest {
   method: string;
   path: string;
   contentType: string;
+  accept?: string | undefined;
+  /** Whether the request has a header of the Connect protocol. */
+  isConnect?: boolean;
+  requestId?: string;
 }
 
 /** A complete response. */
@@ -25,11 +30,13 @@ export interface RefusalResponse {
 }
 
 const grpcRequest = /^application\/grpc(?!\w)/i;
+const rpcType = /^application\/(?:grpc|connect|proto)(?!\w)/i;
+const rpcPath = /^\/[\w.]+\.\w+\/\w+$/;
 
 /**
  * Returns headers and a body that explain a refusal in one sentence, in the format of the request: `grpc-status` and
- * `grpc-message` for gRPC and gRPC-Web, an error of Connect for all others. The sentence never repeats the path, because a
- * token may be in it.
+ * `grpc-message` for gRPC and gRPC-Web, an error of Connect for its requests and for paths of RPCs, and an error of HTTP/JSON
+ * for all others. The sentence never repeats the path, because a token may be in it.
  */
 export function explainRefusal(request: RefusedRequest, refusal: ProtocolRefusal): RefusalResponse {
   const { status, allowedMethods } = refusal;
@@ -43,6 +50,11 @@ export function explainRefusal(request: RefusedRequest, refusal: ProtocolRefusal
     // Clients of gRPC ignore the message if the HTTP status is not 200. The protocol requires 415 for a wrong content type.
     return { status: status === 415 ? status : 200, code: codeToString(code), headers, body: "" };
   }
+  if (status === 404 && !isRpc(request)) {
+    const { accept, requestId } = request;
+    const error = httpError(404, "NOT_FOUND", "this server has no such path; /openapi.json lists its paths");
+    return { ...errorResponse(error, { accept, requestId }), code: codeToString(code) };
+  }
   const body = JSON.stringify({ code: codeToString(code), message });
   return {
     status,
@@ -50,6 +62,10 @@ export function explainRefusal(request: RefusedRequest, refusal: ProtocolRefusal
     headers: { "content-type": "application/json", ...allow },
     body,
   };
+}
+
+function isRpc({ path, contentType, isConnect }: RefusedRequest): boolean {
+  return isConnect === true || rpcPath.test(path) || rpcType.test(contentType);
 }
 
 function sentence({ method, path, contentType }: RefusedRequest, refusal: ProtocolRefusal): string {

@@ -17,6 +17,7 @@ import {
 } from "../domain/account/platform.ts";
 import type { InviteDeps } from "../domain/invite/invite.ts";
 import { accountMessage } from "./account-message.ts";
+import { changeable } from "./changeable.ts";
 import { latestEffectiveAt } from "./effective.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
@@ -79,11 +80,9 @@ export function accountService(db: Store, deps: AccountServiceDeps): Operations<
   };
 }
 
-const changeable = ["metadata.name", "metadata.labels", "metadata.external_id", "spec.description"] as const;
-
 function accountUpdate(request: UpdateAccountRequest): AccountUpdate {
   return commonUpdate(
     request,
-    changedFields(UpdateAccountRequestSchema, request, request.updateMask, changeable),
+    changedFields(UpdateAccountRequestSchema, request, request.updateMask, changeable.UpdateAccountRequest),
   );
 }

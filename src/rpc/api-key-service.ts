@@ -20,6 +20,7 @@ import {
   removeApiKeyWorkspace,
 } from "../domain/api-key/workspace.ts";
 import { apiKeyMessage, environmentOf, kindOf, scopeOf } from "./api-key-message.ts";
+import { changeable } from "./changeable.ts";
 import { effectiveNow, latestEffectiveAt } from "./effective.ts";
 import { date, workspaceMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
@@ -104,20 +105,14 @@ function keyFilter(filter: ApiKeyFilter | undefined): RevocationFilter {
   };
 }
 
-const changeable = [
-  "metadata.name",
-  "metadata.labels",
-  "metadata.external_id",
-  "spec.description",
-  "spec.permissions",
-  "spec.workspace_scope",
-  "spec.expires_at",
-  "spec.rate_limits",
-] as const;
-
 function apiKeyUpdate(request: UpdateApiKeyRequest): ApiKeyUpdate {
   const { id, etag, metadata, spec } = request;
-  const changes = changedFields(UpdateApiKeyRequestSchema, request, request.updateMask, changeable);
+  const changes = changedFields(
+    UpdateApiKeyRequestSchema,
+    request,
+    request.updateMask,
+    changeable.UpdateApiKeyRequest,
+  );
   const scope = spec && scopeOf(spec.workspaceScope);
   return {
     id,

@@ -1,5 +1,6 @@
 import { create, type DescMethodUnary, type Message, type MessageShape } from "@bufbuild/protobuf";
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
+import { changeableBy } from "./changeable.ts";
 import { type AuthDeps, recheck, runCall } from "./middleware/auth-interceptor.ts";
 import { createCheckBody } from "./middleware/check-body.ts";
 import { recordOf } from "./middleware/context.ts";
@@ -45,6 +46,7 @@ export function fastPathMethod<M extends DescMethodUnary>(
     failed(error: ConnectError, values: ContextValues): void {
       recordOf(values).code ??= codeName(error.code);
     },
+    changeable: changeableBy(method.input),
     parseError: (bytes: Uint8Array, isJson: boolean) => parseError(method.input, { bytes, isJson }),
   };
 }

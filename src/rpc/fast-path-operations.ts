@@ -7,13 +7,13 @@ import type { Validate } from "./middleware/validate.ts";
 import type { Implemented, Operation } from "./operations.ts";
 
 /**
- * Returns the unary methods of some services for the fast path, except those that list. Each call is authorized and runs its
- * operation, as it does through Connect. The fast path keeps nothing of these calls.
+ * Returns the unary methods of some services. Each call is authorized and runs its operation, as it does through Connect.
+ * Nothing is kept of these calls.
  */
 export function operationMethods(deps: FastPathDeps, validate: Validate, services: readonly Implemented[]) {
   const authorize = createAuthInterceptor(deps);
   return services.flatMap(({ service, operations }) =>
-    service.methods.filter(isPlain).map((method) => {
+    service.methods.filter(isUnary).map((method) => {
       const operation = (operations as Record<string, Operation<DescMethodUnary>>)[method.localName];
       if (!operation) throw new Error(`${method.toString()} has no handler: its service file must have one`);
       return { ...operationMethod(deps, validate, method, operation), authorize };
@@ -21,9 +21,13 @@ export function operationMethods(deps: FastPathDeps, validate: Validate, service
   );
 }
 
-// A page of a list may be long. Connect compresses it, and the fast path does not.
-function isPlain(method: DescMethod): method is DescMethodUnary {
-  return method.methodKind === "unary" && method.output.field.pagination === undefined;
+/** Returns whether a method returns a page of a list. A page may be long. Connect compresses it, and the fast path does not. */
+export function isList({ output }: DescMethodUnary): boolean {
+  return output.field.pagination !== undefined;
+}
+
+function isUnary(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === "unary";
 }
 
 function operationMethod(

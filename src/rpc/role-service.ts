@@ -17,6 +17,7 @@ import {
   type RoleUpdate,
   updateRole,
 } from "../domain/role/role.ts";
+import { changeable } from "./changeable.ts";
 import { metadataMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
@@ -58,16 +59,13 @@ export function roleService(
   };
 }
 
-const changeable = [
-  "metadata.name",
-  "metadata.labels",
-  "metadata.external_id",
-  "spec.description",
-  "spec.permissions",
-] as const;
-
 function update(request: UpdateRoleRequest): RoleUpdate {
-  const changes = changedFields(UpdateRoleRequestSchema, request, request.updateMask, changeable);
+  const changes = changedFields(
+    UpdateRoleRequestSchema,
+    request,
+    request.updateMask,
+    changeable.UpdateRoleRequest,
+  );
   return {
     ...commonUpdate(request, changes),
     ...(changes("spec.permissions") && { permissions: request.spec?.permissions ?? [] }),

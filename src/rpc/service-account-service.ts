@@ -17,6 +17,7 @@ import {
   type ServiceAccountUpdate,
   updateServiceAccount,
 } from "../domain/service-account/service-account.ts";
+import { changeable } from "./changeable.ts";
 import { metadataMessage, profileMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
@@ -49,16 +50,13 @@ export function serviceAccountService(db: Store, bounds: Bounds): Operations<typ
   };
 }
 
-const changeable = [
-  "metadata.name",
-  "metadata.labels",
-  "metadata.external_id",
-  "spec.description",
-  "spec.team_id",
-] as const;
-
 function update(request: UpdateServiceAccountRequest): ServiceAccountUpdate {
-  const changes = changedFields(UpdateServiceAccountRequestSchema, request, request.updateMask, changeable);
+  const changes = changedFields(
+    UpdateServiceAccountRequestSchema,
+    request,
+    request.updateMask,
+    changeable.UpdateServiceAccountRequest,
+  );
   return {
     ...commonUpdate(request, changes),
     ...(changes("spec.team_id") && { teamId: request.spec?.teamId ?? "" }),

@@ -18,6 +18,7 @@ import {
   type TeamUpdate,
   updateTeam,
 } from "../domain/team/team.ts";
+import { changeable } from "./changeable.ts";
 import { metadataMessage, profileMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
@@ -63,16 +64,13 @@ export function teamService(db: Store, deps: AccessDeps): Operations<typeof Team
   };
 }
 
-const changeable = [
-  "metadata.name",
-  "metadata.labels",
-  "metadata.external_id",
-  "spec.description",
-  "spec.roles",
-] as const;
-
 function update(request: UpdateTeamRequest): TeamUpdate {
-  const changes = changedFields(UpdateTeamRequestSchema, request, request.updateMask, changeable);
+  const changes = changedFields(
+    UpdateTeamRequestSchema,
+    request,
+    request.updateMask,
+    changeable.UpdateTeamRequest,
+  );
   return {
     ...commonUpdate(request, changes),
     ...(changes("spec.roles") && { roles: request.spec?.roles ?? [] }),

@@ -19,6 +19,7 @@ import {
   updateWorkspace,
   type WorkspaceUpdate,
 } from "../domain/workspace/workspace.ts";
+import { changeable } from "./changeable.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage, timestamp, workspaceMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
@@ -66,10 +67,13 @@ export function workspaceAdminService(db: Store, deps: InviteDeps): Operations<t
   };
 }
 
-const changeable = ["metadata.name", "metadata.labels", "metadata.external_id", "spec.description"] as const;
-
 function workspaceUpdate(request: UpdateWorkspaceRequest): WorkspaceUpdate {
-  const changes = changedFields(UpdateWorkspaceRequestSchema, request, request.updateMask, changeable);
+  const changes = changedFields(
+    UpdateWorkspaceRequestSchema,
+    request,
+    request.updateMask,
+    changeable.UpdateWorkspaceRequest,
+  );
   return commonUpdate({ ...request, id: request.workspaceId }, changes);
 }
 

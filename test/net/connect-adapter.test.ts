@@ -61,6 +61,7 @@ function fail(): never {
 
 function openAdapter(respond: () => Promise<UniversalServerResponse>, onBug: (bug: unknown) => void) {
   const handler = createConnectAdapter({
+    requestIdOf: () => "request-1",
     contextValues: () => createContextValues(),
     onBug,
     routes(router) {

@@ -53,9 +53,15 @@ test("a preflight of an allowed origin allows all methods and headers of our cli
     "access-control-max-age": "7200",
   });
   const methods = response.headers["access-control-allow-methods"]?.split(", ");
-  expect(methods).toEqual(expect.arrayContaining([...cors.allowedMethods, "PATCH", "DELETE"]));
+  expect(methods).toEqual(expect.arrayContaining([...cors.allowedMethods, "HEAD", "PUT", "PATCH", "DELETE"]));
   const headers = response.headers["access-control-allow-headers"]?.split(", ");
-  expect(headers).toEqual([...cors.allowedHeaders, "authorization", "latchkey-account", "x-request-id"]);
+  expect(headers).toEqual([
+    ...cors.allowedHeaders,
+    "authorization",
+    "latchkey-account",
+    "x-api-key",
+    "x-request-id",
+  ]);
 });
 
 test.each([

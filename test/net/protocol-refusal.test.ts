@@ -75,8 +75,22 @@ test.each<[name: string, path: string, init: RequestInit, status: number, code: 
     "unimplemented",
     /no such RPC/,
   ],
-  ["the root", "/", {}, 404, "unimplemented", /no such path; the path of an RPC is \/latchkey\.v1\./],
-  ["a path with a token", `/v1/keys/${token}?x=${token}`, {}, 404, "unimplemented", /no such path/],
+  [
+    "the root by a client of Connect",
+    "/",
+    { headers: { "connect-protocol-version": "1" } },
+    404,
+    "unimplemented",
+    /no such path; the path of an RPC is \/latchkey\.v1\./,
+  ],
+  [
+    "a path with a token by a client of Connect",
+    `/v1/keys/${token}?x=${token}`,
+    { method: "POST", headers: { "content-type": "application/proto" } },
+    404,
+    "unimplemented",
+    /no such path/,
+  ],
 ])("%s gets one sentence as a Connect error", async (_name, path, init, status, code, message) => {
   const { url } = await serve(app);
   const response = await fetch(url + path, init);

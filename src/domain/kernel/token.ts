@@ -71,6 +71,16 @@ export function parseToken(prefix: string, token: string): ParsedToken | undefin
   return { kind: kind as TokenKind, id: `${idPrefix[kind as TokenKind]}_${ulid}` };
 }
 
+/** Returns a search for tokens of this deployment, whole or cut, and for JWTs. */
+export function createTokenSearch(prefix: string): (text: string) => boolean {
+  const kinds = Object.keys(idPrefix).join("|");
+  const search = new RegExp(
+    `${nameOf(prefix)}[_-](?:${kinds})[_-][0-9a-z]{16}|eyJ[\\w-]{8,}\\.eyJ[\\w-]{8}`,
+    "i",
+  );
+  return (text) => search.test(text);
+}
+
 /**
  * Returns the SHA-256 of a token. It is not a password hash, because a token carries 190 random bits and cannot be
  * guessed.

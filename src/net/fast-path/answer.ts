@@ -3,9 +3,9 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { isHttp2 } from "../exchange.ts";
 import type { Request, Response } from "../request.ts";
 import { headerReader } from "./admission.ts";
-import { readBody } from "./body.ts";
+import { emptyBody, readBody } from "./body.ts";
 import { callSignal } from "./call-signal.ts";
-import type { Codec, FastPathMethod, FastPathOptions, Payload } from "./codec.ts";
+import type { Codec, FastPathArrival, FastPathMethod, FastPathOptions, Payload } from "./codec.ts";
 
 /**
  * Answers one call of a method: it authorizes the call by its headers, reads the body, authorizes again, and sends the response
@@ -18,12 +18,12 @@ export function answerCall(
   options: FastPathOptions,
   request: Request,
   response: Response,
+  requestHeader: FastPathArrival["requestHeader"] = headerReader(request.headers),
 ): void {
   const headers: Record<string, string> = {};
   const values = options.contextValues(request);
-  const requestHeader = headerReader(request.headers);
-  const timeout = codec.timeout(requestHeader, options.maxTimeoutMs);
-  const end = timeout.timeoutMs === undefined ? undefined : performance.now() + timeout.timeoutMs;
+  const head = codec.head(requestHeader, options.maxTimeoutMs);
+  const end = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
   const timeoutMs = () => (end === undefined ? undefined : end - performance.now());
   const signal = () => callSignal(response, timeoutMs());
   const responseHeader = {
@@ -40,30 +40,29 @@ export function answerCall(
   });
 
   function read(): void {
-    if (timeout.error) throw timeout.error;
-    readBody(streamOf(request, response), codec, method.maxBytes, (body) =>
-      attempt(() => {
-        const rechecking = method.recheck(values);
-        if (rechecking) rechecking.then(() => respond(body)).catch(fail);
-        else respond(body);
-      }),
-    );
+    if (head.error) throw head.error;
+    if (head.hasNoBody) proceed(emptyBody);
+    else
+      readBody(streamOf(request, response), codec, method.maxBytes, (body) => attempt(() => proceed(body)));
+  }
+
+  function proceed(body: Buffer): void {
+    const rechecking = method.recheck(values);
+    if (rechecking) rechecking.then(() => respond(body)).catch(fail);
+    else respond(body);
   }
 
   function respond(body: Buffer): void {
-    const cached = method.recall(codec.form, body, values);
+    const cached = codec.form === undefined ? undefined : method.recall(codec.form, body, values);
     if (cached === undefined) compute(body).then(send).catch(fail);
     else send(cached);
   }
 
   async function compute(body: Buffer): Promise<Payload> {
     const message = await codec.parse(method, body, options);
-    const payload = codec.encode(
-      method,
-      await method.invoke(message, { values, timeoutMs, signal }),
-      options,
-    );
-    method.keep(codec.form, body, values, payload);
+    const result = await method.invoke(message, { values, timeoutMs, signal });
+    const payload = await codec.encode(method, result, options);
+    if (codec.form !== undefined) method.keep(codec.form, body, values, payload);
     return payload;
   }
 

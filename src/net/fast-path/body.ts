@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import type { Codec } from "./codec.ts";
 
-const emptyBody = Buffer.alloc(0);
+/** The body of a request without one. */
+export const emptyBody = Buffer.alloc(0);
 
 /**
  * Reads a request body and calls `done` with it. Stops early if `codec` has enough to refuse the body. Never calls `done` if

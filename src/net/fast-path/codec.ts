@@ -33,6 +33,8 @@ export interface FastPathMethod {
   failed(error: ConnectError, values: ContextValues): void;
   /** Returns the error that a client of the Connect protocol gets for a body that cannot be parsed. */
   parseError(bytes: Uint8Array, isJson: boolean): ConnectError;
+  /** The paths that the mask of an update may name, in the names of the schema. */
+  readonly changeable?: readonly string[] | undefined;
 }
 
 /** Methods whose calls start in the same turns. */
@@ -76,19 +78,26 @@ export interface CodecResponse {
 /** An encoded response: bytes, or a latin1 string if node sends that faster. */
 export type Payload = string | Uint8Array;
 
+/** What the headers of a request say. */
+export interface Head {
+  /** The timeout that the caller set. */
+  timeoutMs?: number | undefined;
+  /** What is wrong with the headers. The client gets this error after the call is authorized. */
+  error?: ConnectError | undefined;
+  /** Whether the request certainly has no body. */
+  hasNoBody?: boolean;
+}
+
 /** Reads requests and writes responses of one protocol. */
 export interface Codec {
-  /** Names the format of the bodies. A response is kept for requests of the same form. */
-  readonly form: string;
-  /** Returns the timeout that the caller set, or the error if it is malformed or too long. */
-  timeout(
-    headers: Pick<Headers, "get">,
-    maxTimeoutMs: number,
-  ): { timeoutMs?: number | undefined; error?: ConnectError };
+  /** Names the format of the bodies. A response is kept for requests of the same form. Undefined: nothing is kept. */
+  readonly form: string | undefined;
+  /** Reads the headers of a request. */
+  head(headers: Pick<Headers, "get">, maxTimeoutMs: number): Head;
   /** Returns whether the part of a body that arrived (`size` bytes, `first` piece) is enough to refuse the body. */
   isEnough(size: number, first: Buffer, maxBytes: number): boolean;
   parse(method: FastPathMethod, body: Buffer, options: FastPathOptions): Promise<Message>;
-  encode(method: FastPathMethod, message: Message, options: FastPathOptions): Payload;
+  encode(method: FastPathMethod, message: Message, options: FastPathOptions): Payload | Promise<Payload>;
   send(response: CodecResponse, headers: Record<string, string>, payload: Payload): void;
   fail(
     response: CodecResponse,

@@ -19,7 +19,7 @@ export function connectCodec(form: "json" | "proto"): Codec {
   const decoder = new TextDecoder();
   return {
     form,
-    timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
+    head: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
     isEnough: (size, _first, maxBytes) => size > maxBytes,
 
     async parse({ method, maxBytes, check, parseError }, body, { jsonOptions, binaryOptions }) {
@@ -60,7 +60,8 @@ export function connectCodec(form: "json" | "proto"): Codec {
   };
 }
 
-function bytesOf(text: string): string {
+/** Returns a text as the latin1 string of its UTF-8 bytes. */
+export function bytesOf(text: string): string {
   return ascii.test(text) ? text : latin1(Buffer.from(text));
 }
 

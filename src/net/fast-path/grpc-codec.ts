@@ -28,7 +28,7 @@ const prefixBytes = 5;
 /** The codec of gRPC over HTTP/2, unary and binary: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 export const grpcCodec: Codec = {
   form: "grpc",
-  timeout: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
+  head: (headers, maxTimeoutMs) => parseTimeout(headers.get(headerTimeout.toLowerCase()), maxTimeoutMs),
   // Such a body has a message that is too large, or more than one message.
   isEnough: (size, first, maxBytes) =>
     size > 2 * (prefixBytes + maxBytes) || (first.length >= prefixBytes && first.readUInt32BE(1) > maxBytes),

@@ -24,7 +24,7 @@ const noStore = { "cache-control": "no-store", pragma: "no-cache" };
 export function oauthCodec({ form, requestOf, bodyOf }: OAuthFormat): Codec {
   return {
     form,
-    timeout: () => ({}),
+    head: () => ({}),
     isEnough: (size, _first, maxBytes) => size > maxBytes,
 
     async parse({ maxBytes }, body) {

@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { expect } from "vitest";
 import type { TestApp } from "../app.ts";
+import type { PlainRequest } from "../http-json/request.ts";
 import { openTestPort } from "./net.ts";
 
 /** An HTTP response with its body. */
@@ -40,7 +41,16 @@ export async function serve(app: TestApp) {
     return answerOf(await fetch(url, { method: "POST", headers, body: bytes }));
   }
 
-  return { ...port, get, post };
+  /** Sends a request of plain HTTP. Its body, if there is one, is JSON unless the headers set another content type. */
+  async function send({ method, path, body }: PlainRequest, sent: Omit<Sent, "body"> = {}): Promise<Answer> {
+    const type: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    const headers = { ...type, ...headersOf(sent) };
+    return answerOf(
+      await fetch(`${port.url}${path}`, { method, headers, ...(body !== undefined && { body }) }),
+    );
+  }
+
+  return { ...port, get, post, send };
 }
 
 /** Returns the Connect path of a method. */
