@@ -21,6 +21,8 @@ import * as externalId from "./0019_external_id.ts";
 import * as verdictNames from "./0020_verdict_names.ts";
 import * as acting from "./0021_acting.ts";
 import * as makerPermission from "./0022_maker_permission.ts";
+import * as cheaperPlans from "./0023_cheaper_plans.ts";
+import * as authorityOfOneKind from "./0024_authority.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -54,6 +56,8 @@ export const migrations: readonly Migration[] = [
   { name: "0020_verdict_names", ...verdictNames },
   { name: "0021_acting", ...acting },
   { name: "0022_maker_permission", ...makerPermission },
+  { name: "0023_cheaper_plans", ...cheaperPlans },
+  { name: "0024_authority", ...authorityOfOneKind },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

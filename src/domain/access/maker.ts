@@ -116,7 +116,7 @@ export async function loadKeys(
       c.revoked_at is not null or c.disabled_at is not null
       or coalesce(c.expires_at <= clock_timestamp(), false)
     ) as ended
-    from unnest(${[...new Set(ids)]}::text[]) as one (id)
+    from unnest((select ${[...new Set(ids)]}::text[])) as one (id)
     cross join lateral (select * from bearer where bearer.id = one.id limit 1) c`.execute(db);
   return new Map(
     rows.flatMap(({ id, ended, environment, expires_at, openings: [accountAccess] }): [string, KeyNow][] => {

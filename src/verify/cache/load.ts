@@ -96,13 +96,12 @@ async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: strin
     ) with ordinality as wanted (id, account_id, workspace_id, tenant_id, position)
     left join lateral (select * from bearer where bearer.id = wanted.id limit 1) c on true
     left join lateral (
-      select a.opening from bearer_access a
-      where a.kind = c.kind and a.id = c.id and a.account_id = case
+      select latchkey_bearer_access(c.kind, c.id, case
         when wanted.account_id <> '' then wanted.account_id
         when jsonb_array_length(c.accounts) = 1 then c.accounts #>> '{0,account_id}'
-      end
-      limit 1
-    ) o on true
+      end) as opening
+      offset 0
+    ) o on c.accounts is not null
     left join workspace w on w.id = wanted.workspace_id
     order by wanted.position`.execute(db);
   return rows;

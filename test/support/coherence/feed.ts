@@ -48,6 +48,10 @@ export async function columnsRead(db: Db): Promise<{ table: string; column: stri
     with recursive part (relation) as (
       select unnest(array['credential', 'bearer', 'bearer_access'])::regclass::oid
       union
+      -- Postgres does not know what a function of these views reads.
+      select r.oid from pg_proc p join pg_class r on p.prosrc ~ ('\\m' || r.relname || '\\M') and r.relkind = 'v'
+      where p.proname like 'latchkey\\_%' and p.provolatile = 's'
+      union
       select d.refobjid
       from part
       join pg_rewrite r on r.ev_class = part.relation
@@ -80,4 +84,14 @@ export async function alwaysTriggers(db: Db, table: string) {
     db,
   );
   return rows;
+}
+
+/** Returns the tables that stable functions name themselves. Their columns are unknown, unlike those of a view. */
+export async function tablesInFunctions(db: Db): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select p.proname || ' reads ' || r.relname as name
+    from pg_proc p
+    join pg_class r on r.relkind = 'r' and p.prosrc ~ ('\\m(from|join)\\s+"?' || r.relname || '\\M')
+    where p.proname like 'latchkey\\_%' and p.provolatile = 's'`.execute(db);
+  return rows.map(({ name }) => name);
 }

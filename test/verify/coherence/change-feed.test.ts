@@ -9,7 +9,13 @@ import {
   newTeam,
 } from "../../support/actors/actors.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../../support/app.ts";
-import { alwaysTriggers, columnsRead, type Feed, openFeed } from "../../support/coherence/feed.ts";
+import {
+  alwaysTriggers,
+  columnsRead,
+  type Feed,
+  openFeed,
+  tablesInFunctions,
+} from "../../support/coherence/feed.ts";
 
 const app = useApp();
 let feed: Feed;
@@ -60,6 +66,10 @@ test("every column that verification reads has triggers that always fire, for TR
     const invalidates = triggers.some((one) => one.insert && one.source.includes("latchkey_invalidate"));
     expect(invalidates || unknownAtFirst.includes(table), help("insert")).toBe(true);
   }
+});
+
+test("the functions behind the views of verification read views only, so that their columns are known", async () => {
+  expect(await tablesInFunctions(app.db)).toEqual([]);
 });
 
 test("a change of a key, session or account sends the tag of that key, session or account", async () => {
