@@ -8,6 +8,7 @@ import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import { introspectionOf, verifyRequestOf } from "../rpc/oauth/introspect.ts";
 import { introspectMethod, revokeMethod } from "../rpc/oauth/methods.ts";
 import { revokeRequestOf } from "../rpc/oauth/revoke.ts";
+import { referenceEndpoints } from "./reference.ts";
 
 /** What the endpoints are assembled from. */
 export interface EndpointDeps {
@@ -48,6 +49,7 @@ export function createEndpoints(deps: EndpointDeps): ReadonlyMap<string, Endpoin
   return new Map([
     ["/v1/oauth/introspect", introspect],
     ["/v1/oauth/revoke", revoke],
+    ...referenceEndpoints(deps.operationTurns, options),
   ]);
 }
 

@@ -61,6 +61,55 @@ describe.each([
   });
 });
 
+test("the reference at /docs shows its text and style, has no script, loads nothing else, and breaks no rule of its policy", async () => {
+  const tab = await browser.newPage();
+  try {
+    const requests: string[] = [];
+    const problems: string[] = [];
+    tab.on("request", (request) => requests.push(request.url()));
+    tab.on("console", (message) => problems.push(message.text()));
+    tab.on("pageerror", (error) => problems.push(error.message));
+    const response = await tab.goto(`${server.url}/docs`, { waitUntil: "load" });
+    const policy = response?.headers()["content-security-policy"] ?? "";
+    expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
+    expect(policy).not.toContain("unsafe");
+    if (process.env.SCREENSHOT) await tab.screenshot({ path: process.env.SCREENSHOT });
+    const seen = await tab.evaluate(() => {
+      const { document, getComputedStyle } = globalThis as unknown as Page;
+      const links = [...document.querySelectorAll("a[href^='#']")].map((link) => link.getAttribute("href"));
+      return {
+        text: document.body.innerText,
+        display: getComputedStyle(document.body).display,
+        scripts: document.querySelectorAll("script").length,
+        broken: links.filter((link) => !document.getElementById(link?.slice(1) ?? "")),
+        links: links.length,
+      };
+    });
+    expect(seen.text).toContain("POST /v1/account/api_keys/{id}:rotate");
+    expect(seen.text).toContain("needs the permission api_keys:write");
+    expect(seen).toMatchObject({ display: "grid", scripts: 0, broken: [] });
+    expect(seen.links).toBeGreaterThan(100);
+    expect({ requests: requests.filter((url) => !url.startsWith("data:")), problems }).toEqual({
+      requests: [`${server.url}/docs`],
+      problems: [],
+    });
+  } finally {
+    await tab.close();
+  }
+});
+
+/** What a page of a browser has. The tests are compiled without the types of browsers. */
+interface Page {
+  document: {
+    body: { innerText: string };
+    querySelectorAll(
+      selector: string,
+    ): Iterable<{ getAttribute(name: string): string | null }> & { length: number };
+    getElementById(id: string): unknown;
+  };
+  getComputedStyle(element: unknown): { display: string };
+}
+
 let people = 0;
 
 function visitOf(protocol: Visit["protocol"], useBinaryFormat: boolean): Visit {

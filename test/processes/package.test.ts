@@ -30,6 +30,7 @@ test("the package contains the compiled sources, their types, the proto files an
     /^(CHANGELOG|README|SECURITY)\.md$/,
     /^(LICENSE|package\.json|bin\/latchkey\.js)$/,
     /^docs\/[a-z0-9-]+\.md$/,
+    /^dist\/gen\/openapi\.(html|json)$/,
     /^proto\/(buf|envoy|google|grpc|latchkey)\/[a-z0-9_/]+\.proto$/,
   ];
   const rest = packed.files.filter((file) => !reviewed.some((one) => one.test(file)));
@@ -88,6 +89,9 @@ describe("an installed package", () => {
       const { id, token } = await issueKey(await signUpAt(url));
       const { principal } = await clientsAt(url, token).profiles.whoAmI({});
       expect(principal?.keyId).toBe(id);
+      // These two files are no modules, so the compiler does not bring them.
+      expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
+      expect((await fetch(`${url}/docs`)).status).toBe(200);
     } finally {
       // npx and the server are one process group. Postgres is not part of it.
       process.kill(-(server.pid ?? 0), "SIGTERM");

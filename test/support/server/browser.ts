@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -12,6 +12,8 @@ export async function launchBrowser(): Promise<{ browser: Browser; close(): Prom
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   try {
     const executablePath = await unpackChromium(folder);
+    const fonts = join(folder, "fonts.conf");
+    writeFileSync(fonts, fontsConf(join(folder, "fonts"), join(folder, "font-cache")));
     // A bare Debian lacks NSS and Expat, so the package contains them.
     const libraries = [join(folder, "al2023", "lib"), process.env.LD_LIBRARY_PATH];
     const browser = await chromium.launch({
@@ -22,7 +24,7 @@ export async function launchBrowser(): Promise<{ browser: Browser; close(): Prom
         PATH: process.env.PATH ?? "",
         HOME: folder,
         TMPDIR: folder,
-        FONTCONFIG_PATH: join(folder, "fonts"),
+        FONTCONFIG_FILE: fonts,
         LD_LIBRARY_PATH: libraries.filter(Boolean).join(delimiter),
       },
     });
@@ -37,6 +39,12 @@ export async function launchBrowser(): Promise<{ browser: Browser; close(): Prom
     remove();
     throw error;
   }
+}
+
+// The configuration of the package names fixed folders. There, Chromium finds no font, and so pages have no text.
+function fontsConf(fonts: string, cache: string): string {
+  return `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>${fonts}</dir><cachedir>${cache}</cachedir></fontconfig>`;
 }
 
 /** Serves an empty page with this script on its own origin. */
