@@ -2,8 +2,10 @@ import type { Message } from "@bufbuild/protobuf";
 import { TokenService, type VerifyTokenResponse } from "../../gen/latchkey/v1/token_service_pb.ts";
 import type { FastPathMethod, FastPathOptions } from "../net/fast-path/codec.ts";
 import type { Endpoint, EndpointOptions } from "../net/http-json/endpoints.ts";
+import { forwardAuthEndpoint } from "../net/http-json/forward-auth-endpoint.ts";
 import { oauthEndpoint } from "../net/http-json/oauth-endpoint.ts";
 import type { FairTurns } from "../net/turns.ts";
+import { type ForwardAuth, forwardAuthName } from "../rpc/gateway/forward-auth.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import { introspectionOf, verifyRequestOf } from "../rpc/oauth/introspect.ts";
 import { introspectMethod, revokeMethod } from "../rpc/oauth/methods.ts";
@@ -51,6 +53,21 @@ export function createEndpoints(deps: EndpointDeps): ReadonlyMap<string, Endpoin
     ["/v1/oauth/revoke", revoke],
     ...referenceEndpoints(deps.operationTurns, options),
   ]);
+}
+
+/** Returns the endpoints that gateways ask about requests of their clients, by their paths. */
+export function createGatewayEndpoints(
+  answer: ForwardAuth,
+  turns: FairTurns,
+  { contextValues, onBug }: EndpointDeps["options"],
+): ReadonlyMap<string, Endpoint> {
+  const forwardAuth = forwardAuthEndpoint({
+    name: forwardAuthName,
+    turns,
+    answer: (request, from) => answer({ ...request, values: contextValues(from) }),
+    onBug,
+  });
+  return new Map([["/v1/forward_auth", forwardAuth]]);
 }
 
 function methodOf(methods: readonly FastPathMethod[], method: FastPathMethod["method"]): FastPathMethod {

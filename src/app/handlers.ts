@@ -5,14 +5,15 @@ import { createTokenSearch } from "../domain/kernel/token.ts";
 import { createClientAddress } from "../net/client-address.ts";
 import { createConnectAdapter } from "../net/connect-adapter.ts";
 import { withCors } from "../net/cors.ts";
-import { createFastPath } from "../net/fast-path/fast-path.ts";
+import { createFastPath, type FastPath } from "../net/fast-path/fast-path.ts";
 import { withEndpoints } from "../net/http-json/endpoints.ts";
 import { withHttpJson } from "../net/http-json/http-json.ts";
-import type { Handler, HandlerOf, PlainHandler, Request, Response } from "../net/request.ts";
+import type { Handler, PlainHandler, Request } from "../net/request.ts";
 import { createFairTurns, inTurns } from "../net/turns.ts";
 import { verificationMethods } from "../rpc/fast-path.ts";
 import { isList, operationMethods } from "../rpc/fast-path-operations.ts";
 import { extAuthzMethod } from "../rpc/gateway/ext-authz-method.ts";
+import { createForwardAuth } from "../rpc/gateway/forward-auth.ts";
 import type { GatewayDeps } from "../rpc/gateway/gateway.ts";
 import { jsonOptions } from "../rpc/json-options.ts";
 import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
@@ -23,7 +24,7 @@ import type { Validate } from "../rpc/middleware/validate.ts";
 import type { Implemented } from "../rpc/operations.ts";
 import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import type { AppDeps } from "./deps.ts";
-import { createEndpoints } from "./endpoints.ts";
+import { createEndpoints, createGatewayEndpoints } from "./endpoints.ts";
 import type { Parts } from "./parts.ts";
 import { createRequestLog } from "./request-log.ts";
 
@@ -50,10 +51,13 @@ export interface Served {
 
 /** Creates the handlers of HTTP requests. Each passes the request log, CORS, and then an endpoint, the fast path or the router. */
 export function createHandlers(
-  { config, limits, log, metrics, fastPath = true }: AppDeps,
-  { loader, reports }: Parts,
-  { services, routes, routerOptions, auth, tokens, gateway, validate, boundsOf }: Served,
+  deps: AppDeps,
+  parts: Parts,
+  served: Served,
 ): { handler: Handler; plain: PlainHandler } {
+  const { config, limits, log, metrics, fastPath = true } = deps;
+  const { reports } = parts;
+  const { routes, routerOptions, auth } = served;
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const { contextValues, clientOf } = requestLog;
   const requestIdOf = (request: Request) => recordOf(contextValues(request)).requestId;
@@ -72,14 +76,7 @@ export function createHandlers(
       reports.bug(error);
     },
   });
-  const keptBytes = config.cacheEntries * keptBytesPerEntry;
-  const verifications = verificationMethods(
-    { ...auth, loader, onVerdict: metrics.verdict, keptBytes, boundsOf },
-    validate,
-    verification(tokens),
-  );
-  const extAuthz = extAuthzMethod({ ...auth, loader, keptBytes, boundsOf }, gateway, validate);
-  const operations = operationMethods({ ...auth, boundsOf }, validate, services);
+  const { verifications, extAuthz, forwardAuth, operations } = createMethods(deps, parts, served);
   // One request per turn of the event loop, so that a burst of other calls does not delay verification.
   const oneByOne = createFairTurns(0);
   const verificationTurns = createFairTurns(verificationSliceMs);
@@ -118,10 +115,35 @@ export function createHandlers(
     { ...options, ...secretSearch(config.tokenPrefix), requestIdOf, onRefusal },
     fast,
   );
-  const { handler, plain } = withEndpoints(endpoints, options, rest);
-  const outer = <Q extends Request, S extends Response>(inner: HandlerOf<Q, S>) =>
-    requestLog.observe(withCors(config.corsOrigins, inner));
-  return { handler: outer(handler), plain: { accepts: plain.accepts, handler: outer(plain.handler) } };
+  const own = allowOrigins(config.corsOrigins, withEndpoints(endpoints, options, rest));
+  // A preflight request of a gateway's client must not get a status that lets it pass, so CORS does not see these requests.
+  const forGateways = createGatewayEndpoints(forwardAuth, verificationTurns, options);
+  const { handler, plain } = withEndpoints(forGateways, options, own);
+  const { observe } = requestLog;
+  return { handler: observe(handler), plain: { accepts: plain.accepts, handler: observe(plain.handler) } };
+}
+
+function allowOrigins(origins: readonly string[], { handler, plain }: FastPath): FastPath {
+  const within = withCors(origins, plain.handler);
+  return { handler: withCors(origins, handler), plain: { accepts: plain.accepts, handler: within } };
+}
+
+function createMethods(
+  { config, metrics }: AppDeps,
+  { loader }: Parts,
+  { services, auth, tokens, gateway, validate, boundsOf }: Served,
+) {
+  const keeping = { ...auth, loader, boundsOf, keptBytes: config.cacheEntries * keptBytesPerEntry };
+  return {
+    verifications: verificationMethods(
+      { ...keeping, onVerdict: metrics.verdict },
+      validate,
+      verification(tokens),
+    ),
+    extAuthz: extAuthzMethod(keeping, gateway, validate),
+    forwardAuth: createForwardAuth(keeping, gateway),
+    operations: operationMethods({ ...auth, boundsOf }, validate, services),
+  };
 }
 
 // Credentials in URLs are refused.

@@ -19,7 +19,9 @@ export function createStreamAnswer(
   server.removeAllListeners("stream");
 
   return (stream, headers, more) => {
-    const request = new StreamRequest(stream, headers);
+    // The listeners of node get the flags of the stream and then the raw headers.
+    const [, rawHeaders] = more as [flags: number, rawHeaders: string[]];
+    const request = new StreamRequest(stream, headers, rawHeaders);
     if (plain.accepts(request)) {
       handlePlain(request, new StreamResponse(stream));
       // A stream stays in memory until a full collection, and its listeners would stay with it.

@@ -8,10 +8,13 @@ export class StreamRequest {
   readonly httpVersionMajor = 2;
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values alternately, as the client sent them. */
+  readonly rawHeaders: readonly string[];
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]) {
     this.stream = stream;
     this.headers = headers;
+    this.rawHeaders = rawHeaders;
   }
 
   get method(): string | undefined {

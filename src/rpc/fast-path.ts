@@ -60,7 +60,7 @@ export function verificationMethods(
  * everything in the headers that the evaluation depends on.
  */
 export function keptEvaluations(
-  deps: Omit<VerificationDeps, "onVerdict">,
+  deps: Omit<VerificationDeps, "onVerdict" | "boundsOf">,
   name: string,
   keyOf: (header: Pick<Headers, "get">) => string = evaluationKey,
 ) {

@@ -45,6 +45,20 @@ function header(name: string, value: string): Buffer {
   ]);
 }
 
+/** Returns the HEADERS frame of a GET with these headers, of which some may have the same name. */
+export function getRequest(stream: number, path: string, more: (readonly [string, string])[]): Buffer {
+  const fields = [
+    [":method", "GET"],
+    [":scheme", "http"],
+    [":path", path],
+    [":authority", "x"],
+    ...more,
+  ] as const;
+  const endStream = 1;
+  const block = fields.map(([name, value]) => header(name, value));
+  return frame(frameType.headers, endHeaders | endStream, stream, Buffer.concat(block));
+}
+
 /** Returns the HEADERS frame of a health check whose body follows. */
 export function healthCheck(stream: number, more: Record<string, string> = {}, flags = endHeaders): Buffer {
   const fields = {
