@@ -153,6 +153,18 @@ describe("thousands of permissions", () => {
     expect(slices).toBeGreaterThan(4 * 50);
   });
 
+  test("pause after at most 500 items while the set for lookups is built", () => {
+    const list = numbered("thing", 20 * sliceLength).map((name) => `${name}:read`);
+    let [sincePause, longest] = [0, 0];
+    const work = effectiveSet(list, null, (text) => {
+      sincePause += 1;
+      longest = Math.max(longest, sincePause);
+      return text;
+    });
+    while (!work.next().done) sincePause = 0;
+    expect(longest).toBe(sliceLength);
+  });
+
   test("let the event loop turn while they are processed", async () => {
     let turns = 0;
     let working = true;

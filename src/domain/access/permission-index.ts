@@ -96,16 +96,23 @@ export function* intersection(a: PermissionIndex, b: PermissionIndex): Slices<Pe
   const resources = new Map<string, Held>();
   const expansion: Expansion = { left: maxExpanded, cut: false };
   let work = 0;
-  for (const resource of new Set([...a.resources.keys(), ...b.resources.keys()])) {
-    const both = common(on(a, resource), on(b, resource), expansion);
-    resources.set(resource, both);
-    work += 1 + both.verbs.size;
-    if (work >= sliceLength) {
-      work = 0;
-      yield;
+  for (const index of [a, b]) {
+    for (const resource of index.resources.keys()) {
+      if (index === b && a.resources.has(resource)) continue;
+      const both = common(on(a, resource), on(b, resource), expansion);
+      if (!isNothing(both)) resources.set(resource, both);
+      work += 1 + both.verbs.size;
+      if (work >= sliceLength) {
+        work = 0;
+        yield;
+      }
     }
   }
   return { all: false, ...commonWildcards(a, b), resources, cut: expansion.cut };
+}
+
+function isNothing({ every, rank, verbs }: Held): boolean {
+  return !every && rank === 0 && verbs.size === 0;
 }
 
 function commonWildcards(a: PermissionIndex, b: PermissionIndex): Wildcards {

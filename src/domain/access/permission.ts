@@ -1,4 +1,4 @@
-import { atOnce, type Slices } from "../kernel/slices.ts";
+import { atOnce, type Slices, sliceLength } from "../kernel/slices.ts";
 import {
   implies,
   isOwnResource,
@@ -80,10 +80,16 @@ export function* effectiveSet(
 ): Slices<PermissionSet> {
   const own = yield* indexOf(permissions);
   const index = owner === null ? own : yield* intersection(own, yield* indexOf(owner));
-  const stored = (yield* storedForm(index)).map(keep);
-  return stored.length > shortLength
-    ? { permissions: stored, entries: new Set(stored) }
-    : { permissions: stored };
+  const stored = yield* storedForm(index);
+  if (stored.length <= shortLength) return { permissions: stored.map(keep) };
+  const entries = new Set<string>();
+  for (const [n, text] of stored.entries()) {
+    if (n % sliceLength === sliceLength - 1) yield;
+    const kept = keep(text);
+    stored[n] = kept;
+    entries.add(kept);
+  }
+  return { permissions: stored, entries };
 }
 
 // Looks up each of the few permissions that imply the wanted one.

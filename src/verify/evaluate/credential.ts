@@ -1,7 +1,7 @@
 import type { Selectable } from "kysely";
 import type { AccountAccessJson, AccountJson, Database } from "../../db/schema.ts";
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
-import type { Slices } from "../../domain/kernel/slices.ts";
+import { type Slices, sliceLength } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
 import type { ShareSet } from "./shared-sets.ts";
 import type { ShareText } from "./shared-texts.ts";
@@ -130,7 +130,7 @@ function* toAccountAccess(json: AccountAccessJson, share: ShareText, setOf: Shar
   const { workspace_scope, workspaces, standing, roles } = json;
   const held = yield* setOf(account_id, json.permissions, json.owner_permissions);
   const entitlements = json.entitlements.map(share);
-  const ids = Object.keys(workspaces);
+  const { live, archived } = yield* byState(workspaces);
   const accountAccess: AccountAccess = {
     account_id: share(account_id),
     external_id: share(external_id),
@@ -142,10 +142,22 @@ function* toAccountAccess(json: AccountAccessJson, share: ShareText, setOf: Shar
     held,
     entitlements,
     entitled: metBy(entitlements),
-    liveWorkspaces: ids.filter((id) => workspaces[id]),
-    archivedWorkspaces: ids.filter((id) => !workspaces[id]),
+    liveWorkspaces: live,
+    archivedWorkspaces: archived,
   };
   return standing ? { ...accountAccess, standing, roles: roles ?? [], claimed: new Map() } : accountAccess;
+}
+
+function* byState(
+  workspaces: AccountAccessJson["workspaces"],
+): Slices<{ live: string[]; archived: string[] }> {
+  const [live, archived]: [string[], string[]] = [[], []];
+  for (const [n, id] of Object.keys(workspaces).entries()) {
+    if (n % sliceLength === sliceLength - 1) yield;
+    (workspaces[id] ? live : archived).push(id);
+  }
+  // A copy has no spare capacity.
+  return { live: live.slice(), archived: archived.slice() };
 }
 
 /**

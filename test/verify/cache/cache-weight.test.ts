@@ -107,3 +107,16 @@ test("the names and labels in the cache never take more memory than its entries 
     { endOnFailure: true },
   );
 });
+
+test("the conversion of a row pauses after at most 500 workspaces", () => {
+  const stored = rowOf({ name: "", external_id: "", labels: {} });
+  const workspaces = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`ws_${n}`, n % 2 === 0]));
+  const openings = stored.openings.map((opening) => ({ ...opening, workspaces }));
+  const work = toCredentials([{ ...stored, openings }]);
+  let pauses = 0;
+  let step = work.next();
+  for (; !step.done; step = work.next()) pauses += 1;
+  expect(pauses).toBeGreaterThanOrEqual(10);
+  const [access] = step.value[0]?.openings ?? [];
+  expect([access?.liveWorkspaces.length, access?.archivedWorkspaces.length]).toEqual([2_500, 2_500]);
+});
