@@ -15,10 +15,12 @@ import {
   setEntitlements,
   suspendAccount,
 } from "../domain/account/platform.ts";
+import type { MintDeps } from "../domain/api-key/create.ts";
 import type { InviteDeps } from "../domain/invite/invite.ts";
 import { accountMessage } from "./account-message.ts";
 import { changeable } from "./changeable.ts";
 import { latestEffectiveAt } from "./effective.ts";
+import { globalApiKeyOperations } from "./global-api-key.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
 import { callerOf, userOf } from "./middleware/context.ts";
@@ -28,13 +30,14 @@ import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** What the account service depends on. */
-export interface AccountServiceDeps extends InviteDeps {
+export interface AccountServiceDeps extends InviteDeps, Pick<MintDeps, "mint" | "bounds"> {
   limits: PeopleLimits;
 }
 
 /** `AccountService`: the caller's account, the accounts of a user, and all accounts for the platform. */
 export function accountService(db: Store, deps: AccountServiceDeps): Operations<typeof AccountService> {
   return {
+    ...globalApiKeyOperations(db, deps),
     async getAccount(_request, context) {
       return { account: accountMessage(await getAccount(db, callerOf(context)), latestEffectiveAt(db)) };
     },

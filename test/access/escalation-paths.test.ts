@@ -39,6 +39,7 @@ const classes = {
     "ApiKeyService/DisableApiKey",
     "ApiKeyService/RemoveApiKeyWorkspace",
     "AccountService/DeleteAccount",
+    "AccountService/DisableGlobalApiKey",
     "WorkspaceAdminService/ArchiveWorkspace",
     "WorkspaceAdminService/RemoveWorkspaceMember",
     "ProfileService/RemoveProfile",
@@ -50,6 +51,11 @@ const classes = {
     "TeamService/RemoveTeamMember",
     "ServiceAccountService/DeleteServiceAccount",
   ],
+  /**
+   * Only an owner's session and the key itself may call them, or the platform while there is no owner. These hold everything
+   * that the key holds. See test/account/global-api-key.test.ts.
+   */
+  ofSystemKey: ["AccountService/RotateGlobalApiKey", "AccountService/EnableGlobalApiKey"],
   /** They change nothing that a verdict depends on. Only principals with all workspaces may enter a new workspace. */
   neutral: [
     "AccountService/UpdateAccount",
@@ -79,6 +85,7 @@ const classes = {
     "ApiKeyService/GetApiKey",
     "ApiKeyService/ListApiKeyWorkspaces",
     "AccountService/GetAccount",
+    "AccountService/GetGlobalApiKey",
     "AccountService/ListAccounts",
     "AccountService/SearchAccounts",
     "WorkspaceService/ListWorkspaces",

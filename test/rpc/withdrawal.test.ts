@@ -4,7 +4,8 @@ import { isWithdrawal } from "../../src/rpc/middleware/turn.ts";
 
 // The reviewed list. An RPC that takes something away belongs here, and the first word of its name must say so.
 const reviewed = `
-  ArchiveWorkspace DeleteAccount DeleteRole DeleteServiceAccount DeleteTeam DeleteUser DisableApiKey LogOut
+  ArchiveWorkspace DeleteAccount DeleteRole DeleteServiceAccount DeleteTeam DeleteUser DisableApiKey
+  DisableGlobalApiKey LogOut
   RemoveApiKeyWorkspace RemoveProfile RemoveTeamMember RemoveWorkspaceMember RevokeApiKey RevokeApiKeys RevokeInvite
   RevokeSession RevokeToken SuspendAccount`;
 

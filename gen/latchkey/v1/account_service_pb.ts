@@ -6,11 +6,13 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
-import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import { file_latchkey_v1_access } from "./access_pb.ts";
 import type { Account, AccountSpec } from "./account_pb.ts";
 import { file_latchkey_v1_account } from "./account_pb.ts";
+import type { ApiKey } from "./api_key_pb.ts";
+import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
 import type { Invite } from "./invite_pb.ts";
 import { file_latchkey_v1_invite } from "./invite_pb.ts";
 import type { Profile } from "./profile_pb.ts";
@@ -23,7 +25,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/account_service.proto.
  */
 export const file_latchkey_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQilwIKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEioKC2V4dGVybmFsX2lkGAcgASgJQhW6SBJyEDIOXlshLX5dezAsMTI4fSQiaAoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIqABChRDcmVhdGVBY2NvdW50UmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCJlChVDcmVhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUiRQoURGVsZXRlQWNjb3VudFJlcXVlc3QSLQoEbmFtZRgBIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChVEZWxldGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQimQIKFVNlYXJjaEFjY291bnRzUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBIYCgZsYWJlbHMYAyABKAlCCLpIBXIDKIAgEiQKBnByZWZpeBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSLAoFcXVlcnkYBSABKAlCHbpIGnIYGIABMhNeW15ceDAwLVx4MWZceDdmXSokEicKCnNvcnRfb3JkZXIYBiABKAlCE7pIENgBAXILUgNhc2NSBGRlc2MSKgoLZXh0ZXJuYWxfaWQYByABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJqChZTZWFyY2hBY2NvdW50c1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiLmAQoST3BlbkFjY291bnRSZXF1ZXN0EjYKCG1ldGFkYXRhGAEgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESIgoLb3duZXJfZW1haWwYAiABKAlCDbpICtgBAXIFGP4BYAESSgoMZW50aXRsZW1lbnRzGAMgAygJQjS6SDGSAS4QgAIiKXInMiVeW2Etel1bYS16MC05X117MCw2Mn0oPVswLTldezEsMTJ9KT8kEigKCnJlcXVlc3RfaWQYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kImEKE09wZW5BY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSIwoGaW52aXRlGAIgASgLMhMubGF0Y2hrZXkudjEuSW52aXRlIl4KF0ludml0ZUZpcnN0T3duZXJSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEhkKBWVtYWlsGAIgASgJQgq6SAdyBRj+AWABIj8KGEludml0ZUZpcnN0T3duZXJSZXNwb25zZRIjCgZpbnZpdGUYASABKAsyEy5sYXRjaGtleS52MS5JbnZpdGUijgEKFlNldEVudGl0bGVtZW50c1JlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSSgoMZW50aXRsZW1lbnRzGAIgAygJQjS6SDGSAS4QgAIiKXInMiVeW2Etel1bYS16MC05X117MCw2Mn0oPVswLTldezEsMTJ9KT8kIkAKF1NldEVudGl0bGVtZW50c1Jlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50IkEKFVN1c3BlbmRBY2NvdW50UmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI/ChZTdXNwZW5kQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50IkAKFFJlc3VtZUFjY291bnRSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIj4KFVJlc3VtZUFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudDKdDQoOQWNjb3VudFNlcnZpY2USgAEKCkdldEFjY291bnQSHi5sYXRjaGtleS52MS5HZXRBY2NvdW50UmVxdWVzdBofLmxhdGNoa2V5LnYxLkdldEFjY291bnRSZXNwb25zZSIxkAIBqrsYDiIMYWNjb3VudDpyZWFkgtPkkwIWYgdhY2NvdW50EgsvdjEvYWNjb3VudBKNAQoNVXBkYXRlQWNjb3VudBIhLmxhdGNoa2V5LnYxLlVwZGF0ZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuVXBkYXRlQWNjb3VudFJlc3BvbnNlIjWQAgKquxgPIg1hY2NvdW50OndyaXRlgtPkkwIZOgEqYgdhY2NvdW50MgsvdjEvYWNjb3VudBJyCgxMaXN0QWNjb3VudHMSIC5sYXRjaGtleS52MS5MaXN0QWNjb3VudHNSZXF1ZXN0GiEubGF0Y2hrZXkudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiHZACAaq7GAIQAYLT5JMCDhIML3YxL2FjY291bnRzEn4KDUNyZWF0ZUFjY291bnQSIS5sYXRjaGtleS52MS5DcmVhdGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkNyZWF0ZUFjY291bnRSZXNwb25zZSImqrsYAhABgtPkkwIaOgEqYgdhY2NvdW50IgwvdjEvYWNjb3VudHMSiwEKDURlbGV0ZUFjY291bnQSIS5sYXRjaGtleS52MS5EZWxldGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkRlbGV0ZUFjY291bnRSZXNwb25zZSIzkAICqrsYECIOYWNjb3VudDptYW5hZ2WC0+STAhZiB2FjY291bnQqCy92MS9hY2NvdW50Eo4BCg5TZWFyY2hBY2NvdW50cxIiLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVxdWVzdBojLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVzcG9uc2UiM5ACAaq7GA8qDWFjY291bnRzOnJlYWSC0+STAhcSFS92MS9wbGF0Zm9ybS9hY2NvdW50cxKGAQoLT3BlbkFjY291bnQSHy5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlcXVlc3QaIC5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlc3BvbnNlIjSquxgQKg5hY2NvdW50czp3cml0ZYLT5JMCGjoBKiIVL3YxL3BsYXRmb3JtL2FjY291bnRzErwBChBJbnZpdGVGaXJzdE93bmVyEiQubGF0Y2hrZXkudjEuSW52aXRlRmlyc3RPd25lclJlcXVlc3QaJS5sYXRjaGtleS52MS5JbnZpdGVGaXJzdE93bmVyUmVzcG9uc2UiW6q7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCQDoBKmIGaW52aXRlIjMvdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9Omludml0ZUZpcnN0T3duZXISuAEKD1NldEVudGl0bGVtZW50cxIjLmxhdGNoa2V5LnYxLlNldEVudGl0bGVtZW50c1JlcXVlc3QaJC5sYXRjaGtleS52MS5TZXRFbnRpdGxlbWVudHNSZXNwb25zZSJakAICqrsYECoOYWNjb3VudHM6d3JpdGWC0+STAj06ASpiB2FjY291bnQaLy92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH0vZW50aXRsZW1lbnRzErEBCg5TdXNwZW5kQWNjb3VudBIiLmxhdGNoa2V5LnYxLlN1c3BlbmRBY2NvdW50UmVxdWVzdBojLmxhdGNoa2V5LnYxLlN1c3BlbmRBY2NvdW50UmVzcG9uc2UiVpACAqq7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCODoBKmIHYWNjb3VudCIqL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfTpzdXNwZW5kEq0BCg1SZXN1bWVBY2NvdW50EiEubGF0Y2hrZXkudjEuUmVzdW1lQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5SZXN1bWVBY2NvdW50UmVzcG9uc2UiVZACAqq7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCNzoBKmIHYWNjb3VudCIpL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfTpyZXN1bWVCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_invite, file_latchkey_v1_profile, file_latchkey_v1_resource]);
+  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQilwIKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEioKC2V4dGVybmFsX2lkGAcgASgJQhW6SBJyEDIOXlshLX5dezAsMTI4fSQiaAoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIqABChRDcmVhdGVBY2NvdW50UmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCJlChVDcmVhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUiRQoURGVsZXRlQWNjb3VudFJlcXVlc3QSLQoEbmFtZRgBIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChVEZWxldGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQiGAoWR2V0R2xvYmFsQXBpS2V5UmVxdWVzdCI/ChdHZXRHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IlwKGVJvdGF0ZUdsb2JhbEFwaUtleVJlcXVlc3QSPwoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyACJCChpSb3RhdGVHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IhwKGkRpc2FibGVHbG9iYWxBcGlLZXlSZXF1ZXN0IkMKG0Rpc2FibGVHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IhsKGUVuYWJsZUdsb2JhbEFwaUtleVJlcXVlc3QiQgoaRW5hYmxlR2xvYmFsQXBpS2V5UmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSKZAgoVU2VhcmNoQWNjb3VudHNSZXF1ZXN0EhYKBWxpbWl0GAEgASgFQge6SAQaAigAEiUKBmN1cnNvchgCIAEoCUIVukgSchAyDl5bIS1+XXswLDI1Nn0kEhgKBmxhYmVscxgDIAEoCUIIukgFcgMogCASJAoGcHJlZml4GAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIsCgVxdWVyeRgFIAEoCUIdukgachgYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSJwoKc29ydF9vcmRlchgGIAEoCUITukgQ2AEBcgtSA2FzY1IEZGVzYxIqCgtleHRlcm5hbF9pZBgHIAEoCUIVukgSchAyDl5bIS1+XXswLDEyOH0kImoKFlNlYXJjaEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIuYBChJPcGVuQWNjb3VudFJlcXVlc3QSNgoIbWV0YWRhdGEYASABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRIiCgtvd25lcl9lbWFpbBgCIAEoCUINukgK2AEBcgUY/gFgARJKCgxlbnRpdGxlbWVudHMYAyADKAlCNLpIMZIBLhCAAiIpcicyJV5bYS16XVthLXowLTlfXXswLDYyfSg9WzAtOV17MSwxMn0pPyQSKAoKcmVxdWVzdF9pZBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiYQoTT3BlbkFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIjCgZpbnZpdGUYAiABKAsyEy5sYXRjaGtleS52MS5JbnZpdGUiXgoXSW52aXRlRmlyc3RPd25lclJlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSGQoFZW1haWwYAiABKAlCCrpIB3IFGP4BYAEiPwoYSW52aXRlRmlyc3RPd25lclJlc3BvbnNlEiMKBmludml0ZRgBIAEoCzITLmxhdGNoa2V5LnYxLkludml0ZSKOAQoWU2V0RW50aXRsZW1lbnRzUmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBJKCgxlbnRpdGxlbWVudHMYAiADKAlCNLpIMZIBLhCAAiIpcicyJV5bYS16XVthLXowLTlfXXswLDYyfSg9WzAtOV17MSwxMn0pPyQiQAoXU2V0RW50aXRsZW1lbnRzUmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQiQQoVU3VzcGVuZEFjY291bnRSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIj8KFlN1c3BlbmRBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQiQAoUUmVzdW1lQWNjb3VudFJlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiPgoVUmVzdW1lQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50MuQSCg5BY2NvdW50U2VydmljZRKAAQoKR2V0QWNjb3VudBIeLmxhdGNoa2V5LnYxLkdldEFjY291bnRSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuR2V0QWNjb3VudFJlc3BvbnNlIjGQAgGquxgOIgxhY2NvdW50OnJlYWSC0+STAhZiB2FjY291bnQSCy92MS9hY2NvdW50Eo0BCg1VcGRhdGVBY2NvdW50EiEubGF0Y2hrZXkudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2UiNZACAqq7GA8iDWFjY291bnQ6d3JpdGWC0+STAhk6ASpiB2FjY291bnQyCy92MS9hY2NvdW50EnIKDExpc3RBY2NvdW50cxIgLmxhdGNoa2V5LnYxLkxpc3RBY2NvdW50c1JlcXVlc3QaIS5sYXRjaGtleS52MS5MaXN0QWNjb3VudHNSZXNwb25zZSIdkAIBqrsYAhABgtPkkwIOEgwvdjEvYWNjb3VudHMSfgoNQ3JlYXRlQWNjb3VudBIhLmxhdGNoa2V5LnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuQ3JlYXRlQWNjb3VudFJlc3BvbnNlIiaquxgCEAGC0+STAho6ASpiB2FjY291bnQiDC92MS9hY2NvdW50cxKLAQoNRGVsZXRlQWNjb3VudBIhLmxhdGNoa2V5LnYxLkRlbGV0ZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuRGVsZXRlQWNjb3VudFJlc3BvbnNlIjOQAgKquxgQIg5hY2NvdW50Om1hbmFnZYLT5JMCFmIHYWNjb3VudCoLL3YxL2FjY291bnQSnwEKD0dldEdsb2JhbEFwaUtleRIjLmxhdGNoa2V5LnYxLkdldEdsb2JhbEFwaUtleVJlcXVlc3QaJC5sYXRjaGtleS52MS5HZXRHbG9iYWxBcGlLZXlSZXNwb25zZSJBkAIBqrsYDyINYXBpX2tleXM6cmVhZILT5JMCJWIHYXBpX2tleRIaL3YxL2FjY291bnQvZ2xvYmFsX2FwaV9rZXkSsAEKElJvdGF0ZUdsb2JhbEFwaUtleRImLmxhdGNoa2V5LnYxLlJvdGF0ZUdsb2JhbEFwaUtleVJlcXVlc3QaJy5sYXRjaGtleS52MS5Sb3RhdGVHbG9iYWxBcGlLZXlSZXNwb25zZSJJqrsYECIOYXBpX2tleXM6d3JpdGWC0+STAi86ASpiB2FwaV9rZXkiIS92MS9hY2NvdW50L2dsb2JhbF9hcGlfa2V5OnJvdGF0ZRK4AQoTRGlzYWJsZUdsb2JhbEFwaUtleRInLmxhdGNoa2V5LnYxLkRpc2FibGVHbG9iYWxBcGlLZXlSZXF1ZXN0GigubGF0Y2hrZXkudjEuRGlzYWJsZUdsb2JhbEFwaUtleVJlc3BvbnNlIk6QAgKquxgRIg9hcGlfa2V5czptYW5hZ2WC0+STAjA6ASpiB2FwaV9rZXkiIi92MS9hY2NvdW50L2dsb2JhbF9hcGlfa2V5OmRpc2FibGUStAEKEkVuYWJsZUdsb2JhbEFwaUtleRImLmxhdGNoa2V5LnYxLkVuYWJsZUdsb2JhbEFwaUtleVJlcXVlc3QaJy5sYXRjaGtleS52MS5FbmFibGVHbG9iYWxBcGlLZXlSZXNwb25zZSJNkAICqrsYESIPYXBpX2tleXM6bWFuYWdlgtPkkwIvOgEqYgdhcGlfa2V5IiEvdjEvYWNjb3VudC9nbG9iYWxfYXBpX2tleTplbmFibGUSjgEKDlNlYXJjaEFjY291bnRzEiIubGF0Y2hrZXkudjEuU2VhcmNoQWNjb3VudHNSZXF1ZXN0GiMubGF0Y2hrZXkudjEuU2VhcmNoQWNjb3VudHNSZXNwb25zZSIzkAIBqrsYDyoNYWNjb3VudHM6cmVhZILT5JMCFxIVL3YxL3BsYXRmb3JtL2FjY291bnRzEoYBCgtPcGVuQWNjb3VudBIfLmxhdGNoa2V5LnYxLk9wZW5BY2NvdW50UmVxdWVzdBogLmxhdGNoa2V5LnYxLk9wZW5BY2NvdW50UmVzcG9uc2UiNKq7GBAqDmFjY291bnRzOndyaXRlgtPkkwIaOgEqIhUvdjEvcGxhdGZvcm0vYWNjb3VudHMSvAEKEEludml0ZUZpcnN0T3duZXISJC5sYXRjaGtleS52MS5JbnZpdGVGaXJzdE93bmVyUmVxdWVzdBolLmxhdGNoa2V5LnYxLkludml0ZUZpcnN0T3duZXJSZXNwb25zZSJbqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwJAOgEqYgZpbnZpdGUiMy92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH06aW52aXRlRmlyc3RPd25lchK4AQoPU2V0RW50aXRsZW1lbnRzEiMubGF0Y2hrZXkudjEuU2V0RW50aXRsZW1lbnRzUmVxdWVzdBokLmxhdGNoa2V5LnYxLlNldEVudGl0bGVtZW50c1Jlc3BvbnNlIlqQAgKquxgQKg5hY2NvdW50czp3cml0ZYLT5JMCPToBKmIHYWNjb3VudBovL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfS9lbnRpdGxlbWVudHMSsQEKDlN1c3BlbmRBY2NvdW50EiIubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXF1ZXN0GiMubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXNwb25zZSJWkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI4OgEqYgdhY2NvdW50IiovdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnN1c3BlbmQSrQEKDVJlc3VtZUFjY291bnQSIS5sYXRjaGtleS52MS5SZXN1bWVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJlc3VtZUFjY291bnRSZXNwb25zZSJVkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI3OgEqYgdhY2NvdW50IikvdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnJlc3VtZUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_api_key, file_latchkey_v1_invite, file_latchkey_v1_profile, file_latchkey_v1_resource]);
 
 /**
  * @generated from message latchkey.v1.GetAccountRequest
@@ -310,6 +312,140 @@ export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*
   messageDesc(file_latchkey_v1_account_service, 9);
 
 /**
+ * @generated from message latchkey.v1.GetGlobalApiKeyRequest
+ */
+export type GetGlobalApiKeyRequest = Message<"latchkey.v1.GetGlobalApiKeyRequest"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.GetGlobalApiKeyRequest.
+ * Use `create(GetGlobalApiKeyRequestSchema)` to create a new message.
+ */
+export const GetGlobalApiKeyRequestSchema: GenMessage<GetGlobalApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 10);
+
+/**
+ * @generated from message latchkey.v1.GetGlobalApiKeyResponse
+ */
+export type GetGlobalApiKeyResponse = Message<"latchkey.v1.GetGlobalApiKeyResponse"> & {
+  /**
+   * The system key.
+   *
+   * @generated from field: latchkey.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.GetGlobalApiKeyResponse.
+ * Use `create(GetGlobalApiKeyResponseSchema)` to create a new message.
+ */
+export const GetGlobalApiKeyResponseSchema: GenMessage<GetGlobalApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 11);
+
+/**
+ * @generated from message latchkey.v1.RotateGlobalApiKeyRequest
+ */
+export type RotateGlobalApiKeyRequest = Message<"latchkey.v1.RotateGlobalApiKeyRequest"> & {
+  /**
+   * Optional. The time for which the earlier tokens stay valid: 0 (the default) to 7 days.
+   *
+   * @generated from field: google.protobuf.Duration grace_period = 1;
+   */
+  gracePeriod?: Duration | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.RotateGlobalApiKeyRequest.
+ * Use `create(RotateGlobalApiKeyRequestSchema)` to create a new message.
+ */
+export const RotateGlobalApiKeyRequestSchema: GenMessage<RotateGlobalApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 12);
+
+/**
+ * @generated from message latchkey.v1.RotateGlobalApiKeyResponse
+ */
+export type RotateGlobalApiKeyResponse = Message<"latchkey.v1.RotateGlobalApiKeyResponse"> & {
+  /**
+   * The system key, with its new token in `spec.token`.
+   *
+   * @generated from field: latchkey.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.RotateGlobalApiKeyResponse.
+ * Use `create(RotateGlobalApiKeyResponseSchema)` to create a new message.
+ */
+export const RotateGlobalApiKeyResponseSchema: GenMessage<RotateGlobalApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 13);
+
+/**
+ * @generated from message latchkey.v1.DisableGlobalApiKeyRequest
+ */
+export type DisableGlobalApiKeyRequest = Message<"latchkey.v1.DisableGlobalApiKeyRequest"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.DisableGlobalApiKeyRequest.
+ * Use `create(DisableGlobalApiKeyRequestSchema)` to create a new message.
+ */
+export const DisableGlobalApiKeyRequestSchema: GenMessage<DisableGlobalApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 14);
+
+/**
+ * @generated from message latchkey.v1.DisableGlobalApiKeyResponse
+ */
+export type DisableGlobalApiKeyResponse = Message<"latchkey.v1.DisableGlobalApiKeyResponse"> & {
+  /**
+   * The system key.
+   *
+   * @generated from field: latchkey.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.DisableGlobalApiKeyResponse.
+ * Use `create(DisableGlobalApiKeyResponseSchema)` to create a new message.
+ */
+export const DisableGlobalApiKeyResponseSchema: GenMessage<DisableGlobalApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 15);
+
+/**
+ * @generated from message latchkey.v1.EnableGlobalApiKeyRequest
+ */
+export type EnableGlobalApiKeyRequest = Message<"latchkey.v1.EnableGlobalApiKeyRequest"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.EnableGlobalApiKeyRequest.
+ * Use `create(EnableGlobalApiKeyRequestSchema)` to create a new message.
+ */
+export const EnableGlobalApiKeyRequestSchema: GenMessage<EnableGlobalApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 16);
+
+/**
+ * @generated from message latchkey.v1.EnableGlobalApiKeyResponse
+ */
+export type EnableGlobalApiKeyResponse = Message<"latchkey.v1.EnableGlobalApiKeyResponse"> & {
+  /**
+   * The system key.
+   *
+   * @generated from field: latchkey.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.EnableGlobalApiKeyResponse.
+ * Use `create(EnableGlobalApiKeyResponseSchema)` to create a new message.
+ */
+export const EnableGlobalApiKeyResponseSchema: GenMessage<EnableGlobalApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 17);
+
+/**
  * @generated from message latchkey.v1.SearchAccountsRequest
  */
 export type SearchAccountsRequest = Message<"latchkey.v1.SearchAccountsRequest"> & {
@@ -368,7 +504,7 @@ export type SearchAccountsRequest = Message<"latchkey.v1.SearchAccountsRequest">
  * Use `create(SearchAccountsRequestSchema)` to create a new message.
  */
 export const SearchAccountsRequestSchema: GenMessage<SearchAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 10);
+  messageDesc(file_latchkey_v1_account_service, 18);
 
 /**
  * @generated from message latchkey.v1.SearchAccountsResponse
@@ -394,7 +530,7 @@ export type SearchAccountsResponse = Message<"latchkey.v1.SearchAccountsResponse
  * Use `create(SearchAccountsResponseSchema)` to create a new message.
  */
 export const SearchAccountsResponseSchema: GenMessage<SearchAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 11);
+  messageDesc(file_latchkey_v1_account_service, 19);
 
 /**
  * @generated from message latchkey.v1.OpenAccountRequest
@@ -435,7 +571,7 @@ export type OpenAccountRequest = Message<"latchkey.v1.OpenAccountRequest"> & {
  * Use `create(OpenAccountRequestSchema)` to create a new message.
  */
 export const OpenAccountRequestSchema: GenMessage<OpenAccountRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 12);
+  messageDesc(file_latchkey_v1_account_service, 20);
 
 /**
  * @generated from message latchkey.v1.OpenAccountResponse
@@ -462,7 +598,7 @@ export type OpenAccountResponse = Message<"latchkey.v1.OpenAccountResponse"> & {
  * Use `create(OpenAccountResponseSchema)` to create a new message.
  */
 export const OpenAccountResponseSchema: GenMessage<OpenAccountResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 13);
+  messageDesc(file_latchkey_v1_account_service, 21);
 
 /**
  * @generated from message latchkey.v1.InviteFirstOwnerRequest
@@ -488,7 +624,7 @@ export type InviteFirstOwnerRequest = Message<"latchkey.v1.InviteFirstOwnerReque
  * Use `create(InviteFirstOwnerRequestSchema)` to create a new message.
  */
 export const InviteFirstOwnerRequestSchema: GenMessage<InviteFirstOwnerRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 14);
+  messageDesc(file_latchkey_v1_account_service, 22);
 
 /**
  * @generated from message latchkey.v1.InviteFirstOwnerResponse
@@ -507,7 +643,7 @@ export type InviteFirstOwnerResponse = Message<"latchkey.v1.InviteFirstOwnerResp
  * Use `create(InviteFirstOwnerResponseSchema)` to create a new message.
  */
 export const InviteFirstOwnerResponseSchema: GenMessage<InviteFirstOwnerResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 15);
+  messageDesc(file_latchkey_v1_account_service, 23);
 
 /**
  * @generated from message latchkey.v1.SetEntitlementsRequest
@@ -533,7 +669,7 @@ export type SetEntitlementsRequest = Message<"latchkey.v1.SetEntitlementsRequest
  * Use `create(SetEntitlementsRequestSchema)` to create a new message.
  */
 export const SetEntitlementsRequestSchema: GenMessage<SetEntitlementsRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 16);
+  messageDesc(file_latchkey_v1_account_service, 24);
 
 /**
  * @generated from message latchkey.v1.SetEntitlementsResponse
@@ -552,7 +688,7 @@ export type SetEntitlementsResponse = Message<"latchkey.v1.SetEntitlementsRespon
  * Use `create(SetEntitlementsResponseSchema)` to create a new message.
  */
 export const SetEntitlementsResponseSchema: GenMessage<SetEntitlementsResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 17);
+  messageDesc(file_latchkey_v1_account_service, 25);
 
 /**
  * @generated from message latchkey.v1.SuspendAccountRequest
@@ -571,7 +707,7 @@ export type SuspendAccountRequest = Message<"latchkey.v1.SuspendAccountRequest">
  * Use `create(SuspendAccountRequestSchema)` to create a new message.
  */
 export const SuspendAccountRequestSchema: GenMessage<SuspendAccountRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 18);
+  messageDesc(file_latchkey_v1_account_service, 26);
 
 /**
  * @generated from message latchkey.v1.SuspendAccountResponse
@@ -590,7 +726,7 @@ export type SuspendAccountResponse = Message<"latchkey.v1.SuspendAccountResponse
  * Use `create(SuspendAccountResponseSchema)` to create a new message.
  */
 export const SuspendAccountResponseSchema: GenMessage<SuspendAccountResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 19);
+  messageDesc(file_latchkey_v1_account_service, 27);
 
 /**
  * @generated from message latchkey.v1.ResumeAccountRequest
@@ -609,7 +745,7 @@ export type ResumeAccountRequest = Message<"latchkey.v1.ResumeAccountRequest"> &
  * Use `create(ResumeAccountRequestSchema)` to create a new message.
  */
 export const ResumeAccountRequestSchema: GenMessage<ResumeAccountRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 20);
+  messageDesc(file_latchkey_v1_account_service, 28);
 
 /**
  * @generated from message latchkey.v1.ResumeAccountResponse
@@ -628,7 +764,7 @@ export type ResumeAccountResponse = Message<"latchkey.v1.ResumeAccountResponse">
  * Use `create(ResumeAccountResponseSchema)` to create a new message.
  */
 export const ResumeAccountResponseSchema: GenMessage<ResumeAccountResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 21);
+  messageDesc(file_latchkey_v1_account_service, 29);
 
 /**
  * Manages the account that the caller acts in and the accounts of a user. The platform manages all accounts with it.
@@ -687,6 +823,53 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof DeleteAccountRequestSchema;
     output: typeof DeleteAccountResponseSchema;
+  },
+  /**
+   * Returns the system key of the account that the caller acts in. It has no token until its first rotation.
+   *
+   * @generated from rpc latchkey.v1.AccountService.GetGlobalApiKey
+   */
+  getGlobalApiKey: {
+    methodKind: "unary";
+    input: typeof GetGlobalApiKeyRequestSchema;
+    output: typeof GetGlobalApiKeyResponseSchema;
+  },
+  /**
+   * Mints a new token for the system key, by the rules of `RotateApiKey`. All earlier tokens end after the grace period.
+   * Only a session of an owner and the key itself may call it.
+   * While the account has no owner, so may a key of the platform that holds `accounts:act` and `accounts:manage`.
+   * Then there is no grace period. Every other caller fails with `SYSTEM_KEY`.
+   * If the key rotates itself, it needs a grace period of at least 60 seconds.
+   *
+   * @generated from rpc latchkey.v1.AccountService.RotateGlobalApiKey
+   */
+  rotateGlobalApiKey: {
+    methodKind: "unary";
+    input: typeof RotateGlobalApiKeyRequestSchema;
+    output: typeof RotateGlobalApiKeyResponseSchema;
+  },
+  /**
+   * Disables the system key: the server rejects its tokens until the key is enabled.
+   * If the key is already disabled, the call changes nothing.
+   * The callers are those of `RotateGlobalApiKey`. Every other caller fails with `SYSTEM_KEY`.
+   *
+   * @generated from rpc latchkey.v1.AccountService.DisableGlobalApiKey
+   */
+  disableGlobalApiKey: {
+    methodKind: "unary";
+    input: typeof DisableGlobalApiKeyRequestSchema;
+    output: typeof DisableGlobalApiKeyResponseSchema;
+  },
+  /**
+   * Enables the system key. If it is not disabled, the call changes nothing.
+   * The callers are those of `RotateGlobalApiKey`, but a disabled key cannot enable itself. Every other caller fails with `SYSTEM_KEY`.
+   *
+   * @generated from rpc latchkey.v1.AccountService.EnableGlobalApiKey
+   */
+  enableGlobalApiKey: {
+    methodKind: "unary";
+    input: typeof EnableGlobalApiKeyRequestSchema;
+    output: typeof EnableGlobalApiKeyResponseSchema;
   },
   /**
    * Lists the accounts of the whole deployment.

@@ -3,7 +3,26 @@ import type { Holder } from "../access/escalation.ts";
 import type { Caller } from "../access/principal.ts";
 import { asStandIn } from "../access/stand-in.ts";
 import { hasNoOwner } from "../account/first-owner.ts";
-import { type ApiKeyRow, systemKey } from "./api-key.ts";
+import { notFound } from "../kernel/error.ts";
+import { type ApiKey, type ApiKeyRow, keyOf, requireKey, selectSystemKey, systemKey } from "./api-key.ts";
+
+/** Returns the system key of the caller's account. */
+export async function getSystemKey(db: Db, caller: Caller): Promise<ApiKey> {
+  const row = await selectSystemKey(db, caller).executeTakeFirst();
+  return keyOf(requireKey(row));
+}
+
+/** Returns the id of the system key of the caller's account. It never changes, so a change may read it before it locks. */
+export async function systemKeyId(db: Db, { accountId }: Caller): Promise<string> {
+  const key = await db
+    .selectFrom("api_key")
+    .select("id")
+    .where("account_id", "=", accountId)
+    .where("system", "=", true)
+    .executeTakeFirst();
+  if (!key) throw notFound("API key");
+  return key.id;
+}
 
 /**
  * Returns whether a platform key stands in for the owner that an account does not have yet. It must act for the account and

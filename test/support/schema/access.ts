@@ -101,6 +101,8 @@ const replacements: Record<string, Prepare> = {
     const invited = await inviteOf(inviter, { email: emailOf(by.name) ?? address(), role: "viewer" });
     return { ...invited, name: "Newcomer", password: "correct horse battery staple" };
   },
+  // The bearer may be the system key itself, which must not be disabled before its call.
+  "AccountService/EnableGlobalApiKey": async () => ({}),
   // The RPCs of the platform change an unrelated account, not the account of the scene.
   ...Object.fromEntries(
     ["SetEntitlements", "SuspendAccount", "ResumeAccount"].map((rpc) => [
@@ -158,7 +160,7 @@ export const rows: Row[] = methods.flatMap((method) => {
   const row = (name: string, prepareRequest: Prepare): Row => ({
     name,
     method,
-    ends: /LogOut$|: (its own|the system key)$/.test(name),
+    ends: /LogOut$|: (its own|the system key)$|(Rotate|Disable)GlobalApiKey$/.test(name),
     shared: prepareRequest === prepare,
     request: async (scene, by) =>
       create(method.input, withoutType(await prepareRequest(scene, by))) as MessageShape<typeof method.input>,

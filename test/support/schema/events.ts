@@ -32,6 +32,9 @@ export const changeEvents: Record<string, ChangeEvent[]> = {
   "AccountService/UpdateAccount": edited("account", ...texts),
   "AccountService/CreateAccount": made("account", ...texts),
   "AccountService/DeleteAccount": [{ type: "account", before: ["deleted"], after: ["deleted", "delete_at"] }],
+  "AccountService/RotateGlobalApiKey": made("api_key", "hint", "grace_seconds"),
+  "AccountService/DisableGlobalApiKey": edited("api_key", "disabled"),
+  "AccountService/EnableGlobalApiKey": edited("api_key", "disabled"),
   "AccountService/OpenAccount": [
     ...made("account", "name", "entitlements"),
     ...made("invite", ...inviteFields),

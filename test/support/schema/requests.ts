@@ -98,6 +98,13 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
   "AccountService/ListAccounts": async () => ({}),
   "AccountService/CreateAccount": async () => made(),
   "AccountService/DeleteAccount": async (owner) => ({ name: owner.account.metadata?.name }),
+  "AccountService/GetGlobalApiKey": async () => ({}),
+  "AccountService/RotateGlobalApiKey": async () => ({ gracePeriod: { seconds: 60n } }),
+  "AccountService/DisableGlobalApiKey": async () => ({}),
+  async "AccountService/EnableGlobalApiKey"(owner) {
+    await owner.accounts.disableGlobalApiKey({});
+    return {};
+  },
   "AccountService/SearchAccounts": async () => ({}),
   "AccountService/OpenAccount": async () => ({
     metadata: { name: "opened" },

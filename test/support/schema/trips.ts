@@ -13,6 +13,18 @@ export const furtherTrips: Record<string, FurtherTrips> = {
     trips: 2,
     why: "It finds the keys first, makes a change for each batch of 100, and counts what is left.",
   },
+  "AccountService/RotateGlobalApiKey": {
+    trips: 1,
+    why: "It finds the system key first, to know which row to lock.",
+  },
+  "AccountService/DisableGlobalApiKey": {
+    trips: 1,
+    why: "It finds the system key first, to know which row to lock.",
+  },
+  "AccountService/EnableGlobalApiKey": {
+    trips: 1,
+    why: "It finds the system key first, to know which row to lock.",
+  },
   "WorkspaceAdminService/AddWorkspaceMember": {
     trips: 6,
     why: "It finds out first whether the profile is a person's or a key's, because that decides which row it locks and what it compares.",

@@ -59,6 +59,12 @@ const byRule: Record<NonNullable<Rule["case"]>, Partial<Record<Loss, string>>> =
 // The same for single RPCs.
 const byName: Record<string, Partial<Record<Loss, string>>> = {
   "AccountService/DeleteAccount": each(keyLosses, "Only an owner's session can make the call."),
+  ...Object.fromEntries(
+    ["Rotate", "Disable", "Enable"].map((verb) => [
+      `AccountService/${verb}GlobalApiKey`,
+      each(keyLosses, "Of the keys, only the system key itself can make the call."),
+    ]),
+  ),
   "ApiKeyService/ListApiKeys": each(
     ["member demoted"],
     "Without the permission, a person lists their own developer keys.",

@@ -27,6 +27,8 @@ export interface Stage {
 }
 
 const accountHeader = "latchkey-account";
+// Of the people, only an owner can make these calls.
+const ofOwners = /\/(DeleteAccount|(Rotate|Disable|Enable)GlobalApiKey)$/;
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
 // The server reads all accounts of a session for every change, so a user with many accounts would be slow.
@@ -96,7 +98,7 @@ export async function createStage(app: TestApp): Promise<Stage> {
   async function bearerOf(owner: Owner, method: DescMethod, loss: Loss): Promise<Bearer> {
     const rule = ruleOf(method).case;
     const issuer = rule === "platformPermission" ? platform : owner;
-    const role = nameOf(method) === "AccountService/DeleteAccount" ? "owner" : "admin";
+    const role = ofOwners.test(nameOf(method)) ? "owner" : "admin";
     switch (loss) {
       case "key revoked":
         return keyOf(issuer, (id) => issuer.apiKeys.revokeApiKey({ id }));
