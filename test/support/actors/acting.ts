@@ -35,7 +35,7 @@ export interface PlatformServiceKey {
 
 /** Issues a service key of the platform account, whose team holds these permissions. */
 export async function newPlatformServiceKey(
-  app: TestApp,
+  app: Pick<TestApp, "clientAs" | "platformToken">,
   permissions: string[],
   spec: { permissions?: string[] } = {},
 ): Promise<PlatformServiceKey> {

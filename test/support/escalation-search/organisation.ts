@@ -19,8 +19,22 @@ export const lists = [
   ["roles:manage", "teams:manage"],
   ["profiles:manage", "invites:write", "workspaces:manage"],
   ["service_accounts:manage", "api_keys:manage"],
+  ["agents:*"],
+  ["*:start"],
+  ["*:*"],
+  ["*:*", "*:read"],
+  ["*:*", "api_keys:write"],
+  ["accounts:act", "agents:read"],
   ["*"],
   [],
+];
+
+/** The lists of platform keys. Permissions on accounts count only in the platform account. */
+const platformLists = [
+  ["accounts:act", "accounts:manage", "api_keys:write", "agents:read"],
+  ["accounts:act", "roles:manage", "teams:manage", "service_accounts:manage", "*:start"],
+  ["accounts:*", "*:*", "api_keys:manage", "invites:write", "profiles:manage"],
+  ["*"],
 ];
 
 export type Role = { permissions: readonly string[]; allWorkspaces: boolean };
@@ -30,11 +44,11 @@ export interface Person {
   teamIds: string[];
   workspaces: string[];
   /** Set for a person with an external identity. */
-  external?: Outsider;
+  external?: ExternalIdentity;
 }
 
 /** A person whose external issuer may claim roles. */
-export interface Outsider {
+export interface ExternalIdentity {
   /** The roles that each of several tokens claims. A role may be created later. */
   tokens: string[][];
   /** Whether the account removed the person. Then no claim counts. */
@@ -58,6 +72,9 @@ export interface Key {
 
 export type Invite = { roleId: string; workspaces: string[]; by: string };
 
+/** A key of the platform account that acts for the account, in all workspaces. */
+export type PlatformKey = Pick<Key, "list" | "environment" | "end">;
+
 /** An account as plain sets. Every item has an id. */
 export interface Organisation {
   roles: Map<string, Role>;
@@ -66,6 +83,7 @@ export interface Organisation {
   /** Service accounts, each with its team. */
   robots: Map<string, string>;
   keys: Map<string, Key>;
+  platformKeys: Map<string, PlatformKey>;
   invites: Map<string, Invite>;
   /** The role that limits the claims. It may be created later. */
   most: string;
@@ -86,6 +104,7 @@ export function newOrganisation(random: Random): Organisation {
     people: new Map(),
     robots: new Map(),
     keys: new Map(),
+    platformKeys: new Map(),
     invites: new Map(),
     most: random.pick(["admin", "role1", "role2", "role2", laterRole]),
     made: 0,
@@ -104,14 +123,15 @@ export function newOrganisation(random: Random): Organisation {
       workspaces: random.some(workspaces),
     });
   }
-  for (let n = 0; n < 3; n++) made.people.set(newId(made, "outsider"), newOutsider(made, random));
+  for (let n = 0; n < 3; n++) made.people.set(newId(made, "external"), newExternalUser(made, random));
   for (let n = 0; n < 2; n++) made.robots.set(newId(made, "robot"), random.pick(teams));
   for (let n = 0; n < 8; n++) made.keys.set(newId(made, "key"), newKey(made, random));
+  for (let n = 0; n < 2; n++) made.platformKeys.set(newId(made, "platform"), newPlatformKey(random));
   return made;
 }
 
 // Creates a guest or a member with an external identity.
-function newOutsider({ roles, teams }: Organisation, random: Random): Person {
+function newExternalUser({ roles, teams }: Organisation, random: Random): Person {
   const claimable = [...roles.keys(), laterRole];
   const external = {
     tokens: [claimable, random.some(claimable, 0.3), [random.pick(claimable)]],
@@ -123,6 +143,14 @@ function newOutsider({ roles, teams }: Organisation, random: Random): Person {
     teamIds: guest ? [] : random.some([...teams.keys()], 0.2),
     workspaces: external.removed ? [] : random.some(workspaces, 0.3),
     external,
+  };
+}
+
+function newPlatformKey(random: Random): PlatformKey {
+  return {
+    list: random.pick(platformLists),
+    environment: random.pick([null, null, "test", "live"]),
+    end: random.chance(0.6) ? null : random.pick([1, 2, 3]),
   };
 }
 

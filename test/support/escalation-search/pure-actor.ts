@@ -1,9 +1,10 @@
+import { reachInTenants } from "../../../src/domain/access/acting.ts";
 import type { Holder } from "../../../src/domain/access/escalation.ts";
 import type { JointReach, Reach } from "../../../src/domain/access/reach.ts";
 import type { Rights } from "../../../src/domain/access/rights.ts";
 import { type Holding, holderReach, type RoleHolder } from "../../../src/domain/access/role-holder.ts";
 import { type KeyState, keyReach } from "../../../src/domain/api-key/owner.ts";
-import type { Key, Organisation, Person } from "./organisation.ts";
+import type { Key, Organisation, Person, PlatformKey } from "./organisation.ts";
 
 // The functions below convert the organisation to the types of the functions under test.
 
@@ -57,20 +58,30 @@ export function claimsOf({ roles, most }: Organisation, { external }: Person): s
 }
 
 /** Returns the workspaces of the people who may claim a role. */
-export function outsidersOf(at: Organisation): Reach["workspaces"] {
-  const outsiders = [...at.people.values()].filter(({ external }) => external && !external.removed);
-  const all = outsiders.some(({ roleId }) => roleId !== null && at.roles.get(roleId)?.allWorkspaces);
-  return all ? "all" : [...new Set(outsiders.flatMap(({ workspaces }) => workspaces))];
+export function workspacesOfExternal(at: Organisation): Reach["workspaces"] {
+  const externalUsers = [...at.people.values()].filter(({ external }) => external && !external.removed);
+  const all = externalUsers.some(({ roleId }) => roleId !== null && at.roles.get(roleId)?.allWorkspaces);
+  return all ? "all" : [...new Set(externalUsers.flatMap(({ workspaces }) => workspaces))];
 }
 
-/** Returns the caller of an actor: a person by a session, or a key. */
+/** Returns the caller of an actor: a person by a session, a key, or a platform key that acts for the account. */
 export function callerOf(at: Organisation, id: string): Holder {
+  const platformKey = at.platformKeys.get(id);
+  if (platformKey) return toHolder(platformReach(platformKey));
   const key = at.keys.get(id);
   return toHolder(key ? keyReach(stateOf(key), ownerOf(at, key)) : holderReach(holderOf(at, id), at));
 }
 
+function platformReach({ list, environment, end }: PlatformKey): Reach {
+  const grants = { all: false, grants: [] };
+  const key: Key = { kind: "service", owner: null, list, ...grants, environment, end, disabled: false };
+  return reachInTenants(keyReach(stateOf(key), undefined));
+}
+
 /** Returns the list and scope of a service or developer key, or undefined for other callers. */
 export function listedCaller(at: Organisation, id: string): Holder | undefined {
+  const platformKey = at.platformKeys.get(id);
+  if (platformKey) return toHolder(platformReach(platformKey));
   const key = at.keys.get(id);
   if (!key || key.kind === "application") return undefined;
   return toHolder(keyReach(stateOf(key), undefined));

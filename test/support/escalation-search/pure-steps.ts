@@ -26,9 +26,9 @@ import {
   holdersOfRole,
   holdingOfOne,
   othersOfTeam,
-  outsidersOf,
   ownerOf,
   stateOf,
+  workspacesOfExternal,
 } from "./pure-actor.ts";
 import type { Random } from "./random.ts";
 
@@ -81,14 +81,14 @@ export const steps: Record<string, Step> = {
     const permissions = random.pick(lists);
     const id = newId(at, "role");
     return {
-      changes: namedRoleChanges(permissions, outsidersOf(at)),
+      changes: namedRoleChanges(permissions, workspacesOfExternal(at)),
       apply: () => void at.roles.set(id, { permissions, allWorkspaces: false }),
     };
   },
   updateRole(at, random) {
     const [id, permissions] = [customRole(at, random), random.pick(lists)];
     return {
-      changes: roleChanges(holdersOfRole(at, id), content(at, id), permissions, outsidersOf(at)),
+      changes: roleChanges(holdersOfRole(at, id), content(at, id), permissions, workspacesOfExternal(at)),
       apply: () => void at.roles.set(id, { permissions, allWorkspaces: false }),
     };
   },

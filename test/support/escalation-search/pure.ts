@@ -7,7 +7,7 @@ import { newOrganisation, type Organisation } from "./organisation.ts";
 import { callerOf, listedCaller } from "./pure-actor.ts";
 import { type Attempt, invited, steps } from "./pure-steps.ts";
 import { createRandom, type Random } from "./random.ts";
-import { type Bits, gainIsInside, isInside, keyBits, reachOfAll } from "./reach-model.ts";
+import { type Bits, gainIsInside, isInside, keyBits, platformBits, reachOfAll } from "./reach-model.ts";
 import type { SearchSummary } from "./summary.ts";
 
 /** The size of the search, and the function under test. */
@@ -47,7 +47,9 @@ type Refuse = Required<PureSearchOptions>["refuse"];
 function searchOrganisation(random: Random, count: number, refuse: Refuse, summary: SearchSummary): void {
   const at = newOrganisation(random);
   let reached = reachOfAll(at);
-  const first = random.pick([...at.people.keys(), ...at.keys.keys()].filter((id) => reached.has(id)));
+  const first = random.pick(
+    [...at.people.keys(), ...at.keys.keys(), ...at.platformKeys.keys()].filter((id) => reached.has(id)),
+  );
   const held = known(reached, first);
   const controlled = new Set([first]);
   for (let step = 0; step < count; step++) {
@@ -135,9 +137,12 @@ function accept(at: Organisation, random: Random): Tried | undefined {
 }
 
 // Returns the lists and scopes of the keys with an owner, whatever their owners may do.
-function namesOf({ keys }: Organisation): Map<string, Bits> {
+function namesOf({ keys, platformKeys }: Organisation): Map<string, Bits> {
   const owned = [...keys].filter(([, key]) => key.owner !== null);
-  return new Map(owned.map(([id, key]) => [id, keyBits(key, undefined)]));
+  return new Map([
+    ...owned.map(([id, key]): [string, Bits] => [id, keyBits(key, undefined)]),
+    ...[...platformKeys].map(([id, key]): [string, Bits] => [id, platformBits(key)]),
+  ]);
 }
 
 function known<T>(map: Map<string, T>, id: string): T {

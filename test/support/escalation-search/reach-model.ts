@@ -1,5 +1,5 @@
 import { closure } from "../model/model.ts";
-import type { Key, Organisation, Person } from "./organisation.ts";
+import type { Key, Organisation, Person, PlatformKey } from "./organisation.ts";
 
 // Computes reach from plain sets, without the functions under test. It uses bits for permissions, places and
 // environments. A list of permissions has the bits of everything that it implies by `closure`, the slow model of
@@ -14,9 +14,12 @@ export interface Bits {
 }
 
 const probes = [
-  ...["*", "*:read", "*:write", "agents:read", "agents:write", "agents:manage", "agents:*", "runs:start"],
+  // `*:write` is `*:read` and `platform.*:write` together.
+  ...["*", "*:*", "*:start", "*:read", "platform.*:read", "platform.*:write", "platform.*:manage"],
+  ...["agents:read", "agents:write", "agents:manage", "agents:*", "agents:start", "runs:start"],
   ...["runs:*", "api_keys:read", "api_keys:write", "api_keys:manage", "roles:manage", "teams:manage"],
   ...["profiles:manage", "invites:write", "workspaces:manage", "service_accounts:manage"],
+  "accounts:act",
 ];
 // The first place stands for calls without a workspace. The last place stands for all workspaces that are created
 // later.
@@ -62,7 +65,18 @@ export function reachOfAll(at: Organisation): Map<string, Bits> {
   for (const [id, key] of at.keys) {
     if (!key.disabled) reached.set(id, keyBits(key, key.owner === null ? undefined : reached.get(key.owner)));
   }
+  for (const [id, key] of at.platformKeys) reached.set(id, platformBits(key));
   return reached;
+}
+
+/** Returns the reach of a platform key that acts: its list without the permissions on accounts, in all workspaces. */
+export function platformBits({ list, environment, end }: PlatformKey): Bits {
+  const here = list.filter((one) => !one.startsWith("accounts:"));
+  const key: Key = {
+    ...{ kind: "service", owner: null, list: here, all: true, grants: [] },
+    ...{ environment, end, disabled: false },
+  };
+  return keyBits(key, undefined);
 }
 
 // Returns what each token of an external person adds by its claims, limited by the highest role. A guest without a

@@ -3,11 +3,10 @@ import { newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { inSeconds, rotate } from "../actors/api-key.ts";
 import { type Clients, issueKey } from "../app.ts";
 import type { Random } from "./random.ts";
+import { join, joinExternalUser } from "./server-people.ts";
 import {
   chosenPermissions,
   chosenWorkspaces,
-  join,
-  joinFromOutside,
   type KnownKey,
   known,
   randomKey,
@@ -115,10 +114,10 @@ export const serverSteps: Record<string, Step> = {
     await join(by, person, random.pick([...world.roles, "admin"]), chosenWorkspaces(world, random));
     return person.profileId;
   },
-  async inviteOutsider(world, random, by) {
-    if (world.outsiders.length === 0) return undefined;
+  async inviteExternalUser(world, random, by) {
+    if (world.externalUsers.length === 0) return undefined;
     const role = random.pick(world.roles);
-    await joinFromOutside(by, random.pick(world.outsiders), role, chosenWorkspaces(world, random));
+    await joinExternalUser(by, random.pick(world.externalUsers), role, chosenWorkspaces(world, random));
     // The actor does not control what an issuer claims for a person.
     return undefined;
   },
@@ -135,6 +134,6 @@ function oneWorkspace(world: World, random: Random): string {
   return chosenWorkspaces(world, random)[0] ?? random.pick(world.workspaces);
 }
 
-function memberOf({ people, outsiders }: World, random: Random): string {
-  return random.pick([...people.filter(({ profileId }) => profileId !== ""), ...outsiders]).profileId;
+function memberOf({ people, externalUsers }: World, random: Random): string {
+  return random.pick([...people.filter(({ profileId }) => profileId !== ""), ...externalUsers]).profileId;
 }

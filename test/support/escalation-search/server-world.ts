@@ -1,30 +1,16 @@
 import { ApiKeyKind, Environment, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { type Invitation, inviteOf, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
+import { newPlatformServiceKey } from "../actors/acting.ts";
+import { newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { inSeconds } from "../actors/api-key.ts";
-import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import type { Random } from "./random.ts";
+import { type Candidate, type ExternalUser, join } from "./server-people.ts";
 
 /** The server to search, with the parts of a test app. */
 export type SearchedApp = Pick<TestApp, "clientAs" | "newAccount" | "platformToken">;
 
-/** A person who can be invited. They are a member while they have a profile. */
-export interface Candidate {
-  user: Owner;
-  member: Clients;
-  profileId: string;
-}
-
-/** A person with an external identity: a guest or a member of the account. */
-export interface OutsidePerson {
-  /** The id by which the search knows the person. Their profile changes when they become a member. */
-  id: string;
-  token: string;
-  as: Clients;
-  profileId: string;
-}
-
 /** Creates the token of a new external identity that claims roles. */
-export type NewOutsider = (claims: { sub: string; role: string }) => Promise<string>;
+export type NewExternalUser = (claims: { sub: string; role: string }) => Promise<string>;
 
 /** A key that the search knows, with its newest token. */
 export interface KnownKey {
@@ -43,9 +29,11 @@ export interface World {
   teams: string[];
   robots: { id: string; profileId: string }[];
   people: Candidate[];
-  outsiders: OutsidePerson[];
-  newOutsider: NewOutsider | undefined;
+  externalUsers: ExternalUser[];
+  newExternalUser: NewExternalUser | undefined;
   keys: KnownKey[];
+  /** A key of the platform account that acts for the account. It is the weak principal of some organisations. */
+  platformKey: { id: string; token: string } | undefined;
   /** What the weak principal reaches. The search uses it to choose steps of which enough are allowed. */
   within: { permissions: string[]; workspaces: string[] };
 }
@@ -53,10 +41,11 @@ export interface World {
 const workspaceCount = 3;
 const peopleCount = 5;
 const managing = ["api_keys", "invites", "profiles", "roles", "service_accounts", "teams", "workspaces"];
-const platform = ["agents:read", "agents:write", "runs:start", "logs:read"];
+const named = ["agents:read", "agents:write", "runs:start", "logs:read", "accounts:act"];
+const platform = [...named, "agents:*", "*:start", "*:*"];
 
 /** Creates an account with workspaces, and people outside it who can be invited. */
-export async function newWorld(app: SearchedApp, newOutsider?: NewOutsider): Promise<World> {
+export async function newWorld(app: SearchedApp, newExternalUser?: NewExternalUser): Promise<World> {
   const owner = await app.newAccount();
   const accountId = owner.account.metadata?.id ?? "";
   const people: Candidate[] = [];
@@ -75,9 +64,10 @@ export async function newWorld(app: SearchedApp, newOutsider?: NewOutsider): Pro
     teams: [],
     robots: [],
     people,
-    outsiders: [],
-    newOutsider,
+    externalUsers: [],
+    newExternalUser,
     keys: [],
+    platformKey: undefined,
     within: { permissions: [], workspaces: [] },
   };
 }
@@ -103,8 +93,11 @@ export function chosenWorkspaces({ within, workspaces }: World, random: Random):
   return random.some(random.chance(0.7) ? within.workspaces : workspaces);
 }
 
-/** Fills the account again, as its owner. Returns the id of the weak principal that starts: a person or a key. */
-export async function fill(world: World, random: Random): Promise<string> {
+/**
+ * Fills the account again, as its owner. Returns the id of the weak principal that starts: a person or a key, or a platform
+ * key that acts for the account.
+ */
+export async function fill(world: World, random: Random, byPlatform: boolean): Promise<string> {
   const { owner } = world;
   await empty(world);
   for (let n = 0; n < 4; n++) {
@@ -127,42 +120,59 @@ export async function fill(world: World, random: Random): Promise<string> {
     const role = index === 0 ? world.roles[0] : undefined;
     await join(owner, person, role ?? random.pick(world.roles), random.some(world.workspaces));
   }
-  for (const role of ["developer", "viewer"]) await addOutsider(world, random, role);
+  for (const role of ["developer", "viewer"]) await addExternalUser(world, random, role);
   for (let n = 0; n < 4; n++) {
     const permissions = random.chance(0.5) ? somePermissions(random) : random.some(platform);
     world.keys.push(
       known(await issueKey(owner, randomKey(world, random, ApiKeyKind.APPLICATION, permissions))),
     );
   }
-  return firstOf(world, random);
+  return byPlatform ? addPlatformKey(world, random) : firstOf(world, random);
+}
+
+async function addPlatformKey(world: World, random: Random): Promise<string> {
+  const onAccounts = ["accounts:act", ...random.some(["accounts:manage"])];
+  world.platformKey = await newPlatformServiceKey(world.app, [...onAccounts, ...managingPermissions(random)]);
+  return world.platformKey.id;
 }
 
 // Deletes the roles of an earlier organisation. They have no holders, and roles are bounded.
 async function empty(world: World): Promise<void> {
-  const { owner, people, outsiders, robots, teams, roles } = world;
-  for (const { profileId } of outsiders) await owner.profiles.removeProfile({ id: profileId });
+  const { owner, people, externalUsers, robots, teams, roles } = world;
+  for (const { profileId } of externalUsers) await owner.profiles.removeProfile({ id: profileId });
   for (const person of people) {
     if (person.profileId !== "") await owner.profiles.removeProfile({ id: person.profileId });
     person.profileId = "";
   }
+  // A person may have failed to accept an invite.
+  for (const { metadata } of (await owner.invites.listInvites({})).items) {
+    await owner.invites.revokeInvite({ id: metadata?.id ?? "" });
+  }
   for (const { id } of robots) await owner.serviceAccounts.deleteServiceAccount({ id });
   for (const id of teams) await owner.teams.deleteTeam({ id });
   for (const id of roles) await owner.roles.deleteRole({ id });
-  Object.assign(world, { roles: [], teams: [], robots: [], keys: [], outsiders: [] });
+  Object.assign(world, {
+    roles: [],
+    teams: [],
+    robots: [],
+    keys: [],
+    externalUsers: [],
+    platformKey: undefined,
+  });
 }
 
 // Adds a guest, sometimes with workspaces.
-async function addOutsider(world: World, random: Random, role: string): Promise<void> {
-  const { app, owner, accountId, newOutsider } = world;
-  if (!newOutsider) return;
+async function addExternalUser(world: World, random: Random, role: string): Promise<void> {
+  const { app, owner, accountId, newExternalUser } = world;
+  if (!newExternalUser) return;
   const id = unique();
-  const token = await newOutsider({ sub: id, role });
+  const token = await newExternalUser({ sub: id, role });
   const as = app.clientAs(token, { "latchkey-account": accountId });
   const profileId = (await as.profiles.whoAmI({})).profile?.metadata?.id ?? "";
   for (const workspaceId of random.some(world.workspaces, 0.3)) {
     await owner.workspaceAdmin.addWorkspaceMember({ workspaceId, profileId });
   }
-  world.outsiders.push({ id, token, as, profileId });
+  world.externalUsers.push({ id, token, as, profileId });
 }
 
 async function firstOf(world: World, random: Random): Promise<string> {
@@ -200,31 +210,6 @@ export function randomKey(
     ...(random.chance(0.4) && { expiresAt: inSeconds(3600 * (1 + random.below(3))) }),
   };
   return { spec, initialWorkspaceIds: all || person ? [] : chosenWorkspaces(world, random) };
-}
-
-/** Invites a person as this caller, and the person accepts. */
-export async function join(
-  by: Clients,
-  person: Candidate,
-  role: string,
-  workspaceIds: string[],
-): Promise<void> {
-  person.profileId = await accept(by, person.user, { email: person.user.email, role, workspaceIds });
-}
-
-/** The same for a person with an external identity, who has no address yet. */
-export async function joinFromOutside(
-  by: Clients,
-  person: OutsidePerson,
-  role: string,
-  workspaceIds: string[],
-): Promise<void> {
-  person.profileId = await accept(by, person.as, { email: `${unique()}@example.com`, role, workspaceIds });
-}
-
-async function accept(by: Clients, as: Clients, invited: Invitation): Promise<string> {
-  const { profile } = await as.invites.acceptInvite(await inviteOf(by, invited));
-  return profile?.metadata?.id ?? "";
 }
 
 /** Returns a key as the search knows it. */

@@ -1,7 +1,7 @@
 import { outcome } from "../errors.ts";
 import { createRandom, type Random } from "./random.ts";
 import { serverSteps } from "./server-steps.ts";
-import { fill, type NewOutsider, newWorld, type SearchedApp, type World } from "./server-world.ts";
+import { fill, type NewExternalUser, newWorld, type SearchedApp, type World } from "./server-world.ts";
 import type { SearchSummary } from "./summary.ts";
 import { beyond, type Cells, reachByVerdict, type Witness, withinCells } from "./verdict-reach.ts";
 
@@ -11,7 +11,7 @@ export interface SearchOptions {
   seed: number;
   app: SearchedApp;
   /** Set if the server trusts an issuer whose tokens claim roles. */
-  newOutsider?: NewOutsider;
+  newExternalUser?: NewExternalUser;
 }
 
 const stepsPerOrganisation = 60;
@@ -25,10 +25,10 @@ const maxViolations = 10;
  * - a token that the first principal controls now and that reaches more than the first one did at the beginning.
  */
 export async function searchEscalation(options: SearchOptions): Promise<SearchSummary> {
-  const { steps, seed, app, newOutsider } = options;
+  const { steps, seed, app, newExternalUser } = options;
   const random = createRandom(seed);
   const summary: SearchSummary = { steps: 0, seed, organisations: 0, allowed: 0, refused: 0, violations: [] };
-  const world = await newWorld(app, newOutsider);
+  const world = await newWorld(app, newExternalUser);
   while (summary.steps < steps && summary.violations.length < maxViolations) {
     summary.organisations += 1;
     await searchOrganisation(world, random, Math.min(stepsPerOrganisation, steps - summary.steps), summary);
@@ -42,7 +42,8 @@ async function searchOrganisation(
   count: number,
   summary: SearchSummary,
 ): Promise<void> {
-  const first = await fill(world, random);
+  // Half of the organisations begin with a platform key that acts for the account.
+  const first = await fill(world, random, summary.organisations % 2 === 0);
   let reached = await reachOf(world);
   const held = known(reached, first);
   world.within = withinCells(held);
@@ -92,7 +93,8 @@ async function tryOut(world: World, random: Random, actor: string, name: string)
   return "refused";
 }
 
-function clientsOf({ app, people, keys }: World, id: string) {
+function clientsOf({ app, accountId, people, keys, platformKey }: World, id: string) {
+  if (platformKey?.id === id) return app.clientAs(platformKey.token, { "latchkey-account": accountId });
   const person = people.find(({ profileId }) => profileId === id);
   if (person) return person.member;
   return app.clientAs(keys.find((key) => key.id === id)?.token ?? "");
@@ -103,14 +105,16 @@ function reachOf({
   accountId,
   workspaces,
   people,
-  outsiders,
+  externalUsers,
   keys,
+  platformKey,
 }: World): Promise<Map<string, Cells>> {
   const members = people.filter(({ profileId }) => profileId !== "");
   const witnesses: Witness[] = [
     ...members.map(({ profileId, user }) => ({ id: profileId, token: user.token, session: true })),
-    ...outsiders.map(({ id, token }) => ({ id, token, session: true })),
+    ...externalUsers.map(({ id, token }) => ({ id, token, session: true })),
     ...keys.map(({ id, token }) => ({ id, token, session: false })),
+    ...(platformKey ? [{ ...platformKey, session: false, acts: true }] : []),
   ];
   return reachByVerdict(app.clientAs(app.platformToken), accountId, workspaces, witnesses);
 }

@@ -11,11 +11,22 @@ export interface Witness {
   id: string;
   token: string;
   session: boolean;
+  /** Whether this is a platform key that acts for the account. */
+  acts?: boolean;
 }
 
-const probes = ["*", "*:read", "*:write", "agents:read", "agents:write", "runs:start", "logs:read"];
+const probes = ["*", "*:*", "*:start", "*:read", "*:write", "platform.*:read", "platform.*:write"];
+const named = [
+  "agents:read",
+  "agents:write",
+  "agents:*",
+  "agents:start",
+  "runs:start",
+  "logs:read",
+  "accounts:act",
+];
 const own = ["api_keys", "roles", "teams", "profiles", "invites", "service_accounts", "workspaces"];
-const wanted = [...probes, ...own.flatMap((one) => [`${one}:write`, `${one}:manage`])];
+const wanted = [...probes, ...named, ...own.flatMap((one) => [`${one}:write`, `${one}:manage`])];
 const environments = [Environment.TEST, Environment.LIVE];
 const batchSize = 100;
 
@@ -26,16 +37,19 @@ export async function reachByVerdict(
   workspaces: readonly string[],
   witnesses: readonly Witness[],
 ): Promise<Map<string, Cells>> {
+  const places = ["", ...workspaces];
   const combinations = witnesses.flatMap((witness) =>
-    ["", ...workspaces].flatMap((workspaceId) =>
+    // No verdict says what a key reaches where it acts: what it reaches at home, except accounts, in all workspaces.
+    (witness.acts ? [""] : places).flatMap((workspaceId) =>
       environments.map((environment) => ({ witness, workspaceId, environment })),
     ),
   );
   const reached = new Map<string, Cells>(witnesses.map(({ id }) => [id, new Map()]));
   for (let from = 0; from < combinations.length; from += batchSize) {
     const some = combinations.slice(from, from + batchSize);
-    const requests = some.map(({ witness: { token }, workspaceId, environment }) => ({
-      ...{ token, accountId, workspaceId, environment, requiredPermissions: wanted, dryRun: true },
+    const requests = some.map(({ witness: { token, acts }, workspaceId, environment }) => ({
+      ...{ token, accountId: acts ? "" : accountId, workspaceId, environment },
+      ...{ requiredPermissions: wanted, dryRun: true },
     }));
     const { responses } = await tokens.batchVerifyTokens({ requests });
     for (const [index, response] of responses.entries()) {
@@ -44,7 +58,10 @@ export async function reachByVerdict(
       if (!one || !cells) throw new Error("there are more responses than requests");
       const end = one.witness.session ? Number.POSITIVE_INFINITY : endOf(response);
       for (const permission of granted(response)) {
-        cells.set([permission, one.workspaceId, one.environment].join(" "), end);
+        if (one.witness.acts && permission.startsWith("accounts:")) continue;
+        for (const place of one.witness.acts ? places : [one.workspaceId]) {
+          cells.set([permission, place, one.environment].join(" "), end);
+        }
       }
     }
   }

@@ -78,6 +78,7 @@ export interface Rights {
 
 const own = [
   "account",
+  "accounts",
   "api_keys",
   "invites",
   "profiles",
@@ -90,7 +91,8 @@ const ladder = ["read", "write", "manage"];
 const verbs = [...ladder, "start", "*"];
 const resources = ["agents", "runs", ...own];
 const every = [
-  "*",
+  ...["*", "*:*", "*:start", "accounts:act"],
+  ...ladder.map((verb) => `platform.*:${verb}`),
   ...ladder.map((verb) => `*:${verb}`),
   ...resources.flatMap((resource) => verbs.map((verb) => `${resource}:${verb}`)),
 ];
@@ -102,6 +104,10 @@ function implies(held: string, wanted: string): boolean {
   const [wantedResource, wantedVerb] = wanted.split(":");
   if (wantedVerb === undefined) return false;
   const climbs = ladder.includes(wantedVerb) && ladder.indexOf(wantedVerb) <= ladder.indexOf(verb ?? "");
+  const ofPlatform = !own.includes(wantedResource ?? "") && wantedResource !== "*";
+  if (resource === "*" && verb === "*") return ofPlatform || wanted === "*:start";
+  if (held === "*:start") return ofPlatform && wantedVerb === "start";
+  if (resource === "platform.*") return climbs && ofPlatform;
   // `*:write` covers the platform's resources. For Latchkey's own resources, only `*:read` counts.
   if (resource === "*") return climbs && (!own.includes(wantedResource ?? "") || wantedVerb === "read");
   return resource === wantedResource && (verb === "*" || climbs);
