@@ -6,6 +6,9 @@ import { defineConfig } from "vitest/config";
 const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
 
+// Compares every answer of plain HTTP with gen/openapi.json.
+const checkAnswers = "test/support/openapi/setup.ts";
+
 const long = process.env.LATCHKEY_TEST_LONG === "1";
 const processTimeoutMs = long ? 600_000 : 180_000;
 
@@ -24,7 +27,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [...processes, ...slow],
           isolate: false,
-          setupFiles: "test/support/random.ts",
+          setupFiles: ["test/support/random.ts", checkAnswers],
         },
       },
       {
@@ -32,6 +35,7 @@ export default defineConfig({
         test: {
           name: "processes",
           include: processes,
+          setupFiles: checkAnswers,
           testTimeout: processTimeoutMs,
           sequence: { groupOrder: 1 },
         },

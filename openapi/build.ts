@@ -1,6 +1,7 @@
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import type { Document, PathItem } from "./document.ts";
 import { errorComponents } from "./errors.ts";
+import { identityHeaders } from "./gateway.ts";
 import { bearers, operationsOf } from "./operations.ts";
 import { commentOf, createOptions } from "./options.ts";
 import { createSchemas } from "./schemas.ts";
@@ -75,6 +76,7 @@ function documentOf(
       securitySchemes,
       parameters,
       ...errors,
+      headers: { ...errors.headers, ...identityHeaders },
       schemas: sorted({ ...components, ...errors.schemas }),
     },
   };
@@ -100,6 +102,12 @@ const securitySchemes = {
     name: "X-Api-Key",
     description:
       "The same token in a header of its own. If a request has both headers, the tokens must be equal.",
+  },
+  verifier: {
+    type: "apiKey",
+    in: "header",
+    name: "Latchkey-Verifier",
+    description: "Only for `/v1/forward_auth`: the token of the gateway's own key.",
   },
   basic: {
     type: "http",

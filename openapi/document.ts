@@ -81,8 +81,8 @@ export interface Operation {
 /** The methods that an operation may have. */
 export const verbs = ["get", "put", "post", "delete", "patch"] as const;
 
-/** The operations of one path. */
-export type PathItem = Partial<Record<(typeof verbs)[number], Operation>>;
+/** The operations of one path. With `x-any-method`, every method has the answers of GET. */
+export type PathItem = Partial<Record<(typeof verbs)[number], Operation>> & { "x-any-method"?: true };
 
 /** An OpenAPI 3.1 document. */
 export interface Document {

@@ -61,9 +61,15 @@ export const errorTable: Record<string, { name: string; description: string; cod
     description: "Another resource or another change is in the way.",
     codes: ["ALREADY_EXISTS", "ETAG_MISMATCH", "CONFLICT", "ABORTED"],
   },
+  "413": {
+    name: "ContentTooLarge",
+    description: "The body is larger than this operation allows.",
+    codes: ["CONTENT_TOO_LARGE"],
+  },
   "415": {
     name: "UnsupportedMediaType",
-    description: "The content type of the request is not `application/json`.",
+    description:
+      "The content type of the request is not `application/json`, or the content encoding is not supported.",
     codes: ["UNSUPPORTED_MEDIA_TYPE"],
   },
   "429": {

@@ -1,14 +1,17 @@
 import type { MediaType, Operation, PathItem, Response, Schema } from "./document.ts";
+import { gatewayPaths } from "./gateway.ts";
 import { oauthComponents, oauthPaths } from "./oauth.ts";
 
 /** The tags of the endpoints that are no RPCs. */
 export const standardTags = [
   { name: "OAuth", description: "Token introspection (RFC 7662) and token revocation (RFC 7009)." },
+  { name: "Gateway", description: "For gateways that ask before they pass a request on." },
   { name: "Server", description: "The probes of the server, and its reference." },
 ];
 
 /** The paths that are no RPCs. No schema declares them, so they are written by hand. */
 export const standardPaths: Record<string, PathItem> = {
+  ...gatewayPaths,
   ...oauthPaths,
   "/healthz": { get: probe("health", "Liveness", "Answers 200 while the process runs.", ["200"]) },
   "/readyz": {
