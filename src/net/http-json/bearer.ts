@@ -11,7 +11,7 @@ export function authorizationOf(headers: HeaderReader): string | undefined {
   const authorization = headers.get("authorization")?.replace(tokenScheme, "Bearer ");
   const apiKey = headers.get("x-api-key");
   if (apiKey === null || apiKey === "") return authorization;
-  if (authorization !== undefined && bearerOf(authorization) !== apiKey) {
+  if (authorization !== undefined && authorization !== "" && bearerOf(authorization) !== apiKey) {
     throw new ConnectError(
       "the headers Authorization and X-Api-Key have different tokens: send one of them",
       Code.InvalidArgument,

@@ -37,7 +37,7 @@ export function tokenInUrl(
   segments: readonly string[],
   parameters: readonly Parameter[],
 ): ConnectError | undefined {
-  const inPath = route.template.variables.some(({ start }) => search.hasToken(segments[start] ?? ""));
+  const inPath = route.pathFields.length > 0 && segments.some((one) => search.hasToken(decoded(one)));
   const inQuery = parameters.some(
     ([name, value]) => search.hasToken(name) || search.hasToken(value) || isSecretName(search, route, name),
   );
@@ -52,4 +52,12 @@ export function tokenInUrl(
 function isSecretName({ isSecret }: SecretSearch, { method }: Route, name: string): boolean {
   const fields = fieldsOf(method.input, name.split("."));
   return fields ? fields.some(isSecret) : secretNames.has(name.toLowerCase().replaceAll(/[^a-z]/g, ""));
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }

@@ -10,6 +10,7 @@ test.each<[name: string, headers: Record<string, string>, authorization: string 
   ["Bearer", { authorization: `Bearer ${token}` }, `Bearer ${token}`],
   ["Token", { authorization: `Token ${token}` }, `Bearer ${token}`],
   ["TOKEN", { authorization: `TOKEN   ${token}` }, `Bearer ${token}`],
+  ["X-Api-Key beside an empty Authorization", { authorization: "", "x-api-key": token }, `Bearer ${token}`],
   ["X-Api-Key", { "x-api-key": token }, `Bearer ${token}`],
   ["both, and the same", { authorization: `Token ${token}`, "x-api-key": token }, `Bearer ${token}`],
   ["another scheme", { authorization: "Basic abc" }, "Basic abc"],

@@ -35,7 +35,10 @@ export function plainErrorOf({ json, status }: Pick<Answer, "json" | "status">) 
 
 // Names inside of brackets are keys of a map.
 function camelCase(path: string): string {
-  return path.replaceAll(/\[[^\]]*\]|_([a-z])/g, (all, letter?: string) => letter?.toUpperCase() ?? all);
+  return path.replaceAll(
+    /\[[^\]]*\]|(?<=[a-z0-9])_([a-z])/g,
+    (all, letter?: string) => letter?.toUpperCase() ?? all,
+  );
 }
 
 // What differs between two calls of the same kind: ids, tokens, hints, times, addresses and random names.
