@@ -37,21 +37,19 @@ export function plainRequestOf(method: DescMethod, message: Message, spelling: S
     inPath.push(name);
     return encodeURIComponent(String(json[name] ?? ""));
   });
+  const repeats = body === "*" && spelling.repeatsPath === true;
   const others = Object.fromEntries(
-    Object.entries(json).filter(([name]) => spelling.repeatsPath || !inPath.includes(name)),
+    Object.entries(json).filter(([name]) => repeats || !inPath.includes(name)),
   );
   const names = spelling.isSnake ? others : inCamelCase(method.input, others);
   const httpMethod = pattern.case.toUpperCase();
   if (body === "*") return { method: httpMethod, path, body: JSON.stringify(names) };
-  const query = new URLSearchParams(parametersOf(withoutPath(names, inPath), ""));
+  const query = new URLSearchParams(parametersOf(names, ""));
   return { method: httpMethod, path: query.size > 0 ? `${path}?${query}` : path };
 }
 
-function withoutPath(json: JsonObject, inPath: string[]): JsonObject {
-  return Object.fromEntries(Object.entries(json).filter(([name]) => !inPath.includes(name)));
-}
-
-function parametersOf(json: JsonObject, prefix: string): [name: string, value: string][] {
+/** Returns the query parameters of a JSON object: nested fields with dots, and lists as repeated parameters. */
+export function parametersOf(json: JsonObject, prefix: string): [name: string, value: string][] {
   return Object.entries(json).flatMap(([name, value]): [string, string][] => {
     if (Array.isArray(value)) return value.map((one) => [prefix + name, String(one)]);
     if (typeof value === "object" && value !== null) return parametersOf(value, `${prefix}${name}.`);
