@@ -93,6 +93,7 @@ export function createHandlers(
     contextValues,
     clientOf,
     onBug: reports.bug,
+    requestIdOf,
     onOutcome(request: Request, method: string, code: string) {
       Object.assign(recordOf(contextValues(request)), { method, code });
     },
@@ -112,7 +113,7 @@ export function createHandlers(
   });
   const rest = withHttpJson(
     [{ methods: operations, turns: oneByOne }, verifying],
-    { ...options, ...secretSearch(config.tokenPrefix), requestIdOf, onRefusal },
+    { ...options, ...secretSearch(config.tokenPrefix), onRefusal },
     fast,
   );
   const own = allowOrigins(config.corsOrigins, withEndpoints(endpoints, options, rest));

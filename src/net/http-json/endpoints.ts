@@ -20,6 +20,8 @@ export interface Endpoint {
 export interface EndpointOptions {
   /** Returns the client of a request. Clients take turns. */
   clientOf(request: Request): string;
+  /** Returns the id of a request, which every answer repeats. */
+  requestIdOf(request: Request): string;
   /** Called with the name of the endpoint and the outcome if the endpoint itself is not reached. */
   onOutcome(request: Request, name: string, code: string): void;
   /** Called with what an endpoint throws, which is a bug. The client gets status 500. */
@@ -63,6 +65,7 @@ export function withEndpoints(
 
 function start(endpoint: Endpoint, options: EndpointOptions, request: Request, response: Response): void {
   const { method = "" } = request;
+  const named = () => ({ "x-request-id": options.requestIdOf(request) });
   try {
     if (accepts(endpoint, method)) endpoint.handle(request, response);
     else {
@@ -70,13 +73,13 @@ function start(endpoint: Endpoint, options: EndpointOptions, request: Request, r
       const isAsked = method === "OPTIONS";
       options.onOutcome(request, endpoint.name, isAsked ? "ok" : "unimplemented");
       const text = isAsked ? "" : `use one of these methods: ${allow}\n`;
-      sendAnswer(request, response, { status: isAsked ? 204 : 405, headers: { allow }, text });
+      sendAnswer(request, response, { status: isAsked ? 204 : 405, headers: { allow, ...named() }, text });
     }
   } catch (error) {
     options.onBug(error);
     options.onOutcome(request, endpoint.name, "internal");
     if (response.headersSent) response.destroy();
-    else sendAnswer(request, response, { status: 500, text: "internal error\n" });
+    else sendAnswer(request, response, { status: 500, headers: named(), text: "internal error\n" });
   }
 }
 

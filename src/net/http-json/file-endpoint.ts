@@ -24,7 +24,7 @@ export function fileEndpoint(
   name: string,
   read: () => PublicFile,
   turns: FairTurns,
-  { onOutcome }: Pick<EndpointOptions, "onOutcome">,
+  { onOutcome, requestIdOf }: Pick<EndpointOptions, "onOutcome" | "requestIdOf">,
 ): Endpoint {
   let variants: { plain: Variant; gzip: Variant } | undefined;
   return {
@@ -34,7 +34,7 @@ export function fileEndpoint(
     handle(request, response) {
       variants ??= variantsOf(read());
       const acceptsGzip = weightIn(String(request.headers["accept-encoding"] ?? ""), "gzip") > 0;
-      send(request, response, acceptsGzip ? variants.gzip : variants.plain);
+      send(request, response, requestIdOf(request), acceptsGzip ? variants.gzip : variants.plain);
       onOutcome(request, name, "ok");
     },
   };
@@ -52,7 +52,13 @@ function variantsOf({ bytes, headers }: PublicFile): { plain: Variant; gzip: Var
   };
 }
 
-function send(request: Request, response: Response, { body, headers }: Variant): void {
+function send(
+  request: Request,
+  response: Response,
+  requestId: string,
+  { body, headers: own }: Variant,
+): void {
+  const headers: Record<string, string> = { ...own, "x-request-id": requestId };
   if (isKnown(request.headers["if-none-match"], headers.etag ?? "")) {
     const { "content-type": _type, "content-encoding": _encoding, ...kept } = headers;
     response.writeHead(304, kept);

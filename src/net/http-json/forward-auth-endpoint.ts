@@ -1,5 +1,6 @@
 import { headerReader } from "../fast-path/admission.ts";
 import { isOpen } from "../fast-path/answer.ts";
+import { countOfHeader } from "../raw-headers.ts";
 import type { Request, Response } from "../request.ts";
 import type { FairTurns } from "../turns.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -66,18 +67,8 @@ function gatewayRequest({ url = "", headers, rawHeaders }: Request): GatewayRequ
   return {
     query: at < 0 ? "" : url.slice(at + 1),
     headers: headerReader(headers),
-    isRepeated: countOf(rawHeaders, "authorization") > 1,
+    isRepeated: countOfHeader(rawHeaders, "authorization") > 1,
   };
-}
-
-// Names and values alternate.
-function countOf(rawHeaders: readonly string[], name: string): number {
-  let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const one = rawHeaders[at] ?? "";
-    if (one.length === name.length && one.toLowerCase() === name) count += 1;
-  }
-  return count;
 }
 
 function send({ method }: Request, response: Response, { status, headers, body }: GatewayAnswer): void {
