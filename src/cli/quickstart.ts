@@ -22,24 +22,21 @@ ${commands.join("\n")}
  * arguments. The commands work any number of times. If a call fails, they show the error and keep the files of the last run.
  */
 export function quickstartCommands(url: string, keys: QuickstartKeys): string[] {
-  const dir = dirname(keys.platform);
-  const [me, key] = [join(dir, "me"), join(dir, "key.json")];
-  const post = `curl -sS -H 'content-type: application/json'`;
-  // A response without a token is an error, which goes to stderr.
-  const keepToken = (file: string, before: string, after: string) => {
-    const [kept, made] = [quote(file), quote(`${file}.new`)];
-    const extract = `sed -n -e 's/.*"token":"\\([^"]*\\)".*/${before}\\1${after}/p' -e '/"code":/w /dev/stderr'`;
-    return `${extract} > ${made}; [ -s ${made} ] && mv ${made} ${kept} || rm ${made}`;
-  };
+  const file = (name: string) => quote(join(dirname(keys.platform), name));
+  const post = `curl -sS --fail-with-body`;
+  // The answer goes to a file of its own. If it has no token, it is an error, and the files of the last run stay.
+  const keep = (answer: string, kept: string, line: string) =>
+    `-o ${file(answer)} && sed 's/${line}/' ${file(answer)} > ${file(kept)} || grep '"success":false' ${file(answer)} >&2`;
+  const asHeader = String.raw`.*"token":"\([^"]*\)".*/Authorization: Bearer \1`;
+  const asBody = String.raw`.*\("token":"[^"]*"\).*/{\1}`;
   // Another e-mail address in each run, so that the commands can be repeated.
   const email = "me-'$(date +%s)$$'@example.com";
   const signUp = `{"email":"${email}","password":"correct horse battery","name":"Me","accountName":"Acme"}`;
   const create = `{"metadata":{"name":"my first key"},"spec":{"permissions":["agents:read"]}}`;
-  const at = (method: string) => `${url}/latchkey.v1.${method}`;
   return [
-    `(umask 077; echo '${signUp}' | ${post} -d @- ${at("SessionService/SignUp")} | ${keepToken(me, "Authorization: Bearer ", "")})`,
-    `(umask 077; echo '${create}' | ${post} -H @${quote(me)} -d @- ${at("ApiKeyService/CreateApiKey")} | ${keepToken(key, '{"token":"', '"}')})`,
-    `sed 's/^/Authorization: Bearer /' ${quote(keys.verifier)} | ${post} -H @- -d @${quote(key)} ${at("TokenService/VerifyToken")}`,
+    `(umask 077; echo '${signUp}' | ${post} --json @- ${url}/v1/auth/signup ${keep("me.json", "me", asHeader)})`,
+    `(umask 077; ${post} -H @${file("me")} --json '${create}' ${url}/v1/account/api_keys ${keep("made.json", "key.json", asBody)})`,
+    `sed 's/^/Authorization: Bearer /' ${quote(keys.verifier)} | curl -sS -H @- --json @${file("key.json")} ${url}/v1/tokens:verify`,
   ];
 }
 

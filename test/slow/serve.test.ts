@@ -59,7 +59,7 @@ describe.concurrent("latchkey serve", () => {
     const file = join(site.dataDir, "me");
     const before = readFileSync(file, "utf8");
     expect((await paste(signUp.replace("correct horse battery", "short"))).stderr).toContain(
-      "invalid_argument",
+      "INVALID_ARGUMENT",
     );
     expect(readFileSync(file, "utf8")).toBe(before);
   });
@@ -80,7 +80,7 @@ async function pasteAll(site: Site, server: Served): Promise<void> {
 
 /** Returns the commands that the server prints for the operator to paste. Their lines are indented. */
 async function printedCommands(server: Served): Promise<string[]> {
-  await server.said("TokenService/VerifyToken\n");
+  await server.said("/v1/tokens:verify\n");
   return server
     .stderr()
     .split("\n")
