@@ -6,7 +6,7 @@ const run = promisify(execFile);
 
 /** Skips the test if a command fails. Prints the reason and what installs the program. */
 export async function skipWithout(
-  context: TestContext,
+  context: Pick<TestContext, "task" | "skip">,
   program: string,
   args: string[],
   install: string,
