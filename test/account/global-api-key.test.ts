@@ -5,6 +5,7 @@ import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { newMember } from "../support/actors/actors.ts";
 import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { serve } from "../support/net/http.ts";
 
 const app = useApp();
 const minute = { gracePeriod: { seconds: 60n } };
@@ -120,5 +121,26 @@ test("each account has its own system key", async () => {
   const foreign = app.clientAs(second.token, { "latchkey-account": idOf(one) });
   expect(await refusal(foreign.accounts.getGlobalApiKey({}))).toMatchObject({
     reason: "ACCOUNT_MISMATCH",
+  });
+});
+
+test("over plain HTTP, the key is the body of each answer", async () => {
+  const { url } = await serve(app);
+  const owner = await app.newAccount();
+  const { token } = await rotate(owner);
+  async function call(method: string, verb: string, by: string, body?: object) {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${by}` };
+    const sent = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+    const response = await fetch(`${url}/v1/account/global_api_key${verb}`, sent);
+    return { status: response.status, json: (await response.json()) as { spec: { token: string } } };
+  }
+  expect(await call("GET", "", owner.token)).toMatchObject({ status: 200, json: { spec: { system: true } } });
+  const rotated = await call("POST", ":rotate", token, { gracePeriod: "60s" });
+  expect(await verdictOf(rotated.json.spec.token)).toBe(Verdict.VALID);
+  expect(await call("POST", ":disable", owner.token, {})).toMatchObject({
+    json: { state: "API_KEY_STATE_DISABLED" },
+  });
+  expect(await call("POST", ":enable", owner.token, {})).toMatchObject({
+    json: { state: "API_KEY_STATE_ACTIVE" },
   });
 });

@@ -1,13 +1,16 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { type FormRequest, sendForm, sendFormOverHttp2 } from "../support/net/form.ts";
 import { serve } from "../support/net/http.ts";
+import { join, useExternal } from "../support/oidc/external.ts";
 
 const app = useApp();
+const external = useExternal();
 
-async function introspector() {
-  const { url } = await serve(app);
+async function introspector(one = app) {
+  const { url } = await serve(one);
   return async (token: string, as: Omit<FormRequest, "form">, more: Record<string, string> = {}) => {
     const answer = await sendForm(`${url}/v1/oauth/introspect`, { form: { token, ...more }, ...as });
     return { ...answer, json: JSON.parse(answer.text) as Record<string, unknown> };
@@ -56,6 +59,52 @@ test("a session is introspected in the account of the verifier, and shows its us
   });
   expect(answer.json).not.toHaveProperty("key_id");
   expect(answer.json).not.toHaveProperty("environment");
+});
+
+test("a session of several accounts needs the account, and only the platform may name another one", async () => {
+  const introspect = await introspector();
+  const owner = await app.newAccount();
+  const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
+  const second = await owner.accounts.createAccount({ metadata: { name: "Second" } });
+  const elsewhere = { account_id: second.account?.metadata?.id ?? "" };
+  const platform = { token: app.platformToken };
+  expect(await introspect(owner.token, platform)).toMatchObject(inactive);
+  expect((await introspect(owner.token, platform, elsewhere)).json).toMatchObject({
+    active: true,
+    ...elsewhere,
+    sub: second.profile?.metadata?.id,
+  });
+  expect((await introspect(owner.token, { token: verifier.token })).json).toMatchObject({
+    active: true,
+    account_id: owner.account.metadata?.id,
+  });
+  expect(await introspect(owner.token, { token: verifier.token }, elsewhere)).toMatchObject(inactive);
+});
+
+test("a token of an external issuer is active in an account of its person, and makes no user", async () => {
+  const { app: one, issuer } = external;
+  const introspect = await introspector(one);
+  const owner = await one.newAccount();
+  const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
+  const as = { token: verifier.token };
+  const token = await issuer.token({ sub: randomUUID() });
+  expect(await introspect(token, as)).toMatchObject(inactive);
+  const users = () => one.db.selectFrom("user").select("id").execute();
+  const before = await users();
+  expect(await introspect(token, as)).toMatchObject(inactive);
+  expect(await users()).toEqual(before);
+  await join(owner, one.clientAs(token), "viewer");
+  expect((await introspect(token, as)).json).toMatchObject({
+    active: true,
+    scope: "*:read",
+    kind: "user",
+    account_id: owner.account.metadata?.id,
+    exp: expect.any(Number),
+  });
+  const stranger = await issueKey(await one.newAccount("Other"), {
+    spec: { permissions: ["tokens:verify"] },
+  });
+  expect(await introspect(token, { token: stranger.token })).toMatchObject(inactive);
 });
 
 test("the answer for every other token is the same, and has one member", async () => {
@@ -124,6 +173,14 @@ test("a caller without authentication gets 401, and one without tokens:verify ge
   expect(none.headers["www-authenticate"]).toMatch(/^Bearer .*Basic /);
   const denied = await introspect(key.token, { token: key.token });
   expect(denied).toMatchObject({ status: 403, json: { error: "insufficient_scope" } });
+  const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
+  const headers = { "latchkey-account": (await app.newAccount()).account.metadata?.id ?? "" };
+  const foreign = await introspect(key.token, { token: verifier.token, headers });
+  expect(foreign).toMatchObject({ status: 403, json: { error: "unauthorized_client" } });
+  const accountId = owner.account.metadata?.id ?? "";
+  await app.clientAs(app.platformToken).accounts.suspendAccount({ accountId });
+  const suspended = await introspect(key.token, { token: verifier.token });
+  expect(suspended).toMatchObject({ status: 403, json: { error: "unauthorized_client" } });
 });
 
 describe.each([

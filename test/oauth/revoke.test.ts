@@ -3,7 +3,7 @@ import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { issueKey, startApp, useApp } from "../support/app.ts";
-import { type FormRequest, sendForm } from "../support/net/form.ts";
+import { type FormRequest, sendForm, sendFormOverHttp2 } from "../support/net/form.ts";
 import { serve } from "../support/net/http.ts";
 import { useExternal } from "../support/oidc/external.ts";
 
@@ -36,10 +36,11 @@ test("possession of a token is enough to end it, and unknown tokens get the same
   expect(events).toMatchObject([{ outcome: AuditOutcome.DONE, resourceId: key.id, keyId: key.id }]);
 });
 
-test("a session ends as a key does", async () => {
-  const revoke = await revoker();
+test("a session ends as a key does, over HTTP/2", async () => {
+  const { url } = await serve(app);
   const owner = await app.newAccount();
-  expect((await revoke(owner.token)).status).toBe(200);
+  const answer = await sendFormOverHttp2(`${url}/v1/oauth/revoke`, { form: { token: owner.token } });
+  expect(answer).toMatchObject({ status: 200, text: "", headers: { "cache-control": "no-store" } });
   expect(await verdictOf(owner.token)).toBe(Verdict.REVOKED);
 });
 

@@ -57,6 +57,7 @@ export type AuditEvent = Message<"latchkey.v1.AuditEvent"> & {
 
   /**
    * Output only. The RPC, for example `latchkey.v1.ApiKeyService/RevokeApiKey`.
+   * A call to an endpoint of another standard has the name of the endpoint, for example `revoke`.
    * The value `*` stands for all further methods of a principal that was refused by more than ten methods within a minute.
    *
    * @generated from field: string method = 6;
