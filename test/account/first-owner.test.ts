@@ -3,6 +3,7 @@ import { accountIdOf, naming, newPlatformServiceKey } from "../support/actors/ac
 import { newEmail, newMember } from "../support/actors/actors.ts";
 import { systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
 import { type Clients, issueKey, password, useApp } from "../support/app.ts";
+import { lockBarrier } from "../support/database/lock-barrier.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();
@@ -63,7 +64,8 @@ describe("InviteFirstOwner", () => {
 
   test("makes one invite if two calls come at the same time", async () => {
     const { accountId } = await opened();
-    const both = await Promise.allSettled([inviteFirst(accountId), inviteFirst(accountId)]);
+    const start = () => Promise.allSettled([inviteFirst(accountId), inviteFirst(accountId)]);
+    const both = await lockBarrier(app.db, "invite", 2, start);
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   });
 

@@ -36,9 +36,10 @@ test("if a new token cannot be written, the old one stays valid", async () => {
   await app.clientAs(app.platformToken).accounts.searchAccounts({});
 });
 
-test("files without tokens are removed after a failure", () => {
+test("new files are private, and those without tokens are removed after a failure", () => {
   const targets = createKeyTargets();
   targets.create({ platform: file, verifier: `${file}-2` });
+  for (const one of [file, `${file}-2`]) expect(statSync(one).mode & 0o777).toBe(0o600);
   expect(targets.abandon()).toBe("");
   expect([existsSync(file), existsSync(`${file}-2`)]).toEqual([false, false]);
 });

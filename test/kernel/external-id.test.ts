@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
+import type { ExternalKind } from "../../src/domain/kernel/external-id.ts";
 import { naming } from "../support/actors/acting.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { lockBarrier } from "../support/database/lock-barrier.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();
@@ -30,6 +32,13 @@ const make: Record<string, Make> = {
     return serviceAccount?.metadata?.id;
   },
 };
+const tables: Record<string, ExternalKind> = {
+  "a key": "api_key",
+  "a workspace": "workspace",
+  "a team": "team",
+  "a role": "role",
+  "a service account": "service_account",
+};
 type Update = (owner: Clients, id: string, metadata: Metadata) => Promise<unknown>;
 const update: Record<string, Update> = {
   "a key": ({ apiKeys }, id, metadata) => apiKeys.updateApiKey({ id, metadata }),
@@ -56,7 +65,8 @@ describe.each(Object.entries(make))("the external id of %s", (kind, create) => {
 
   test("goes to one of two calls at the same time", async () => {
     const owner = await app.newAccount();
-    const both = ["one", "two"].map((name) => create(owner, { name, externalId: "raced" }));
+    const start = () => ["one", "two"].map((name) => create(owner, { name, externalId: "raced" }));
+    const both = await lockBarrier(app.db, tables[kind] ?? "account", 2, async () => start());
     const results = await Promise.allSettled(both);
     const made = results.flatMap((one) => (one.status === "fulfilled" ? [one.value ?? ""] : []));
     expect(made).toHaveLength(1);
@@ -163,7 +173,8 @@ describe("the external id of an account", () => {
   });
 
   test("goes to one of two calls at the same time", async () => {
-    const results = await Promise.allSettled([open("crm-3"), open("crm-3")]);
+    const both = () => Promise.allSettled([open("crm-3"), open("crm-3")]);
+    const results = await lockBarrier(app.db, "account", 2, both);
     expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   });
 });

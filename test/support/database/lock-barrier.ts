@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Db } from "../../../src/db/connect.ts";
+import type { ExternalKind } from "../../../src/domain/kernel/external-id.ts";
 
 /**
  * Starts calls while a lock prevents writes to a table. Releases the lock when the given number of them wait for the
@@ -7,7 +8,7 @@ import type { Db } from "../../../src/db/connect.ts";
  */
 export async function lockBarrier<T>(
   db: Db,
-  table: "identity" | "guest",
+  table: "identity" | "guest" | "invite" | ExternalKind,
   waiting: number,
   start: () => Promise<T>,
 ): Promise<T> {
