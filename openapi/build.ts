@@ -13,7 +13,7 @@ const about = `The HTTP/JSON surface of Latchkey: every RPC, at the route that t
 - Names are in lowerCamelCase. The server also accepts the names of the schema, in snake_case.
 - The server refuses unknown fields and unknown query parameters, and names them.
 - A list answers \`items\` and \`pagination.nextCursor\`, which is empty on the last page.
-- An error has the format \`Error\`. With \`Accept: application/problem+json\`, it follows RFC 9457.
+- An error has the format \`ErrorResponse\`. With \`Accept: application/problem+json\`, it follows RFC 9457.
 - A token never belongs into a URL. The server refuses such a request.
 `;
 

@@ -1,111 +1,11 @@
 import type { Document, Header, MediaType, Response, Schema } from "./document.ts";
-
-/**
- * The codes of each error response, in the order of docs/errors.md. A code is a reason, or the code of Connect in upper case.
- * A test compares this table with the reasons of the server.
- */
-export const errorTable: Record<string, { name: string; description: string; codes: string[] }> = {
-  "400": {
-    name: "BadRequest",
-    description: "A field is wrong (`INVALID_ARGUMENT`), or the state of a resource does not allow the call.",
-    codes: [
-      "INVALID_ARGUMENT",
-      "ACCOUNT_REQUIRED",
-      "LAST_OWNER",
-      "SYSTEM_KEY",
-      "IN_USE",
-      "ALREADY_USED",
-      "WRONG_STATE",
-      "BOUND_EXCEEDED",
-      "FAILED_PRECONDITION",
-      "OUT_OF_RANGE",
-    ],
-  },
-  "401": {
-    name: "Unauthenticated",
-    description: "The request has no bearer, or the server does not accept it.",
-    codes: [
-      "MISSING_API_KEY",
-      "INVALID_API_KEY",
-      "EXPIRED_API_KEY",
-      "REVOKED_API_KEY",
-      "DISABLED_API_KEY",
-      "INVALID_SESSION",
-      "EXPIRED_SESSION",
-      "REVOKED_SESSION",
-      "INVALID_CREDENTIALS",
-      "LOGIN_REQUIRED",
-      "UNAUTHENTICATED",
-    ],
-  },
-  "403": {
-    name: "PermissionDenied",
-    description: "The bearer may not make this call.",
-    codes: [
-      "ACCOUNT_MISMATCH",
-      "ACCOUNT_SUSPENDED",
-      "ENVIRONMENT_MISMATCH",
-      "WORKSPACE_FORBIDDEN",
-      "WORKSPACE_ARCHIVED",
-      "PERMISSION_DENIED",
-      "ENTITLEMENT_REQUIRED",
-    ],
-  },
-  "404": {
-    name: "NotFound",
-    description: "The resource does not exist, or it belongs to another account.",
-    codes: ["NOT_FOUND"],
-  },
-  "409": {
-    name: "Conflict",
-    description: "Another resource or another change is in the way.",
-    codes: ["ALREADY_EXISTS", "ETAG_MISMATCH", "CONFLICT", "ABORTED"],
-  },
-  "413": {
-    name: "ContentTooLarge",
-    description: "The body is larger than this operation allows.",
-    codes: ["CONTENT_TOO_LARGE"],
-  },
-  "415": {
-    name: "UnsupportedMediaType",
-    description:
-      "The content type of the request is not `application/json`, or the content encoding is not supported.",
-    codes: ["UNSUPPORTED_MEDIA_TYPE"],
-  },
-  "429": {
-    name: "RateLimited",
-    description: "A rate limit or a quota is exhausted. `Retry-After` says when to try again.",
-    codes: ["RATE_LIMITED", "QUOTA_EXCEEDED", "RESOURCE_EXHAUSTED"],
-  },
-  "500": {
-    name: "Internal",
-    description: "A bug in Latchkey. The log of the server contains the cause.",
-    codes: ["INTERNAL"],
-  },
-  "501": {
-    name: "Unimplemented",
-    description: "The server does not support this yet.",
-    codes: ["UNIMPLEMENTED"],
-  },
-  "503": {
-    name: "Unavailable",
-    description: "The server cannot answer now. `Retry-After` says when to try again.",
-    codes: ["UNAVAILABLE"],
-  },
-  "504": {
-    name: "DeadlineExceeded",
-    description:
-      "The time of the call ended. `REVOCATION_PENDING`: the server saved the change, but not all instances confirmed it.",
-    codes: ["REVOCATION_PENDING", "DEADLINE_EXCEEDED"],
-  },
-};
+import { type ErrorRow, errorTable } from "./error-table.ts";
 
 const withRetry = ["429", "503"];
 
 /** Returns the error responses of an operation, by status. */
 export function errorResponses(statuses: readonly string[]): Record<string, Response> {
-  const named = statuses.map((status) => [status, ref(nameOf(status))] as const);
-  return Object.fromEntries([...named, ["default", ref("Error")]]);
+  return Object.fromEntries(statuses.map((status) => [status, ref(nameOf(status))]));
 }
 
 /** Returns the shared responses, headers and schemas of errors. */
@@ -117,12 +17,12 @@ export function errorComponents(): Pick<Document["components"], "headers" | "res
         {
           description: `${description} Codes: ${codes.map((code) => `\`${code}\``).join(", ")}.`,
           headers: headersOf(status),
-          content: contentOf(codes),
+          content: contentOf(name),
         },
       ] as const,
   );
-  const any = { description: "Every other error.", headers: headersOf(""), content: contentOf() };
-  return { headers, responses: { ...Object.fromEntries(shared), Error: any }, schemas };
+  const all = { ...schemas, ...Object.fromEntries(Object.values(errorTable).flatMap(schemasOf)) };
+  return { headers, responses: Object.fromEntries(shared), schemas: all };
 }
 
 function nameOf(status: string): string {
@@ -143,14 +43,22 @@ function headersOf(status: string): Record<string, { $ref: string }> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
-function contentOf(codes?: string[]): Record<string, MediaType> {
-  const code: Schema = { properties: { code: { enum: codes ?? [] } } };
-  const ours: Schema = { allOf: [schema("Error"), { properties: { error: code } }] };
-  const problem: Schema = { allOf: [schema("Problem"), code] };
+// A generator makes one type of each of these schemas.
+function contentOf(kind: string): Record<string, MediaType> {
   return {
-    "application/json": { schema: codes ? ours : schema("Error") },
-    "application/problem+json": { schema: codes ? problem : schema("Problem") },
+    "application/json": { schema: schema(`${kind}Error`) },
+    "application/problem+json": { schema: schema(`${kind}Problem`) },
   };
+}
+
+function schemasOf({ name, description, codes }: ErrorRow): [string, Schema][] {
+  const code: Schema = { properties: { code: { enum: codes } } };
+  const ours: Schema = { allOf: [schema("ErrorResponse"), { properties: { error: code } }] };
+  const problem: Schema = { allOf: [schema("ProblemDetails"), code] };
+  return [
+    [`${name}Error`, { description, ...ours }],
+    [`${name}Problem`, { description, ...problem }],
+  ];
 }
 
 const headers: Record<string, Header> = {
@@ -175,9 +83,11 @@ const code: Schema = {
   pattern: "^[A-Z][A-Z_]*$",
   description: "The reason of the error. docs/errors.md lists the reasons.",
 };
+const text = (description: string): Schema => ({ type: "string", description });
 const details: Schema = {
   type: "object",
-  description: "More about the error. Which members are present depends on the code.",
+  description:
+    "More about the error. Which members are present depends on the code. All except `fields` are text.",
   properties: {
     fields: {
       type: "array",
@@ -185,12 +95,29 @@ const details: Schema = {
       description: "The wrong fields of the request.",
       items: schema("WrongField"),
     },
+    key_id: text("The key that the token belongs to."),
+    session_id: text("The session that the token belongs to."),
+    expired_at: text("When the credential expired."),
+    revoked_at: text("When the credential was revoked."),
+    account_id: text("The account."),
+    account_ids: text("The accounts to choose from, separated by commas."),
+    workspace_id: text("The workspace."),
+    environment: text("The environment of the credential."),
+    permission: text("The permission that is missing."),
+    entitlement: text("The entitlement that is missing."),
+    limit: text("The number that is allowed."),
+    remaining: text("The number that is left."),
+    reset_at: text("When the limit starts again."),
+    bound: text("The bound that the change would exceed."),
+    id: text("The resource that exists already."),
+    field: text("The field whose value is taken."),
   },
-  additionalProperties: { type: "string" },
+  // Not the schema of text: in TypeScript, `fields` would contradict it.
+  additionalProperties: true,
 };
 
 const schemas: Record<string, Schema> = {
-  Error: {
+  ErrorResponse: {
     type: "object",
     description: "An error in the default format.",
     required: ["success", "error"],
@@ -207,7 +134,7 @@ const schemas: Record<string, Schema> = {
       },
     },
   },
-  Problem: {
+  ProblemDetails: {
     type: "object",
     description:
       "An error as RFC 9457 defines it, for requests with `Accept: application/problem+json`. " +

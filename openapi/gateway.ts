@@ -82,8 +82,8 @@ function responses(): Operation["responses"] {
     description,
     headers: { ...headers, ...more },
     content: {
-      "application/json": { schema: ref("Error") },
-      "application/problem+json": { schema: ref("Problem") },
+      "application/json": { schema: ref("ErrorResponse") },
+      "application/problem+json": { schema: ref("ProblemDetails") },
     },
   });
   return {

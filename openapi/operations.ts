@@ -51,7 +51,7 @@ function placed(
     }),
     responses: {
       "200": success(method, route, schemas, example),
-      ...errorResponses(statusesOf(route, inPath.length > 0)),
+      ...errorResponses(statusesOf(route)),
     },
   };
   return { path, verb: route.verb, operation };
@@ -130,16 +130,13 @@ function media(schema: Schema, title = "", value?: unknown): MediaType {
   return { schema, ...(value !== undefined && { examples: { example: { summary: title, value } } }) };
 }
 
-function statusesOf({ verb, body }: Route, hasId: boolean): string[] {
-  const mayMiss = hasId || body !== "";
+// Without the response `default`, whose status is any number, a generated client tells success and error apart by the status.
+function statusesOf({ verb, body }: Route): string[] {
   return [
-    ...["400", "401", "403"],
-    ...(mayMiss ? ["404"] : []),
+    ...["400", "401", "403", "404"],
     ...(verb === "get" ? [] : ["409"]),
     ...(body === "" ? [] : ["413", "415"]),
-    ...["429", "500"],
-    ...(body === "" ? [] : ["501"]),
-    ...["503", "504"],
+    ...["429", "500", "501", "503", "504"],
   ];
 }
 

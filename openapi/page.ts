@@ -6,7 +6,7 @@ import {
   type Schema,
   verbs,
 } from "./document.ts";
-import { errorTable } from "./errors.ts";
+import { errorTable } from "./error-table.ts";
 import { escapeHtml, inline, json, markdown, table } from "./html.ts";
 import { style } from "./style.ts";
 
@@ -38,6 +38,7 @@ ${document.tags.map((tag) => serviceOf(tag, document)).join("\n")}
 ${errorsOf(document)}
 <h2 id="schemas">Schemas</h2>
 ${Object.entries(document.components.schemas)
+  .filter(([, schema]) => !schema.allOf)
   .map(([name, schema]) => schemaOf(name, schema))
   .join("\n")}
 </main>

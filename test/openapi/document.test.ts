@@ -5,7 +5,7 @@ import { createConfig, lint } from "@redocly/openapi-core";
 import { expect, test } from "vitest";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { Operation } from "../../openapi/document.ts";
-import { errorTable } from "../../openapi/errors.ts";
+import { errorTable } from "../../openapi/error-table.ts";
 import { examples } from "../../openapi/examples.ts";
 import type { Reason } from "../../src/domain/kernel/error.ts";
 import { parseTokenOfAnyPrefix } from "../../src/domain/kernel/token.ts";

@@ -2,7 +2,6 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import {
   type Document,
-  type MediaType,
   type Operation,
   type Response,
   type Schema,
@@ -34,22 +33,22 @@ export function createAnswerCheck(document: Document): (answer: Answer) => Check
   const schemaProblems = createSchemaCheck(document);
 
   function check(answer: Answer, place: Place | undefined): string[] {
+    if (!place) return answer.status < 400 ? [noResponse(answer)] : bodyProblems(answer, anyError);
     const found = responseOf(document, place, answer.status);
-    if (!found) return [`the document has no response with status ${answer.status}`];
-    const { response, pointer } = found;
-    const missing = Object.keys(response.headers ?? {})
+    if (!found) return [noResponse(answer)];
+    const missing = Object.keys(found.response.headers ?? {})
       .filter((name) => document.components.headers[name]?.required && !answer.headers.has(name))
       .map((name) => `the header ${name} is missing`);
-    if (answer.method === "HEAD") return missing;
-    return [...missing, ...bodyProblems(answer, response.content, pointer)];
+    return [...missing, ...bodyProblems(answer, pointersOf(found))];
   }
 
-  function bodyProblems({ headers, text }: Answer, content: Content, pointer: string): string[] {
-    if (!content) return text === "" ? [] : ["the document has no body for this response"];
+  function bodyProblems({ method, headers, text }: Answer, pointers: Pointers): string[] {
+    if (method === "HEAD") return text === "" ? [] : ["a response to HEAD has a body"];
+    if (!pointers) return text === "" ? [] : ["the document has no body for this response"];
     const type = (headers.get("content-type") ?? "").split(";")[0]?.trim() ?? "";
-    if (!content[type]) return [`the document does not have the content type "${type}" for this response`];
-    if (!/[/+]json$/.test(type)) return [];
-    return schemaProblems(`${pointer}/content/${escaped(type)}/schema`, JSON.parse(text));
+    const pointer = pointers[type];
+    if (!pointer) return [`the document does not have the content type "${type}" for this response`];
+    return /[/+]json$/.test(type) ? schemaProblems(pointer, JSON.parse(text)) : [];
   }
 
   return (answer) => {
@@ -60,7 +59,28 @@ export function createAnswerCheck(document: Document): (answer: Answer) => Check
   };
 }
 
-type Content = Record<string, MediaType> | undefined;
+const noResponse = ({ status }: Answer) => `the document has no response with status ${status}`;
+
+/** Where the schema of each content type is. Without content, the body is empty. */
+type Pointers = Record<string, string> | undefined;
+
+// An answer to a path or a method that the document does not have is an error.
+const anyError: Pointers = {
+  "application/json": "#/components/schemas/ErrorResponse",
+  "application/problem+json": "#/components/schemas/ProblemDetails",
+};
+
+function pointersOf({ response, pointer }: Found): Pointers {
+  const types = Object.keys(response.content ?? {});
+  if (types.length === 0) return undefined;
+  return Object.fromEntries(types.map((type) => [type, `${pointer}/content/${escaped(type)}/schema`]));
+}
+
+interface Found {
+  response: OwnResponse;
+  pointer: string;
+}
+
 type OwnResponse = Exclude<Response, { $ref: string }>;
 
 /** An operation and where it is in the document. */
@@ -85,19 +105,12 @@ function wrongMethodOf(document: Document, path: string | undefined): Place | un
   return operation && { operation, pointer: `#/paths/${escaped(path ?? "")}/${verb}` };
 }
 
-// An answer to a path or a method that the document does not have is an error.
-function responseOf(
-  { components }: Document,
-  place: Place | undefined,
-  status: number,
-): { response: OwnResponse; pointer: string } | undefined {
-  const { responses } = place?.operation ?? {
-    responses: { default: { $ref: "#/components/responses/Error" } },
-  };
-  const key = String(status) in responses ? String(status) : status >= 400 ? "default" : undefined;
-  const response = key === undefined ? undefined : (responses as Operation["responses"])[key];
+function responseOf({ components }: Document, place: Place, status: number): Found | undefined {
+  const { responses } = place.operation;
+  const key = String(status) in responses ? String(status) : status >= 400 ? "default" : "none";
+  const response = responses[key];
   if (!response) return undefined;
-  if (!("$ref" in response)) return { response, pointer: `${place?.pointer}/responses/${key}` };
+  if (!("$ref" in response)) return { response, pointer: `${place.pointer}/responses/${key}` };
   const target = components.responses[response.$ref.replace(/.*\//, "")];
   if (!target || "$ref" in target) throw new Error(`${response.$ref} leads nowhere`);
   return { response: target, pointer: response.$ref };
