@@ -5,8 +5,11 @@ import { createRecentIds } from "./recent-ids.ts";
 
 /** Which look-ups will probably read a large row, by what earlier look-ups read. */
 export interface LargeRows {
-  /** Returns whether the row of this id was large, or all rows of this caller in its last statement were. */
-  expects(lookup: Pick<Waiting, "lookupKey" | "caller">): boolean;
+  /**
+   * Returns whether the row of this id was large. For an id that the cache has never seen, returns whether all such rows of
+   * this caller in its last statement were.
+   */
+  expects(lookup: Pick<Waiting, "lookupKey" | "caller">, known: boolean): boolean;
   /** Records the rows of a statement. `places` has, for each look-up, the place of its row. */
   saw(batch: Batch, rows: readonly Loaded[], places: readonly number[]): void;
 }
@@ -22,12 +25,15 @@ export function createLargeRows(): LargeRows {
   const ids = createRecentIds();
   const callers = createRecentIds();
   return {
-    expects: ({ lookupKey, caller }) => ids.has(lookupKey.id) || callers.has(caller),
+    expects: ({ lookupKey, caller }, known) => ids.has(lookupKey.id) || (!known && callers.has(caller)),
     saw(batch, rows, places) {
       const onlyLarge = new Map<string, boolean>();
+      const repeated = new Set(batch.flatMap(({ lookupKey: { id } }) => (ids.has(id) ? [id] : [])));
       for (const [index, { lookupKey, caller }] of batch.entries()) {
         const isLarge = (rows[places[index] ?? -1]?.items ?? 0) > maxOrdinaryItems;
         record(ids, lookupKey.id, isLarge);
+        // A row that was expected to be large says nothing about the other rows of its caller.
+        if (isLarge && repeated.has(lookupKey.id)) continue;
         onlyLarge.set(caller, isLarge && onlyLarge.get(caller) !== false);
       }
       for (const [caller, isLarge] of onlyLarge) record(callers, caller, isLarge);

@@ -147,7 +147,7 @@ function createClasses(limits: LookupLimits) {
     all: [known, unseen, large, parts, single],
     of(waiting: Waiting, isKnown: boolean): LookupClass {
       if (slow.has(waiting.lookupKey.id)) return single;
-      if (largeRows.expects(waiting)) return large;
+      if (largeRows.expects(waiting, isKnown)) return large;
       return isKnown ? known : unseen;
     },
     saw: largeRows.saw,

@@ -82,3 +82,39 @@ test("look-ups of a caller share a statement with others again after one of its 
   await answerAll(world);
   await Promise.all(all);
 });
+
+test("a caller that repeats large ids shares statements with others for every other id", async () => {
+  const world = handDriven();
+  const { fetch, sent } = world;
+  const first = [fetch("large1", "platform"), fetch("a", "platform")];
+  await turn();
+  await answerAll(world);
+  await Promise.all(first);
+  const again = fetch("large1", "platform", true);
+  await turn();
+  await answerAll(world);
+  await again;
+  sent.length = 0;
+  const all = [fetch("b", "platform"), fetch("c", "modest")];
+  await turn();
+  expect(sent.map(({ ids }) => ids)).toEqual([["b", "c"]]);
+  await answerAll(world);
+  await Promise.all(all);
+});
+
+test("a caller whose new rows are large shares statements with others for ids that the cache has seen", async () => {
+  const world = handDriven();
+  const { fetch, sent, learn, invalidate } = world;
+  await learn("a", "b");
+  invalidate("a", "b");
+  const large = fetch("large1", "busy");
+  await turn();
+  await answerAll(world);
+  await large;
+  sent.length = 0;
+  const all = [fetch("a", "busy"), fetch("b", "modest")];
+  await turn();
+  expect(sent.map(({ ids }) => ids)).toEqual([["a", "b"]]);
+  await answerAll(world);
+  await Promise.all(all);
+});
