@@ -75,6 +75,20 @@ describe.each(Object.entries(make))("the external id of %s", (kind, create) => {
   });
 });
 
+// The database refuses a name and an external id in the same way.
+test("an external id goes to one of two updates at the same time, and the error is not about the name", async () => {
+  const owner = await app.newAccount();
+  const kind = "a service account";
+  const names = ["one", "two"];
+  const ids = await Promise.all(names.map((name) => make[kind]?.(owner, { name, externalId: "" })));
+  const start = () =>
+    ids.map((id = "", n) => update[kind]?.(owner, id, { name: `new ${names[n]}`, externalId: "raced" }));
+  const both = await lockBarrier(app.db, "service_account", 2, async () => start());
+  const results = await Promise.allSettled(both);
+  const refused = results.findIndex((one) => one.status === "rejected");
+  expect(await refusal(both[refused] ?? Promise.resolve())).toMatchObject(taken(ids[1 - refused] ?? ""));
+});
+
 describe("an external id is free again", () => {
   test("when its key is revoked, but not when it has expired", async () => {
     const owner = await app.newAccount();
