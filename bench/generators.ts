@@ -13,6 +13,8 @@ export interface Pressure {
   headers: Record<string, string>;
   /** The bodies of the calls, in turns. h2load sends only the first. */
   bodies: readonly Uint8Array[];
+  /** Calls by GET with these headers, in turns, in place of bodies. Only wrk can send them. */
+  gets?: readonly Record<string, string>[];
   inFlight: number;
   seconds: number;
   /** The process whose CPU time counts. */
@@ -70,18 +72,23 @@ const prefixBytes = 5;
 
 function pressByWrk(pressure: Pressure): Promise<Seen> {
   return inDirectory(async (directory) => {
-    const { port, path, headers, bodies, inFlight, seconds, fresh = false } = pressure;
+    const { port, path, headers, bodies, gets = [], inFlight, seconds, fresh = false } = pressure;
     const script = join(directory, "wrk.lua");
-    const fields = Object.entries(headers).map(([name, value]) => `[${quote(name)}]=${quote(value)}`);
+    const table = (fields: Record<string, string>) =>
+      `{${Object.entries(fields)
+        .map(([name, value]) => `[${quote(name)}]=${quote(value)}`)
+        .join(",")}}`;
     const sent = fresh ? bodies.map((body) => Buffer.concat([body, Buffer.alloc(freshBytes, " ")])) : bodies;
     writeFileSync(
       script,
       [
-        `local headers = {${fields.join(",")}}`,
+        `local headers = ${table(headers)}`,
         `local bodies = {${sent.map(quote).join(",\n")}}`,
+        `local gets = {${gets.map(table).join(",\n")}}`,
         "local requests, n, i = {}, 0, 0",
         "function init()",
         `  for k, body in ipairs(bodies) do requests[k] = wrk.format("POST", "${path}", headers, body) end`,
+        `  for k, own in ipairs(gets) do requests[k] = wrk.format("GET", "${path}", own) end`,
         "  n = #requests",
         "end",
         ...(fresh ? freshRequests() : ["function request() i = i % n + 1; return requests[i] end"]),

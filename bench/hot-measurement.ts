@@ -1,7 +1,8 @@
 import pg from "pg";
 import { whole } from "./compare.ts";
 import { type BenchDatabase, openBenchDatabase } from "./database.ts";
-import { haveQuickGenerators, type Pressure, pressHttp1, pressHttp2, type Seen } from "./generators.ts";
+import { asEnvoy, asForwarded, extAuthzPath, forwardAuthPath } from "./gateways.ts";
+import { haveQuickGenerators, pressHttp1, pressHttp2, type Seen } from "./generators.ts";
 import { keyToken } from "./keys.ts";
 import type { Options } from "./options.ts";
 import type { Progress } from "./part-runner.ts";
@@ -102,11 +103,19 @@ function createKinds({ database, service, bare, echo, peers }: HotServers): Reco
   const binary = http1("application/proto", () => all(asBinary));
   const peerJson = http1("application/json", () => all(asJson, (index) => `token-${index}`));
   const grpc =
+    (port: number, serverPid: number, call = { path: verifyPath, make: asGrpc }): Measure =>
+    (seconds) => {
+      const credentials = { authorization, "latchkey-verifier": database.platformToken };
+      const headers = { ...credentials, "content-type": "application/grpc+proto", te: "trailers" };
+      const bodies = all(call.make);
+      return pressHttp2({ ...common, path: call.path, port, serverPid, seconds, headers, bodies });
+    };
+  const gets =
     (port: number, serverPid: number): Measure =>
     (seconds) => {
-      const headers = { authorization, "content-type": "application/grpc+proto", te: "trailers" };
-      const pressure: Pressure = { ...common, port, serverPid, seconds, headers, bodies: all(asGrpc) };
-      return pressHttp2(pressure);
+      const own = shuffled.map(({ n }) => asForwarded(database.platformToken, keyToken(n)));
+      const call = { ...common, path: forwardAuthPath, headers: {}, bodies: [], gets: own };
+      return pressHttp1({ ...call, port, serverPid, seconds });
     };
   return {
     bareHttp: json(Number(bare.announced[1]), bare.pid),
@@ -121,6 +130,11 @@ function createKinds({ database, service, bare, echo, peers }: HotServers): Reco
     bareHttp2: grpc(Number(bare.announced[2]), bare.pid),
     grpc: grpc(service.port, service.pid),
     ...(peers && { grpcJs: grpc(Number(peers.grpcJs.announced[1]), peers.grpcJs.pid) }),
+    ...(haveQuickGenerators && {
+      bareGet: gets(Number(bare.announced[1]), bare.pid),
+      forwardAuth: gets(service.port, service.pid),
+    }),
+    extAuthz: grpc(service.port, service.pid, { path: extAuthzPath, make: asEnvoy }),
     echoGrpc: grpc(Number(echo.announced[2]), echo.pid),
   };
 }

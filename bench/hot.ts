@@ -27,6 +27,8 @@ export const hot: Part = async (stack, options, progress) => {
     ...row("VerifyToken, gRPC", "bare http2 stream echo", "grpc", "bareHttp2", 0.55),
     ...row("VerifyToken, gRPC", "@grpc/grpc-js echo", "grpc", "grpcJs", 1),
     ...row("VerifyToken, gRPC", "connect-node echo", "grpc", "echoGrpc"),
+    ...row("`GET /v1/forward_auth`, HTTP/1.1", "bare node:http, GET", "forwardAuth", "bareGet", 0.55),
+    ...row("ext_authz `Check`, gRPC", "bare http2 stream echo", "extAuthz", "bareHttp2", 0.4),
   ];
   const tail = seen.json?.map((sample, n) => sample.p99 / (seen.bareHttp?.[n]?.p99 ?? Number.NaN)) ?? [];
   return [

@@ -3,12 +3,16 @@ import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 
 // The limits of node itself: this server reads and parses a body and writes a response, over HTTP/1.1 and over HTTP/2
-// streams. The arguments are a response of the service, as JSON and as a message in base64.
+// streams. A GET is answered with an empty 200. The arguments are a response of the service, as JSON and as a message in base64.
 const [json = "{}", message = ""] = process.argv.slice(2);
 const object: unknown = JSON.parse(json);
 const frame = Buffer.from(message, "base64");
 
 const http1 = createServer((request, response) => {
+  if (request.method === "GET") {
+    response.writeHead(200, { "content-length": 0 }).end();
+    return;
+  }
   const parts: Buffer[] = [];
   request.on("data", (part: Buffer) => parts.push(part));
   request.on("end", () => {
