@@ -26,6 +26,7 @@ export interface Schema {
   readOnly?: boolean;
   writeOnly?: boolean;
   allOf?: Schema[];
+  anyOf?: Schema[];
   default?: unknown;
   examples?: unknown[];
 }

@@ -192,7 +192,9 @@ function typeOf(schema: Schema): string {
   return `${escapeHtml([type].flat().join(" or "))}${format === undefined ? "" : ` (${format})`}${limitsOf(schema)}`;
 }
 
-function limitsOf(schema: Schema): string {
+function limitsOf({ anyOf, ...own }: Schema): string {
+  // Only empty text has this form: it is allowed beside what the other rules allow.
+  const schema = anyOf ? { ...own, ...anyOf.at(-1) } : own;
   const limits = Object.entries({
     "at least": schema.minimum ?? schema.minLength ?? schema.minItems,
     "more than": schema.exclusiveMinimum,

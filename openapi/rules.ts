@@ -8,6 +8,7 @@ import type { Rules } from "./options.ts";
 export function schemaOfRules(rules: Rules): { schema: Schema; sentences: string[] } {
   const sentences = (rules.cel ?? []).map(({ message }) => sentenceOf(message ?? ""));
   const schema: Schema = {};
+  if (rules.ignore !== undefined && !rules.string) throw new Error("the generator ignores only empty text");
   if (rules.int32) Object.assign(schema, ofNumber(rules.int32));
   if (rules.string) {
     Object.assign(schema, ofString(rules.string, rules.ignore));
@@ -58,15 +59,17 @@ function ofNumber({ gt, gte, lt, lte }: NonNullable<Rules["int32"]>): Schema {
 
 function ofString(rule: NonNullable<Rules["string"]>, ignore: string | undefined): Schema {
   const { minLen, maxLen, maxBytes, pattern, in: values, email } = rule;
+  // A text has at most as many characters as bytes.
   const maxLength = Math.min(...[maxLen, maxBytes].filter((one) => one !== undefined).map(Number));
-  return {
+  const most = Number.isFinite(maxLength) ? { maxLength } : {};
+  const others: Schema = {
     ...numbers({ minLength: minLen }),
-    // A text has at most as many characters as bytes.
-    ...(Number.isFinite(maxLength) && { maxLength }),
-    ...defined({ pattern }),
-    ...(values && { enum: ignore === "IGNORE_IF_ZERO_VALUE" ? [...values, ""] : values }),
+    ...defined({ pattern, enum: values }),
     ...(email && { format: "email" }),
   };
+  if (ignore !== "IGNORE_IF_ZERO_VALUE" || !refusesZero({ string: rule })) return { ...others, ...most };
+  if (values) return { ...others, ...most, enum: [...values, ""] };
+  return { ...most, anyOf: [{ maxLength: 0 }, others] };
 }
 
 function boundsOf({ gt, gte, lt, lte }: NonNullable<Rules["duration"]>): string[] {
