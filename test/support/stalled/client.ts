@@ -13,6 +13,7 @@ import type { Protocol, WireResponse } from "./protocol.ts";
 /** A request to the service, with its body in two parts. */
 export interface StalledRequest {
   protocol: Protocol;
+  httpMethod?: string;
   path: string;
   headers: Record<string, string>;
   body: Uint8Array;
@@ -45,13 +46,14 @@ export async function openStallingClient(app: App): Promise<StallingClient> {
   session.on("error", () => {});
   let count = 0;
   return {
-    async begin({ protocol, path, headers, body }) {
+    async begin({ protocol, httpMethod = "POST", path, headers, body }) {
       count += 1;
       const id = `stalled-${count}`;
       const all = { ...protocol.headers, ...headers, "x-request-id": id };
       const half = Math.floor(body.length / 2);
       const [first, rest] = [body.subarray(0, half), body.subarray(half)];
-      const begin = protocol.httpVersion === 1 ? overHttp1(agent, port.port) : overHttp2(session);
+      const begin =
+        protocol.httpVersion === 1 ? overHttp1(agent, port.port, httpMethod) : overHttp2(session, httpMethod);
       const finish = begin(path, { ...all, "content-length": String(body.length) }, first, rest);
       await interceptor.passed(id);
       return { finish };
@@ -71,9 +73,9 @@ type Begin = (
   rest: Uint8Array,
 ) => () => Promise<WireResponse>;
 
-function overHttp1(agent: Agent, port: number): Begin {
+function overHttp1(agent: Agent, port: number, method: string): Begin {
   return (path, headers, first, rest) => {
-    const sent = request({ port, host: "127.0.0.1", method: "POST", path, headers, agent });
+    const sent = request({ port, host: "127.0.0.1", method, path, headers, agent });
     const response = once(sent, "response").then(async ([message]: IncomingMessage[]) => {
       if (!message) throw new Error("no response");
       const body = await bytesOf(message);
@@ -90,9 +92,10 @@ function overHttp1(agent: Agent, port: number): Begin {
   };
 }
 
-function overHttp2(session: ClientHttp2Session): Begin {
+function overHttp2(session: ClientHttp2Session, method: string): Begin {
   return (path, headers, first, rest) => {
-    const stream = session.request({ ":method": "POST", ":path": path, ...headers });
+    // Node ends a GET and a DELETE at once by default.
+    const stream = session.request({ ":method": method, ":path": path, ...headers }, { endStream: false });
     let trailers: IncomingHttpHeaders = {};
     stream.on("trailers", (received: IncomingHttpHeaders) => {
       trailers = received;

@@ -5,6 +5,7 @@ import { errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { trailerParse } from "@connectrpc/connect/protocol-grpc-web";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
+import { plainRequestOf } from "../http-json/request.ts";
 
 /** A response as its bytes. */
 export interface WireResponse {
@@ -19,6 +20,8 @@ export interface Protocol {
   httpVersion: 1 | 2;
   headers: Record<string, string>;
   encode(method: DescMethod, message: Message): Uint8Array;
+  /** Returns the method and the path of a request, if they are not those of Connect. */
+  target?(method: DescMethod, message: Message): { httpMethod: string; path: string };
   /** Returns the error in a response, if there is one. */
   decode(response: WireResponse): ConnectError | undefined;
 }
@@ -52,6 +55,24 @@ const grpcWeb = {
   decode: grpcWebError,
 };
 
+function plainError({ status, body }: WireResponse): ConnectError | undefined {
+  if (status === 200) return undefined;
+  const { error } = JSON.parse(body.toString()) as { error: { code: string; message: string } };
+  const info = { desc: ErrorInfoSchema, value: { reason: error.code } };
+  return new ConnectError(error.message, Code.Unknown, undefined, [info]);
+}
+
+// A route without a body gets an empty object, so that every request has a body that can stall.
+const plain = {
+  headers: { "content-type": "application/json" },
+  encode: (method, message) => Buffer.from(plainRequestOf(method, message).body ?? "{}"),
+  target(method, message) {
+    const { method: httpMethod, path } = plainRequestOf(method, message);
+    return { httpMethod, path };
+  },
+  decode: plainError,
+} satisfies Omit<Protocol, "httpVersion">;
+
 /** Every combination of protocol and HTTP version that the service supports. */
 export const protocols = {
   "Connect over HTTP/1.1": {
@@ -68,6 +89,8 @@ export const protocols = {
   },
   "gRPC-Web over HTTP/1.1": { httpVersion: 1, ...grpcWeb },
   "gRPC-Web over HTTP/2": { httpVersion: 2, ...grpcWeb },
+  "plain HTTP over HTTP/1.1": { httpVersion: 1, ...plain },
+  "plain HTTP over HTTP/2": { httpVersion: 2, ...plain },
   "gRPC over HTTP/2": {
     httpVersion: 2,
     headers: { "content-type": "application/grpc", te: "trailers" },

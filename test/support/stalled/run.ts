@@ -5,7 +5,7 @@ import { isRead, nameOf, validRequest } from "../schema/requests.ts";
 import { openStallingClient, type StallingClient } from "./client.ts";
 import { type Loss, reasons } from "./exempt.ts";
 import { type Choice, type Exempt, planCases, type StalledCase } from "./plan.ts";
-import { type ProtocolName, protocols, reasonOf } from "./protocol.ts";
+import { type Protocol, type ProtocolName, protocols, reasonOf } from "./protocol.ts";
 import { type Bearer, createStage, type Scene, type Stage } from "./scene.ts";
 import { changedTables, tableDigests } from "./tables.ts";
 
@@ -112,10 +112,11 @@ export async function beginCall(
   method: DescMethod,
   message: Message,
 ): Promise<() => Promise<string>> {
-  const wire = protocols[protocol];
+  const wire: Protocol = protocols[protocol];
+  const target = wire.target?.(method, message) ?? { path: pathOf(method) };
   const stalled = await client.begin({
     protocol: wire,
-    path: pathOf(method),
+    ...target,
     headers: { ...headers, authorization: `Bearer ${token}` },
     body: wire.encode(method, message),
   });
