@@ -133,13 +133,15 @@ function membersOf(schema: Schema, document: Document): string {
   return link + fieldsOf(target);
 }
 
-function fieldsOf({ properties = {}, required = [] }: Schema): string {
+function fieldsOf({ properties = {}, required = [], additionalProperties }: Schema): string {
+  // Only requests are closed. In a response, the mark says more than that the member is required.
+  const mark = additionalProperties === false ? "required" : "always present";
   const rows = Object.entries(properties).map(([name, one]) => [
     `<code>${escapeHtml(name)}</code>${required.includes(name) ? " *" : ""}`,
     typeOf(one),
     inline(one.description ?? ""),
   ]);
-  return table(["name (* always present)", "type", "description"], rows);
+  return table([`name (* ${mark})`, "type", "description"], rows);
 }
 
 function exampleOf(examples: Record<string, { summary: string; value: unknown }> = {}): string {

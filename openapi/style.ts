@@ -16,6 +16,7 @@ code, pre { font: 0.9em/1.4 ui-monospace, monospace; background: var(--soft); bo
 code { padding: 0.1em 0.25em; }
 pre { padding: 0.75rem; overflow: auto; }
 pre code { padding: 0; background: none; }
+td:first-child code { white-space: nowrap; }
 .route { margin-top: 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }

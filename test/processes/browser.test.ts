@@ -73,7 +73,6 @@ test("the reference at /docs shows its text and style, has no script, loads noth
     const policy = response?.headers()["content-security-policy"] ?? "";
     expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
     expect(policy).not.toContain("unsafe");
-    if (process.env.SCREENSHOT) await tab.screenshot({ path: process.env.SCREENSHOT });
     const seen = await tab.evaluate(() => {
       const { document, getComputedStyle } = globalThis as unknown as Page;
       const links = [...document.querySelectorAll("a[href^='#']")].map((link) => link.getAttribute("href"));
