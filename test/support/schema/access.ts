@@ -3,7 +3,7 @@ import { ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { newAccountOf } from "../actors/access-scene.ts";
-import { inviteOf, newMember, newName, newServiceAccount, newTeam } from "../actors/actors.ts";
+import { inviteOf, newEmail, newMember, newName, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { systemKeyOf } from "../actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import { methods, nameOf, validRequest } from "./requests.ts";
@@ -88,17 +88,17 @@ type Prepare = (scene: Scene, by: By) => Promise<Record<string, unknown>>;
 const replacements: Record<string, Prepare> = {
   "AccountService/DeleteAccount": async () => ({ name: "not its name" }),
   "SessionService/ChangePassword": async () => ({ oldPassword: "wrong", newPassword: "another staple" }),
-  "SessionService/ChangeEmail": async () => ({ email: address(), password: "wrong" }),
+  "SessionService/ChangeEmail": async () => ({ email: newEmail(), password: "wrong" }),
   "SessionService/DeleteUser": async () => ({ password: "wrong" }),
   "SessionService/RevokeSession": async () => ({}),
-  "SessionService/RequestPasswordReset": async () => ({ email: address() }),
+  "SessionService/RequestPasswordReset": async () => ({ email: newEmail() }),
   "SessionService/ResetPassword": async () => ({ token: "wrong", password: "another staple" }),
   "SessionService/ProveEmail": async () => ({ token: "wrong" }),
   // The authority over workspaces has its own tests.
   "ApiKeyService/CreateApiKey": async () => ({ metadata: { name: "made" } }),
   async "InviteService/AcceptInvite"({ app, elsewhere, emailOf }, by) {
     const inviter = app.clientAs(elsewhere.token, { "latchkey-account": await newAccountOf(elsewhere) });
-    const invited = await inviteOf(inviter, { email: emailOf(by.name) ?? address(), role: "viewer" });
+    const invited = await inviteOf(inviter, { email: emailOf(by.name) ?? newEmail(), role: "viewer" });
     return { ...invited, name: "Newcomer", password: "correct horse battery staple" };
   },
   // The bearer may be the system key itself, which must not be disabled before its call.
@@ -123,6 +123,11 @@ const furtherRequests: Record<string, Record<string, Prepare>> = {
         serviceAccountId: (await newServiceAccount(owner, newName(), await newTeam(owner))).id,
       },
     }),
+    "with a new service account": async ({ owner }) => ({
+      metadata: { name: "a robot's" },
+      spec: { kind: ApiKeyKind.SERVICE },
+      serviceAccount: { name: newName(), teamId: await newTeam(owner) },
+    }),
   },
   "ApiKeyService/GetApiKey": { "its own": ownKey },
   "ApiKeyService/RevokeApiKey": { "its own": ownKey, "the system key": theSystemKey },
@@ -146,10 +151,10 @@ const furtherRequests: Record<string, Record<string, Prepare>> = {
     }),
   },
   "InviteService/CreateInvite": {
-    "of an owner": async () => ({ email: address(), role: "owner" }),
+    "of an owner": async () => ({ email: newEmail(), role: "owner" }),
   },
   "WorkspaceAdminService/AddWorkspaceMember": {
-    "by e-mail": async ({ owner }) => ({ workspaceId: await newWorkspace(owner), email: address() }),
+    "by e-mail": async ({ owner }) => ({ workspaceId: await newWorkspace(owner), email: newEmail() }),
   },
 };
 
@@ -214,8 +219,4 @@ function isAboutCaller(reason = ""): boolean {
 
 function withoutType({ $typeName: _, ...fields }: Record<string, unknown>): Record<string, unknown> {
   return fields;
-}
-
-function address(): string {
-  return `${crypto.randomUUID()}@example.com`;
 }

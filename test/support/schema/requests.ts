@@ -2,7 +2,7 @@ import { create, type DescMethod, type Message, type MessageShape } from "@bufbu
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { services } from "../../../src/app/routes.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
-import { inviteOf, newMember, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
+import { inviteOf, newEmail, newMember, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { mailedToken } from "../actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 
@@ -58,7 +58,6 @@ const person = async (owner: Owner, app: TestApp) => ({
 });
 const ofAccount = async (owner: Owner) => ({ accountId: owner.account.metadata?.id });
 const unique = () => crypto.randomUUID();
-const address = () => `${unique()}@example.com`;
 const described = () => ({
   metadata: { name: `new ${unique()}`, labels: { env: "prod" }, externalId: unique() },
   spec: { description: "what it is for" },
@@ -108,14 +107,14 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
   "AccountService/SearchAccounts": async () => ({}),
   "AccountService/OpenAccount": async () => ({
     metadata: { name: "opened" },
-    ownerEmail: address(),
+    ownerEmail: newEmail(),
     entitlements: ["realtime"],
     requestId: unique(),
   }),
   async "AccountService/InviteFirstOwner"(_owner, app) {
     const { accounts } = app.clientAs(app.platformToken);
     const { account } = await accounts.openAccount({ metadata: { name: "without an owner" } });
-    return { accountId: account?.metadata?.id, email: address() };
+    return { accountId: account?.metadata?.id, email: newEmail() };
   },
   "AccountService/SetEntitlements": async (owner) => ({
     ...(await ofAccount(owner)),
@@ -152,7 +151,7 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     role: "developer",
   }),
   "SessionService/SignUp": async () => ({
-    email: address(),
+    email: newEmail(),
     password,
     name: "New",
     accountName: "New",
@@ -171,9 +170,9 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     await owner.sessions.requestPasswordReset({ email: owner.email });
     return { token: await mailedToken(app, owner.email), password: newPassword };
   },
-  "SessionService/ChangeEmail": async () => ({ email: address(), password }),
+  "SessionService/ChangeEmail": async () => ({ email: newEmail(), password }),
   async "SessionService/ProveEmail"(owner, app) {
-    const email = address();
+    const email = newEmail();
     await owner.sessions.changeEmail({ email, password });
     return { token: await mailedToken(app, email) };
   },
@@ -189,14 +188,14 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
   "TokenService/RevokeToken": async (owner) => ({ token: (await issueKey(owner)).token }),
   "AuditService/ListAuditEvents": async () => ({}),
   "InviteService/CreateInvite": async (owner) => ({
-    email: address(),
+    email: newEmail(),
     role: "viewer",
     workspaceIds: [await newWorkspace(owner)],
     requestId: unique(),
   }),
   "InviteService/ListInvites": async () => ({}),
   "InviteService/RevokeInvite": async (owner) => ({
-    id: (await inviteOf(owner, { email: address(), role: "viewer" })).id,
+    id: (await inviteOf(owner, { email: newEmail(), role: "viewer" })).id,
   }),
   "InviteService/AcceptInvite": async (owner, app) =>
     inviteOf(await app.newAccount("Inviting"), { email: owner.email, role: "viewer" }),
