@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { portOf } from "./port-of.ts";
 
 // The limits of node itself: this server reads and parses a body and writes a response, over HTTP/1.1 and over HTTP/2
 // streams. A GET is answered with an empty 200. The arguments are a response of the service, as JSON and as a message in base64.
@@ -36,9 +36,3 @@ const http1 = createServer((request, response) => {
     process.stdout.write(`bare listening on ${portOf(http1)} and ${portOf(http2)}\n`);
   });
 });
-
-function portOf(server: { address(): AddressInfo | string | null }): number {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return address.port;
-}

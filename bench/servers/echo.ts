@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
-import type { AddressInfo } from "node:net";
 import { fromBinary } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { TokenService, VerifyTokenResponseSchema } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { portOf } from "./port-of.ts";
 
 // The limit of Connect itself: this server has the method and the messages of the service, but no logic. Its only response
 // is the argument, a response of the service in base64.
@@ -17,9 +17,3 @@ const http1 = createServer(handler).listen(0, "127.0.0.1", () => {
     process.stdout.write(`echo listening on ${portOf(http1)} and ${portOf(http2)}\n`);
   });
 });
-
-function portOf(server: { address(): AddressInfo | string | null }): number {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the echo has no port");
-  return address.port;
-}

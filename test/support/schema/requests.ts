@@ -2,7 +2,15 @@ import { create, type DescMethod, type Message, type MessageShape } from "@bufbu
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { services } from "../../../src/app/routes.ts";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
-import { inviteOf, newEmail, newMember, newName, newRole, newServiceAccount, newTeam } from "../actors/actors.ts";
+import {
+  inviteOf,
+  newEmail,
+  newMember,
+  newName,
+  newRole,
+  newServiceAccount,
+  newTeam,
+} from "../actors/actors.ts";
 import { mailedToken } from "../actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 
