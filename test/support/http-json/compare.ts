@@ -16,7 +16,10 @@ export function plainErrorOf({ json, status }: Pick<Answer, "json" | "status">) 
   const info = details.find(({ type }) => type === "google.rpc.ErrorInfo")?.debug;
   const bad = details.find(({ type }) => type === "google.rpc.BadRequest")?.debug;
   const violations = (bad?.fieldViolations ?? []) as { field?: string; description: string }[];
-  const fields = violations.map(({ field = "", description }) => ({ field: camelCase(field), description }));
+  const fields = violations.map(({ field = "", description }) => ({
+    field: description === "unknown field" ? withUnknownName(field) : camelCase(field),
+    description,
+  }));
   const message = fields.map(({ field, description }) =>
     field === "" ? description : `${field}: ${description}`,
   );
@@ -39,6 +42,12 @@ function camelCase(path: string): string {
     /\[[^\]]*\]|(?<=[a-z0-9])_([a-z])/g,
     (all, letter?: string) => letter?.toUpperCase() ?? all,
   );
+}
+
+// The server quotes a name that the schema does not have as the client wrote it.
+function withUnknownName(path: string): string {
+  const at = path.lastIndexOf(".") + 1;
+  return camelCase(path.slice(0, at)) + path.slice(at);
 }
 
 // What differs between two calls of the same kind: ids, tokens, hints, times, addresses and random names.
