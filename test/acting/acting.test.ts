@@ -1,32 +1,25 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { accountIdOf, naming, newActing } from "../support/actors/acting.ts";
+import { accountIdOf, denied, naming, newActing, useTenant } from "../support/actors/acting.ts";
 import { newEmail, newMember } from "../support/actors/actors.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
 const app = useApp();
 const platform = () => app.clientAs(app.platformToken);
-let owner: Owner;
-let accountId: string;
-beforeAll(async () => {
-  owner = await app.newAccount();
-  accountId = accountIdOf(owner);
-});
-
-const denied = (permission: string) => ({ reason: "PERMISSION_DENIED", metadata: { permission } });
+const tenant = useTenant(app);
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("a platform key with accounts:act", () => {
   test("acts in the account with its own list minus platform permissions, as the system profile", async () => {
-    const acting = await newActing(app, accountId, "accounts:write", "api_keys:write", "agents:read");
+    const acting = await newActing(app, tenant.accountId, "accounts:write", "api_keys:write", "agents:read");
     const { principal, profile } = await acting.profiles.whoAmI({});
     expect(profile?.spec?.type).toBe(ProfileType.SYSTEM);
     expect(principal).toMatchObject({
-      accountId,
+      accountId: tenant.accountId,
       keyId: acting.keyId,
       permissions: ["agents:read", "api_keys:write"],
       workspaceScope: WorkspaceScope.ALL,
@@ -35,10 +28,10 @@ describe("a platform key with accounts:act", () => {
   });
 
   test("that holds api_keys:write issues keys there and can do nothing else", async () => {
-    const acting = await newActing(app, accountId, "api_keys:write", "agents:read");
+    const acting = await newActing(app, tenant.accountId, "api_keys:write", "agents:read");
     const key = await issueKey(acting, { spec: { permissions: ["agents:read"] } });
     const { principal } = await app.clientAs(key.token).profiles.whoAmI({});
-    expect(principal).toMatchObject({ accountId, permissions: ["agents:read"] });
+    expect(principal).toMatchObject({ accountId: tenant.accountId, permissions: ["agents:read"] });
     await acting.apiKeys.rotateApiKey({ id: key.id });
     expect(await refusal(acting.apiKeys.revokeApiKey({ id: key.id }))).toMatchObject(
       denied("api_keys:manage"),
@@ -46,7 +39,7 @@ describe("a platform key with accounts:act", () => {
     expect(await refusal(acting.workspaceAdmin.createWorkspace({ metadata: { name: "w" } }))).toMatchObject(
       denied("workspaces:write"),
     );
-    expect(await refusal(acting.accounts.suspendAccount({ accountId }))).toMatchObject(
+    expect(await refusal(acting.accounts.suspendAccount({ accountId: tenant.accountId }))).toMatchObject(
       denied("accounts:manage"),
     );
     const wide = issueKey(acting, { spec: { permissions: ["agents:write"] } });
@@ -54,38 +47,38 @@ describe("a platform key with accounts:act", () => {
   });
 
   test("is named in audit events and created_by, with via platform", async () => {
-    const acting = await newActing(app, accountId, "api_keys:*", "workspaces:*", "*:read");
+    const acting = await newActing(app, tenant.accountId, "api_keys:*", "workspaces:*", "*:read");
     const via = { via: "platform", keyId: acting.keyId };
     const { id } = await issueKey(acting);
     const { apiKey } = await acting.apiKeys.getApiKey({ id });
     expect(apiKey?.info).toMatchObject({ createdBy: via, mintedByKeyId: acting.keyId });
     const workspaceId = await newWorkspace(acting);
-    const { workspace } = await owner.workspaceAdmin.getWorkspace({ workspaceId });
+    const { workspace } = await tenant.owner.workspaceAdmin.getWorkspace({ workspaceId });
     expect(workspace?.info?.createdBy).toMatchObject({ ...via, spec: { type: ProfileType.SYSTEM } });
     for (const resourceId of [id, workspaceId]) {
-      const { items } = await owner.audit.listAuditEvents({ resourceId });
+      const { items } = await tenant.owner.audit.listAuditEvents({ resourceId });
       expect(items).toHaveLength(1);
       expect(items[0]).toMatchObject({ via: "platform", keyId: acting.keyId });
     }
     await refusal(acting.teams.createTeam({ metadata: { name: "t" } }));
     await app.app.flush();
-    const refused = await owner.audit.listAuditEvents({ keyId: acting.keyId });
+    const refused = await tenant.owner.audit.listAuditEvents({ keyId: acting.keyId });
     expect(refused.items[0]).toMatchObject({ via: "platform", reason: "PERMISSION_DENIED" });
-    expect((await issueKey(owner)).info?.createdBy).toMatchObject({ via: "", keyId: "" });
+    expect((await issueKey(tenant.owner)).info?.createdBy).toMatchObject({ via: "", keyId: "" });
   });
 
   test("acts nowhere new without the header", async () => {
-    const { token } = await newActing(app, accountId, "*:read", "api_keys:write");
+    const { token } = await newActing(app, tenant.accountId, "*:read", "api_keys:write");
     const { principal } = await app.clientAs(token).profiles.whoAmI({});
-    expect(principal?.accountId).not.toBe(accountId);
-    const { id } = await issueKey(owner);
+    expect(principal?.accountId).not.toBe(tenant.accountId);
+    const { id } = await issueKey(tenant.owner);
     expect(await refusal(app.clientAs(token).apiKeys.getApiKey({ id }))).toMatchObject({ code: "NotFound" });
     const made = await issueKey(app.clientAs(token));
     expect(made.metadata?.accountId).toBe(principal?.accountId);
   });
 
   test("gets ACCOUNT_MISMATCH for a missing account and for one that is not an id", async () => {
-    const { token } = await newActing(app, accountId, "*:read");
+    const { token } = await newActing(app, tenant.accountId, "*:read");
     for (const named of [newId("acct"), "acct_x", "x"]) {
       expect(await refusal(naming(app, token, named).accounts.getAccount({}))).toMatchObject({
         reason: "ACCOUNT_MISMATCH",
@@ -97,8 +90,8 @@ describe("a platform key with accounts:act", () => {
   test.each(["a missing account", "a tenant"])(
     "that was revoked costs no statement if it names %s",
     async (what) => {
-      const { token, keyId } = await newActing(app, accountId, "*:read");
-      const named = naming(app, token, what === "a tenant" ? accountId : newId("acct"));
+      const { token, keyId } = await newActing(app, tenant.accountId, "*:read");
+      const named = naming(app, token, what === "a tenant" ? tenant.accountId : newId("acct"));
       await platform().apiKeys.revokeApiKey({ id: keyId });
       const revoked = { reason: "REVOKED_API_KEY", metadata: { key_id: keyId } };
       expect(await refusal(app.clientAs(token).profiles.whoAmI({}))).toMatchObject(revoked);
@@ -111,20 +104,20 @@ describe("a platform key with accounts:act", () => {
 
   test("acts in its own account as itself, also if the header names it", async () => {
     const { principal } = await platform().profiles.whoAmI({});
-    const { token } = await newActing(app, accountId, "accounts:read");
+    const { token } = await newActing(app, tenant.accountId, "accounts:read");
     const named = await naming(app, token, principal?.accountId ?? "").profiles.whoAmI({});
     expect(named.profile?.spec?.type).toBe(ProfileType.API_KEY);
     expect(named.principal?.permissions).toEqual(["accounts:act", "accounts:read"]);
   });
 
   test("never has the rank of an owner and never acts as a person", async () => {
-    const acting = naming(app, app.platformToken, accountId);
-    const member = await newMember(app, owner, "viewer");
+    const acting = naming(app, app.platformToken, tenant.accountId);
+    const member = await newMember(app, tenant.owner, "viewer");
     const rank = { reason: "PERMISSION_DENIED" };
     for (const call of [
       () => acting.invites.createInvite({ email: newEmail(), role: "owner" }),
       () => acting.profiles.setProfileRole({ id: member.profileId, role: "owner" }),
-      () => acting.profiles.removeProfile({ id: owner.profile.metadata?.id ?? "" }),
+      () => acting.profiles.removeProfile({ id: tenant.owner.profile.metadata?.id ?? "" }),
       () => acting.accounts.deleteAccount({ name: "Acme" }),
       () => issueKey(acting, { spec: { kind: ApiKeyKind.DEVELOPER } }),
     ]) {
@@ -133,14 +126,14 @@ describe("a platform key with accounts:act", () => {
     for (const call of [() => acting.sessions.listSessions({}), () => acting.accounts.listAccounts({})]) {
       expect(await refusal(call())).toMatchObject({ reason: "LOGIN_REQUIRED" });
     }
-    const id = await systemKeyOf(app, accountId);
+    const id = await systemKeyOf(app, tenant.accountId);
     expect(await refusal(acting.apiKeys.rotateApiKey({ id }))).toMatchObject({ reason: "SYSTEM_KEY" });
     expect(await refusal(acting.apiKeys.disableApiKey({ id }))).toMatchObject({ reason: "SYSTEM_KEY" });
   });
 
   test("verifies in the account what the account itself could verify", async () => {
-    const acting = await newActing(app, accountId, "tokens:verify");
-    const [own, foreign] = [await issueKey(owner), await issueKey(await app.newAccount())];
+    const acting = await newActing(app, tenant.accountId, "tokens:verify");
+    const [own, foreign] = [await issueKey(tenant.owner), await issueKey(await app.newAccount())];
     expect(await acting.tokens.verifyToken({ token: own.token })).toMatchObject({ valid: true });
     expect(await acting.tokens.verifyToken({ token: foreign.token })).toMatchObject({ valid: false });
     expect(await app.clientAs(acting.token).tokens.verifyToken({ token: foreign.token })).toMatchObject({
@@ -153,7 +146,7 @@ describe("ACCOUNT_MISMATCH is the response", () => {
   test("to a platform key without accounts:act, whatever else it holds", async () => {
     const spec = { permissions: ["accounts:manage", "api_keys:*", "*:manage"] };
     const { token } = await issueKey(platform(), { spec });
-    for (const named of [accountId, newId("acct")]) {
+    for (const named of [tenant.accountId, newId("acct")]) {
       expect(await refusal(naming(app, token, named).profiles.whoAmI({}))).toMatchObject({
         reason: "ACCOUNT_MISMATCH",
       });
@@ -169,7 +162,7 @@ describe("ACCOUNT_MISMATCH is the response", () => {
     const { principal } = await platform().profiles.whoAmI({});
     const tokens = [(await issueKey(other, { spec: all })).token, named.token, apiKey?.spec?.token ?? ""];
     for (const token of [...tokens, developer.token, other.token]) {
-      for (const target of [accountId, principal?.accountId ?? "", newId("acct")]) {
+      for (const target of [tenant.accountId, principal?.accountId ?? "", newId("acct")]) {
         const refused = await refusal(naming(app, token, target).profiles.whoAmI({}));
         expect(refused).toMatchObject({ reason: "ACCOUNT_MISMATCH", metadata: { account_id: target } });
       }
@@ -180,7 +173,7 @@ describe("ACCOUNT_MISMATCH is the response", () => {
     const member = await newMember(app, platform(), "admin");
     const [session] = await app.db.selectFrom("session").select("id").execute();
     expect(session).toBeDefined();
-    const refused = await refusal(naming(app, member.token, accountId).profiles.whoAmI({}));
+    const refused = await refusal(naming(app, member.token, tenant.accountId).profiles.whoAmI({}));
     expect(refused).toMatchObject({ reason: "ACCOUNT_MISMATCH" });
   });
 });

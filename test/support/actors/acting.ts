@@ -1,3 +1,4 @@
+import { beforeAll } from "vitest";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
 import { newName, newRole, newServiceAccount, newTeam } from "./actors.ts";
@@ -6,6 +7,37 @@ import { newName, newRole, newServiceAccount, newTeam } from "./actors.ts";
 export interface Acting extends Clients {
   keyId: string;
   token: string;
+}
+
+/** The account for which the platform keys of a test file act. */
+export interface Tenant {
+  readonly owner: Owner;
+  readonly accountId: string;
+}
+
+/** Creates an account for all tests of a file. Read the result only inside tests. */
+export function useTenant(app: TestApp): Tenant {
+  let owner: Owner | undefined;
+  beforeAll(async () => {
+    owner = await app.newAccount();
+  });
+  function made(): Owner {
+    if (!owner) throw new Error("the account exists only while tests run");
+    return owner;
+  }
+  return {
+    get owner() {
+      return made();
+    },
+    get accountId() {
+      return accountIdOf(made());
+    },
+  };
+}
+
+/** Returns what the error of a missing permission has. */
+export function denied(permission: string) {
+  return { reason: "PERMISSION_DENIED", metadata: { permission } };
 }
 
 /** Returns the id of the account of an owner. */
