@@ -3,7 +3,7 @@ import { whole } from "./compare.ts";
 import { type BenchDatabase, openBenchDatabase } from "./database.ts";
 import { asEnvoy, asForwarded, extAuthzPath, forwardAuthPath } from "./gateways.ts";
 import { haveQuickGenerators, pressHttp1, pressHttp2, type Seen } from "./generators.ts";
-import { keyToken } from "./keys.ts";
+import { keyId, keyToken } from "./keys.ts";
 import type { Options } from "./options.ts";
 import type { Progress } from "./part-runner.ts";
 import { startBetterAuth, startGrpcJs } from "./peers.ts";
@@ -92,14 +92,20 @@ function createKinds({ database, service, bare, echo, peers }: HotServers): Reco
   const all = (make: (token: string) => Buffer, token = keyToken) => shuffled.map(({ n }) => make(token(n)));
   const common = { path: verifyPath, inFlight };
   const http1 =
-    (type: string, bodies: () => Buffer[], fresh = false) =>
+    (type: string, bodies: () => Buffer[], { fresh = false, path = verifyPath } = {}) =>
     (port: number, serverPid: number): Measure =>
     (seconds) => {
       const headers = { authorization, "content-type": type };
-      return pressHttp1({ ...common, port, serverPid, seconds, headers, bodies: bodies(), fresh });
+      return pressHttp1({ ...common, path, port, serverPid, seconds, headers, bodies: bodies(), fresh });
     };
   const json = http1("application/json", () => all(asJson));
-  const freshJson = http1("application/json", () => all(asJson), true);
+  const freshJson = http1("application/json", () => all(asJson), { fresh: true });
+  const plain = http1("application/json", () => all(asJson), { path: "/v1/tokens:verify" });
+  // The caller may read only a key of its own account.
+  const ownKey = keyId(tokens);
+  const getKey = http1("application/json", () => [Buffer.from(JSON.stringify({ id: ownKey }))], {
+    path: "/latchkey.v1.ApiKeyService/GetApiKey",
+  });
   const binary = http1("application/proto", () => all(asBinary));
   const peerJson = http1("application/json", () => all(asJson, (index) => `token-${index}`));
   const grpc =
@@ -111,15 +117,14 @@ function createKinds({ database, service, bare, echo, peers }: HotServers): Reco
       return pressHttp2({ ...common, path: call.path, port, serverPid, seconds, headers, bodies });
     };
   const gets =
-    (port: number, serverPid: number): Measure =>
-    (seconds) => {
-      const own = shuffled.map(({ n }) => asForwarded(database.platformToken, keyToken(n)));
-      const call = { ...common, path: forwardAuthPath, headers: {}, bodies: [], gets: own };
-      return pressHttp1({ ...call, port, serverPid, seconds });
-    };
+    (port: number, serverPid: number, path: string, own: () => Record<string, string>[]): Measure =>
+    (seconds) =>
+      pressHttp1({ ...common, path, headers: {}, bodies: [], gets: own(), port, serverPid, seconds });
+  const forwarded = () => shuffled.map(({ n }) => asForwarded(database.platformToken, keyToken(n)));
   return {
     bareHttp: json(Number(bare.announced[1]), bare.pid),
     json: json(service.port, service.pid),
+    plain: plain(service.port, service.pid),
     ...(haveQuickGenerators && {
       bareHttpFresh: freshJson(Number(bare.announced[1]), bare.pid),
       jsonFresh: freshJson(service.port, service.pid),
@@ -131,8 +136,12 @@ function createKinds({ database, service, bare, echo, peers }: HotServers): Reco
     grpc: grpc(service.port, service.pid),
     ...(peers && { grpcJs: grpc(Number(peers.grpcJs.announced[1]), peers.grpcJs.pid) }),
     ...(haveQuickGenerators && {
-      bareGet: gets(Number(bare.announced[1]), bare.pid),
-      forwardAuth: gets(service.port, service.pid),
+      bareGet: gets(Number(bare.announced[1]), bare.pid, forwardAuthPath, forwarded),
+      forwardAuth: gets(service.port, service.pid, forwardAuthPath, forwarded),
+      getKey: getKey(service.port, service.pid),
+      plainGetKey: gets(service.port, service.pid, `/v1/account/api_keys/${ownKey}`, () => [
+        { authorization },
+      ]),
     }),
     extAuthz: grpc(service.port, service.pid, { path: extAuthzPath, make: asEnvoy }),
     echoGrpc: grpc(Number(echo.announced[2]), echo.pid),

@@ -23,6 +23,8 @@ export const hot: Part = async (stack, options, progress) => {
       "bareHttpFresh",
       0.45,
     ),
+    ...row("`POST /v1/tokens:verify`, HTTP/1.1", "VerifyToken, Connect JSON", "plain", "json", 0.95),
+    ...row("`GET /v1/account/api_keys/{id}`", "GetApiKey, Connect JSON", "plainGetKey", "getKey", 0.9),
     ...row("VerifyToken, Connect binary, HTTP/1.1", "bare node:http, JSON echo", "binary", "bareHttp"),
     ...row("VerifyToken, gRPC", "bare http2 stream echo", "grpc", "bareHttp2", 0.55),
     ...row("VerifyToken, gRPC", "@grpc/grpc-js echo", "grpc", "grpcJs", 1),

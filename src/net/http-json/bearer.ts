@@ -22,6 +22,8 @@ export function authorizationOf(headers: HeaderReader): string | undefined {
 
 /** Returns a reader of the same headers in which `authorization` is the value of `authorizationOf`. */
 export function withAuthorization(headers: HeaderReader): HeaderReader {
+  // Most clients send a bearer as it is.
+  if (!headers.has("x-api-key") && !tokenScheme.test(headers.get("authorization") ?? "")) return headers;
   const authorization = authorizationOf(headers);
   return {
     has: (name) => (name === "authorization" ? authorization !== undefined : headers.has(name)),

@@ -21,7 +21,8 @@ export interface HttpJsonCall {
   /** Whether headers show that the request has no body. */
   hasNoBody: boolean;
   maxBytes: number;
-  errors: ErrorRequest;
+  /** Returns what the format of an error depends on. */
+  errors(): ErrorRequest;
 }
 
 // What is known of a call after its headers were read.
@@ -68,7 +69,7 @@ export function httpJsonCodec(call: HttpJsonCall): Codec {
     fail(response, responseHeaders, error) {
       const { refusal } = state;
       const failure = refusal?.error === error ? refusal.response : httpErrorOf(error, route.method.input);
-      sendError(response, responseHeaders, failure, errors, isHead);
+      sendError(response, responseHeaders, failure, errors(), isHead);
     },
   };
 }

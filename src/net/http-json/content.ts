@@ -13,7 +13,11 @@ const minCompressedBytes = 1_024;
 /** Returns the error of a body whose type or encoding the server does not read, or undefined. */
 export function unreadableBody(headers: Pick<Headers, "get">): HttpError | undefined {
   const type = headers.get("content-type");
-  if (type === null || !/^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type)) {
+  const isPlain = type === "application/json" || type === "application/json; charset=utf-8";
+  if (
+    type === null ||
+    !(isPlain || /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type))
+  ) {
     const problem = type === null ? "the content type is missing" : "the content type is not supported";
     return httpError(
       415,
@@ -33,7 +37,8 @@ export function unreadableBody(headers: Pick<Headers, "get">): HttpError | undef
 
 /** Returns whether the body of a request is compressed with gzip. */
 export function isGzip(headers: Pick<Headers, "get">): boolean {
-  return headers.get("content-encoding")?.toLowerCase() === "gzip";
+  const encoding = headers.get("content-encoding");
+  return encoding !== null && encoding.toLowerCase() === "gzip";
 }
 
 /** Returns the error of a body that is larger than its method allows. */

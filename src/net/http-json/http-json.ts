@@ -11,7 +11,7 @@ import { nameAccount } from "./account.ts";
 import { withAuthorization } from "./bearer.ts";
 import { httpJsonCodec, sendError } from "./codec.ts";
 import { type ErrorRequest, httpError, httpErrorOf } from "./error-body.ts";
-import { parseQuery } from "./query.ts";
+import { type Parameter, parseQuery } from "./query.ts";
 import { type Route, routesOf } from "./route.ts";
 import { createFind, type Entry, type Match } from "./trie.ts";
 import { type SecretSearch, tokenInUrl } from "./url-secrets.ts";
@@ -70,6 +70,9 @@ export function withHttpJson(
   };
 }
 
+// Most requests have no query.
+const none: readonly Parameter[] = [];
+
 function entriesOf(groups: readonly FastPathGroup[]): Entry<Target>[] {
   // A method may be in two groups. The last group decides.
   const methods = new Map(
@@ -92,14 +95,14 @@ function call(
   request: Request,
   response: Response,
 ): void {
-  const read = headerReader(request.headers);
   const isHead = request.method === "HEAD";
-  const errors = errorRequestOf(options, request);
+  const errors = () => errorRequestOf(options, request);
   try {
-    const all = parseQuery(splitUrl(request.url ?? "")[1]);
+    const [, query] = splitUrl(request.url ?? "");
+    const all = query === "" ? none : parseQuery(query);
     const inUrl = tokenInUrl(options, route, segments, all);
     if (inUrl) throw inUrl;
-    const { headers, parameters } = nameAccount(withAuthorization(read), all);
+    const { headers, parameters } = nameAccount(withAuthorization(headerReader(request.headers)), all);
     const hasNoBody = hasNoBodyIn(request, response);
     const { maxBytes } = method;
     const codec = httpJsonCodec({
@@ -117,7 +120,7 @@ function call(
     if (!(error instanceof ConnectError)) options.onBug(error);
     const code = error instanceof ConnectError ? error.code : Code.Internal;
     options.onRefusal(codeToString(code), request);
-    sendError(response, {}, httpErrorOf(error, route.method.input), errors, isHead);
+    sendError(response, {}, httpErrorOf(error, route.method.input), errors(), isHead);
   }
 }
 

@@ -42,6 +42,7 @@ function decodeText(text: string): string | undefined {
  */
 export function bindQuery(route: Route, parameters: readonly Parameter[]): JsonObject {
   const bound: JsonObject = {};
+  if (parameters.length === 0) return bound;
   const lists = new Map<string, JsonValue[]>();
   const seen = new Set(route.pathFields.map(pathOfFields));
   const wrong: WrongField[] = [];

@@ -37,6 +37,7 @@ export function tokenInUrl(
   segments: readonly string[],
   parameters: readonly Parameter[],
 ): ConnectError | undefined {
+  if (route.pathFields.length === 0 && parameters.length === 0) return undefined;
   const inPath = route.pathFields.length > 0 && segments.some((one) => search.hasToken(decoded(one)));
   const inQuery = parameters.some(
     ([name, value]) => search.hasToken(name) || search.hasToken(value) || isSecretName(search, route, name),
