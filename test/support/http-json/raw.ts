@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request as requestHttp1 } from "node:http";
 import { connect } from "node:http2";
 import { buffer } from "node:stream/consumers";
+import { requireDescribed } from "../openapi/recorder.ts";
 
 /** A request whose path and headers are sent as they are. `fetch` would normalize them. */
 export interface RawRequest {
@@ -21,13 +22,21 @@ export interface RawAnswer {
   json: unknown;
 }
 
-/** Sends a request over HTTP/1.1 or HTTP/2. */
+/** Sends a request over HTTP/1.1 or HTTP/2. Throws if the answer differs from gen/openapi.json. */
 export async function sendRaw(url: string, version: 1 | 2, request: RawRequest): Promise<RawAnswer> {
   const { token, headers = {} } = request;
   const all = { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers };
-  return version === 1
-    ? overHttp1(url, { ...request, headers: all })
-    : overHttp2(url, { ...request, headers: all });
+  const send = version === 1 ? overHttp1 : overHttp2;
+  const answer = await send(url, { ...request, headers: all });
+  const { method = "GET", path } = request;
+  await requireDescribed({
+    method,
+    path: path.split("?", 1)[0] ?? "",
+    status: answer.status,
+    headers: new Headers(answer.headers),
+    text: answer.bytes.toString(),
+  });
+  return answer;
 }
 
 async function overHttp1(

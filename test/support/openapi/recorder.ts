@@ -1,4 +1,4 @@
-import type { Answer, Checked } from "./answer-check.ts";
+import type { Answer } from "./answer-check.ts";
 
 /** The answers that were checked since the recording began. */
 export interface Recording {
@@ -24,15 +24,14 @@ export function recordAnswers(send = globalThis.fetch): Recording {
     const request = new Request(input instanceof Request ? input.url : input);
     const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
     const path = new URL(request.url).pathname;
-    if (method === "OPTIONS" || !isDescribed(path, response)) return response;
+    if (method === "OPTIONS" || !isOurs(path, response.headers)) return response;
     const text = await response.clone().text();
     const { status, headers } = response;
-    const checked = await check({ method, path, status, headers, text });
-    if (checked.operationId) operations.add(checked.operationId);
-    if (checked.problems.length > 0) {
-      const problem = `${method} ${path} answered ${status}: ${checked.problems.join("; ")}\n${text.slice(0, 2_000)}`;
+    const { operationId, problem } = await describe({ method, path, status, headers, text });
+    if (operationId) operations.add(operationId);
+    if (problem !== undefined) {
       problems.push(problem);
-      throw new Error(`The answer differs from gen/openapi.json. ${problem}`);
+      throw new Error(problem);
     }
     return response;
   };
@@ -45,13 +44,28 @@ export function recordAnswers(send = globalThis.fetch): Recording {
   };
 }
 
+/** Throws if an answer that no `fetch` received differs from the document. Compressed bodies are not compared. */
+export async function requireDescribed(answer: Answer): Promise<void> {
+  const { method, path, headers } = answer;
+  if (method === "OPTIONS" || headers.has("content-encoding") || !isOurs(path, headers)) return;
+  const { problem } = await describe(answer);
+  if (problem !== undefined) throw new Error(problem);
+}
+
 // Tests also call other servers, and proxies that answer themselves. Only our answers have the id of the request.
-function isDescribed(path: string, { headers }: Response): boolean {
+function isOurs(path: string, headers: Headers): boolean {
   return path.startsWith("/v1/") ? headers.has("x-request-id") : ["/openapi.json", "/docs"].includes(path);
 }
 
 // Most test files call no route of plain HTTP, so the document is read for the first one that does.
-async function check(answer: Answer): Promise<Checked> {
+async function describe(
+  answer: Answer,
+): Promise<{ operationId: string | undefined; problem: string | undefined }> {
   const { checkAnswer } = await import("./check-answer.ts");
-  return checkAnswer(answer);
+  const { operationId, problems } = checkAnswer(answer);
+  if (problems.length === 0) return { operationId, problem: undefined };
+  const { method, path, status, text } = answer;
+  const request = `${method} ${path} answered ${status}`;
+  const problem = `The answer differs from gen/openapi.json. ${request}: ${problems.join("; ")}\n${text.slice(0, 2_000)}`;
+  return { operationId, problem };
 }
