@@ -100,14 +100,21 @@ export function evaluationKey(header: Pick<Headers, "get">): string {
   return digest(`${header.get("authorization") ?? ""}\n${header.get(accountHeader) ?? ""}`);
 }
 
-// Keeps encoded responses, and sends one again if the same body comes from a caller that may see the same.
-function keptResponses(deps: VerificationDeps) {
+/**
+ * Keeps encoded responses, and sends one again if the same body comes from a caller that may see the same. `inputsOf` returns
+ * everything in a body that a response depends on, or undefined if its response is not kept.
+ */
+export function keptResponses(
+  deps: Omit<VerificationDeps, "boundsOf">,
+  inputsOf: (form: string, body: Uint8Array) => string | Uint8Array | undefined = (_form, body) => body,
+) {
   const kept = createResponseCache<{ payload: Payload; used: Used }>(deps.loader, deps.keptBytes);
   return {
     recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined {
       const record = recordOf(values);
-      if (!record.passed) return undefined;
-      const known = kept.recall(keyOf(record.passed, form, body));
+      const inputs = record.passed && inputsOf(form, body);
+      if (!record.passed || inputs === undefined) return undefined;
+      const known = kept.recall(keyOf(record.passed, form, inputs));
       if (!known) return undefined;
       deps.lastUsed.record(known.used);
       deps.onVerdict("VALID");
@@ -117,16 +124,17 @@ function keptResponses(deps: VerificationDeps) {
     },
     keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void {
       const { soleEvaluation, passed } = recordOf(values);
-      if (!soleEvaluation || !passed) return;
+      const inputs = soleEvaluation && inputsOf(form, body);
+      if (!soleEvaluation || !passed || inputs === undefined) return;
       const { tokenId, sessionId } = soleEvaluation;
       const value = { payload, used: { tokenId, sessionId } };
-      kept.keep(keyOf(passed, form, body), soleEvaluation, value, payload.length);
+      kept.keep(keyOf(passed, form, inputs), soleEvaluation, value, payload.length);
     },
   };
 }
 
 // The response depends on what the caller may see: the tokens of its own account, or of every account.
-function keyOf({ principal }: Evaluation, form: string, body: Uint8Array): string {
+function keyOf({ principal }: Evaluation, form: string, inputs: string | Uint8Array): string {
   const everyAccount = principal?.platform && principal.keyId !== undefined;
-  return `${form} ${everyAccount ? "*" : principal?.accountId} ${digest(body)}`;
+  return `${form} ${everyAccount ? "*" : principal?.accountId} ${digest(inputs)}`;
 }

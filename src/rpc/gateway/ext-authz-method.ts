@@ -1,15 +1,16 @@
 import { Authorization } from "../../../gen/envoy/service/auth/v3/external_auth_pb.ts";
 import { digest } from "../../verify/cache/response-cache.ts";
-import { keptEvaluations, type VerificationDeps } from "../fast-path.ts";
+import { keptEvaluations, keptResponses, type VerificationDeps } from "../fast-path.ts";
 import { fastPathMethod } from "../fast-path-method.ts";
 import type { Validate } from "../middleware/validate.ts";
 import { verifierHeader } from "../middleware/verifier-token.ts";
+import { inputsOfCheck } from "./check-inputs.ts";
 import { extAuthz } from "./ext-authz.ts";
 import type { GatewayDeps } from "./gateway.ts";
 
 /**
- * Returns the method of Envoy's external authorization for the fast path. It keeps no responses, because Envoy sends another
- * request id and another time in each request.
+ * Returns the method of Envoy's external authorization for the fast path. No two requests of Envoy are equal. So its responses
+ * are kept under the parts of a request that they depend on.
  */
 export function extAuthzMethod(
   deps: Omit<VerificationDeps, "onVerdict">,
@@ -20,9 +21,14 @@ export function extAuthzMethod(
   return {
     ...fastPathMethod(deps, validate, check, extAuthz(gateway).check),
     ...keptEvaluations(deps, `${check.parent.typeName}/${check.name}`, verifierKey),
-    recall: () => undefined,
-    keep() {},
+    ...keptResponses({ ...deps, onVerdict: gateway.onVerdict }, (form, body) =>
+      form === "grpc" ? inputsOfCheck(asBuffer(body)) : undefined,
+    ),
   };
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** Returns the key of the evaluation of a gateway's bearer: everything in the headers that the evaluation depends on. */

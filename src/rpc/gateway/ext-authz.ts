@@ -7,7 +7,7 @@ import {
 } from "../../../gen/envoy/service/auth/v3/external_auth_pb.ts";
 import type { Principal } from "../../domain/access/principal.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
-import { accountHeader, callerOf } from "../middleware/context.ts";
+import { accountHeader, callerOf, recordOf } from "../middleware/context.ts";
 import { toConnectError } from "../middleware/errors.ts";
 import { verifierHeader } from "../middleware/verifier-token.ts";
 import type { GatewayDeps } from "./gateway.ts";
@@ -47,7 +47,8 @@ export function extAuthz(deps: GatewayDeps) {
       let rule: RouteRule | undefined;
       try {
         rule = ruleOf(deps, request);
-        const { principal } = await evaluateSubject(deps, callerOf(context), reader, rule);
+        const { principal, evaluation } = await evaluateSubject(deps, callerOf(context), reader, rule);
+        recordOf(context.values).soleEvaluation = evaluation;
         return allowed(principal, Object.keys(headers), rule.removesCredentials);
       } catch (error) {
         return denied(deps, error, reader, rule?.hides429 ?? false);
