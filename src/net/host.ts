@@ -26,8 +26,8 @@ export function createAddressCheck(): (request: Request) => boolean {
   };
 }
 
-// Such a path makes a valid URL with every valid host.
-const plainPath = /^\/[\w.-][\w./-]*$/;
+// Such a path makes a valid URL with every valid host, with or without such a query.
+const plainPath = /^\/[\w.-][\w./-]*(?:\?[\w.,:=&*-]*)?$/;
 
 function authorityOf(request: Request): string {
   return "authority" in request ? request.authority : (request.headers.host ?? "");
