@@ -34,7 +34,8 @@ export function readBody(
     if (!codec.isEnough(size, first, maxBytes)) return;
     stream.off("data", onData);
     stream.off("end", onEnd);
-    stream.pause();
+    // The rest is dropped as it arrives, so that a client over HTTP/1 can send its next request on the connection.
+    stream.resume();
     onEnd();
   }
 
