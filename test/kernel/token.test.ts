@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
 import {
   checksum,
+  createTokenSearch,
   hashToken,
   mintToken,
   parseToken,
@@ -189,6 +190,20 @@ test("garbage is not a token", () => {
       expect(parseToken("lk", `lk_live_${text}`)).toBeUndefined();
     }),
   );
+});
+
+test("a search finds tokens and JWTs, whole or cut, at any place", () => {
+  const hasToken = createTokenSearch("lk");
+  const { token } = mintToken("lk", "live", newId("key"));
+  const jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl";
+  for (const secret of [token, token.slice(0, 30), jwt, jwt.slice(0, 33)]) {
+    for (const text of [secret, `a.b-${secret}`, `Bearer ${secret}.x`]) {
+      expect([text, hasToken(text)]).toEqual([text, true]);
+    }
+  }
+  for (const text of ["lk_live_", "key_01jd0", "eyJhbGciOiJFUzI1NiJ9", "eyJ.eyJ.eyJ", "a.eyJhbGciOiJF"]) {
+    expect([text, hasToken(text)]).toEqual([text, false]);
+  }
 });
 
 test("two hashes are the same only if all their bytes are equal", () => {

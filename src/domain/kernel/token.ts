@@ -74,11 +74,15 @@ export function parseToken(prefix: string, token: string): ParsedToken | undefin
 /** Returns a search for tokens of this deployment, whole or cut, and for JWTs. */
 export function createTokenSearch(prefix: string): (text: string) => boolean {
   const kinds = Object.keys(idPrefix).join("|");
-  const search = new RegExp(
-    `${nameOf(prefix)}[_-](?:${kinds})[_-][0-9a-z]{16}|eyJ[\\w-]{8,}\\.eyJ[\\w-]{8}`,
-    "i",
-  );
-  return (text) => search.test(text);
+  const search = new RegExp(`${nameOf(prefix)}[_-](?:${kinds})[_-][0-9a-z]{16}`, "i");
+  return (text) => search.test(text) || hasJwt(text);
+}
+
+// One expression for both parts would take quadratic time, because the first part has no fixed length.
+function hasJwt(text: string): boolean {
+  if (!/\.eyJ/i.test(text)) return false;
+  const parts = text.split(".").map((part) => /eyJ[\w-]{8}/i.exec(part)?.index);
+  return parts.some((start, index) => start === 0 && index > 0 && parts[index - 1] !== undefined);
 }
 
 /**

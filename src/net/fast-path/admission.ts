@@ -48,9 +48,21 @@ export function headerReader(headers: IncomingHttpHeaders): Pick<Headers, "get" 
     get(name) {
       const value = headers[name];
       if (value === undefined) return null;
-      return (typeof value === "string" ? value : value.join(", ")).replace(outerSpace, "");
+      return withoutOuterSpace(typeof value === "string" ? value : value.join(", "));
     },
   };
 }
 
-const outerSpace = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+// A search for spaces at the end of a text takes quadratic time if spaces are in its middle. This takes linear time.
+function withoutOuterSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+// Tab, line feed, carriage return and space, as for `Headers`.
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+}

@@ -7,13 +7,19 @@ import { clientsName, wrongFields } from "./wrong-fields.ts";
 /** A query parameter, decoded. */
 export type Parameter = readonly [name: string, value: string];
 
+// No request needs more. The limit bounds the work on a request before its bearer is known.
+const maxParameters = 128;
+
 /**
  * Returns the parameters of a query string (`application/x-www-form-urlencoded`, where `+` is a space). Throws if a parameter
- * is not valid percent-encoding of UTF-8.
+ * is not valid percent-encoding of UTF-8, or if there are more than 128 parameters.
  */
 export function parseQuery(query: string): Parameter[] {
-  return query
-    .split("&")
+  const parts = query.split("&", maxParameters + 1);
+  if (parts.length > maxParameters) {
+    throw wrongFields([{ field: "", description: `expected at most ${maxParameters} query parameters` }]);
+  }
+  return parts
     .filter((one) => one !== "")
     .map((one) => {
       const at = one.indexOf("=");

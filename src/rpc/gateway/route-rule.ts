@@ -1,6 +1,6 @@
 import { parsePermission } from "../../domain/access/permission.ts";
 import { permissionViolations, type Vocabulary } from "../../domain/access/permission-vocabulary.ts";
-import { invalidFields, type Violation } from "../../domain/kernel/error.ts";
+import { invalidField, invalidFields, type Violation } from "../../domain/kernel/error.ts";
 import type { Requirements } from "../../verify/evaluate/verdict.ts";
 
 /** What a route of a gateway requires of its clients. The operator writes it in the configuration of the gateway. */
@@ -17,6 +17,8 @@ export type RuleParameter = "permission" | "entitlement" | SingleParameter;
 type SingleParameter = "workspace_id" | "account_id" | "environment" | "deny_429_as" | "remove_credentials";
 
 const maxValues = 64;
+// More than a valid rule can have. The limit bounds the work on a URL before the verifier is known.
+const maxParameters = 136;
 const maxPermissionLength = 127;
 const id = /^[!-~]{1,64}$/;
 const entitlement = /^[a-z][a-z0-9_]{0,62}$/;
@@ -42,7 +44,10 @@ export function parseRouteRule(
   const lists: Record<"permission" | "entitlement", string[]> = { permission: [], entitlement: [] };
   const singles = new Map<string, string>();
   const violations: Violation[] = [];
+  let count = 0;
   for (const [name, value] of parameters) {
+    count += 1;
+    if (count > maxParameters) throw invalidField("", `expected at most ${maxParameters} parameters`);
     const known = allowed.find((one) => one === name);
     if (known === undefined) violations.push(unknownParameter(name, allowed));
     else if (known === "permission" || known === "entitlement") lists[known].push(...value.split(","));
