@@ -134,3 +134,36 @@ test.for(gateways)(
     expect(gone.status).toBeGreaterThanOrEqual(500);
   },
 );
+
+test.for(gateways)(
+  "$name passes every identity header on, also if the client calls it a header of the connection",
+  async ({ name, version, install, start }, context) => {
+    await skipWithout(context, name, version, install);
+    const { port, key } = await open(start);
+    const send = async (connections: string[]) => {
+      const raw = await connectRaw(
+        port,
+        [
+          "GET / HTTP/1.1",
+          `Host: 127.0.0.1:${port}`,
+          ...connections,
+          `Authorization: Bearer ${key.token}`,
+          "",
+          "",
+        ].join("\r\n"),
+      );
+      return raw.closed;
+    };
+    const names = identityHeaders.join(", ");
+    const cases = [
+      [`Connection: close, ${names}`],
+      ["Connection: close", `connection: ${names.toUpperCase()}`],
+    ];
+    for (const connections of cases) {
+      const answer = await send(connections);
+      expect([connections, answer.slice(9, 12)]).toEqual([connections, "200"]);
+      expect(answer).toContain(`"latchkey-key-id":"${key.id}"`);
+      expect(answer).toContain('"latchkey-environment":"live"');
+    }
+  },
+);
