@@ -72,7 +72,7 @@ function gatewayRequest({ url = "", headers, rawHeaders }: Request): GatewayRequ
 }
 
 function send({ method }: Request, response: Response, { status, headers, body }: GatewayAnswer): void {
-  headers["content-length"] = String(Buffer.byteLength(body));
+  headers["content-length"] ??= String(Buffer.byteLength(body));
   response.writeHead(status, headers);
   if (body === "" || method === "HEAD") response.end();
   else response.end(body);

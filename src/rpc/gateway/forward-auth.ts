@@ -9,7 +9,7 @@ import { callerOf, recordOf } from "../middleware/context.ts";
 import { verifierHeader } from "../middleware/verifier-token.ts";
 import { verifierKey } from "./ext-authz-method.ts";
 import type { GatewayDeps } from "./gateway.ts";
-import { type Identity, identityOf, noIdentity } from "./identity.ts";
+import { identityOf, noIdentity } from "./identity.ts";
 import { type RefusalStatus, refusalStatus } from "./refusal-status.ts";
 import { parseRouteRule, type RouteRule, type RuleParameter } from "./route-rule.ts";
 import { evaluateSubject, type HeaderReader, type Subject } from "./subject.ts";
@@ -48,7 +48,7 @@ const parameters: readonly RuleParameter[] = [
 ];
 
 interface Kept {
-  identity: Identity;
+  headers: Record<string, string>;
   verifier: Evaluation;
   used: Pick<Evaluation, "tokenId" | "sessionId">;
 }
@@ -67,7 +67,7 @@ export function createForwardAuth(
   function recall(key: string, values: ContextValues): ForwardAuthAnswer | undefined {
     const known = kept.recall(key);
     if (!known?.verifier.basis) return undefined;
-    const { identity, verifier, used } = known;
+    const { headers, verifier, used } = known;
     if (!deps.loader.holds(known.verifier.basis, verifier.endsAt)) return undefined;
     deps.lastUsed.record(verifier);
     deps.lastUsed.record(used);
@@ -75,7 +75,7 @@ export function createForwardAuth(
     const record = recordOf(values);
     record.method = forwardAuthName;
     record.shown = verifier.principal;
-    return allow(values, identity);
+    return allow(values, headers);
   }
 
   async function decide(request: ForwardAuthRequest, key: string): Promise<ForwardAuthAnswer> {
@@ -86,9 +86,13 @@ export function createForwardAuth(
       await authorize(arrivalOf(request));
       isVerified = true;
       const { evaluation, principal } = await evaluateClient(gateway, request, rule);
-      const identity = identityOf(principal);
-      keep(kept, key, evaluation, { identity, verifier: recordOf(values).passed, used: evaluation });
-      return allow(values, identity);
+      const allowed = { ...identityOf(principal), "cache-control": "no-store", "content-length": "0" };
+      keep(kept, key, evaluation, {
+        headers: allowed,
+        verifier: recordOf(values).passed,
+        used: evaluation,
+      });
+      return allow(values, allowed);
     } catch (error) {
       const failure = failCall(deps, values, error);
       const status = refusalStatus(failure, !("error" in rule) && rule.hides429);
@@ -151,9 +155,10 @@ function arrivalOf({ values, headers }: ForwardAuthRequest) {
   };
 }
 
-function allow(values: ContextValues, identity: Identity): ForwardAuthAnswer {
-  recordOf(values).code = "ok";
-  return { status: 200, headers: { ...identity, "cache-control": "no-store", ...idOf(values) }, body: "" };
+function allow(values: ContextValues, headers: Record<string, string>): ForwardAuthAnswer {
+  const record = recordOf(values);
+  record.code = "ok";
+  return { status: 200, headers: { ...headers, "x-request-id": record.requestId }, body: "" };
 }
 
 function idOf(values: ContextValues): Record<string, string> {
@@ -164,15 +169,15 @@ function keep(
   kept: ReturnType<typeof createResponseCache<Kept>>,
   key: string,
   evaluation: Evaluation,
-  { identity, verifier, used }: Omit<Kept, "verifier"> & { verifier: Evaluation | undefined },
+  { headers, verifier, used }: Omit<Kept, "verifier"> & { verifier: Evaluation | undefined },
 ): void {
   // A session also depends on its last use, so nothing that a session verified is kept.
   if (verifier?.tokenId === undefined) return;
-  const size = Object.values(identity).reduce((sum, value) => sum + value.length, 0);
+  const size = Object.values(headers).reduce((sum, value) => sum + value.length, 0);
   kept.keep(
     key,
     evaluation,
-    { identity, verifier, used: { tokenId: used.tokenId, sessionId: undefined } },
+    { headers, verifier, used: { tokenId: used.tokenId, sessionId: undefined } },
     size,
   );
 }
