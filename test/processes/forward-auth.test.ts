@@ -12,7 +12,8 @@ import { skipWithout } from "../support/missing-program.ts";
 import { serve } from "../support/net/http.ts";
 import { connectRaw } from "../support/net/net.ts";
 
-const app = useApp();
+// Latchkey trusts its gateways, as an operator would set it.
+const app = useApp({ LATCHKEY_TRUSTED_PROXIES: "127.0.0.1" });
 
 const gateways = [
   { name: "nginx", version: ["-v"], install: "apt-get install nginx", start: startNginxOfPage },
@@ -77,6 +78,7 @@ test.for(gateways)(
       ...Object.fromEntries(identityHeaders.map((header) => [header.replaceAll("-", "_"), "forged"])),
       "latchkey-verifier": app.platformToken,
       "latchkey-account": "forged",
+      "x-forwarded-for": "203.0.113.9",
       "x-forwarded-uri": "/?permission=runs:start",
       "x-forwarded-method": "OPTIONS",
       "x-original-uri": "/?permission=runs:start",
@@ -99,6 +101,9 @@ test.for(gateways)(
     statuses.push((await fetch(`${url}/v1/forward_auth?permission=runs:start`, { headers: forged })).status);
     statuses.push((await fetch(url, { method: "OPTIONS", headers: forged })).status);
     expect(statuses).toEqual([403, 401, 401, 401, 401]);
+    const calls = app.logLines.filter((line) => line.includes("forward_auth"));
+    expect(calls.length).toBeGreaterThan(0);
+    expect(calls.join("\n")).not.toContain("203.0.113.9");
   },
 );
 
