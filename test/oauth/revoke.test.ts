@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
@@ -5,6 +6,7 @@ import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { issueKey, startApp, useApp } from "../support/app.ts";
 import { type FormRequest, sendForm, sendFormOverHttp2 } from "../support/net/form.ts";
 import { serve } from "../support/net/http.ts";
+import { connectRaw } from "../support/net/net.ts";
 import { useExternal } from "../support/oidc/external.ts";
 
 const app = useApp();
@@ -71,6 +73,37 @@ test("client authentication is optional, and must be right if it is sent", async
   expect(await verdictOf(key.token)).toBe(Verdict.VALID);
   expect((await revoke(key.token, { basic: [client.id, client.token] })).status).toBe(200);
   expect(await verdictOf(key.token)).toBe(Verdict.REVOKED);
+});
+
+test("a client that was revoked before its form arrived ends no token", async () => {
+  const owner = await app.newAccount();
+  const [client, key] = [await issueKey(owner), await issueKey(owner)];
+  const { port, url } = await serve(app);
+  // Now the cache holds the client, so the server authenticates it as soon as the headers arrive.
+  const basic: Omit<FormRequest, "form"> = { basic: [client.id, client.token] };
+  expect((await sendForm(`${url}/v1/oauth/revoke`, { form: { token: "unknown" }, ...basic })).status).toBe(
+    200,
+  );
+  const form = `token=${key.token}`;
+  const raw = await connectRaw(
+    port,
+    [
+      "POST /v1/oauth/revoke HTTP/1.1",
+      "Host: a",
+      "Connection: close",
+      "Content-Type: application/x-www-form-urlencoded",
+      `Content-Length: ${form.length}`,
+      "Expect: 100-continue",
+      `Authorization: Basic ${Buffer.from(`client:${client.token}`).toString("base64")}`,
+      "",
+      "",
+    ].join("\r\n"),
+  );
+  await once(raw.socket, "data");
+  await owner.apiKeys.revokeApiKey({ id: client.id });
+  raw.write(form);
+  expect(await raw.closed).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 401 /);
+  expect(await verdictOf(key.token)).toBe(Verdict.VALID);
 });
 
 test("a client of a suspended account can still end a token", async () => {

@@ -1,14 +1,16 @@
+import type { ContextValues } from "@connectrpc/connect";
 import { parseToken } from "../../domain/kernel/token.ts";
 import { requireLiveToken } from "../middleware/admission.ts";
 import { type AuthDeps, failCall } from "../middleware/auth-interceptor.ts";
 import { bearerToken } from "../middleware/authenticate.ts";
-import { type Arrival, callOf } from "../middleware/context.ts";
+import { type Arrival, callOf, recordOf } from "../middleware/context.ts";
 import { withBasicAsBearer } from "./client.ts";
 
 /** The part of a method of the fast path that an endpoint replaces. */
 interface Authorized {
   maxBytes: number;
   authorize(arrival: Arrival): Promise<void> | undefined;
+  recheck(values: ContextValues): Promise<void> | undefined;
 }
 
 // A token has at most 8,192 bytes. The rest is for percent-encoding and other parameters.
@@ -26,7 +28,7 @@ export function introspectMethod<M extends Authorized>(verifyToken: M, name: str
 
 /**
  * Returns `RevokeToken` as the endpoint of token revocation calls it. It needs no client authentication. If the client sends
- * one, it must be right.
+ * one, it must be right, also when the form is complete.
  */
 export function revokeMethod<M extends Authorized>(deps: AuthDeps, revokeToken: M, name: string): M {
   return {
@@ -34,15 +36,23 @@ export function revokeMethod<M extends Authorized>(deps: AuthDeps, revokeToken: 
     maxBytes: maxFormBytes,
     async authorize(arrival: Arrival) {
       await revokeToken.authorize({ ...arrival, name });
-      const requestHeader = withBasicAsBearer(arrival.requestHeader);
-      if (!requestHeader.has("authorization")) return;
-      try {
-        await requireRightClient(deps, { ...arrival, requestHeader });
-      } catch (error) {
-        throw failCall(deps, arrival.values, error);
-      }
+      await checkClient(deps, arrival);
+    },
+    recheck(values: ContextValues) {
+      const { arrival } = recordOf(values);
+      return arrival && checkClient(deps, arrival);
     },
   };
+}
+
+async function checkClient(deps: AuthDeps, arrival: Arrival): Promise<void> {
+  const requestHeader = withBasicAsBearer(arrival.requestHeader);
+  if (!requestHeader.has("authorization")) return;
+  try {
+    await requireRightClient(deps, { ...arrival, requestHeader });
+  } catch (error) {
+    throw failCall(deps, arrival.values, error);
+  }
 }
 
 // Any token that is accepted authenticates a client, whatever its permissions and its account.
