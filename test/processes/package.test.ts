@@ -102,14 +102,14 @@ describe("an installed package", () => {
   test("the server of the package is ready about as fast as that of a checkout", async ({ newSite }) => {
     const sites = { package: newSite({}, { latchkey }), checkout: newSite() };
     await Promise.all([sites.package.begin(), sites.checkout.begin()]);
-    const milliseconds = { package: 0, checkout: 0 };
-    for (const name of ["checkout", "package"] as const) {
+    const milliseconds = { package: Number.POSITIVE_INFINITY, checkout: Number.POSITIVE_INFINITY };
+    // Other processes may delay some of the starts, so the fastest ones are compared.
+    for (const name of ["checkout", "package", "checkout", "package", "package"] as const) {
       const startedAt = performance.now();
       const server = await sites[name].serve();
-      milliseconds[name] = performance.now() - startedAt;
+      milliseconds[name] = Math.min(milliseconds[name], performance.now() - startedAt);
       await server.stop();
     }
-    // Other processes may delay one of the two starts.
     expect(milliseconds.package).toBeLessThan(1.5 * milliseconds.checkout + 500);
   });
 
