@@ -1,20 +1,5 @@
+import { identityHeaders as identityNames } from "../src/rpc/gateway/identity.ts";
 import type { Header, Operation, Parameter, PathItem, Response } from "./document.ts";
-
-/** The names of the identity headers. A test compares them with those of the server. */
-export const identityNames = [
-  "latchkey-account-id",
-  "latchkey-profile-id",
-  "latchkey-principal-kind",
-  "latchkey-user-id",
-  "latchkey-key-id",
-  "latchkey-environment",
-  "latchkey-account-external-id",
-  "latchkey-key-external-id",
-  "latchkey-permissions",
-  "latchkey-workspace-ids",
-  "latchkey-key-name",
-  "latchkey-omitted",
-];
 
 /** The headers in which a gateway learns the bearer of a request. */
 export const identityHeaders: Record<string, Header> = Object.fromEntries(

@@ -1,6 +1,4 @@
 import { expect, onTestFinished, test } from "vitest";
-import { identityNames } from "../../openapi/gateway.ts";
-import { identityHeaders } from "../../src/rpc/gateway/identity.ts";
 import { useApp } from "../support/app.ts";
 import { serve } from "../support/net/http.ts";
 import { recordAnswers } from "../support/openapi/recorder.ts";
@@ -33,8 +31,4 @@ test("a test fails at the request whose answer differs from the document", async
     /differs from gen\/openapi\.json.*GET \/v1\/workspaces answered 200.*"secret"/,
   );
   expect(recording.problems).toHaveLength(1);
-});
-
-test("the document has the identity headers of the gateway", () => {
-  expect(identityNames).toEqual([...identityHeaders]);
 });
