@@ -10,7 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import fc from "fast-check";
 
-/** What the values of a message are: any that its types allow, or mostly those that the rules of the schema allow too. */
+/** Which values a message gets. `any`: all that its types allow. `usual`: mostly values that the rules of the schema allow too. */
 export type Taste = "any" | "usual";
 
 const words = [
