@@ -47,7 +47,7 @@ const layers: Record<string, Layer> = {
   },
   "domain/kernel": {
     ours: ["domain/kernel", "domain/access", "db"],
-    packages: /^(kysely|node:(crypto|util|zlib)|ulid)$/,
+    packages: /^(kysely|node:(crypto|net|util|zlib)|ulid)$/,
   },
   verify: {
     ours: ["verify", "db", "domain/access", "domain/kernel"],

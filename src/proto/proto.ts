@@ -24,6 +24,8 @@ export * from "../../gen/latchkey/v1/session_service_pb.ts";
 export * from "../../gen/latchkey/v1/team_pb.ts";
 export * from "../../gen/latchkey/v1/team_service_pb.ts";
 export * from "../../gen/latchkey/v1/token_service_pb.ts";
+export * from "../../gen/latchkey/v1/usage_pb.ts";
+export * from "../../gen/latchkey/v1/usage_service_pb.ts";
 export * from "../../gen/latchkey/v1/verdict_pb.ts";
 export * from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 export * from "../../gen/latchkey/v1/workspace_pb.ts";

@@ -11,6 +11,7 @@ import { createAuthInterceptor } from "./middleware/auth-interceptor.ts";
 import { type Arrival, accountHeader, callOf, recordOf } from "./middleware/context.ts";
 import type { Validate } from "./middleware/validate.ts";
 import type { TokenDeps, verification } from "./token-service.ts";
+import { verifyBodyOf } from "./verify-body.ts";
 
 /** What the methods that verify depend on. */
 export interface VerificationDeps extends FastPathDeps, Pick<TokenDeps, "onVerdict"> {
@@ -47,7 +48,11 @@ export function verificationMethods(
     ...keptResponses(deps),
   });
   return [
-    { ...fastPathMethod(deps, validate, method.verifyToken, verifyToken), ...keeping(method.verifyToken) },
+    {
+      ...fastPathMethod(deps, validate, method.verifyToken, verifyToken),
+      ...keeping(method.verifyToken),
+      ...keptResponses(deps, (form, body) => verifyBodyOf(form, body)?.inputs),
+    },
     {
       ...fastPathMethod(deps, validate, method.batchVerifyTokens, batchVerifyTokens),
       ...keeping(method.batchVerifyTokens),

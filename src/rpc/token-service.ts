@@ -14,6 +14,8 @@ import { permissionViolations, type Vocabulary } from "../domain/access/permissi
 import type { Caller } from "../domain/access/principal.ts";
 import { revokeToken } from "../domain/api-key/revoke-token.ts";
 import { DomainError, invalidFields } from "../domain/kernel/error.ts";
+import { requireAddress } from "../domain/kernel/network.ts";
+import { shownTokenId } from "../domain/kernel/token.ts";
 import { endsByItself } from "../domain/session/session.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
 import type { LastUsed } from "../verify/last-used.ts";
@@ -64,6 +66,9 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
   ): Promise<MessageInitShape<typeof VerifyTokenResponseSchema>[]> {
     const violations = permissionViolations(namedPermissions(requests, field), deps.vocabulary);
     if (violations.length > 0) throw invalidFields(violations);
+    for (const [index, { clientAddress }] of requests.entries()) {
+      requireAddress(clientAddress, `${field(index)}client_address`);
+    }
     const caller = callerOf(context);
     const verifyRequests = requests.map((request) => toVerifyRequest(request, caller));
     const evaluations = await verifyTokens(deps.resolver, caller, verifyRequests);
@@ -151,5 +156,11 @@ function responseOf(
     verdict: Verdict.VALID,
     ...(evaluation.principal && { principal: principalMessage(evaluation.principal) }),
     endsAt: timestamp(evaluation.endsAt),
+    tokenId: tokenIdOf(evaluation),
   };
+}
+
+function tokenIdOf({ tokenId, basis }: Evaluation): string {
+  const token = basis?.credential?.tokens.find(({ id }) => id !== null && id === tokenId);
+  return token ? shownTokenId(token.digest) : "";
 }

@@ -103,6 +103,14 @@ export function digestOf(hash: string): string {
   return Buffer.from(hash, "hex").toString("latin1");
 }
 
+/**
+ * Returns the id by which a response names a token of a key: 96 bits of the SHA-256 of its digest, in hexadecimal. The token
+ * does not follow from it. In SQL, it is `left(encode(sha256(hash), 'hex'), 24)`.
+ */
+export function shownTokenId(tokenDigest: string): string {
+  return digest("sha256", Buffer.from(tokenDigest, "latin1"), "hex").slice(0, 24);
+}
+
 /** Compares two digests in a time that does not depend on where they differ. */
 export function sameDigest(a: string, b: string): boolean {
   if (a.length !== b.length) return false;

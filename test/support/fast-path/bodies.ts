@@ -42,6 +42,7 @@ export function bodies(
       cost: fc.constantFrom(undefined, 0, 1, -1, 1_000_001),
       dryRun: fc.boolean(),
       fresh: fc.boolean(),
+      clientAddress: fc.constantFrom("", "", "203.0.113.7", "203.0.113.8", "2001:db8::7", "somewhere"),
     },
     { requiredKeys: ["token"] },
   );
