@@ -1,0 +1,29 @@
+import { parseTokenOfAnyPrefix } from "../domain/kernel/token.ts";
+
+/**
+ * What the text of a token shows. `key` and `session` are tokens of Latchkey with a right checksum. `external` has the form of
+ * a JWT. Every other text is `wrong`, and no server accepts it.
+ */
+export type TokenForm =
+  | { readonly kind: "key"; readonly id: string }
+  | { readonly kind: "session" }
+  | { readonly kind: "external" }
+  | { readonly kind: "wrong" };
+
+/** The most characters of a token. `VerifyToken` accepts no longer one. */
+export const maxTokenLength = 8_192;
+
+const compactJws = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+const wrong: TokenForm = { kind: "wrong" };
+const session: TokenForm = { kind: "session" };
+const external: TokenForm = { kind: "external" };
+
+/** Returns the form of a token, without a call to the server. */
+export function formOf(token: string): TokenForm {
+  if (token.length > maxTokenLength) return wrong;
+  const parsed = parseTokenOfAnyPrefix(token);
+  if (!parsed) return compactJws.test(token) ? external : wrong;
+  if (parsed.kind === "ses") return session;
+  // Invites and proofs of an e-mail address authenticate no request.
+  return parsed.kind === "inv" || parsed.kind === "otp" ? wrong : { kind: "key", id: parsed.id };
+}
