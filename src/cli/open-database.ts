@@ -32,8 +32,9 @@ export interface OpenOptions {
 // Connections of a single process, and of each of several workers.
 const poolSize = 10;
 const workerPoolSize = 6;
-// One for each statement of the loader, one for heartbeats and acknowledgements. Most open only while the database is slow.
-const lookupPoolSize = 10;
+// One for each statement of the loader and of the quotas, one for heartbeats and acknowledgements. Most open only while the
+// database is slow.
+const lookupPoolSize = 14;
 
 /** Opens the database of the settings and applies its migrations. Starts an embedded Postgres if the settings name none. */
 export async function openDatabase(
