@@ -1,5 +1,5 @@
-import type { Generated } from "kysely";
-import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "./values.ts";
+import type { ColumnType, Generated } from "kysely";
+import type { ApiKeyKind, Environment, Labels, StoredRateLimit, WorkspaceScope } from "./values.ts";
 
 /** The tables of keys and sessions, column by column. `tables.ts` has the others. */
 export interface ApiKeyTable {
@@ -27,6 +27,29 @@ export interface ApiKeyTable {
   platform_key_id: string | null;
   changed_at: Generated<Date>;
   version: Generated<number>;
+  /** Its own limits, written as JSON. Empty if it draws on the counters of another key. */
+  rate_limits: ColumnType<StoredRateLimit[], string | undefined, string>;
+  /** The other key on whose counters it draws. That key has no such key itself. */
+  limited_by_key_id: string | null;
+}
+
+/**
+ * A record of credits. A change that inserts or deletes the record of a key locks that key (`no key update`), so that no key
+ * that draws on it is made at the same time. Updates of a record send no tags.
+ */
+export interface CreditTable {
+  /** The id of a key or of the account. */
+  id: string;
+  account_id: string;
+  /** The key, if the record is one of a key. */
+  key_id: ColumnType<string | null, never, never>;
+  remaining: ColumnType<string, number | string, number | string>;
+  refill_amount: ColumnType<string | null, number | string | null, number | string | null>;
+  refill_interval: "daily" | "monthly" | null;
+  /** The start of the current refill period, in UTC. */
+  refilled_at: Generated<Date>;
+  created_at: Generated<Date>;
+  changed_at: Generated<Date>;
 }
 
 export interface ApiKeyTokenTable {

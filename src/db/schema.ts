@@ -2,6 +2,7 @@ import type {
   ApiKeyTable,
   ApiKeyTokenTable,
   ApiKeyTokenUseTable,
+  CreditTable,
   GracePeriodTable,
   SessionTable,
   SessionUseTable,
@@ -52,6 +53,7 @@ export interface Database {
   api_key_token: ApiKeyTokenTable;
   api_key_token_use: ApiKeyTokenUseTable;
   grace_period: GracePeriodTable;
+  credit: CreditTable;
   session: SessionTable;
   session_use: SessionUseTable;
   audit_event: AuditEventTable;

@@ -1,5 +1,5 @@
-import type { Generated } from "kysely";
-import type { AccountAccessJson, BuiltinRole, Labels, ProfileType } from "./values.ts";
+import type { ColumnType, Generated } from "kysely";
+import type { AccountAccessJson, BuiltinRole, Labels, ProfileType, StoredRateLimit } from "./values.ts";
 
 /** The tables and the helper views, column by column. `timestamptz` is read as Date, `bigint` as string. */
 export interface AccountTable {
@@ -16,6 +16,8 @@ export interface AccountTable {
   deleted_at: Date | null;
   delete_at: Date | null;
   version: Generated<number>;
+  /** Written as JSON. */
+  rate_limits: ColumnType<StoredRateLimit[], string | undefined, string>;
 }
 
 export interface UserTable {

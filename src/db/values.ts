@@ -22,6 +22,8 @@ export interface AccountAccessJson {
   owner_permissions: string[] | null;
   workspace_scope: WorkspaceScope;
   workspaces: Record<string, boolean>;
+  /** For a key: its limits and credits. Null if there are none. */
+  limits?: KeyLimitsJson | null;
   /** For an external identity: its status in the account. */
   standing?: "member" | "guest" | "removed";
   /** For an external identity: the roles of the account, some of which its tokens may claim. */
@@ -56,4 +58,25 @@ export interface RoleJson {
   builtin: BuiltinRole | null;
   permissions: string[];
   all_workspaces: boolean;
+}
+
+/** A rate limit of a key or an account, as it is stored. */
+export interface StoredRateLimit {
+  name: string;
+  limit: number;
+  period_ms: number;
+  /** What one verification takes if the request names no cost. */
+  cost: number;
+}
+
+/** The limits of a key, as the view returns them. */
+export interface KeyLimitsJson {
+  /** The other key on whose counters this key draws. */
+  draws_on: string | null;
+  /** The limits of the key itself, or of the one that it draws on. */
+  key: StoredRateLimit[];
+  /** The limits of the account. */
+  account: StoredRateLimit[];
+  /** The ids of its records of credits: that of the key first, then that of the account. */
+  credits: string[];
 }

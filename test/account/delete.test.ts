@@ -48,6 +48,11 @@ async function newTenant(name: string) {
       profile_id: member.profileId,
     })
     .execute();
+  const credits = [(await issueKey(owner)).id, idOf(owner)].map((id) => ({ id, remaining: 1 }));
+  await app.db
+    .insertInto("credit")
+    .values(credits.map((one) => ({ ...one, account_id: idOf(owner) })))
+    .execute();
   for (const token of tokens) await app.clientAs(token).profiles.whoAmI({});
   await app.app.flush();
   return { owner, member, tokens };

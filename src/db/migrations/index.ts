@@ -23,6 +23,7 @@ import * as acting from "./0021_acting.ts";
 import * as makerPermission from "./0022_maker_permission.ts";
 import * as cheaperPlans from "./0023_cheaper_plans.ts";
 import * as authorityOfOneKind from "./0024_authority.ts";
+import * as limits from "./0025_limits.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -58,6 +59,7 @@ export const migrations: readonly Migration[] = [
   { name: "0022_maker_permission", ...makerPermission },
   { name: "0023_cheaper_plans", ...cheaperPlans },
   { name: "0024_authority", ...authorityOfOneKind },
+  { name: "0025_limits", ...limits },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

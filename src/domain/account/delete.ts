@@ -58,6 +58,7 @@ const tables = [
   "team",
   "grace_period",
   "api_key_token",
+  "credit",
   "api_key",
   "workspace",
   "membership",

@@ -37,6 +37,7 @@ interface Entry {
 const bytesPerEntry = 500;
 const bytesPerAccess = 600;
 const bytesPerItem = 40;
+const itemsPerLimit = 3;
 const bytesPerEvicted = 120;
 const bytesPerKept = 2_048;
 // An evicted entry is kept without content, so that the cache knows that its id exists.
@@ -118,16 +119,21 @@ export function tagsOf(credential: Credential): string[] {
 function textBytes({ name, external_id, labels, openings }: Credential): number {
   let characters = (name?.length ?? 0) + (external_id?.length ?? 0);
   for (const label of labels) characters += label.length;
-  for (const access of openings) characters += access.external_id.length;
+  for (const { external_id: id, limits } of openings) {
+    characters += id.length;
+    for (const limit of limits) characters += limit.name.length;
+  }
   return 2 * characters;
 }
 
 function itemsOf({ tokens, accounts, openings, labels }: Credential): number {
   let items = tokens.length + labels.length;
   if (accounts !== openings) for (const { roles } of accounts) items += 2 + (roles?.length ?? 0) * 4;
-  for (const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles } of openings) {
+  for (const access of openings) {
+    const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles, limits, credits } = access;
     items += held.permissions.length * (held.entries ? 2 : 1) + entitlements.length;
     items += liveWorkspaces.length + archivedWorkspaces.length;
+    items += limits.length * itemsPerLimit + credits.length;
     for (const role of roles ?? []) items += role.permissions.length + 4;
   }
   return items;

@@ -115,8 +115,10 @@ function credentialOf({ id, opening, ...row }: Row): CredentialRow[] {
 function itemsOf({ id, opening, openings, tokens }: Row): number {
   if (id === null) return 0;
   let items = tokens.length;
-  for (const { permissions, owner_permissions, workspaces, roles } of opening ? [opening] : openings) {
+  for (const access of opening ? [opening] : openings) {
+    const { permissions, owner_permissions, workspaces, roles, limits } = access;
     items += permissions.length + (owner_permissions?.length ?? 0) + Object.keys(workspaces).length;
+    items += limits ? limits.key.length + limits.account.length + limits.credits.length : 0;
     for (const role of roles ?? []) items += role.permissions.length;
   }
   return items;

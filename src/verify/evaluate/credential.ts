@@ -3,6 +3,7 @@ import type { AccountAccessJson, AccountJson, Database } from "../../db/schema.t
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
 import { type Slices, sliceLength } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
+import { type KeptDraws, toDraws } from "./draws.ts";
 import type { ShareSet } from "./shared-sets.ts";
 import type { ShareText } from "./shared-texts.ts";
 
@@ -23,10 +24,10 @@ export interface Credential extends Omit<CredentialRow, "tokens" | "accounts" | 
 /** An account that a credential gives access to. That access may not be loaded. */
 export type KnownAccount = AccountJson;
 
-type Computed = "workspaces" | "permissions" | "owner_permissions";
+type Computed = "workspaces" | "permissions" | "owner_permissions" | "limits";
 
-/** The access of a credential to one account. It has the workspaces by their ids. */
-export interface AccountAccess extends Omit<AccountAccessJson, Computed> {
+/** The access of a credential to one account. It has the workspaces by their ids, and what its verifications take from. */
+export interface AccountAccess extends Omit<AccountAccessJson, Computed>, KeptDraws {
   /** Its permissions there: its own list, narrowed by what its owner may do. Computed once, when the row is loaded. */
   held: PermissionSet;
   /** The names of the entitlements that are met. */
@@ -58,7 +59,7 @@ export function* toCredentials(
     }));
     const loaded: AccountAccess[] = [];
     for (const accountAccess of row.openings)
-      loaded.push(yield* toAccountAccess(accountAccess, share, setOf));
+      loaded.push(yield* toAccountAccess(id, accountAccess, share, setOf));
     // A copy has no spare capacity.
     const openings = loaded.slice();
     credentials.push({
@@ -125,12 +126,18 @@ export function withAccessOf(loaded: Credential, earlier: Credential): Credentia
 
 // The fields are written one by one, because a spread object takes more memory. The workspaces are lists, because an object
 // with an id per name would get its own hidden class and take several times as much.
-function* toAccountAccess(json: AccountAccessJson, share: ShareText, setOf: ShareSet): Slices<AccountAccess> {
+function* toAccountAccess(
+  id: string,
+  json: AccountAccessJson,
+  share: ShareText,
+  setOf: ShareSet,
+): Slices<AccountAccess> {
   const { account_id, external_id, platform, suspended, profile, owner } = json;
   const { workspace_scope, workspaces, standing, roles } = json;
   const held = yield* setOf(account_id, json.permissions, json.owner_permissions);
   const entitlements = json.entitlements.map(share);
   const { live, archived } = yield* byState(workspaces);
+  const { limits, credits, drawsOn } = toDraws(json, id, share);
   const accountAccess: AccountAccess = {
     account_id: share(account_id),
     external_id: share(external_id),
@@ -144,6 +151,9 @@ function* toAccountAccess(json: AccountAccessJson, share: ShareText, setOf: Shar
     entitled: metBy(entitlements),
     liveWorkspaces: live,
     archivedWorkspaces: archived,
+    limits,
+    credits,
+    drawsOn,
   };
   return standing ? { ...accountAccess, standing, roles: roles ?? [], claimed: new Map() } : accountAccess;
 }

@@ -5,6 +5,7 @@ import { sameDigest } from "../../domain/kernel/token.ts";
 import type { Loaded } from "../cache/load.ts";
 import type { ExternalToken } from "../oidc/oidc.ts";
 import { type AccountAccess, accessTo, type Credential } from "./credential.ts";
+import { type Draws, drawsOnAnything } from "./draws.ts";
 import { actingOf, evaluateForTenant } from "./evaluate-tenant.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 import { accountMismatch, type Failure, type Requirements } from "./verdict.ts";
@@ -23,6 +24,8 @@ export interface Evaluation {
   tokenId: string | undefined;
   /** When the token expires or its grace period ends. */
   endsAt: Date | undefined;
+  /** What a verification takes from. Set if the token is valid and its key or account has limits or credits. */
+  draws?: Draws;
   /** The loaded record that the evaluation is based on, if there is one. */
   basis?: Loaded;
   /** For a token of an external issuer: the accounts that it is valid for, and its claims. */
@@ -72,14 +75,18 @@ export function evaluate(
     if (failures.length > 0) return base;
     const key = toPrincipal(credential, acting.own, superseded);
     const result = evaluateForTenant(loaded.tenant, acting, key, requirements);
-    return { ...base, ...result };
+    return { ...base, ...result, ...drawsOf(result.failures, acting.own) };
   }
   const accountAccess = choose(credential, requirements.accountId);
   if ("lacks" in accountAccess) return lacking(base, accountAccess.lacks);
   if ("verdict" in accountAccess) return { ...base, failures: [...failures, accountAccess] };
   const principal = toPrincipal(credential, accountAccess, superseded);
   failures.push(...accessFailures(loaded, accountAccess, principal, requirements));
-  return { ...base, principal };
+  return { ...base, principal, ...drawsOf(failures, accountAccess) };
+}
+
+function drawsOf(failures: readonly Failure[], draws: Draws): { draws: Draws } | undefined {
+  return failures.length === 0 && drawsOnAnything(draws) ? { draws } : undefined;
 }
 
 /** Returns every rule that a principal fails in its account. */

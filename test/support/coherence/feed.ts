@@ -68,7 +68,10 @@ export async function columnsRead(db: Db): Promise<{ table: string; column: stri
   return rows;
 }
 
-/** Returns the triggers of a table that always fire, once per statement: the events that fire them, and their source. */
+/**
+ * Returns the triggers of a table that always fire: the events that fire them, and their source. They fire once per
+ * statement, or for an update of some named columns.
+ */
 export async function alwaysTriggers(db: Db, table: string) {
   const { rows } = await sql<{
     insert: boolean;
@@ -76,13 +79,16 @@ export async function alwaysTriggers(db: Db, table: string) {
     delete: boolean;
     truncate: boolean;
     source: string;
+    /** The columns whose update fires the trigger. Empty if every update does. */
+    columns: string[];
   }>`
     select (tgtype & 4) > 0 as insert, (tgtype & 16) > 0 as update, (tgtype & 8) > 0 as delete,
-      (tgtype & 32) > 0 as truncate, prosrc as source
+      (tgtype & 32) > 0 as truncate, prosrc as source, array(
+        select attname::text from pg_attribute where attrelid = tgrelid and attnum = any (tgattr)
+      ) as columns
     from pg_trigger join pg_proc on pg_proc.oid = tgfoid
-    where tgrelid = ${table}::regclass and not tgisinternal and tgenabled = 'A' and (tgtype & 1) = 0`.execute(
-    db,
-  );
+    where tgrelid = ${table}::regclass and not tgisinternal and tgenabled = 'A'
+      and ((tgtype & 1) = 0 or cardinality(tgattr::int[]) > 0)`.execute(db);
   return rows;
 }
 

@@ -128,5 +128,8 @@ function accessTo({ account_id }: { account_id: string }): AccountAccess {
     entitled: [],
     liveWorkspaces: [],
     archivedWorkspaces: [],
+    limits: [],
+    credits: [],
+    drawsOn: null,
   };
 }

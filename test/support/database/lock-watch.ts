@@ -23,6 +23,7 @@ const covers: Record<string, { scope: string; ids: string[] }> = {
   workspace_grant: { scope: "r.account_id", ids: [keyOrPerson] },
   team_member: { scope: "r.account_id", ids: ["r.profile_id"] },
   team_role: { scope: "r.account_id", ids: ["r.account_id"] },
+  credit: { scope: "r.account_id", ids: ["r.id"] },
 };
 
 /** Starts to record every row that a transaction changes or deletes without an exclusive lock that covers it. */

@@ -52,7 +52,7 @@ test("every column that verification reads has triggers that always fire, for TR
     const help = (event: string) =>
       `verification reads ${table}.${column}: add a trigger after ${event} to your migration, like those of 0012_change_feed`;
     expect(
-      triggers.some((one) => one.update && watches(one.source)),
+      triggers.some((one) => one.update && (watches(one.source) || one.columns.includes(column))),
       help("update"),
     ).toBe(true);
     expect(
@@ -85,6 +85,8 @@ test("a change of a key, session or account sends the tag of that key, session o
     ["api_key", `labels = '{"env":"prod"}'`, key.id],
     ["account", "entitlements = '{realtime}'", accountId],
     ["account", "external_id = 'org-1'", accountId],
+    ["api_key", `rate_limits = '[{"name":"a","limit":1,"period_ms":1000,"cost":1}]'`, key.id],
+    ["account", `rate_limits = '[{"name":"a","limit":1,"period_ms":1000,"cost":1}]'`, accountId],
   ];
   for (const [table, set, tag] of changes) {
     const id = sql.ref(table === "api_key_token" ? "api_key_id" : "id");
@@ -184,6 +186,29 @@ test("a change of more than 200 keys sends their account, and one of more than 2
     });
   expect(new Set(await feed.tagsOf(suspendAll))).toEqual(new Set(["*"]));
   expect(await feed.tagsOf(() => sql`truncate guest`.execute(app.db))).toEqual(["*"]);
+});
+
+test("a change of limits or credits sends the keys that draw on them, and a spent credit sends nothing", async () => {
+  const [root, child, other] = [await issueKey(owner), await issueKey(owner), await issueKey(owner)];
+  const tie = sql`update api_key set limited_by_key_id = ${root.id} where id = ${child.id}`;
+  expect(await feed.tagsOf(() => tie.execute(app.db))).toEqual([child.id]);
+  const both = [root.id, child.id].sort();
+  const limit = JSON.stringify([{ name: "a", limit: 1, period_ms: 1_000, cost: 1 }]);
+  const credit = (id: string) =>
+    sql`insert into credit (id, account_id, remaining) values (${id}, ${accountId}, 5)`;
+  const steps: [ReturnType<typeof sql>, string[]][] = [
+    [sql`update api_key set rate_limits = ${limit} where id = ${root.id}`, both],
+    [sql`update api_key set name = 'renamed' where id = ${root.id}`, [root.id]],
+    [credit(root.id), both],
+    [credit(accountId), [accountId]],
+    [sql`update credit set remaining = remaining - 1, changed_at = clock_timestamp()`, []],
+    [sql`update credit set id = ${other.id} where id = ${accountId}`, [accountId, other.id].sort()],
+    [sql`delete from credit where id = ${root.id}`, both],
+    [sql`truncate credit`, ["*"]],
+  ];
+  for (const [statement, tags] of steps) {
+    expect(await feed.tagsOf(() => statement.execute(app.db))).toEqual(tags);
+  }
 });
 
 test("a change of a team's permissions sends the account, which covers its service keys", async () => {
