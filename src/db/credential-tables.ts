@@ -44,6 +44,8 @@ export interface CreditTable {
   /** The key, if the record is one of a key. */
   key_id: ColumnType<string | null, never, never>;
   remaining: ColumnType<string, number | string, number | string>;
+  /** The credits that were set, and added since. */
+  granted: ColumnType<string, number | string | undefined, number | string>;
   refill_amount: ColumnType<string | null, number | string | null, number | string | null>;
   refill_interval: "daily" | "monthly" | null;
   /** The start of the current refill period, in UTC. */

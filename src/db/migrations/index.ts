@@ -24,6 +24,7 @@ import * as makerPermission from "./0022_maker_permission.ts";
 import * as cheaperPlans from "./0023_cheaper_plans.ts";
 import * as authorityOfOneKind from "./0024_authority.ts";
 import * as limits from "./0025_limits.ts";
+import * as spend from "./0026_spend.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -60,6 +61,7 @@ export const migrations: readonly Migration[] = [
   { name: "0023_cheaper_plans", ...cheaperPlans },
   { name: "0024_authority", ...authorityOfOneKind },
   { name: "0025_limits", ...limits },
+  { name: "0026_spend", ...spend },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */
