@@ -53,6 +53,8 @@ const layers: Record<string, Layer> = {
     ours: ["verify", "db", "domain/access", "domain/kernel"],
     packages: /^(kysely|node:(crypto|cluster)|rate-limiter-flexible|jose|lru-cache)$/,
   },
+  // The connection to Redis is the only one that verification opens itself.
+  "verify/limits/redis": { ours: ["verify/limits"], packages: /^node:(crypto|net|tls)$/ },
   guard: {
     ours: ["guard", "verify", "domain/kernel"],
     gen: /^gen\//,

@@ -32,6 +32,11 @@ export interface Acknowledgements {
   left(instance: string): void;
   /** Returns how many other instances may hold a lease, as far as their heartbeats show. */
   others(): number;
+  /**
+   * Returns whether it is certain that no other instance can hold a lease. A feed that is younger than the longest lease has
+   * not received a heartbeat of every instance.
+   */
+  isAlone(): boolean;
   /** Returns how long after its COMMIT a change is effective everywhere at the latest, in milliseconds. */
   patienceMs(): number;
 }
@@ -83,6 +88,7 @@ export function createAcknowledgements(self: string, ownLeaseMs: number, clock: 
   return {
     patienceMs,
     others: members.others,
+    isAlone: () => openedAt + patienceMs() <= clock.monotonic() && members.isAlone(clock.monotonic()),
     begin() {
       last += 1;
       changes.set(last, {});

@@ -21,6 +21,8 @@ export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
    * the time at which the server started. Returns undefined if none is known. The cache keeps loads only from this server.
    */
   primary(): string | undefined;
+  /** Returns whether it is certain that no other instance serves. */
+  isAlone(): boolean;
   /** Waits until every change that committed before is applied on all instances. */
   barrier(): Promise<unknown>;
   /** Resolves when the lease is held for the first time, or after `timeoutMs`. */
@@ -88,6 +90,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     time: lease.time,
     staleTime: lease.staleTime,
     primary: () => (lease.time() === undefined ? undefined : feed.server()),
+    isAlone: acknowledgements.isAlone,
     begin,
     patienceMs: acknowledgements.patienceMs,
     barrier: () => barrier(db, begin()),

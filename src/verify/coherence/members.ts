@@ -20,6 +20,8 @@ export interface Members {
   nextExpiry(): number;
   /** Returns how many other instances are known. */
   others(): number;
+  /** Returns whether no other instance can hold a lease at this time. */
+  isAlone(now: number): boolean;
 }
 
 interface Member {
@@ -62,6 +64,10 @@ export function createMembers(self: string, clock: Clock): Members {
       return next;
     },
     others: () => members.size - (members.has(self) ? 1 : 0),
+    isAlone(now) {
+      for (const [name, member] of members) if (name !== self && expiryOf(member) >= now) return false;
+      return true;
+    },
   };
 }
 

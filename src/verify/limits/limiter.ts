@@ -1,0 +1,107 @@
+import { createCallQueue } from "./call-queue.ts";
+import { createMemoryStore } from "./memory.ts";
+import { mergeAll, watchPlace } from "./place.ts";
+import type { PostgresStore } from "./postgres-store.ts";
+import type { RateLimitRule } from "../evaluate/draws.ts";
+import type { LimitCall, SharedStore, Taken } from "./store.ts";
+import { createStoreHealth } from "./store-health.ts";
+
+/**
+ * The rate limits of this instance. It counts in memory while it is the only instance, and answers at once. Otherwise it counts in
+ * the store that all instances share. While that store is away, it counts in memory, so that no call fails because of it.
+ */
+export interface Limiter {
+  /** Takes `cost`, or else each rule's own cost, from every rule, or from none. */
+  take(rules: readonly RateLimitRule[], cost: number | undefined): Taken | Promise<Taken>;
+  /** Gives back what a call took that was refused for another reason. */
+  giveBack(rules: readonly RateLimitRule[], cost: number | undefined): void | Promise<void>;
+  /** Returns what `take` would return, without taking. The states are those before the call. */
+  look(rules: readonly RateLimitRule[], cost: number | undefined): Taken | Promise<Taken>;
+  /** Saves the counters in memory to Postgres, and stops. */
+  close(): Promise<void>;
+}
+
+/** What decided about a call: the memory of the only instance, a shared store, or the memory while the shared store is away. */
+export type DecidedBy = "memory" | SharedStore["name"] | "local";
+
+/** What a limiter depends on. */
+export interface LimiterDeps {
+  /** Where the counters in memory are saved. */
+  saved: PostgresStore;
+  /** The store that instances share: the same one, or Redis. */
+  store: SharedStore;
+  /** Returns whether no other instance serves. */
+  isAlone(): boolean;
+  maxCounters: number;
+  observer: LimiterObserver;
+  /** How long a call waits for the shared store at most, in milliseconds. */
+  timeoutMs?: number | undefined;
+}
+
+/** What a limiter reports. */
+export interface LimiterObserver {
+  /** Called for each call that takes. */
+  decided(by: DecidedBy): void;
+  /** Called when a counter is dropped that still limits a caller. */
+  forgotten(): void;
+  /** Called when the shared store is away, and when it is back. */
+  away(isAway: boolean, error: unknown): void;
+}
+
+const defaultTimeoutMs = 250;
+const queueOptions = { maxPairs: 1_000, maxStatements: 2, maxWaiting: 10_000 };
+const maxCloseMs = 5_000;
+
+/** Creates the limiter of an instance, and restores the counters that were saved. */
+export function createLimiter(deps: LimiterDeps): Limiter {
+  const { saved, store, maxCounters, observer, timeoutMs = defaultTimeoutMs } = deps;
+  const memory = createMemoryStore({
+    maxCounters,
+    now: () => performance.now(),
+    wallTime: Date.now,
+    onForgotten: observer.forgotten,
+  });
+  const health = createStoreHealth(observer.away, timeoutMs);
+  const queue = createCallQueue((calls) => health.guard(() => store.run(calls)), queueOptions);
+  const place = watchPlace({ ...deps, memory, health });
+
+  async function runShared(call: LimitCall): Promise<Taken> {
+    try {
+      const taken = memory.adopt(call, await queue.run(call));
+      if (call.action === "take") observer.decided(store.name);
+      return taken;
+    } catch {
+      return runLocally(call);
+    }
+  }
+
+  function runLocally({ action, rules, cost }: LimitCall): Taken {
+    if (action === "give back") memory.giveBack(rules, cost);
+    if (action !== "take") return memory.look(rules, cost);
+    observer.decided("local");
+    return memory.take(rules, cost);
+  }
+
+  const run = (call: LimitCall) => (health.isAway() ? runLocally(call) : runShared(call));
+
+  return {
+    take(rules, cost) {
+      if (!place.isMemory()) return run({ action: "take", rules, cost });
+      observer.decided("memory");
+      return memory.take(rules, cost);
+    },
+    giveBack(rules, cost) {
+      if (place.isMemory()) return memory.giveBack(rules, cost);
+      const given = run({ action: "give back", rules, cost });
+      return given instanceof Promise ? given.then(() => undefined) : undefined;
+    },
+    look: (rules, cost) =>
+      place.isMemory() ? memory.look(rules, cost) : run({ action: "look", rules, cost }),
+    async close() {
+      place.stop();
+      const isSaved = store === saved && !place.isMemory() && !health.isAway();
+      if (!isSaved) await mergeAll(saved, memory.active(), maxCloseMs).catch(() => undefined);
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { drainOf, fits, levelAt, stateOf, tightestFirst } from "./bucket.ts";
+import { createCounterTable } from "./counter-table.ts";
+import type { RateLimitRule } from "../evaluate/draws.ts";
+import { counterKey } from "./counter-key.ts";
+import { costOf, type LimitAnswer, type LimitCall, type SavedCounter, type Taken } from "./store.ts";
+
+/** Counters in the memory of this process. */
+export interface MemoryStore {
+  /** Takes the cost from every rule, or from none. */
+  take(rules: readonly RateLimitRule[], cost: number | undefined): Taken;
+  giveBack(rules: readonly RateLimitRule[], cost: number | undefined): void;
+  /** Returns the state of limits without taking. */
+  look(rules: readonly RateLimitRule[], cost: number | undefined): Taken;
+  /** Sets counters to what a shared store answered. Returns the result of the call. */
+  adopt(call: LimitCall, answer: LimitAnswer): Taken;
+  /** Raises counters to at least these levels. */
+  merge(counters: Iterable<SavedCounter>): void;
+  /** Returns the counters that have not drained. */
+  active(): SavedCounter[];
+  size(): number;
+}
+
+/** What the counters in memory depend on. */
+export interface MemoryDeps {
+  maxCounters: number;
+  /** Monotonic time in milliseconds. */
+  now(): number;
+  wallTime(): number;
+  /** Called when a counter that has not drained is dropped, because there are more than `maxCounters`. */
+  onForgotten(): void;
+}
+
+/** Creates an empty store. */
+export function createMemoryStore({ maxCounters, now, wallTime, onForgotten }: MemoryDeps): MemoryStore {
+  const counters = createCounterTable(maxCounters, onForgotten);
+
+  function run(rules: readonly RateLimitRule[], cost: number | undefined, takes: boolean): Taken {
+    const time = now();
+    const wall = wallTime();
+    const keys = rules.map(counterKey);
+    const levels = rules.map((rule, index) => levelAt(counters.get(keys[index] ?? ""), rule, time));
+    const allowed = rules.every((rule, index) => fits(levels[index] ?? 0, cost ?? rule.cost, rule.limit));
+    const states = rules.map((rule, index) => {
+      const needed = cost ?? rule.cost;
+      const level = (levels[index] ?? 0) + (allowed && takes ? needed : 0);
+      if (allowed && takes && needed > 0) counters.set(keys[index] ?? "", level, drainOf(rule), time);
+      return stateOf(rule, level, allowed ? undefined : needed, wall);
+    });
+    return { allowed, states: tightestFirst(states) };
+  }
+
+  return {
+    take: (rules, cost) => run(rules, cost, true),
+    look: (rules, cost) => run(rules, cost, false),
+    giveBack(rules, cost) {
+      const time = now();
+      for (const rule of rules) {
+        const key = counterKey(rule);
+        const level = levelAt(counters.get(key), rule, time) - (cost ?? rule.cost);
+        counters.set(key, Math.max(0, level), drainOf(rule), time);
+      }
+    },
+    adopt(call, { allowed, levels }) {
+      const time = now();
+      const wall = wallTime();
+      const states = call.rules.map((rule, index) => {
+        const level = levels[index] ?? 0;
+        counters.set(counterKey(rule), level, drainOf(rule), time);
+        return stateOf(rule, level, allowed ? undefined : costOf(call, rule), wall);
+      });
+      return { allowed, states: tightestFirst(states) };
+    },
+    merge(saved) {
+      const time = now();
+      for (const { key, level, perMs } of saved) {
+        const known = counters.get(key);
+        const left = known ? Math.max(0, known.level - (time - known.at) * known.perMs) : 0;
+        if (level > left) counters.set(key, level, perMs, time);
+      }
+    },
+    active() {
+      const time = now();
+      const active: SavedCounter[] = [];
+      for (const [key, { level, perMs, at }] of counters.entries()) {
+        const left = level - (time - at) * perMs;
+        if (left > 0) active.push({ key, level: left, perMs });
+      }
+      return active;
+    },
+    size: counters.size,
+  };
+}
