@@ -1,8 +1,8 @@
+import type { RateLimitRule } from "../evaluate/draws.ts";
 import { createCallQueue } from "./call-queue.ts";
 import { createMemoryStore } from "./memory.ts";
 import { mergeAll, watchPlace } from "./place.ts";
 import type { PostgresStore } from "./postgres-store.ts";
-import type { RateLimitRule } from "../evaluate/draws.ts";
 import type { LimitCall, SharedStore, Taken } from "./store.ts";
 import { createStoreHealth } from "./store-health.ts";
 

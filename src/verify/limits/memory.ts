@@ -1,7 +1,7 @@
-import { drainOf, fits, levelAt, stateOf, tightestFirst } from "./bucket.ts";
-import { createCounterTable } from "./counter-table.ts";
 import type { RateLimitRule } from "../evaluate/draws.ts";
+import { drainOf, fits, levelAt, stateOf, tightestFirst } from "./bucket.ts";
 import { counterKey } from "./counter-key.ts";
+import { createCounterTable } from "./counter-table.ts";
 import { costOf, type LimitAnswer, type LimitCall, type SavedCounter, type Taken } from "./store.ts";
 
 /** Counters in the memory of this process. */

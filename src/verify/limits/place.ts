@@ -39,6 +39,11 @@ export function watchPlace({ saved, store, isAlone, maxCounters, memory, health 
 
   const handOver = () => mergeAll(store, memory.active(), Number.POSITIVE_INFINITY);
 
+  async function comeBack(): Promise<void> {
+    await store.ping();
+    await handOver();
+  }
+
   async function restore(): Promise<void> {
     await takeOver();
     if (store !== saved && !inMemory) await handOver();
@@ -61,7 +66,7 @@ export function watchPlace({ saved, store, isAlone, maxCounters, memory, health 
       inMemory = false;
       move(handOver);
     } else if (!inMemory && alone) move(takeOver);
-    else if (!alone && health.mayTryAgain()) move(() => health.tryAgain(handOver));
+    else if (!alone && health.mayTryAgain()) move(() => health.tryAgain(comeBack));
   }
 
   move(restore);

@@ -63,6 +63,9 @@ export function createPostgresStore(db: Db): PostgresStore {
         )`.execute(db);
       return Number(numAffectedRows ?? 0n);
     },
+    async ping() {
+      await sql`select`.execute(db);
+    },
     close() {},
   };
 }

@@ -9,7 +9,7 @@ export interface StoreHealth {
   tryAgain(attempt: () => Promise<void>): Promise<void>;
 }
 
-const retryAfterMs = 1_000;
+const retryAfterMs = 500;
 
 /** Creates the health of a store that is assumed to answer. */
 export function createStoreHealth(

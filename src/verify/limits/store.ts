@@ -1,5 +1,5 @@
-import type { LimitState } from "./bucket.ts";
 import type { RateLimitRule } from "../evaluate/draws.ts";
+import type { LimitState } from "./bucket.ts";
 
 /** The result of a call that takes from limits. */
 export interface Taken {
@@ -41,6 +41,8 @@ export interface SharedStore {
   run(calls: readonly LimitCall[]): Promise<LimitAnswer[]>;
   /** Raises counters to at least these levels. */
   merge(counters: readonly SavedCounter[]): Promise<void>;
+  /** Resolves if the store answers. */
+  ping(): Promise<void>;
   close(): void;
 }
 

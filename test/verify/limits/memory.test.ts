@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../src/verify/limits/memory.ts";
 import type { RateLimitRule } from "../../../src/verify/evaluate/draws.ts";
+import { createMemoryStore } from "../../../src/verify/limits/memory.ts";
 import { rule } from "../../support/limits/rule.ts";
 
 function startAt(time: number, maxCounters = 1_000) {

@@ -56,6 +56,9 @@ export function createRedisStore(address: RedisAddress, timeoutMs: number): Shar
         counters.flatMap(({ level, perMs }) => [level, perMs]),
       );
     },
+    async ping() {
+      await client.command(["PING"]);
+    },
     close: client.close,
   };
 }

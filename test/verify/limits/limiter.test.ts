@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createLimiter, type DecidedBy, type Limiter } from "../../../src/verify/limits/limiter.ts";
+import { createPostgresStore } from "../../../src/verify/limits/postgres-store.ts";
+import { createRedisStore } from "../../../src/verify/limits/redis/store.ts";
+import type { SharedStore } from "../../../src/verify/limits/store.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/database/database.ts";
+import { skipWithoutRedis, startRedis } from "../../support/limits/redis.ts";
+import { rule } from "../../support/limits/rule.ts";
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+const longMs = 31 * 24 * 3_600_000;
+const open: Limiter[] = [];
+let keys = 0;
+function newRule(limit: number) {
+  keys += 1;
+  return rule(limit, longMs, { counter: `key_limiter_${keys}` });
+}
+
+function start(alone: boolean, store?: SharedStore, timeoutMs = 10_000) {
+  const saved = createPostgresStore(database.db);
+  const state = { alone, decided: [] as DecidedBy[], away: [] as boolean[] };
+  const limiter = createLimiter({
+    saved,
+    store: store ?? saved,
+    isAlone: () => state.alone,
+    maxCounters: 1_000,
+    timeoutMs,
+    observer: {
+      decided: (by) => void state.decided.push(by),
+      forgotten: () => {},
+      away: (isAway) => void state.away.push(isAway),
+    },
+  });
+  open.push(limiter);
+  const one = {
+    limiter,
+    state,
+    take: async (limit: ReturnType<typeof rule>) => (await limiter.take([limit], 1)).allowed,
+  };
+  return one;
+}
+
+// Takes from another limit until this place decides.
+async function until(one: ReturnType<typeof start>, place: DecidedBy): Promise<void> {
+  const decided = async () => {
+    await one.take(newRule(1));
+    return one.state.decided.at(-1);
+  };
+  await expect.poll(decided, { timeout: 10_000 }).toBe(place);
+}
+
+async function takeAll(one: ReturnType<typeof start>, limit: ReturnType<typeof rule>, calls: number) {
+  const taken = await Promise.all(Array.from({ length: calls }, () => one.take(limit)));
+  return taken.filter(Boolean).length;
+}
+
+test("the only instance answers at once, and restores its counters after a restart", async () => {
+  const limit = newRule(10);
+  const before = start(true);
+  await until(before, "memory");
+  for (let n = 0; n < 7; n++) expect(before.limiter.take([limit], 1)).toMatchObject({ allowed: true });
+  await before.limiter.close();
+  const after = start(true);
+  await until(after, "memory");
+  expect(await takeAll(after, limit, 10)).toBe(3);
+  await after.limiter.close();
+});
+
+test("two instances together accept what the limit allows", async () => {
+  const limit = newRule(25);
+  const [one, other] = [start(false), start(false)];
+  const taken = await Promise.all([takeAll(one, limit, 40), takeAll(other, limit, 40)]);
+  expect(taken[0] + taken[1]).toBe(25);
+  expect(new Set([...one.state.decided, ...other.state.decided])).toEqual(new Set(["postgres"]));
+  await Promise.all([one.limiter.close(), other.limiter.close()]);
+});
+
+test("what the only instance counted counts for an instance that starts beside it", async () => {
+  const limit = newRule(10);
+  const one = start(true);
+  await until(one, "memory");
+  expect(await takeAll(one, limit, 6)).toBe(6);
+  one.state.alone = false;
+  await until(one, "postgres");
+  const other = start(false);
+  await expect.poll(async () => (await other.limiter.look([limit], 0)).states[0]?.remaining).toBe(4);
+  expect(await takeAll(other, limit, 10)).toBe(4);
+  await Promise.all([one.limiter.close(), other.limiter.close()]);
+});
+
+test("an instance that becomes the only one keeps what the others counted", async () => {
+  const limit = newRule(10);
+  const [one, other] = [start(false), start(false)];
+  expect(await takeAll(other, limit, 6)).toBe(6);
+  await other.limiter.close();
+  one.state.alone = true;
+  await until(one, "memory");
+  expect(await takeAll(one, limit, 10)).toBe(4);
+  await one.limiter.close();
+});
+
+test("what is given back can be taken again, in memory and in the shared store", async () => {
+  for (const alone of [true, false]) {
+    const one = start(alone);
+    await until(one, alone ? "memory" : "postgres");
+    const limit = newRule(3);
+    expect(await takeAll(one, limit, 5)).toBe(3);
+    await one.limiter.giveBack([limit], 2);
+    expect(await takeAll(one, limit, 5)).toBe(2);
+    await one.limiter.close();
+  }
+});
+
+test("Redis that ends in the middle of a burst causes no error, and no more than the limit per instance", async (context) => {
+  await skipWithoutRedis(context);
+  const redis = await startRedis();
+  const [one, other] = [0, 1].map(() => start(false, createRedisStore(redis.address, 10_000))) as [
+    ReturnType<typeof start>,
+    ReturnType<typeof start>,
+  ];
+  const limit = newRule(100);
+  expect(await takeAll(one, limit, 30)).toBe(30);
+  const burst = [takeAll(one, limit, 200), takeAll(other, limit, 200)];
+  await redis.stop();
+  const [first = 0, second = 0] = await Promise.all(burst);
+  const later = (await takeAll(one, limit, 200)) + (await takeAll(other, limit, 200));
+  expect(30 + first + second + later).toBeLessThanOrEqual(200);
+  expect(await takeAll(one, limit, 1)).toBe(0);
+  expect(one.state.away).toEqual([true]);
+  expect(one.state.decided.at(-1)).toBe("local");
+
+  const again = await startRedis(Number(redis.address.port));
+  await until(one, "redis");
+  expect(one.state.away).toEqual([true, false]);
+  // The new Redis is empty. This instance told it what it had counted.
+  await until(other, "redis");
+  expect(await takeAll(other, limit, 1)).toBe(0);
+  await Promise.all([one.limiter.close(), other.limiter.close()]);
+  await again.stop();
+});
+
+test("a Redis that does not answer delays calls once, and for no longer than the timeout", async (context) => {
+  await skipWithoutRedis(context);
+  const redis = await startRedis();
+  const one = start(false, createRedisStore(redis.address, 100), 100);
+  await until(one, "redis");
+  redis.process.kill("SIGSTOP");
+  const limit = newRule(5);
+  const startedAt = performance.now();
+  expect(await takeAll(one, limit, 10)).toBe(5);
+  expect(one.state.decided.at(-1)).toBe("local");
+  const waitedMs = performance.now() - startedAt;
+  expect(waitedMs).toBeGreaterThan(50);
+  expect(waitedMs).toBeLessThan(2_000);
+  // While it is away, calls do not wait for it at all.
+  expect(one.limiter.take([limit], 1)).toMatchObject({ allowed: false });
+  redis.process.kill("SIGCONT");
+  await until(one, "redis");
+  await one.limiter.close();
+  await redis.stop();
+});
