@@ -49,7 +49,9 @@ export interface LimiterObserver {
 }
 
 const defaultTimeoutMs = 250;
-const queueOptions = { maxPairs: 1_000, maxStatements: 2, maxWaiting: 10_000 };
+const maxPairs = 1_000;
+const maxStatements = 2;
+const maxWaiting = 10_000;
 const maxCloseMs = 5_000;
 
 /** Creates the limiter of an instance, and restores the counters that were saved. */
@@ -62,7 +64,11 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     onForgotten: observer.forgotten,
   });
   const health = createStoreHealth(observer.away, timeoutMs);
-  const queue = createCallQueue((calls) => health.guard(() => store.run(calls)), queueOptions);
+  const queue = createCallQueue((calls) => health.guard(() => store.run(calls)), {
+    maxPairs,
+    maxStatements,
+    maxWaiting,
+  });
   const place = watchPlace({ ...deps, memory, health });
 
   async function runShared(call: LimitCall): Promise<Taken> {
