@@ -6,6 +6,8 @@ import { createConnection } from "./transport.ts";
 import type { Guard, GuardOptions, GuardVerdict, Requirements } from "./types.ts";
 import { verdictOf } from "./verdict.ts";
 
+export type { Access, GateOptions } from "./gate.ts";
+export { type Refusal, refusalOf } from "./refusal.ts";
 export type * from "./types.ts";
 
 /** Creates a guard. It verifies tokens in this process as `VerifyToken` of the server at `url` does. */
