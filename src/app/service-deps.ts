@@ -1,5 +1,6 @@
 import { isBusy, isUnavailable } from "../db/errors.ts";
 import { statementScope, withStatements } from "../db/statement-scope.ts";
+import { builtinPresets } from "../domain/access/permission-preset.ts";
 import { provisionUser } from "../domain/external-identity/provision-user.ts";
 import { withAuthorization } from "../net/http-json/bearer.ts";
 import { errorResponse, httpErrorOf } from "../net/http-json/error-body.ts";
@@ -8,6 +9,7 @@ import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import { turnBeforeBearer } from "../rpc/middleware/turn.ts";
 import type { TokenDeps } from "../rpc/token-service.ts";
+import { explain } from "../verify/explain/explain.ts";
 import { createPublicLimit } from "../verify/public-limit.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Parts } from "./parts.ts";
@@ -15,6 +17,9 @@ import { createRoutes, type Routes } from "./routes.ts";
 
 // Limit for `RevokeToken` without a bearer: high enough for real use, low enough to stop guessing.
 const revocationsPerMinute = 600;
+
+// The statement that reads where permissions come from. It takes about a millisecond.
+const maxExplainMs = 1_000;
 
 /** Returns what authentication and authorization depend on. */
 export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
@@ -35,7 +40,9 @@ export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
 }
 
 /** Returns what the verification of tokens depends on. */
-export function tokenDepsOf({ config, metrics }: AppDeps, { resolver, oidc, lastUsed }: Parts): TokenDeps {
+export function tokenDepsOf({ config, metrics }: AppDeps, parts: Parts): TokenDeps {
+  const { resolver, oidc, lastUsed, coherence, db } = parts;
+  const presets = [...builtinPresets, ...config.permissionSets];
   return {
     resolver,
     oidc,
@@ -43,6 +50,10 @@ export function tokenDepsOf({ config, metrics }: AppDeps, { resolver, oidc, last
     vocabulary: config.permissions,
     revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
     onVerdict: metrics.verdict,
+    explain(turn, explained) {
+      const scope = { ...statementScope(), turn, primary: coherence.primary, limitMs: maxExplainMs };
+      return withStatements(scope, () => explain(db, presets, explained));
+    },
   };
 }
 

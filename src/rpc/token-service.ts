@@ -18,19 +18,21 @@ import { requireAddress } from "../domain/kernel/network.ts";
 import { shownTokenId } from "../domain/kernel/token.ts";
 import { endsByItself } from "../domain/session/session.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
+import { explainedMetadata } from "../verify/explain/rule-outcome.ts";
 import type { LastUsed } from "../verify/last-used.ts";
 import type { OidcVerifier } from "../verify/oidc/oidc.ts";
 import type { PublicLimit } from "../verify/public-limit.ts";
 import type { Resolver, VerifyRequest } from "../verify/resolve.ts";
 import { verifyTokens } from "../verify/verify.ts";
 import { environmentOf } from "./api-key-message.ts";
+import { type ExplanationDeps, withExplanations } from "./explanations.ts";
 import { timestamp } from "./messages.ts";
 import { callerOf, callOf, recordOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
 import { principalMessage } from "./principal-message.ts";
 
 /** What the token service depends on. */
-export interface TokenDeps {
+export interface TokenDeps extends ExplanationDeps {
   resolver: Resolver;
   oidc: OidcVerifier;
   lastUsed: LastUsed;
@@ -72,15 +74,16 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
     const caller = callerOf(context);
     const verifyRequests = requests.map((request) => toVerifyRequest(request, caller));
     const evaluations = await verifyTokens(deps.resolver, caller, verifyRequests);
-    requireSmallBatch(evaluations);
+    requireSmallBatch(requests, evaluations);
     const [only] = evaluations;
     const [request] = requests;
     if (requests.length === 1 && !request?.dryRun && !request?.fresh && only) {
       recordOf(context.values).soleEvaluation = only;
     }
-    return evaluations.map((evaluation, index) =>
+    const responses = evaluations.map((evaluation, index) =>
       responseOf(deps, evaluation, requests[index]?.dryRun ?? false),
     );
+    return withExplanations(deps, context, { requests, verifyRequests, evaluations, responses });
   }
   return {
     async verifyToken(request: VerifyTokenRequest, context: Context) {
@@ -105,9 +108,15 @@ function* namedPermissions(requests: VerifyTokenRequest[], field: (index: number
   }
 }
 
+// The texts of one outcome of a rule, and of one source of a permission, are about this many items.
+const itemsPerRule = 4;
+
 // Rejects a batch whose response would be too large, because encoding it blocks the event loop.
-function requireSmallBatch(evaluations: readonly Evaluation[]): void {
+function requireSmallBatch(requests: VerifyTokenRequest[], evaluations: readonly Evaluation[]): void {
   let items = 0;
+  for (const { dryRun, requiredPermissions, requiredEntitlements } of requests) {
+    if (dryRun) items += itemsPerRule * (requiredPermissions.length + requiredEntitlements.length);
+  }
   for (const { failures, principal } of evaluations) {
     if (!principal || failures.length > 0) continue;
     const { permissions, workspaceScope, workspaceIds, entitlements, key } = principal;
@@ -117,8 +126,8 @@ function requireSmallBatch(evaluations: readonly Evaluation[]): void {
   if (evaluations.length === 1 || items <= maxBatchItems) return;
   throw new DomainError(
     "BOUND_EXCEEDED",
-    `the principals of a batch may have at most ${maxBatchItems} permissions, workspaces, entitlements and labels in total: ` +
-      "verify fewer tokens per request",
+    `the principals of a batch may have at most ${maxBatchItems} permissions, workspaces, entitlements and labels in total, ` +
+      `and with dry_run each requirement counts as ${itemsPerRule}: verify fewer tokens per request`,
     {
       bound: "principal_items_per_batch",
       limit: String(maxBatchItems),
@@ -149,7 +158,10 @@ function responseOf(
   const failedRules = dryRun
     ? evaluation.failures.map(({ verdict, metadata }) => ({ verdict: Verdict[verdict], metadata }))
     : [];
-  if (first) return { verdict: Verdict[first.verdict], metadata: first.metadata, failedRules };
+  if (first) {
+    const metadata = dryRun ? explainedMetadata(evaluation.failures) : first.metadata;
+    return { verdict: Verdict[first.verdict], metadata, failedRules };
+  }
   if (!dryRun) deps.lastUsed.record(evaluation);
   return {
     valid: true,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ApiKeyKind, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { PermissionSourceKind } from "../../gen/latchkey/v1/explanation_pb.ts";
 import { newMember, newRole } from "../support/actors/actors.ts";
 import { rotate, verdictOf } from "../support/actors/api-key.ts";
 import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
@@ -187,4 +188,35 @@ test("a grace period that a claimed role gave continues until its person is remo
 
 test("every identity of these tests is loaded account by account with the same result as at once", async () => {
   expect(await expectSameAccess(external.app.db)).toBeGreaterThan(5);
+});
+
+test("an explanation names the claimed role that a permission comes from, within the role that limits the claims", async () => {
+  const owner = await external.app.newAccount();
+  const spec = { permissions: ["runs:*", "agents:start"] };
+  const { role } = await owner.roles.createRole({ metadata: { name: "Runner" }, spec });
+  const token = await external.issuer.token({ sub: newSubject(), role: ["Runner", "Developer"] });
+  await external.app.clientAs(token, header(owner)).profiles.whoAmI({});
+  const { explanation } = await owner.tokens.verifyToken({
+    token,
+    requiredPermissions: ["runs:read", "agents:start"],
+    dryRun: true,
+  });
+  expect(
+    explanation?.permissionSources.map(({ permission, kind, name, entry }) => [
+      permission,
+      kind,
+      name,
+      entry,
+    ]),
+  ).toEqual([
+    ["runs:read", PermissionSourceKind.CLAIMED_ROLE, "developer", "*:write"],
+    ["runs:read", PermissionSourceKind.CLAIMED_ROLE, "Runner", "runs:*"],
+    ["*:read", PermissionSourceKind.CLAIMED_ROLE, "developer", "*:write"],
+  ]);
+  expect(explanation?.permissionSources[1]?.id).toBe(role?.metadata?.id);
+  const rules = explanation?.rules.map(({ name, passed }) => `${name} ${passed}`);
+  expect(rules).toEqual([
+    ...["token true", "expiry true", "account true", "suspension true"],
+    ...["permission true", "permission false"],
+  ]);
 });

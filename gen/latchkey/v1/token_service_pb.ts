@@ -11,6 +11,8 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_latchkey_v1_access } from "./access_pb.ts";
 import type { Environment } from "./api_key_pb.ts";
 import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
+import type { Explanation } from "./explanation_pb.ts";
+import { file_latchkey_v1_explanation } from "./explanation_pb.ts";
 import type { Principal } from "./principal_pb.ts";
 import { file_latchkey_v1_principal } from "./principal_pb.ts";
 import { file_latchkey_v1_redact } from "./redact_pb.ts";
@@ -22,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/token_service.proto.
  */
 export const file_latchkey_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9sYXRjaGtleS92MS90b2tlbl9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSK2AwoSVmVyaWZ5VG9rZW5SZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABKIBAsLsYARIoCgphY2NvdW50X2lkGAIgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIqCgx3b3Jrc3BhY2VfaWQYAyABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEi4KFHJlcXVpcmVkX3Blcm1pc3Npb25zGAQgAygJQhC6SA2SAQoQQCIGcgQQASh/EkMKFXJlcXVpcmVkX2VudGl0bGVtZW50cxgFIAMoCUIkukghkgEeEEAiGnIYMhZeW2Etel1bYS16MC05X117MCw2Mn0kEjcKC2Vudmlyb25tZW50GAYgASgOMhgubGF0Y2hrZXkudjEuRW52aXJvbm1lbnRCCLpIBYIBAhABEh4KBGNvc3QYByABKAVCC7pICBoGGMCEPSgASACIAQESDwoHZHJ5X3J1bhgIIAEoCBINCgVmcmVzaBgJIAEoCBI0Cg5jbGllbnRfYWRkcmVzcxgKIAEoCUIcukgZchcyFV5bMC05QS1GYS1mOi5dezAsNDV9JEIHCgVfY29zdCKJAwoTVmVyaWZ5VG9rZW5SZXNwb25zZRINCgV2YWxpZBgBIAEoCBIlCgd2ZXJkaWN0GAIgASgOMhQubGF0Y2hrZXkudjEuVmVyZGljdBIpCglwcmluY2lwYWwYAyABKAsyFi5sYXRjaGtleS52MS5QcmluY2lwYWwSKwoHZW5kc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoKcmF0ZV9saW1pdBgFIAEoCzIcLmxhdGNoa2V5LnYxLlJhdGVMaW1pdFN0YXR1cxJACghtZXRhZGF0YRgGIAMoCzIuLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVzcG9uc2UuTWV0YWRhdGFFbnRyeRItCgxmYWlsZWRfcnVsZXMYByADKAsyFy5sYXRjaGtleS52MS5GYWlsZWRSdWxlEhAKCHRva2VuX2lkGA0gASgJGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJZChhCYXRjaFZlcmlmeVRva2Vuc1JlcXVlc3QSPQoIcmVxdWVzdHMYASADKAsyHy5sYXRjaGtleS52MS5WZXJpZnlUb2tlblJlcXVlc3RCCrpIB5IBBAgBEGQiUAoZQmF0Y2hWZXJpZnlUb2tlbnNSZXNwb25zZRIzCglyZXNwb25zZXMYASADKAsyIC5sYXRjaGtleS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIjMKElJldm9rZVRva2VuUmVxdWVzdBIdCgV0b2tlbhgBIAEoCUIOukgHcgUQASiAQLC7GAEiFQoTUmV2b2tlVG9rZW5SZXNwb25zZTKmAwoMVG9rZW5TZXJ2aWNlEoEBCgtWZXJpZnlUb2tlbhIfLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVxdWVzdBogLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVzcG9uc2UiL6q7GA8iDXRva2Vuczp2ZXJpZnmC0+STAhY6ASoiES92MS90b2tlbnM6dmVyaWZ5EpgBChFCYXRjaFZlcmlmeVRva2VucxIlLmxhdGNoa2V5LnYxLkJhdGNoVmVyaWZ5VG9rZW5zUmVxdWVzdBomLmxhdGNoa2V5LnYxLkJhdGNoVmVyaWZ5VG9rZW5zUmVzcG9uc2UiNKq7GA8iDXRva2Vuczp2ZXJpZnmC0+STAhs6ASoiFi92MS90b2tlbnM6YmF0Y2hWZXJpZnkSdwoLUmV2b2tlVG9rZW4SHy5sYXRjaGtleS52MS5SZXZva2VUb2tlblJlcXVlc3QaIC5sYXRjaGtleS52MS5SZXZva2VUb2tlblJlc3BvbnNlIiWQAgKquxgCCAGC0+STAhY6ASoiES92MS90b2tlbnM6cmV2b2tlQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_principal, file_latchkey_v1_redact, file_latchkey_v1_verdict]);
+  fileDesc("Ch9sYXRjaGtleS92MS90b2tlbl9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSK2AwoSVmVyaWZ5VG9rZW5SZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABKIBAsLsYARIoCgphY2NvdW50X2lkGAIgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIqCgx3b3Jrc3BhY2VfaWQYAyABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEi4KFHJlcXVpcmVkX3Blcm1pc3Npb25zGAQgAygJQhC6SA2SAQoQQCIGcgQQASh/EkMKFXJlcXVpcmVkX2VudGl0bGVtZW50cxgFIAMoCUIkukghkgEeEEAiGnIYMhZeW2Etel1bYS16MC05X117MCw2Mn0kEjcKC2Vudmlyb25tZW50GAYgASgOMhgubGF0Y2hrZXkudjEuRW52aXJvbm1lbnRCCLpIBYIBAhABEh4KBGNvc3QYByABKAVCC7pICBoGGMCEPSgASACIAQESDwoHZHJ5X3J1bhgIIAEoCBINCgVmcmVzaBgJIAEoCBI0Cg5jbGllbnRfYWRkcmVzcxgKIAEoCUIcukgZchcyFV5bMC05QS1GYS1mOi5dezAsNDV9JEIHCgVfY29zdCK4AwoTVmVyaWZ5VG9rZW5SZXNwb25zZRINCgV2YWxpZBgBIAEoCBIlCgd2ZXJkaWN0GAIgASgOMhQubGF0Y2hrZXkudjEuVmVyZGljdBIpCglwcmluY2lwYWwYAyABKAsyFi5sYXRjaGtleS52MS5QcmluY2lwYWwSKwoHZW5kc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoKcmF0ZV9saW1pdBgFIAEoCzIcLmxhdGNoa2V5LnYxLlJhdGVMaW1pdFN0YXR1cxJACghtZXRhZGF0YRgGIAMoCzIuLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVzcG9uc2UuTWV0YWRhdGFFbnRyeRItCgxmYWlsZWRfcnVsZXMYByADKAsyFy5sYXRjaGtleS52MS5GYWlsZWRSdWxlEi0KC2V4cGxhbmF0aW9uGAkgASgLMhgubGF0Y2hrZXkudjEuRXhwbGFuYXRpb24SEAoIdG9rZW5faWQYDSABKAkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlkKGEJhdGNoVmVyaWZ5VG9rZW5zUmVxdWVzdBI9CghyZXF1ZXN0cxgBIAMoCzIfLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVxdWVzdEIKukgHkgEECAEQZCJQChlCYXRjaFZlcmlmeVRva2Vuc1Jlc3BvbnNlEjMKCXJlc3BvbnNlcxgBIAMoCzIgLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVzcG9uc2UiMwoSUmV2b2tlVG9rZW5SZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABKIBAsLsYASIVChNSZXZva2VUb2tlblJlc3BvbnNlMqYDCgxUb2tlblNlcnZpY2USgQEKC1ZlcmlmeVRva2VuEh8ubGF0Y2hrZXkudjEuVmVyaWZ5VG9rZW5SZXF1ZXN0GiAubGF0Y2hrZXkudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIvqrsYDyINdG9rZW5zOnZlcmlmeYLT5JMCFjoBKiIRL3YxL3Rva2Vuczp2ZXJpZnkSmAEKEUJhdGNoVmVyaWZ5VG9rZW5zEiUubGF0Y2hrZXkudjEuQmF0Y2hWZXJpZnlUb2tlbnNSZXF1ZXN0GiYubGF0Y2hrZXkudjEuQmF0Y2hWZXJpZnlUb2tlbnNSZXNwb25zZSI0qrsYDyINdG9rZW5zOnZlcmlmeYLT5JMCGzoBKiIWL3YxL3Rva2VuczpiYXRjaFZlcmlmeRJ3CgtSZXZva2VUb2tlbhIfLmxhdGNoa2V5LnYxLlJldm9rZVRva2VuUmVxdWVzdBogLmxhdGNoa2V5LnYxLlJldm9rZVRva2VuUmVzcG9uc2UiJZACAqq7GAIIAYLT5JMCFjoBKiIRL3YxL3Rva2VuczpyZXZva2VCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_explanation, file_latchkey_v1_principal, file_latchkey_v1_redact, file_latchkey_v1_verdict]);
 
 /**
  * @generated from message latchkey.v1.VerifyTokenRequest
@@ -80,7 +82,7 @@ export type VerifyTokenRequest = Message<"latchkey.v1.VerifyTokenRequest"> & {
 
   /**
    * Optional. If true, the call takes nothing from any limit and does not change the time of last use.
-   * The response then lists every rule that fails.
+   * The response then explains the verdict: every rule with its outcome, and the sources of the permissions.
    *
    * @generated from field: bool dry_run = 8;
    */
@@ -151,6 +153,7 @@ export type VerifyTokenResponse = Message<"latchkey.v1.VerifyTokenResponse"> & {
 
   /**
    * Details of a negative verdict, such as `key_id`, `expired_at` or `permission`. docs/errors.md lists them per reason.
+   * With `dry_run`, `permissions` or `entitlements` has all missing ones, comma-separated, if there are several.
    *
    * @generated from field: map<string, string> metadata = 6;
    */
@@ -162,6 +165,13 @@ export type VerifyTokenResponse = Message<"latchkey.v1.VerifyTokenResponse"> & {
    * @generated from field: repeated latchkey.v1.FailedRule failed_rules = 7;
    */
   failedRules: FailedRule[];
+
+  /**
+   * With `dry_run`, why the token has this verdict. Unset without it.
+   *
+   * @generated from field: latchkey.v1.Explanation explanation = 9;
+   */
+  explanation?: Explanation | undefined;
 
   /**
    * An id of the token of a key, if the verdict is `VERDICT_VALID`. `ReportUsage` takes it. It is no secret, and each rotation
