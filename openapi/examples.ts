@@ -140,7 +140,14 @@ export const examples: Record<string, Example> = {
   VerifyToken: {
     title: "A token that is accepted.",
     request: { token: tokenOf("live"), requiredPermissions: ["agents:read"], workspaceId: ids.workspace },
-    response: { valid: true, verdict: "VERDICT_VALID", principal, metadata: {}, failedRules: [] },
+    response: {
+      valid: true,
+      verdict: "VERDICT_VALID",
+      principal,
+      metadata: {},
+      failedRules: [],
+      tokenId: "42",
+    },
   },
   RevokeToken: {
     title: "The holder of a token ends it.",

@@ -230,6 +230,7 @@ function invalidOnly(failed: Verdict[]) {
     valid: false,
     verdict: Verdict.INVALID,
     metadata: {},
+    tokenId: "",
     failedRules: failed.map((one) => expect.objectContaining({ verdict: one, metadata: {} })),
   };
 }
