@@ -6,6 +6,7 @@ import { etagOf } from "../domain/kernel/list.ts";
 import { apiKeyMessage } from "./api-key-message.ts";
 import type { EffectiveAt } from "./effective.ts";
 import { metadataMessage, timestamp } from "./messages.ts";
+import { rateLimitMessage } from "./rate-limit-message.ts";
 
 const states: Record<State, AccountState> = {
   active: AccountState.ACTIVE,
@@ -25,6 +26,7 @@ export function accountMessage(
       entitlements: account.entitlements,
       suspendedAt: timestamp(account.suspended_at),
       deleteAt: timestamp(account.delete_at),
+      rateLimits: account.rate_limits.map(rateLimitMessage),
       ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey, effectiveAt) }),
     },
     state: states[accountStateOf(account)],

@@ -13,6 +13,7 @@ import {
   resumeAccount,
   searchAccounts,
   setEntitlements,
+  setRateLimits,
   suspendAccount,
 } from "../domain/account/platform.ts";
 import type { MintDeps } from "../domain/api-key/create.ts";
@@ -26,6 +27,7 @@ import { profileMessage } from "./messages.ts";
 import { callerOf, userOf } from "./middleware/context.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
 import type { Operations } from "./operations.ts";
+import { newRateLimits } from "./rate-limit-message.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
@@ -73,6 +75,10 @@ export function accountService(db: Store, deps: AccountServiceDeps): Operations<
       return {
         account: accountMessage(await setEntitlements(db, callerOf(context), accountId, entitlements)),
       };
+    },
+    async setRateLimits({ accountId, rateLimits }, context) {
+      const limits = newRateLimits(rateLimits);
+      return { account: accountMessage(await setRateLimits(db, callerOf(context), accountId, limits)) };
     },
     async suspendAccount({ accountId }, context) {
       return { account: accountMessage(await suspendAccount(db, callerOf(context), accountId)) };

@@ -17,6 +17,7 @@ import { type KeyState, keyStateOf } from "../domain/api-key/key-state.ts";
 import { etagOf } from "../domain/kernel/list.ts";
 import type { EffectiveAt } from "./effective.ts";
 import { metadataMessage, profileMessage, timestamp } from "./messages.ts";
+import { rateLimitMessage } from "./rate-limit-message.ts";
 
 const kinds: Record<StoredKind, ApiKeyKind> = {
   application: ApiKeyKind.APPLICATION,
@@ -52,6 +53,7 @@ export function apiKeyMessage(key: ApiKey, effectiveAt: EffectiveAt): MessageIni
       workspaceScope: scopes[key.workspace_scope],
       serviceAccountId: key.service_account_id ?? "",
       expiresAt: timestamp(key.expires_at),
+      rateLimits: key.rate_limits.map(rateLimitMessage),
     },
     ...(key.info && { info: infoMessage(key, key.info, effectiveAt) }),
     state: states[keyStateOf(key)],
@@ -106,5 +108,6 @@ function infoMessage(key: ApiKey, info: ApiKeyInfo, effectiveAt: EffectiveAt) {
     disabledAt: timestamp(key.disabled_at),
     revokedAt: timestamp(key.revoked_at),
     mintedByKeyId: key.minted_by_key_id ?? key.platform_key_id ?? "",
+    limitedByKeyId: key.limited_by_key_id ?? "",
   };
 }

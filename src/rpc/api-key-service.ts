@@ -25,6 +25,7 @@ import { effectiveNow, latestEffectiveAt } from "./effective.ts";
 import { date, workspaceMessage } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
+import { newRateLimits } from "./rate-limit-message.ts";
 import { changedFields } from "./update-mask.ts";
 
 /** `ApiKeyService`: the API keys of an account. */
@@ -92,7 +93,7 @@ function newApiKey(request: CreateApiKeyRequest): NewApiKey {
     expiresAt: date(spec?.expiresAt, "spec.expires_at"),
     serviceAccountId: spec?.serviceAccountId ?? "",
     workspaceIds: initialWorkspaceIds,
-    rateLimits: spec?.rateLimits.length ?? 0,
+    rateLimits: newRateLimits(spec?.rateLimits ?? []),
   };
 }
 
@@ -128,6 +129,6 @@ function apiKeyUpdate(request: UpdateApiKeyRequest): ApiKeyUpdate {
     // If the mask names the field and it is unset, the default applies, as at creation.
     ...(changes("spec.workspace_scope") && { workspaceScope: scope ?? "selected" }),
     ...(changes("spec.expires_at") && { expiresAt: date(spec?.expiresAt, "spec.expires_at") ?? null }),
-    ...(changes("spec.rate_limits") && { rateLimits: spec?.rateLimits.length ?? 0 }),
+    ...(changes("spec.rate_limits") && { rateLimits: newRateLimits(spec?.rateLimits ?? []) }),
   };
 }

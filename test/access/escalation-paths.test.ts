@@ -77,6 +77,7 @@ const classes = {
   platform: [
     "AccountService/InviteFirstOwner",
     "AccountService/SetEntitlements",
+    "AccountService/SetRateLimits",
     "AccountService/SuspendAccount",
     "AccountService/ResumeAccount",
   ],

@@ -20,6 +20,11 @@ const administer: Record<string, (caller: Clients, accountId: string) => Promise
   inviteFirstOwner: ({ accounts }, accountId) =>
     accounts.inviteFirstOwner({ accountId, email: "nobody@example.com" }),
   setEntitlements: ({ accounts }, accountId) => accounts.setEntitlements({ accountId, entitlements: ["x"] }),
+  setRateLimits: ({ accounts }, accountId) =>
+    accounts.setRateLimits({
+      accountId,
+      rateLimits: [{ name: "day", limit: 9, period: { seconds: 86_400n } }],
+    }),
   suspendAccount: ({ accounts }, accountId) => accounts.suspendAccount({ accountId }),
   resumeAccount: ({ accounts }, accountId) => accounts.resumeAccount({ accountId }),
 };
@@ -125,7 +130,7 @@ describe("the platform's RPCs need a key of the platform account with the permis
   });
 
   test("a missing account is not found", async () => {
-    for (const name of ["setEntitlements", "suspendAccount", "resumeAccount"]) {
+    for (const name of ["setEntitlements", "setRateLimits", "suspendAccount", "resumeAccount"]) {
       const refused = await refusal(administer[name]?.(platform(), newId("acct")) ?? fail());
       expect(refused).toMatchObject({ code: "NotFound", metadata: {} });
     }
@@ -170,6 +175,29 @@ test("the platform's changes in an account are recorded there, under its system 
   for (const event of events) expect(event).toMatchObject({ via: "platform", key_id: key.id });
   const own = await platform().audit.listAuditEvents({ keyId: key.id });
   expect(own.items).toEqual([]);
+});
+
+test("the platform sets the rate limits of an account, and the account reads them", async () => {
+  const owner = await app.newAccount();
+  const accountId = idOf(owner);
+  const rateLimits = [{ name: "minute", limit: 100, period: { seconds: 60n }, cost: 5 }];
+  const { account } = await platform().accounts.setRateLimits({ accountId, rateLimits });
+  expect(account?.info?.rateLimits).toMatchObject(rateLimits);
+  expect((await owner.accounts.getAccount({})).account?.info?.rateLimits).toMatchObject(rateLimits);
+  await platform().accounts.setRateLimits({ accountId, rateLimits });
+  const { items } = await owner.audit.listAuditEvents({ resourceId: accountId, resourceType: "account" });
+  expect(items.filter(({ method }) => method.endsWith("/SetRateLimits"))).toMatchObject([
+    {
+      before: { rate_limits: [] },
+      after: { rate_limits: [{ name: "minute", limit: 100 }] },
+      via: "platform",
+    },
+  ]);
+  const twice = { accountId, rateLimits: [...rateLimits, { ...rateLimits[0], cost: 101 }] };
+  const { violations } = await refusal(platform().accounts.setRateLimits(twice));
+  expect(violations.map(({ field }) => field)).toEqual(["rate_limits[1].name", "rate_limits[1].cost"]);
+  const removed = await platform().accounts.setRateLimits({ accountId });
+  expect(removed.account?.info?.rateLimits).toEqual([]);
 });
 
 test("a tenant can read its entitlements but cannot set them", async () => {

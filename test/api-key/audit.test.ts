@@ -46,6 +46,7 @@ test("every change of a key writes one event with the changed fields before and 
         workspace_scope: "selected",
         permissions: ["*:read"],
         expires_at: null,
+        rate_limits: [],
       },
     },
     {

@@ -132,12 +132,6 @@ test("input just within the limits is accepted", async () => {
   expect(key.metadata).toMatchObject({ name, labels });
 });
 
-test("a key with rate limits is not implemented yet", async () => {
-  const rateLimits = [{ name: "calls", limit: 1, period: { seconds: 1n } }];
-  const call = (await someone()).apiKeys.createApiKey({ metadata: { name: "a" }, spec: { rateLimits } });
-  expect(await refusal(call)).toMatchObject({ code: "Unimplemented" });
-});
-
 describe("initial_workspace_ids", () => {
   test("fail for another account exactly like missing ones, and create no key", async () => {
     const [owner, other] = [await app.newAccount(), await app.newAccount()];

@@ -228,13 +228,6 @@ test("a revoked key cannot be updated", async () => {
   expect(await storedKey(app, key.id)).toEqual(before);
 });
 
-test("rate limits are not implemented yet", async () => {
-  const { owner, key } = await keyOf(made);
-  const rateLimits = [{ name: "calls", limit: 1, period: { seconds: 1n } }];
-  const call = owner.apiKeys.updateApiKey({ id: key.id, spec: { rateLimits } });
-  expect(await refusal(call)).toMatchObject({ code: "Unimplemented" });
-});
-
 // Every key has an external id of its own.
 async function keyOf({ metadata, ...request }: NonNullable<Parameters<typeof issueKey>[1]>) {
   shared ??= app.newAccount();

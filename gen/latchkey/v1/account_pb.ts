@@ -7,7 +7,7 @@ import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { ApiKey } from "./api_key_pb.ts";
+import type { ApiKey, RateLimit } from "./api_key_pb.ts";
 import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
 import type { AccountResourceMetadata } from "./resource_pb.ts";
 import { file_latchkey_v1_resource } from "./resource_pb.ts";
@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/account.proto.
  */
 export const file_latchkey_v1_account: GenFile = /*@__PURE__*/
-  fileDesc("ChlsYXRjaGtleS92MS9hY2NvdW50LnByb3RvEgtsYXRjaGtleS52MSLJAQoHQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudEluZm8SKAoFc3RhdGUYBCABKA4yGS5sYXRjaGtleS52MS5BY2NvdW50U3RhdGUSDAoEZXRhZxgFIAEoCSI4CgtBY2NvdW50U3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQisQEKC0FjY291bnRJbmZvEisKDmdsb2JhbF9hcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5EhQKDGVudGl0bGVtZW50cxgCIAMoCRIwCgxzdXNwZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWRlbGV0ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqfwoMQWNjb3VudFN0YXRlEh0KGUFDQ09VTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRBQ0NPVU5UX1NUQVRFX0FDVElWRRABEhsKF0FDQ09VTlRfU1RBVEVfU1VTUEVOREVEEAISGQoVQUNDT1VOVF9TVEFURV9ERUxFVEVEEANCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_resource]);
+  fileDesc("ChlsYXRjaGtleS92MS9hY2NvdW50LnByb3RvEgtsYXRjaGtleS52MSLJAQoHQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudEluZm8SKAoFc3RhdGUYBCABKA4yGS5sYXRjaGtleS52MS5BY2NvdW50U3RhdGUSDAoEZXRhZxgFIAEoCSI4CgtBY2NvdW50U3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQi6AEKC0FjY291bnRJbmZvEisKDmdsb2JhbF9hcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5EhQKDGVudGl0bGVtZW50cxgCIAMoCRIwCgxzdXNwZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWRlbGV0ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoLcmF0ZV9saW1pdHMYBSADKAsyFi5sYXRjaGtleS52MS5SYXRlTGltaXRCCLpIBZIBAhAIKn8KDEFjY291bnRTdGF0ZRIdChlBQ0NPVU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQUNDT1VOVF9TVEFURV9BQ1RJVkUQARIbChdBQ0NPVU5UX1NUQVRFX1NVU1BFTkRFRBACEhkKFUFDQ09VTlRfU1RBVEVfREVMRVRFRBADQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_resource]);
 
 /**
  * An account: the tenant. Every other resource except a user belongs to exactly one account.
@@ -123,6 +123,13 @@ export type AccountInfo = Message<"latchkey.v1.AccountInfo"> & {
    * @generated from field: google.protobuf.Timestamp delete_at = 4;
    */
   deleteAt?: Timestamp | undefined;
+
+  /**
+   * Output only. Limits on the number of verifications of all keys of the account together. Only the platform sets them.
+   *
+   * @generated from field: repeated latchkey.v1.RateLimit rate_limits = 5;
+   */
+  rateLimits: RateLimit[];
 };
 
 /**

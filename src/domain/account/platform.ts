@@ -1,5 +1,6 @@
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Caller } from "../access/principal.ts";
+import { isWithinLimits, type NewRateLimit, requireRateLimits } from "../access/rate-limit.ts";
 import { refuseSuperseded } from "../access/stand-in.ts";
 import { type Actor, type Change, difference, type Fields } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
@@ -27,6 +28,20 @@ export function setEntitlements(
     const added = entitlements.some((one) => !account.entitlements.includes(one));
     if (added) refuseSuperseded(caller);
     return difference({ entitlements: account.entitlements }, { entitlements });
+  });
+}
+
+/** Replaces the rate limits of an account. A superseded token can only tighten them. */
+export function setRateLimits(
+  db: Store,
+  caller: Caller,
+  id: string,
+  input: readonly NewRateLimit[],
+): Promise<Account> {
+  const limits = requireRateLimits(input, "rate_limits");
+  return change(db, caller, id, ({ account, caller }) => {
+    if (!isWithinLimits(limits, account.rate_limits)) refuseSuperseded(caller);
+    return difference({ rate_limits: account.rate_limits }, { rate_limits: limits });
   });
 }
 
@@ -101,7 +116,7 @@ function change(
     if (!decision) return { events: [], write: async () => account };
     const update = tx
       .updateTable("account")
-      .set({ ...decision.after, version: account.version + 1 })
+      .set({ ...columnsOf(decision.after), version: account.version + 1 })
       .where("id", "=", id);
     const actor = byPlatform(caller, id, profileId);
     const event: Actor & Change = { ...actor, resourceType: "account", resourceId: id, ...decision };
@@ -113,6 +128,11 @@ function change(
       },
     };
   });
+}
+
+// A list is stored as JSON, and only JSON text tells it apart from an array of Postgres.
+function columnsOf({ rate_limits: limits, ...others }: Fields): Fields {
+  return { ...others, ...(limits !== undefined && { rate_limits: JSON.stringify(limits) }) };
 }
 
 function findAccount(tx: Tx, id: string): Promise<Account | undefined> {

@@ -40,6 +40,7 @@ export const auditedFields = [
   "workspace_scope",
   "permissions",
   "expires_at",
+  "rate_limits",
 ] as const;
 
 /**

@@ -1,6 +1,6 @@
 import type { Insertable } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
-import type { Database } from "../../db/schema.ts";
+import type { Database, StoredRateLimit } from "../../db/schema.ts";
 import { platformKeyOf } from "../access/acting.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { countEntitled, requireRoom } from "../access/entitlement.ts";
@@ -86,6 +86,7 @@ export async function createApiKey(
         workspace_scope: key.workspaceScope,
         permissions: key.permissions,
         expires_at: key.expiresAt,
+        rate_limits: key.rateLimits,
       };
       const granted = workspaceIds.length > 0 && { workspace_ids: input.workspaceIds };
       const after = { ...pick(row, auditedFields), ...granted };
@@ -128,8 +129,8 @@ function checkNewOwner(
 
 type NewRow = Omit<
   Insertable<Database["api_key"]>,
-  "account_id" | "created_by" | "minted_by_key_id" | "platform_key_id"
->;
+  "account_id" | "created_by" | "minted_by_key_id" | "platform_key_id" | "rate_limits"
+> & { rate_limits: StoredRateLimit[] };
 
 // Inserts the profile, the key and its token in one statement. The token refers to the inserted key, so it comes second. A
 // trigger then knows that no cache holds the key.
@@ -149,7 +150,7 @@ async function insertKey(tx: Tx, caller: Caller, row: NewRow, { hash, hint }: Mi
     .with("new_key", (qc) =>
       qc
         .insertInto("api_key")
-        .values({ account_id, ...row, ...maker })
+        .values({ account_id, ...row, ...maker, rate_limits: JSON.stringify(row.rate_limits) })
         .returning("id"),
     )
     .insertInto("api_key_token")

@@ -1,6 +1,7 @@
-import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
+import type { ApiKeyKind, Environment, Labels, StoredRateLimit, WorkspaceScope } from "../../db/schema.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
 import { type Caller, requirePermission, requirePermissionOrOwn } from "../access/principal.ts";
+import { type NewRateLimit, parseRateLimits } from "../access/rate-limit.ts";
 import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
 import { nameViolations } from "../kernel/text.ts";
 import type { TokenKind } from "../kernel/token.ts";
@@ -22,7 +23,7 @@ export interface NewApiKey {
   /** The service account that the same change creates as the owner of the key. */
   serviceAccount?: { name: string; teamId: string };
   workspaceIds: string[];
-  rateLimits: number;
+  rateLimits: readonly NewRateLimit[];
 }
 
 /** A new key before it is created, with all defaults filled in. */
@@ -33,12 +34,11 @@ export interface Draft {
   workspaceScope: WorkspaceScope;
   permissions: string[];
   expiresAt: Date | null;
+  rateLimits: StoredRateLimit[];
 }
 
 /** Fills in the defaults of a request by kind. Fails with a violation if fields do not fit together. Needs no database. */
 export function draft(caller: Caller, parsePermissions: ParsePermissions, input: NewApiKey): Draft {
-  if (input.rateLimits > 0)
-    throw new DomainError("UNIMPLEMENTED", "rate limits of keys are not implemented yet");
   const kind = input.kind ?? "application";
   requireMayCreate(caller, kind);
   if (input.serviceAccount) requirePermission(caller, "service_accounts:write");
@@ -50,13 +50,16 @@ export function draft(caller: Caller, parsePermissions: ParsePermissions, input:
   const wanted = kind !== "application" && input.permissions.length === 0 ? ["*"] : input.permissions;
   const { permissions, violations } = parsePermissions(wanted, "spec.permissions");
   violations.unshift(...nameViolations(input.name));
+  const rateLimits = parseRateLimits(input.rateLimits, "spec.rate_limits");
+  violations.push(...rateLimits.violations);
   if (violations.length > 0) throw invalidFields(violations);
   const environment = kind === "application" ? (input.environment ?? "live") : null;
   const workspaceScope = input.workspaceScope ?? (kind === "application" ? "selected" : "all");
   const tokenKind = environment ?? (kind === "service" ? "svc" : "dev");
   const expiresAt = input.expiresAt ?? null;
   if (workspaceScope === "all" && input.workspaceIds.length > 0) throw takesNoGrants();
-  return { kind, tokenKind, environment, workspaceScope, permissions, expiresAt };
+  const { limits } = rateLimits;
+  return { kind, tokenKind, environment, workspaceScope, permissions, expiresAt, rateLimits: limits };
 }
 
 function checkOwnerFields(kind: ApiKeyKind, { serviceAccountId, serviceAccount }: NewApiKey): void {

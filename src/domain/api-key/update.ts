@@ -1,10 +1,10 @@
-import type { Updateable } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
-import type { ApiKeyKind, Database, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
+import type { ApiKeyKind, Environment, Labels, WorkspaceScope } from "../../db/schema.ts";
 import { requireWithin } from "../access/bounds.ts";
 import type { Caller } from "../access/principal.ts";
+import { type NewRateLimit, parseRateLimits } from "../access/rate-limit.ts";
 import { difference, pick } from "../kernel/audit-event.ts";
-import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
+import { invalidField, invalidFields } from "../kernel/error.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { checkEtag } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
@@ -24,6 +24,7 @@ import {
   systemKey,
 } from "./api-key.ts";
 import { type MintDeps, requireFuture } from "./create.ts";
+import { checkLimits } from "./limits.ts";
 import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
 
 /** The fields of an update. A field that is left out stays as it is. `expiresAt: null` removes the end. */
@@ -37,7 +38,7 @@ export interface ApiKeyUpdate {
   permissions?: string[];
   workspaceScope?: WorkspaceScope;
   expiresAt?: Date | null;
-  rateLimits?: number;
+  rateLimits?: readonly NewRateLimit[];
   /** Immutable fields. The server ignores the current value and refuses any other. */
   kind?: ApiKeyKind;
   environment?: Environment;
@@ -54,8 +55,9 @@ export async function updateApiKey(
   const name = input.name?.trim();
   const { permissions, violations } = parsePermissions(input.permissions ?? [], "spec.permissions");
   if (name !== undefined) violations.unshift(...nameViolations(name));
+  const rateLimits = parseRateLimits(input.rateLimits ?? [], "spec.rate_limits");
+  violations.push(...rateLimits.violations);
   if (violations.length > 0) throw invalidFields(violations);
-  if (input.rateLimits) throw new DomainError("UNIMPLEMENTED", "rate limits of keys are not implemented yet");
   const locks = [apiKeyLock(caller, input.id)];
   const read = async (tx: Tx) => {
     const [found, listed, taken] = await together([
@@ -79,6 +81,7 @@ export async function updateApiKey(
       permissions: input.permissions ? permissions : key.permissions,
       workspace_scope: input.workspaceScope ?? key.workspace_scope,
       expires_at: input.expiresAt === undefined ? key.expires_at : input.expiresAt,
+      rate_limits: input.rateLimits ? rateLimits.limits : key.rate_limits,
     };
     const changes = difference(before, after);
     if (!changes) return { events: [], write: () => findApiKey(tx, caller, key.id) };
@@ -100,7 +103,8 @@ export async function updateApiKey(
   });
 }
 
-type Settings = Pick<ApiKeyRow, "permissions" | "workspace_scope" | "expires_at" | "description">;
+type Settings = Pick<ApiKeyRow, (typeof specFields)[number]>;
+type Changed = Pick<ApiKeyRow, Exclude<(typeof auditedFields)[number], "kind" | "environment">>;
 
 interface Update {
   caller: Caller;
@@ -115,18 +119,26 @@ function checkChange({ caller, listed, key }: Update, after: Settings, now: Date
   const end = after.expires_at;
   const moved = end?.getTime() !== key.expires_at?.getTime();
   if (moved && end) requireFuture(end, now);
-  checkKey(caller, listed, { owner: ownerRights(key), before: key, after: { ...key, ...after } });
+  // A key with weaker limits reaches more, so a change to them counts like creating the key.
+  const before = checkLimits(key, after.rate_limits) ? { before: key } : {};
+  checkKey(caller, listed, { owner: ownerRights(key), ...before, after: { ...key, ...after } });
 }
 
-async function writeKey(tx: Tx, key: ApiKeyRow, after: Updateable<Database["api_key"]>): Promise<void> {
+async function writeKey(tx: Tx, key: ApiKeyRow, { rate_limits, ...after }: Changed): Promise<void> {
+  const limits = JSON.stringify(rate_limits);
   await tx
     .updateTable("api_key")
-    .set((eb) => ({ ...after, version: key.version + 1, changed_at: eb.fn("clock_timestamp") }))
+    .set((eb) => ({
+      ...after,
+      rate_limits: limits,
+      version: key.version + 1,
+      changed_at: eb.fn("clock_timestamp"),
+    }))
     .where("id", "=", key.id)
     .execute();
 }
 
-const specFields = ["permissions", "workspace_scope", "expires_at", "description"] as const;
+const specFields = ["permissions", "workspace_scope", "expires_at", "description", "rate_limits"] as const;
 
 function refuseImmutable(key: ApiKeyRow, input: ApiKeyUpdate): void {
   if (input.kind !== undefined && input.kind !== key.kind) {

@@ -105,9 +105,16 @@ const replacements: Record<string, Prepare> = {
   "AccountService/EnableGlobalApiKey": async () => ({}),
   // The RPCs of the platform change an unrelated account, not the account of the scene.
   ...Object.fromEntries(
-    ["SetEntitlements", "SuspendAccount", "ResumeAccount"].map((rpc) => [
+    ["SuspendAccount", "ResumeAccount"].map((rpc) => [
       `AccountService/${rpc}`,
       async ({ elsewhere }: Scene) => ({ accountId: await newAccountOf(elsewhere) }),
+    ]),
+  ),
+  // These may change the same account again and again. A user has a bounded number of accounts.
+  ...Object.fromEntries(
+    ["SetEntitlements", "SetRateLimits"].map((rpc) => [
+      `AccountService/${rpc}`,
+      async ({ elsewhere }: Scene) => ({ accountId: elsewhere.account.metadata?.id }),
     ]),
   ),
 };

@@ -128,6 +128,10 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     ...(await ofAccount(owner)),
     entitlements: ["max_api_keys=100"],
   }),
+  "AccountService/SetRateLimits": async (owner) => ({
+    ...(await ofAccount(owner)),
+    rateLimits: [{ name: "minute", limit: 100, period: { seconds: 60n } }],
+  }),
   "AccountService/SuspendAccount": ofAccount,
   async "AccountService/ResumeAccount"(owner, app) {
     const suspended = await ofAccount(owner);

@@ -88,6 +88,10 @@ export const tenancy: Record<string, TenancyCase> = {
     accountId,
     entitlements: ["realtime"],
   })),
+  "AccountService/SetRateLimits account_id": account((accountId) => ({
+    accountId,
+    rateLimits: [{ name: "minute", limit: 100, period: { seconds: 60n } }],
+  })),
   "AccountService/SuspendAccount account_id": account(),
   "AccountService/ResumeAccount account_id": account(),
   "WorkspaceAdminService/GetWorkspace workspace_id": workspace(),
