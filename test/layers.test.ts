@@ -67,7 +67,7 @@ const layers: Record<string, Layer> = {
   // What `latchkey/proto` exports: generated code, and nothing else.
   proto: { ours: [], gen: /^gen\//, packages: /^$/ },
   config: {
-    ours: ["config", "domain/access", "verify/oidc"],
+    ours: ["config", "domain/access", "verify/oidc", "verify/limits/redis"],
     types: ["domain"],
     packages: /^node:(fs|net|os|tls)$/,
   },

@@ -26,6 +26,7 @@ export interface AppDeps {
       | "oidcIssuers"
       | "cacheEntries"
       | "maxStalenessMs"
+      | "redis"
     >;
   passwords: Passwords;
   mailer: Mailer;
@@ -42,6 +43,8 @@ export interface AppDeps {
   coherenceParts?: CoherenceParts | undefined;
   /** Replaces the limits of look-ups in the database. Only a benchmark sets it. */
   lookupLimits?: LookupLimits | undefined;
+  /** How long a call waits for the shared store of rate limits. Unset: that of production. Tests on a busy machine set it. */
+  limitTimeoutMs?: number | undefined;
   /** The validation of requests, which takes 0.1 s to create. Unset: a new one. */
   validate?: Validate;
 }

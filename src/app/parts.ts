@@ -4,9 +4,13 @@ import { createFailedLogIns } from "../domain/session/failed-log-in.ts";
 import { createHealthStatus } from "../net/standard-services/health.ts";
 import { createCoherentCache } from "../verify/cache/coherent-cache.ts";
 import { leaseMs as productionLeaseMs } from "../verify/coherence/lease.ts";
+import { createDrawStep } from "../verify/draw.ts";
 import { createLastUsed } from "../verify/last-used.ts";
 import { createOidcVerifier } from "../verify/oidc/oidc.ts";
+import { createQuotas } from "../verify/quota/quotas.ts";
+import { spend } from "../verify/quota/spend.ts";
 import { createResolver } from "../verify/resolve.ts";
+import { createAppLimiter } from "./app-limiter.ts";
 import { createBackground } from "./background.ts";
 import type { AppDeps } from "./deps.ts";
 import { reportFeed } from "./feed-report.ts";
@@ -44,6 +48,9 @@ export function createParts(deps: AppDeps) {
   const buffers = [refusals, failedLogIns, lastUsed];
   const oidc = createOidcVerifier(config.oidcIssuers, { onFailure: reports.issuerFailed });
   const resolver = createResolver(loader, oidc, config);
+  const limiter = createAppLimiter(deps, coherence, reports);
+  const quotas = createQuotas({ send: (runs, how) => spend(lookups, runs, how) });
+  const draw = createDrawStep({ limiter, quotas });
   const background = createBackground(reports.backgroundFailed);
   const housekeeping = startHousekeeping(db, config, background, log);
   return {
@@ -57,6 +64,8 @@ export function createParts(deps: AppDeps) {
     lastUsed,
     oidc,
     resolver,
+    limiter,
+    draw,
     background,
     /** Writes what is buffered, so that it can be read. */
     async flush() {
@@ -67,7 +76,7 @@ export function createParts(deps: AppDeps) {
     async close() {
       housekeeping.stop();
       await background.settle();
-      await Promise.all(buffers.map((buffer) => buffer.close()));
+      await Promise.all([...buffers, limiter].map((buffer) => buffer.close()));
       await coherence.stop();
     },
   };

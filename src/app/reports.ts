@@ -12,6 +12,8 @@ export interface Reports {
   backgroundFailed(error: unknown): void;
   /** The keys of an external issuer could not be fetched. */
   issuerFailed(issuer: string, error: unknown): void;
+  /** The store that instances share for rate limits does not answer, or answers again. */
+  limitStoreAway(isAway: boolean, error: unknown): void;
   /** The configuration of a gateway has a rule with a mistake, so the server refuses all of its requests. */
   wrongRule(message: string): void;
 }
@@ -25,6 +27,14 @@ export function createReports(log: Log): Reports {
     backgroundFailed: (error) => log.error({ error: describe(error) }, "work in the background failed"),
     issuerFailed: (issuer, error) =>
       log.warn({ issuer, error: describe(error) }, "an issuer's keys cannot be fetched"),
+    limitStoreAway(isAway, error) {
+      if (isAway)
+        log.warn(
+          { error: describe(error) },
+          "the store of rate limits is away: each instance counts by itself",
+        );
+      else log.info({}, "the store of rate limits is back");
+    },
     wrongRule: (message) => log.warn({ rule: message }, "a gateway's rule has a mistake"),
   };
 }

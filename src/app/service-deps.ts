@@ -23,10 +23,11 @@ const maxExplainMs = 1_000;
 
 /** Returns what authentication and authorization depend on. */
 export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
-  const { resolver, lastUsed, refusals, loader, coherence, db, reports } = parts;
+  const { resolver, lastUsed, limiter, refusals, loader, coherence, db, reports } = parts;
   return {
     resolver,
     lastUsed,
+    limiter,
     refusals,
     tokenPrefix: config.tokenPrefix,
     provisionUser: (call, newUser) =>
@@ -41,12 +42,13 @@ export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
 
 /** Returns what the verification of tokens depends on. */
 export function tokenDepsOf({ config, metrics }: AppDeps, parts: Parts): TokenDeps {
-  const { resolver, oidc, lastUsed, coherence, db } = parts;
+  const { resolver, oidc, lastUsed, draw, coherence, db } = parts;
   const presets = [...builtinPresets, ...config.permissionSets];
   return {
     resolver,
     oidc,
     lastUsed,
+    draw,
     vocabulary: config.permissions,
     revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
     onVerdict: metrics.verdict,

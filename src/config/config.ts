@@ -1,6 +1,7 @@
 import { type AuditSettings, readAuditSettings } from "./audit-settings.ts";
 import { type BoundSettings, readBounds } from "./bounds.ts";
 import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";
+import { type LimitSettings, readLimitSettings } from "./limit-settings.ts";
 import { type MailSettings, readMailSettings } from "./mail-settings.ts";
 import { isLoopback } from "./parse.ts";
 import { type PeopleSettings, readPeopleSettings } from "./people-settings.ts";
@@ -21,6 +22,7 @@ export interface Config
     PermissionSetSettings,
     PeopleSettings,
     MailSettings,
+    LimitSettings,
     AuditSettings,
     BoundSettings {
   /** One sentence for each setting that is possible but dangerous. */
@@ -31,7 +33,7 @@ export interface Config
 export class ConfigError extends Error {}
 
 // Settings of the design that this version lacks. They are refused, because an ignored setting would mislead the operator.
-const notYet = ["LATCHKEY_REDIS_URL", "LATCHKEY_USAGE_RETENTION"];
+const notYet = ["LATCHKEY_USAGE_RETENTION"];
 
 // An empty value often comes from a template whose variable is missing. Here, the default is weaker than any other value.
 const neverEmpty = [
@@ -56,6 +58,7 @@ export function readConfig(env: Env): Config {
     ...readPermissionSets(reader, tokens.permissions),
     ...readPeopleSettings(read),
     ...readMailSettings(read),
+    ...readLimitSettings(reader),
     ...readAuditSettings(read),
     ...readBounds(read),
     warnings,

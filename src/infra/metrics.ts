@@ -11,6 +11,10 @@ export interface Metrics {
   hit(count: number): void;
   /** Counts look-ups that missed the cache. */
   miss(count: number): void;
+  /** Counts calls that took from rate limits, by what decided: memory, redis, postgres, or local if the shared store was away. */
+  limitDecided(by: string): void;
+  /** Counts counters of rate limits that were dropped although they still limited a caller. */
+  limitForgotten(): void;
   /** Records how long a change waited until it was effective at all other instances. */
   settled(how: string, milliseconds: number, others: number): void;
   /** Returns the figures of this process in the text format of Prometheus. */
@@ -77,6 +81,7 @@ export function createMetrics(version: string, pools: () => Record<string, PoolS
     ...createCallMetrics(registers),
     ...createConnectionMetrics(registers),
     ...createDatabaseMetrics(registers),
+    ...createLimitMetrics(registers),
     offer() {
       AggregatorRegistry.setRegistries(registers);
       // Answers the main process when it collects the figures of all workers.
@@ -163,6 +168,21 @@ function createDatabaseMetrics(registers: Registry[]): Pick<Metrics, "query" | "
     hit: (count) => lookups.count("memory", count),
     miss: (count) => lookups.count("database", count),
   };
+}
+
+function createLimitMetrics(registers: Registry[]): Pick<Metrics, "limitDecided" | "limitForgotten"> {
+  const decisions = createTally({
+    name: "latchkey_rate_limit_decisions_total",
+    help: "Calls that took from rate limits, by what decided. With local, the shared store was away: limits hold per instance.",
+    label: "by",
+    registers,
+  });
+  const forgotten = new Counter({
+    name: "latchkey_rate_limit_counters_forgotten_total",
+    help: "Counters of rate limits that were dropped early, because the memory had too many.",
+    registers,
+  });
+  return { limitDecided: (by) => decisions.count(by, 1), limitForgotten: () => forgotten.inc() };
 }
 
 function showVersion(version: string, registers: Registry[]): void {

@@ -46,6 +46,7 @@ export function fastPathMethod<M extends DescMethodUnary>(
     failed(error: ConnectError, values: ContextValues): void {
       recordOf(values).code ??= codeName(error.code);
     },
+    lasting: (response: Message): Message => response,
     changeable: changeableBy(method.input),
     parseError: (bytes: Uint8Array, isJson: boolean) => parseError(method.input, { bytes, isJson }),
   };

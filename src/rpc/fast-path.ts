@@ -5,11 +5,15 @@ import type { Authority } from "../domain/access/authority.ts";
 import type { Principal } from "../domain/access/principal.ts";
 import type { Loader } from "../verify/cache/loader.ts";
 import { createResponseCache, digest } from "../verify/cache/response-cache.ts";
+import type { RateLimitRule } from "../verify/evaluate/draws.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
+import type { Taken } from "../verify/limits/store.ts";
 import { type FastPathDeps, fastPathMethod } from "./fast-path-method.ts";
-import { createAuthInterceptor } from "./middleware/auth-interceptor.ts";
-import { type Arrival, accountHeader, callOf, recordOf } from "./middleware/context.ts";
+import { createAuthInterceptor, failCall } from "./middleware/auth-interceptor.ts";
+import { type Arrival, accountHeader, type CallRecord, callOf, recordOf } from "./middleware/context.ts";
+import { takeOwnLimits } from "./middleware/own-limits.ts";
 import type { Validate } from "./middleware/validate.ts";
+import { type Addition, rateLimitAddition, withoutRateLimit } from "./rate-limit-status.ts";
 import type { TokenDeps, verification } from "./token-service.ts";
 import { verifyBodyOf } from "./verify-body.ts";
 
@@ -22,6 +26,22 @@ export interface VerificationDeps extends FastPathDeps, Pick<TokenDeps, "onVerdi
 
 type Used = Pick<Evaluation, "tokenId" | "sessionId">;
 type Payload = string | Uint8Array;
+
+interface KeptResponse {
+  payload: Payload;
+  used: Used;
+  /** The rate limits that each call takes from, and what it takes. */
+  limits: readonly RateLimitRule[];
+  cost: number | undefined;
+}
+
+/** A response that is sent again, and the field that is different in each. */
+interface Recalled {
+  payload: Payload;
+  addition: Addition | undefined;
+}
+
+type MaybePromise<T> = T | Promise<T>;
 
 const evaluationBytes = 1_024;
 // Kept evaluations may take a tenth of the memory that kept responses may take.
@@ -51,7 +71,8 @@ export function verificationMethods(
     {
       ...fastPathMethod(deps, validate, method.verifyToken, verifyToken),
       ...keeping(method.verifyToken),
-      ...keptResponses(deps, (form, body) => verifyBodyOf(form, body)?.inputs),
+      ...keptResponses(deps, (form, body) => verifyBodyOf(form, body)?.inputs, rateLimitAddition),
+      lasting: withoutRateLimit,
     },
     {
       ...fastPathMethod(deps, validate, method.batchVerifyTokens, batchVerifyTokens),
@@ -78,6 +99,17 @@ export function keptEvaluations(
     if (passed) kept.keep(key, passed, passed, evaluationBytes);
   }
 
+  function takeForCall(arrival: Arrival, passed: Evaluation): Promise<void> | undefined {
+    const fail = (error: unknown) => {
+      throw failCall(deps, arrival.values, error);
+    };
+    try {
+      return takeOwnLimits(deps.limiter, arrival, passed)?.catch(fail);
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
   return {
     authorize(arrival: Arrival): Promise<void> | undefined {
       const { requestHeader } = arrival;
@@ -94,7 +126,7 @@ export function keptEvaluations(
       };
       arrival.responseHeader.set("x-request-id", record.requestId);
       deps.lastUsed.record(passed);
-      return undefined;
+      return takeForCall(arrival, passed);
     },
   };
 }
@@ -112,27 +144,42 @@ export function evaluationKey(header: Pick<Headers, "get">): string {
 export function keptResponses(
   deps: Omit<VerificationDeps, "boundsOf">,
   inputsOf: (form: string, body: Uint8Array) => string | Uint8Array | undefined = (_form, body) => body,
+  additionOf: (taken: Taken) => Addition | undefined = () => undefined,
 ) {
-  const kept = createResponseCache<{ payload: Payload; used: Used }>(deps.loader, deps.keptBytes);
+  const kept = createResponseCache<KeptResponse>(deps.loader, deps.keptBytes);
+
+  function send(known: KeptResponse, record: CallRecord, addition?: Addition): Recalled {
+    deps.lastUsed.record(known.used);
+    deps.onVerdict("VALID");
+    record.parsed = true;
+    record.code = "ok";
+    return { payload: known.payload, addition };
+  }
+
+  // A call that a limit refuses has taken nothing. The operation refuses it again, with all that the response needs.
+  const sendIfAllowed = (known: KeptResponse, record: CallRecord, taken: Taken) =>
+    taken.allowed ? send(known, record, additionOf(taken)) : undefined;
+
   return {
-    recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined {
+    recall(form: string, body: Uint8Array, values: ContextValues): MaybePromise<Recalled | undefined> {
       const record = recordOf(values);
       const inputs = record.passed && inputsOf(form, body);
       if (!record.passed || inputs === undefined) return undefined;
       const known = kept.recall(keyOf(record.passed, form, inputs));
       if (!known) return undefined;
-      deps.lastUsed.record(known.used);
-      deps.onVerdict("VALID");
-      record.parsed = true;
-      record.code = "ok";
-      return known.payload;
+      if (known.limits.length === 0 || record.takesNothing) return send(known, record);
+      const taken = deps.limiter.take(known.limits, known.cost);
+      if (!(taken instanceof Promise)) return sendIfAllowed(known, record, taken);
+      return taken.then((one) => sendIfAllowed(known, record, one));
     },
     keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void {
-      const { soleEvaluation, passed } = recordOf(values);
+      const { soleEvaluation, soleCost: cost, passed } = recordOf(values);
       const inputs = soleEvaluation && inputsOf(form, body);
       if (!soleEvaluation || !passed || inputs === undefined) return;
-      const { tokenId, sessionId } = soleEvaluation;
-      const value = { payload, used: { tokenId, sessionId } };
+      const { tokenId, sessionId, draws } = soleEvaluation;
+      // Only a statement can tell what is left of credits.
+      if (draws && draws.credits.length > 0) return;
+      const value = { payload, used: { tokenId, sessionId }, limits: draws?.limits ?? [], cost };
       kept.keep(keyOf(passed, form, inputs), soleEvaluation, value, payload.length);
     },
   };

@@ -17,6 +17,7 @@ import { DomainError, invalidFields } from "../domain/kernel/error.ts";
 import { requireAddress } from "../domain/kernel/network.ts";
 import { shownTokenId } from "../domain/kernel/token.ts";
 import { endsByItself } from "../domain/session/session.ts";
+import type { DrawHow, Drawing, DrawStep } from "../verify/draw.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
 import { explainedMetadata } from "../verify/explain/rule-outcome.ts";
 import type { LastUsed } from "../verify/last-used.ts";
@@ -30,12 +31,15 @@ import { timestamp } from "./messages.ts";
 import { callerOf, callOf, recordOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
 import { principalMessage } from "./principal-message.ts";
+import { rateLimitStatus } from "./rate-limit-status.ts";
 
 /** What the token service depends on. */
 export interface TokenDeps extends ExplanationDeps {
   resolver: Resolver;
   oidc: OidcVerifier;
   lastUsed: LastUsed;
+  /** Takes from the limits and credits of a valid token. */
+  draw: DrawStep;
   /** The permissions that this deployment knows, if it lists them. */
   vocabulary: Vocabulary | undefined;
   /** The limit of `RevokeToken` calls per client address. Calls with an unknown token count too. */
@@ -75,13 +79,20 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
     const verifyRequests = requests.map((request) => toVerifyRequest(request, caller));
     const evaluations = await verifyTokens(deps.resolver, caller, verifyRequests);
     requireSmallBatch(requests, evaluations);
+    const record = recordOf(context.values);
     const [only] = evaluations;
     const [request] = requests;
     if (requests.length === 1 && !request?.dryRun && !request?.fresh && only) {
-      recordOf(context.values).soleEvaluation = only;
+      record.soleEvaluation = only;
+      record.soleCost = request?.cost;
     }
-    const responses = evaluations.map((evaluation, index) =>
-      responseOf(deps, evaluation, requests[index]?.dryRun ?? false),
+    const drawings = await Promise.all(
+      evaluations.map((evaluation, index) =>
+        record.takesNothing ? { evaluation } : deps.draw(evaluation, howOf(requests[index])),
+      ),
+    );
+    const responses = drawings.map((drawing, index) =>
+      responseOf(deps, drawing, requests[index]?.dryRun ?? false),
     );
     return withExplanations(deps, context, { requests, verifyRequests, evaluations, responses });
   }
@@ -148,19 +159,24 @@ function toVerifyRequest(request: VerifyTokenRequest, caller: Caller): VerifyReq
   };
 }
 
+function howOf(request: VerifyTokenRequest | undefined): DrawHow {
+  return { cost: request?.cost, dryRun: request?.dryRun ?? false };
+}
+
 function responseOf(
   deps: Omit<TokenDeps, "revocations" | "oidc">,
-  evaluation: Evaluation,
+  { evaluation, limit }: Drawing,
   dryRun: boolean,
 ): MessageInitShape<typeof VerifyTokenResponseSchema> {
   const [first] = evaluation.failures;
+  const rateLimit = limit && { rateLimit: rateLimitStatus(limit) };
   deps.onVerdict(first?.verdict ?? "VALID");
   const failedRules = dryRun
     ? evaluation.failures.map(({ verdict, metadata }) => ({ verdict: Verdict[verdict], metadata }))
     : [];
   if (first) {
     const metadata = dryRun ? explainedMetadata(evaluation.failures) : first.metadata;
-    return { verdict: Verdict[first.verdict], metadata, failedRules };
+    return { verdict: Verdict[first.verdict], metadata, failedRules, ...rateLimit };
   }
   if (!dryRun) deps.lastUsed.record(evaluation);
   return {
@@ -168,6 +184,7 @@ function responseOf(
     verdict: Verdict.VALID,
     ...(evaluation.principal && { principal: principalMessage(evaluation.principal) }),
     endsAt: timestamp(evaluation.endsAt),
+    ...rateLimit,
     tokenId: tokenIdOf(evaluation),
   };
 }

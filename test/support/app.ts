@@ -88,6 +88,8 @@ export interface AppOptions {
   /** The mailer. By default, mails are kept in `mails`. */
   mailer?: Mailer;
   leaseMs?: number;
+  /** How long a call waits for the shared store of rate limits. By default long, because a test may run on a busy machine. */
+  limitTimeoutMs?: number;
   /** Other URLs of the database, for the lookups of verification and for the change feed. */
   lookupsUrl?: string;
   listenUrl?: string;
@@ -196,7 +198,12 @@ async function openApp(
   pools: Pick<AppDeps, "db" | "lookups" | "listenUrl">,
   env: Record<string, string>,
   metrics: Metrics,
-  { mailer: sender, leaseMs = testLeaseMs, passwordCost = cheapPasswords }: AppOptions,
+  {
+    mailer: sender,
+    leaseMs = testLeaseMs,
+    limitTimeoutMs = 10_000,
+    passwordCost = cheapPasswords,
+  }: AppOptions,
 ) {
   const config = readConfig({ ...unlimited, ...env });
   const logLines: string[] = [];
@@ -218,6 +225,7 @@ async function openApp(
     log,
     metrics,
     leaseMs,
+    limitTimeoutMs,
     validate,
   });
   await app.ready();

@@ -1,11 +1,12 @@
 import type { Readable } from "node:stream";
+import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { isHttp2 } from "../exchange.ts";
 import type { Request, Response } from "../request.ts";
 import { headerReader } from "./admission.ts";
 import { emptyBody, readBody } from "./body.ts";
 import { callSignal } from "./call-signal.ts";
-import type { Codec, FastPathArrival, FastPathMethod, FastPathOptions, Payload } from "./codec.ts";
+import type { Codec, FastPathArrival, FastPathMethod, FastPathOptions, Payload, Recalled } from "./codec.ts";
 
 /**
  * Answers one call of a method: it authorizes the call by its headers, reads the body, authorizes again, and sends the response
@@ -54,15 +55,21 @@ export function answerCall(
 
   function respond(body: Buffer): void {
     const cached = codec.form === undefined ? undefined : method.recall(codec.form, body, values);
+    if (cached instanceof Promise) cached.then((one) => sendOrCompute(body, one)).catch(fail);
+    else sendOrCompute(body, cached);
+  }
+
+  function sendOrCompute(body: Buffer, cached: Recalled | undefined): void {
     if (cached === undefined) compute(body).then(send).catch(fail);
-    else send(cached);
+    else send(cached.addition ? codec.extend(cached.payload, cached.addition, options) : cached.payload);
   }
 
   async function compute(body: Buffer): Promise<Payload> {
     const message = await codec.parse(method, body, options);
     const result = await method.invoke(message, { values, timeoutMs, signal });
-    const payload = await codec.encode(method, result, options);
-    if (codec.form !== undefined) method.keep(codec.form, body, values, payload);
+    const encode = (message: Message) => codec.encode(method, message, options);
+    const { payload, lasting } = await encodeBoth(method, result, encode);
+    if (codec.form !== undefined) method.keep(codec.form, body, values, lasting);
     return payload;
   }
 
@@ -89,6 +96,17 @@ export function answerCall(
       response.destroy();
     }
   }
+}
+
+// The payload of a response, and that of the part of it that may be cached.
+async function encodeBoth(
+  method: Pick<FastPathMethod, "lasting">,
+  response: Message,
+  encode: (message: Message) => Payload | Promise<Payload>,
+): Promise<{ payload: Payload; lasting: Payload }> {
+  const lasting = method.lasting(response);
+  const payload = await encode(response);
+  return { payload, lasting: lasting === response ? payload : await encode(lasting) };
 }
 
 // For HTTP/2, this is the stream itself, because node's request is a second stream on top of it.

@@ -1,5 +1,6 @@
 import type {
   BinaryReadOptions,
+  DescField,
   DescMethodUnary,
   JsonReadOptions,
   JsonWriteOptions,
@@ -24,7 +25,9 @@ export interface FastPathMethod {
   /** Authorizes a call again after its body is complete. */
   recheck(values: ContextValues): Promise<void> | undefined;
   /** Returns the cached response to this body in this form, if the response is still valid. */
-  recall(form: string, body: Uint8Array, values: ContextValues): Payload | undefined;
+  recall(form: string, body: Uint8Array, values: ContextValues): MaybePromise<Recalled | undefined>;
+  /** Returns the part of a response that may be cached: without what changes with each call. */
+  lasting(response: Message): Message;
   /** Answers a message. */
   invoke(message: Message, context: FastPathContext): Promise<Message>;
   /** Caches a response for `recall` if the response may be repeated. */
@@ -35,6 +38,21 @@ export interface FastPathMethod {
   parseError(bytes: Uint8Array, isJson: boolean): ConnectError;
   /** The paths that the mask of an update may name, in the names of the schema. */
   readonly changeable?: readonly string[] | undefined;
+}
+
+/** A value, at once if possible. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** A cached response, and the field that changes with each call. */
+export interface Recalled {
+  payload: Payload;
+  addition?: Addition | undefined;
+}
+
+/** A field of a response message that has a message as its value. */
+export interface Addition {
+  field: DescField & { fieldKind: "message" };
+  value: Message;
 }
 
 /** Methods whose calls start in the same turns. */
@@ -98,6 +116,8 @@ export interface Codec {
   isEnough(size: number, first: Buffer, maxBytes: number): boolean;
   parse(method: FastPathMethod, body: Buffer, options: FastPathOptions): Promise<Message>;
   encode(method: FastPathMethod, message: Message, options: FastPathOptions): Payload | Promise<Payload>;
+  /** Returns an encoded response with one more field. */
+  extend(payload: Payload, addition: Addition, options: FastPathOptions): Payload;
   send(response: CodecResponse, headers: Record<string, string>, payload: Payload): void;
   fail(
     response: CodecResponse,

@@ -19,6 +19,7 @@ import {
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
 import type { Codec, CodecResponse, FastPathMethod, FastPathOptions } from "./codec.ts";
+import { encodeField } from "./connect-codec.ts";
 
 const ok = { [headerGrpcStatus]: grpcStatusOk };
 
@@ -47,6 +48,11 @@ export const grpcCodec: Codec = {
   },
 
   encode: ({ method }, message) => encodeEnvelope(0, toBinary(method.output, message)),
+
+  extend(payload, addition) {
+    const message = Buffer.from(payload as Uint8Array).subarray(prefixBytes);
+    return encodeEnvelope(0, Buffer.concat([message, encodeField(addition)]));
+  },
 
   send(response, headers, payload) {
     begin(response, headers);

@@ -61,6 +61,9 @@ export function httpJsonCodec(call: HttpJsonCall): Codec {
       return compressed ?? body;
     },
 
+    // Only a route whose response is the whole message has a form.
+    extend: json.extend,
+
     send(response, responseHeaders, payload) {
       if (state.encoding !== undefined) responseHeaders["content-encoding"] = state.encoding;
       sendJson(response, responseHeaders, payload, isHead);

@@ -42,6 +42,9 @@ export function oauthCodec({ form, requestOf, bodyOf }: OAuthFormat): Codec {
       return body ? JSON.stringify(body).replaceAll(/[^\0-\x7f]/g, escaped) : "";
     },
 
+    // These formats have no fields that change with each call.
+    extend: (payload) => payload,
+
     send(response, headers, payload) {
       const type = payload.length > 0 && { "content-type": "application/json" };
       const length = { "content-length": String(payload.length) };

@@ -173,6 +173,8 @@ function keep(
 ): void {
   // A session also depends on its last use, so nothing that a session verified is kept.
   if (verifier?.tokenId === undefined) return;
+  // Each answer takes from the limits again.
+  if (verifier.draws || evaluation.draws) return;
   const size = Object.values(headers).reduce((sum, value) => sum + value.length, 0);
   kept.keep(
     key,

@@ -13,7 +13,7 @@ import type { RouteRule } from "./route-rule.ts";
 export type HeaderReader = Pick<Headers, "get" | "has">;
 
 /** What the evaluation of a gateway's client depends on. */
-export interface SubjectDeps extends Pick<TokenDeps, "resolver" | "lastUsed" | "onVerdict"> {
+export interface SubjectDeps extends Pick<TokenDeps, "resolver" | "lastUsed" | "draw" | "onVerdict"> {
   tokenPrefix: string;
   /** Returns the same headers, in which `authorization` stands for the other ways to send a bearer over plain HTTP too. */
   withAuthorization(headers: HeaderReader): HeaderReader;
@@ -39,7 +39,8 @@ export async function evaluateSubject(
   const request = { ...requirements, token, caller: limitName(verifier), fresh: false };
   const [evaluation] = await verifyTokens(deps.resolver, verifier, [request]);
   if (!evaluation) throw new Error("the resolver returned no evaluation");
-  const { failures, principal } = evaluation;
+  const drawn = await deps.draw(evaluation, { cost: undefined, dryRun: false });
+  const { failures, principal } = drawn.evaluation;
   const [failure] = failures;
   deps.onVerdict(failure?.verdict ?? "VALID");
   if (failure?.verdict === "ACCOUNT_REQUIRED") {

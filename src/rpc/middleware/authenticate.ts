@@ -7,11 +7,13 @@ import type { Refusals } from "../../domain/kernel/refusal.ts";
 import { parseToken } from "../../domain/kernel/token.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 import type { LastUsed } from "../../verify/last-used.ts";
+import type { Limiter } from "../../verify/limits/limiter.ts";
 import type { Resolver, VerifyRequest } from "../../verify/resolve.ts";
 import { isForVerifiers, optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
 import { actingCallOf } from "./acting.ts";
 import { admitPrincipal, admitUser } from "./admission.ts";
 import { type Arrival, accountHeader, type Bearer, recordOf } from "./context.ts";
+import { takeOwnLimits } from "./own-limits.ts";
 import { verifierToken } from "./verifier-token.ts";
 
 /** What resolving a bearer depends on. */
@@ -19,6 +21,7 @@ export interface AuthenticateDeps {
   resolver: Resolver;
   lastUsed: LastUsed;
   refusals: Refusals;
+  limiter: Limiter;
   tokenPrefix: string;
   /** Provisions the user of an external identity, and the user's profile if needed. */
   provisionUser(call: Call, newUser: NewUser): Promise<void>;
@@ -53,6 +56,7 @@ export async function authenticate(
   record.shown = evaluation.principal ?? record.shown;
   try {
     const bearer = bearerOf(deps, rule, request, evaluation, call);
+    if (!before) await takeOwnLimits(deps.limiter, context, evaluation);
     deps.lastUsed.record(evaluation);
     record.passed = evaluation;
     return bearer;

@@ -33,8 +33,12 @@ export interface CallRecord {
   /** The evaluation by which the bearer passed, and the call as it was then. Both serve to evaluate the bearer again. */
   passed?: Evaluation;
   arrival?: Arrival;
-  /** The evaluation that the response consists of. Set if the response consists of one evaluation. */
+  /** The evaluation that the response consists of, before it took from any limit. Set if the response consists of one. */
   soleEvaluation?: Evaluation;
+  /** What that verification takes from rate limits. Unset: the own cost of each limit. */
+  soleCost?: number | undefined;
+  /** Set if the verifications of this call take nothing from limits and credits. */
+  takesNothing?: true;
   /** Set when the message was read and parsed. */
   parsed?: true;
   /** The error that Connect ended the call with. */

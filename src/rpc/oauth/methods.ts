@@ -21,8 +21,12 @@ export function introspectMethod<M extends Authorized>(verifyToken: M, name: str
   return {
     ...verifyToken,
     maxBytes: maxFormBytes,
-    authorize: (arrival: Arrival) =>
-      verifyToken.authorize({ ...arrival, name, requestHeader: withBasicAsBearer(arrival.requestHeader) }),
+    authorize(arrival: Arrival) {
+      // A resource server may ask as often as it likes. The calls of the key itself take from its limits.
+      recordOf(arrival.values).takesNothing = true;
+      const requestHeader = withBasicAsBearer(arrival.requestHeader);
+      return verifyToken.authorize({ ...arrival, name, requestHeader });
+    },
   };
 }
 

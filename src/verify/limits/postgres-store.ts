@@ -1,5 +1,6 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
+import { withStatements } from "../../db/statement-scope.ts";
 import { decodeAnswers, encodeCalls } from "./encode.ts";
 import type { SavedCounter, SharedStore } from "./store.ts";
 
@@ -18,20 +19,22 @@ interface Answers {
 
 /** Creates the store in a database. One function call runs a batch, so a batch takes one round trip and one short transaction. */
 export function createPostgresStore(db: Db): PostgresStore {
+  // Several calls share a statement, so it must not have the deadline or the turn of one of them.
+  const alone = <T>(statement: RawBuilder<T>) => withStatements({}, () => statement.execute(db));
   return {
     name: "postgres",
     async run(calls) {
       const { keys, limits, rates, calls: numbers, slots, amounts, needs } = encodeCalls(calls);
-      const { rows } = await sql<Answers>`
+      const { rows } = await alone(sql<Answers>`
         select levels, allowed from latchkey_take_rate_limits(
           ${keys}::text[], ${limits}::float8[], ${rates}::float8[],
           ${numbers}::integer[], ${slots}::integer[], ${amounts}::float8[], ${needs}::float8[]
-        )`.execute(db);
+        )`);
       const [answers] = rows;
       return decodeAnswers(calls, answers?.levels ?? [], answers?.allowed ?? []);
     },
     async merge(counters) {
-      await sql`
+      await alone(sql`
         insert into rate_limit_counter as stored (key, level, per_ms, at)
         select saved.key, saved.level, saved.per_ms, extract(epoch from clock_timestamp()) * 1000
         from unnest(
@@ -43,28 +46,28 @@ export function createPostgresStore(db: Db): PostgresStore {
         on conflict (key) do update set
           level = greatest(excluded.level, stored.level - greatest(0, excluded.at - stored.at) * excluded.per_ms),
           per_ms = excluded.per_ms,
-          at = excluded.at`.execute(db);
+          at = excluded.at`);
     },
     async load(max) {
-      const { rows } = await sql<{ key: string; level: number; per_ms: number }>`
+      const { rows } = await alone(sql<{ key: string; level: number; per_ms: number }>`
         select key, level - drained as level, per_ms
         from rate_limit_counter,
           lateral (select greatest(0, extract(epoch from clock_timestamp()) * 1000 - at) * per_ms as drained) now
         where level > drained
-        limit ${max}`.execute(db);
+        limit ${max}`);
       return rows.map(({ key, level, per_ms }) => ({ key, level, perMs: per_ms }));
     },
     async removeDrained(max) {
-      const { numAffectedRows } = await sql`
+      const { numAffectedRows } = await alone(sql`
         delete from rate_limit_counter where key in (
           select key from rate_limit_counter
           where at + level / per_ms < extract(epoch from clock_timestamp()) * 1000
           limit ${max} for update skip locked
-        )`.execute(db);
+        )`);
       return Number(numAffectedRows ?? 0n);
     },
     async ping() {
-      await sql`select`.execute(db);
+      await alone(sql`select`);
     },
     close() {},
   };

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { TestContext } from "vitest";
-import { parseRedisUrl, type RedisAddress } from "../../../src/verify/limits/redis/client.ts";
+import { parseRedisUrl, type RedisAddress } from "../../../src/verify/limits/redis/address.ts";
 import { skipWithout } from "../missing-program.ts";
 
 /** A Redis server of a test, on a free port of the loopback interface. It keeps nothing on disk. */

@@ -1,5 +1,6 @@
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import type { RedisAddress } from "./address.ts";
 import { createReplyReader, encodeCommand, isError, type Reply } from "./resp.ts";
 
 /**
@@ -10,34 +11,6 @@ export interface RedisClient {
   /** Sends a command. Fails if Redis replies an error, cannot be reached, or does not reply in time. */
   command(parts: readonly (string | number)[]): Promise<Reply>;
   close(): void;
-}
-
-/** Where Redis is. */
-export interface RedisAddress {
-  host: string;
-  port: number;
-  tls: boolean;
-  username: string;
-  password: string;
-  database: number;
-}
-
-/** Returns the address in a URL such as `redis://user:password@host:6379/0`. `rediss:` is TLS, with a checked certificate. */
-export function parseRedisUrl(text: string): RedisAddress | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(text);
-  const path = /^\/?(\d{0,4})$/.exec(pathname);
-  if ((protocol !== "redis:" && protocol !== "rediss:") || hostname === "" || !path || search || hash) {
-    return undefined;
-  }
-  return {
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: port === "" ? 6379 : Number(port),
-    tls: protocol === "rediss:",
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: Number(path[1] ?? ""),
-  };
 }
 
 interface Pending {

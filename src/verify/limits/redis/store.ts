@@ -1,15 +1,18 @@
 import { hash } from "node:crypto";
 import { decodeAnswers, encodeCalls } from "../encode.ts";
 import type { SharedStore } from "../store.ts";
-import { createRedisClient, type RedisAddress } from "./client.ts";
+import type { RedisAddress } from "./address.ts";
+import { createRedisClient } from "./client.ts";
 import type { Reply } from "./resp.ts";
 import { mergeScript, takeScript } from "./script.ts";
 
 // The braces make a cluster of Redis keep all counters in one slot, because a call may need several of them at once.
 const prefix = "latchkey:{limits}:";
 
+const defaultTimeoutMs = 250;
+
 /** Creates the store in Redis. One script runs a batch. */
-export function createRedisStore(address: RedisAddress, timeoutMs: number): SharedStore {
+export function createRedisStore(address: RedisAddress, timeoutMs = defaultTimeoutMs): SharedStore {
   const client = createRedisClient(address, timeoutMs);
 
   async function evaluate(
