@@ -7,6 +7,7 @@ export * from "../../gen/latchkey/v1/api_key_pb.ts";
 export * from "../../gen/latchkey/v1/api_key_service_pb.ts";
 export * from "../../gen/latchkey/v1/audit_event_pb.ts";
 export * from "../../gen/latchkey/v1/audit_service_pb.ts";
+export * from "../../gen/latchkey/v1/credit_pb.ts";
 export * from "../../gen/latchkey/v1/explanation_pb.ts";
 export * from "../../gen/latchkey/v1/invite_pb.ts";
 export * from "../../gen/latchkey/v1/invite_service_pb.ts";

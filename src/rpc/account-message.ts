@@ -4,6 +4,7 @@ import type { Account } from "../domain/account/account.ts";
 import { accountStateOf, type AccountState as State } from "../domain/account/account-state.ts";
 import { etagOf } from "../domain/kernel/list.ts";
 import { apiKeyMessage } from "./api-key-message.ts";
+import { creditsMessage } from "./credit-message.ts";
 import type { EffectiveAt } from "./effective.ts";
 import { metadataMessage, timestamp } from "./messages.ts";
 import { rateLimitMessage } from "./rate-limit-message.ts";
@@ -27,6 +28,7 @@ export function accountMessage(
       suspendedAt: timestamp(account.suspended_at),
       deleteAt: timestamp(account.delete_at),
       rateLimits: account.rate_limits.map(rateLimitMessage),
+      ...(account.credits && { credits: creditsMessage(account.credits) }),
       ...(account.systemKey && { globalApiKey: apiKeyMessage(account.systemKey, effectiveAt) }),
     },
     state: states[accountStateOf(account)],

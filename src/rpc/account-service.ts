@@ -17,9 +17,11 @@ import {
   suspendAccount,
 } from "../domain/account/platform.ts";
 import type { MintDeps } from "../domain/api-key/create.ts";
+import { addCredits, removeCredits, setCredits } from "../domain/credit/change.ts";
 import type { InviteDeps } from "../domain/invite/invite.ts";
 import { accountMessage } from "./account-message.ts";
 import { changeable } from "./changeable.ts";
+import { creditsMessage, creditsOf } from "./credit-message.ts";
 import { latestEffectiveAt } from "./effective.ts";
 import { globalApiKeyOperations } from "./global-api-key.ts";
 import { inviteMessage } from "./invite-message.ts";
@@ -79,6 +81,18 @@ export function accountService(db: Store, deps: AccountServiceDeps): Operations<
     async setRateLimits({ accountId, rateLimits }, context) {
       const limits = newRateLimits(rateLimits);
       return { account: accountMessage(await setRateLimits(db, callerOf(context), accountId, limits)) };
+    },
+    async setCredits({ credits, requestId, ...target }, context) {
+      const set = await setCredits(db, callerOf(context), target, creditsOf(credits), requestId);
+      return { credits: creditsMessage(set) };
+    },
+    async addCredits({ amount, requestId, ...target }, context) {
+      const added = await addCredits(db, callerOf(context), target, amount, requestId);
+      return { credits: creditsMessage(added) };
+    },
+    async removeCredits(target, context) {
+      await removeCredits(db, callerOf(context), target);
+      return {};
     },
     async suspendAccount({ accountId }, context) {
       return { account: accountMessage(await suspendAccount(db, callerOf(context), accountId)) };

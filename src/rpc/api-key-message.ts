@@ -15,6 +15,7 @@ import type { ApiKey } from "../domain/api-key/api-key.ts";
 import type { ApiKeyInfo } from "../domain/api-key/info.ts";
 import { type KeyState, keyStateOf } from "../domain/api-key/key-state.ts";
 import { etagOf } from "../domain/kernel/list.ts";
+import { creditsMessage } from "./credit-message.ts";
 import type { EffectiveAt } from "./effective.ts";
 import { metadataMessage, profileMessage, timestamp } from "./messages.ts";
 import { rateLimitMessage } from "./rate-limit-message.ts";
@@ -107,6 +108,7 @@ function infoMessage(key: ApiKey, info: ApiKeyInfo, effectiveAt: EffectiveAt) {
     profileId: key.profile_id,
     disabledAt: timestamp(key.disabled_at),
     revokedAt: timestamp(key.revoked_at),
+    ...(info.credits && { credits: creditsMessage(info.credits) }),
     mintedByKeyId: key.minted_by_key_id ?? key.platform_key_id ?? "",
     limitedByKeyId: key.limited_by_key_id ?? "",
   };

@@ -85,6 +85,8 @@ describe("the source", () => {
       // The purge takes an account that no other call works on. The retention job takes events that no other
       // instance deletes.
       "domain/account/delete.ts",
+      // Verifications take credits without the locks of a change, so the record is locked before it is read.
+      "domain/credit/change.ts",
       // The pending invites of an address, whose ids are not known before. The lock of the address comes first.
       "domain/invite/revoke.ts",
       "domain/kernel/audit-retention.ts",

@@ -6,7 +6,7 @@ import { isWithdrawal } from "../../src/rpc/middleware/turn.ts";
 const reviewed = `
   ArchiveWorkspace DeleteAccount DeleteRole DeleteServiceAccount DeleteTeam DeleteUser DisableApiKey
   DisableGlobalApiKey LogOut
-  RemoveApiKeyWorkspace RemoveProfile RemoveTeamMember RemoveWorkspaceMember RevokeApiKey RevokeApiKeys RevokeInvite
+  RemoveApiKeyWorkspace RemoveCredits RemoveProfile RemoveTeamMember RemoveWorkspaceMember RevokeApiKey RevokeApiKeys RevokeInvite
   RevokeSession RevokeToken SuspendAccount`;
 
 test("the RPCs that have connections of their own are those that take something away", () => {

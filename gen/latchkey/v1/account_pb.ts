@@ -9,6 +9,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { ApiKey, RateLimit } from "./api_key_pb.ts";
 import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
+import type { Credits } from "./credit_pb.ts";
+import { file_latchkey_v1_credit } from "./credit_pb.ts";
 import type { AccountResourceMetadata } from "./resource_pb.ts";
 import { file_latchkey_v1_resource } from "./resource_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/account.proto.
  */
 export const file_latchkey_v1_account: GenFile = /*@__PURE__*/
-  fileDesc("ChlsYXRjaGtleS92MS9hY2NvdW50LnByb3RvEgtsYXRjaGtleS52MSLJAQoHQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudEluZm8SKAoFc3RhdGUYBCABKA4yGS5sYXRjaGtleS52MS5BY2NvdW50U3RhdGUSDAoEZXRhZxgFIAEoCSI4CgtBY2NvdW50U3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQi6AEKC0FjY291bnRJbmZvEisKDmdsb2JhbF9hcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5EhQKDGVudGl0bGVtZW50cxgCIAMoCRIwCgxzdXNwZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWRlbGV0ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoLcmF0ZV9saW1pdHMYBSADKAsyFi5sYXRjaGtleS52MS5SYXRlTGltaXRCCLpIBZIBAhAIKn8KDEFjY291bnRTdGF0ZRIdChlBQ0NPVU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQUNDT1VOVF9TVEFURV9BQ1RJVkUQARIbChdBQ0NPVU5UX1NUQVRFX1NVU1BFTkRFRBACEhkKFUFDQ09VTlRfU1RBVEVfREVMRVRFRBADQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_resource]);
+  fileDesc("ChlsYXRjaGtleS92MS9hY2NvdW50LnByb3RvEgtsYXRjaGtleS52MSLJAQoHQWNjb3VudBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxImCgRpbmZvGAMgASgLMhgubGF0Y2hrZXkudjEuQWNjb3VudEluZm8SKAoFc3RhdGUYBCABKA4yGS5sYXRjaGtleS52MS5BY2NvdW50U3RhdGUSDAoEZXRhZxgFIAEoCSI4CgtBY2NvdW50U3BlYxIpCgtkZXNjcmlwdGlvbhgBIAEoCUIUukgRcg8YgAgyCl5bXlx4MDBdKiQijwIKC0FjY291bnRJbmZvEisKDmdsb2JhbF9hcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5EhQKDGVudGl0bGVtZW50cxgCIAMoCRIwCgxzdXNwZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWRlbGV0ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoLcmF0ZV9saW1pdHMYBSADKAsyFi5sYXRjaGtleS52MS5SYXRlTGltaXRCCLpIBZIBAhAIEiUKB2NyZWRpdHMYBiABKAsyFC5sYXRjaGtleS52MS5DcmVkaXRzKn8KDEFjY291bnRTdGF0ZRIdChlBQ0NPVU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQUNDT1VOVF9TVEFURV9BQ1RJVkUQARIbChdBQ0NPVU5UX1NUQVRFX1NVU1BFTkRFRBACEhkKFUFDQ09VTlRfU1RBVEVfREVMRVRFRBADQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_credit, file_latchkey_v1_resource]);
 
 /**
  * An account: the tenant. Every other resource except a user belongs to exactly one account.
@@ -130,6 +132,13 @@ export type AccountInfo = Message<"latchkey.v1.AccountInfo"> & {
    * @generated from field: repeated latchkey.v1.RateLimit rate_limits = 5;
    */
   rateLimits: RateLimit[];
+
+  /**
+   * Output only. The credits of all keys of the account together, if their number is limited. Only the platform sets them.
+   *
+   * @generated from field: latchkey.v1.Credits credits = 6;
+   */
+  credits?: Credits | undefined;
 };
 
 /**

@@ -13,6 +13,8 @@ import type { Account, AccountSpec } from "./account_pb.ts";
 import { file_latchkey_v1_account } from "./account_pb.ts";
 import type { ApiKey, RateLimit } from "./api_key_pb.ts";
 import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
+import type { Credits } from "./credit_pb.ts";
+import { file_latchkey_v1_credit } from "./credit_pb.ts";
 import type { Invite } from "./invite_pb.ts";
 import { file_latchkey_v1_invite } from "./invite_pb.ts";
 import type { Profile } from "./profile_pb.ts";
@@ -25,7 +27,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/account_service.proto.
  */
 export const file_latchkey_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQilwIKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEioKC2V4dGVybmFsX2lkGAcgASgJQhW6SBJyEDIOXlshLX5dezAsMTI4fSQiaAoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIqABChRDcmVhdGVBY2NvdW50UmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCJlChVDcmVhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUiRQoURGVsZXRlQWNjb3VudFJlcXVlc3QSLQoEbmFtZRgBIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChVEZWxldGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQiGAoWR2V0R2xvYmFsQXBpS2V5UmVxdWVzdCI/ChdHZXRHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IlwKGVJvdGF0ZUdsb2JhbEFwaUtleVJlcXVlc3QSPwoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyACJCChpSb3RhdGVHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IhwKGkRpc2FibGVHbG9iYWxBcGlLZXlSZXF1ZXN0IkMKG0Rpc2FibGVHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IhsKGUVuYWJsZUdsb2JhbEFwaUtleVJlcXVlc3QiQgoaRW5hYmxlR2xvYmFsQXBpS2V5UmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSKZAgoVU2VhcmNoQWNjb3VudHNSZXF1ZXN0EhYKBWxpbWl0GAEgASgFQge6SAQaAigAEiUKBmN1cnNvchgCIAEoCUIVukgSchAyDl5bIS1+XXswLDI1Nn0kEhgKBmxhYmVscxgDIAEoCUIIukgFcgMogCASJAoGcHJlZml4GAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIsCgVxdWVyeRgFIAEoCUIdukgachgYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSJwoKc29ydF9vcmRlchgGIAEoCUITukgQ2AEBcgtSA2FzY1IEZGVzYxIqCgtleHRlcm5hbF9pZBgHIAEoCUIVukgSchAyDl5bIS1+XXswLDEyOH0kImoKFlNlYXJjaEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIuYBChJPcGVuQWNjb3VudFJlcXVlc3QSNgoIbWV0YWRhdGEYASABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRIiCgtvd25lcl9lbWFpbBgCIAEoCUINukgK2AEBcgUY/gFgARJKCgxlbnRpdGxlbWVudHMYAyADKAlCNLpIMZIBLhCAAiIpcicyJV5bYS16XVthLXowLTlfXXswLDYyfSg9WzAtOV17MSwxMn0pPyQSKAoKcmVxdWVzdF9pZBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiYQoTT3BlbkFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIjCgZpbnZpdGUYAiABKAsyEy5sYXRjaGtleS52MS5JbnZpdGUiXgoXSW52aXRlRmlyc3RPd25lclJlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSGQoFZW1haWwYAiABKAlCCrpIB3IFGP4BYAEiPwoYSW52aXRlRmlyc3RPd25lclJlc3BvbnNlEiMKBmludml0ZRgBIAEoCzITLmxhdGNoa2V5LnYxLkludml0ZSKOAQoWU2V0RW50aXRsZW1lbnRzUmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBJKCgxlbnRpdGxlbWVudHMYAiADKAlCNLpIMZIBLhCAAiIpcicyJV5bYS16XVthLXowLTlfXXswLDYyfSg9WzAtOV17MSwxMn0pPyQiQAoXU2V0RW50aXRsZW1lbnRzUmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQidwoUU2V0UmF0ZUxpbWl0c1JlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSNQoLcmF0ZV9saW1pdHMYAiADKAsyFi5sYXRjaGtleS52MS5SYXRlTGltaXRCCLpIBZIBAhAIIj4KFVNldFJhdGVMaW1pdHNSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCJBChVTdXNwZW5kQWNjb3VudFJlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQiPwoWU3VzcGVuZEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCJAChRSZXN1bWVBY2NvdW50UmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI+ChVSZXN1bWVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQymRQKDkFjY291bnRTZXJ2aWNlEoABCgpHZXRBY2NvdW50Eh4ubGF0Y2hrZXkudjEuR2V0QWNjb3VudFJlcXVlc3QaHy5sYXRjaGtleS52MS5HZXRBY2NvdW50UmVzcG9uc2UiMZACAaq7GA4iDGFjY291bnQ6cmVhZILT5JMCFmIHYWNjb3VudBILL3YxL2FjY291bnQSjQEKDVVwZGF0ZUFjY291bnQSIS5sYXRjaGtleS52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSI1kAICqrsYDyINYWNjb3VudDp3cml0ZYLT5JMCGToBKmIHYWNjb3VudDILL3YxL2FjY291bnQScgoMTGlzdEFjY291bnRzEiAubGF0Y2hrZXkudjEuTGlzdEFjY291bnRzUmVxdWVzdBohLmxhdGNoa2V5LnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIh2QAgGquxgCEAGC0+STAg4SDC92MS9hY2NvdW50cxJ+Cg1DcmVhdGVBY2NvdW50EiEubGF0Y2hrZXkudjEuQ3JlYXRlQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5DcmVhdGVBY2NvdW50UmVzcG9uc2UiJqq7GAIQAYLT5JMCGjoBKmIHYWNjb3VudCIML3YxL2FjY291bnRzEosBCg1EZWxldGVBY2NvdW50EiEubGF0Y2hrZXkudjEuRGVsZXRlQWNjb3VudFJlcXVlc3QaIi5sYXRjaGtleS52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiM5ACAqq7GBAiDmFjY291bnQ6bWFuYWdlgtPkkwIWYgdhY2NvdW50KgsvdjEvYWNjb3VudBKfAQoPR2V0R2xvYmFsQXBpS2V5EiMubGF0Y2hrZXkudjEuR2V0R2xvYmFsQXBpS2V5UmVxdWVzdBokLmxhdGNoa2V5LnYxLkdldEdsb2JhbEFwaUtleVJlc3BvbnNlIkGQAgGquxgPIg1hcGlfa2V5czpyZWFkgtPkkwIlYgdhcGlfa2V5EhovdjEvYWNjb3VudC9nbG9iYWxfYXBpX2tleRKwAQoSUm90YXRlR2xvYmFsQXBpS2V5EiYubGF0Y2hrZXkudjEuUm90YXRlR2xvYmFsQXBpS2V5UmVxdWVzdBonLmxhdGNoa2V5LnYxLlJvdGF0ZUdsb2JhbEFwaUtleVJlc3BvbnNlIkmquxgQIg5hcGlfa2V5czp3cml0ZYLT5JMCLzoBKmIHYXBpX2tleSIhL3YxL2FjY291bnQvZ2xvYmFsX2FwaV9rZXk6cm90YXRlErgBChNEaXNhYmxlR2xvYmFsQXBpS2V5EicubGF0Y2hrZXkudjEuRGlzYWJsZUdsb2JhbEFwaUtleVJlcXVlc3QaKC5sYXRjaGtleS52MS5EaXNhYmxlR2xvYmFsQXBpS2V5UmVzcG9uc2UiTpACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCMDoBKmIHYXBpX2tleSIiL3YxL2FjY291bnQvZ2xvYmFsX2FwaV9rZXk6ZGlzYWJsZRK0AQoSRW5hYmxlR2xvYmFsQXBpS2V5EiYubGF0Y2hrZXkudjEuRW5hYmxlR2xvYmFsQXBpS2V5UmVxdWVzdBonLmxhdGNoa2V5LnYxLkVuYWJsZUdsb2JhbEFwaUtleVJlc3BvbnNlIk2QAgKquxgRIg9hcGlfa2V5czptYW5hZ2WC0+STAi86ASpiB2FwaV9rZXkiIS92MS9hY2NvdW50L2dsb2JhbF9hcGlfa2V5OmVuYWJsZRKOAQoOU2VhcmNoQWNjb3VudHMSIi5sYXRjaGtleS52MS5TZWFyY2hBY2NvdW50c1JlcXVlc3QaIy5sYXRjaGtleS52MS5TZWFyY2hBY2NvdW50c1Jlc3BvbnNlIjOQAgGquxgPKg1hY2NvdW50czpyZWFkgtPkkwIXEhUvdjEvcGxhdGZvcm0vYWNjb3VudHMShgEKC09wZW5BY2NvdW50Eh8ubGF0Y2hrZXkudjEuT3BlbkFjY291bnRSZXF1ZXN0GiAubGF0Y2hrZXkudjEuT3BlbkFjY291bnRSZXNwb25zZSI0qrsYECoOYWNjb3VudHM6d3JpdGWC0+STAho6ASoiFS92MS9wbGF0Zm9ybS9hY2NvdW50cxK8AQoQSW52aXRlRmlyc3RPd25lchIkLmxhdGNoa2V5LnYxLkludml0ZUZpcnN0T3duZXJSZXF1ZXN0GiUubGF0Y2hrZXkudjEuSW52aXRlRmlyc3RPd25lclJlc3BvbnNlIluquxgRKg9hY2NvdW50czptYW5hZ2WC0+STAkA6ASpiBmludml0ZSIzL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfTppbnZpdGVGaXJzdE93bmVyErgBCg9TZXRFbnRpdGxlbWVudHMSIy5sYXRjaGtleS52MS5TZXRFbnRpdGxlbWVudHNSZXF1ZXN0GiQubGF0Y2hrZXkudjEuU2V0RW50aXRsZW1lbnRzUmVzcG9uc2UiWpACAqq7GBAqDmFjY291bnRzOndyaXRlgtPkkwI9OgEqYgdhY2NvdW50Gi8vdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9L2VudGl0bGVtZW50cxKyAQoNU2V0UmF0ZUxpbWl0cxIhLmxhdGNoa2V5LnYxLlNldFJhdGVMaW1pdHNSZXF1ZXN0GiIubGF0Y2hrZXkudjEuU2V0UmF0ZUxpbWl0c1Jlc3BvbnNlIlqQAgKquxgRKg9hY2NvdW50czptYW5hZ2WC0+STAjw6ASpiB2FjY291bnQaLi92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH0vcmF0ZV9saW1pdHMSsQEKDlN1c3BlbmRBY2NvdW50EiIubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXF1ZXN0GiMubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXNwb25zZSJWkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI4OgEqYgdhY2NvdW50IiovdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnN1c3BlbmQSrQEKDVJlc3VtZUFjY291bnQSIS5sYXRjaGtleS52MS5SZXN1bWVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJlc3VtZUFjY291bnRSZXNwb25zZSJVkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI3OgEqYgdhY2NvdW50IikvdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnJlc3VtZUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_api_key, file_latchkey_v1_invite, file_latchkey_v1_profile, file_latchkey_v1_resource]);
+  fileDesc("CiFsYXRjaGtleS92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIhMKEUdldEFjY291bnRSZXF1ZXN0IjsKEkdldEFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCLtAQoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIAoCaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEjYKCG1ldGFkYXRhGAIgASgLMiQubGF0Y2hrZXkudjEuQWNjb3VudFJlc291cmNlTWV0YWRhdGESJgoEc3BlYxgDIAEoCzIYLmxhdGNoa2V5LnYxLkFjY291bnRTcGVjEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIiCgRldGFnGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCI+ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQilwIKE0xpc3RBY2NvdW50c1JlcXVlc3QSFgoFbGltaXQYASABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAIgASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQSGAoGbGFiZWxzGAMgASgJQgi6SAVyAyiAIBIkCgZwcmVmaXgYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEiwKBXF1ZXJ5GAUgASgJQh26SBpyGBiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEioKC2V4dGVybmFsX2lkGAcgASgJQhW6SBJyEDIOXlshLX5dezAsMTI4fSQiaAoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIqABChRDcmVhdGVBY2NvdW50UmVxdWVzdBI2CghtZXRhZGF0YRgBIAEoCzIkLmxhdGNoa2V5LnYxLkFjY291bnRSZXNvdXJjZU1ldGFkYXRhEiYKBHNwZWMYAiABKAsyGC5sYXRjaGtleS52MS5BY2NvdW50U3BlYxIoCgpyZXF1ZXN0X2lkGAMgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JCJlChVDcmVhdGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUiRQoURGVsZXRlQWNjb3VudFJlcXVlc3QSLQoEbmFtZRgBIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChVEZWxldGVBY2NvdW50UmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQiGAoWR2V0R2xvYmFsQXBpS2V5UmVxdWVzdCI/ChdHZXRHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IlwKGVJvdGF0ZUdsb2JhbEFwaUtleVJlcXVlc3QSPwoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyACJCChpSb3RhdGVHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IhwKGkRpc2FibGVHbG9iYWxBcGlLZXlSZXF1ZXN0IkMKG0Rpc2FibGVHbG9iYWxBcGlLZXlSZXNwb25zZRIkCgdhcGlfa2V5GAEgASgLMhMubGF0Y2hrZXkudjEuQXBpS2V5IhsKGUVuYWJsZUdsb2JhbEFwaUtleVJlcXVlc3QiQgoaRW5hYmxlR2xvYmFsQXBpS2V5UmVzcG9uc2USJAoHYXBpX2tleRgBIAEoCzITLmxhdGNoa2V5LnYxLkFwaUtleSKZAgoVU2VhcmNoQWNjb3VudHNSZXF1ZXN0EhYKBWxpbWl0GAEgASgFQge6SAQaAigAEiUKBmN1cnNvchgCIAEoCUIVukgSchAyDl5bIS1+XXswLDI1Nn0kEhgKBmxhYmVscxgDIAEoCUIIukgFcgMogCASJAoGcHJlZml4GAQgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIsCgVxdWVyeRgFIAEoCUIdukgachgYgAEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSJwoKc29ydF9vcmRlchgGIAEoCUITukgQ2AEBcgtSA2FzY1IEZGVzYxIqCgtleHRlcm5hbF9pZBgHIAEoCUIVukgSchAyDl5bIS1+XXswLDEyOH0kImoKFlNlYXJjaEFjY291bnRzUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uIuYBChJPcGVuQWNjb3VudFJlcXVlc3QSNgoIbWV0YWRhdGEYASABKAsyJC5sYXRjaGtleS52MS5BY2NvdW50UmVzb3VyY2VNZXRhZGF0YRIiCgtvd25lcl9lbWFpbBgCIAEoCUINukgK2AEBcgUY/gFgARJKCgxlbnRpdGxlbWVudHMYAyADKAlCNLpIMZIBLhCAAiIpcicyJV5bYS16XVthLXowLTlfXXswLDYyfSg9WzAtOV17MSwxMn0pPyQSKAoKcmVxdWVzdF9pZBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiYQoTT3BlbkFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIjCgZpbnZpdGUYAiABKAsyEy5sYXRjaGtleS52MS5JbnZpdGUiXgoXSW52aXRlRmlyc3RPd25lclJlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSGQoFZW1haWwYAiABKAlCCrpIB3IFGP4BYAEiPwoYSW52aXRlRmlyc3RPd25lclJlc3BvbnNlEiMKBmludml0ZRgBIAEoCzITLmxhdGNoa2V5LnYxLkludml0ZSKOAQoWU2V0RW50aXRsZW1lbnRzUmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JBJKCgxlbnRpdGxlbWVudHMYAiADKAlCNLpIMZIBLhCAAiIpcicyJV5bYS16XVthLXowLTlfXXswLDYyfSg9WzAtOV17MSwxMn0pPyQiQAoXU2V0RW50aXRsZW1lbnRzUmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQidwoUU2V0UmF0ZUxpbWl0c1JlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSNQoLcmF0ZV9saW1pdHMYAiADKAsyFi5sYXRjaGtleS52MS5SYXRlTGltaXRCCLpIBZIBAhAIIj4KFVNldFJhdGVMaW1pdHNSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudCK8AQoRU2V0Q3JlZGl0c1JlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSJAoGa2V5X2lkGAIgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBItCgdjcmVkaXRzGAMgASgLMhQubGF0Y2hrZXkudjEuQ3JlZGl0c0IGukgDyAEBEigKCnJlcXVlc3RfaWQYBCABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kIjsKElNldENyZWRpdHNSZXNwb25zZRIlCgdjcmVkaXRzGAEgASgLMhQubGF0Y2hrZXkudjEuQ3JlZGl0cyKdAQoRQWRkQ3JlZGl0c1JlcXVlc3QSKAoKYWNjb3VudF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSJAoGa2V5X2lkGAIgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIOCgZhbW91bnQYAyABKAUSKAoKcmVxdWVzdF9pZBgEIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiOwoSQWRkQ3JlZGl0c1Jlc3BvbnNlEiUKB2NyZWRpdHMYASABKAsyFC5sYXRjaGtleS52MS5DcmVkaXRzImYKFFJlbW92ZUNyZWRpdHNSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEiQKBmtleV9pZBgCIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQiFwoVUmVtb3ZlQ3JlZGl0c1Jlc3BvbnNlIkEKFVN1c3BlbmRBY2NvdW50UmVxdWVzdBIoCgphY2NvdW50X2lkGAEgASgJQhS6SBFyDzINXlshLX5dezEsNjR9JCI/ChZTdXNwZW5kQWNjb3VudFJlc3BvbnNlEiUKB2FjY291bnQYASABKAsyFC5sYXRjaGtleS52MS5BY2NvdW50IkAKFFJlc3VtZUFjY291bnRSZXF1ZXN0EigKCmFjY291bnRfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kIj4KFVJlc3VtZUFjY291bnRSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudDKMGAoOQWNjb3VudFNlcnZpY2USgAEKCkdldEFjY291bnQSHi5sYXRjaGtleS52MS5HZXRBY2NvdW50UmVxdWVzdBofLmxhdGNoa2V5LnYxLkdldEFjY291bnRSZXNwb25zZSIxkAIBqrsYDiIMYWNjb3VudDpyZWFkgtPkkwIWYgdhY2NvdW50EgsvdjEvYWNjb3VudBKNAQoNVXBkYXRlQWNjb3VudBIhLmxhdGNoa2V5LnYxLlVwZGF0ZUFjY291bnRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuVXBkYXRlQWNjb3VudFJlc3BvbnNlIjWQAgKquxgPIg1hY2NvdW50OndyaXRlgtPkkwIZOgEqYgdhY2NvdW50MgsvdjEvYWNjb3VudBJyCgxMaXN0QWNjb3VudHMSIC5sYXRjaGtleS52MS5MaXN0QWNjb3VudHNSZXF1ZXN0GiEubGF0Y2hrZXkudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiHZACAaq7GAIQAYLT5JMCDhIML3YxL2FjY291bnRzEn4KDUNyZWF0ZUFjY291bnQSIS5sYXRjaGtleS52MS5DcmVhdGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkNyZWF0ZUFjY291bnRSZXNwb25zZSImqrsYAhABgtPkkwIaOgEqYgdhY2NvdW50IgwvdjEvYWNjb3VudHMSiwEKDURlbGV0ZUFjY291bnQSIS5sYXRjaGtleS52MS5EZWxldGVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLkRlbGV0ZUFjY291bnRSZXNwb25zZSIzkAICqrsYECIOYWNjb3VudDptYW5hZ2WC0+STAhZiB2FjY291bnQqCy92MS9hY2NvdW50Ep8BCg9HZXRHbG9iYWxBcGlLZXkSIy5sYXRjaGtleS52MS5HZXRHbG9iYWxBcGlLZXlSZXF1ZXN0GiQubGF0Y2hrZXkudjEuR2V0R2xvYmFsQXBpS2V5UmVzcG9uc2UiQZACAaq7GA8iDWFwaV9rZXlzOnJlYWSC0+STAiViB2FwaV9rZXkSGi92MS9hY2NvdW50L2dsb2JhbF9hcGlfa2V5ErABChJSb3RhdGVHbG9iYWxBcGlLZXkSJi5sYXRjaGtleS52MS5Sb3RhdGVHbG9iYWxBcGlLZXlSZXF1ZXN0GicubGF0Y2hrZXkudjEuUm90YXRlR2xvYmFsQXBpS2V5UmVzcG9uc2UiSaq7GBAiDmFwaV9rZXlzOndyaXRlgtPkkwIvOgEqYgdhcGlfa2V5IiEvdjEvYWNjb3VudC9nbG9iYWxfYXBpX2tleTpyb3RhdGUSuAEKE0Rpc2FibGVHbG9iYWxBcGlLZXkSJy5sYXRjaGtleS52MS5EaXNhYmxlR2xvYmFsQXBpS2V5UmVxdWVzdBooLmxhdGNoa2V5LnYxLkRpc2FibGVHbG9iYWxBcGlLZXlSZXNwb25zZSJOkAICqrsYESIPYXBpX2tleXM6bWFuYWdlgtPkkwIwOgEqYgdhcGlfa2V5IiIvdjEvYWNjb3VudC9nbG9iYWxfYXBpX2tleTpkaXNhYmxlErQBChJFbmFibGVHbG9iYWxBcGlLZXkSJi5sYXRjaGtleS52MS5FbmFibGVHbG9iYWxBcGlLZXlSZXF1ZXN0GicubGF0Y2hrZXkudjEuRW5hYmxlR2xvYmFsQXBpS2V5UmVzcG9uc2UiTZACAqq7GBEiD2FwaV9rZXlzOm1hbmFnZYLT5JMCLzoBKmIHYXBpX2tleSIhL3YxL2FjY291bnQvZ2xvYmFsX2FwaV9rZXk6ZW5hYmxlEo4BCg5TZWFyY2hBY2NvdW50cxIiLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVxdWVzdBojLmxhdGNoa2V5LnYxLlNlYXJjaEFjY291bnRzUmVzcG9uc2UiM5ACAaq7GA8qDWFjY291bnRzOnJlYWSC0+STAhcSFS92MS9wbGF0Zm9ybS9hY2NvdW50cxKGAQoLT3BlbkFjY291bnQSHy5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlcXVlc3QaIC5sYXRjaGtleS52MS5PcGVuQWNjb3VudFJlc3BvbnNlIjSquxgQKg5hY2NvdW50czp3cml0ZYLT5JMCGjoBKiIVL3YxL3BsYXRmb3JtL2FjY291bnRzErwBChBJbnZpdGVGaXJzdE93bmVyEiQubGF0Y2hrZXkudjEuSW52aXRlRmlyc3RPd25lclJlcXVlc3QaJS5sYXRjaGtleS52MS5JbnZpdGVGaXJzdE93bmVyUmVzcG9uc2UiW6q7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCQDoBKmIGaW52aXRlIjMvdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9Omludml0ZUZpcnN0T3duZXISuAEKD1NldEVudGl0bGVtZW50cxIjLmxhdGNoa2V5LnYxLlNldEVudGl0bGVtZW50c1JlcXVlc3QaJC5sYXRjaGtleS52MS5TZXRFbnRpdGxlbWVudHNSZXNwb25zZSJakAICqrsYECoOYWNjb3VudHM6d3JpdGWC0+STAj06ASpiB2FjY291bnQaLy92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH0vZW50aXRsZW1lbnRzErIBCg1TZXRSYXRlTGltaXRzEiEubGF0Y2hrZXkudjEuU2V0UmF0ZUxpbWl0c1JlcXVlc3QaIi5sYXRjaGtleS52MS5TZXRSYXRlTGltaXRzUmVzcG9uc2UiWpACAqq7GBEqD2FjY291bnRzOm1hbmFnZYLT5JMCPDoBKmIHYWNjb3VudBouL3YxL3BsYXRmb3JtL2FjY291bnRzL3thY2NvdW50X2lkfS9yYXRlX2xpbWl0cxKiAQoKU2V0Q3JlZGl0cxIeLmxhdGNoa2V5LnYxLlNldENyZWRpdHNSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuU2V0Q3JlZGl0c1Jlc3BvbnNlIlOquxgRKg9hY2NvdW50czptYW5hZ2WC0+STAjg6ASpiB2NyZWRpdHMaKi92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH0vY3JlZGl0cxKmAQoKQWRkQ3JlZGl0cxIeLmxhdGNoa2V5LnYxLkFkZENyZWRpdHNSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuQWRkQ3JlZGl0c1Jlc3BvbnNlIlequxgRKg9hY2NvdW50czptYW5hZ2WC0+STAjw6ASpiB2NyZWRpdHMiLi92MS9wbGF0Zm9ybS9hY2NvdW50cy97YWNjb3VudF9pZH0vY3JlZGl0czphZGQSogEKDVJlbW92ZUNyZWRpdHMSIS5sYXRjaGtleS52MS5SZW1vdmVDcmVkaXRzUmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJlbW92ZUNyZWRpdHNSZXNwb25zZSJKkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwIsKiovdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9L2NyZWRpdHMSsQEKDlN1c3BlbmRBY2NvdW50EiIubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXF1ZXN0GiMubGF0Y2hrZXkudjEuU3VzcGVuZEFjY291bnRSZXNwb25zZSJWkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI4OgEqYgdhY2NvdW50IiovdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnN1c3BlbmQSrQEKDVJlc3VtZUFjY291bnQSIS5sYXRjaGtleS52MS5SZXN1bWVBY2NvdW50UmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJlc3VtZUFjY291bnRSZXNwb25zZSJVkAICqrsYESoPYWNjb3VudHM6bWFuYWdlgtPkkwI3OgEqYgdhY2NvdW50IikvdjEvcGxhdGZvcm0vYWNjb3VudHMve2FjY291bnRfaWR9OnJlc3VtZUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_api_key, file_latchkey_v1_credit, file_latchkey_v1_invite, file_latchkey_v1_profile, file_latchkey_v1_resource]);
 
 /**
  * @generated from message latchkey.v1.GetAccountRequest
@@ -736,6 +738,165 @@ export const SetRateLimitsResponseSchema: GenMessage<SetRateLimitsResponse> = /*
   messageDesc(file_latchkey_v1_account_service, 27);
 
 /**
+ * @generated from message latchkey.v1.SetCreditsRequest
+ */
+export type SetCreditsRequest = Message<"latchkey.v1.SetCreditsRequest"> & {
+  /**
+   * Required. The id of the account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Optional. The id of a key of the account. If it is empty, the credits are those of all keys of the account together.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * Required. The credits, which replace the previous ones.
+   *
+   * @generated from field: latchkey.v1.Credits credits = 3;
+   */
+  credits?: Credits | undefined;
+
+  /**
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the key or the account.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message latchkey.v1.SetCreditsRequest.
+ * Use `create(SetCreditsRequestSchema)` to create a new message.
+ */
+export const SetCreditsRequestSchema: GenMessage<SetCreditsRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 28);
+
+/**
+ * @generated from message latchkey.v1.SetCreditsResponse
+ */
+export type SetCreditsResponse = Message<"latchkey.v1.SetCreditsResponse"> & {
+  /**
+   * The credits.
+   *
+   * @generated from field: latchkey.v1.Credits credits = 1;
+   */
+  credits?: Credits | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.SetCreditsResponse.
+ * Use `create(SetCreditsResponseSchema)` to create a new message.
+ */
+export const SetCreditsResponseSchema: GenMessage<SetCreditsResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 29);
+
+/**
+ * @generated from message latchkey.v1.AddCreditsRequest
+ */
+export type AddCreditsRequest = Message<"latchkey.v1.AddCreditsRequest"> & {
+  /**
+   * Required. The id of the account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Optional. The id of a key of the account. If it is empty, the credits are those of all keys of the account together.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * Optional. The number to add. A negative number takes credits away, at most those that are left. 0 changes nothing.
+   *
+   * @generated from field: int32 amount = 3;
+   */
+  amount: number;
+
+  /**
+   * Optional. An id of the client for this request, which makes a retry safe. Up to 64 characters.
+   * A repeat by the same caller within 24 hours fails with `ALREADY_EXISTS`, and the error names the key or the account.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message latchkey.v1.AddCreditsRequest.
+ * Use `create(AddCreditsRequestSchema)` to create a new message.
+ */
+export const AddCreditsRequestSchema: GenMessage<AddCreditsRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 30);
+
+/**
+ * @generated from message latchkey.v1.AddCreditsResponse
+ */
+export type AddCreditsResponse = Message<"latchkey.v1.AddCreditsResponse"> & {
+  /**
+   * The credits.
+   *
+   * @generated from field: latchkey.v1.Credits credits = 1;
+   */
+  credits?: Credits | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.AddCreditsResponse.
+ * Use `create(AddCreditsResponseSchema)` to create a new message.
+ */
+export const AddCreditsResponseSchema: GenMessage<AddCreditsResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 31);
+
+/**
+ * @generated from message latchkey.v1.RemoveCreditsRequest
+ */
+export type RemoveCreditsRequest = Message<"latchkey.v1.RemoveCreditsRequest"> & {
+  /**
+   * Required. The id of the account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Optional. The id of a key of the account. If it is empty, the credits are those of all keys of the account together.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message latchkey.v1.RemoveCreditsRequest.
+ * Use `create(RemoveCreditsRequestSchema)` to create a new message.
+ */
+export const RemoveCreditsRequestSchema: GenMessage<RemoveCreditsRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 32);
+
+/**
+ * @generated from message latchkey.v1.RemoveCreditsResponse
+ */
+export type RemoveCreditsResponse = Message<"latchkey.v1.RemoveCreditsResponse"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.RemoveCreditsResponse.
+ * Use `create(RemoveCreditsResponseSchema)` to create a new message.
+ */
+export const RemoveCreditsResponseSchema: GenMessage<RemoveCreditsResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_account_service, 33);
+
+/**
  * @generated from message latchkey.v1.SuspendAccountRequest
  */
 export type SuspendAccountRequest = Message<"latchkey.v1.SuspendAccountRequest"> & {
@@ -752,7 +913,7 @@ export type SuspendAccountRequest = Message<"latchkey.v1.SuspendAccountRequest">
  * Use `create(SuspendAccountRequestSchema)` to create a new message.
  */
 export const SuspendAccountRequestSchema: GenMessage<SuspendAccountRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 28);
+  messageDesc(file_latchkey_v1_account_service, 34);
 
 /**
  * @generated from message latchkey.v1.SuspendAccountResponse
@@ -771,7 +932,7 @@ export type SuspendAccountResponse = Message<"latchkey.v1.SuspendAccountResponse
  * Use `create(SuspendAccountResponseSchema)` to create a new message.
  */
 export const SuspendAccountResponseSchema: GenMessage<SuspendAccountResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 29);
+  messageDesc(file_latchkey_v1_account_service, 35);
 
 /**
  * @generated from message latchkey.v1.ResumeAccountRequest
@@ -790,7 +951,7 @@ export type ResumeAccountRequest = Message<"latchkey.v1.ResumeAccountRequest"> &
  * Use `create(ResumeAccountRequestSchema)` to create a new message.
  */
 export const ResumeAccountRequestSchema: GenMessage<ResumeAccountRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 30);
+  messageDesc(file_latchkey_v1_account_service, 36);
 
 /**
  * @generated from message latchkey.v1.ResumeAccountResponse
@@ -809,7 +970,7 @@ export type ResumeAccountResponse = Message<"latchkey.v1.ResumeAccountResponse">
  * Use `create(ResumeAccountResponseSchema)` to create a new message.
  */
 export const ResumeAccountResponseSchema: GenMessage<ResumeAccountResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_account_service, 31);
+  messageDesc(file_latchkey_v1_account_service, 37);
 
 /**
  * Manages the account that the caller acts in and the accounts of a user. The platform manages all accounts with it.
@@ -972,6 +1133,43 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof SetRateLimitsRequestSchema;
     output: typeof SetRateLimitsResponseSchema;
+  },
+  /**
+   * Sets the credits of a key, or those of all keys of an account together. Each verification of the key then takes its cost from them.
+   * A verification that finds too few has the verdict `VERDICT_QUOTA_EXCEEDED`.
+   * Fails with `WRONG_STATE` for a key that draws on the credits of another key, and with `SYSTEM_KEY` for a system key.
+   * A key with limits or credits cannot call it.
+   *
+   * @generated from rpc latchkey.v1.AccountService.SetCredits
+   */
+  setCredits: {
+    methodKind: "unary";
+    input: typeof SetCreditsRequestSchema;
+    output: typeof SetCreditsResponseSchema;
+  },
+  /**
+   * Adds to the credits that are left, or takes from them. They never become negative.
+   * Fails with `NOT_FOUND` if the number of credits is not limited.
+   * A key with limits or credits cannot call it.
+   *
+   * @generated from rpc latchkey.v1.AccountService.AddCredits
+   */
+  addCredits: {
+    methodKind: "unary";
+    input: typeof AddCreditsRequestSchema;
+    output: typeof AddCreditsResponseSchema;
+  },
+  /**
+   * Removes the credits of a key, or those of all keys of an account together. Their number is then not limited.
+   * If it is not limited already, the call changes nothing.
+   * A key with limits or credits cannot call it.
+   *
+   * @generated from rpc latchkey.v1.AccountService.RemoveCredits
+   */
+  removeCredits: {
+    methodKind: "unary";
+    input: typeof RemoveCreditsRequestSchema;
+    output: typeof RemoveCreditsResponseSchema;
   },
   /**
    * Suspends an account: the server rejects all of its credentials until `ResumeAccount`.

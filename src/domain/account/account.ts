@@ -3,6 +3,7 @@ import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
 import { type Caller, isPlatformKey, type UserCaller } from "../access/principal.ts";
 import { type ApiKey, keyOf, selectSystemKey } from "../api-key/api-key.ts";
+import { type Credits, creditsColumn } from "../credit/credit.ts";
 import { difference } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { findByExternalId, requireFreeAccount } from "../kernel/external-id.ts";
@@ -14,6 +15,8 @@ import { together } from "../kernel/together.ts";
 
 /** An account, with its system key if the caller may see that key. */
 export interface Account extends Selectable<Database["account"]> {
+  /** The credits of all keys of the account together, if they were read. Null if their number is not limited. */
+  credits?: Credits | null;
   systemKey?: ApiKey;
 }
 
@@ -31,10 +34,11 @@ export interface AccountUpdate {
 export async function getAccount(db: Db, caller: Caller): Promise<Account> {
   const row = await selectSystemKey(db, caller)
     .select(sql<Json>`(select to_json(a) from account a where a.id = api_key.account_id)`.as("account"))
+    .select(creditsColumn(sql.ref("api_key.account_id")).as("credits"))
     .executeTakeFirst();
   if (!row) return getAccountById(db, caller.accountId);
-  const { account, ...key } = row;
-  return { ...accountOf(account), systemKey: keyOf(key) };
+  const { account, credits, ...key } = row;
+  return { ...accountOf(account), credits, systemKey: keyOf(key) };
 }
 
 type AccountRow = Selectable<Database["account"]>;
@@ -108,10 +112,8 @@ function requireActive(
 
 /** Lists the accounts of a user. For a token of an external issuer, only the accounts that the issuer may act in. */
 export async function listAccounts(db: Db, user: UserCaller, input: ListInput): Promise<Page<Account>> {
-  let query = db
-    .selectFrom("account")
+  let query = selectAccounts(db)
     .innerJoin("membership", "membership.account_id", "account.id")
-    .selectAll("account")
     .where("membership.user_id", "=", user.userId);
   const scope = user.external?.scope;
   if (scope && !scope.platform) query = query.where("account.platform", "=", false);
@@ -121,10 +123,8 @@ export async function listAccounts(db: Db, user: UserCaller, input: ListInput): 
 
 /** Returns all accounts of a user, for the response to a log-in. */
 export function accountsOfUser(db: Db, userId: string): Promise<Account[]> {
-  return db
-    .selectFrom("account")
+  return selectAccounts(db)
     .innerJoin("membership", "membership.account_id", "account.id")
-    .selectAll("account")
     .where("membership.user_id", "=", userId)
     .orderBy("account.id")
     .execute();
@@ -132,5 +132,13 @@ export function accountsOfUser(db: Db, userId: string): Promise<Account[]> {
 
 /** Returns an account by its id. */
 export function getAccountById(db: Db, id: string): Promise<Account> {
-  return db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+  return selectAccounts(db).where("account.id", "=", id).executeTakeFirstOrThrow();
+}
+
+/** Selects accounts with their credits. */
+export function selectAccounts(db: Db) {
+  return db
+    .selectFrom("account")
+    .selectAll("account")
+    .select(creditsColumn(sql.ref("account.id")).as("credits"));
 }

@@ -9,12 +9,11 @@ import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { accountLock, type LockMode } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
-import { type Account, getAccountById } from "./account.ts";
+import { type Account, getAccountById, selectAccounts } from "./account.ts";
 
 /** Lists accounts of the whole platform. */
 export function searchAccounts(db: Db, input: ListInput): Promise<Page<Account>> {
-  const query = db.selectFrom("account").selectAll();
-  return page(db, query, "account.id", input, listFilter("account", input));
+  return page(db, selectAccounts(db), "account.id", input, listFilter("account", input));
 }
 
 /** Replaces the entitlements of an account. A superseded token can add none. */
@@ -136,7 +135,7 @@ function columnsOf({ rate_limits: limits, ...others }: Fields): Fields {
 }
 
 function findAccount(tx: Tx, id: string): Promise<Account | undefined> {
-  return tx.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst();
+  return selectAccounts(tx).where("account.id", "=", id).executeTakeFirst();
 }
 
 // Finds a live account with the same external id. It is the account itself, or another one while this one is deleted.

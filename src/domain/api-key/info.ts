@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { MakerRef } from "../access/principal.ts";
+import { type Credits, creditsColumn } from "../credit/credit.ts";
 
 /** The fields of a key that the server sets. */
 export interface ApiKeyInfo {
@@ -9,6 +10,8 @@ export interface ApiKeyInfo {
   lastUsedAt: Date | undefined;
   /** The live tokens, oldest first. */
   tokens: TokenInfo[];
+  /** The credits that the key draws on, besides those of its account. Null if their number is not limited. */
+  credits: Credits | null;
 }
 
 /** A live token of a key, without its secret. */
@@ -31,6 +34,7 @@ export interface StoredInfo {
     endsAt: string | null;
     lastUsedAt: string | null;
   }[];
+  credits: Credits | null;
 }
 
 const previewLength = 3;
@@ -64,12 +68,13 @@ export const infoColumn = sql<StoredInfo>`json_build_object(
     from api_key_token t
     left join api_key_token_use u on u.token_id = t.id
     where t.api_key_id = api_key.id
-  )
+  ),
+  'credits', ${creditsColumn(sql<string>`coalesce(api_key.limited_by_key_id, api_key.id)`)}
 )`;
 
 /** Converts the fields that the server sets from their row. A revoked key has no live token. */
 export function infoOf(stored: StoredInfo, revoked: boolean): ApiKeyInfo {
-  const { createdBy, workspacesPreview, workspacesTotal, tokens } = stored;
+  const { createdBy, workspacesPreview, workspacesTotal, tokens, credits } = stored;
   const used = tokens.flatMap(({ lastUsedAt }) => (lastUsedAt ? [Date.parse(lastUsedAt)] : []));
   const live = revoked ? [] : tokens.filter((token) => token.live);
   return {
@@ -83,6 +88,7 @@ export function infoOf(stored: StoredInfo, revoked: boolean): ApiKeyInfo {
       endsAt: date(endsAt),
       lastUsedAt: date(lastUsedAt),
     })),
+    credits,
   };
 }
 

@@ -6,6 +6,7 @@ import { newAccountOf } from "../actors/access-scene.ts";
 import { inviteOf, newEmail, newMember, newName, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { systemKeyOf } from "../actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { withCredits } from "./platform-requests.ts";
 import { methods, nameOf, validRequest } from "./requests.ts";
 
 /** The callers: the columns of the access table, with their descriptions. */
@@ -117,6 +118,16 @@ const replacements: Record<string, Prepare> = {
       async ({ elsewhere }: Scene) => ({ accountId: elsewhere.account.metadata?.id }),
     ]),
   ),
+  "AccountService/SetCredits": async ({ elsewhere }) => ({
+    accountId: elsewhere.account.metadata?.id,
+    credits: { remaining: 1 },
+  }),
+  "AccountService/AddCredits": async ({ app, elsewhere }) => ({
+    ...(await withCredits(app, { accountId: elsewhere.account.metadata?.id })),
+    amount: 1,
+  }),
+  "AccountService/RemoveCredits": async ({ app, elsewhere }) =>
+    withCredits(app, { accountId: elsewhere.account.metadata?.id }),
 };
 
 // Further requests of an RPC: about the caller's own resources, and those that only some ranks may send.

@@ -13,6 +13,7 @@ import {
 } from "../actors/actors.ts";
 import { mailedToken } from "../actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
+import { platformRequests } from "./platform-requests.ts";
 
 /** Every RPC of Latchkey. */
 export const methods: DescMethod[] = services.flatMap((service) => service.methods);
@@ -124,14 +125,7 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     const { account } = await accounts.openAccount({ metadata: { name: "without an owner" } });
     return { accountId: account?.metadata?.id, email: newEmail() };
   },
-  "AccountService/SetEntitlements": async (owner) => ({
-    ...(await ofAccount(owner)),
-    entitlements: ["max_api_keys=100"],
-  }),
-  "AccountService/SetRateLimits": async (owner) => ({
-    ...(await ofAccount(owner)),
-    rateLimits: [{ name: "minute", limit: 100, period: { seconds: 60n } }],
-  }),
+  ...platformRequests,
   "AccountService/SuspendAccount": ofAccount,
   async "AccountService/ResumeAccount"(owner, app) {
     const suspended = await ofAccount(owner);

@@ -1,0 +1,29 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { CreditRefill, type Credits, type CreditsSchema } from "../../gen/latchkey/v1/credit_pb.ts";
+import type { NewCredits } from "../domain/credit/change.ts";
+import type { Refill, Credits as StoredCredits } from "../domain/credit/credit.ts";
+import { timestamp } from "./messages.ts";
+
+const refills: Record<Refill, CreditRefill> = { daily: CreditRefill.DAILY, monthly: CreditRefill.MONTHLY };
+
+/** Returns the message of credits. */
+export function creditsMessage(credits: StoredCredits): MessageInitShape<typeof CreditsSchema> {
+  const { remaining, refill_amount, refill, next_refill_at } = credits;
+  return {
+    remaining,
+    refillAmount: refill_amount ?? 0,
+    refill: refill === null ? CreditRefill.UNSPECIFIED : refills[refill],
+    nextRefillAt: timestamp(next_refill_at === null ? null : new Date(next_refill_at)),
+  };
+}
+
+/** Returns the credits that a request sets. */
+export function creditsOf(message: Credits | undefined): NewCredits {
+  const { remaining = 0, refillAmount = 0, refill } = message ?? {};
+  return { remaining, refillAmount, refill: refillOf(refill) };
+}
+
+function refillOf(refill: CreditRefill | undefined): Refill | undefined {
+  if (refill === CreditRefill.DAILY) return "daily";
+  return refill === CreditRefill.MONTHLY ? "monthly" : undefined;
+}
