@@ -29,6 +29,8 @@ export interface App {
   ready(): Promise<void>;
   /** Writes what is buffered, so that it can be read. */
   flush(): Promise<void>;
+  /** Ends the grants of all guards that watch this instance. Call it before the shutdown signal ends their streams. */
+  releaseGuards(): Promise<void>;
   /** Stops the background jobs, writes what is buffered, and leaves the change feed. */
   close(): Promise<void>;
 }
@@ -73,6 +75,7 @@ export function createApp(deps: AppDeps): App {
     primary: coherence.primary,
     settled: coherence.barrier,
     ready: () => coherence.ready(readyMs),
+    releaseGuards: coherence.watchers.stop,
     flush,
     close,
   };

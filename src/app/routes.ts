@@ -165,9 +165,8 @@ function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
 
 const schemaFiles: DescFile[] = [file_latchkey_v1_account_service, file_envoy_service_auth_v3_external_auth];
 
-/** Creates the validation of every request message of the services. */
+/** Creates the validation of every request message of the services. The messages of streams have no rules. */
 export function createServiceValidate(): Validate {
-  return createValidate(
-    [...services, Authorization].flatMap(({ methods }) => methods.map(({ input }) => input)),
-  );
+  const methods = [...services, Authorization].flatMap((service) => service.methods);
+  return createValidate(methods.filter(({ methodKind }) => methodKind === "unary").map(({ input }) => input));
 }

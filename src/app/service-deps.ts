@@ -50,6 +50,7 @@ export function tokenDepsOf({ config, metrics }: AppDeps, parts: Parts): TokenDe
     lastUsed,
     draw,
     vocabulary: config.permissions,
+    watchers: coherence.watchers,
     revocations: createPublicLimit("revocations", revocationsPerMinute, 60),
     onVerdict: metrics.verdict,
     explain(turn, explained) {

@@ -91,6 +91,7 @@ export async function serve({
   log.info({}, "draining");
   watch.stop();
   app.health.set("", false);
+  await app.releaseGuards();
   shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
   await port.drain();
   closed.stop();

@@ -5,9 +5,14 @@ export interface Changes {
   patienceMs(): number;
 }
 
-/** A running change. Its transaction sends `changeMarker` after all of its writes. Call exactly one of the two functions. */
+/** A running change. Its transaction sends `concerns` and `changeMarker` after all of its writes. Call exactly one of the two functions. */
 export interface Change {
   changeMarker: string;
+  /**
+   * Returns the message that the transaction sends directly before `changeMarker`. It names the accounts that the change
+   * concerns, besides those that it invalidates. The change waits only for the guards of these accounts.
+   */
+  concerns(accounts: readonly string[] | "all"): string;
   /**
    * Resolves when the change is effective at every instance. Call it after the COMMIT. Fails with `REVOCATION_PENDING` if that
    * takes longer than the deadline of the caller.

@@ -17,6 +17,7 @@ import { DomainError, invalidFields } from "../domain/kernel/error.ts";
 import { requireAddress } from "../domain/kernel/network.ts";
 import { shownTokenId } from "../domain/kernel/token.ts";
 import { endsByItself } from "../domain/session/session.ts";
+import type { Watchers } from "../verify/coherence/watchers.ts";
 import type { DrawHow, Drawing, DrawStep } from "../verify/draw.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
 import { explainedMetadata } from "../verify/explain/rule-outcome.ts";
@@ -32,6 +33,7 @@ import { callerOf, callOf, recordOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
 import { principalMessage } from "./principal-message.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
+import { watchTokens } from "./watch-tokens.ts";
 
 /** What the token service depends on. */
 export interface TokenDeps extends ExplanationDeps {
@@ -42,6 +44,8 @@ export interface TokenDeps extends ExplanationDeps {
   draw: DrawStep;
   /** The permissions that this deployment knows, if it lists them. */
   vocabulary: Vocabulary | undefined;
+  /** The guards that watch this instance. */
+  watchers: Watchers;
   /** The limit of `RevokeToken` calls per client address. Calls with an unknown token count too. */
   revocations: PublicLimit;
   /** Called with the verdict of each response, for metrics. */
@@ -52,6 +56,7 @@ export interface TokenDeps extends ExplanationDeps {
 export function tokenService(db: Store, deps: TokenDeps): Operations<typeof TokenService> {
   return {
     ...verification(deps),
+    watchTokens: (requests, context) => watchTokens(deps.watchers, requests, context),
     async revokeToken({ token }, context) {
       const call = callOf(context);
       await deps.revocations.spend(call.addressKey);
@@ -64,7 +69,7 @@ export function tokenService(db: Store, deps: TokenDeps): Operations<typeof Toke
 }
 
 /** Returns the methods of `TokenService` that verify. They need only the values of a call's context, because the fast path has no more. */
-export function verification(deps: Omit<TokenDeps, "revocations" | "oidc">) {
+export function verification(deps: Omit<TokenDeps, "revocations" | "oidc" | "watchers">) {
   async function verify(
     requests: VerifyTokenRequest[],
     field: (index: number) => string,
@@ -164,7 +169,7 @@ function howOf(request: VerifyTokenRequest | undefined): DrawHow {
 }
 
 function responseOf(
-  deps: Omit<TokenDeps, "revocations" | "oidc">,
+  deps: Omit<TokenDeps, "revocations" | "oidc" | "watchers">,
   { evaluation, limit }: Drawing,
   dryRun: boolean,
 ): MessageInitShape<typeof VerifyTokenResponseSchema> {

@@ -16,6 +16,7 @@ test("a rotation of the platform token returns only when it is effective at ever
   const store = followChanges(database.db, {
     begin: () => ({
       changeMarker: "m 000000000000000000 1",
+      concerns: () => "i @*",
       settle() {
         waiting.resolve();
         return effective.promise;

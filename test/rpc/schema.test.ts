@@ -9,11 +9,12 @@ import { services } from "../../src/app/routes.ts";
 import { parsePermission } from "../../src/domain/access/permission.ts";
 import { ruleOf } from "../../src/rpc/middleware/access.ts";
 import { methods, nameOf } from "../support/schema/requests.ts";
+import { streams } from "../support/schema/streams.ts";
 import { idPaths, tenancy } from "../support/schema/tenancy.ts";
 
 const folder = new URL("../../proto/latchkey/v1/", import.meta.url);
 const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), "utf8"));
-const each = methods.map((method) => [nameOf(method), method] as const);
+const each = [...methods, ...streams].map((method) => [nameOf(method), method] as const);
 const secretNames = /^(.*_)?(token|password)$/;
 
 test("every service of the package is served", () => {
@@ -34,7 +35,11 @@ describe.each(each)("%s", (name, method) => {
     if (typeof rule.value === "string") expect(parsePermission(rule.value), help).toBe(rule.value);
   });
 
-  test("has an HTTP route", () => {
+  test("has an HTTP route, unless it is a stream", () => {
+    if (streams.includes(method)) {
+      expect(routesOf(name), "remove the HTTP route: a stream needs HTTP/2").toEqual([]);
+      return;
+    }
     const help = "add `option (google.api.http)` with one route below /v1 to the RPC";
     expect(routesOf(name), help).toEqual([expect.stringMatching(/^(get|post|put|patch|delete) \/v1\/./)]);
   });
@@ -59,6 +64,7 @@ describe.each(each)("%s", (name, method) => {
   });
 
   test("has GET routes if and only if its permission is to read", () => {
+    if (streams.includes(method)) return;
     const reads = routesOf(name).every((route) => route.startsWith("get "));
     const help =
       "a read has a GET route, NO_SIDE_EFFECTS and a permission that ends in `:read`; no change has one of them";

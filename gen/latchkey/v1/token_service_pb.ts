@@ -6,8 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_latchkey_v1_access } from "./access_pb.ts";
 import type { Environment } from "./api_key_pb.ts";
 import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
@@ -26,7 +26,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/token_service.proto.
  */
 export const file_latchkey_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9sYXRjaGtleS92MS90b2tlbl9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSK2AwoSVmVyaWZ5VG9rZW5SZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABKIBAsLsYARIoCgphY2NvdW50X2lkGAIgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIqCgx3b3Jrc3BhY2VfaWQYAyABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEi4KFHJlcXVpcmVkX3Blcm1pc3Npb25zGAQgAygJQhC6SA2SAQoQQCIGcgQQASh/EkMKFXJlcXVpcmVkX2VudGl0bGVtZW50cxgFIAMoCUIkukghkgEeEEAiGnIYMhZeW2Etel1bYS16MC05X117MCw2Mn0kEjcKC2Vudmlyb25tZW50GAYgASgOMhgubGF0Y2hrZXkudjEuRW52aXJvbm1lbnRCCLpIBYIBAhABEh4KBGNvc3QYByABKAVCC7pICBoGGMCEPSgASACIAQESDwoHZHJ5X3J1bhgIIAEoCBINCgVmcmVzaBgJIAEoCBI0Cg5jbGllbnRfYWRkcmVzcxgKIAEoCUIcukgZchcyFV5bMC05QS1GYS1mOi5dezAsNDV9JEIHCgVfY29zdCLkAwoTVmVyaWZ5VG9rZW5SZXNwb25zZRINCgV2YWxpZBgBIAEoCBIlCgd2ZXJkaWN0GAIgASgOMhQubGF0Y2hrZXkudjEuVmVyZGljdBIpCglwcmluY2lwYWwYAyABKAsyFi5sYXRjaGtleS52MS5QcmluY2lwYWwSKwoHZW5kc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoKcmF0ZV9saW1pdBgFIAEoCzIcLmxhdGNoa2V5LnYxLlJhdGVMaW1pdFN0YXR1cxJACghtZXRhZGF0YRgGIAMoCzIuLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVzcG9uc2UuTWV0YWRhdGFFbnRyeRItCgxmYWlsZWRfcnVsZXMYByADKAsyFy5sYXRjaGtleS52MS5GYWlsZWRSdWxlEioKB2NyZWRpdHMYCCABKAsyGS5sYXRjaGtleS52MS5DcmVkaXRTdGF0dXMSLQoLZXhwbGFuYXRpb24YCSABKAsyGC5sYXRjaGtleS52MS5FeHBsYW5hdGlvbhIQCgh0b2tlbl9pZBgNIAEoCRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiWQoYQmF0Y2hWZXJpZnlUb2tlbnNSZXF1ZXN0Ej0KCHJlcXVlc3RzGAEgAygLMh8ubGF0Y2hrZXkudjEuVmVyaWZ5VG9rZW5SZXF1ZXN0Qgq6SAeSAQQIARBkIlAKGUJhdGNoVmVyaWZ5VG9rZW5zUmVzcG9uc2USMwoJcmVzcG9uc2VzGAEgAygLMiAubGF0Y2hrZXkudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIzChJSZXZva2VUb2tlblJlcXVlc3QSHQoFdG9rZW4YASABKAlCDrpIB3IFEAEogECwuxgBIhUKE1Jldm9rZVRva2VuUmVzcG9uc2UypgMKDFRva2VuU2VydmljZRKBAQoLVmVyaWZ5VG9rZW4SHy5sYXRjaGtleS52MS5WZXJpZnlUb2tlblJlcXVlc3QaIC5sYXRjaGtleS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIi+quxgPIg10b2tlbnM6dmVyaWZ5gtPkkwIWOgEqIhEvdjEvdG9rZW5zOnZlcmlmeRKYAQoRQmF0Y2hWZXJpZnlUb2tlbnMSJS5sYXRjaGtleS52MS5CYXRjaFZlcmlmeVRva2Vuc1JlcXVlc3QaJi5sYXRjaGtleS52MS5CYXRjaFZlcmlmeVRva2Vuc1Jlc3BvbnNlIjSquxgPIg10b2tlbnM6dmVyaWZ5gtPkkwIbOgEqIhYvdjEvdG9rZW5zOmJhdGNoVmVyaWZ5EncKC1Jldm9rZVRva2VuEh8ubGF0Y2hrZXkudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAubGF0Y2hrZXkudjEuUmV2b2tlVG9rZW5SZXNwb25zZSIlkAICqrsYAggBgtPkkwIWOgEqIhEvdjEvdG9rZW5zOnJldm9rZUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_credit, file_latchkey_v1_explanation, file_latchkey_v1_principal, file_latchkey_v1_redact, file_latchkey_v1_verdict]);
+  fileDesc("Ch9sYXRjaGtleS92MS90b2tlbl9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSK2AwoSVmVyaWZ5VG9rZW5SZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABKIBAsLsYARIoCgphY2NvdW50X2lkGAIgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIqCgx3b3Jrc3BhY2VfaWQYAyABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEi4KFHJlcXVpcmVkX3Blcm1pc3Npb25zGAQgAygJQhC6SA2SAQoQQCIGcgQQASh/EkMKFXJlcXVpcmVkX2VudGl0bGVtZW50cxgFIAMoCUIkukghkgEeEEAiGnIYMhZeW2Etel1bYS16MC05X117MCw2Mn0kEjcKC2Vudmlyb25tZW50GAYgASgOMhgubGF0Y2hrZXkudjEuRW52aXJvbm1lbnRCCLpIBYIBAhABEh4KBGNvc3QYByABKAVCC7pICBoGGMCEPSgASACIAQESDwoHZHJ5X3J1bhgIIAEoCBINCgVmcmVzaBgJIAEoCBI0Cg5jbGllbnRfYWRkcmVzcxgKIAEoCUIcukgZchcyFV5bMC05QS1GYS1mOi5dezAsNDV9JEIHCgVfY29zdCLkAwoTVmVyaWZ5VG9rZW5SZXNwb25zZRINCgV2YWxpZBgBIAEoCBIlCgd2ZXJkaWN0GAIgASgOMhQubGF0Y2hrZXkudjEuVmVyZGljdBIpCglwcmluY2lwYWwYAyABKAsyFi5sYXRjaGtleS52MS5QcmluY2lwYWwSKwoHZW5kc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoKcmF0ZV9saW1pdBgFIAEoCzIcLmxhdGNoa2V5LnYxLlJhdGVMaW1pdFN0YXR1cxJACghtZXRhZGF0YRgGIAMoCzIuLmxhdGNoa2V5LnYxLlZlcmlmeVRva2VuUmVzcG9uc2UuTWV0YWRhdGFFbnRyeRItCgxmYWlsZWRfcnVsZXMYByADKAsyFy5sYXRjaGtleS52MS5GYWlsZWRSdWxlEioKB2NyZWRpdHMYCCABKAsyGS5sYXRjaGtleS52MS5DcmVkaXRTdGF0dXMSLQoLZXhwbGFuYXRpb24YCSABKAsyGC5sYXRjaGtleS52MS5FeHBsYW5hdGlvbhIQCgh0b2tlbl9pZBgNIAEoCRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiWQoYQmF0Y2hWZXJpZnlUb2tlbnNSZXF1ZXN0Ej0KCHJlcXVlc3RzGAEgAygLMh8ubGF0Y2hrZXkudjEuVmVyaWZ5VG9rZW5SZXF1ZXN0Qgq6SAeSAQQIARBkIlAKGUJhdGNoVmVyaWZ5VG9rZW5zUmVzcG9uc2USMwoJcmVzcG9uc2VzGAEgAygLMiAubGF0Y2hrZXkudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIzChJSZXZva2VUb2tlblJlcXVlc3QSHQoFdG9rZW4YASABKAlCDrpIB3IFEAEogECwuxgBIhUKE1Jldm9rZVRva2VuUmVzcG9uc2UiswEKEldhdGNoVG9rZW5zUmVxdWVzdBImCgRwaW5nGAEgASgLMhYubGF0Y2hrZXkudjEuV2F0Y2hQaW5nSAASPAoPYWNrbm93bGVkZ2VtZW50GAIgASgLMiEubGF0Y2hrZXkudjEuV2F0Y2hBY2tub3dsZWRnZW1lbnRIABIsCgdyZWxlYXNlGAMgASgLMhkubGF0Y2hrZXkudjEuV2F0Y2hSZWxlYXNlSABCCQoHbWVzc2FnZSIbCglXYXRjaFBpbmcSDgoGbnVtYmVyGAEgASgNIiYKFFdhdGNoQWNrbm93bGVkZ2VtZW50Eg4KBm51bWJlchgBIAEoDSIOCgxXYXRjaFJlbGVhc2UiggEKE1dhdGNoVG9rZW5zUmVzcG9uc2USKAoFZ3JhbnQYASABKAsyFy5sYXRjaGtleS52MS5XYXRjaEdyYW50SAASNgoMaW52YWxpZGF0aW9uGAIgASgLMh4ubGF0Y2hrZXkudjEuV2F0Y2hJbnZhbGlkYXRpb25IAEIJCgdtZXNzYWdlIpgBCgpXYXRjaEdyYW50Eg4KBm51bWJlchgBIAEoDRInCgRsZWZ0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDWRhdGFiYXNlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KFnVzYWdlX2ludGVydmFsX3NlY29uZHMYBCABKA0iMQoRV2F0Y2hJbnZhbGlkYXRpb24SDgoGbnVtYmVyGAEgASgNEgwKBHRhZ3MYAiADKAkykQQKDFRva2VuU2VydmljZRKBAQoLVmVyaWZ5VG9rZW4SHy5sYXRjaGtleS52MS5WZXJpZnlUb2tlblJlcXVlc3QaIC5sYXRjaGtleS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIi+quxgPIg10b2tlbnM6dmVyaWZ5gtPkkwIWOgEqIhEvdjEvdG9rZW5zOnZlcmlmeRKYAQoRQmF0Y2hWZXJpZnlUb2tlbnMSJS5sYXRjaGtleS52MS5CYXRjaFZlcmlmeVRva2Vuc1JlcXVlc3QaJi5sYXRjaGtleS52MS5CYXRjaFZlcmlmeVRva2Vuc1Jlc3BvbnNlIjSquxgPIg10b2tlbnM6dmVyaWZ5gtPkkwIbOgEqIhYvdjEvdG9rZW5zOmJhdGNoVmVyaWZ5EncKC1Jldm9rZVRva2VuEh8ubGF0Y2hrZXkudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAubGF0Y2hrZXkudjEuUmV2b2tlVG9rZW5SZXNwb25zZSIlkAICqrsYAggBgtPkkwIWOgEqIhEvdjEvdG9rZW5zOnJldm9rZRJpCgtXYXRjaFRva2VucxIfLmxhdGNoa2V5LnYxLldhdGNoVG9rZW5zUmVxdWVzdBogLmxhdGNoa2V5LnYxLldhdGNoVG9rZW5zUmVzcG9uc2UiE6q7GA8iDXRva2Vuczp2ZXJpZnkoATABQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_credit, file_latchkey_v1_explanation, file_latchkey_v1_principal, file_latchkey_v1_redact, file_latchkey_v1_verdict]);
 
 /**
  * @generated from message latchkey.v1.VerifyTokenRequest
@@ -269,6 +269,206 @@ export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__P
   messageDesc(file_latchkey_v1_token_service, 5);
 
 /**
+ * @generated from message latchkey.v1.WatchTokensRequest
+ */
+export type WatchTokensRequest = Message<"latchkey.v1.WatchTokensRequest"> & {
+  /**
+   * @generated from oneof latchkey.v1.WatchTokensRequest.message
+   */
+  message: {
+    /**
+     * Asks for a grant.
+     *
+     * @generated from field: latchkey.v1.WatchPing ping = 1;
+     */
+    value: WatchPing;
+    case: "ping";
+  } | {
+    /**
+     * Acknowledges invalidations.
+     *
+     * @generated from field: latchkey.v1.WatchAcknowledgement acknowledgement = 2;
+     */
+    value: WatchAcknowledgement;
+    case: "acknowledgement";
+  } | {
+    /**
+     * Gives up all grants.
+     *
+     * @generated from field: latchkey.v1.WatchRelease release = 3;
+     */
+    value: WatchRelease;
+    case: "release";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message latchkey.v1.WatchTokensRequest.
+ * Use `create(WatchTokensRequestSchema)` to create a new message.
+ */
+export const WatchTokensRequestSchema: GenMessage<WatchTokensRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_token_service, 6);
+
+/**
+ * A guard sends a ping several times per second. The server ends the stream of a guard that has been silent for 30 seconds.
+ *
+ * @generated from message latchkey.v1.WatchPing
+ */
+export type WatchPing = Message<"latchkey.v1.WatchPing"> & {
+  /**
+   * Required. The number of the ping. A guard counts its pings from 1.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+};
+
+/**
+ * Describes the message latchkey.v1.WatchPing.
+ * Use `create(WatchPingSchema)` to create a new message.
+ */
+export const WatchPingSchema: GenMessage<WatchPing> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_token_service, 7);
+
+/**
+ * @generated from message latchkey.v1.WatchAcknowledgement
+ */
+export type WatchAcknowledgement = Message<"latchkey.v1.WatchAcknowledgement"> & {
+  /**
+   * Required. The number of an invalidation. The guard has applied this one and all before it.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+};
+
+/**
+ * Describes the message latchkey.v1.WatchAcknowledgement.
+ * Use `create(WatchAcknowledgementSchema)` to create a new message.
+ */
+export const WatchAcknowledgementSchema: GenMessage<WatchAcknowledgement> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_token_service, 8);
+
+/**
+ * The guard no longer answers from its cache. Changes no longer wait for it, until it sends a ping again.
+ *
+ * @generated from message latchkey.v1.WatchRelease
+ */
+export type WatchRelease = Message<"latchkey.v1.WatchRelease"> & {
+};
+
+/**
+ * Describes the message latchkey.v1.WatchRelease.
+ * Use `create(WatchReleaseSchema)` to create a new message.
+ */
+export const WatchReleaseSchema: GenMessage<WatchRelease> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_token_service, 9);
+
+/**
+ * @generated from message latchkey.v1.WatchTokensResponse
+ */
+export type WatchTokensResponse = Message<"latchkey.v1.WatchTokensResponse"> & {
+  /**
+   * @generated from oneof latchkey.v1.WatchTokensResponse.message
+   */
+  message: {
+    /**
+     * Answers a ping.
+     *
+     * @generated from field: latchkey.v1.WatchGrant grant = 1;
+     */
+    value: WatchGrant;
+    case: "grant";
+  } | {
+    /**
+     * Names what the guard must drop.
+     *
+     * @generated from field: latchkey.v1.WatchInvalidation invalidation = 2;
+     */
+    value: WatchInvalidation;
+    case: "invalidation";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message latchkey.v1.WatchTokensResponse.
+ * Use `create(WatchTokensResponseSchema)` to create a new message.
+ */
+export const WatchTokensResponseSchema: GenMessage<WatchTokensResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_token_service, 10);
+
+/**
+ * The right to answer from the cache until `left` has passed since the guard *sent* the ping.
+ * The server answers only the last of several pings that arrived together.
+ *
+ * @generated from message latchkey.v1.WatchGrant
+ */
+export type WatchGrant = Message<"latchkey.v1.WatchGrant"> & {
+  /**
+   * The number of the ping.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * What is left of the server's own lease. Zero: the server has none now, or the guard has not acknowledged in time.
+   *
+   * @generated from field: google.protobuf.Duration left = 2;
+   */
+  left?: Duration | undefined;
+
+  /**
+   * The time of the database, never late, to be counted from the moment at which the guard sent the ping. Expiry follows it.
+   * Unset if `left` is zero.
+   *
+   * @generated from field: google.protobuf.Timestamp database_time = 3;
+   */
+  databaseTime?: Timestamp | undefined;
+
+  /**
+   * How often the guard reports its usage, in seconds.
+   *
+   * @generated from field: uint32 usage_interval_seconds = 4;
+   */
+  usageIntervalSeconds: number;
+};
+
+/**
+ * Describes the message latchkey.v1.WatchGrant.
+ * Use `create(WatchGrantSchema)` to create a new message.
+ */
+export const WatchGrantSchema: GenMessage<WatchGrant> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_token_service, 11);
+
+/**
+ * @generated from message latchkey.v1.WatchInvalidation
+ */
+export type WatchInvalidation = Message<"latchkey.v1.WatchInvalidation"> & {
+  /**
+   * The number of the invalidation. The numbers of a stream increase, but not all exist.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * Ids of keys and accounts. The guard drops what it keeps of them, and the results of calls that are under way.
+   * `*` means everything. It also ends every grant that the guard received before.
+   *
+   * @generated from field: repeated string tags = 2;
+   */
+  tags: string[];
+};
+
+/**
+ * Describes the message latchkey.v1.WatchInvalidation.
+ * Use `create(WatchInvalidationSchema)` to create a new message.
+ */
+export const WatchInvalidationSchema: GenMessage<WatchInvalidation> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_token_service, 12);
+
+/**
  * Verifies tokens for other services: which principal a token belongs to, and whether that principal may perform an operation.
  *
  * @generated from service latchkey.v1.TokenService
@@ -309,6 +509,20 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * Sends a guard what its cache must drop, and the right to answer from that cache for a short time.
+   * The stream needs HTTP/2 and has no HTTP route. docs/verification.md describes the protocol and argues why it holds.
+   * A guard with a key of the platform account receives the changes of every account. Every other guard receives those of
+   * its own account.
+   * A change returns when each guard that may see it has acknowledged it, or when the grants of that guard have ended.
+   *
+   * @generated from rpc latchkey.v1.TokenService.WatchTokens
+   */
+  watchTokens: {
+    methodKind: "bidi_streaming";
+    input: typeof WatchTokensRequestSchema;
+    output: typeof WatchTokensResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_latchkey_v1_token_service, 0);

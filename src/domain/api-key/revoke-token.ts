@@ -20,7 +20,9 @@ export async function revokeToken(db: Store, call: Call, token: string): Promise
   const locks = await locksOf(db, parsed, hash);
   const isSession = parsed.kind === "ses";
   const read = async (tx: Tx) => (isSession ? undefined : await findLiveToken(tx, parsed.id, hash));
-  await mutateUnchecked(db, "RevokeToken", { by: call, locks, read }, async (tx, token) => {
+  const accountIds = locks.flatMap(({ table, id }) => (table === "account" ? [id] : []));
+  const locking = { by: call, locks, read, ...(!isSession && accountIds.length > 0 && { accountIds }) };
+  await mutateUnchecked(db, "RevokeToken", locking, async (tx, token) => {
     if (isSession) {
       const events = await revokeSession(tx, parsed.id, hash);
       return { events, write: async () => undefined };

@@ -58,6 +58,7 @@ export async function acceptInvite(
   const known = await refuseUnknown(db, input.id, hash, user);
   const newUser = user ? undefined : await makeNewUser(call, deps, input);
   const locks = await locksOf(db, known, user);
+  const accountIds = [known.account_id];
   const accept = async (tx: Tx): Promise<Made<Accepted>> => {
     const invite = requirePending(await selectInvite(tx, input.id).executeTakeFirst(), hash);
     // The person does not get workspaces that were archived since.
@@ -80,8 +81,8 @@ export async function acceptInvite(
     return { result: { account, profile, token }, events: [accepted(invite, profile, workspaceIds)] };
   };
   return user
-    ? mutateAsUser(db, { by: user, locks }, accept)
-    : mutateUnchecked(db, "AcceptInvite", { by: call, locks }, accept);
+    ? mutateAsUser(db, { by: user, locks, accountIds }, accept)
+    : mutateUnchecked(db, "AcceptInvite", { by: call, locks, accountIds }, accept);
 }
 
 async function locksOf(db: Db, invite: StoredInvite, user: UserCaller | undefined): Promise<RowLock[]> {

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import type { Change as Effect } from "../../db/changes.ts";
 import type { Store, Tx } from "../../db/connect.ts";
 import { isOvertaken, isRetryable } from "../../db/errors.ts";
 import { withTurn } from "../../db/statement-scope.ts";
@@ -37,6 +38,11 @@ export interface Locking<B, R = undefined> {
   locks: readonly RowLock[];
   /** Travels with the locks. Its result does not count until the caller has been evaluated. */
   read?(tx: Tx): Promise<R>;
+  /**
+   * The only accounts whose keys the change concerns, even if it finds that another call has just made it. Unset: every
+   * account, unless a principal makes the change. The change then waits for the guards of every account.
+   */
+  accountIds?: readonly string[];
 }
 
 const tries = 3;
@@ -63,9 +69,12 @@ export function mutate<T, R = undefined>(
   const record = home
     ? { credentialId, accountId: home.accountId, tenantId: accountId }
     : { credentialId, accountId };
+  const turn = turnOfCaller(caller, locks);
   return change(db, {
     call,
-    turn: turnOfCaller(caller, locks),
+    turn,
+    // A principal changes what belongs to its account, and a platform key what it locks.
+    concerned: [accountId, ...turn.subjects.filter((subject) => subject.startsWith("acct_"))],
     record,
     locks: [...callerLocks(caller), ...locks],
     read,
@@ -91,11 +100,12 @@ export function mutateAsUser<T, R = undefined>(
   run: (tx: Tx, found: R, now: Date) => Promise<Made<T>>,
   idempotencyKey?: IdempotencyKey,
 ): Promise<T> {
-  const { by: user, locks, read } = lockingOf(by);
+  const { by: user, locks, read, accountIds = "all" } = lockingOf(by);
   const { call, authority } = user;
   return change(db, {
     call,
     turn: turnOfUser(user, locks),
+    concerned: accountIds,
     record: { credentialId: authority.credentialId, accountId: null },
     locks: [...userLocks(user), ...locks],
     read,
@@ -112,10 +122,11 @@ export function mutateUnchecked<T, R = undefined>(
   by: Call | Locking<Call, R>,
   run: (tx: Tx, found: R, now: Date) => Promise<Made<T>>,
 ): Promise<T> {
-  const { by: call, locks, read } = lockingOf(by);
+  const { by: call, locks, read, accountIds = "all" } = lockingOf(by);
   return change(db, {
     call,
     turn: turnWithoutBearer(call, locks),
+    concerned: accountIds,
     record: noBearer,
     locks,
     read,
@@ -133,6 +144,8 @@ interface Plan<B, R, T> {
   call: Call;
   /** The turn in which the change gets a connection. */
   turn: Turn;
+  /** The accounts whose guards the change waits for, besides those of the accounts that it invalidates. */
+  concerned: readonly string[] | "all";
   /** The record that identified the bearer, if there is one. */
   record: BearerRecord;
   locks: readonly RowLock[];
@@ -149,7 +162,7 @@ interface Plan<B, R, T> {
  * refuses the change.
  */
 async function change<B, R, T>(db: Store, plan: Plan<B, R, T>): Promise<T> {
-  const effect = await withTurn(plan.turn, () => commit(db, (tx, sent) => makeIn(tx, plan, sent)));
+  const effect = await withTurn(plan.turn, () => commit(db, plan, (tx, sent) => makeIn(tx, plan, sent)));
   // This runs after the transaction, so no row is locked while other instances apply the change.
   await effect.settle(plan.call.timeLeftMs?.());
   return effect.result;
@@ -198,6 +211,7 @@ interface Committed<T> {
 
 async function commit<T>(
   db: Store,
+  { concerned }: { concerned: readonly string[] | "all" },
   make: (tx: Tx, sent: () => number) => Promise<Written<T>>,
 ): Promise<Committed<T>> {
   for (let attempt = 1; ; attempt++) {
@@ -205,7 +219,7 @@ async function commit<T>(
     try {
       const { result, markerSent } = await inTransaction(db, make, async (tx, { result, foundNothing }) => ({
         result,
-        markerSent: await sendMarker(tx, effect.changeMarker, foundNothing),
+        markerSent: await sendMarker(tx, effect, concerned, foundNothing),
       }));
       if (markerSent) return { result, settle: effect.settle };
       effect.abandon();
@@ -223,9 +237,14 @@ async function commit<T>(
 // reads a changed row, which the triggers record. It also does so if the change found nothing to do: another caller may
 // just have made the same change, and this call waits for that one too. Other instances apply the change at once, so its commit must survive
 // a crash.
-async function sendMarker(tx: Tx, changeMarker: string, foundNothing: boolean): Promise<boolean> {
+async function sendMarker(
+  tx: Tx,
+  { changeMarker, concerns }: Pick<Effect, "changeMarker" | "concerns">,
+  concerned: readonly string[] | "all",
+  foundNothing: boolean,
+): Promise<boolean> {
   const { rows } = await sql`
-    select pg_notify('latchkey', ${changeMarker}),
+    select pg_notify('latchkey', ${concerns(concerned)}), pg_notify('latchkey', ${changeMarker}),
       case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end
     where current_setting('latchkey.invalidated', true) = 'yes' or ${foundNothing}`.execute(tx);
   return rows.length > 0;

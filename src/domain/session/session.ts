@@ -159,7 +159,8 @@ export async function logOut(db: Store, user: UserCaller): Promise<void> {
   const change = { resourceType: "session", resourceId: sessionId, before: { session_id: sessionId } };
   const read = (tx: Tx) => inEveryAccount(tx, user.userId, change);
   // The caller's session is live: it was evaluated under its lock.
-  return mutateAsUser(db, { by: user, locks, read }, async (tx, events) => ({
+  // No guard keeps what a session may do, and a log-out ends nothing else.
+  return mutateAsUser(db, { by: user, locks, read, accountIds: [] }, async (tx, events) => ({
     events,
     write: async () => void (await markEnded(tx, sessionId)),
   }));

@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { marginMs } from "./lease.ts";
 import { createMarkerPositions } from "./marker-positions.ts";
-import { createMembers } from "./members.ts";
+import { createMembers, type Members } from "./members.ts";
 
 /** How a wait for the other instances ended. */
 export type Settled = "acknowledged" | "timed out";
@@ -24,8 +24,10 @@ export interface Acknowledgements {
   lost(): void;
   /** Records that this instance received its own change marker, and so the change itself. */
   received(change: number): void;
-  /** Records that an instance has applied all changes of this instance up to this one. */
-  acknowledged(instance: string, change: number): void;
+  /** Records that the guards of this instance have applied a change whose marker it received. */
+  applied(change: number): void;
+  /** Records that an instance has applied all changes of this instance up to this one, or exactly this one. */
+  acknowledged(instance: string, change: number, exactly?: boolean): void;
   /** Records a heartbeat of an instance, which gives it a lease of this length. */
   seen(instance: string, leaseMs: number): void;
   /** Records that an instance has stopped for good. */
@@ -47,6 +49,8 @@ interface Change {
   /** The position of its marker among our own markers, and when we received that marker. */
   position?: number;
   receivedAt?: number;
+  /** Set when the guards of this instance have applied it. */
+  applied?: true;
   resolve?(how: Settled): void;
 }
 
@@ -55,6 +59,8 @@ interface View {
   now: number;
   /** The position up to which every instance has applied our changes. */
   applied: number;
+  /** Know whether every instance has applied the change at a later position. */
+  members: Pick<Members, "haveApplied">;
   /** When the feed was opened. */
   openedAt: number;
   patienceMs: number;
@@ -75,7 +81,7 @@ export function createAcknowledgements(self: string, ownLeaseMs: number, clock: 
   function check(): void {
     const now = clock.monotonic();
     const applied = members.appliedUpTo(markers.last(), now);
-    resolveSettled(changes, { now, applied, openedAt, patienceMs: patienceMs() });
+    resolveSettled(changes, { now, applied, members, openedAt, patienceMs: patienceMs() });
     clearTimeout(timer);
     const deadline = firstDeadline(changes.values(), patienceMs());
     // Time alone can settle a change at two moments: its own deadline, and the expiry of another instance's lease.
@@ -113,15 +119,17 @@ export function createAcknowledgements(self: string, ownLeaseMs: number, clock: 
       members.clear();
     },
     received(number) {
-      const position = markers.received(number);
-      const change = changes.get(number);
-      if (change) Object.assign(change, { position, receivedAt: clock.monotonic() });
+      const arrival = { position: markers.received(number), receivedAt: clock.monotonic() };
+      Object.assign(changes.get(number) ?? {}, arrival);
       check();
     },
-    acknowledged(instance, number) {
-      const position = markers.of(number);
-      if (position === undefined) return;
-      members.acknowledged(instance, position);
+    applied(number) {
+      Object.assign(changes.get(number) ?? {}, { applied: true });
+      check();
+    },
+    acknowledged(instance, number, exactly = false) {
+      // No member has applied less than nothing, so 0 changes nothing.
+      members.acknowledged(instance, markers.of(number) ?? 0, exactly);
       check();
     },
     seen(instance, leaseMs) {
@@ -144,14 +152,16 @@ function resolveSettled(changes: Map<number, Change>, view: View): void {
   }
 }
 
-function outcome(change: Change, { now, applied, openedAt, patienceMs }: View): Settled | undefined {
-  const { committedAt, position, receivedAt } = change;
+function outcome(change: Change, view: View): Settled | undefined {
+  const { now, openedAt, patienceMs } = view;
+  const { committedAt, position, receivedAt, applied } = change;
   if (committedAt === undefined) return undefined;
   if (now >= committedAt + patienceMs) return "timed out";
-  if (position === undefined || receivedAt === undefined) return undefined;
+  if (position === undefined || receivedAt === undefined || !applied) return undefined;
   // A feed that is younger than the longest lease has not received a heartbeat of every instance.
   const knowsAllInstances = openedAt + patienceMs <= receivedAt;
-  return knowsAllInstances && position <= applied ? "acknowledged" : undefined;
+  if (!knowsAllInstances) return undefined;
+  return position <= view.applied || view.members.haveApplied(position) ? "acknowledged" : undefined;
 }
 
 function firstDeadline(changes: Iterable<Change>, patienceMs: number): number {

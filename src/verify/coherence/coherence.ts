@@ -6,13 +6,14 @@ import type { Settled } from "./acknowledge.ts";
 import { createAcks } from "./acks.ts";
 import type { Clock } from "./clock.ts";
 import type { FeedState } from "./feed.ts";
-import { changeMarkerPayload, departurePayload, feedChannel } from "./feed-message.ts";
+import { changeMarkerPayload, concernPayload, departurePayload, feedChannel } from "./feed-message.ts";
 import { everything, followFeed } from "./follow.ts";
 import type { Lease, LeaseLength } from "./lease.ts";
 import { readLeaseRegistry } from "./lease-registry.ts";
 import { type CoherenceParts, productionParts } from "./parts.ts";
 import { createSettle } from "./settle.ts";
 import { createWaiters } from "./waiters.ts";
+import type { Watchers } from "./watchers.ts";
 
 /** What keeps the cache of this process coherent with the database. */
 export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
@@ -27,7 +28,9 @@ export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
   barrier(): Promise<unknown>;
   /** Resolves when the lease is held for the first time, or after `timeoutMs`. */
   ready(timeoutMs: number): Promise<void>;
-  /** Announces that this instance stops, so that no change waits for it, and stops. */
+  /** The guards that watch this instance. */
+  watchers: Watchers;
+  /** Waits until no guard has a grant of this instance, announces that it stops, so that no change waits for it, and stops. */
   stop(): Promise<void>;
 }
 
@@ -54,7 +57,8 @@ export interface CoherenceDeps extends LeaseLength {
 /** Starts to follow the change feed. docs/verification.md describes the protocol and argues why it holds. */
 export function startCoherence(deps: CoherenceDeps): Coherence {
   const { db, clock, leaseMs, maxStalenessMs, invalidate } = deps;
-  const { createAcknowledgements, createHeartbeats, createLease } = deps.parts ?? productionParts;
+  const { createAcknowledgements, createHeartbeats, createLease, createWatchers } =
+    deps.parts ?? productionParts;
   let stopped = false;
   const onError = (error: unknown) => {
     // Errors while this instance stops are expected.
@@ -62,12 +66,16 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
   };
   const self = randomBytes(9).toString("hex");
   const acknowledgements = createAcknowledgements(self, leaseMs + maxStalenessMs, clock);
-  const lease = createLease(clock, deps, () => invalidate(everything));
+  const lease = createLease(clock, deps, () => {
+    invalidate(everything);
+    watchers.clear();
+  });
+  const watchers = createWatchers({ clock, held: () => lease.held() });
   const acks = createAcks(db, self, onError);
   const waiters = createWaiters();
   const { feed, timer } = followFeed(
     { ...deps, createHeartbeats, onHeartbeat: waiters.wake, onError },
-    { self, lease, acknowledgements, acks },
+    { self, lease, acknowledgements, acks, watchers },
   );
   const settle = createSettle({
     acknowledgements,
@@ -81,6 +89,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     const change = acknowledgements.begin();
     return {
       changeMarker: changeMarkerPayload(self, change),
+      concerns: concernPayload,
       settle: (timeLeftMs) => settle(change, timeLeftMs),
       abandon: () => acknowledgements.abandon(change),
     };
@@ -97,7 +106,9 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     async ready(timeoutMs) {
       if (lease.time() === undefined) await waiters.wait(timeoutMs);
     },
+    watchers,
     async stop() {
+      await watchers.stop();
       stopped = true;
       timer.stop();
       feed.stop();
@@ -113,7 +124,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
 
 async function barrier(db: Db, change: Change): Promise<void> {
   try {
-    await notify(db, change.changeMarker);
+    await notify(db, change.concerns("all"), change.changeMarker);
   } catch (error) {
     change.abandon();
     throw error;
@@ -121,6 +132,8 @@ async function barrier(db: Db, change: Change): Promise<void> {
   return change.settle();
 }
 
-async function notify(db: Db, payload: string): Promise<void> {
-  await sql`select pg_notify(${feedChannel}, ${payload})`.execute(db);
+async function notify(db: Db, ...payloads: string[]): Promise<void> {
+  await sql`select ${sql.join(payloads.map((payload) => sql`pg_notify(${feedChannel}, ${payload})`))}`.execute(
+    db,
+  );
 }

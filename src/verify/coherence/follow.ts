@@ -2,13 +2,15 @@ import type { Db } from "../../db/connect.ts";
 import type { Acknowledgements } from "./acknowledge.ts";
 import type { Acks } from "./acks.ts";
 import type { Clock } from "./clock.ts";
+import { type Concerned, createConcerned } from "./concerned.ts";
 import { type Feed, type FeedState, openFeed } from "./feed.ts";
-import { ackChannel, feedChannel, parseFeedMessage } from "./feed-message.ts";
+import { ackChannel, feedChannel, type Invalidation, parseFeedMessage } from "./feed-message.ts";
 import { type HeartbeatTimer, startHeartbeatTimer } from "./heartbeat-timer.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import type { Lease, LeaseLength } from "./lease.ts";
 import { createLeaseRegistration, readLeaseRegistry } from "./lease-registry.ts";
 import type { CoherenceParts } from "./parts.ts";
+import type { Watchers } from "./watchers.ts";
 
 /** The parts of the protocol that the feed drives. */
 export interface Parts {
@@ -17,6 +19,7 @@ export interface Parts {
   lease: Lease;
   acknowledgements: Acknowledgements;
   acks: Acks;
+  watchers: Watchers;
 }
 
 /** What following the feed depends on. */
@@ -39,7 +42,10 @@ export const everything = ["*"];
 /** Follows the feed: passes its messages to the parts, and sends the heartbeats of this instance. */
 export function followFeed(deps: FollowDeps, parts: Parts): { feed: Feed; timer: HeartbeatTimer } {
   const { db, clock, leaseMs, maxStalenessMs, invalidate, onError } = deps;
-  const { self, lease, acknowledgements } = parts;
+  const { self, lease, acknowledgements, acks, watchers } = parts;
+  const concerned = createConcerned();
+  // While the feed was lost, this instance has missed change markers that a cumulative acknowledgement would cover.
+  let holds: (() => void)[] = [];
   const ownLeaseMs = leaseMs + maxStalenessMs;
   const registration = createLeaseRegistration(db, ownLeaseMs, leaseMs, clock.monotonic);
   const heartbeats = deps.createHeartbeats({
@@ -74,16 +80,25 @@ export function followFeed(deps: FollowDeps, parts: Parts): { feed: Feed; timer:
       // What was loaded before LISTEN was established may have changed without a notification.
       invalidate(everything);
       lease.end();
+      watchers.clear();
+      const ending = holds;
+      holds = [];
+      watchers.whenApplied("all", () => {
+        for (const release of ending) release();
+      });
       heartbeats.reset();
       acknowledgements.opened(longestLeaseMs);
       timer.restart();
       sendHeartbeat();
     },
-    onMessage: (payload) => receive(payload, { ...parts, heartbeats, invalidate }),
+    onMessage: (payload) => receive(payload, { ...parts, heartbeats, concerned, invalidate }),
     onLost() {
       heartbeats.reset();
       deps.onLost();
       lease.suspend();
+      watchers.clear();
+      holds.push(acks.hold());
+      concerned.reset();
       if (maxStalenessMs === 0) invalidate(everything);
       acknowledgements.lost();
     },
@@ -95,27 +110,54 @@ export function followFeed(deps: FollowDeps, parts: Parts): { feed: Feed; timer:
 
 interface Receivers extends Parts, Pick<FollowDeps, "invalidate"> {
   heartbeats: Heartbeats;
+  concerned: Concerned;
 }
 
-function receive(payload: string, { self, acknowledgements, acks, heartbeats, invalidate }: Receivers): void {
+function receive(payload: string, receivers: Receivers): void {
+  const { self, acknowledgements, heartbeats, concerned } = receivers;
   const message = parseFeedMessage(payload);
   switch (message?.kind) {
     case "invalidation":
-      invalidate(message.tags);
+      receiveInvalidation(message, receivers);
       break;
     case "acknowledgement":
       acknowledgements.acknowledged(message.instance, Number(message.change));
       break;
+    case "exact acknowledgement":
+      for (const change of message.changes)
+        acknowledgements.acknowledged(message.instance, Number(change), true);
+      break;
     case "change marker":
-      if (message.instance === self) acknowledgements.received(Number(message.change));
-      else acks.enqueueAck(message.instance, message.change);
+      receiveMarker(message.instance, message.change, receivers);
       break;
     case "heartbeat":
+      concerned.reset();
       acknowledgements.seen(message.instance, message.leaseMs);
       if (message.instance === self) heartbeats.received(message.number);
       break;
     case "departure":
+      concerned.reset();
       acknowledgements.left(message.instance);
       break;
   }
+}
+
+function receiveInvalidation(message: Invalidation, { concerned, watchers, invalidate }: Receivers): void {
+  concerned.add(message);
+  if (message.tags.length === 0) return;
+  invalidate(message.tags);
+  watchers.invalidate(message);
+}
+
+// The change is applied here when the guards that may keep something of it have applied it too.
+function receiveMarker(instance: string, change: string, receivers: Receivers): void {
+  const { self, acknowledgements, acks, watchers, concerned } = receivers;
+  const accounts = concerned.take();
+  if (instance !== self) {
+    watchers.whenApplied(accounts, acks.received(instance, change));
+    return;
+  }
+  const number = Number(change);
+  acknowledgements.received(number);
+  watchers.whenApplied(accounts, () => acknowledgements.applied(number));
 }

@@ -19,6 +19,8 @@ export interface Lease {
   time(): number | undefined;
   /** The same, extended by the staleness that the operator allows. For use while the database is unreachable. */
   staleTime(): number | undefined;
+  /** Returns when the lease ends (monotonic) and the time of the database now. Returns undefined if it is not held. */
+  held(): { until: number; time: number } | undefined;
   /**
    * Extends the lease: a heartbeat sent at `sentAt` (monotonic) came back through the feed. The database's clock showed
    * `databaseTime` in between.
@@ -76,6 +78,10 @@ export function createLease(
   return {
     time: () => timeUntil(until),
     staleTime: () => timeUntil(staleUntil),
+    held() {
+      const time = timeUntil(until);
+      return time === undefined ? undefined : { until, time };
+    },
     confirm(sentAt, databaseTime) {
       const monotonic = clock.monotonic();
       // A heartbeat that was in flight when the clocks drifted apart proves nothing.

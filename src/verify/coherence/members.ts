@@ -5,8 +5,8 @@ import { marginMs } from "./lease.ts";
 export interface Members {
   /** Records a heartbeat of an instance, which gives it a lease of this length. `position`: of the last own change marker. */
   seen(instance: string, leaseMs: number, position: number): void;
-  /** Records that an instance has applied all changes up to this position. */
-  acknowledged(instance: string, position: number): void;
+  /** Records that an instance has applied all changes up to this position, or exactly the one at this position. */
+  acknowledged(instance: string, position: number, exactly: boolean): void;
   /** Removes an instance that has stopped. */
   left(instance: string): void;
   /** Removes all instances. */
@@ -16,6 +16,8 @@ export interface Members {
    * changes of this one, at most `position`.
    */
   appliedUpTo(position: number, now: number): number;
+  /** Returns whether all other instances have applied the change at this position. Call it after `appliedUpTo`. */
+  haveApplied(position: number): boolean;
   /** Returns when the next lease will have expired, or infinity if no instance is known. */
   nextExpiry(): number;
   /** Returns how many other instances are known. */
@@ -29,7 +31,12 @@ interface Member {
   leaseMs: number;
   /** The position of the last change marker that it has acknowledged. */
   position: number;
+  /** The positions of later markers that it has acknowledged. */
+  later: Set<number>;
 }
+
+// More positions than this are not remembered. The changes then wait for the next acknowledgement of all.
+const maxLater = 10_000;
 
 /** Creates the members that the instance `self` knows: none. */
 export function createMembers(self: string, clock: Clock): Members {
@@ -42,11 +49,18 @@ export function createMembers(self: string, clock: Clock): Members {
         seenAt: clock.monotonic(),
         leaseMs,
         position: known?.position ?? position,
+        later: known?.later ?? new Set(),
       });
     },
-    acknowledged(instance, position) {
+    acknowledged(instance, position, exactly) {
       const member = members.get(instance);
-      if (member) member.position = Math.max(member.position, position);
+      if (!member || position <= member.position) return;
+      if (exactly) {
+        if (member.later.size < maxLater) member.later.add(position);
+        return;
+      }
+      member.position = position;
+      for (const one of member.later) if (one <= position) member.later.delete(one);
     },
     left: (instance) => void members.delete(instance),
     clear: () => members.clear(),
@@ -57,6 +71,12 @@ export function createMembers(self: string, clock: Clock): Members {
         else if (name !== self) applied = Math.min(applied, member.position);
       }
       return applied;
+    },
+    haveApplied(position) {
+      for (const [name, member] of members) {
+        if (name !== self && member.position < position && !member.later.has(position)) return false;
+      }
+      return true;
     },
     nextExpiry() {
       let next = Number.POSITIVE_INFINITY;

@@ -164,8 +164,10 @@ function receive(feed: Message[], one: Instance, message: Message): void {
       if (message.to === one) one.acknowledgements.acknowledged(message.from.name, message.change);
       break;
     case "change marker":
-      if (message.from === one) one.acknowledgements.received(message.change);
-      else feed.push({ kind: "acknowledgement", to: message.from, from: one, change: message.change });
+      if (message.from === one) {
+        one.acknowledgements.received(message.change);
+        one.acknowledgements.applied(message.change);
+      } else feed.push({ kind: "acknowledgement", to: message.from, from: one, change: message.change });
       break;
     case "heartbeat":
       one.acknowledgements.seen(message.from.name, message.from.leaseMs);

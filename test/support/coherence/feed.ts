@@ -33,10 +33,14 @@ export async function openFeed(url: string, db: Db): Promise<Feed> {
       });
       await sql`select pg_notify('latchkey', ${end})`.execute(db);
       await arrived;
-      return received
-        .filter((payload) => payload.startsWith("i "))
-        .flatMap((payload) => payload.slice(2).split(" "))
-        .sort();
+      return (
+        received
+          .filter((payload) => payload.startsWith("i "))
+          .flatMap((payload) => payload.slice(2).split(" "))
+          // These items name the accounts of the tags.
+          .filter((item) => !item.startsWith("@"))
+          .sort()
+      );
     },
     close: listener.close,
   };

@@ -14,9 +14,10 @@ import {
 import { mailedToken } from "../actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 import { platformRequests } from "./platform-requests.ts";
+import { isUnary } from "./streams.ts";
 
-/** Every RPC of Latchkey. */
-export const methods: DescMethod[] = services.flatMap((service) => service.methods);
+/** Every RPC of Latchkey with one request and one response. */
+export const methods: DescMethod[] = services.flatMap((service) => service.methods).filter(isUnary);
 
 /** Returns the name of an RPC in the tables of tests. */
 export function nameOf(method: DescMethod): string {

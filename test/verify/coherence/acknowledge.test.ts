@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createAcknowledgements } from "../../../src/verify/coherence/acknowledge.ts";
+import { type Acknowledgements, createAcknowledgements } from "../../../src/verify/coherence/acknowledge.ts";
 import { leaseMs, marginMs } from "../../../src/verify/coherence/lease.ts";
 import { instance, simulate } from "../../support/coherence/feed-simulation.ts";
 import { runs } from "../../support/random.ts";
@@ -23,6 +23,12 @@ function establishedFeed() {
   return acknowledgements;
 }
 
+/** The marker of a change came back, and the guards of this instance have applied the change. */
+function arrive(acknowledgements: Acknowledgements, change: number): void {
+  acknowledgements.received(change);
+  acknowledgements.applied(change);
+}
+
 async function settled(settling: Promise<string>): Promise<string | undefined> {
   let how: string | undefined;
   settling.then((value) => (how = value));
@@ -35,7 +41,7 @@ test("without other instances, a change is effective when its own change marker 
   const change = acknowledgements.begin();
   const settling = acknowledgements.settle(change);
   expect(await settled(settling)).toBeUndefined();
-  acknowledgements.received(change);
+  arrive(acknowledgements, change);
   expect(await settled(settling)).toBe("acknowledged");
 });
 
@@ -48,7 +54,7 @@ test("an acknowledgement covers every change before it in the order of the feed,
     acknowledgements.begin(),
   ];
   const settling = [first, second, third].map((change) => acknowledgements.settle(change));
-  for (const change of [third, first, second]) acknowledgements.received(change);
+  for (const change of [third, first, second]) arrive(acknowledgements, change);
   acknowledgements.acknowledged("other", first);
   expect(await Promise.all(settling.map(settled))).toEqual(["acknowledged", undefined, "acknowledged"]);
   acknowledgements.acknowledged("other", second);
@@ -61,7 +67,7 @@ test("a change waits for a silent instance only until its lease has expired", as
   vi.advanceTimersByTime(600);
   const change = acknowledgements.begin();
   const settling = acknowledgements.settle(change);
-  acknowledgements.received(change);
+  arrive(acknowledgements, change);
   await vi.advanceTimersByTimeAsync(leaseMs + marginMs - 600);
   expect(await settled(settling)).toBeUndefined();
   await vi.advanceTimersByTimeAsync(2);
@@ -72,7 +78,7 @@ test("a change waits for the longest lease if the feed is younger than that", as
   const acknowledgements = createAcknowledgements("me", leaseMs, clock);
   acknowledgements.opened(5_000);
   const change = acknowledgements.begin();
-  acknowledgements.received(change);
+  arrive(acknowledgements, change);
   const settling = acknowledgements.settle(change);
   await vi.advanceTimersByTimeAsync(5_000 + marginMs - 1);
   expect(await settled(settling)).toBeUndefined();
@@ -86,7 +92,7 @@ test("a change that waits while the feed is lost times out", async () => {
   const settling = acknowledgements.settle(change);
   acknowledgements.lost();
   acknowledgements.opened(leaseMs);
-  acknowledgements.received(change);
+  arrive(acknowledgements, change);
   expect(await settled(settling)).toBeUndefined();
   await vi.advanceTimersByTimeAsync(leaseMs + marginMs);
   expect(await settled(settling)).toBe("timed out");
@@ -97,7 +103,7 @@ test("a change stops waiting for an instance that announces its stop", async () 
   acknowledgements.seen("leaving", leaseMs);
   const change = acknowledgements.begin();
   const settling = acknowledgements.settle(change);
-  acknowledgements.received(change);
+  arrive(acknowledgements, change);
   expect(await settled(settling)).toBeUndefined();
   acknowledgements.left("leaving");
   expect(await settled(settling)).toBe("acknowledged");
