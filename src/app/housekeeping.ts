@@ -5,6 +5,7 @@ import type { Turn } from "../db/turn-shares.ts";
 import { purgeOneAccount } from "../domain/account/delete.ts";
 import { deleteOldEvents } from "../domain/kernel/audit-retention.ts";
 import type { Log } from "../infra/log.ts";
+import { createPostgresStore } from "../verify/limits/postgres-store.ts";
 import type { Background } from "./background.ts";
 
 /** Background jobs that run at intervals. */
@@ -20,8 +21,10 @@ const housekeeping: Turn = {
 };
 const purgeIntervalMs = 3_600_000;
 const retentionIntervalMs = 60_000;
+const countersIntervalMs = 600_000;
+const countersPerStatement = 1_000;
 
-/** Starts the jobs that remove deleted accounts and old audit events when their retention ends. */
+/** Starts the jobs that remove deleted accounts, old audit events, and counters of rate limits that have drained. */
 export function startHousekeeping(
   db: Db,
   { auditRetentionMs }: AuditSettings,
@@ -39,7 +42,16 @@ export function startHousekeeping(
     if (deleted > 0) log.info({ deleted }, "old audit events were deleted");
   }
 
-  const timers = [every(purgeIntervalMs, background, purgeAccounts)];
+  const counters = createPostgresStore(db);
+
+  async function removeDrainedCounters(): Promise<void> {
+    while ((await counters.removeDrained(countersPerStatement)) === countersPerStatement);
+  }
+
+  const timers = [
+    every(purgeIntervalMs, background, purgeAccounts),
+    every(countersIntervalMs, background, removeDrainedCounters),
+  ];
   if (auditRetentionMs !== undefined) {
     timers.push(every(retentionIntervalMs, background, () => deleteEvents(auditRetentionMs)));
   }

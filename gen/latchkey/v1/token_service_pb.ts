@@ -76,7 +76,8 @@ export type VerifyTokenRequest = Message<"latchkey.v1.VerifyTokenRequest"> & {
   environment: Environment;
 
   /**
-   * Optional. The amount that this call takes from the rate limits of the key. The default is 1.
+   * Optional. The amount that this call takes from each rate limit and each record of credits of the key. 0 takes nothing.
+   * By default, the call takes the own cost of each rate limit, and one credit.
    *
    * @generated from field: optional int32 cost = 7;
    */
@@ -147,7 +148,8 @@ export type VerifyTokenResponse = Message<"latchkey.v1.VerifyTokenResponse"> & {
   endsAt?: Timestamp | undefined;
 
   /**
-   * The state of the rate limit that has the least left, if the key has any.
+   * The state of the rate limit that refuses the call, or that has the least left. Unset if the key has none, or if the token
+   * fails another rule.
    *
    * @generated from field: latchkey.v1.RateLimitStatus rate_limit = 5;
    */
@@ -475,7 +477,8 @@ export const WatchInvalidationSchema: GenMessage<WatchInvalidation> = /*@__PURE_
  */
 export const TokenService: GenService<{
   /**
-   * Evaluates a token. A negative verdict is a successful response, not an error. The call writes nothing.
+   * Evaluates a token. A negative verdict is a successful response, not an error.
+   * If the token is valid, the call takes from the rate limits and the credits of the key. Otherwise, it writes nothing.
    * With `tokens:verify`, a caller may verify tokens of its own account.
    * With a key of the platform account, it may verify tokens of every account.
    * For every other caller, the verdict for a token of another account is `VERDICT_INVALID`.

@@ -63,14 +63,15 @@ export type RateLimitStatus = Message<"latchkey.v1.RateLimitStatus"> & {
   limit: number;
 
   /**
-   * Output only. The number that is left in the current period.
+   * Output only. The number that can be taken at once.
    *
    * @generated from field: int32 remaining = 3;
    */
   remaining: number;
 
   /**
-   * Output only. The end of the current period.
+   * Output only. The time at which the whole limit is available again. If the limit refused this call: the time at which the
+   * call is possible.
    *
    * @generated from field: google.protobuf.Timestamp reset_at = 4;
    */
@@ -189,7 +190,7 @@ export const Verdict = {
   ENTITLEMENT_REQUIRED: 13,
 
   /**
-   * The rate limit of the key is exhausted.
+   * A rate limit of the key or of its account has not enough left for the cost of this call.
    *
    * @generated from enum value: VERDICT_RATE_LIMITED = 14;
    */
