@@ -18,7 +18,7 @@ function callerWith(count: number): Holder {
 }
 
 function reachOf({ permissions, workspaceIds }: Holder): Reach {
-  return { permissions, workspaces: workspaceIds, environment: "every", end: null };
+  return { permissions, workspaces: workspaceIds, environment: "every", end: null, limitedBy: null };
 }
 
 test("one comparison of long lists costs about as much as many of short ones", () => {
@@ -97,7 +97,7 @@ test("one of many concurrent comparisons runs at a time, and accounts take turns
 });
 
 function reach(permissions: readonly string[]): Reach {
-  return { permissions, workspaces: [], environment: "every", end: null };
+  return { permissions, workspaces: [], environment: "every", end: null, limitedBy: null };
 }
 
 function leastTime(run: () => void): number {

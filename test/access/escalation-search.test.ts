@@ -23,8 +23,9 @@ function compareAdded(caller: Holder, changes: readonly PrincipalChange[]): void
   const added = changes.map(({ before, after }) => {
     const had = before ? permissionsOf(before) : [];
     const permissions = permissionsOf(after).filter((one) => !had.includes(one));
-    const { environment, end } = after;
-    return { after: { permissions, workspaces: addedWorkspaces(before, after), environment, end } };
+    const { environment, end, limitedBy } = after;
+    const workspaces = addedWorkspaces(before, after);
+    return { after: { permissions, workspaces, environment, end, limitedBy } };
   });
   refuseEscalation(caller, added);
 }
@@ -54,6 +55,13 @@ test("the search finds escalation paths if the claims of external issuers do not
     );
   const { violations } = searchEscalationPure({ steps, seed: 1, refuse });
   expect(violations.join("\n")).toMatch(/claiming .* gained/);
+});
+
+test("the search finds escalation paths if the limits of the caller do not count", () => {
+  const refuse = ({ limitedBy: _, ...caller }: Holder, changes: readonly PrincipalChange[]) =>
+    refuseEscalation(caller, changes);
+  const { violations } = searchEscalationPure({ steps, seed: 1, refuse });
+  expect(violations.join("\n")).toMatch(/gained|exceeds/);
 });
 
 test("no sequence of calls to the service results in a token with more rights", async () => {

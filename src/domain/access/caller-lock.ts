@@ -19,7 +19,7 @@ export function callerLocks(caller: Caller): RowLock[] {
   return [accountLock(caller.accountId, "key share"), ...ownLocks({ ...caller, ...home })];
 }
 
-function ownLocks({ accountId, profile, userId = "", authority }: Caller): RowLock[] {
+function ownLocks({ accountId, profile, userId = "", drawsOn, authority }: Caller): RowLock[] {
   const { credentialId: id, kind } = authority;
   const account = accountLock(accountId, "key share");
   const member = rowLock("membership", accountId, profile.id, "share");
@@ -30,6 +30,8 @@ function ownLocks({ accountId, profile, userId = "", authority }: Caller): RowLo
       return [account, member, rowLock("guest", accountId, profile.id, "share"), identityLock(id, "share")];
     default: {
       const key = [account, rowLock("api_key", accountId, id, "share")];
+      // The limits of that key decide what this one may make.
+      if (drawsOn !== undefined) key.push(rowLock("api_key", accountId, drawsOn, "share"));
       if (kind === "developer") return [...key, member];
       const owned = kind === "service" && profile.type === "service_account";
       return owned ? [...key, rowLock("service_account", accountId, profile.id, "share")] : key;

@@ -5,6 +5,7 @@ import {
   createReachComparison,
   isEndWithin,
   isEnvironmentWithin,
+  isLimitedWithin,
   type JointReach,
   type Reach,
   type ReachComparison,
@@ -24,7 +25,7 @@ export interface PrincipalChange {
 /** The fields of a principal that its reach depends on. */
 export type Holder = Pick<
   Principal,
-  "permissions" | "workspaceScope" | "workspaceIds" | "environment" | "expiresAt" | "superseded"
+  "permissions" | "workspaceScope" | "workspaceIds" | "environment" | "expiresAt" | "superseded" | "limitedBy"
 >;
 
 /**
@@ -32,7 +33,7 @@ export type Holder = Pick<
  * hands out anything calls this function. No other code makes this decision.
  *
  * A change passes if the resulting principal is within its own earlier reach, or if it is as a whole within the
- * caller's reach. Each reach is a product of permissions, workspaces, environment and end. So these can be compared one
+ * caller's reach. Each reach is a product of permissions, workspaces, environment, end and limits. So these can be compared one
  * by one, but only for the whole result, because an added permission also counts in the workspaces that the principal
  * already had. Therefore a caller cannot add anything to a principal with more reach than the caller. Claims do not
  * matter while `after` is within `before`. Otherwise the principal counts with the most that it may claim.
@@ -88,7 +89,7 @@ interface Refusal {
 }
 
 // The rules in the order of the table of errors.
-const place = { environment: 0, workspace: 1, superseded: 2, permission: 3, end: 4 };
+const place = { environment: 0, workspace: 1, superseded: 2, permission: 3, end: 4, limits: 5 };
 
 // The first rule that can fail for a caller.
 function lowestPlace({ superseded }: Holder, { environment, workspaces }: Reach): number {
@@ -111,23 +112,25 @@ function* refusalOf(
   if (superseded) return { place: place.superseded, error: supersededError() };
   const missing = yield* comparison.missingPermission(reach, held);
   if (missing !== undefined) return { place: place.permission, error: permissionDenied(missing) };
-  return isEndWithin(reach, held) ? undefined : { place: place.end, error: endError(held) };
+  if (!isEndWithin(reach, held)) return { place: place.end, error: endError(held) };
+  return isLimitedWithin(reach, held) ? undefined : { place: place.limits, error: limitsError(held) };
 }
 
-/** Returns the reach of a caller. People and their sessions have no environment and no end. */
+/** Returns the reach of a caller. People and their sessions have no environment, no end and no limits. */
 export function reachOf(caller: Holder): Reach {
   return {
     permissions: caller.permissions,
     workspaces: caller.workspaceScope === "all" ? "all" : caller.workspaceIds,
     environment: caller.environment ?? "every",
     end: caller.expiresAt ?? null,
+    limitedBy: caller.limitedBy ?? null,
   };
 }
 
 /** Returns whether a caller reaches everything, so that no change can result in more. */
 export function reachesAll(caller: Holder): boolean {
-  const { permissions, workspaces, environment, end } = reachOf(caller);
-  const unbound = workspaces === "all" && environment === "every" && end === null;
+  const { permissions, workspaces, environment, end, limitedBy } = reachOf(caller);
+  const unbound = workspaces === "all" && environment === "every" && end === null && limitedBy === null;
   return unbound && permissions.includes("*") && !caller.superseded;
 }
 
@@ -154,6 +157,14 @@ function supersededError(): DomainError {
     "PERMISSION_DENIED",
     "a rotation has superseded this token, so it cannot mint or widen anything: use the newer token",
     { permission: "api_keys:write" },
+  );
+}
+
+function limitsError({ limitedBy }: Reach): DomainError {
+  return new DomainError(
+    "PERMISSION_DENIED",
+    "your key has rate limits or credits, so it can mint, widen and rotate only keys that draw on them too",
+    { permission: "api_keys:write", limited_by_key_id: limitedBy ?? "" },
   );
 }
 

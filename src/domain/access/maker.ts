@@ -5,6 +5,7 @@ import type { Database } from "../../db/schema.ts";
 import { together } from "../kernel/together.ts";
 import { actPermission, reachInTenants } from "./acting.ts";
 import { reachOf } from "./escalation.ts";
+import { limitingKey } from "./limited.ts";
 import { holds, narrow, narrowed } from "./permission.ts";
 import type { Caller } from "./principal.ts";
 import { isWithin, type Reach } from "./reach.ts";
@@ -54,9 +55,11 @@ export function makerKey({ made_by_key, made_by_identity, profileId }: Maker): s
 
 /** Returns a digest of what a maker reaches. While the digest is the same, nothing needs to be compared. */
 export function digestOf({ reach, owner }: Pick<MakerNow, "reach" | "owner">): string {
-  const { permissions, workspaces, environment, end } = reach;
+  const { permissions, workspaces, environment, end, limitedBy } = reach;
   const sorted = workspaces === "all" ? workspaces : workspaces.toSorted();
   const parts = [permissions.toSorted(), sorted, environment, end?.toISOString() ?? null, owner];
+  // The digests of makers without limits are those of earlier versions.
+  if (limitedBy !== null) parts.push(limitedBy);
   return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }
 
@@ -129,6 +132,7 @@ export async function loadKeys(
         workspaces: workspace_scope === "all" ? "all" : live,
         environment: environment ?? "every",
         end: expires_at,
+        limitedBy: limitingKey(accountAccess.limits, id),
       };
       const key = { accountId: accountAccess.account_id, reach, most: { ...reach, permissions: most } };
       return [[id, { ...key, ended, platform }]];
@@ -184,7 +188,7 @@ async function loadPeople(db: Db, accountId: string, profileIds: string[]): Prom
     rows.map((row) => {
       const workspaces = row.all_workspaces ? "all" : row.workspaces;
       const permissions = narrow(row.permissions ?? [], ["*"]);
-      const reach: Reach = { permissions, workspaces, environment: "every", end: null };
+      const reach: Reach = { permissions, workspaces, environment: "every", end: null, limitedBy: null };
       return [row.id, { reach, owner: row.owner ?? false, claims: false }];
     }),
   );

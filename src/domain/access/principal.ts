@@ -58,6 +58,10 @@ export interface Principal {
   environment?: Environment;
   /** Set for a key with an end, which mints only keys that end no later. */
   expiresAt?: Date;
+  /** Set for a key that was created to draw on the limits and credits of another key: that key. */
+  drawsOn?: string;
+  /** Set for a key with rate limits or credits: the key that has them. Such a key makes only keys that draw on them too. */
+  limitedBy?: string;
   permissions: readonly string[];
   workspaceScope: WorkspaceScope;
   /** The live workspaces granted to it. */

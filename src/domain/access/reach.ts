@@ -4,7 +4,7 @@ import { createListComparison } from "./permission-lists.ts";
 
 /**
  * What a principal reaches: its permissions, in its workspaces and without a workspace, in its environment, until its
- * end. This is a product: each permission counts in every workspace that the principal may enter.
+ * end, within the limits of a key. This is a product: each permission counts in every workspace that the principal may enter.
  */
 export interface Reach extends Frame {
   permissions: readonly string[];
@@ -22,6 +22,8 @@ interface Frame {
   environment: Environment | "every";
   /** Null if it never ends. */
   end: Date | null;
+  /** The key whose rate limits and credits hold it back. Null if there is none. */
+  limitedBy: string | null;
 }
 
 /** Compares two reaches. The methods return what the first has and the second lacks, or undefined for nothing. */
@@ -59,6 +61,7 @@ export function createReachComparison(): ReachComparison {
       return (
         isEnvironmentWithin(inner, outer) &&
         isEndWithin(inner, outer) &&
+        isLimitedWithin(inner, outer) &&
         foreignWorkspace(inner, outer) === undefined &&
         (yield* lists.missing(listsOf(inner), listsOf(outer))) === undefined
       );
@@ -81,6 +84,11 @@ export function isEnvironmentWithin(inner: Frame, outer: Frame): boolean {
 /** Returns whether a reach ends no later than another one. */
 export function isEndWithin(inner: Frame, outer: Frame): boolean {
   return outer.end === null || (inner.end !== null && inner.end <= outer.end);
+}
+
+/** Returns whether the limits that hold back the second hold back the first too. */
+export function isLimitedWithin(inner: Frame, outer: Frame): boolean {
+  return outer.limitedBy === null || inner.limitedBy === outer.limitedBy;
 }
 
 function listsOf(reach: Reach | JointReach): readonly (readonly string[])[] {

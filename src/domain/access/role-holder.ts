@@ -25,9 +25,9 @@ export interface Holding {
   grants: RoleGrants;
 }
 
-/** Returns the reach of a person, a service account or an invite: in every environment, without an end. */
+/** Returns the reach of a person, a service account or an invite: in every environment, without an end and limits. */
 export function lastingReach(permissions: readonly string[], workspaces: Reach["workspaces"]): Reach {
-  return { permissions, workspaces, environment: "every", end: null };
+  return { permissions, workspaces, environment: "every", end: null, limitedBy: null };
 }
 
 /** Returns what a holder reaches by its role and its teams. */
@@ -50,7 +50,13 @@ export function claimedReach(holder: RoleHolder, grants: RoleGrants): JointReach
   const claimed = holder.claims.flatMap((id) => grants.roles.get(id) ?? []);
   const all = claimed.some(({ allWorkspaces }) => allWorkspaces);
   const together = new Set([...lists, ...claimed.map((role) => role.permissions)]);
-  return { lists: [...together], workspaces: all ? "all" : workspaces, environment: "every", end: null };
+  return {
+    lists: [...together],
+    workspaces: all ? "all" : workspaces,
+    environment: "every",
+    end: null,
+    limitedBy: null,
+  };
 }
 
 /** Returns the permissions that a team gives its members. */
@@ -67,7 +73,7 @@ export function groupReach(lists: JointReach["lists"], { holders, grants }: Hold
     else for (const id of workspaces) entered.add(id);
     if (all) break;
   }
-  return { lists, workspaces: all ? "all" : [...entered], environment: "every", end: null };
+  return { lists, workspaces: all ? "all" : [...entered], environment: "every", end: null, limitedBy: null };
 }
 
 /**
@@ -101,5 +107,5 @@ function jointReach(
     const role = roles.get(id);
     return role ? [role.permissions] : [];
   });
-  return { lists, workspaces, environment: "every", end: null };
+  return { lists, workspaces, environment: "every", end: null, limitedBy: null };
 }

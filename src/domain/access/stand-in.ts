@@ -3,7 +3,7 @@ import type { Caller } from "./principal.ts";
 import { lastingReach } from "./role-holder.ts";
 
 // A platform key may stand in for the owner of an account that has none. It then gives permissions that it does not hold.
-// Its environment, its end and a rotation that superseded its token still count.
+// Its environment, its end, its limits and a rotation that superseded its token still count.
 
 /** Returns a caller as it stands in for the owner of an account: with all permissions in all workspaces. */
 export function asStandIn(caller: Caller): Holder {
@@ -15,9 +15,13 @@ export function requireStandIn(caller: Caller): void {
   refuseEscalation(asStandIn(caller), [{ after: everything }]);
 }
 
-/** Fails if a rotation has superseded the caller's token. For a change that widens an account as a whole. */
-export function refuseSuperseded({ superseded }: Caller): void {
-  const holder: Holder = { permissions: ["*"], workspaceScope: "all", workspaceIds: [], superseded };
+/**
+ * Fails if a rotation has superseded the caller's token, or if the caller has rate limits or credits. For a change that widens
+ * an account as a whole.
+ */
+export function refuseSuperseded({ superseded, limitedBy }: Caller): void {
+  const everywhere = { permissions: ["*"], workspaceScope: "all", workspaceIds: [] } as const;
+  const holder: Holder = { ...everywhere, superseded, ...(limitedBy !== undefined && { limitedBy }) };
   refuseEscalation(holder, [{ after: everything }]);
 }
 

@@ -1,6 +1,6 @@
 import { type Expression, type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Tx } from "../../db/connect.ts";
-import type { Database, Labels } from "../../db/schema.ts";
+import type { Database, KeyLimitsJson, Labels } from "../../db/schema.ts";
 import { holds } from "../access/permission.ts";
 import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
 import { memberRights, type Rights, serviceAccountRights } from "../access/rights.ts";
@@ -116,12 +116,13 @@ export function readKey(tx: Tx, { accountId }: Caller, id: string): Promise<ApiK
 
 /**
  * A key as a change reads it under its lock, if the reach of the key matters. It includes the live workspaces granted
- * to the key, and what its owner may do now.
+ * to the key, what its owner may do now, and its limits.
  */
 export interface LockedKey extends ApiKeyRow {
   granted: string[];
   /** Null if no owner narrows the list of the key, or if the owner no longer exists. */
   owner_rights: Rights | null;
+  limits: KeyLimitsJson | null;
 }
 
 /** Reads a key within a change for which the reach of the key matters. */
@@ -137,6 +138,7 @@ export function readLockedKey(tx: Tx, { accountId }: Caller, id: string): Promis
         when api_key.kind = 'developer' then ${memberRights(account, owner)}
       end`.as("owner_rights"),
     )
+    .select(sql<KeyLimitsJson | null>`latchkey_key_limits(api_key.id)`.as("limits"))
     .where("account_id", "=", accountId)
     .where("id", "=", id)
     .executeTakeFirst();

@@ -22,6 +22,7 @@ import {
 } from "../service-account/new.ts";
 import { type ApiKey, auditedFields, findApiKey, labelBytes } from "./api-key.ts";
 import { checkDraft, draft, type NewApiKey } from "./draft.ts";
+import { drawnOn } from "./limits.ts";
 import { findOwner, readListed } from "./owner.ts";
 
 /** The dependencies of minting keys. */
@@ -87,9 +88,11 @@ export async function createApiKey(
         permissions: key.permissions,
         expires_at: key.expiresAt,
         rate_limits: key.rateLimits,
+        limited_by_key_id: drawnOn(caller, key.rateLimits),
       };
       const granted = workspaceIds.length > 0 && { workspace_ids: input.workspaceIds };
-      const after = { ...pick(row, auditedFields), ...granted };
+      const limited = row.limited_by_key_id !== null && pick(row, ["limited_by_key_id"]);
+      const after = { ...pick(row, auditedFields), ...granted, ...limited };
       return {
         events: [...accountEvents, { resourceType: "api_key", resourceId: id, after }],
         async write() {

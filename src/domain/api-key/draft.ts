@@ -5,6 +5,7 @@ import { type NewRateLimit, parseRateLimits } from "../access/rate-limit.ts";
 import { DomainError, invalidField, invalidFields } from "../kernel/error.ts";
 import { nameViolations } from "../kernel/text.ts";
 import type { TokenKind } from "../kernel/token.ts";
+import { drawnOn } from "./limits.ts";
 import { checkKey, type FoundOwner, type KeyOwner, type Listed, ownerOf } from "./owner.ts";
 
 /** The fields of a new key. A field that is left out has its default. */
@@ -97,7 +98,8 @@ export function checkDraft(
   requireMayCreate(caller, key.kind);
   const { kind, environment, permissions } = key;
   const owner = ownerOf(caller, kind, found);
-  const state = { kind, environment, permissions, system: false, granted: workspaceIds };
+  const limitedBy = drawnOn(caller, key.rateLimits);
+  const state = { kind, environment, permissions, system: false, granted: workspaceIds, limitedBy };
   checkKey(caller, listed, {
     owner: owner?.rights,
     after: { ...state, workspace_scope: key.workspaceScope, expires_at: key.expiresAt },

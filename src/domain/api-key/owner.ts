@@ -3,6 +3,7 @@ import type { Db } from "../../db/connect.ts";
 import type { ApiKeyKind } from "../../db/schema.ts";
 import { withoutPlatformPermissions } from "../access/acting.ts";
 import { type Holder, type PrincipalChange, refuseEscalation } from "../access/escalation.ts";
+import { limitingKey } from "../access/limited.ts";
 import { type Narrowed, narrowed } from "../access/permission.ts";
 import type { Caller } from "../access/principal.ts";
 import type { Reach } from "../access/reach.ts";
@@ -101,8 +102,13 @@ export interface KeyChange {
   grants?: readonly string[];
 }
 
-/** The settings of a key, and the live workspaces granted to it. */
-export type KeyState = KeySettings & { granted: readonly string[] };
+/** The settings of a key, the live workspaces granted to it, and the key whose limits and credits hold it back. */
+export type KeyState = KeySettings & { granted: readonly string[]; limitedBy: string | null };
+
+/** Returns the state of a locked key, as it is before a change. */
+export function stateOf(key: LockedKey): KeyState {
+  return { ...key, limitedBy: limitingKey(key.limits, key.id) };
+}
 
 /** Returns what the owner of a key may do now. Undefined for an application key or a system key. */
 export function ownerRights(key: LockedKey): Rights | undefined {
@@ -176,12 +182,14 @@ function reachWith(key: KeyState, owner: Rights | undefined, which: keyof Narrow
 }
 
 // Returns the reach of a key's list and scope, without its owner.
-function listedReach({ permissions, workspace_scope, granted, environment, expires_at }: KeyState): Reach {
+function listedReach(key: KeyState): Reach {
+  const { permissions, workspace_scope, granted, environment, expires_at, limitedBy } = key;
   return {
     permissions,
     workspaces: workspace_scope === "all" ? "all" : granted,
     environment: environment ?? "every",
     end: expires_at,
+    limitedBy,
   };
 }
 

@@ -20,7 +20,7 @@ import {
   touchApiKey,
 } from "./api-key.ts";
 import { insertToken, type MintDeps } from "./create.ts";
-import { checkKey, ownerRights, readListed } from "./owner.ts";
+import { checkKey, ownerRights, readListed, stateOf } from "./owner.ts";
 import { checkSystemKey, holderFor, readOwnerless, standsInForOwner } from "./system-key.ts";
 
 /** The minimum grace period of a key that rotates itself. A lost response then does not lock out the client. */
@@ -60,7 +60,7 @@ export async function rotateApiKey(
         state: "expired",
       });
     }
-    checkKey(holderFor(caller, key, ownerless), listed, { owner: ownerRights(key), after: key });
+    checkKey(holderFor(caller, key, ownerless), listed, { owner: ownerRights(key), after: stateOf(key) });
     if (key.system && standsInForOwner(caller, ownerless)) refuseGrace(input.graceMs);
     if (itself && input.graceMs < minSelfGraceMs) {
       throw invalidField("grace_period", "expected at least 60s if a key rotates itself");

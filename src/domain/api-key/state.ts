@@ -18,7 +18,7 @@ import {
   requireKeyOrOwn,
   systemKey,
 } from "./api-key.ts";
-import { checkKey, ownerRights, readListed } from "./owner.ts";
+import { checkKey, ownerRights, readListed, stateOf } from "./owner.ts";
 import { checkSystemKey, holderFor, readOwnerless } from "./system-key.ts";
 
 const now = sql<Date>`clock_timestamp()`;
@@ -80,7 +80,7 @@ function setDisabled(db: Store, caller: Caller, id: string, disabled: boolean): 
     const events = changeOf(key, { disabled, revoked: false });
     // A disabled key reaches nothing, so enabling it counts like creating it.
     if (!disabled && events.length > 0) {
-      checkKey(holderFor(caller, key, ownerless), listed, { owner: ownerRights(key), after: key });
+      checkKey(holderFor(caller, key, ownerless), listed, { owner: ownerRights(key), after: stateOf(key) });
     }
     const writing = () => write(tx, events, { disabled_at: disabled ? now : null });
     return { events, write: () => writeAndFind(tx, caller, id, writing()) };

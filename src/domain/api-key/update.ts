@@ -25,7 +25,7 @@ import {
 } from "./api-key.ts";
 import { type MintDeps, requireFuture } from "./create.ts";
 import { checkLimits } from "./limits.ts";
-import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
+import { checkKey, type Listed, ownerRights, readListed, stateOf } from "./owner.ts";
 
 /** The fields of an update. A field that is left out stays as it is. `expiresAt: null` removes the end. */
 export interface ApiKeyUpdate {
@@ -120,8 +120,9 @@ function checkChange({ caller, listed, key }: Update, after: Settings, now: Date
   const moved = end?.getTime() !== key.expires_at?.getTime();
   if (moved && end) requireFuture(end, now);
   // A key with weaker limits reaches more, so a change to them counts like creating the key.
-  const before = checkLimits(key, after.rate_limits) ? { before: key } : {};
-  checkKey(caller, listed, { owner: ownerRights(key), ...before, after: { ...key, ...after } });
+  const state = stateOf(key);
+  const before = checkLimits(caller, key, after.rate_limits) ? { before: state } : {};
+  checkKey(caller, listed, { owner: ownerRights(key), ...before, after: { ...state, ...after } });
 }
 
 async function writeKey(tx: Tx, key: ApiKeyRow, { rate_limits, ...after }: Changed): Promise<void> {

@@ -31,7 +31,7 @@ import {
   touchApiKey,
 } from "./api-key.ts";
 import { takesNoGrants } from "./draft.ts";
-import { checkKey, type Listed, ownerRights, readListed } from "./owner.ts";
+import { checkKey, type Listed, ownerRights, readListed, stateOf } from "./owner.ts";
 
 /** A key and a workspace. */
 export interface ApiKeyWorkspace {
@@ -80,8 +80,9 @@ export function grantToKey(
   refuseRevoked(key);
   if (key.workspace_scope === "all") throw takesNoGrants();
   if (key.granted.includes(workspaceId)) return [];
-  const after = { ...key, granted: [...key.granted, workspaceId] };
-  checkKey(caller, listed, { owner: ownerRights(key), before: key, after, grants: [workspaceId] });
+  const before = stateOf(key);
+  const after = { ...before, granted: [...key.granted, workspaceId] };
+  checkKey(caller, listed, { owner: ownerRights(key), before, after, grants: [workspaceId] });
   requireLive(workspaces, [workspaceId]);
   return [{ resourceType: "api_key", resourceId: key.id, after: { workspace_id: workspaceId } }];
 }

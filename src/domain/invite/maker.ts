@@ -83,5 +83,9 @@ async function earlier(tx: Tx, { account_id, created_by }: MadeInvite): Promise<
     created_by,
   );
   const workspaces = allWorkspaces ? "all" : workspaceIds;
-  return { reach: { permissions, workspaces, environment: "every", end: null }, owner, claims: false };
+  return {
+    reach: { permissions, workspaces, environment: "every", end: null, limitedBy: null },
+    owner,
+    claims: false,
+  };
 }

@@ -113,5 +113,5 @@ export function newServiceAccount(
 
 // A service account may do what its team allows, in every workspace and environment, and does not end.
 function reachOf({ permissions }: Rights): Reach {
-  return { permissions, workspaces: "all", environment: "every", end: null };
+  return { permissions, workspaces: "all", environment: "every", end: null, limitedBy: null };
 }

@@ -137,7 +137,7 @@ function* toAccountAccess(
   const held = yield* setOf(account_id, json.permissions, json.owner_permissions);
   const entitlements = json.entitlements.map(share);
   const { live, archived } = yield* byState(workspaces);
-  const { limits, credits, drawsOn } = toDraws(json, id, share);
+  const { limits, credits, drawsOn, limitedBy } = toDraws(json, id, share);
   const accountAccess: AccountAccess = {
     account_id: share(account_id),
     external_id: share(external_id),
@@ -154,6 +154,7 @@ function* toAccountAccess(
     limits,
     credits,
     drawsOn,
+    limitedBy,
   };
   return standing ? { ...accountAccess, standing, roles: roles ?? [], claimed: new Map() } : accountAccess;
 }

@@ -1,4 +1,5 @@
 import type { KeyLimitsJson, StoredRateLimit } from "../../db/schema.ts";
+import { limitingKey } from "../../domain/access/limited.ts";
 import type { ShareText } from "./shared-texts.ts";
 
 /** A rate limit that a verification takes from. `counter` is the id of the key or account whose counter it is. */
@@ -23,12 +24,14 @@ export interface Draws {
 export interface KeptDraws extends Draws {
   /** The other key on whose counters the key draws. */
   readonly drawsOn: string | null;
+  /** The key whose limits or credits hold the key back: itself or the other one. */
+  readonly limitedBy: string | null;
 }
 
 // Most credentials share these, so they take no memory.
 const noLimits: readonly RateLimitRule[] = [];
 const noCredits: readonly string[] = [];
-const nothing: KeptDraws = { limits: noLimits, credits: noCredits, drawsOn: null };
+const nothing: KeptDraws = { limits: noLimits, credits: noCredits, drawsOn: null, limitedBy: null };
 
 /** Returns what a key draws on. For people and keys without limits, it returns shared empty lists. */
 export function toDraws(
@@ -44,6 +47,7 @@ export function toDraws(
     limits: limits.length > 0 ? limits : noLimits,
     credits: json.credits.length > 0 ? json.credits.map(share) : noCredits,
     drawsOn,
+    limitedBy: limitingKey(json, keyId) === null ? null : (drawsOn ?? keyId),
   };
 }
 

@@ -178,6 +178,7 @@ export function toPrincipal(
   superseded: boolean,
 ): Principal {
   const { kind, user_id, environment, expires_at } = credential;
+  const { drawsOn, limitedBy } = accountAccess;
   return {
     accountId: accountAccess.account_id,
     accountExternalId: accountAccess.external_id,
@@ -187,6 +188,8 @@ export function toPrincipal(
     ...(isKey(kind) && { keyId: credential.id, key: namesOf(credential) }),
     ...(environment !== null && { environment }),
     ...(isKey(kind) && expires_at !== null && { expiresAt: expires_at }),
+    ...(drawsOn !== null && { drawsOn }),
+    ...(limitedBy !== null && { limitedBy }),
     permissions: accountAccess.held.permissions,
     workspaceScope: accountAccess.workspace_scope,
     workspaceIds: accountAccess.liveWorkspaces,

@@ -131,5 +131,6 @@ function accessTo({ account_id }: { account_id: string }): AccountAccess {
     limits: [],
     credits: [],
     drawsOn: null,
+    limitedBy: null,
   };
 }

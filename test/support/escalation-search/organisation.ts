@@ -29,6 +29,9 @@ export const lists = [
   [],
 ];
 
+/** The counters of keys with limits. */
+export const counters = ["counter1", "counter2"];
+
 /** The lists of platform keys. Permissions on accounts count only in the platform account. */
 const platformLists = [
   ["accounts:act", "accounts:manage", "api_keys:write", "agents:read"],
@@ -67,13 +70,15 @@ export interface Key {
   environment: Environment;
   /** The end in hours, or null for none. */
   end: number | null;
+  /** The counters that it draws on, or null if nothing limits it. */
+  limitedBy: string | null;
   disabled: boolean;
 }
 
 export type Invite = { roleId: string; workspaces: string[]; by: string };
 
 /** A key of the platform account that acts for the account, in all workspaces. */
-export type PlatformKey = Pick<Key, "list" | "environment" | "end">;
+export type PlatformKey = Pick<Key, "list" | "environment" | "end" | "limitedBy">;
 
 /** An account as plain sets. Every item has an id. */
 export interface Organisation {
@@ -151,6 +156,7 @@ function newPlatformKey(random: Random): PlatformKey {
     list: random.pick(platformLists),
     environment: random.pick([null, null, "test", "live"]),
     end: random.chance(0.6) ? null : random.pick([1, 2, 3]),
+    limitedBy: random.chance(0.7) ? null : "platform-counter",
   };
 }
 
@@ -172,6 +178,7 @@ export function newKey(at: Organisation, random: Random): Key {
     grants: all ? [] : random.some(workspaces),
     environment: kind === "application" ? random.pick(["test", "live"]) : null,
     end: random.chance(0.6) ? null : random.pick([1, 2, 3]),
+    limitedBy: random.chance(0.6) ? null : random.pick(counters),
     disabled: random.chance(0.15),
   };
 }

@@ -11,7 +11,7 @@ import type { Key, Organisation, Person, PlatformKey } from "./organisation.ts";
 const hour = 3_600_000;
 
 /** Returns a key as the service stores it. */
-export function stateOf({ kind, list, all, grants, environment, end }: Key): KeyState {
+export function stateOf({ kind, list, all, grants, environment, end, limitedBy }: Key): KeyState {
   return {
     kind,
     system: false,
@@ -20,6 +20,7 @@ export function stateOf({ kind, list, all, grants, environment, end }: Key): Key
     environment,
     expires_at: end === null ? null : new Date(end * hour),
     granted: all ? [] : grants,
+    limitedBy,
   };
 }
 
@@ -72,9 +73,9 @@ export function callerOf(at: Organisation, id: string): Holder {
   return toHolder(key ? keyReach(stateOf(key), ownerOf(at, key)) : holderReach(holderOf(at, id), at));
 }
 
-function platformReach({ list, environment, end }: PlatformKey): Reach {
+function platformReach(platformKey: PlatformKey): Reach {
   const grants = { all: false, grants: [] };
-  const key: Key = { kind: "service", owner: null, list, ...grants, environment, end, disabled: false };
+  const key: Key = { kind: "service", owner: null, ...platformKey, ...grants, disabled: false };
   return reachInTenants(keyReach(stateOf(key), undefined));
 }
 
@@ -125,13 +126,14 @@ export function holdingOfOne(at: Organisation, id: string): Holding {
 }
 
 function toHolder(reach: Reach | JointReach): Holder {
-  const { workspaces, environment, end } = reach;
+  const { workspaces, environment, end, limitedBy } = reach;
   return {
     permissions: "lists" in reach ? reach.lists.flat() : [...reach.permissions],
     workspaceScope: workspaces === "all" ? "all" : "selected",
     workspaceIds: workspaces === "all" ? [] : [...workspaces],
     ...(environment !== "every" && { environment }),
     ...(end && { expiresAt: end }),
+    ...(limitedBy !== null && { limitedBy }),
     superseded: false,
   };
 }

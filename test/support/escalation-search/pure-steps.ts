@@ -12,6 +12,7 @@ import {
   workspaceChanges,
 } from "../../../src/domain/role/effect.ts";
 import {
+  counters,
   type Key,
   lists,
   membersOf,
@@ -179,7 +180,12 @@ export function invited(
 }
 
 function updatesOf(random: Random): Partial<Key>[] {
-  return [{ list: random.pick(lists) }, { all: true }, { all: false }, { end: random.pick([null, 1, 2, 3]) }];
+  return [
+    { list: random.pick(lists) },
+    ...[{ all: true }, { all: false }],
+    { end: random.pick([null, 1, 2, 3]) },
+    { limitedBy: random.pick([null, ...counters]) },
+  ];
 }
 
 function changeKey(at: Organisation, id: string, before: Key, after: Key, grants: string[] = []): Attempt {

@@ -5,12 +5,14 @@ import type { Key, Organisation, Person, PlatformKey } from "./organisation.ts";
 // environments. A list of permissions has the bits of everything that it implies by `closure`, the slow model of
 // design section 5.
 
-/** The reach of a principal: all combinations of its bits, until its end in hours. */
+/** The reach of a principal: all combinations of its bits, until its end in hours and within its limits. */
 export interface Bits {
   permissions: number;
   places: number;
   environments: number;
   end: number;
+  /** The counters that it draws on, or null if nothing limits it. */
+  limits: string | null;
 }
 
 const probes = [
@@ -70,11 +72,11 @@ export function reachOfAll(at: Organisation): Map<string, Bits> {
 }
 
 /** Returns the reach of a platform key that acts: its list without the permissions on accounts, in all workspaces. */
-export function platformBits({ list, environment, end }: PlatformKey): Bits {
+export function platformBits({ list, environment, end, limitedBy }: PlatformKey): Bits {
   const here = list.filter((one) => !one.startsWith("accounts:"));
   const key: Key = {
     ...{ kind: "service", owner: null, list: here, all: true, grants: [] },
-    ...{ environment, end, disabled: false },
+    ...{ environment, end, limitedBy, disabled: false },
   };
   return keyBits(key, undefined);
 }
@@ -101,6 +103,7 @@ export function keyBits(key: Key, owner: Bits | undefined): Bits {
     places: placeBits(key.all, key.grants) & (owner?.places ?? ~0),
     environments: key.environment === null ? bothEnvironments : key.environment === "test" ? 1 : 2,
     end: key.end ?? Number.POSITIVE_INFINITY,
+    limits: key.limitedBy,
   };
 }
 
@@ -110,8 +113,13 @@ export function isInside(inner: Bits, outer: Bits): boolean {
     (inner.permissions & ~outer.permissions) === 0 &&
     (inner.places & ~outer.places) === 0 &&
     (inner.environments & ~outer.environments) === 0 &&
-    inner.end <= outer.end
+    isFreer(outer, inner)
   );
+}
+
+// Returns whether the first ends no earlier, and has no limits that the second lacks.
+function isFreer(outer: Bits, inner: Bits): boolean {
+  return inner.end <= outer.end && (outer.limits === null || outer.limits === inner.limits);
 }
 
 /**
@@ -122,8 +130,8 @@ export function gainIsInside(before: Bits | undefined, after: Bits, held: Bits):
   if (before && isInside(after, before)) return true;
   for (const [permission, aPlace, environment] of combinations(after)) {
     const kept =
-      before !== undefined && has(before, permission, aPlace, environment) && after.end <= before.end;
-    if (!kept && !(has(held, permission, aPlace, environment) && after.end <= held.end)) return false;
+      before !== undefined && has(before, permission, aPlace, environment) && isFreer(before, after);
+    if (!kept && !(has(held, permission, aPlace, environment) && isFreer(held, after))) return false;
   }
   return true;
 }
@@ -156,5 +164,5 @@ function teamBits({ teams, roles }: Organisation, teamId: string): number {
 }
 
 function lasting(permissions: number, places: number): Bits {
-  return { permissions, places, environments: bothEnvironments, end: Number.POSITIVE_INFINITY };
+  return { permissions, places, environments: bothEnvironments, end: Number.POSITIVE_INFINITY, limits: null };
 }
