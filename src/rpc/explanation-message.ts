@@ -90,6 +90,14 @@ const sentences: Record<RuleName, Sentences> = {
     `The bearer holds ${metadata.permission}.`,
     `The bearer does not hold ${metadata.permission}.${reason ? ` ${because[reason]}` : ""}`,
   ],
+  rate_limit: ({ metadata }) => [
+    `The rate limit ${metadata.name} has ${metadata.remaining} of ${metadata.limit} left.`,
+    `The rate limit ${metadata.name} has ${metadata.remaining} of ${metadata.limit} left, which is too little.`,
+  ],
+  credits: ({ metadata }) => [
+    `The key has ${metadata.remaining} credits left.`,
+    `The key has ${metadata.remaining} credits left, which is too little.`,
+  ],
   entitlement: ({ metadata }) => [
     `The plan of the account includes ${metadata.entitlement}.`,
     `The plan of the account does not include ${metadata.entitlement}.`,

@@ -6,7 +6,7 @@ import {
   type VerifyTokenResponseSchema,
 } from "../../gen/latchkey/v1/token_service_pb.ts";
 import type { Turn } from "../db/turn-shares.ts";
-import type { Evaluation } from "../verify/evaluate/evaluate.ts";
+import type { Drawing } from "../verify/draw.ts";
 import type { Requirements } from "../verify/evaluate/verdict.ts";
 import type { Explained, Explanation } from "../verify/explain/explain.ts";
 import { explanationMessage } from "./explanation-message.ts";
@@ -24,7 +24,7 @@ export interface ExplanationDeps {
 export interface Verified {
   requests: readonly VerifyTokenRequest[];
   verifyRequests: readonly Requirements[];
-  evaluations: readonly Evaluation[];
+  drawings: readonly Drawing[];
   responses: Response[];
 }
 
@@ -43,11 +43,12 @@ export function withExplanations(
 async function addExplanations(
   { explain }: ExplanationDeps,
   turn: Turn,
-  { requests, verifyRequests, evaluations, responses }: Verified,
+  { requests, verifyRequests, drawings, responses }: Verified,
 ): Promise<Response[]> {
   const explained = requests.flatMap(({ dryRun }, index) => {
-    const [evaluation, requirements] = [evaluations[index], verifyRequests[index]];
-    return dryRun && evaluation && requirements ? [{ evaluation, requirements }] : [];
+    const [drawing, requirements] = [drawings[index], verifyRequests[index]];
+    if (!dryRun || !drawing || !requirements) return [];
+    return [{ evaluation: drawing.evaluation, requirements, looked: drawing.looked }];
   });
   const explanations = (await explain(turn, explained)).values();
   return responses.map((response, index): Response => {

@@ -99,7 +99,7 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc" | "wat
     const responses = drawings.map((drawing, index) =>
       responseOf(deps, drawing, requests[index]?.dryRun ?? false),
     );
-    return withExplanations(deps, context, { requests, verifyRequests, evaluations, responses });
+    return withExplanations(deps, context, { requests, verifyRequests, drawings, responses });
   }
   return {
     async verifyToken(request: VerifyTokenRequest, context: Context) {

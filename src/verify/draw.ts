@@ -3,8 +3,10 @@ import type { Failure } from "./evaluate/verdict.ts";
 import type { LimitState } from "./limits/bucket.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Taken } from "./limits/store.ts";
+import { type Looked, look } from "./look.ts";
 import type { CreditState } from "./quota/draw.ts";
 import type { Quotas } from "./quota/quotas.ts";
+import { quotaExceeded, rateLimited, refusalsOf } from "./refused-draw.ts";
 
 /** How a verification draws on limits and credits. */
 export interface DrawHow {
@@ -22,6 +24,8 @@ export interface Drawing {
   limit?: LimitState;
   /** The credits that have the least left. */
   credits?: CreditState;
+  /** Of a dry run: all limits and credits of the token. */
+  looked?: Looked;
 }
 
 /** Takes from the limits and credits of a token that is valid. It answers at once if there are none, or if the memory decides. */
@@ -37,12 +41,14 @@ export interface DrawDeps {
  * Creates the step. It takes from the rate limits first, because they answer faster. If the credits then refuse or fail, it gives
  * back what it took from the rate limits.
  */
-export function createDrawStep({ limiter, quotas }: DrawDeps): DrawStep {
+export function createDrawStep(deps: DrawDeps): DrawStep {
+  const { limiter, quotas } = deps;
   return (evaluation, how) => {
+    if (how.dryRun) return look(deps, evaluation, how.cost).then((looked) => afterLook(evaluation, looked));
     const { draws, principal } = evaluation;
     if (!draws || !principal || evaluation.failures.length > 0) return { evaluation };
     const { limits, credits } = draws;
-    const taken = limits.length === 0 ? undefined : limitsOf(limiter, evaluation, how);
+    const taken = limits.length === 0 ? undefined : limiter.take(limits, how.cost);
     if (taken instanceof Promise) return taken.then((one) => afterLimits(one));
     return afterLimits(taken);
 
@@ -50,17 +56,16 @@ export function createDrawStep({ limiter, quotas }: DrawDeps): DrawStep {
       const limit = taken?.states[0];
       const drawing: Drawing = { evaluation, ...(limit && { limit }) };
       const refused = taken && limit && !taken.allowed ? fail(drawing, rateLimited(limit)) : undefined;
-      if (credits.length === 0 || (refused && !how.dryRun)) return refused ?? drawing;
-      return drawCredits(refused ?? drawing);
+      return refused ?? (credits.length === 0 ? drawing : drawCredits(drawing));
     }
 
     async function drawCredits(drawing: Drawing): Promise<Drawing> {
-      const { cost = 1, dryRun } = how;
+      const { cost = 1 } = how;
       const accountId = principal?.accountId ?? "";
-      const giveBack = () => (dryRun ? undefined : limiter.giveBack(limits, how.cost));
+      const giveBack = () => limiter.giveBack(limits, how.cost);
       let drawn: Awaited<ReturnType<Quotas["draw"]>>;
       try {
-        drawn = await quotas.draw({ accountId, ids: credits, cost, dryRun });
+        drawn = await quotas.draw({ accountId, ids: credits, cost });
       } catch (error) {
         await giveBack();
         throw error;
@@ -73,41 +78,23 @@ export function createDrawStep({ limiter, quotas }: DrawDeps): DrawStep {
   };
 }
 
-function limitsOf(
-  limiter: Limiter,
-  { draws }: Evaluation,
-  { cost, dryRun }: DrawHow,
-): Taken | Promise<Taken> {
-  const limits = draws?.limits ?? [];
-  return dryRun ? limiter.look(limits, cost) : limiter.take(limits, cost);
+// Of a token that other rules refuse, the response has no state of a limit. Only the explanation has it.
+function afterLook(evaluation: Evaluation, looked: Looked | undefined): Drawing {
+  if (!looked) return { evaluation };
+  const refusals = refusalsOf(looked);
+  const failures = [...evaluation.failures, ...refusals];
+  const [limit] = looked.limits;
+  return {
+    evaluation: refusals.length > 0 ? { ...evaluation, failures } : evaluation,
+    ...(evaluation.failures.length === 0 && {
+      ...(limit && { limit }),
+      ...(looked.credits?.state && { credits: looked.credits.state }),
+    }),
+    looked,
+  };
 }
 
 function fail(drawing: Drawing, failure: Failure): Drawing {
   const { evaluation } = drawing;
   return { ...drawing, evaluation: { ...evaluation, failures: [...evaluation.failures, failure] } };
-}
-
-/** Returns the failure of a call that a rate limit refuses. */
-export function rateLimited({ rule, remaining, resetAt }: LimitState): Failure {
-  return {
-    verdict: "RATE_LIMITED",
-    metadata: {
-      name: rule.name,
-      limit: String(rule.limit),
-      remaining: String(remaining),
-      reset_at: new Date(resetAt).toISOString(),
-    },
-  };
-}
-
-function quotaExceeded(state: CreditState | undefined): Failure {
-  const { limit = 0, remaining = 0, refillAt } = state ?? {};
-  return {
-    verdict: "QUOTA_EXCEEDED",
-    metadata: {
-      limit: String(limit),
-      remaining: String(remaining),
-      ...(refillAt && { reset_at: refillAt.toISOString() }),
-    },
-  };
 }

@@ -1,9 +1,9 @@
 import { DomainError } from "../../domain/kernel/error.ts";
-import { rateLimited } from "../../verify/draw.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 import type { LimitState } from "../../verify/limits/bucket.ts";
 import type { Limiter } from "../../verify/limits/limiter.ts";
 import type { Taken } from "../../verify/limits/store.ts";
+import { rateLimited } from "../../verify/refused-draw.ts";
 import type { Arrival } from "./context.ts";
 
 /**

@@ -24,6 +24,21 @@ export interface Failure {
   metadata: Record<string, string>;
 }
 
+const ending: ReadonlySet<Verdict> = new Set<Verdict>([
+  "INVALID",
+  "EXPIRED",
+  "REVOKED",
+  "DISABLED",
+  "ACCOUNT_REQUIRED",
+  "ACCOUNT_MISMATCH",
+  "ACCOUNT_SUSPENDED",
+]);
+
+/** Returns whether a token with these failures is one of an active account, and has not ended. It may lack a requirement. */
+export function isAlive(failures: readonly Failure[]): boolean {
+  return !failures.some(({ verdict }) => ending.has(verdict));
+}
+
 /** Returns the failure of a token that is not valid in an account. */
 export function accountMismatch(accountId: string): Failure {
   return { verdict: "ACCOUNT_MISMATCH", metadata: { account_id: accountId } };

@@ -4,7 +4,8 @@ import type { Preset } from "../../domain/access/permission-preset.ts";
 import type { Principal } from "../../domain/access/principal.ts";
 import { inTurns } from "../../domain/kernel/slices.ts";
 import type { Evaluation } from "../evaluate/evaluate.ts";
-import type { Requirements, Verdict } from "../evaluate/verdict.ts";
+import { isAlive, type Requirements } from "../evaluate/verdict.ts";
+import type { Looked } from "../look.ts";
 import { type MissingBecause, type PermissionSource, permissionSources } from "./permission-source.ts";
 import { type RuleOutcome, ruleOutcomes } from "./rule-outcome.ts";
 import { claimOf, readSourceLists } from "./source-list.ts";
@@ -28,21 +29,12 @@ export interface ExplainedRule extends RuleOutcome {
 export interface Explained {
   evaluation: Evaluation;
   requirements: Requirements;
+  /** Unset: the token draws on no limits and no credits. */
+  looked: Looked | undefined;
 }
 
 // The sources of all tokens of one call.
 const maxSources = 2_048;
-
-// With these failures, a response tells nothing about what the bearer may do.
-const silent: ReadonlySet<Verdict> = new Set<Verdict>([
-  "INVALID",
-  "EXPIRED",
-  "REVOKED",
-  "DISABLED",
-  "ACCOUNT_REQUIRED",
-  "ACCOUNT_MISMATCH",
-  "ACCOUNT_SUSPENDED",
-]);
 
 /**
  * Explains evaluations. It tells nothing about a bearer that the evaluation itself hides from the caller. One statement
@@ -54,15 +46,15 @@ export async function explain(
   explained: readonly Explained[],
 ): Promise<Explanation[]> {
   const shown = explained.flatMap(({ evaluation, requirements }) =>
-    evaluation.principal && !evaluation.failures.some(({ verdict }) => silent.has(verdict))
+    evaluation.principal && isAlive(evaluation.failures)
       ? { evaluation, requirements, principal: evaluation.principal }
       : [],
   );
   const read = (await readSourceLists(db, shown)).values();
   const most = Math.floor(maxSources / Math.max(shown.length, 1));
   const explanations: Explanation[] = [];
-  for (const { evaluation, requirements } of explained) {
-    const rules = ruleOutcomes(evaluation, requirements);
+  for (const { evaluation, requirements, looked } of explained) {
+    const rules = ruleOutcomes(evaluation, requirements, looked);
     const answeredBy = answeredByOf(evaluation);
     const one = shown.find((other) => other.evaluation === evaluation);
     const found = one && read.next().value;

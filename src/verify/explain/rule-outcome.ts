@@ -1,5 +1,8 @@
 import type { Evaluation } from "../evaluate/evaluate.ts";
 import type { Failure, Requirements, Verdict } from "../evaluate/verdict.ts";
+import type { Looked } from "../look.ts";
+import type { Drawn } from "../quota/draw.ts";
+import { quotaExceeded, rateLimited } from "../refused-draw.ts";
 
 /** The name of a rule, as an explanation shows it. */
 export type RuleName =
@@ -12,7 +15,9 @@ export type RuleName =
   | "environment"
   | "workspace"
   | "permission"
-  | "entitlement";
+  | "entitlement"
+  | "rate_limit"
+  | "credits";
 
 /** A rule of an evaluation. It passes if it has no failure. */
 export interface RuleOutcome {
@@ -35,13 +40,19 @@ const ruleOf: Partial<Record<Verdict, RuleName>> = {
   WORKSPACE_ARCHIVED: "workspace",
   PERMISSION_DENIED: "permission",
   ENTITLEMENT_REQUIRED: "entitlement",
+  RATE_LIMITED: "rate_limit",
+  QUOTA_EXCEEDED: "credits",
 };
 
 /**
  * Returns every rule of an evaluation in the order of precedence. A rule that was not evaluated has no outcome: if the token
  * is invalid or its account is unknown, the rules after that are missing. Pure: the outcomes come from the failures alone.
  */
-export function ruleOutcomes(evaluation: Evaluation, requirements: Requirements): RuleOutcome[] {
+export function ruleOutcomes(
+  evaluation: Evaluation,
+  requirements: Requirements,
+  looked?: Looked,
+): RuleOutcome[] {
   const { failures, basis, principal } = evaluation;
   // Without a record, the token is invalid, or the caller may learn nothing but its one failure.
   if (!basis) return failures.map((failure) => outcomeOf(ruleOf[failure.verdict] ?? "token", {}, failure));
@@ -65,7 +76,23 @@ export function ruleOutcomes(evaluation: Evaluation, requirements: Requirements)
     ...(workspaceId === "" ? [] : [rule("workspace", { workspace_id: workspaceId })]),
     ...requiredNames("permission", requirements.permissions, failures),
     ...requiredNames("entitlement", requirements.entitlements, failures),
+    ...(looked ? drawnOutcomes(looked) : []),
   ];
+}
+
+function drawnOutcomes({ limits, credits }: Looked): RuleOutcome[] {
+  return [
+    ...limits.map((state) => {
+      const failure = rateLimited(state);
+      return outcomeOf("rate_limit", failure.metadata, state.retryAfterMs > 0 ? failure : undefined);
+    }),
+    ...(credits ? [creditsOutcome(credits)] : []),
+  ];
+}
+
+function creditsOutcome({ allowed, state }: Drawn): RuleOutcome {
+  const failure = quotaExceeded(state);
+  return outcomeOf("credits", failure.metadata, allowed ? undefined : failure);
 }
 
 function outcomeOf(name: RuleName, metadata: Record<string, string>, failure: Failure | undefined) {

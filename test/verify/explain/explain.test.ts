@@ -1,11 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { Environment } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import {
-  AnsweredBy,
-  type Explanation,
-  PermissionSourceKind,
-  type RuleOutcome,
-} from "../../../gen/latchkey/v1/explanation_pb.ts";
+import { AnsweredBy, type Explanation } from "../../../gen/latchkey/v1/explanation_pb.ts";
 import { Verdict } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 import {
@@ -17,6 +12,7 @@ import {
   newTeam,
 } from "../../support/actors/actors.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../../support/app.ts";
+import { brief, sourcesOf } from "../../support/explanation.ts";
 
 const presets = [
   { name: "operator", description: "", permissions: ["*:run", "agents:write"] },
@@ -39,27 +35,6 @@ async function explained(request: Request, caller = verifier) {
   return { ...response, ...explanation };
 }
 const accountId = () => owner.account.metadata?.id ?? "";
-
-/** Returns each rule with `ok` or its verdict, and its subject. */
-function brief(rules: RuleOutcome[]): string[] {
-  return rules.map(({ name, passed, verdict, metadata }) => {
-    expect(passed).toBe(verdict === Verdict.VALID);
-    const subject =
-      metadata.permission ?? metadata.entitlement ?? metadata.environment ?? metadata.workspace_id;
-    return [name, passed ? "ok" : Object.keys(Verdict).at(verdict), ...(subject ? [subject] : [])].join(" ");
-  });
-}
-
-/** Returns each source as `permission < kind name entry`, with the team and the presets. */
-function sourcesOf({ permissionSources }: Explanation): string[] {
-  return permissionSources.map(({ permission, kind, name, teamName, entry, presets: named }) =>
-    [permission, "<", nameOf(kind), name, teamName && `in ${teamName}`, entry, ...named]
-      .filter((part) => part !== "")
-      .join(" "),
-  );
-}
-const nameOf = (kind: PermissionSourceKind) =>
-  Object.entries(PermissionSourceKind).find(([, value]) => value === kind)?.[0] ?? "";
 
 test("dry_run lists every rule with its outcome, in the order of precedence", async () => {
   const workspaceId = await newWorkspace(owner);
@@ -174,6 +149,37 @@ test("the permissions of a person come from their role and their teams", async (
     "runs:start < OWN_LIST a key * admin",
     ofPerson[1],
   ]);
+});
+
+test("dry_run lists every limit and the credits of a key with what is left, and takes nothing", async () => {
+  const limit = (name: string, most: number) => ({ name, limit: most, period: { seconds: 86_400n } });
+  const spec = { permissions: ["agents:read"], rateLimits: [limit("wide", 9), limit("narrow", 2)] };
+  const { id, token } = await issueKey(owner, { spec });
+  const { accounts } = app.clientAs(app.platformToken);
+  await accounts.setCredits({ accountId: accountId(), keyId: id, credits: { remaining: 3 } });
+  const drawn = ({ rules }: Explanation) =>
+    rules
+      .filter(({ name }) => name === "rate_limit" || name === "credits")
+      .map(({ name, passed, verdict, metadata }) => {
+        expect(passed).toBe(verdict === Verdict.VALID);
+        return `${metadata.name ?? name}: ${metadata.remaining} of ${metadata.limit}${passed ? "" : " refuses"}`;
+      });
+  for (let n = 0; n < 2; n++) expect((await explained({ token })).valid).toBe(true);
+  expect(drawn(await explained({ token }))).toEqual(["narrow: 2 of 2", "wide: 9 of 9", "credits: 3 of 3"]);
+  for (let n = 0; n < 2; n++) expect((await verifier.tokens.verifyToken({ token })).valid).toBe(true);
+  const refused = await explained({ token });
+  expect(drawn(refused)).toEqual(["narrow: 0 of 2 refuses", "wide: 7 of 9", "credits: 1 of 3"]);
+  expect(refused).toMatchObject({ verdict: Verdict.RATE_LIMITED, metadata: { name: "narrow" } });
+  const lacking = await explained({ token, requiredPermissions: ["agents:write"], cost: 2 });
+  expect(lacking.verdict).toBe(Verdict.PERMISSION_DENIED);
+  expect(drawn(lacking)).toEqual(["narrow: 0 of 2 refuses", "wide: 7 of 9", "credits: 1 of 3 refuses"]);
+  expect(lacking.failedRules.map(({ verdict }) => verdict)).toEqual([
+    Verdict.PERMISSION_DENIED,
+    Verdict.RATE_LIMITED,
+    Verdict.QUOTA_EXCEEDED,
+  ]);
+  await owner.apiKeys.disableApiKey({ id });
+  expect(drawn(await explained({ token }))).toEqual([]);
 });
 
 test("an explanation says whether the cache or the database gave the verdict", async () => {
