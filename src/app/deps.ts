@@ -21,6 +21,8 @@ export interface AppDeps {
     Pick<
       Config,
       | "auditRetentionMs"
+      | "usageRetentionMs"
+      | "clientAddressRetentionMs"
       | "corsOrigins"
       | "trustedProxies"
       | "oidcIssuers"

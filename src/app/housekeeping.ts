@@ -1,9 +1,11 @@
 import type { AuditSettings } from "../config/audit-settings.ts";
+import type { UsageSettings } from "../config/usage-settings.ts";
 import type { Db } from "../db/connect.ts";
 import { withTurn } from "../db/statement-scope.ts";
 import type { Turn } from "../db/turn-shares.ts";
 import { purgeOneAccount } from "../domain/account/delete.ts";
 import { deleteOldEvents } from "../domain/kernel/audit-retention.ts";
+import { addWeeks, deleteOldUsage, dropOldWeeks } from "../domain/usage/retention.ts";
 import type { Log } from "../infra/log.ts";
 import { createPostgresStore } from "../verify/limits/postgres-store.ts";
 import type { Background } from "./background.ts";
@@ -24,13 +26,15 @@ const retentionIntervalMs = 60_000;
 const countersIntervalMs = 600_000;
 const countersPerStatement = 1_000;
 
-/** Starts the jobs that remove deleted accounts, old audit events, and counters of rate limits that have drained. */
+/** Starts the jobs that remove deleted accounts, old audit events, old usage, and counters of rate limits that have drained. */
 export function startHousekeeping(
   db: Db,
-  { auditRetentionMs }: AuditSettings,
+  config: AuditSettings & UsageSettings,
   background: Background,
   log: Log,
 ): Housekeeping {
+  const { auditRetentionMs } = config;
+
   async function purgeAccounts(): Promise<void> {
     for (let id = await purgeOneAccount(db); id !== undefined; id = await purgeOneAccount(db)) {
       log.info({ accountId: id }, "the data of a deleted account was removed");
@@ -48,9 +52,17 @@ export function startHousekeeping(
     while ((await counters.removeDrained(countersPerStatement)) === countersPerStatement);
   }
 
+  async function keepWeeks(): Promise<void> {
+    await addWeeks(db);
+    const dropped = await dropOldWeeks(db, config);
+    if (dropped > 0) log.info({ dropped }, "old usage was deleted");
+  }
+
   const timers = [
     every(purgeIntervalMs, background, purgeAccounts),
     every(countersIntervalMs, background, removeDrainedCounters),
+    every(purgeIntervalMs, background, keepWeeks),
+    every(retentionIntervalMs, background, async () => void (await deleteOldUsage(db, config))),
   ];
   if (auditRetentionMs !== undefined) {
     timers.push(every(retentionIntervalMs, background, () => deleteEvents(auditRetentionMs)));

@@ -1,15 +1,17 @@
 import { followChanges } from "../db/connect.ts";
+import { withStatements } from "../db/statement-scope.ts";
 import { createRefusals } from "../domain/kernel/refusal.ts";
 import { createFailedLogIns } from "../domain/session/failed-log-in.ts";
+import { recordUsage } from "../domain/usage/record.ts";
 import { createHealthStatus } from "../net/standard-services/health.ts";
 import { createCoherentCache } from "../verify/cache/coherent-cache.ts";
 import { leaseMs as productionLeaseMs } from "../verify/coherence/lease.ts";
 import { createDrawStep } from "../verify/draw.ts";
-import { createLastUsed } from "../verify/last-used.ts";
 import { createOidcVerifier } from "../verify/oidc/oidc.ts";
 import { createQuotas } from "../verify/quota/quotas.ts";
 import { spend } from "../verify/quota/spend.ts";
 import { createResolver } from "../verify/resolve.ts";
+import { createUsage } from "../verify/usage.ts";
 import { createAppLimiter } from "./app-limiter.ts";
 import { createBackground } from "./background.ts";
 import type { AppDeps } from "./deps.ts";
@@ -22,7 +24,7 @@ export type Parts = ReturnType<typeof createParts>;
 
 // Intervals between two writes of buffered data. A crash loses at most the data of one interval.
 const refusalsIntervalMs = 1_000;
-const lastUsedIntervalMs = 5_000;
+const usageIntervalMs = 5_000;
 
 /** Creates the parts of an instance that hold state, and starts its background jobs. */
 export function createParts(deps: AppDeps) {
@@ -44,8 +46,14 @@ export function createParts(deps: AppDeps) {
   const db = followChanges(deps.db, coherence);
   const refusals = createRefusals(db, refusalsIntervalMs, reports.unwritten);
   const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, reports.unwritten);
-  const lastUsed = createLastUsed(db, lastUsedIntervalMs, reports.unwritten);
-  const buffers = [refusals, failedLogIns, lastUsed];
+  const usage = createUsage({
+    // A batch has uses of many callers, so the abort of one of them must not end the write.
+    write: (batch) => withStatements({}, () => recordUsage(db, batch)),
+    intervalMs: usageIntervalMs,
+    addresses: config.clientAddressRetentionMs !== undefined,
+    onError: reports.unwritten,
+  });
+  const buffers = [refusals, failedLogIns, usage];
   const oidc = createOidcVerifier(config.oidcIssuers, { onFailure: reports.issuerFailed });
   const resolver = createResolver(loader, oidc, config);
   const limiter = createAppLimiter(deps, coherence, reports);
@@ -61,7 +69,7 @@ export function createParts(deps: AppDeps) {
     db,
     refusals,
     failedLogIns,
-    lastUsed,
+    usage,
     oidc,
     resolver,
     limiter,

@@ -17,6 +17,7 @@ import { ServiceAccountService } from "../../gen/latchkey/v1/service_account_ser
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
 import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
 import type { Config } from "../config/config.ts";
@@ -52,6 +53,7 @@ import { serviceAccountService } from "../rpc/service-account-service.ts";
 import { sessionService } from "../rpc/session-service.ts";
 import { teamService } from "../rpc/team-service.ts";
 import { type TokenDeps, tokenService } from "../rpc/token-service.ts";
+import { usageService } from "../rpc/usage-service.ts";
 import { workspaceAdminService } from "../rpc/workspace-admin-service.ts";
 import { workspaceService } from "../rpc/workspace-service.ts";
 import { claimingIssuersOf } from "../verify/oidc/oidc.ts";
@@ -72,6 +74,8 @@ export interface RouteDeps {
       | "permissionSets"
       | "oidcIssuers"
       | "bounds"
+      | "usageRetentionMs"
+      | "clientAddressRetentionMs"
     >;
   passwords: Passwords;
   mailer: Mailer;
@@ -98,6 +102,7 @@ export const services = [
   TeamService,
   RoleService,
   ServiceAccountService,
+  UsageService,
 ];
 
 /** The services with their operations, and the function that registers them on a router of Connect. */
@@ -159,6 +164,7 @@ function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
       AuditService,
       auditService(db, () => Promise.all([refusals.flush(), failedLogIns.flush()])),
     ),
+    implemented(UsageService, usageService(db, config)),
     implemented(Authorization, extAuthz(gateway)),
   ];
 }

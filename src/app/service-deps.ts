@@ -23,10 +23,10 @@ const maxExplainMs = 1_000;
 
 /** Returns what authentication and authorization depend on. */
 export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
-  const { resolver, lastUsed, limiter, refusals, loader, coherence, db, reports } = parts;
+  const { resolver, usage, limiter, refusals, loader, coherence, db, reports } = parts;
   return {
     resolver,
-    lastUsed,
+    usage,
     limiter,
     refusals,
     tokenPrefix: config.tokenPrefix,
@@ -42,12 +42,12 @@ export function authDepsOf({ config }: AppDeps, parts: Parts): AuthDeps {
 
 /** Returns what the verification of tokens depends on. */
 export function tokenDepsOf({ config, metrics }: AppDeps, parts: Parts): TokenDeps {
-  const { resolver, oidc, lastUsed, draw, coherence, db } = parts;
+  const { resolver, oidc, usage, draw, coherence, db } = parts;
   const presets = [...builtinPresets, ...config.permissionSets];
   return {
     resolver,
     oidc,
-    lastUsed,
+    usage,
     draw,
     vocabulary: config.permissions,
     watchers: coherence.watchers,

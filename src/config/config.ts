@@ -11,6 +11,7 @@ import { type ProcessSettings, readProcessSettings } from "./process-settings.ts
 import { createReader, type Env } from "./reader.ts";
 import { readTlsSettings, type TlsSettings } from "./tls-settings.ts";
 import { readTokenSettings, type TokenSettings } from "./token-settings.ts";
+import { readUsageSettings, type UsageSettings } from "./usage-settings.ts";
 
 /** The settings of one process, checked and complete. */
 export interface Config
@@ -24,6 +25,7 @@ export interface Config
     MailSettings,
     LimitSettings,
     AuditSettings,
+    UsageSettings,
     BoundSettings {
   /** One sentence for each setting that is possible but dangerous. */
   warnings: string[];
@@ -32,9 +34,6 @@ export interface Config
 /** What is wrong with the environment: one line for each wrong setting. */
 export class ConfigError extends Error {}
 
-// Settings of the design that this version lacks. They are refused, because an ignored setting would mislead the operator.
-const notYet = ["LATCHKEY_USAGE_RETENTION"];
-
 // An empty value often comes from a template whose variable is missing. Here, the default is weaker than any other value.
 const neverEmpty = [
   "LATCHKEY_SIGNUP",
@@ -42,6 +41,8 @@ const neverEmpty = [
   "LATCHKEY_TLS_KEY",
   "LATCHKEY_PERMISSIONS",
   "LATCHKEY_AUDIT_RETENTION",
+  "LATCHKEY_USAGE_RETENTION",
+  "LATCHKEY_CLIENT_ADDRESS_RETENTION",
 ];
 
 /** Reads the settings once. Throws one `ConfigError` that names every wrong value and every unknown name. */
@@ -60,11 +61,12 @@ export function readConfig(env: Env): Config {
     ...readMailSettings(read),
     ...readLimitSettings(reader),
     ...readAuditSettings(read),
+    ...readUsageSettings(read),
     ...readBounds(read),
     warnings,
   };
   if (!config.tls && !isLoopback(config.host)) warnings.push(plainText(config.host));
-  checkNames(notYet);
+  checkNames();
   refuseEmpty(neverEmpty);
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;

@@ -31,11 +31,10 @@ export function createReader(env: Env) {
     return value ?? fallback;
   };
 
-  /** Reports each `LATCHKEY_` name that no setting has, and each name in `notYet`, which this version lacks. */
-  function checkNames(notYet: readonly string[]): void {
+  /** Reports each `LATCHKEY_` name that no setting has, because an ignored setting would mislead the operator. */
+  function checkNames(): void {
     for (const name of Object.keys(env).filter((one) => one.startsWith("LATCHKEY_") && env[one] !== "")) {
-      if (notYet.includes(name)) problems.push(`${name}: not supported by this version`);
-      else if (!known.has(name)) problems.push(`${name}: unknown setting`);
+      if (!known.has(name)) problems.push(`${name}: unknown setting`);
     }
   }
 

@@ -83,6 +83,9 @@ export interface GracePeriodTable {
 export interface ApiKeyTokenUseTable {
   token_id: string;
   last_used_at: Date;
+  /** The client address that a verifier named last. */
+  client_address: string | null;
+  client_address_day: string | null;
 }
 
 export interface SessionTable {

@@ -117,6 +117,11 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return constraint === undefined || fieldOf(error, "constraint") === constraint;
 }
 
+/** Returns whether a row fits in no partition of its table, because that partition was not added yet. */
+export function isMissingPartition(error: unknown): boolean {
+  return codeOf(error) === "23514" && fieldOf(error, "routine") === "ExecFindPartition";
+}
+
 /** Returns whether the whole transaction may be retried at once: serialization failure, deadlock, stale plan. */
 export function isRetryable(error: unknown): boolean {
   const code = codeOf(error);

@@ -102,6 +102,7 @@ function infoMessage(key: ApiKey, info: ApiKeyInfo, effectiveAt: EffectiveAt) {
       createdAt: timestamp(token.createdAt),
       endsAt: timestamp(token.endsAt),
       lastUsedAt: timestamp(token.lastUsedAt),
+      lastClientAddress: token.lastClientAddress ?? "",
     })),
     // A new key is in no cache, so it is effective at once.
     effectiveAt: timestamp(key.version === 1 ? key.changed_at : effectiveAt(key.changed_at)),

@@ -8,6 +8,7 @@ import { createResponseCache, digest } from "../verify/cache/response-cache.ts";
 import type { RateLimitRule } from "../verify/evaluate/draws.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
 import type { Taken } from "../verify/limits/store.ts";
+import { type Used, usedOf } from "../verify/usage.ts";
 import { type FastPathDeps, fastPathMethod } from "./fast-path-method.ts";
 import { createAuthInterceptor, failCall } from "./middleware/auth-interceptor.ts";
 import { type Arrival, accountHeader, type CallRecord, callOf, recordOf } from "./middleware/context.ts";
@@ -24,12 +25,13 @@ export interface VerificationDeps extends FastPathDeps, Pick<TokenDeps, "onVerdi
   keptBytes: number;
 }
 
-type Used = Pick<Evaluation, "tokenId" | "sessionId">;
 type Payload = string | Uint8Array;
 
 interface KeptResponse {
   payload: Payload;
   used: Used;
+  /** The address that the request named, if it is a part of the inputs. */
+  clientAddress: string | undefined;
   /** The rate limits that each call takes from, and what it takes. */
   limits: readonly RateLimitRule[];
   cost: number | undefined;
@@ -71,7 +73,7 @@ export function verificationMethods(
     {
       ...fastPathMethod(deps, validate, method.verifyToken, verifyToken),
       ...keeping(method.verifyToken),
-      ...keptResponses(deps, (form, body) => verifyBodyOf(form, body)?.inputs, rateLimitAddition),
+      ...keptResponses(deps, verifyBodyOf, rateLimitAddition),
       lasting: withoutRateLimit,
     },
     {
@@ -125,7 +127,7 @@ export function keptEvaluations(
         caller: { ...passed.principal, call: callOf(arrival), authority: noChange },
       };
       arrival.responseHeader.set("x-request-id", record.requestId);
-      deps.lastUsed.record(passed);
+      deps.usage.touch(usedOf(passed));
       return takeForCall(arrival, passed);
     },
   };
@@ -137,19 +139,30 @@ export function evaluationKey(header: Pick<Headers, "get">): string {
   return digest(`${header.get("authorization") ?? ""}\n${header.get(accountHeader) ?? ""}`);
 }
 
+/** The parts of a body: what its response depends on, and the client address if it is not among that. */
+export interface Inputs {
+  inputs: string | Uint8Array;
+  clientAddress?: string | undefined;
+}
+
 /**
  * Keeps encoded responses, and sends one again if the same body comes from a caller that may see the same. `inputsOf` returns
  * everything in a body that a response depends on, or undefined if its response is not kept.
  */
 export function keptResponses(
   deps: Omit<VerificationDeps, "boundsOf">,
-  inputsOf: (form: string, body: Uint8Array) => string | Uint8Array | undefined = (_form, body) => body,
+  inputsOf: (form: string, body: Uint8Array) => Inputs | undefined = (_form, body) => ({ inputs: body }),
   additionOf: (taken: Taken) => Addition | undefined = () => undefined,
 ) {
   const kept = createResponseCache<KeptResponse>(deps.loader, deps.keptBytes);
 
-  function send(known: KeptResponse, record: CallRecord, addition?: Addition): Recalled {
-    deps.lastUsed.record(known.used);
+  function send(
+    known: KeptResponse,
+    record: CallRecord,
+    clientAddress = known.clientAddress,
+    addition?: Addition,
+  ): Recalled {
+    deps.usage.count(known.used, "VALID", clientAddress);
     deps.onVerdict("VALID");
     record.parsed = true;
     record.code = "ok";
@@ -157,30 +170,33 @@ export function keptResponses(
   }
 
   // A call that a limit refuses has taken nothing. The operation refuses it again, with all that the response needs.
-  const sendIfAllowed = (known: KeptResponse, record: CallRecord, taken: Taken) =>
-    taken.allowed ? send(known, record, additionOf(taken)) : undefined;
+  const sendIfAllowed = (known: KeptResponse, record: CallRecord, parts: Inputs, taken: Taken) =>
+    taken.allowed ? send(known, record, parts.clientAddress, additionOf(taken)) : undefined;
 
   return {
     recall(form: string, body: Uint8Array, values: ContextValues): MaybePromise<Recalled | undefined> {
       const record = recordOf(values);
-      const inputs = record.passed && inputsOf(form, body);
-      if (!record.passed || inputs === undefined) return undefined;
-      const known = kept.recall(keyOf(record.passed, form, inputs));
+      const parts = record.passed && inputsOf(form, body);
+      if (!record.passed || !parts) return undefined;
+      const known = kept.recall(keyOf(record.passed, form, parts.inputs));
       if (!known) return undefined;
-      if (known.limits.length === 0 || record.takesNothing) return send(known, record);
+      if (known.limits.length === 0 || record.takesNothing) return send(known, record, parts.clientAddress);
       const taken = deps.limiter.take(known.limits, known.cost);
-      if (!(taken instanceof Promise)) return sendIfAllowed(known, record, taken);
-      return taken.then((one) => sendIfAllowed(known, record, one));
+      if (!(taken instanceof Promise)) return sendIfAllowed(known, record, parts, taken);
+      return taken.then((one) => sendIfAllowed(known, record, parts, one));
     },
     keep(form: string, body: Uint8Array, values: ContextValues, payload: Payload): void {
-      const { soleEvaluation, soleCost: cost, passed } = recordOf(values);
-      const inputs = soleEvaluation && inputsOf(form, body);
-      if (!soleEvaluation || !passed || inputs === undefined) return;
-      const { tokenId, sessionId, draws } = soleEvaluation;
+      const { soleEvaluation, soleClientAddress, soleCost: cost, passed } = recordOf(values);
+      const parts = soleEvaluation && inputsOf(form, body);
+      if (!soleEvaluation || !passed || !parts) return;
+      const { draws } = soleEvaluation;
       // Only a statement can tell what is left of credits.
       if (draws && draws.credits.length > 0) return;
-      const value = { payload, used: { tokenId, sessionId }, limits: draws?.limits ?? [], cost };
-      kept.keep(keyOf(passed, form, inputs), soleEvaluation, value, payload.length);
+      // Inputs without the address serve requests with any address. Inputs that may contain it serve the same address again.
+      const clientAddress = parts.clientAddress === undefined ? soleClientAddress : undefined;
+      const used = usedOf(soleEvaluation);
+      const value = { payload, used, clientAddress, limits: draws?.limits ?? [], cost };
+      kept.keep(keyOf(passed, form, parts.inputs), soleEvaluation, value, payload.length);
     },
   };
 }

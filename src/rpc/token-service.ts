@@ -21,10 +21,10 @@ import type { Watchers } from "../verify/coherence/watchers.ts";
 import type { DrawHow, Drawing, DrawStep } from "../verify/draw.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
 import { explainedMetadata } from "../verify/explain/rule-outcome.ts";
-import type { LastUsed } from "../verify/last-used.ts";
 import type { OidcVerifier } from "../verify/oidc/oidc.ts";
 import type { PublicLimit } from "../verify/public-limit.ts";
 import type { Resolver, VerifyRequest } from "../verify/resolve.ts";
+import type { Usage } from "../verify/usage.ts";
 import { verifyTokens } from "../verify/verify.ts";
 import { environmentOf } from "./api-key-message.ts";
 import { type ExplanationDeps, withExplanations } from "./explanations.ts";
@@ -33,13 +33,14 @@ import { callerOf, callOf, recordOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
 import { principalMessage } from "./principal-message.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
+import { countVerification } from "./verification-usage.ts";
 import { watchTokens } from "./watch-tokens.ts";
 
 /** What the token service depends on. */
 export interface TokenDeps extends ExplanationDeps {
   resolver: Resolver;
   oidc: OidcVerifier;
-  lastUsed: LastUsed;
+  usage: Usage;
   /** Takes from the limits and credits of a valid token. */
   draw: DrawStep;
   /** The permissions that this deployment knows, if it lists them. */
@@ -90,15 +91,18 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc" | "wat
     if (requests.length === 1 && !request?.dryRun && !request?.fresh && only) {
       record.soleEvaluation = only;
       record.soleCost = request?.cost;
+      record.soleClientAddress = request?.clientAddress || undefined;
     }
     const drawings = await Promise.all(
       evaluations.map((evaluation, index) =>
         record.takesNothing ? { evaluation } : deps.draw(evaluation, howOf(requests[index])),
       ),
     );
-    const responses = drawings.map((drawing, index) =>
-      responseOf(deps, drawing, requests[index]?.dryRun ?? false),
-    );
+    const responses = drawings.map((drawing, index) => {
+      const { dryRun = false, clientAddress = "" } = requests[index] ?? {};
+      if (!dryRun) countVerification(deps.usage, caller, drawing.evaluation, clientAddress);
+      return responseOf(deps, drawing, dryRun);
+    });
     return withExplanations(deps, context, { requests, verifyRequests, drawings, responses });
   }
   return {
@@ -183,7 +187,6 @@ function responseOf(
     const metadata = dryRun ? explainedMetadata(evaluation.failures) : first.metadata;
     return { verdict: Verdict[first.verdict], metadata, failedRules, ...rateLimit };
   }
-  if (!dryRun) deps.lastUsed.record(evaluation);
   return {
     valid: true,
     verdict: Verdict.VALID,

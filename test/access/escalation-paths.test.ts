@@ -103,6 +103,8 @@ const classes = {
     "TokenService/VerifyToken",
     "TokenService/BatchVerifyTokens",
     "AuditService/ListAuditEvents",
+    "UsageService/GetUsage",
+    "UsageService/ReportUsage",
     "InviteService/ListInvites",
     "TeamService/ListTeams",
     "TeamService/GetTeam",

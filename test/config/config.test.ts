@@ -39,6 +39,8 @@ test("without settings, the configuration has the documented defaults", () => {
     mailsPerHour: 100,
     invitesPerHour: 500,
     auditRetentionMs: 400 * 86_400_000,
+    usageRetentionMs: 400 * 86_400_000,
+    clientAddressRetentionMs: 30 * 86_400_000,
     bounds: {
       permissionsPerKey: 256,
       labelBytesPerKey: 4_096,
@@ -101,17 +103,10 @@ test("one error has a line for every wrong setting, without its value", () => {
   const names = problems.map((line) => line.split(":")[0]).filter((name) => !name?.includes(" and "));
   expect(names.sort()).toEqual(Object.keys(wrong).sort());
   for (const line of problems) {
-    expect(line).toMatch(
-      /^LATCHKEY_[A-Z_]+( and LATCHKEY_TLS_KEY)?: (expected .+|unknown setting|not supported by this version)$/,
-    );
+    expect(line).toMatch(/^LATCHKEY_[A-Z_]+( and LATCHKEY_TLS_KEY)?: (expected .+|unknown setting)$/);
     expect(line).not.toContain("secret-value");
   }
   expect(problems).toContain("LATCHKEY_PROT: unknown setting");
-  expect(problems).toContain("LATCHKEY_USAGE_RETENTION: not supported by this version");
-});
-
-test.each(["LATCHKEY_USAGE_RETENTION"])("%s is refused, because this version does not support it", (name) => {
-  expect(problemsOf({ [name]: "1" })).toEqual([`${name}: not supported by this version`]);
 });
 
 test("the staleness is at most 60 s, and the number of workers is from 1 to 64 or `auto`", () => {
@@ -134,18 +129,6 @@ test("node's thread pool has at least 3 threads, and passwords leave one of them
   for (const wrong of ["2", "0", "1025", "many"]) {
     expect(problemsOf({ UV_THREADPOOL_SIZE: wrong })).toEqual([
       "UV_THREADPOOL_SIZE: expected a number, 3 to 1024",
-    ]);
-  }
-});
-
-test("the audit retention is from 1 to 36,500 days, or `forever`", () => {
-  const retention = (text: string) => readConfig({ LATCHKEY_AUDIT_RETENTION: text }).auditRetentionMs;
-  expect([retention("1d"), retention("36500d")]).toEqual([86_400_000, 36_500 * 86_400_000]);
-  expect(retention("24h")).toBe(86_400_000);
-  expect(retention("forever")).toBeUndefined();
-  for (const wrong of ["23h", "36501d", "0", "never", "400"]) {
-    expect(problemsOf({ LATCHKEY_AUDIT_RETENTION: wrong })).toEqual([
-      "LATCHKEY_AUDIT_RETENTION: expected 1d to 36500d, or forever",
     ]);
   }
 });

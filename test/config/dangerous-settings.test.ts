@@ -12,6 +12,8 @@ test.each([
   "LATCHKEY_TLS_KEY",
   "LATCHKEY_PERMISSIONS",
   "LATCHKEY_AUDIT_RETENTION",
+  "LATCHKEY_USAGE_RETENTION",
+  "LATCHKEY_CLIENT_ADDRESS_RETENTION",
 ])("an empty %s is refused, because its default protects less than any value", (name) => {
   expect(problemsOf({ [name]: "" })).toEqual([
     `${name}: expected a value, because it is set but empty; unset it for the default`,

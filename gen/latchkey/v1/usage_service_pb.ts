@@ -2,11 +2,13 @@
 // @generated from file latchkey/v1/usage_service.proto (package latchkey.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_latchkey_v1_access } from "./access_pb.ts";
 import type { Environment } from "./api_key_pb.ts";
 import { file_latchkey_v1_api_key } from "./api_key_pb.ts";
 import type { Pagination } from "./resource_pb.ts";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/usage_service.proto.
  */
 export const file_latchkey_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9sYXRjaGtleS92MS91c2FnZV9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSKDAwoPR2V0VXNhZ2VSZXF1ZXN0Ei4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2CghpbnRlcnZhbBgDIAEoDjIaLmxhdGNoa2V5LnYxLlVzYWdlSW50ZXJ2YWxCCLpIBYIBAhABEjwKCGdyb3VwX2J5GAQgAygOMhcubGF0Y2hrZXkudjEuVXNhZ2VHcm91cEIRukgOkgELEAMYASIFggECEAESJAoGa2V5X2lkGAUgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBI3CgtlbnZpcm9ubWVudBgGIAEoDjIYLmxhdGNoa2V5LnYxLkVudmlyb25tZW50Qgi6SAWCAQIQARIWCgVsaW1pdBgHIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYCCABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JCKwAQoQR2V0VXNhZ2VSZXNwb25zZRIoCgZzZXJpZXMYASADKAsyGC5sYXRjaGtleS52MS5Vc2FnZVNlcmllcxINCgV0b3RhbBgCIAEoAxIrCgpwYWdpbmF0aW9uGAMgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbhI2Cg51bmtub3duX3Rva2VucxgEIAMoCzIeLmxhdGNoa2V5LnYxLlVua25vd25Ub2tlbkNvdW50InAKElJlcG9ydFVzYWdlUmVxdWVzdBImCghiYXRjaF9pZBgBIAEoCUIUukgRcg8yDV5bIS1+XXsxLDY0fSQSMgoFaXRlbXMYAiADKAsyFi5sYXRjaGtleS52MS5Vc2FnZUl0ZW1CC7pICJIBBQgBEPQDIhUKE1JlcG9ydFVzYWdlUmVzcG9uc2VCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_latchkey_v1_api_key, file_latchkey_v1_resource, file_latchkey_v1_usage]);
+  fileDesc("Ch9sYXRjaGtleS92MS91c2FnZV9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSKBAwoPR2V0VXNhZ2VSZXF1ZXN0Ei4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2CghpbnRlcnZhbBgDIAEoDjIaLmxhdGNoa2V5LnYxLlVzYWdlSW50ZXJ2YWxCCLpIBYIBAhABEjoKCGdyb3VwX2J5GAQgAygOMhcubGF0Y2hrZXkudjEuVXNhZ2VHcm91cEIPukgMkgEJEAMiBYIBAhABEiQKBmtleV9pZBgFIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSNwoLZW52aXJvbm1lbnQYBiABKA4yGC5sYXRjaGtleS52MS5FbnZpcm9ubWVudEIIukgFggECEAESFgoFbGltaXQYByABKAVCB7pIBBoCKAASJQoGY3Vyc29yGAggASgJQhW6SBJyEDIOXlshLX5dezAsMjU2fSQisAEKEEdldFVzYWdlUmVzcG9uc2USKAoGc2VyaWVzGAEgAygLMhgubGF0Y2hrZXkudjEuVXNhZ2VTZXJpZXMSDQoFdG90YWwYAiABKAMSKwoKcGFnaW5hdGlvbhgDIAEoCzIXLmxhdGNoa2V5LnYxLlBhZ2luYXRpb24SNgoOdW5rbm93bl90b2tlbnMYBCADKAsyHi5sYXRjaGtleS52MS5Vbmtub3duVG9rZW5Db3VudCJwChJSZXBvcnRVc2FnZVJlcXVlc3QSJgoIYmF0Y2hfaWQYASABKAlCFLpIEXIPMg1eWyEtfl17MSw2NH0kEjIKBWl0ZW1zGAIgAygLMhYubGF0Y2hrZXkudjEuVXNhZ2VJdGVtQgu6SAiSAQUIARD0AyIVChNSZXBvcnRVc2FnZVJlc3BvbnNlMosCCgxVc2FnZVNlcnZpY2USdQoIR2V0VXNhZ2USHC5sYXRjaGtleS52MS5HZXRVc2FnZVJlcXVlc3QaHS5sYXRjaGtleS52MS5HZXRVc2FnZVJlc3BvbnNlIiyQAgGquxgMIgp1c2FnZTpyZWFkgtPkkwITEhEvdjEvYWNjb3VudC91c2FnZRKDAQoLUmVwb3J0VXNhZ2USHy5sYXRjaGtleS52MS5SZXBvcnRVc2FnZVJlcXVlc3QaIC5sYXRjaGtleS52MS5SZXBvcnRVc2FnZVJlc3BvbnNlIjGQAgKquxgPIg10b2tlbnM6dmVyaWZ5gtPkkwIVOgEqIhAvdjEvdXNhZ2U6cmVwb3J0QidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_api_key, file_latchkey_v1_resource, file_latchkey_v1_usage]);
 
 /**
  * @generated from message latchkey.v1.GetUsageRequest
@@ -170,4 +172,38 @@ export type ReportUsageResponse = Message<"latchkey.v1.ReportUsageResponse"> & {
  */
 export const ReportUsageResponseSchema: GenMessage<ReportUsageResponse> = /*@__PURE__*/
   messageDesc(file_latchkey_v1_usage_service, 3);
+
+/**
+ * Counts the verifications of keys, for charts and for billing.
+ *
+ * @generated from service latchkey.v1.UsageService
+ */
+export const UsageService: GenService<{
+  /**
+   * Returns how often the keys of the account were verified, as series over time. Each verification appears within 10 seconds.
+   * Calls to Latchkey itself and verifications with `dry_run` are not counted, and neither are sessions.
+   * A time range with more intervals than the maximum fails with a violation of `start_time`.
+   *
+   * @generated from rpc latchkey.v1.UsageService.GetUsage
+   */
+  getUsage: {
+    methodKind: "unary";
+    input: typeof GetUsageRequestSchema;
+    output: typeof GetUsageResponseSchema;
+  },
+  /**
+   * Adds the verifications that a guard answered from its cache.
+   * With `tokens:verify`, a caller may report keys of its own account, and a key of the platform account every key.
+   * The server skips items of all other keys. The response does not tell which.
+   * Within an hour, a repeat with the same `batch_id` by the same caller changes nothing. The number of reports is limited.
+   *
+   * @generated from rpc latchkey.v1.UsageService.ReportUsage
+   */
+  reportUsage: {
+    methodKind: "unary";
+    input: typeof ReportUsageRequestSchema;
+    output: typeof ReportUsageResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_latchkey_v1_usage_service, 0);
 

@@ -20,6 +20,7 @@ export interface TokenInfo {
   createdAt: Date;
   endsAt: Date | null;
   lastUsedAt: Date | null;
+  lastClientAddress: string | null;
 }
 
 /** The same fields as the database returns them. JSON carries dates as strings. They include tokens that have ended. */
@@ -33,6 +34,7 @@ export interface StoredInfo {
     createdAt: string;
     endsAt: string | null;
     lastUsedAt: string | null;
+    lastClientAddress: string | null;
   }[];
   credits: Credits | null;
 }
@@ -63,7 +65,7 @@ export const infoColumn = sql<StoredInfo>`json_build_object(
   'tokens', (
     select coalesce(json_agg(json_build_object(
       'hint', t.hint, 'live', coalesce(t.ends_at > clock_timestamp(), true), 'createdAt', t.created_at,
-      'endsAt', t.ends_at, 'lastUsedAt', u.last_used_at
+      'endsAt', t.ends_at, 'lastUsedAt', u.last_used_at, 'lastClientAddress', u.client_address
     ) order by t.id), '[]')
     from api_key_token t
     left join api_key_token_use u on u.token_id = t.id
@@ -82,11 +84,12 @@ export function infoOf(stored: StoredInfo, revoked: boolean): ApiKeyInfo {
     workspacesPreview,
     workspacesTotal,
     lastUsedAt: used.length > 0 ? new Date(Math.max(...used)) : undefined,
-    tokens: live.map(({ hint, createdAt, endsAt, lastUsedAt }) => ({
+    tokens: live.map(({ hint, createdAt, endsAt, lastUsedAt, lastClientAddress }) => ({
       hint,
       createdAt: new Date(createdAt),
       endsAt: date(endsAt),
       lastUsedAt: date(lastUsedAt),
+      lastClientAddress,
     })),
     credits,
   };

@@ -32,6 +32,8 @@ export const backgroundWrites = {
   "domain/session/failed-log-in.ts":
     "A background job writes how often log-ins failed. It changes no resource.",
   "domain/kernel/refusal.ts": "A background job writes how often calls were refused. It changes no resource.",
-  "verify/last-used.ts": "A background job writes when tokens and sessions were last used.",
+  "domain/usage/record.ts":
+    "A background job and guards report how often tokens were used. No verdict depends on it.",
+  "domain/usage/retention.ts": "A background job deletes usage that is too old.",
   "verify/coherence/lease-registry.ts": "An instance registers its lease. It changes no resource.",
 } as const satisfies Record<string, string>;

@@ -1,6 +1,6 @@
 import { Authorization } from "../../../gen/envoy/service/auth/v3/external_auth_pb.ts";
 import { digest } from "../../verify/cache/response-cache.ts";
-import { keptEvaluations, keptResponses, type VerificationDeps } from "../fast-path.ts";
+import { type Inputs, keptEvaluations, keptResponses, type VerificationDeps } from "../fast-path.ts";
 import { fastPathMethod } from "../fast-path-method.ts";
 import type { Validate } from "../middleware/validate.ts";
 import { verifierHeader } from "../middleware/verifier-token.ts";
@@ -22,13 +22,14 @@ export function extAuthzMethod(
     ...fastPathMethod(deps, validate, check, extAuthz(gateway).check),
     ...keptEvaluations(deps, `${check.parent.typeName}/${check.name}`, verifierKey),
     ...keptResponses({ ...deps, onVerdict: gateway.onVerdict }, (form, body) =>
-      form === "grpc" ? inputsOfCheck(asBuffer(body)) : undefined,
+      form === "grpc" ? checkInputs(body) : undefined,
     ),
   };
 }
 
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
+function checkInputs({ buffer, byteOffset, byteLength }: Uint8Array): Inputs | undefined {
+  const inputs = inputsOfCheck(Buffer.from(buffer, byteOffset, byteLength));
+  return inputs === undefined ? undefined : { inputs };
 }
 
 /** Returns the key of the evaluation of a gateway's bearer: everything in the headers that the evaluation depends on. */

@@ -3,6 +3,7 @@ import { Authorization } from "../../../gen/envoy/service/auth/v3/external_auth_
 import { DomainError } from "../../domain/kernel/error.ts";
 import { createResponseCache, digest } from "../../verify/cache/response-cache.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
+import { type Used, usedOf } from "../../verify/usage.ts";
 import { keptEvaluations, type VerificationDeps } from "../fast-path.ts";
 import { failCall } from "../middleware/auth-interceptor.ts";
 import { callerOf, recordOf } from "../middleware/context.ts";
@@ -50,7 +51,7 @@ const parameters: readonly RuleParameter[] = [
 interface Kept {
   headers: Record<string, string>;
   verifier: Evaluation;
-  used: Pick<Evaluation, "tokenId" | "sessionId">;
+  used: Used;
 }
 
 /**
@@ -69,8 +70,8 @@ export function createForwardAuth(
     if (!known?.verifier.basis) return undefined;
     const { headers, verifier, used } = known;
     if (!deps.loader.holds(known.verifier.basis, verifier.endsAt)) return undefined;
-    deps.lastUsed.record(verifier);
-    deps.lastUsed.record(used);
+    deps.usage.touch(usedOf(verifier));
+    deps.usage.count(used, "VALID", undefined);
     gateway.onVerdict("VALID");
     const record = recordOf(values);
     record.method = forwardAuthName;
@@ -90,7 +91,7 @@ export function createForwardAuth(
       keep(kept, key, evaluation, {
         headers: allowed,
         verifier: recordOf(values).passed,
-        used: evaluation,
+        used: usedOf(evaluation),
       });
       return allow(values, allowed);
     } catch (error) {
@@ -176,12 +177,7 @@ function keep(
   // Each answer takes from the limits again.
   if (verifier.draws || evaluation.draws) return;
   const size = Object.values(headers).reduce((sum, value) => sum + value.length, 0);
-  kept.keep(
-    key,
-    evaluation,
-    { headers, verifier, used: { tokenId: used.tokenId, sessionId: undefined } },
-    size,
-  );
+  kept.keep(key, evaluation, { headers, verifier, used }, size);
 }
 
 // Everything that the answer depends on. No header contains a line break.

@@ -7,13 +7,14 @@ import { verifyTokens } from "../../verify/verify.ts";
 import { refusalOf } from "../middleware/admission.ts";
 import { bearerToken } from "../middleware/authenticate.ts";
 import type { TokenDeps } from "../token-service.ts";
+import { countVerification } from "../verification-usage.ts";
 import type { RouteRule } from "./route-rule.ts";
 
 /** Reads the headers of a request. Names are in lower case. */
 export type HeaderReader = Pick<Headers, "get" | "has">;
 
 /** What the evaluation of a gateway's client depends on. */
-export interface SubjectDeps extends Pick<TokenDeps, "resolver" | "lastUsed" | "draw" | "onVerdict"> {
+export interface SubjectDeps extends Pick<TokenDeps, "resolver" | "usage" | "draw" | "onVerdict"> {
   tokenPrefix: string;
   /** Returns the same headers, in which `authorization` stands for the other ways to send a bearer over plain HTTP too. */
   withAuthorization(headers: HeaderReader): HeaderReader;
@@ -43,12 +44,12 @@ export async function evaluateSubject(
   const { failures, principal } = drawn.evaluation;
   const [failure] = failures;
   deps.onVerdict(failure?.verdict ?? "VALID");
+  countVerification(deps.usage, verifier, drawn.evaluation, undefined);
   if (failure?.verdict === "ACCOUNT_REQUIRED") {
     const message = "the bearer belongs to several accounts, and the gateway's route names none of them";
     throw new DomainError("ACCOUNT_REQUIRED", message, failure.metadata);
   }
   if (failure) throw refusalOf(evaluation, failure, parseToken(deps.tokenPrefix, token));
   if (!principal) throw new Error("a valid evaluation has no principal");
-  deps.lastUsed.record(evaluation);
   return { evaluation, principal };
 }

@@ -6,9 +6,9 @@ import { DomainError } from "../../domain/kernel/error.ts";
 import type { Refusals } from "../../domain/kernel/refusal.ts";
 import { parseToken } from "../../domain/kernel/token.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
-import type { LastUsed } from "../../verify/last-used.ts";
 import type { Limiter } from "../../verify/limits/limiter.ts";
 import type { Resolver, VerifyRequest } from "../../verify/resolve.ts";
+import { type Usage, usedOf } from "../../verify/usage.ts";
 import { isForVerifiers, optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
 import { actingCallOf } from "./acting.ts";
 import { admitPrincipal, admitUser } from "./admission.ts";
@@ -19,7 +19,7 @@ import { verifierToken } from "./verifier-token.ts";
 /** What resolving a bearer depends on. */
 export interface AuthenticateDeps {
   resolver: Resolver;
-  lastUsed: LastUsed;
+  usage: Usage;
   refusals: Refusals;
   limiter: Limiter;
   tokenPrefix: string;
@@ -57,7 +57,7 @@ export async function authenticate(
   try {
     const bearer = bearerOf(deps, rule, request, evaluation, call);
     if (!before) await takeOwnLimits(deps.limiter, context, evaluation);
-    deps.lastUsed.record(evaluation);
+    deps.usage.touch(usedOf(evaluation));
     record.passed = evaluation;
     return bearer;
   } catch (error) {

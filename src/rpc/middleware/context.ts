@@ -39,6 +39,8 @@ export interface CallRecord {
   soleCost?: number | undefined;
   /** Set if the verifications of this call take nothing from limits and credits. */
   takesNothing?: true;
+  /** The client address that the request of that evaluation names. */
+  soleClientAddress?: string | undefined;
   /** Set when the message was read and parsed. */
   parsed?: true;
   /** The error that Connect ended the call with. */

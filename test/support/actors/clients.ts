@@ -10,6 +10,7 @@ import { ServiceAccountService } from "../../../gen/latchkey/v1/service_account_
 import { SessionService } from "../../../gen/latchkey/v1/session_service_pb.ts";
 import { TeamService } from "../../../gen/latchkey/v1/team_service_pb.ts";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
+import { UsageService } from "../../../gen/latchkey/v1/usage_service_pb.ts";
 import { WorkspaceAdminService } from "../../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { WorkspaceService } from "../../../gen/latchkey/v1/workspace_service_pb.ts";
 
@@ -27,6 +28,7 @@ export interface Clients {
   teams: Client<typeof TeamService>;
   roles: Client<typeof RoleService>;
   serviceAccounts: Client<typeof ServiceAccountService>;
+  usage: Client<typeof UsageService>;
   token: string;
   as<S extends DescService>(service: S): Client<S>;
 }
@@ -46,6 +48,7 @@ export function clients(transport: Transport, token: string): Clients {
     teams: createClient(TeamService, transport),
     roles: createClient(RoleService, transport),
     serviceAccounts: createClient(ServiceAccountService, transport),
+    usage: createClient(UsageService, transport),
     token,
     as: (service) => createClient(service, transport),
   };

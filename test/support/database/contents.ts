@@ -14,7 +14,7 @@ export async function tablesOf(db: Db): Promise<{ name: string; ofAccounts: bool
       select from pg_attribute a where a.attrelid = c.oid and a.attname = 'account_id'
     ) as "ofAccounts"
     from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
     order by 1`.execute(db);
   return rows;
 }
@@ -30,10 +30,10 @@ export async function rowsOf(db: Db): Promise<Row[]> {
   return all;
 }
 
-/** Returns the rows of all tables as one text, without the times of last use and without refusals. */
+/** Returns the rows of all tables as one text, without usage and without refusals. */
 export async function everythingIn(db: Db): Promise<string> {
   const isChange = ({ table, text }: Row) =>
-    !table.endsWith("_use") && JSON.parse(text).outcome !== "refused";
+    !/_use$|usage|^key_network$/.test(table) && JSON.parse(text).outcome !== "refused";
   return (await rowsOf(db))
     .filter(isChange)
     .map(({ table, text }) => `${table} ${text}`)

@@ -15,6 +15,7 @@ import { mailedToken } from "../actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 import { platformRequests } from "./platform-requests.ts";
 import { isUnary } from "./streams.ts";
+import { verificationRequests } from "./verification-requests.ts";
 
 /** Every RPC of Latchkey with one request and one response. */
 export const methods: DescMethod[] = services.flatMap((service) => service.methods).filter(isUnary);
@@ -24,8 +25,12 @@ export function nameOf(method: DescMethod): string {
   return `${method.parent.name}/${method.name}`;
 }
 
-// Their requests contain a token, and a URL must not contain one. They write nothing.
-const readsByPost = ["TokenService/VerifyToken", "TokenService/BatchVerifyTokens"];
+// Two of them have a token in their requests, and a URL must not contain one. They change nothing but counts of usage.
+const readsByPost = [
+  "TokenService/VerifyToken",
+  "TokenService/BatchVerifyTokens",
+  "UsageService/ReportUsage",
+];
 
 /** Returns whether an RPC reads and changes nothing. */
 export function isRead(method: DescMethod): boolean {
@@ -188,11 +193,7 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     await newMember(app, owner, "owner");
     return { password };
   },
-  "TokenService/VerifyToken": async (owner) => ({ token: (await issueKey(owner)).token }),
-  "TokenService/BatchVerifyTokens": async (owner) => ({
-    requests: [{ token: (await issueKey(owner)).token }],
-  }),
-  "TokenService/RevokeToken": async (owner) => ({ token: (await issueKey(owner)).token }),
+  ...verificationRequests,
   "AuditService/ListAuditEvents": async () => ({}),
   "InviteService/CreateInvite": async (owner) => ({
     email: newEmail(),

@@ -1,5 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { Verdict } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 
 /** The ids of resources of one account. */
@@ -144,6 +145,15 @@ export const tenancy: Record<string, TenancyCase> = {
   "TokenService/BatchVerifyTokens requests.workspace_id": workspace((workspaceId, { token }) => ({
     requests: [{ token, workspaceId, dryRun: true }],
   })),
+  "UsageService/GetUsage key_id": key((keyId) => ({ keyId })),
+  "UsageService/ReportUsage items.token_id": key((tokenId, own) => ({
+    batchId: "tenancy",
+    items: [{ keyId: own.key, tokenId, verdict: Verdict.VALID, count: 1 }],
+  })),
+  "UsageService/ReportUsage items.key_id": key((keyId) => ({
+    batchId: "tenancy",
+    items: [{ keyId, verdict: Verdict.VALID, count: 1 }],
+  })),
   "AuditService/ListAuditEvents resource_id": key((resourceId) => ({ resourceId })),
   "AuditService/ListAuditEvents profile_id": profile((profileId) => ({ profileId })),
   "AuditService/ListAuditEvents key_id": key((keyId) => ({ keyId })),
@@ -192,7 +202,7 @@ export const tenancy: Record<string, TenancyCase> = {
 };
 
 // Ids that the client chooses. They identify no resource of Latchkey.
-const clientsOwn = ["external_id", "request_id"];
+const clientsOwn = ["external_id", "request_id", "batch_id"];
 // Messages that only the server writes. They are output only in every request.
 const outputOnly = ["latchkey.v1.AccountResourceMetadata"];
 

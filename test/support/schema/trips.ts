@@ -65,6 +65,10 @@ export const furtherTrips: Record<string, FurtherTrips> = {
     trips: 17,
     why: "It ends a user in every account, one after the other. A user makes this change once.",
   },
+  "UsageService/ReportUsage": {
+    trips: 6,
+    why: "It finds the keys of the caller first. Then it records counts and times of use in one transaction.",
+  },
   "TokenService/RevokeToken": {
     trips: 1,
     why: "It has no bearer. It finds the key of the token first, to know which row to lock.",

@@ -1,0 +1,113 @@
+import { sql } from "kysely";
+import type { Db, Tx } from "../../db/connect.ts";
+import { isMissingPartition } from "../../db/errors.ts";
+import { inTransaction } from "../../db/transaction.ts";
+import type { KeyCount, TokenUse, UnknownCount, UsageBatch } from "../kernel/usage-batch.ts";
+import { addWeeks } from "./retention.ts";
+import { recordSignals } from "./signals.ts";
+
+/**
+ * Records a batch in one transaction, if no batch with its id was recorded within the last hour. Keys and tokens that do not
+ * exist any more are skipped. Every statement locks its rows in the order of their keys, so that two writers cannot deadlock.
+ */
+export async function recordUsage(db: Db, batch: UsageBatch): Promise<void> {
+  try {
+    await record(db, batch);
+  } catch (error) {
+    if (!isMissingPartition(error)) throw error;
+    await addWeeks(db);
+    await record(db, batch);
+  }
+}
+
+function record(db: Db, batch: UsageBatch): Promise<unknown> {
+  const commit = (tx: Tx) => sql`select`.execute(tx);
+  return inTransaction(db, (tx) => recordIn(tx, batch), commit);
+}
+
+async function recordIn(tx: Tx, { id, tokens, counts, unknown, sessions }: UsageBatch): Promise<void> {
+  const { numAffectedRows } = await sql`
+    insert into usage_batch (id) values (${id}) on conflict (id) do nothing`.execute(tx);
+  if (numAffectedRows === 0n) return;
+  // The signals compare with what was recorded before.
+  if (tokens.length > 0) await recordSignals(tx, tokens);
+  if (tokens.length > 0) await recordTokens(tx, tokens);
+  if (sessions.length > 0) await recordSessions(tx, sessions);
+  if (counts.length > 0) await recordCounts(tx, counts);
+  if (unknown.length > 0) await recordUnknown(tx, unknown);
+}
+
+async function recordTokens(tx: Tx, tokens: readonly TokenUse[]): Promise<void> {
+  await sql`
+    insert into api_key_token_use as stored (token_id, last_used_at, client_address, client_address_day)
+    select token.id, to_timestamp(used.at / 1000.0), used.address,
+      case when used.address is not null then (to_timestamp(used.at / 1000.0) at time zone 'utc')::date end
+    from unnest(
+      ${tokens.map(({ tokenId }) => tokenId)}::bigint[],
+      ${tokens.map(({ usedAt }) => usedAt)}::double precision[],
+      ${tokens.map(({ clientAddress }) => clientAddress ?? null)}::text[]
+    ) as used (id, at, address)
+    join api_key_token token on token.id = used.id
+    order by token.id
+    on conflict (token_id) do update set
+      last_used_at = greatest(stored.last_used_at, excluded.last_used_at),
+      client_address = coalesce(excluded.client_address, stored.client_address),
+      client_address_day = coalesce(excluded.client_address_day, stored.client_address_day)`.execute(tx);
+}
+
+async function recordSessions(tx: Tx, sessions: UsageBatch["sessions"]): Promise<void> {
+  await sql`
+    insert into session_use as stored (session_id, last_used_at)
+    select session.id, to_timestamp(used.at / 1000.0)
+    from unnest(
+      ${sessions.map(({ sessionId }) => sessionId)}::text[],
+      ${sessions.map(({ usedAt }) => usedAt)}::double precision[]
+    ) as used (id, at)
+    join session on session.id = used.id
+    order by session.id
+    on conflict (session_id) do update
+      set last_used_at = greatest(stored.last_used_at, excluded.last_used_at)`.execute(tx);
+}
+
+// The counts of the account are the sums of those of its keys, and are read when a request names no key.
+async function recordCounts(tx: Tx, counts: readonly KeyCount[]): Promise<void> {
+  const counted = sql`
+    unnest(
+      ${counts.map(({ keyId }) => keyId)}::text[],
+      ${counts.map(({ hour }) => hour)}::double precision[],
+      ${counts.map(({ verdict }) => verdict)}::text[],
+      ${counts.map(({ count }) => count)}::bigint[]
+    ) as counted (key_id, hour, verdict, count)
+    join api_key key on key.id = counted.key_id`;
+  await sql`
+    insert into key_usage as stored (account_id, api_key_id, hour, verdict, count)
+    select key.account_id, key.id, to_timestamp(counted.hour / 1000.0), counted.verdict, counted.count
+    from ${counted}
+    order by 1, 2, 3, 4
+    on conflict (account_id, api_key_id, hour, verdict) do update
+      set count = stored.count + excluded.count`.execute(tx);
+  await sql`
+    insert into account_usage as stored (account_id, hour, environment, verdict, count)
+    select key.account_id, to_timestamp(counted.hour / 1000.0), coalesce(key.environment, ''), counted.verdict,
+      sum(counted.count)
+    from ${counted}
+    group by 1, 2, 3, 4
+    order by 1, 2, 3, 4
+    on conflict (account_id, hour, environment, verdict) do update
+      set count = stored.count + excluded.count`.execute(tx);
+}
+
+async function recordUnknown(tx: Tx, unknown: readonly UnknownCount[]): Promise<void> {
+  await sql`
+    insert into unknown_token_usage as stored (account_id, hour, network, count)
+    select account.id, to_timestamp(counted.hour / 1000.0), counted.network, counted.count
+    from unnest(
+      ${unknown.map(({ accountId }) => accountId)}::text[],
+      ${unknown.map(({ hour }) => hour)}::double precision[],
+      ${unknown.map(({ network }) => network)}::text[],
+      ${unknown.map(({ count }) => count)}::bigint[]
+    ) as counted (account_id, hour, network, count)
+    join account on account.id = counted.account_id
+    order by 1, 2, 3
+    on conflict (account_id, hour, network) do update set count = stored.count + excluded.count`.execute(tx);
+}
