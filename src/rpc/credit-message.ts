@@ -1,7 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { CreditRefill, type Credits, type CreditsSchema } from "../../gen/latchkey/v1/credit_pb.ts";
+import {
+  CreditRefill,
+  type CreditStatusSchema,
+  type Credits,
+  type CreditsSchema,
+} from "../../gen/latchkey/v1/credit_pb.ts";
 import type { NewCredits } from "../domain/credit/change.ts";
 import type { Refill, Credits as StoredCredits } from "../domain/credit/credit.ts";
+import type { CreditState } from "../verify/quota/draw.ts";
 import { timestamp } from "./messages.ts";
 
 const refills: Record<Refill, CreditRefill> = { daily: CreditRefill.DAILY, monthly: CreditRefill.MONTHLY };
@@ -15,6 +21,14 @@ export function creditsMessage(credits: StoredCredits): MessageInitShape<typeof 
     refill: refill === null ? CreditRefill.UNSPECIFIED : refills[refill],
     nextRefillAt: timestamp(next_refill_at === null ? null : new Date(next_refill_at)),
   };
+}
+
+/** Returns what is left of credits after a verification. */
+export function creditStatus({
+  remaining,
+  refillAt,
+}: CreditState): MessageInitShape<typeof CreditStatusSchema> {
+  return { remaining, refillAt: timestamp(refillAt) };
 }
 
 /** Returns the credits that a request sets. */

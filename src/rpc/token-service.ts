@@ -27,6 +27,7 @@ import type { Resolver, VerifyRequest } from "../verify/resolve.ts";
 import type { Usage } from "../verify/usage.ts";
 import { verifyTokens } from "../verify/verify.ts";
 import { environmentOf } from "./api-key-message.ts";
+import { creditStatus } from "./credit-message.ts";
 import { type ExplanationDeps, withExplanations } from "./explanations.ts";
 import { timestamp } from "./messages.ts";
 import { callerOf, callOf, recordOf } from "./middleware/context.ts";
@@ -174,25 +175,28 @@ function howOf(request: VerifyTokenRequest | undefined): DrawHow {
 
 function responseOf(
   deps: Omit<TokenDeps, "revocations" | "oidc" | "watchers">,
-  { evaluation, limit }: Drawing,
+  { evaluation, limit, credits }: Drawing,
   dryRun: boolean,
 ): MessageInitShape<typeof VerifyTokenResponseSchema> {
   const [first] = evaluation.failures;
-  const rateLimit = limit && { rateLimit: rateLimitStatus(limit) };
+  const left = {
+    ...(limit && { rateLimit: rateLimitStatus(limit) }),
+    ...(credits && { credits: creditStatus(credits) }),
+  };
   deps.onVerdict(first?.verdict ?? "VALID");
   const failedRules = dryRun
     ? evaluation.failures.map(({ verdict, metadata }) => ({ verdict: Verdict[verdict], metadata }))
     : [];
   if (first) {
     const metadata = dryRun ? explainedMetadata(evaluation.failures) : first.metadata;
-    return { verdict: Verdict[first.verdict], metadata, failedRules, ...rateLimit };
+    return { verdict: Verdict[first.verdict], metadata, failedRules, ...left };
   }
   return {
     valid: true,
     verdict: Verdict.VALID,
     ...(evaluation.principal && { principal: principalMessage(evaluation.principal) }),
     endsAt: timestamp(evaluation.endsAt),
-    ...rateLimit,
+    ...left,
     tokenId: tokenIdOf(evaluation),
   };
 }

@@ -4,7 +4,7 @@ export interface Draw {
   accountId: string;
   /** The records to take from: all of them, or none. */
   ids: readonly string[];
-  /** The credits to take from each record. 0 takes nothing, and fails if a record has nothing left. */
+  /** The credits to take from each record. */
   cost: number;
   /** If true, the draw takes nothing, and returns whether it would succeed otherwise. */
   dryRun?: boolean;
@@ -48,7 +48,7 @@ export interface DrawnRun {
 export function runsOf(draws: readonly Draw[]): Run[] {
   const runs: Run[] = [];
   for (const { ids, cost, dryRun } of draws) {
-    const [needs, takes] = [Math.max(cost, 1), dryRun ? 0 : cost];
+    const [needs, takes] = [cost, dryRun ? 0 : cost];
     const last = runs.at(-1);
     if (last && last.needs === needs && last.takes === takes && sameIds(last.ids, ids)) last.count += 1;
     else runs.push({ ids, needs, takes, count: 1 });

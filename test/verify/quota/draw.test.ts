@@ -24,7 +24,7 @@ const draws = fc.array(
 // Decides about each draw by itself, in their order.
 function oneByOne(draws: readonly Draw[], left: Map<string, number>) {
   return draws.map(({ ids, cost, dryRun }) => {
-    const allowed = least(ids, left) >= Math.max(cost, 1);
+    const allowed = least(ids, left) >= cost;
     if (allowed && !dryRun) for (const id of ids) left.set(id, (left.get(id) ?? 0) - cost);
     return { allowed, remaining: least(ids, left) };
   });

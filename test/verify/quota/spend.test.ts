@@ -38,7 +38,7 @@ describe("one statement", () => {
         const least = (names: readonly string[]) =>
           Math.min(...names.map((id) => left.get(id) ?? Number.POSITIVE_INFINITY));
         const expected = draws.map(({ ids, cost, dryRun }) => {
-          const allowed = least(ids) >= Math.max(1, cost);
+          const allowed = least(ids) >= cost;
           const known = ids.filter((id) => left.has(id));
           if (allowed && !dryRun) for (const id of known) left.set(id, (left.get(id) ?? 0) - cost);
           return { allowed, remaining: known.length === 0 ? undefined : least(ids) };
