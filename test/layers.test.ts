@@ -60,7 +60,7 @@ const layers: Record<string, Layer> = {
   guard: {
     ours: ["guard", "verify", "domain/kernel", "domain/access"],
     gen: /^gen\//,
-    packages: /^(node:crypto$|lru-cache$|@connectrpc\/connect|@bufbuild\/protobuf)/,
+    packages: /^(node:(crypto|net)$|lru-cache$|@connectrpc\/connect|@bufbuild\/protobuf)/,
     // The frameworks that the adapters are for.
     typePackages: /^(node:http|fastify|hono|@grpc\/grpc-js)$/,
   },

@@ -13,9 +13,10 @@ import type { GuardVerdict } from "./types.ts";
 /** The calls of a guard to `VerifyToken`. Their number at a time is bounded. */
 export interface Calls {
   /**
-   * Verifies a token by a call. `onSent` is called when the call begins. Resolves with a refusal if there is no response.
+   * Verifies a token by a call. Resolves with a refusal if there is no response. `known`: the token was valid before. Calls
+   * for other tokens cannot take all slots. `onSent` is called just before the request is sent.
    */
-  verify(request: VerifyTokenRequest, onSent?: () => void): Promise<CallResult>;
+  verify(request: VerifyTokenRequest, known: boolean, onSent: () => void): Promise<CallResult>;
   /** Ends all calls. Later ones are refused. */
   close(): void;
 }
@@ -26,7 +27,8 @@ export type CallResult =
   | { response?: undefined; refusal: GuardVerdict };
 
 // A server allows 100 streams per HTTP/2 connection.
-const maxCalls = 64;
+const maxKnownCalls = 48;
+const maxOtherCalls = 32;
 const maxWaiting = 2_000;
 const maxWaitMs = 2_000;
 const timeoutMs = 3_000;
@@ -34,13 +36,17 @@ const timeoutMs = 3_000;
 /** Creates the calls of a guard. It calls `onRejected` if the server rejects the guard's own bearer. */
 export function createCalls(connection: Connection, onRejected: (rejection: Rejection) => void): Calls {
   const client = createClient(TokenService, connection.transport);
-  const slots = createSlots({ slots: maxCalls, waiting: maxWaiting, patienceMs: maxWaitMs });
+  const slotsOf = (count: number) =>
+    createSlots({ slots: count, waiting: maxWaiting, patienceMs: maxWaitMs });
+  const ofKnown = slotsOf(maxKnownCalls);
+  const ofOthers = slotsOf(maxOtherCalls);
   const ended = new AbortController();
   return {
-    async verify(request, onSent) {
+    async verify(request, known, onSent) {
+      const slots = known ? ofKnown : ofOthers;
       if (!(await slots.take())) return { refusal: unavailable() };
       try {
-        onSent?.();
+        onSent();
         const options = { headers: connection.headers, timeoutMs, signal: ended.signal };
         return { response: await client.verifyToken(request, options) };
       } catch (error) {
@@ -52,7 +58,8 @@ export function createCalls(connection: Connection, onRejected: (rejection: Reje
       }
     },
     close() {
-      slots.close();
+      ofKnown.close();
+      ofOthers.close();
       ended.abort();
     },
   };

@@ -1,52 +1,73 @@
+import { machineClock } from "../verify/coherence/clock.ts";
 import { createCalls } from "./calls.ts";
+import { createGuardCoherence } from "./coherence.ts";
+import { createGuardCache } from "./guard-cache.ts";
+import type { CachedVerdict } from "./kept.ts";
 import { refused, unavailable } from "./refused.ts";
-import { createRequirementsReader, requestOf } from "./requirements.ts";
-import { formOf } from "./token-form.ts";
+import { createRequirementsReader } from "./requirements.ts";
 import { createConnection } from "./transport.ts";
-import type { Guard, GuardOptions, GuardVerdict, Requirements } from "./types.ts";
-import { verdictOf } from "./verdict.ts";
+import type { Guard, GuardEvent, GuardOptions, GuardVerdict, Requirements } from "./types.ts";
+import { createVerification } from "./verification.ts";
+import { startWatch } from "./watch.ts";
 
 export type { Access, GateOptions } from "./gate.ts";
 export { type Refusal, refusalOf } from "./refusal.ts";
 export type * from "./types.ts";
 
-/** Creates a guard. It verifies tokens in this process as `VerifyToken` of the server at `url` does. */
-export function createGuard(options: GuardOptions): Guard {
-  const connection = createConnection(options);
-  const readRequirements = createRequirementsReader(options);
-  const noRequirements: Requirements = Object.freeze({});
-  let calls = 0;
-  let closed = false;
-  const server = createCalls(connection, ({ reason, message }) =>
-    options.onEvent?.({ type: "rejected", reason, message }),
-  );
+const defaultEntries = 100_000;
+const readyMs = 5_000;
 
-  async function verify(token: string, required: Requirements = noRequirements): Promise<GuardVerdict> {
-    if (closed) return unavailable();
+/**
+ * Creates a guard. It verifies tokens in this process as `VerifyToken` of the server at `url` does, and answers from its own
+ * cache for as long as that cache is coherent. Close it when the process stops.
+ */
+export function createGuard(options: GuardOptions): Guard {
+  const { entries = defaultEntries, onEvent = reportToStderr } = options;
+  const parts = assemble({ ...options, entries, onEvent });
+  const { cache, coherence, calls, watch, connections, counts } = parts;
+  const readRequirements = createRequirementsReader(options);
+  const verifyRead = createVerification(parts);
+
+  function verify(token: string, required: Requirements = noRequirements): Promise<GuardVerdict> {
+    const state = watch.state();
+    if (state === "closed" || state === "rejected") return Promise.resolve(unavailable());
     const requirements = readRequirements(required);
-    if (!requirements) return refused("INVALID_FIELDS");
-    if (token === "") return refused("MISSING_API_KEY");
-    const form = formOf(token);
-    if (form.kind === "wrong") return refused("INVALID_API_KEY");
-    calls += 1;
-    const { response, refusal } = await server.verify(requestOf(token, requirements));
-    return response ? verdictOf(response, form) : refusal;
+    if (!requirements) return Promise.resolve(refused("INVALID_FIELDS"));
+    if (typeof token !== "string" || token === "") return Promise.resolve(refused("MISSING_API_KEY"));
+    return verifyRead(token, requirements, required.clientAddress);
   }
 
   return {
     verify,
-    ready: async () => false,
+    ready: (timeoutMs = readyMs) => watch.ready(timeoutMs),
     state: () => ({
-      stream: closed ? "closed" : "connecting",
-      leased: false,
-      entries: 0,
-      cacheHits: 0,
-      calls,
+      stream: watch.state(),
+      leased: coherence.time() !== undefined,
+      entries: cache.size(),
+      ...counts,
     }),
     async close() {
-      closed = true;
-      server.close();
-      connection.abort();
+      await watch.close();
+      calls.close();
+      for (const connection of connections) connection.abort();
     },
   };
+}
+const noRequirements: Requirements = Object.freeze({});
+
+function assemble(options: GuardOptions & Required<Pick<GuardOptions, "entries" | "onEvent">>) {
+  // Calls do not delay the messages of the stream, because each has its own connection.
+  const connections = [createConnection(options), createConnection(options)] as const;
+  const [forStream, forCalls] = connections;
+  const counts = { cacheHits: 0, calls: 0 };
+  const cache = createGuardCache<CachedVerdict>(options.entries);
+  const coherence = createGuardCoherence(machineClock, cache.invalidate);
+  const calls = createCalls(forCalls, (rejection) => watch.rejected(rejection));
+  const watch = startWatch({ connection: forStream, coherence, onEvent: options.onEvent });
+  return { cache, coherence, calls, watch, connections, counts, counterOf: undefined };
+}
+
+function reportToStderr({ type, message }: GuardEvent): void {
+  // biome-ignore lint/suspicious/noConsole: the service that imports the guard has not set `onEvent`.
+  if (type === "rejected") console.error(`latchkey: ${message}`);
 }

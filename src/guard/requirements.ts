@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { type VerifyTokenRequest, VerifyTokenRequestSchema } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { addressOf } from "./client-address.ts";
 import type { GuardOptions, Requirements } from "./types.ts";
 
 /** The values of requirements that name none. */
@@ -45,7 +46,11 @@ export function createRequirementsReader(defaults: Defaults): ReadRequirement {
 }
 
 /** Returns the request that verifies a token by a statement that the server sends after the request arrived. */
-export function requestOf(token: string, required: ReadRequirements): VerifyTokenRequest {
+export function requestOf(
+  token: string,
+  required: ReadRequirements,
+  clientAddress: string | undefined,
+): VerifyTokenRequest {
   const { accountId, workspaceId, permissions, entitlements, environment, cost } = required;
   return create(VerifyTokenRequestSchema, {
     token,
@@ -55,6 +60,7 @@ export function requestOf(token: string, required: ReadRequirements): VerifyToke
     requiredEntitlements: [...entitlements],
     environment,
     ...(cost !== undefined && { cost }),
+    clientAddress: addressOf(clientAddress),
     fresh: true,
   });
 }

@@ -34,7 +34,7 @@ export function verdictOf(response: VerifyTokenResponse, form: TokenForm): Guard
   const reason = reasonOf(response, form);
   // A verdict that this version does not know accepts nothing.
   if (reason === undefined) return unavailable();
-  const { principal, rateLimit, metadata } = response;
+  const { principal, rateLimit, credits, metadata } = response;
   const retryAfterMs = retryAfterMsOf(reason, metadata);
   return freezeDeep({
     valid: reason === "VALID",
@@ -48,6 +48,12 @@ export function verdictOf(response: VerifyTokenResponse, form: TokenForm): Guard
         limit: rateLimit.limit,
         remaining: rateLimit.remaining,
         resetAt: dateOf(rateLimit.resetAt),
+      },
+    }),
+    ...(credits && {
+      credits: {
+        remaining: credits.remaining,
+        ...(credits.refillAt && { refillAt: timestampDate(credits.refillAt) }),
       },
     }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -23,9 +23,9 @@ export interface Lease {
   held(): { until: number; time: number } | undefined;
   /**
    * Extends the lease: a heartbeat sent at `sentAt` (monotonic) came back through the feed. The database's clock showed
-   * `databaseTime` in between.
+   * `databaseTime` in between. A guard passes how long its grant is, counted from `sentAt`.
    */
-  confirm(sentAt: number, databaseTime: number): void;
+  confirm(sentAt: number, databaseTime: number, lengthMs?: number): void;
   /** Ends the lease because the feed was lost. Stale serving goes on for as long as the operator allows. */
   suspend(): void;
   /** Ends the lease and stale serving, until the next heartbeat comes back. */
@@ -82,14 +82,14 @@ export function createLease(
       const time = timeUntil(until);
       return time === undefined ? undefined : { until, time };
     },
-    confirm(sentAt, databaseTime) {
+    confirm(sentAt, databaseTime, lengthMs = leaseMs) {
       const monotonic = clock.monotonic();
       // A heartbeat that was in flight when the clocks drifted apart proves nothing.
       if (drifted(monotonic) || sentAt <= lastSentAt) return;
       // Slow drift is normal, because clocks are adjusted. A jump between two heartbeats is not.
       offset = clock.wall() - monotonic;
       lastSentAt = sentAt;
-      until = sentAt + leaseMs;
+      until = sentAt + lengthMs;
       staleUntil = maxStalenessMs > 0 ? until + maxStalenessMs : never;
       ahead = databaseTime - sentAt;
     },
