@@ -8,6 +8,7 @@ import { issueKey } from "../support/app.ts";
 import { filesIn, root } from "../support/imports.ts";
 import { long } from "../support/long.ts";
 import { install, npm, npmEnv, type Packed, pack } from "../support/package/install.ts";
+import { bytesOf, exportedSources, inDist, loadedBy } from "../support/package/loaded.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
 import { createSite, follow } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
@@ -25,7 +26,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
-test("the package contains the compiled sources, their types, the proto files and the pages, and nothing else", () => {
+test("the package contains the compiled sources, the types of its exports, the proto files and the pages, and nothing else", () => {
   const reviewed = [
     /^(CHANGELOG|README|SECURITY)\.md$/,
     /^(LICENSE|package\.json|bin\/latchkey\.js)$/,
@@ -34,11 +35,21 @@ test("the package contains the compiled sources, their types, the proto files an
     /^proto\/(buf|envoy|google|grpc|latchkey)\/[a-z0-9_/]+\.proto$/,
   ];
   const rest = packed.files.filter((file) => !reviewed.some((one) => one.test(file)));
-  const compiled = [...filesIn("src"), ...filesIn("gen")].flatMap((file) =>
-    [".js", ".d.ts"].map((extension) => `dist/${file.replace(/\.ts$/, extension)}`),
-  );
-  expect(rest.sort()).toEqual(compiled.sort());
+  const compiled = [...filesIn("src"), ...filesIn("gen")].map((file) => inDist(file, ".js"));
+  const types = exportedSources().map((file) => inDist(file, ".d.ts"));
+  expect(rest.sort()).toEqual([...compiled, ...types].sort());
 });
+
+/** Compiles a program in the folder of the consumer with all checks, and returns its output. */
+function runTyped(program: string): string {
+  writeFileSync(join(consumer, "use.mts"), program);
+  const compiler = join(root, "node_modules", ".bin", "tsc");
+  const options = ["--module", "nodenext", "--target", "es2024", "--strict", "--types", "node"];
+  const types = ["--typeRoots", join(root, "node_modules", "@types")];
+  const inConsumer = { cwd: consumer, encoding: "utf8" } as const;
+  execFileSync(compiler, [...options, ...types, "use.mts"], inConsumer);
+  return execFileSync(process.execPath, ["use.mjs"], inConsumer);
+}
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("an installed package", () => {
@@ -113,9 +124,14 @@ describe("an installed package", () => {
     expect(milliseconds.package).toBeLessThan(1.5 * milliseconds.checkout + 500);
   });
 
-  test("`latchkey/proto` has the schemas of the API with their types", () => {
+  test("`latchkey/proto`, `latchkey/guard` and its adapters have their types", () => {
     const program = `
+      import { createServer } from "node:http";
       import { create, toJson } from "@bufbuild/protobuf";
+      import { createGuard, type Guard, type GuardVerdict } from "latchkey/guard";
+      import { latchkey as gateOf } from "latchkey/guard/connect";
+      import { latchkey, needs } from "latchkey/guard/express";
+      import { latchkey as wrap } from "latchkey/guard/fetch";
       import { ErrorInfoSchema, TokenService, Verdict, VerifyTokenResponseSchema } from "latchkey/proto";
       const verdict: Verdict = Verdict.VALID;
       const response = create(VerifyTokenResponseSchema, { valid: true, verdict });
@@ -123,16 +139,20 @@ describe("an installed package", () => {
       response.valid = "yes";
       response.valid = true;
       console.log(TokenService.typeName, ErrorInfoSchema.typeName, toJson(VerifyTokenResponseSchema, response));
+
+      const guard: Guard = createGuard({ url: "http://127.0.0.1:1", token: "lk_svc_x" });
+      // @ts-expect-error: the types of the package know that this is a list.
+      guard.verify("x", { permissions: "runs:start" });
+      const wrong: GuardVerdict = await guard.verify("lk_live_wrong");
+      const middleware = latchkey(guard, { optional: true });
+      createServer((request, response) => middleware(request, response, () => needs("runs:start")));
+      const handler: (request: Request) => unknown = wrap(guard)((_, access) => new Response(access?.principal.keyId));
+      await guard.close();
+      console.log(wrong.reason, typeof gateOf(guard), typeof handler);
     `;
-    writeFileSync(join(consumer, "use.mts"), program);
-    const compiler = join(root, "node_modules", ".bin", "tsc");
-    const options = ["--module", "nodenext", "--target", "es2024", "--strict", "--types", "node"];
-    const types = ["--typeRoots", join(root, "node_modules", "@types")];
-    const inConsumer = { cwd: consumer, encoding: "utf8" } as const;
-    execFileSync(compiler, [...options, ...types, "use.mts"], inConsumer);
-    const output = execFileSync(process.execPath, ["use.mjs"], inConsumer);
-    expect(output).toBe(
-      "latchkey.v1.TokenService google.rpc.ErrorInfo { valid: true, verdict: 'VERDICT_VALID' }\n",
+    expect(runTyped(program)).toBe(
+      "latchkey.v1.TokenService google.rpc.ErrorInfo { valid: true, verdict: 'VERDICT_VALID' }\n" +
+        "INVALID_API_KEY function function\n",
     );
   });
 
@@ -178,6 +198,20 @@ describe("a package that was installed with --omit=optional", () => {
       `@node-rs/argon2-${platform}-gnu`,
     ];
     for (const name of names) expect(existsSync(join(consumer, "node_modules", name)), name).toBe(false);
+    expect(bytesOf(join(consumer, "node_modules"))).toBeLessThan(30_000_000);
+  });
+
+  test("the guard and its adapters load nothing of the server, of a database or of a framework", () => {
+    const adapters = ["connect", "express", "fastify", "fetch", "grpc", "hono"];
+    const entries = ["latchkey/guard", ...adapters.map((name) => `latchkey/guard/${name}`)];
+    const loaded = loadedBy(consumer, entries);
+    expect(loaded).toEqual(expect.arrayContaining(["latchkey/dist/src/guard/guard.js"]));
+    const own =
+      /^latchkey\/dist\/(gen\/|src\/(guard|verify\/coherence)\/|src\/domain\/(access\/permission|kernel\/(token|slices)))/;
+    const packages = /^(@bufbuild\/protobuf|@connectrpc\/connect|@connectrpc\/connect-node|lru-cache)\//;
+    // The schema of the rules for fields, which the generated code names. The code that applies the rules is not loaded.
+    const rules = "@bufbuild/protovalidate/dist/esm/gen/buf/validate/validate_pb.js";
+    expect(loaded.filter((file) => !own.test(file) && !packages.test(file) && file !== rules)).toEqual([]);
   });
 
   test("without a database URL, the server says in one line what is missing, and creates nothing", async ({

@@ -28,8 +28,3 @@ const ulid = monotonicFactory(() => randomInt(32) / 32);
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${ulid().toLowerCase()}`;
 }
-
-/** Returns the ULID of an id, without the prefix. */
-export function ulidOf(id: string): string {
-  return id.slice(id.indexOf("_") + 1);
-}

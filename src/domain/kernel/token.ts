@@ -1,6 +1,5 @@
 import { hash as digest, randomBytes, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { ulidOf } from "./id.ts";
 
 /** The kind of a token. `live` and `test` are application keys, `svc` is service and system keys. */
 export type TokenKind = "live" | "test" | "svc" | "dev" | "ses" | "inv" | "otp";
@@ -150,4 +149,9 @@ function randomBase62(length: number): string {
     for (const byte of randomBytes(length)) if (byte < 248 && out.length < length) out += base62[byte % 62];
   }
   return out;
+}
+
+// The ULID of an id, without the prefix.
+function ulidOf(id: string): string {
+  return id.slice(id.indexOf("_") + 1);
 }
