@@ -17,15 +17,21 @@ export interface PageRun {
 
 /**
  * Runs the commands of a page in their order, in one shell, against the server of a site. The shell finds the data directory
- * and the packages of npm where a checkout has them.
+ * and the packages of npm where a checkout has them. `replaced` has other texts of the page that differ in this run.
  */
-export async function runPage(site: Pick<Site, "dataDir">, url: string, page: string): Promise<PageRun> {
+export async function runPage(
+  site: Pick<Site, "dataDir">,
+  url: string,
+  page: string,
+  replaced: Record<string, string> = {},
+): Promise<PageRun> {
   const blocks = blocksOf(readFileSync(join(root, page), "utf8"));
   const commands = blocks.map((block) => block.commands).join(`echo '${separator}'\n`);
   const cwd = scratchDirectory("page");
   symlinkSync(site.dataDir, join(cwd, ".latchkey"));
   symlinkSync(join(root, "node_modules"), join(cwd, "node_modules"));
-  const script = commands.replaceAll("http://127.0.0.1:8080", url);
+  let script = commands.replaceAll("http://127.0.0.1:8080", url);
+  for (const [text, other] of Object.entries(replaced)) script = script.replaceAll(text, other);
   const shell = spawn("bash", ["-euo", "pipefail", "-c", script], { cwd, stdio: ["ignore", "pipe", "pipe"] });
   const [stdout, stderr] = await Promise.all([text(shell.stdout), text(shell.stderr)]);
   rmSync(cwd, { recursive: true });

@@ -177,7 +177,7 @@ export function follow(child: ChildProcess): Started {
   }
   const listening = new Promise<string>((resolve) => {
     createInterface({ input: out }).on("line", (text) => {
-      const [, url] = /^latchkey listening on (\S+)$/.exec(text) ?? [];
+      const [, url] = /^\S+ listening on (\S+)$/.exec(text) ?? [];
       if (url !== undefined) resolve(url);
     });
   });
