@@ -31,10 +31,10 @@ export function latchkey(guard: Guard, options?: GateOptions<Received>): ServerI
 /** Returns a wrapper for handlers. They refuse a caller that lacks one of these permissions. */
 export function needs(...permissions: string[]) {
   const check = createCheck(permissions);
-  return <C extends Call, Back>(handler: (call: C, callback: Back) => void) =>
-    (call: C, callback: Back): void => {
+  return <C extends Call, Rest extends unknown[]>(handler: (call: C, ...rest: Rest) => void) =>
+    (call: C, ...rest: Rest): void => {
       const refusal = check(callerOf(call));
-      if (refusal) refuse(call, callback, statusOf(refusal, call.metadata));
-      else handler(call, callback);
+      if (refusal) refuse(call, rest[0], statusOf(refusal, call.metadata));
+      else handler(call, ...rest);
     };
 }
