@@ -3,7 +3,9 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { CreditRefill, type CreditsSchema } from "../../gen/latchkey/v1/credit_pb.ts";
+import { newPlatformServiceKey } from "../support/actors/acting.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
+import { expectDeniedBy, mint, rateLimits } from "../support/actors/limited.ts";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { creditsLeft, putCredits } from "../support/database/credit.ts";
 import { untilWaiting } from "../support/database/waiting.ts";
@@ -153,6 +155,34 @@ describe("AddCredits", () => {
     const { code, violations } = await add(2_147_483_647);
     expect({ code, field: violations[0]?.field }).toEqual({ code: "InvalidArgument", field: "amount" });
   });
+});
+
+test("a platform key with limits of its own changes no credits", async () => {
+  const { accountId, keyId } = await newKey();
+  const credits = { remaining: 1 };
+  await platform().setCredits({ accountId, keyId, credits });
+  const key = await newPlatformServiceKey(app, ["accounts:manage"]);
+  await app.clientAs(app.platformToken).apiKeys.updateApiKey({ id: key.id, spec: { rateLimits } });
+  const { accounts } = app.clientAs(key.token);
+  await expectDeniedBy(key.id, [
+    () => accounts.setCredits({ accountId, credits }),
+    () => accounts.addCredits({ accountId, keyId, amount: -1 }),
+    () => accounts.removeCredits({ accountId, keyId }),
+  ]);
+});
+
+test("a key that draws on another key has no credits of its own, and shows those of the other key", async () => {
+  const { owner, accountId } = await newKey();
+  const root = await mint(app, owner);
+  await platform().setCredits({ accountId, keyId: root.id, credits: { remaining: 5 } });
+  const { id: keyId } = await mint(app, root);
+  expect((await shownOf(owner, keyId)).key).toMatchObject({ remaining: 5 });
+  expect(await refusal(platform().setCredits({ accountId, keyId, credits: { remaining: 9 } }))).toMatchObject(
+    {
+      reason: "WRONG_STATE",
+      metadata: { key_id: root.id },
+    },
+  );
 });
 
 describe("RemoveCredits", () => {

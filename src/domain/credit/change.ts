@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
+import { refuseLimited } from "../access/limited.ts";
 import type { Caller } from "../access/principal.ts";
 import { refuseSuperseded } from "../access/stand-in.ts";
 import { byPlatform, findSystemProfile } from "../account/platform.ts";
@@ -115,6 +116,7 @@ function change(
     db,
     { by: caller, locks: [lock], read },
     async (tx, caller, { profileId, key, before }) => {
+      refuseLimited(caller);
       if (profileId === undefined) throw notFound("account");
       if (keyId) requireOwnCredits(key);
       const after = decide({ before, caller });
