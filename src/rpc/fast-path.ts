@@ -14,7 +14,7 @@ import { createAuthInterceptor, failCall } from "./middleware/auth-interceptor.t
 import { type Arrival, accountHeader, type CallRecord, callOf, recordOf } from "./middleware/context.ts";
 import { takeOwnLimits } from "./middleware/own-limits.ts";
 import type { Validate } from "./middleware/validate.ts";
-import { type Addition, rateLimitAddition, withoutRateLimit } from "./rate-limit-status.ts";
+import { rateLimitAddition, withoutRateLimit } from "./rate-limit-status.ts";
 import type { TokenDeps, verification } from "./token-service.ts";
 import { verifyBodyOf } from "./verify-body.ts";
 
@@ -26,6 +26,8 @@ export interface VerificationDeps extends FastPathDeps, Pick<TokenDeps, "onVerdi
 }
 
 type Payload = string | Uint8Array;
+
+type Addition = ReturnType<typeof rateLimitAddition>;
 
 interface KeptResponse {
   payload: Payload;
@@ -40,7 +42,7 @@ interface KeptResponse {
 /** A response that is sent again, and the field that is different in each. */
 interface Recalled {
   payload: Payload;
-  addition: Addition | undefined;
+  addition: Addition;
 }
 
 type MaybePromise<T> = T | Promise<T>;
@@ -152,7 +154,7 @@ export interface Inputs {
 export function keptResponses(
   deps: Omit<VerificationDeps, "boundsOf">,
   inputsOf: (form: string, body: Uint8Array) => Inputs | undefined = (_form, body) => ({ inputs: body }),
-  additionOf: (taken: Taken) => Addition | undefined = () => undefined,
+  additionOf: (taken: Taken) => Addition = () => undefined,
 ) {
   const kept = createResponseCache<KeptResponse>(deps.loader, deps.keptBytes);
 

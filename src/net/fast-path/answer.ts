@@ -61,7 +61,7 @@ export function answerCall(
 
   function sendOrCompute(body: Buffer, cached: Recalled | undefined): void {
     if (cached === undefined) compute(body).then(send).catch(fail);
-    else send(cached.addition ? codec.extend(cached.payload, cached.addition, options) : cached.payload);
+    else send(cached.addition ? codec.extend(cached.payload, cached.addition) : cached.payload);
   }
 
   async function compute(body: Buffer): Promise<Payload> {

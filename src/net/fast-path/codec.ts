@@ -1,6 +1,5 @@
 import type {
   BinaryReadOptions,
-  DescField,
   DescMethodUnary,
   JsonReadOptions,
   JsonWriteOptions,
@@ -49,10 +48,12 @@ export interface Recalled {
   addition?: Addition | undefined;
 }
 
-/** A field of a response message that has a message as its value. */
+/** A field that is added to an encoded response. Both are latin1 strings of the bytes. */
 export interface Addition {
-  field: DescField & { fieldKind: "message" };
-  value: Message;
+  /** Returns the name and the value in JSON, as a member of an object. */
+  json(): string;
+  /** Returns the tag and the value in binary. A message may have its fields in any order. */
+  binary(): string;
 }
 
 /** Methods whose calls start in the same turns. */
@@ -117,7 +118,7 @@ export interface Codec {
   parse(method: FastPathMethod, body: Buffer, options: FastPathOptions): Promise<Message>;
   encode(method: FastPathMethod, message: Message, options: FastPathOptions): Payload | Promise<Payload>;
   /** Returns an encoded response with one more field. */
-  extend(payload: Payload, addition: Addition, options: FastPathOptions): Payload;
+  extend(payload: Payload, addition: Addition): Payload;
   send(response: CodecResponse, headers: Record<string, string>, payload: Payload): void;
   fail(
     response: CodecResponse,

@@ -1,5 +1,4 @@
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import {
@@ -10,7 +9,7 @@ import {
   headerTimeout,
   parseTimeout,
 } from "@connectrpc/connect/protocol-connect";
-import type { Addition, Codec } from "./codec.ts";
+import type { Codec } from "./codec.ts";
 
 /** Creates the codec of Connect's unary protocol, in JSON or binary: https://connectrpc.com/docs/protocol#unary-request */
 export function connectCodec(form: "json" | "proto"): Codec {
@@ -42,12 +41,9 @@ export function connectCodec(form: "json" | "proto"): Codec {
         : latin1(toBinary(method.output, message));
     },
 
-    extend(payload, addition, { jsonOptions }) {
-      if (!isJson) return `${payload}${latin1(encodeField(addition))}`;
-      const { field, value } = addition;
-      const text = `"${field.jsonName}":${bytesOf(toJsonString(field.message, value, jsonOptions))}}`;
-      // Every message has at least one field in JSON, because empty ones are written too.
-      return `${payload.slice(0, -1)},${text}`;
+    extend(payload, addition) {
+      // In JSON, no message is empty, because fields without a value are written too.
+      return isJson ? `${payload.slice(0, -1)},${addition.json()}}` : `${payload}${addition.binary()}`;
     },
 
     send(response, headers, payload) {
@@ -67,12 +63,6 @@ export function connectCodec(form: "json" | "proto"): Codec {
       response.end(body);
     },
   };
-}
-
-/** Returns the bytes of a field. A message may have its fields in any order. */
-export function encodeField({ field, value }: Addition): Uint8Array {
-  const writer = new BinaryWriter().tag(field.number, WireType.LengthDelimited);
-  return writer.bytes(toBinary(field.message, value)).finish();
 }
 
 /** Returns a text as the latin1 string of its UTF-8 bytes. */

@@ -19,7 +19,6 @@ import {
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
 import type { Codec, CodecResponse, FastPathMethod, FastPathOptions } from "./codec.ts";
-import { encodeField } from "./connect-codec.ts";
 
 const ok = { [headerGrpcStatus]: grpcStatusOk };
 
@@ -51,7 +50,7 @@ export const grpcCodec: Codec = {
 
   extend(payload, addition) {
     const message = Buffer.from(payload as Uint8Array).subarray(prefixBytes);
-    return encodeEnvelope(0, Buffer.concat([message, encodeField(addition)]));
+    return encodeEnvelope(0, Buffer.concat([message, Buffer.from(addition.binary(), "latin1")]));
   },
 
   send(response, headers, payload) {

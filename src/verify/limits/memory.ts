@@ -1,5 +1,5 @@
 import type { RateLimitRule } from "../evaluate/draws.ts";
-import { drainOf, fits, levelAt, stateOf, tightestFirst } from "./bucket.ts";
+import { drainOf, fits, type LimitState, levelAt, stateOf, tightestFirst } from "./bucket.ts";
 import { counterKey } from "./counter-key.ts";
 import { createCounterTable } from "./counter-table.ts";
 import { costOf, type LimitAnswer, type LimitCall, type SavedCounter, type Taken } from "./store.ts";
@@ -34,18 +34,35 @@ export interface MemoryDeps {
 export function createMemoryStore({ maxCounters, now, wallTime, onForgotten }: MemoryDeps): MemoryStore {
   const counters = createCounterTable(maxCounters, onForgotten);
 
+  // A key has few rules, and its rules live as long as its entry in the cache.
+  const keys = new WeakMap<RateLimitRule, string>();
+  function keyOf(rule: RateLimitRule): string {
+    const known = keys.get(rule);
+    if (known !== undefined) return known;
+    const key = counterKey(rule);
+    keys.set(rule, key);
+    return key;
+  }
+
+  // Plain loops, because this is a large part of the time of a cached verification.
   function run(rules: readonly RateLimitRule[], cost: number | undefined, takes: boolean): Taken {
     const time = now();
+    let allowed = true;
+    for (const rule of rules) {
+      const level = levelAt(counters.get(keyOf(rule)), rule, time);
+      if (!fits(level, cost ?? rule.cost, rule.limit)) allowed = false;
+    }
     const wall = wallTime();
-    const keys = rules.map(counterKey);
-    const levels = rules.map((rule, index) => levelAt(counters.get(keys[index] ?? ""), rule, time));
-    const allowed = rules.every((rule, index) => fits(levels[index] ?? 0, cost ?? rule.cost, rule.limit));
-    const states = rules.map((rule, index) => {
+    const states: LimitState[] = [];
+    for (const rule of rules) {
       const needed = cost ?? rule.cost;
-      const level = (levels[index] ?? 0) + (allowed && takes ? needed : 0);
-      if (allowed && takes && needed > 0) counters.set(keys[index] ?? "", level, drainOf(rule), time);
-      return stateOf(rule, level, allowed ? undefined : needed, wall);
-    });
+      let level = levelAt(counters.get(keyOf(rule)), rule, time);
+      if (allowed && takes && needed > 0) {
+        level += needed;
+        counters.set(keyOf(rule), level, drainOf(rule), time);
+      }
+      states.push(stateOf(rule, level, allowed ? undefined : needed, wall));
+    }
     return { allowed, states: tightestFirst(states) };
   }
 
