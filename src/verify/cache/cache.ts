@@ -37,7 +37,8 @@ interface Entry {
 const bytesPerEntry = 500;
 const bytesPerAccess = 600;
 const bytesPerItem = 40;
-const itemsPerLimit = 3;
+const itemsPerLimit = 2;
+const itemsPerCredit = 2;
 const bytesPerEvicted = 120;
 const bytesPerKept = 2_048;
 // An evicted entry is kept without content, so that the cache knows that its id exists.
@@ -133,7 +134,7 @@ function itemsOf({ tokens, accounts, openings, labels }: Credential): number {
     const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles, limits, credits } = access;
     items += held.permissions.length * (held.entries ? 2 : 1) + entitlements.length;
     items += liveWorkspaces.length + archivedWorkspaces.length;
-    items += limits.length * itemsPerLimit + credits.length;
+    items += limits.length * itemsPerLimit + credits.length * itemsPerCredit;
     for (const role of roles ?? []) items += role.permissions.length + 4;
   }
   return items;

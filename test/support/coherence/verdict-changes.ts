@@ -20,6 +20,7 @@ export interface VerdictChange {
   after: string;
 }
 
+const onePerHour = { name: "hour", limit: 1, period: { seconds: 3_600n } };
 const accountOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 
 /** Prepares a change in the account of an owner. */
@@ -128,6 +129,21 @@ export const verdictChanges: Record<string, Prepare> = {
     await platform.setEntitlements({ accountId: accountOf(owner), entitlements: ["realtime"] });
     const change = () => platform.setEntitlements({ accountId: accountOf(owner), entitlements: [] });
     return { request: { token, requiredEntitlements: ["realtime"] }, change, after: "ENTITLEMENT_REQUIRED" };
+  },
+  async SetRateLimits(owner, app) {
+    const { token } = await issueKey(owner);
+    const { setRateLimits } = app.clientAs(app.platformToken).accounts;
+    const change = () => setRateLimits({ accountId: accountOf(owner), rateLimits: [onePerHour] });
+    return { request: { token, cost: 2 }, change, after: "RATE_LIMITED" };
+  },
+  async "UpdateApiKey, of the limits on which another key draws"(owner, app) {
+    const rateLimits = [{ ...onePerHour, limit: 1_000 }];
+    const root = await issueKey(owner, { spec: { permissions: ["api_keys:write"], rateLimits } });
+    const { token } = await issueKey(app.clientAs(root.token));
+    // Without limits, a cached verdict needs no statement.
+    await owner.apiKeys.updateApiKey({ id: root.id, updateMask: { paths: ["spec.rate_limits"] } });
+    const change = () => owner.apiKeys.updateApiKey({ id: root.id, spec: { rateLimits: [onePerHour] } });
+    return { request: { token, cost: 2 }, change, after: "RATE_LIMITED" };
   },
   async LogOut(owner, app) {
     const { token } = await app.clientAs("").sessions.logIn({ email: owner.email, password });

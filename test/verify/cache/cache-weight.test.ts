@@ -108,6 +108,45 @@ test("the names and labels in the cache never take more memory than its entries 
   );
 });
 
+test("the limits in the cache never take more memory than its entries may", () => {
+  const entries = 16;
+  const budget = entries * 2_048;
+  // What node needs for a limit, its place in the list and its name.
+  const bytesPerLimit = 72 + 63;
+  const list = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      name: `limit_${n}`.padEnd(63, "x"),
+      limit: 1,
+      period_ms: 1,
+      cost: 1,
+    }));
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 8 }), { minLength: 16, maxLength: 32 }), (counts) => {
+      const cache = createCache(entries);
+      for (const [n, count] of counts.entries()) {
+        const row = rowOf({ name: "", external_id: "", labels: {} }, `key_${n}`);
+        const limits = {
+          draws_on: null,
+          key: list(count),
+          account: list(8),
+          credits: [`key_${n}`, "acct_1"],
+        };
+        const openings = row.openings.map((opening) => ({ ...opening, limits }));
+        const [credential] = atOnce(toCredentials([{ ...row, openings }]));
+        if (credential) cache.keepCredential(credential);
+      }
+      let bytes = 0;
+      for (const [n] of counts.entries()) {
+        const access = cache.credential(`key_${n}`)?.openings[0];
+        // Without its limits, an entry takes 1,100 bytes.
+        if (access) bytes += 1_100 + access.limits.length * bytesPerLimit;
+      }
+      expect(bytes).toBeLessThanOrEqual(budget);
+    }),
+    { endOnFailure: true },
+  );
+});
+
 test("the conversion of a row pauses after at most 500 workspaces", () => {
   const stored = rowOf({ name: "", external_id: "", labels: {} });
   const workspaces = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`ws_${n}`, n % 2 === 0]));
