@@ -7,6 +7,7 @@ import { refused, unavailable } from "./refused.ts";
 import { createRequirementsReader } from "./requirements.ts";
 import { createConnection } from "./transport.ts";
 import type { Guard, GuardEvent, GuardOptions, GuardVerdict, Requirements } from "./types.ts";
+import { startUsageReporter } from "./usage.ts";
 import { createVerification } from "./verification.ts";
 import { startWatch } from "./watch.ts";
 
@@ -22,9 +23,9 @@ const readyMs = 5_000;
  * cache for as long as that cache is coherent. Close it when the process stops.
  */
 export function createGuard(options: GuardOptions): Guard {
-  const { entries = defaultEntries, onEvent = reportToStderr } = options;
-  const parts = assemble({ ...options, entries, onEvent });
-  const { cache, coherence, calls, watch, connections, counts } = parts;
+  const { entries = defaultEntries, onEvent = reportToStderr, usage: reports = true } = options;
+  const parts = assemble({ ...options, entries, onEvent, usage: reports });
+  const { cache, coherence, calls, usage, watch, connections, counts } = parts;
   const readRequirements = createRequirementsReader(options);
   const verifyRead = createVerification(parts);
 
@@ -47,7 +48,7 @@ export function createGuard(options: GuardOptions): Guard {
       ...counts,
     }),
     async close() {
-      await watch.close();
+      await Promise.all([watch.close(), usage?.close()]);
       calls.close();
       for (const connection of connections) connection.abort();
     },
@@ -55,7 +56,7 @@ export function createGuard(options: GuardOptions): Guard {
 }
 const noRequirements: Requirements = Object.freeze({});
 
-function assemble(options: GuardOptions & Required<Pick<GuardOptions, "entries" | "onEvent">>) {
+function assemble(options: GuardOptions & Required<Pick<GuardOptions, "entries" | "onEvent" | "usage">>) {
   // Calls do not delay the messages of the stream, because each has its own connection.
   const connections = [createConnection(options), createConnection(options)] as const;
   const [forStream, forCalls] = connections;
@@ -63,8 +64,14 @@ function assemble(options: GuardOptions & Required<Pick<GuardOptions, "entries" 
   const cache = createGuardCache<CachedVerdict>(options.entries);
   const coherence = createGuardCoherence(machineClock, cache.invalidate);
   const calls = createCalls(forCalls, (rejection) => watch.rejected(rejection));
-  const watch = startWatch({ connection: forStream, coherence, onEvent: options.onEvent });
-  return { cache, coherence, calls, watch, connections, counts, counterOf: undefined };
+  const usage = options.usage ? startUsageReporter(forCalls) : undefined;
+  const watch = startWatch({
+    connection: forStream,
+    coherence,
+    onEvent: options.onEvent,
+    onUsageInterval: (seconds) => usage?.setInterval(seconds),
+  });
+  return { cache, coherence, calls, usage, watch, connections, counts, counterOf: usage?.counterOf };
 }
 
 function reportToStderr({ type, message }: GuardEvent): void {

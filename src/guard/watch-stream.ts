@@ -11,6 +11,8 @@ export interface WatchStreamDeps {
   coherence: Omit<GuardCoherence, "time">;
   /** Called with every answer to a ping, after it took effect. It shows that the server accepts the guard's bearer. */
   onGrant(leftMs: number): void;
+  /** Called with how often the guard reports its usage, if the server says so. */
+  onUsageInterval(seconds: number): void;
 }
 
 /** One stream of a guard. */
@@ -77,7 +79,7 @@ export function openWatchStream(deps: WatchStreamDeps): WatchStream {
 // Handles a message in the order of the stream. Returns what was left of the server's lease if it is a grant.
 function receive(
   { message }: WatchTokensResponse,
-  { coherence }: WatchStreamDeps,
+  { coherence, onUsageInterval }: WatchStreamDeps,
   outbox: Outbox,
 ): number | undefined {
   if (message.case === "invalidation") {
@@ -86,7 +88,8 @@ function receive(
     outbox.acknowledge(number);
   }
   if (message.case !== "grant") return undefined;
-  const { number, left, databaseTime } = message.value;
+  const { number, left, databaseTime, usageIntervalSeconds } = message.value;
+  if (usageIntervalSeconds > 0) onUsageInterval(usageIntervalSeconds);
   const leftMs = left && databaseTime ? durationMs(left) : 0;
   coherence.granted({ number, leftMs, databaseTime: databaseTime ? timestampMs(databaseTime) : 0 });
   return leftMs;

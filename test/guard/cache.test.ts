@@ -72,6 +72,20 @@ describe("the cache of a guard", () => {
     expect(refused).toMatchObject({ reason: "RATE_LIMITED", rateLimit: { name: "calls", remaining: 0 } });
     expect(refused.retryAfterMs).toBeGreaterThan(0);
   });
+
+  test("keeps nothing of a key with credits, and forgets a key that gets some", async () => {
+    guard = await readyGuard();
+    const { token, id } = await newKey();
+    await cached(guard, token);
+    await platform.accounts.setCredits({
+      accountId: owner.account.metadata?.id ?? "",
+      keyId: id,
+      credits: { remaining: 2 },
+    });
+    const verdicts = [await guard.verify(token), await guard.verify(token), await guard.verify(token)];
+    expect(verdicts.map(({ reason }) => reason)).toEqual(["VALID", "VALID", "QUOTA_EXCEEDED"]);
+    expect(verdicts[0]).toMatchObject({ credits: { remaining: 1 }, source: "server" });
+  });
 });
 
 describe("a guard", () => {
@@ -95,14 +109,17 @@ describe("a guard", () => {
     expect(accepted).toBeGreaterThan(0);
   });
 
-  test("makes few calls for many verifications of a key at the same time", async () => {
+  test("makes one call for many verifications of a key at the same time", async () => {
     guard = await readyGuard();
-    const { token } = await newKey();
-    await cached(guard, (await newKey()).token);
-    const { calls } = guard.state();
-    const verdicts = await Promise.all(Array.from({ length: 50 }, () => guard.verify(token)));
-    expect(verdicts.every(({ valid }) => valid)).toBe(true);
-    expect(guard.state().calls).toBeLessThan(calls + 50);
+    const callsOfMany = async () => {
+      const { token } = await newKey();
+      const { calls } = guard.state();
+      const verdicts = await Promise.all(Array.from({ length: 50 }, () => guard.verify(token)));
+      expect(verdicts.every(({ valid }) => valid)).toBe(true);
+      return guard.state().calls - calls;
+    };
+    // Without a lease, each verification is a call. A busy machine may cost the guard its lease.
+    await expect.poll(callsOfMany, { timeout: 10_000, interval: 5 }).toBe(1);
   });
 });
 

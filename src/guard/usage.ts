@@ -1,0 +1,101 @@
+import { randomUUID } from "node:crypto";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import type { UsageItem } from "../../gen/latchkey/v1/usage_pb.ts";
+import { UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
+import type { Connection } from "./transport.ts";
+import { type Counted, createUsageCounter, type UsageCounter } from "./usage-counter.ts";
+
+/** Reports usage in batches. */
+export interface UsageReporter {
+  /** Returns a counter of a token. */
+  counterOf(keyId: string, tokenId: string): UsageCounter;
+  /** Changes the time between two reports. */
+  setInterval(seconds: number): void;
+  /** Sends what has no answer yet. */
+  flush(): Promise<void>;
+  /** Sends the rest, and stops. */
+  close(): Promise<void>;
+}
+
+/** A batch. The server counts it once, however often it is sent. */
+interface Batch {
+  /** When it was made (monotonic). */
+  madeAt: number;
+  batchId: string;
+  items: UsageItem[];
+}
+
+const maxItemsPerBatch = 500;
+// A server that does not answer for long must not fill the memory of the guard. The oldest batches are lost first.
+const maxBatches = 200;
+// The server recognises the repeat of a batch for an hour.
+const maxBatchAgeMs = 3_000_000;
+const defaultIntervalMs = 5_000;
+const reportTimeoutMs = 3_000;
+
+/** Starts to report usage. */
+export function startUsageReporter({ transport, headers }: Connection): UsageReporter {
+  const client = createClient(UsageService, transport);
+  let used: Counted[] = [];
+  let batches: Batch[] = [];
+  let sending: Promise<void> | undefined;
+  let intervalMs = defaultIntervalMs;
+  let timer = schedule();
+
+  function schedule(): NodeJS.Timeout {
+    return setTimeout(() => {
+      timer = schedule();
+      void flush();
+    }, intervalMs).unref();
+  }
+
+  async function send(): Promise<void> {
+    const taken = used;
+    used = [];
+    for (let from = 0; from < taken.length; from += maxItemsPerBatch) {
+      const items = taken.slice(from, from + maxItemsPerBatch).map((counted) => counted.take());
+      batches.push({ madeAt: performance.now(), batchId: randomUUID(), items });
+      // Another part of the service gets its turn.
+      await new Promise(setImmediate);
+    }
+    const oldest = performance.now() - maxBatchAgeMs;
+    batches = batches.slice(-maxBatches).filter(({ madeAt }) => madeAt > oldest);
+    for (const batch of [...batches]) {
+      const { batchId, items } = batch;
+      try {
+        await client.reportUsage({ batchId, items }, { headers, timeoutMs: reportTimeoutMs });
+      } catch (error) {
+        // The next report sends the batch again, with the same id.
+        if (mayRetry(error)) return;
+      }
+      batches = batches.filter((one) => one !== batch);
+    }
+  }
+
+  async function flush(): Promise<void> {
+    // What was counted while another report is under way belongs to the next one.
+    await sending;
+    sending ??= send().finally(() => {
+      sending = undefined;
+    });
+    await sending;
+  }
+
+  return {
+    counterOf: (keyId, tokenId) => createUsageCounter(keyId, tokenId, (counted) => used.push(counted)),
+    setInterval(seconds) {
+      intervalMs = seconds * 1_000;
+    },
+    flush,
+    async close() {
+      clearTimeout(timer);
+      await flush();
+    },
+  };
+}
+
+// A batch that the server cannot accept is lost, because a retry would fail too.
+function mayRetry(error: unknown): boolean {
+  const code = error instanceof ConnectError ? error.code : Code.Unavailable;
+  return code !== Code.InvalidArgument && code !== Code.Unimplemented;
+}
