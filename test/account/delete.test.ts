@@ -48,6 +48,7 @@ async function newTenant(name: string) {
       profile_id: member.profileId,
     })
     .execute();
+  await useFromTwoNetworks(owner);
   const credits = [(await issueKey(owner)).id, idOf(owner)].map((id) => ({ id, remaining: 1 }));
   await app.db
     .insertInto("credit")
@@ -56,6 +57,16 @@ async function newTenant(name: string) {
   for (const token of tokens) await app.clientAs(token).profiles.whoAmI({});
   await app.app.flush();
   return { owner, member, tokens };
+}
+
+/** Makes rows in every table of usage. */
+async function useFromTwoNetworks(owner: Owner): Promise<void> {
+  const key = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
+  const { tokens } = app.clientAs(key.token);
+  for (const clientAddress of ["203.0.113.1", "198.51.100.1"]) {
+    for (const token of [key.token, "garbage"]) await tokens.verifyToken({ token, clientAddress });
+    await app.app.flush();
+  }
 }
 
 const entitle = (owner: Owner, ...entitlements: string[]) =>

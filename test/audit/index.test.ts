@@ -16,23 +16,25 @@ function planOf(statement: string): Promise<string> {
   });
 }
 
-test("events of a key, of a resource type and of a profile are found and paged by an index, for any number of events", async () => {
+test("events of a key, of a resource type, of a profile and of a method are found and paged by an index, for any number of events", async () => {
   const owner = await app.newAccount();
   const { id: keyId } = await issueKey(owner);
-  const [resourceType, profileId] = ["rare", "prof_rare"];
+  const [resourceType, profileId, method] = ["rare", "prof_rare", "rare_method"];
   await sql`
     insert into audit_event
       (id, account_id, profile_id, key_id, resource_type, method, outcome, request_id, client_address)
     select 'evt_' || lpad(n::text, 26, '0'), ${owner.account.metadata?.id},
       case when n % 1000 = 0 then ${profileId} else 'prof_' || n % 1000 end,
       case when n % 1000 = 0 then ${keyId} else 'key_' || n % 1000 end,
-      case when n % 1000 = 0 then ${resourceType} else 'type_' || n % 1000 end, 'method', 'done', '', ''
+      case when n % 1000 = 0 then ${resourceType} else 'type_' || n % 1000 end,
+      case when n % 1000 = 0 then ${method} else 'method_' || n % 1000 end, 'done', '', ''
     from generate_series(1, 20000) n`.execute(app.db);
   await sql`analyze audit_event`.execute(app.db);
   const filters = [
     { index: "audit_event_key", filter: { keyId } },
     { index: "audit_event_resource_type", filter: { resourceType } },
     { index: "audit_event_profile", filter: { profileId } },
+    { index: "audit_event_method", filter: { method } },
   ];
   for (const { index, filter } of filters) {
     for (const sortOrder of ["desc", "asc"]) {

@@ -12,7 +12,7 @@ async function list(owner: Owner, filter: object = {}) {
   return items.map((event) => event.method.split("/")[1]);
 }
 
-test("events are filtered by resource, resource type, actor, key and time", async () => {
+test("events are filtered by resource, resource type, actor, key, method and time", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { spec: { permissions: ["workspaces:write"] } });
   const workspaceId = await newWorkspace(app.clientAs(key.token));
@@ -24,6 +24,7 @@ test("events are filtered by resource, resource type, actor, key and time", asyn
   expect(await list(owner, { resourceType: "api_key" })).toEqual(["DisableApiKey", "CreateApiKey"]);
   expect(await list(owner, { profileId: key.info?.profileId })).toEqual(["CreateWorkspace"]);
   expect(await list(owner, { keyId: key.id })).toEqual(["CreateWorkspace"]);
+  expect(await list(owner, { method: "latchkey.v1.ApiKeyService/CreateApiKey" })).toEqual(["CreateApiKey"]);
   const mine = { profileId: owner.profile.metadata?.id, resourceType: "api_key", resourceId: key.id };
   expect(await list(owner, mine)).toEqual(["DisableApiKey", "CreateApiKey"]);
   expect(await list(owner, { ...mine, keyId: key.id })).toEqual([]);

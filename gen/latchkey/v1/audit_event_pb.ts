@@ -15,7 +15,7 @@ export const file_latchkey_v1_audit_event: GenFile = /*@__PURE__*/
   fileDesc("Ch1sYXRjaGtleS92MS9hdWRpdF9ldmVudC5wcm90bxILbGF0Y2hrZXkudjEikQMKCkF1ZGl0RXZlbnQSCgoCaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpwcm9maWxlX2lkGAQgASgJEg4KBmtleV9pZBgFIAEoCRIOCgZtZXRob2QYBiABKAkSKgoHb3V0Y29tZRgHIAEoDjIZLmxhdGNoa2V5LnYxLkF1ZGl0T3V0Y29tZRIVCg1yZXNvdXJjZV90eXBlGAggASgJEhMKC3Jlc291cmNlX2lkGAkgASgJEicKBmJlZm9yZRgKIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYCyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhIKCnJlcXVlc3RfaWQYDCABKAkSFgoOY2xpZW50X2FkZHJlc3MYDSABKAkSDQoFY291bnQYDiABKAUSDgoGcmVhc29uGA8gASgJEgsKA3ZpYRgQIAEoCSpgCgxBdWRpdE91dGNvbWUSHQoZQVVESVRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhYKEkFVRElUX09VVENPTUVfRE9ORRABEhkKFUFVRElUX09VVENPTUVfUkVGVVNFRBACQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
- * An event in an account: a change, or a refused call.
+ * An event in an account: a change, a refused call, or an unusual use of a key.
  *
  * @generated from message latchkey.v1.AuditEvent
  */
@@ -58,6 +58,8 @@ export type AuditEvent = Message<"latchkey.v1.AuditEvent"> & {
   /**
    * Output only. The RPC, for example `latchkey.v1.ApiKeyService/RevokeApiKey`.
    * A call to an endpoint of another standard has the name of the endpoint, for example `revoke`.
+   * `key_used_from_new_network` is a use of a key from a network that it was not used from in 30 days. `after` has the network.
+   * `key_used_after_pause` is the first use of a key in 30 days. There is at most one event of each kind per key and day.
    * The value `*` stands for all further methods of a principal that was refused by more than ten methods within a minute.
    *
    * @generated from field: string method = 6;

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/audit_service.proto.
  */
 export const file_latchkey_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9sYXRjaGtleS92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSKGAwoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEikKC3Jlc291cmNlX2lkGAggASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIrCg1yZXNvdXJjZV90eXBlGAkgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIoCgpwcm9maWxlX2lkGAogASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIkCgZrZXlfaWQYCyABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEi4KCnN0YXJ0X3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJuChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRImCgVpdGVtcxgBIAMoCzIXLmxhdGNoa2V5LnYxLkF1ZGl0RXZlbnQSKwoKcGFnaW5hdGlvbhgCIAEoCzIXLmxhdGNoa2V5LnYxLlBhZ2luYXRpb24yogEKDEF1ZGl0U2VydmljZRKRAQoPTGlzdEF1ZGl0RXZlbnRzEiMubGF0Y2hrZXkudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBokLmxhdGNoa2V5LnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIjOQAgGquxgMIgphdWRpdDpyZWFkgtPkkwIaEhgvdjEvYWNjb3VudC9hdWRpdF9ldmVudHNCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_audit_event, file_latchkey_v1_resource]);
+  fileDesc("Ch9sYXRjaGtleS92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSKtAwoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjEikKC3Jlc291cmNlX2lkGAggASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIrCg1yZXNvdXJjZV90eXBlGAkgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIoCgpwcm9maWxlX2lkGAogASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBIkCgZrZXlfaWQYCyABKAlCFLpIEXIPMg1eWyEtfl17MCw2NH0kEi4KCnN0YXJ0X3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgZtZXRob2QYDiABKAlCFbpIEnIQMg5eWyEtfl17MCwxMjh9JCJuChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRImCgVpdGVtcxgBIAMoCzIXLmxhdGNoa2V5LnYxLkF1ZGl0RXZlbnQSKwoKcGFnaW5hdGlvbhgCIAEoCzIXLmxhdGNoa2V5LnYxLlBhZ2luYXRpb24yogEKDEF1ZGl0U2VydmljZRKRAQoPTGlzdEF1ZGl0RXZlbnRzEiMubGF0Y2hrZXkudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBokLmxhdGNoa2V5LnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIjOQAgGquxgMIgphdWRpdDpyZWFkgtPkkwIaEhgvdjEvYWNjb3VudC9hdWRpdF9ldmVudHNCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_audit_event, file_latchkey_v1_resource]);
 
 /**
  * @generated from message latchkey.v1.ListAuditEventsRequest
@@ -87,6 +87,14 @@ export type ListAuditEventsRequest = Message<"latchkey.v1.ListAuditEventsRequest
    * @generated from field: google.protobuf.Timestamp end_time = 13;
    */
   endTime?: Timestamp | undefined;
+
+  /**
+   * Optional. Returns only events with this `method`, for example `latchkey.v1.ApiKeyService/RevokeApiKey`, or the
+   * signals `key_used_from_new_network` and `key_used_after_pause`.
+   *
+   * @generated from field: string method = 14;
+   */
+  method: string;
 };
 
 /**
@@ -129,7 +137,7 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
  */
 export const AuditService: GenService<{
   /**
-   * Lists the changes and refusals in the account, and the failed log-ins of its members.
+   * Lists the changes and refusals in the account, the failed log-ins of its members, and unusual uses of its keys.
    *
    * @generated from rpc latchkey.v1.AuditService.ListAuditEvents
    */

@@ -81,6 +81,7 @@ export interface AuditFilter extends PageInput {
   resourceType: string;
   profileId: string;
   keyId: string;
+  method: string;
   startTime: Date | undefined;
   endTime: Date | undefined;
 }
@@ -98,6 +99,7 @@ export async function listAuditEvents(
     filter.keyId && sql<SqlBool>`key_id = ${filter.keyId}`,
     filter.profileId && sql<SqlBool>`profile_id = ${filter.profileId}`,
     filter.resourceType && sql<SqlBool>`resource_type = ${filter.resourceType}`,
+    filter.method && sql<SqlBool>`method = ${filter.method}`,
   ].filter((condition) => typeof condition === "object");
   const [first, ...others] = indexed;
   const fits = filterOf([
