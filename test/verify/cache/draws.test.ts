@@ -74,6 +74,22 @@ test("a key takes from its own limits and credits, then from those of its accoun
   expect(other.draws).toMatchObject({ limits: [rule(accountId, "all")], credits: [accountId] });
 });
 
+test("the look-up of a bearer keeps its plan, with and without limits", async () => {
+  const keys = [await issueKey(owner), await issueKey(await app.newAccount())];
+  const lookupKeys = keys.map(({ id }) => ({ id, accountId: "", workspaceId: "" }));
+  await app.pool.connection().execute(async (one) => {
+    // Postgres plans a statement anew in its first five executions, and then compares the costs.
+    for (let time = 0; time < 12; time++) {
+      expect(await load(one, lookupKeys, { limitMs: 5_000, primary: "" })).toHaveLength(2);
+    }
+    const { rows } = await sql<{ custom: number }>`
+      select custom_plans::int as custom from pg_prepared_statements where statement like '%wanted.position%'`.execute(
+      one,
+    );
+    expect(rows).toEqual([{ custom: 5 }]);
+  });
+});
+
 test("a token that is not valid takes from nothing", async () => {
   const { id } = await issueKey(owner);
   const limits = JSON.stringify([stored("burst")]);
