@@ -7,7 +7,7 @@ import type { Guard } from "./types.ts";
 export function latchkey(guard: Guard, options?: GateOptions<FastifyRequest>): FastifyPluginCallback {
   const gate = createGate(guard, options);
   const plugin: FastifyPluginCallback = (app, _options, done) => {
-    app.decorateRequest("latchkey");
+    if (!app.hasRequestDecorator("latchkey")) app.decorateRequest("latchkey");
     app.addHook("onRequest", async (request, reply) => {
       const { access, refusal } = await gate(request, request.headers.authorization);
       if (refusal) return send(reply, refusal);
