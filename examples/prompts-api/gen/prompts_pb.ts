@@ -2,18 +2,15 @@
 // @generated from file prompts.proto (package prompts.v1, syntax proto3)
 /* eslint-disable */
 
-import type { Message } from "@bufbuild/protobuf";
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file prompts.proto.
  */
-export const file_prompts: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    "Cg1wcm9tcHRzLnByb3RvEgpwcm9tcHRzLnYxIiIKBlByb21wdBIKCgJpZBgBIAEoBRIMCgR0ZXh0GAIgASgJIhQKEkxpc3RQcm9tcHRzUmVxdWVzdCI6ChNMaXN0UHJvbXB0c1Jlc3BvbnNlEiMKB3Byb21wdHMYASADKAsyEi5wcm9tcHRzLnYxLlByb21wdCIjChNDcmVhdGVQcm9tcHRSZXF1ZXN0EgwKBHRleHQYASABKAkiOgoUQ3JlYXRlUHJvbXB0UmVzcG9uc2USIgoGcHJvbXB0GAEgASgLMhIucHJvbXB0cy52MS5Qcm9tcHQysgEKDVByb21wdFNlcnZpY2USTgoLTGlzdFByb21wdHMSHi5wcm9tcHRzLnYxLkxpc3RQcm9tcHRzUmVxdWVzdBofLnByb21wdHMudjEuTGlzdFByb21wdHNSZXNwb25zZRJRCgxDcmVhdGVQcm9tcHQSHy5wcm9tcHRzLnYxLkNyZWF0ZVByb21wdFJlcXVlc3QaIC5wcm9tcHRzLnYxLkNyZWF0ZVByb21wdFJlc3BvbnNlYgZwcm90bzM",
-  );
+export const file_prompts: GenFile = /*@__PURE__*/
+  fileDesc("Cg1wcm9tcHRzLnByb3RvEgpwcm9tcHRzLnYxIiIKBlByb21wdBIKCgJpZBgBIAEoBRIMCgR0ZXh0GAIgASgJIhQKEkxpc3RQcm9tcHRzUmVxdWVzdCI6ChNMaXN0UHJvbXB0c1Jlc3BvbnNlEiMKB3Byb21wdHMYASADKAsyEi5wcm9tcHRzLnYxLlByb21wdCIjChNDcmVhdGVQcm9tcHRSZXF1ZXN0EgwKBHRleHQYASABKAkiOgoUQ3JlYXRlUHJvbXB0UmVzcG9uc2USIgoGcHJvbXB0GAEgASgLMhIucHJvbXB0cy52MS5Qcm9tcHQysgEKDVByb21wdFNlcnZpY2USTgoLTGlzdFByb21wdHMSHi5wcm9tcHRzLnYxLkxpc3RQcm9tcHRzUmVxdWVzdBofLnByb21wdHMudjEuTGlzdFByb21wdHNSZXNwb25zZRJRCgxDcmVhdGVQcm9tcHQSHy5wcm9tcHRzLnYxLkNyZWF0ZVByb21wdFJlcXVlc3QaIC5wcm9tcHRzLnYxLkNyZWF0ZVByb21wdFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message prompts.v1.Prompt
@@ -34,19 +31,20 @@ export type Prompt = Message<"prompts.v1.Prompt"> & {
  * Describes the message prompts.v1.Prompt.
  * Use `create(PromptSchema)` to create a new message.
  */
-export const PromptSchema: GenMessage<Prompt> = /*@__PURE__*/ messageDesc(file_prompts, 0);
+export const PromptSchema: GenMessage<Prompt> = /*@__PURE__*/
+  messageDesc(file_prompts, 0);
 
 /**
  * @generated from message prompts.v1.ListPromptsRequest
  */
-export type ListPromptsRequest = Message<"prompts.v1.ListPromptsRequest"> & {};
+export type ListPromptsRequest = Message<"prompts.v1.ListPromptsRequest"> & {
+};
 
 /**
  * Describes the message prompts.v1.ListPromptsRequest.
  * Use `create(ListPromptsRequestSchema)` to create a new message.
  */
-export const ListPromptsRequestSchema: GenMessage<ListPromptsRequest> =
-  /*@__PURE__*/
+export const ListPromptsRequestSchema: GenMessage<ListPromptsRequest> = /*@__PURE__*/
   messageDesc(file_prompts, 1);
 
 /**
@@ -63,8 +61,7 @@ export type ListPromptsResponse = Message<"prompts.v1.ListPromptsResponse"> & {
  * Describes the message prompts.v1.ListPromptsResponse.
  * Use `create(ListPromptsResponseSchema)` to create a new message.
  */
-export const ListPromptsResponseSchema: GenMessage<ListPromptsResponse> =
-  /*@__PURE__*/
+export const ListPromptsResponseSchema: GenMessage<ListPromptsResponse> = /*@__PURE__*/
   messageDesc(file_prompts, 2);
 
 /**
@@ -81,8 +78,7 @@ export type CreatePromptRequest = Message<"prompts.v1.CreatePromptRequest"> & {
  * Describes the message prompts.v1.CreatePromptRequest.
  * Use `create(CreatePromptRequestSchema)` to create a new message.
  */
-export const CreatePromptRequestSchema: GenMessage<CreatePromptRequest> =
-  /*@__PURE__*/
+export const CreatePromptRequestSchema: GenMessage<CreatePromptRequest> = /*@__PURE__*/
   messageDesc(file_prompts, 3);
 
 /**
@@ -99,8 +95,7 @@ export type CreatePromptResponse = Message<"prompts.v1.CreatePromptResponse"> & 
  * Describes the message prompts.v1.CreatePromptResponse.
  * Use `create(CreatePromptResponseSchema)` to create a new message.
  */
-export const CreatePromptResponseSchema: GenMessage<CreatePromptResponse> =
-  /*@__PURE__*/
+export const CreatePromptResponseSchema: GenMessage<CreatePromptResponse> = /*@__PURE__*/
   messageDesc(file_prompts, 4);
 
 /**
@@ -118,7 +113,7 @@ export const PromptService: GenService<{
     methodKind: "unary";
     input: typeof ListPromptsRequestSchema;
     output: typeof ListPromptsResponseSchema;
-  };
+  },
   /**
    * Adds a prompt. Needs `prompts:write`.
    *
@@ -128,5 +123,7 @@ export const PromptService: GenService<{
     methodKind: "unary";
     input: typeof CreatePromptRequestSchema;
     output: typeof CreatePromptResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_prompts, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_prompts, 0);
+
