@@ -16,7 +16,13 @@ async function post(url: string, body: unknown, token = app.platformToken) {
   return (await response.json()) as Record<string, unknown>;
 }
 
-const invalid = { valid: false, verdict: "VERDICT_INVALID", metadata: {}, failedRules: [] };
+const invalid = {
+  valid: false,
+  verdict: "VERDICT_INVALID",
+  metadata: {},
+  failedRules: [],
+  tokenId: "",
+};
 
 test.each([
   ["with", true],
