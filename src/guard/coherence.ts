@@ -9,6 +9,8 @@ export interface Grant {
   leftMs: number;
   /** The time of the database, never late, in milliseconds. */
   databaseTime: number;
+  /** The name of the database server whose changes the instance passes on. */
+  database: string;
 }
 
 /**
@@ -18,6 +20,8 @@ export interface Grant {
 export interface GuardCoherence {
   /** Returns the time of the database now, never late, in milliseconds. Undefined: the guard may not answer from its cache. */
   time(): number | undefined;
+  /** Returns whether a response comes from the database server whose changes the guard receives. */
+  isCurrent(database: string): boolean;
   /** Returns the number of a ping of this stream, from 1. Call it before the ping is sent. */
   ping(): number;
   granted(grant: Grant): void;
@@ -37,20 +41,24 @@ export function createGuardCoherence(
   /** When each ping without an answer was sent. */
   const sentAt = new Map<number, number>();
   let last = 0;
+  let current = "";
   return {
     time: lease.time,
+    isCurrent: (database) => database !== "" && database === current,
     ping() {
       last += 1;
       sentAt.set(last, clock.monotonic());
       return last;
     },
-    granted({ number, leftMs, databaseTime }) {
+    granted({ number, leftMs, databaseTime, database }) {
       const at = sentAt.get(number);
       if (at === undefined) return;
       // The answers come in the order of the pings.
       for (const earlier of sentAt.keys()) if (earlier <= number) sentAt.delete(earlier);
       // The instance measured what is left after the ping was sent, so its own lease ends no earlier than this one.
-      if (leftMs > 0) lease.confirm(at, databaseTime, leftMs);
+      if (leftMs <= 0) return;
+      current = database;
+      lease.confirm(at, databaseTime, leftMs);
     },
     invalidated(tags) {
       // The instance has lost its own lease, or ended ours.
@@ -60,6 +68,7 @@ export function createGuardCoherence(
     lost() {
       sentAt.clear();
       last = 0;
+      current = "";
       lease.end();
       invalidate(everything);
     },

@@ -28,7 +28,7 @@ export interface Loads {
 /** What loads depend on. */
 export interface LoadsDeps {
   cache: GuardCache<CachedVerdict>;
-  coherence: Pick<GuardCoherence, "time">;
+  coherence: Pick<GuardCoherence, "time" | "isCurrent">;
   calls: Calls;
   /** Unset: the guard does not count usage. */
   counterOf: CounterOf | undefined;
@@ -58,7 +58,8 @@ export function createLoads({ cache, coherence, calls, counterOf, counts }: Load
         if (!response) return refusal;
         const verdict = verdictOf(response, form);
         const kept = keptOf(response, verdict, counterOf);
-        if (kept) load?.keep(key, kept);
+        // Two database servers have no common order of changes, so the guard would miss an invalidation.
+        if (kept && coherence.isCurrent(response.database)) load?.keep(key, kept);
         if (verdict.valid) known.set(digest, kept !== undefined);
         return verdict;
       } finally {

@@ -8,7 +8,7 @@ import type { Connection } from "./transport.ts";
 /** What the stream of a guard depends on. */
 export interface WatchStreamDeps {
   connection: Connection;
-  coherence: Omit<GuardCoherence, "time">;
+  coherence: Omit<GuardCoherence, "time" | "isCurrent">;
   /** Called with every answer to a ping, after it took effect. It shows that the server accepts the guard's bearer. */
   onGrant(leftMs: number): void;
   /** Called with how often the guard reports its usage, if the server says so. */
@@ -88,10 +88,11 @@ function receive(
     outbox.acknowledge(number);
   }
   if (message.case !== "grant") return undefined;
-  const { number, left, databaseTime, usageIntervalSeconds } = message.value;
+  const { number, left, databaseTime, database, usageIntervalSeconds } = message.value;
   if (usageIntervalSeconds > 0) onUsageInterval(usageIntervalSeconds);
   const leftMs = left && databaseTime ? durationMs(left) : 0;
-  coherence.granted({ number, leftMs, databaseTime: databaseTime ? timestampMs(databaseTime) : 0 });
+  const time = databaseTime ? timestampMs(databaseTime) : 0;
+  coherence.granted({ number, leftMs, databaseTime: time, database });
   return leftMs;
 }
 

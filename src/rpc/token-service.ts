@@ -17,6 +17,7 @@ import { DomainError, invalidFields } from "../domain/kernel/error.ts";
 import { requireAddress } from "../domain/kernel/network.ts";
 import { shownTokenId } from "../domain/kernel/token.ts";
 import { endsByItself } from "../domain/session/session.ts";
+import { databaseName } from "../verify/coherence/database-name.ts";
 import type { Watchers } from "../verify/coherence/watchers.ts";
 import type { DrawHow, Drawing, DrawStep } from "../verify/draw.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
@@ -100,9 +101,10 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc" | "wat
       ),
     );
     const responses = drawings.map((drawing, index) => {
-      const { dryRun = false, clientAddress = "" } = requests[index] ?? {};
+      const { dryRun = false, fresh = false, clientAddress = "" } = requests[index] ?? {};
       if (!dryRun) countVerification(deps.usage, caller, drawing.evaluation, clientAddress);
-      return responseOf(deps, drawing, dryRun);
+      const response = responseOf(deps, drawing, dryRun);
+      return fresh ? { ...response, database: databaseName(drawing.evaluation.basis?.server) } : response;
     });
     return withExplanations(deps, context, { requests, verifyRequests, drawings, responses });
   }

@@ -6,6 +6,7 @@ import type {
   WatchTokensResponseSchema,
 } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { isPlatformKey } from "../domain/access/principal.ts";
+import { databaseName } from "../verify/coherence/database-name.ts";
 import type { Watcher, WatchMessage } from "../verify/coherence/watcher.ts";
 import type { Watchers } from "../verify/coherence/watchers.ts";
 import { timestamp } from "./messages.ts";
@@ -57,9 +58,10 @@ function toMessage(message: WatchMessage): MessageInitShape<typeof WatchTokensRe
   if (message.kind === "invalidation") {
     return { message: { case: "invalidation", value: { number, tags: message.tags } } };
   }
-  const { leftMs, databaseTime } = message;
+  const { leftMs, databaseTime, server } = message;
   const granted = databaseTime !== undefined && {
     databaseTime: timestamp(new Date(Math.ceil(databaseTime))),
+    database: databaseName(server),
   };
   const value = { number, left: durationFromMs(Math.floor(leftMs)), ...granted, usageIntervalSeconds };
   return { message: { case: "grant", value } };

@@ -17,7 +17,7 @@ const names = fc.constantFrom(
   ...["change", "heartbeat", "readFeed", "readFeed", "readFeed", "ping", "toGuard", "toGuard", "toGuard"],
   ...["toInstance", "toInstance", "call", "statement", "response", "wait"],
 );
-const faults = fc.constantFrom("breakStream", "reopen", "loseFeed");
+const faults = fc.constantFrom("breakStream", "reopen", "loseFeed", "promote");
 const argument = fc.oneof({ weight: 5, arbitrary: fc.nat(40) }, { weight: 1, arbitrary: fc.nat(leaseMs) });
 const step = fc.tuple(fc.oneof({ weight: 20, arbitrary: names }, { weight: 1, arbitrary: faults }), argument);
 const steps = fc.array(step, { minLength: 20, maxLength: 120, size: "max" });
@@ -29,15 +29,22 @@ const warm: [string, number][] = [
   ),
 ];
 
+type Step = [name: string, argument: number];
+
+/** Runs the steps, and checks after each of them. Returns how often the guard answered from its cache. */
+async function play(parts: SimulationParts, steps: readonly Step[]): Promise<number> {
+  vi.clearAllTimers();
+  const world = simulateGuard(parts);
+  let accepted = 0;
+  for (const [name, n] of steps) {
+    await world.act(name, n);
+    accepted += world.check();
+  }
+  return accepted;
+}
+
 function property(parts: SimulationParts, onAccepted: (count: number) => void = () => undefined) {
-  return fc.asyncProperty(steps, async (random) => {
-    vi.clearAllTimers();
-    const world = simulateGuard(parts);
-    for (const [name, n] of [...warm, ...random]) {
-      await world.act(name, n);
-      onAccepted(world.check());
-    }
-  });
+  return fc.asyncProperty(steps, async (random) => onAccepted(await play(parts, [...warm, ...random])));
 }
 
 test("a guard never answers from its cache with what a change replaced before it returned", async () => {
@@ -84,4 +91,23 @@ test.each(Object.entries(broken))("the simulation detects a guard that %s", asyn
     endOnFailure: true,
   });
   expect(details.failed).toBe(true);
+});
+
+test("a guard keeps nothing that comes from an orphaned primary", async () => {
+  const renewal: Step[] = ["heartbeat", "readFeed", "ping", "toInstance", "toGuard"].map((name) => [name, 0]);
+  const steps: Step[] = [
+    ["promote", 0],
+    ...renewal,
+    // The guard applies a change that the orphaned primary does not show.
+    ["change", 0],
+    ...["readFeed", "readFeed", "toGuard", "toInstance", "toGuard"].map((name): Step => [name, 0]),
+    ["call", 0],
+    ["statement", 1],
+    ["response", 0],
+    // The change returns while the guard has a lease.
+    ...Array.from({ length: 6 }, (): Step[] => [["wait", 200], ...renewal]).flat(),
+  ];
+  expect(await play(productionParts, steps)).toBe(0);
+  const coherence: SimulationParts["coherence"] = (inner) => ({ ...inner, isCurrent: () => true });
+  await expect(play({ ...productionParts, coherence }, steps)).rejects.toThrow("key_0");
 });

@@ -71,7 +71,11 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     invalidate(everything);
     watchers.clear();
   });
-  const watchers = createWatchers({ clock, held: () => lease.held() });
+  const held = () => {
+    const own = lease.held();
+    return own && { ...own, server: feed.server() };
+  };
+  const watchers = createWatchers({ clock, held });
   const acks = createAcks(db, self, onError);
   const waiters = createWaiters();
   const { feed, timer } = followFeed(

@@ -1,12 +1,30 @@
 import type { Clock } from "./clock.ts";
 
-/** Returns the end of the lease of this instance (monotonic) and the time of the database. Undefined: no grant now. */
-export type Held = () => { until: number; time: number } | undefined;
+/** The lease of an instance, as a grant passes it on. */
+export interface HeldLease {
+  /** When it ends (monotonic). */
+  until: number;
+  /** The time of the database now, never late. */
+  time: number;
+  /** The database server that the change feed comes from, by the time at which it started. */
+  server?: string | undefined;
+}
+
+/** Returns the lease of this instance. Undefined: no grant now. */
+export type Held = () => HeldLease | undefined;
+
+/** What an instance grants. */
+export interface Grant {
+  leftMs: number;
+  /** Undefined if nothing is left. */
+  databaseTime: number | undefined;
+  server?: string | undefined;
+}
 
 /** The grants of one guard. All times are monotonic. */
 export interface Grants {
   /** Gives a grant: what is left of the lease. Zero, without the time of the database, is none. */
-  give(): { leftMs: number; databaseTime: number | undefined };
+  give(): Grant;
   /** Records that the guard must drop something. */
   invalidated(): void;
   /** Returns until when the guard may use what the last invalidation named, if it does not receive it. */
@@ -32,7 +50,7 @@ export function createGrants(clock: Clock, held: Held): Grants {
       const leftMs = lease ? Math.floor(lease.until - clock.monotonic()) : 0;
       if (!lease || leftMs <= 0) return { leftMs: 0, databaseTime: undefined };
       granted = Math.max(granted, lease.until);
-      return { leftMs, databaseTime: lease.time };
+      return { leftMs, databaseTime: lease.time, server: lease.server };
     },
     invalidated() {
       usable = granted;

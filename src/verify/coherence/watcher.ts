@@ -1,12 +1,12 @@
 import { DomainError } from "../../domain/kernel/error.ts";
 import { type Backlog, createBacklog } from "./backlog.ts";
 import type { Clock } from "./clock.ts";
-import { createGrants, type Grants, type Held } from "./grants.ts";
+import { createGrants, type Grant, type Grants, type Held } from "./grants.ts";
 import { marginMs } from "./lease.ts";
 
 /** A message to a guard. The numbers of invalidations increase. A grant without the time of the database grants nothing. */
 export type WatchMessage =
-  | { kind: "grant"; number: number; leftMs: number; databaseTime: number | undefined }
+  | ({ kind: "grant"; number: number } & Grant)
   | { kind: "invalidation"; number: number; tags: string[] };
 
 /** The stream of one guard, as the service reads and writes it. */

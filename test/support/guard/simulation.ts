@@ -42,6 +42,8 @@ interface Call {
   load: GuardLoad<number> | undefined;
   /** The version that its statement saw, once the statement has run. */
   seen: number | undefined;
+  /** The name of the database server that ran it. */
+  database: string;
 }
 
 /** One stream, with what is under way in both directions. */
@@ -57,6 +59,11 @@ interface World {
   /** The present version of each key, and the last version whose change has returned. */
   version: Map<string, number>;
   returned: Map<string, number>;
+  /** How many promotions there were, and when the last one was. */
+  promotions: number;
+  promotedAt: number;
+  /** What the orphaned primary shows. */
+  orphan: Map<string, number>;
   /** What the instance has not read of the change feed. */
   feed: FeedMessage[];
   calls: Call[];
@@ -82,12 +89,23 @@ function createWorld(parts: SimulationParts): World {
   const cache = parts.cache(createGuardCache<number>(100));
   const coherence = parts.coherence(createGuardCoherence(clock, cache.invalidate));
   const lease = createLease(clock, { leaseMs, maxStalenessMs: 0 }, () => undefined);
-  const watchers = createWatchers({ clock, held: lease.held });
-  const [version, returned] = [new Map<string, number>(), new Map<string, number>()];
+  const held = () => {
+    const own = lease.held();
+    return own && { ...own, server: serverOf(world.promotions) };
+  };
+  const watchers = createWatchers({ clock, held });
+  const empty = () => new Map<string, number>();
+  const times = { promotions: 0, promotedAt: Number.NEGATIVE_INFINITY };
+  const versions = { version: empty(), returned: empty(), orphan: empty() };
   const stream = openStream(watchers);
-  return { parts, version, returned, feed: [], calls: [], cache, coherence, lease, watchers, stream };
+  const world: World = {
+    ...{ parts, ...versions, ...times, feed: [], calls: [] },
+    ...{ cache, coherence, lease, watchers, stream },
+  };
+  return world;
 }
 
+const serverOf = (promotions: number) => `server ${promotions}`;
 const keyOf = (n: number) => `key_${n % 2}`;
 
 const actions: Record<string, (world: World, argument: number) => void> = {
@@ -101,13 +119,15 @@ const actions: Record<string, (world: World, argument: number) => void> = {
     setTimeout(settle, leaseMs + marginMs);
   },
   heartbeat: ({ feed }) => void feed.push({ kind: "heartbeat", sentAt: clock.monotonic() }),
-  readFeed({ feed, lease, watchers }) {
+  readFeed({ feed, lease, watchers, promotedAt }) {
     const message = feed.shift();
     if (message?.kind === "heartbeat") lease.confirm(message.sentAt, message.sentAt);
     if (message?.kind === "invalidation") {
       watchers.invalidate({ kind: "invalidation", tags: [message.key], accounts: [account] });
     }
-    if (message?.kind === "marker") watchers.whenApplied(new Set([account]), message.settle);
+    // A feed that is younger than the longest lease does not know all instances, so the change waits for the longest time.
+    const knowsAll = clock.monotonic() > promotedAt + leaseMs + marginMs;
+    if (message?.kind === "marker" && knowsAll) watchers.whenApplied(new Set([account]), message.settle);
   },
   /** A feed that is opened again missed what was sent meanwhile. */
   loseFeed({ feed, lease, watchers }) {
@@ -119,8 +139,8 @@ const actions: Record<string, (world: World, argument: number) => void> = {
   toGuard({ stream, coherence, parts }) {
     const message = stream.broken ? undefined : stream.toGuard.shift();
     if (message?.kind === "grant") {
-      const { number, leftMs, databaseTime = 0 } = message;
-      coherence.granted({ number, leftMs, databaseTime });
+      const { number, leftMs, databaseTime = 0, server = "" } = message;
+      coherence.granted({ number, leftMs, databaseTime, database: server });
     }
     if (message?.kind !== "invalidation") return;
     const apply = () => coherence.invalidated(message.tags);
@@ -136,18 +156,30 @@ const actions: Record<string, (world: World, argument: number) => void> = {
   /** The guard calls any instance, whose statement runs later, and whose response arrives later still. */
   call({ calls, cache, coherence }, n) {
     const load = coherence.time() === undefined ? undefined : cache.begin();
-    calls.push({ key: keyOf(n), load, seen: undefined });
+    calls.push({ key: keyOf(n), load, seen: undefined, database: "" });
   },
-  statement({ calls, version }, n) {
+  /** Another instance may use the orphaned primary until its own lease ends. */
+  statement({ calls, version, orphan, promotions, promotedAt }, n) {
     const call = calls[n % Math.max(1, calls.length)];
-    if (call) call.seen ??= version.get(call.key) ?? 0;
+    if (!call || call.seen !== undefined) return;
+    const isOrphan = n % 2 === 1 && clock.monotonic() < promotedAt + leaseMs;
+    call.seen = (isOrphan ? orphan : version).get(call.key) ?? 0;
+    call.database = serverOf(isOrphan ? promotions - 1 : promotions);
   },
-  response({ calls }, n) {
+  /** The standby becomes the primary. The old primary keeps running, and the instance connects to the new one. */
+  promote(world) {
+    actions.loseFeed?.(world, 0);
+    world.orphan = new Map(world.version);
+    world.promotions += 1;
+    world.promotedAt = clock.monotonic();
+  },
+  response({ calls, coherence }, n) {
     const index = n % Math.max(1, calls.length);
-    const { key = "", load, seen: value } = calls[index] ?? {};
+    const { key = "", load, seen: value, database = "" } = calls[index] ?? {};
     if (value === undefined) return;
     calls.splice(index, 1);
-    load?.keep(key, { value, keyId: key, accountId: account, endsAt: Number.POSITIVE_INFINITY, bytes: 1 });
+    const kept = { value, keyId: key, accountId: account, endsAt: Number.POSITIVE_INFINITY, bytes: 1 };
+    if (coherence.isCurrent(database)) load?.keep(key, kept);
     load?.end();
   },
   /** The instance notices it first, and the guard at `reopen`. */
