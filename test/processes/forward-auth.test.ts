@@ -68,6 +68,21 @@ test.for(gateways)(
 );
 
 test.for(gateways)(
+  "$name stops a key whose rate limit is spent",
+  async ({ name, version, install, start }, context) => {
+    await skipWithout(context, name, version, install);
+    const { owner, url } = await open(start);
+    const rateLimits = [{ name: "calls", limit: 2, period: { seconds: 2_678_400n } }];
+    const { token } = await issueKey(owner, { spec: { permissions: ["agents:read"], rateLimits } });
+    const statuses = [];
+    for (let n = 0; n < 3; n++)
+      statuses.push((await fetch(`${url}/agents`, { headers: bearer(token) })).status);
+    // nginx passes only 401 and 403 on.
+    expect(statuses).toEqual([200, 200, name === "caddy" ? 429 : 403]);
+  },
+);
+
+test.for(gateways)(
   "$name lets nothing pass that a client forged",
   async ({ name, version, install, start }, context) => {
     await skipWithout(context, name, version, install);

@@ -45,6 +45,22 @@ test("all workers serve one port, and no worker accepts a key after its revocati
   }
 });
 
+test("a rate limit holds for all workers together", async () => {
+  const owner = await signUpAt(server.url, "limited@example.com");
+  const rateLimits = [{ name: "calls", limit: 20, period: { seconds: 2_678_400n } }];
+  const { token } = await issueKey(owner, { spec: { rateLimits } });
+  const verifier = site.token("verifier-key");
+  const calls = Array.from({ length: 60 }, () =>
+    clientsAt(server.url, verifier).tokens.verifyToken({ token }),
+  );
+  const accepted = (await Promise.all(calls)).filter(({ valid }) => valid);
+  // On a busy machine, the workers may find the shared store too slow. Then each of them counts by itself.
+  const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  const isAway = /^latchkey_rate_limit_decisions_total\{by="local"\} [1-9]/m.test(metrics);
+  expect(accepted.length).toBeGreaterThanOrEqual(20);
+  expect(accepted.length).toBeLessThanOrEqual(isAway ? 20 * count : 20);
+});
+
 test("the metric with the version is 1, however many workers there are", async () => {
   const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   expect(metrics).toMatch(/^latchkey_build_info\{version="\d+\.\d+\.\d+"\} 1$/m);
