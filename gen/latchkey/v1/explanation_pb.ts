@@ -45,7 +45,7 @@ export type Explanation = Message<"latchkey.v1.Explanation"> & {
   morePermissionSources: boolean;
 
   /**
-   * Output only. Whether the cache or the database gave the verdict.
+   * Output only. Whether the cache or the database gave the verdict. Unspecified if the bearer may not enter the workspace.
    *
    * @generated from field: latchkey.v1.AnsweredBy answered_by = 4;
    */

@@ -81,8 +81,9 @@ export async function explain(
   return explanations;
 }
 
-function answeredByOf({ basis }: Evaluation): Explanation["answeredBy"] {
-  if (!basis) return undefined;
+// The cache keeps a workspace of another account, and no missing one. So both have no source.
+function answeredByOf({ basis, failures }: Evaluation): Explanation["answeredBy"] {
+  if (!basis || failures.some(({ verdict }) => verdict === "WORKSPACE_FORBIDDEN")) return undefined;
   return basis.server === undefined ? "cache" : "database";
 }
 
