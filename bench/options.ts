@@ -11,6 +11,8 @@ export const partNames = [
   "evaluate",
   "parse",
   "revocation",
+  "limits",
+  "guard",
   "changes",
   "logIn",
 ] as const;

@@ -3,7 +3,9 @@ import { cold } from "./cold.ts";
 import { evaluate } from "./evaluate.ts";
 import { flood } from "./flood.ts";
 import { haveQuickGenerators } from "./generators.ts";
+import { guard } from "./guard.ts";
 import { hot } from "./hot.ts";
+import { limits } from "./limits.ts";
 import { logIn } from "./log-in.ts";
 import { memory } from "./memory.ts";
 import { help, type PartName, readOptions } from "./options.ts";
@@ -25,6 +27,8 @@ const parts: Record<PartName, Part> = {
   evaluate,
   parse,
   revocation,
+  limits,
+  guard,
   changes,
   logIn,
 };
