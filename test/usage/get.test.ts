@@ -6,6 +6,7 @@ import { UsageGroup, UsageInterval, type UsageSeries } from "../../gen/latchkey/
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { serve } from "../support/net/http.ts";
 
 const app = useApp();
 const platform = () => app.clientAs(app.platformToken);
@@ -227,5 +228,19 @@ describe("tokens that no key has", () => {
       where account_id = ${owner.account.metadata?.id} order by count desc`.execute(app.db);
     expect(rows.rows).toHaveLength(101);
     expect(rows.rows[0]).toEqual({ network: "*", count: "50" });
+  });
+});
+
+test("plain HTTP takes the groups as repeated parameters, and has counts as text", async () => {
+  const server = await serve(app);
+  const owner = await app.newAccount();
+  const key = await issueKey(owner);
+  await verify(key.token, 2);
+  await app.app.flush();
+  const query = "interval=USAGE_INTERVAL_HOUR&groupBy=USAGE_GROUP_KEY&groupBy=USAGE_GROUP_VERDICT";
+  const { json } = await server.get(`/v1/account/usage?${query}`, { token: owner.token });
+  expect(json).toMatchObject({
+    series: [{ keyId: key.id, verdict: "VERDICT_VALID", total: "2", points: [{ count: "2" }] }],
+    total: "2",
   });
 });
