@@ -1,80 +1,14 @@
-import { machineClock } from "../verify/coherence/clock.ts";
-import { createCalls } from "./calls.ts";
-import { createGuardCoherence } from "./coherence.ts";
-import { createGuardCache } from "./guard-cache.ts";
-import type { CachedVerdict } from "./kept.ts";
-import { refused, unavailable } from "./refused.ts";
-import { createRequirementsReader } from "./requirements.ts";
-import { createConnection } from "./transport.ts";
-import type { Guard, GuardEvent, GuardOptions, GuardVerdict, Requirements } from "./types.ts";
-import { startUsageReporter } from "./usage.ts";
-import { createVerification } from "./verification.ts";
-import { startWatch } from "./watch.ts";
+import { createGuardOf, productionGuardParts } from "./create-guard.ts";
+import type { Guard, GuardOptions } from "./types.ts";
 
 export type { Access, GateOptions } from "./gate.ts";
 export { type Refusal, refusalOf } from "./refusal.ts";
 export type * from "./types.ts";
-
-const defaultEntries = 100_000;
-const readyMs = 5_000;
 
 /**
  * Creates a guard. It verifies tokens in this process as `VerifyToken` of the server at `url` does, and answers from its own
  * cache for as long as that cache is coherent. Close it when the process stops.
  */
 export function createGuard(options: GuardOptions): Guard {
-  const { entries = defaultEntries, onEvent = reportToStderr, usage: reports = true } = options;
-  const parts = assemble({ ...options, entries, onEvent, usage: reports });
-  const { cache, coherence, calls, usage, watch, connections, counts } = parts;
-  const readRequirements = createRequirementsReader(options);
-  const verifyRead = createVerification(parts);
-
-  function verify(token: string, required: Requirements = noRequirements): Promise<GuardVerdict> {
-    const state = watch.state();
-    if (state === "closed" || state === "rejected") return Promise.resolve(unavailable());
-    const requirements = readRequirements(required);
-    if (!requirements) return Promise.resolve(refused("INVALID_FIELDS"));
-    if (typeof token !== "string" || token === "") return Promise.resolve(refused("MISSING_API_KEY"));
-    return verifyRead(token, requirements, required.clientAddress);
-  }
-
-  return {
-    verify,
-    ready: (timeoutMs = readyMs) => watch.ready(timeoutMs),
-    state: () => ({
-      stream: watch.state(),
-      leased: coherence.time() !== undefined,
-      entries: cache.size(),
-      ...counts,
-    }),
-    async close() {
-      await Promise.all([watch.close(), usage?.close()]);
-      calls.close();
-      for (const connection of connections) connection.abort();
-    },
-  };
-}
-const noRequirements: Requirements = Object.freeze({});
-
-function assemble(options: GuardOptions & Required<Pick<GuardOptions, "entries" | "onEvent" | "usage">>) {
-  // Calls do not delay the messages of the stream, because each has its own connection.
-  const connections = [createConnection(options), createConnection(options)] as const;
-  const [forStream, forCalls] = connections;
-  const counts = { cacheHits: 0, calls: 0 };
-  const cache = createGuardCache<CachedVerdict>(options.entries);
-  const coherence = createGuardCoherence(machineClock, cache.invalidate);
-  const calls = createCalls(forCalls, (rejection) => watch.rejected(rejection));
-  const usage = options.usage ? startUsageReporter(forCalls) : undefined;
-  const watch = startWatch({
-    connection: forStream,
-    coherence,
-    onEvent: options.onEvent,
-    onUsageInterval: (seconds) => usage?.setInterval(seconds),
-  });
-  return { cache, coherence, calls, usage, watch, connections, counts, counterOf: usage?.counterOf };
-}
-
-function reportToStderr({ type, message }: GuardEvent): void {
-  // biome-ignore lint/suspicious/noConsole: the service that imports the guard has not set `onEvent`.
-  if (type === "rejected") console.error(`latchkey: ${message}`);
+  return createGuardOf(options, productionGuardParts);
 }

@@ -77,6 +77,7 @@ function read(required: Requirements, { account, environment: usual }: Defaults)
 }
 
 function isWellFormed(required: Requirements): boolean {
+  if (typeof required !== "object" || required === null) return false;
   const { permissions, entitlements, workspaceId, accountId, environment, cost } = required;
   for (const name in required) if (!names.has(name)) return false;
   return (

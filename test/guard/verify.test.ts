@@ -101,6 +101,8 @@ describe("the guard refuses without a call", () => {
     const guard = nowhere();
     const { token } = mintToken("lk", "live", newId("key"));
     const mistakes = [
+      null,
+      "runs:start",
       { permission: "runs:start" },
       { permissions: "runs:start" },
       { permissions: [undefined] },

@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { createGuard } from "../../../src/guard/guard.ts";
+import { createGuardOf, type GuardParts, productionGuardParts } from "../../../src/guard/create-guard.ts";
 import type { Guard, GuardEvent, GuardOptions } from "../../../src/guard/types.ts";
 import { issueKey, type Owner, type TestApp } from "../app.ts";
 import { openTestPort } from "../net/net.ts";
@@ -19,10 +19,11 @@ export async function openGuard(
   app: Pick<TestApp, "app">,
   token: string,
   options: Partial<GuardOptions> = {},
+  parts: GuardParts = productionGuardParts,
 ): Promise<TestGuard> {
   const events: GuardEvent[] = [];
   const url = options.url ?? (await openAppPort(app));
-  const guard = createGuard({ onEvent: (event) => events.push(event), ...options, url, token });
+  const guard = createGuardOf({ onEvent: (event) => events.push(event), ...options, url, token }, parts);
   onTestFinished(() => guard.close());
   return { ...guard, events };
 }
