@@ -73,7 +73,8 @@ export function createLimiter(deps: LimiterDeps): Limiter {
 
   async function runShared(call: LimitCall): Promise<Taken> {
     try {
-      const taken = memory.adopt(call, await queue.run(call));
+      const answer = await queue.run(call);
+      const taken = memory.adopt(call, answer, place.isMemory());
       if (call.action === "take") observer.decided(store.name);
       return taken;
     } catch {

@@ -1,6 +1,6 @@
 import type { RateLimitRule } from "../evaluate/draws.ts";
 import { drainOf, fits, type LimitState, levelAt, stateOf, tightestFirst } from "./bucket.ts";
-import { counterKey } from "./counter-key.ts";
+import { createCounterKeys } from "./counter-key.ts";
 import { createCounterTable } from "./counter-table.ts";
 import { costOf, type LimitAnswer, type LimitCall, type SavedCounter, type Taken } from "./store.ts";
 
@@ -11,8 +11,11 @@ export interface MemoryStore {
   giveBack(rules: readonly RateLimitRule[], cost: number | undefined): void;
   /** Returns the state of limits without taking. */
   look(rules: readonly RateLimitRule[], cost: number | undefined): Taken;
-  /** Sets counters to what a shared store answered. Returns the result of the call. */
-  adopt(call: LimitCall, answer: LimitAnswer): Taken;
+  /**
+   * Sets counters to what a shared store answered, or raises them if they have counted calls since. Returns the result of the
+   * call.
+   */
+  adopt(call: LimitCall, answer: LimitAnswer, raises: boolean): Taken;
   /** Raises counters to at least these levels. */
   merge(counters: Iterable<SavedCounter>): void;
   /** Returns the counters that have not drained. */
@@ -34,15 +37,7 @@ export interface MemoryDeps {
 export function createMemoryStore({ maxCounters, now, wallTime, onForgotten }: MemoryDeps): MemoryStore {
   const counters = createCounterTable(maxCounters, onForgotten);
 
-  // A key has few rules, and its rules live as long as its entry in the cache.
-  const keys = new WeakMap<RateLimitRule, string>();
-  function keyOf(rule: RateLimitRule): string {
-    const known = keys.get(rule);
-    if (known !== undefined) return known;
-    const key = counterKey(rule);
-    keys.set(rule, key);
-    return key;
-  }
+  const keyOf = createCounterKeys();
 
   // Plain loops, because this is a large part of the time of a cached verification.
   function run(rules: readonly RateLimitRule[], cost: number | undefined, takes: boolean): Taken {
@@ -72,17 +67,18 @@ export function createMemoryStore({ maxCounters, now, wallTime, onForgotten }: M
     giveBack(rules, cost) {
       const time = now();
       for (const rule of rules) {
-        const key = counterKey(rule);
+        const key = keyOf(rule);
         const level = levelAt(counters.get(key), rule, time) - (cost ?? rule.cost);
         counters.set(key, Math.max(0, level), drainOf(rule), time);
       }
     },
-    adopt(call, { allowed, levels }) {
+    adopt(call, { allowed, levels }, raises) {
       const time = now();
       const wall = wallTime();
       const states = call.rules.map((rule, index) => {
         const level = levels[index] ?? 0;
-        counters.set(counterKey(rule), level, drainOf(rule), time);
+        const known = raises ? levelAt(counters.get(keyOf(rule)), rule, time) : 0;
+        counters.set(keyOf(rule), Math.max(level, known), drainOf(rule), time);
         return stateOf(rule, level, allowed ? undefined : costOf(call, rule), wall);
       });
       return { allowed, states: tightestFirst(states) };

@@ -32,9 +32,11 @@ export function watchPlace({ saved, store, isAlone, maxCounters, memory, health 
   let moving = false;
 
   // The memory has every counter that this instance saw. Those of others, and those from before its start, are in Postgres.
+  // Others may count while the statement runs, so a load that began before this instance was alone is not enough.
   async function takeOver(): Promise<void> {
+    const wasAlone = isAlone();
     memory.merge(await saved.load(maxCounters));
-    inMemory = isAlone();
+    inMemory = wasAlone && isAlone();
   }
 
   const handOver = () => mergeAll(store, memory.active(), Number.POSITIVE_INFINITY);

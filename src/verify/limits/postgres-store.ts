@@ -17,6 +17,8 @@ interface Answers {
   allowed: boolean[] | null;
 }
 
+const rowsPerPage = 1_000;
+
 /** Creates the store in a database. One function call runs a batch, so a batch takes one round trip and one short transaction. */
 export function createPostgresStore(db: Db): PostgresStore {
   // Several calls share a statement, so it must not have the deadline or the turn of one of them.
@@ -49,13 +51,14 @@ export function createPostgresStore(db: Db): PostgresStore {
           at = excluded.at`);
     },
     async load(max) {
-      const { rows } = await alone(sql<{ key: string; level: number; per_ms: number }>`
-        select key, level - drained as level, per_ms
-        from rate_limit_counter,
-          lateral (select greatest(0, extract(epoch from clock_timestamp()) * 1000 - at) * per_ms as drained) now
-        where level > drained
-        limit ${max}`);
-      return rows.map(({ key, level, per_ms }) => ({ key, level, perMs: per_ms }));
+      const loaded: SavedCounter[] = [];
+      // Pages, because reading many rows at once would block the event loop.
+      for (let after: string | undefined = ""; after !== undefined && loaded.length < max; ) {
+        const rows = await loadPage(db, after);
+        for (const { key, level, per_ms } of rows) loaded.push({ key, level, perMs: per_ms });
+        after = rows.length < rowsPerPage ? undefined : rows.at(-1)?.key;
+      }
+      return loaded;
     },
     async removeDrained(max) {
       const { numAffectedRows } = await alone(sql`
@@ -71,4 +74,16 @@ export function createPostgresStore(db: Db): PostgresStore {
     },
     close() {},
   };
+}
+
+async function loadPage(db: Db, after: string): Promise<{ key: string; level: number; per_ms: number }[]> {
+  const page = sql<{ key: string; level: number; per_ms: number }>`
+    select key, level - drained as level, per_ms
+    from rate_limit_counter,
+      lateral (select greatest(0, extract(epoch from clock_timestamp()) * 1000 - at) * per_ms as drained) now
+    where level > drained and key > ${after}
+    order by key
+    limit ${rowsPerPage}`;
+  const { rows } = await withStatements({}, () => page.execute(db));
+  return rows;
 }

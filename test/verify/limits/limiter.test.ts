@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLimiter, type DecidedBy, type Limiter } from "../../../src/verify/limits/limiter.ts";
-import { createPostgresStore } from "../../../src/verify/limits/postgres-store.ts";
+import { createPostgresStore, type PostgresStore } from "../../../src/verify/limits/postgres-store.ts";
 import { createRedisStore } from "../../../src/verify/limits/redis/store.ts";
 import type { SharedStore } from "../../../src/verify/limits/store.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database/database.ts";
@@ -21,8 +21,12 @@ function newRule(limit: number) {
   return rule(limit, longMs, { counter: `key_limiter_${keys}` });
 }
 
-function start(alone: boolean, store?: SharedStore, timeoutMs = 10_000) {
-  const saved = createPostgresStore(database.db);
+function start(
+  alone: boolean,
+  store?: SharedStore,
+  timeoutMs = 10_000,
+  saved: PostgresStore = createPostgresStore(database.db),
+) {
   const state = { alone, decided: [] as DecidedBy[], away: [] as boolean[] };
   const limiter = createLimiter({
     saved,
@@ -100,6 +104,31 @@ test("an instance that becomes the only one keeps what the others counted", asyn
   await other.limiter.close();
   one.state.alone = true;
   await until(one, "memory");
+  expect(await takeAll(one, limit, 10)).toBe(4);
+  await one.limiter.close();
+});
+
+test("an instance that becomes the only one while it restores counters loads them again", async () => {
+  const limit = newRule(10);
+  const saved = createPostgresStore(database.db);
+  const first = Promise.withResolvers<void>();
+  let loads = 0;
+  const one = start(false, undefined, 10_000, {
+    ...saved,
+    async load(max) {
+      loads += 1;
+      const loaded = await saved.load(max);
+      if (loads === 1) await first.promise;
+      return loaded;
+    },
+  });
+  const other = start(false);
+  expect(await takeAll(other, limit, 6)).toBe(6);
+  await other.limiter.close();
+  one.state.alone = true;
+  first.resolve();
+  await until(one, "memory");
+  expect(loads).toBe(2);
   expect(await takeAll(one, limit, 10)).toBe(4);
   await one.limiter.close();
 });

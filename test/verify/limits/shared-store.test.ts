@@ -140,3 +140,16 @@ test("Postgres returns what has not drained, and removes the rest", async () => 
   expect(keys).toContain("key_stays a");
   expect(keys).not.toContain("key_drained a");
 });
+
+test("more counters than one page are restored, up to the maximum", async () => {
+  const store = createPostgresStore(database.db);
+  const counters = Array.from({ length: 2_500 }, (_, n) => ({
+    key: `key_page_${n} a`,
+    level: 1,
+    perMs: 1e-9,
+  }));
+  await store.merge(counters);
+  const keys = new Set((await store.load(100_000)).map(({ key }) => key));
+  expect(counters.filter(({ key }) => !keys.has(key))).toEqual([]);
+  expect((await store.load(1_500)).length).toBeLessThan(2_500);
+});
