@@ -148,6 +148,7 @@ export const examples: Record<string, Example> = {
       metadata: {},
       failedRules: [],
       tokenId: "5d41402abc4b2a76b9719d91",
+      database: "",
     },
   },
   RevokeToken: {

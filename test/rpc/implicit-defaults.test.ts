@@ -22,6 +22,7 @@ const invalid = {
   metadata: {},
   failedRules: [],
   tokenId: "",
+  database: "",
 };
 
 test.each([
