@@ -1,11 +1,14 @@
+import { leaseMs } from "../src/verify/coherence/lease.ts";
 import { type CoherenceParts, productionParts } from "../src/verify/coherence/parts.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault, GuardFault } from "./faults.ts";
 
 /** One broken part of the coherence protocol. The chaos run must detect each, or its zero proves little. */
 export interface Breakage {
   parts: CoherenceParts;
   /** The faults under which the broken part accepts revoked keys. */
   faults: readonly Fault[];
+  /** The same for guards. If it is set, the run has guards. */
+  guardFaults?: readonly GuardFault[];
 }
 
 /** All breakages, by name. Each replaces one part of the protocol. */
@@ -26,7 +29,38 @@ export const breakages: Readonly<Record<string, Breakage>> = {
     parts: { ...productionParts, createAcknowledgements: withoutOthers },
     faults: ["feedLate"],
   },
+  "a revocation waits for no guard": {
+    parts: { ...productionParts, createWatchers: withoutGuards },
+    faults: [],
+    guardFaults: ["streamLate"],
+  },
+  "a grant is a fresh lease, and a revocation waits for no guard": {
+    parts: { ...productionParts, createWatchers: withFreshGrants },
+    faults: ["stop"],
+    guardFaults: ["streamHeld"],
+  },
 };
+
+function withoutGuards(
+  ...[deps]: Parameters<CoherenceParts["createWatchers"]>
+): ReturnType<CoherenceParts["createWatchers"]> {
+  return {
+    ...productionParts.createWatchers(deps),
+    whenApplied: (_accounts, applied) => applied(),
+  };
+}
+
+function withFreshGrants(
+  ...[deps]: Parameters<CoherenceParts["createWatchers"]>
+): ReturnType<CoherenceParts["createWatchers"]> {
+  return withoutGuards({
+    ...deps,
+    held() {
+      const lease = deps.held();
+      return lease && { ...lease, until: deps.clock.monotonic() + leaseMs };
+    },
+  });
+}
 
 function withoutWaiting(
   ...args: Parameters<CoherenceParts["createAcknowledgements"]>

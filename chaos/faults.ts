@@ -1,10 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import type { Way } from "../test/support/database/proxy.ts";
+import type { GuardedService } from "./guard.ts";
 import type { Instance } from "./instance.ts";
 
-/** The name of a fault. */
+/** The name of a fault of an instance or of the database. */
 export type Fault = keyof typeof faults;
+/** The name of a fault of a guard or of its connections. */
+export type GuardFault = keyof typeof guardFaults;
 
 /** What a fault acts on. */
 export interface FaultTarget {
@@ -87,6 +90,44 @@ export const faults = {
   async databaseKill({ postgres }: FaultTarget) {
     process.kill(postgres(), "SIGKILL");
     await wait(5_000);
+  },
+};
+
+/** What a fault of a guard acts on. */
+export interface GuardTarget extends Pick<FaultTarget, "longestMs"> {
+  guard: GuardedService;
+}
+
+/** All faults of guards. */
+export const guardFaults = {
+  /** Kills the process of the guard and starts it again. */
+  async guardKill({ guard }: GuardTarget) {
+    guard.signal("SIGKILL");
+    await guard.exited();
+    await wait(between(0, 1_000));
+    await guard.start();
+  },
+  /** Stops the process of the guard and continues it. */
+  async guardStop({ guard, longestMs }: GuardTarget) {
+    guard.signal("SIGSTOP");
+    await wait(between(300, longestMs));
+    guard.signal("SIGCONT");
+  },
+  /** Holds back the traffic between the guard and its instance, in one direction or both. */
+  async streamHeld({ guard, longestMs }: GuardTarget) {
+    guard.link.hold(randomWay());
+    await wait(between(300, longestMs));
+    guard.link.release();
+  },
+  /** Breaks the connections of the guard. */
+  async streamCut({ guard }: GuardTarget) {
+    guard.link.cut();
+  },
+  /** Delays the traffic between the guard and its instance. */
+  async streamLate({ guard, longestMs }: GuardTarget) {
+    guard.link.delay(between(50, 1_000));
+    await wait(between(300, longestMs));
+    guard.link.release();
   },
 };
 

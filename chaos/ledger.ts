@@ -1,5 +1,6 @@
 import { quantile } from "../bench/closed-loop.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault, GuardFault } from "./faults.ts";
+import type { GuardedService } from "./guard.ts";
 import type { Instance } from "./instance.ts";
 import type { Outcome } from "./scenario.ts";
 
@@ -13,16 +14,18 @@ export interface Ledger {
   /** Returns a key to verify: mostly one that is revoked about now, sometimes any. */
   keyToVerify(): number;
   verified(key: number, startedAt: number, accepted: boolean): void;
+  /** Records that a guard answered from its own cache. */
+  servedByGuard(): void;
   /** Records that the revocation of a key returned just now. It took `durationMs`. */
   revoked(key: number, durationMs: number): void;
   /** Records how long a revocation took that no fault affected. */
   revokedWithoutFault(durationMs: number): void;
   /** Records a revocation that failed or timed out. */
   unanswered(): void;
-  /** The instances under a fault now. */
-  faulty: Set<Instance>;
+  /** The instances and guards under a fault now. */
+  faulty: Set<Instance | GuardedService>;
   /** How often each fault happened. */
-  faults: Partial<Record<Fault, number>>;
+  faults: Partial<Record<Fault | GuardFault, number>>;
   /** Returns one line about the progress. */
   line(): string;
   outcome(): Omit<Outcome, "seconds">;
@@ -37,11 +40,12 @@ export function openLedger(first: number, count: number, enough: number): Ledger
   const returnedAt = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
   const acceptedAt = new Float64Array(count).fill(never);
   const durations: number[] = [];
-  const faulty = new Set<Instance>();
+  const faulty: Ledger["faulty"] = new Set();
   const faults: Ledger["faults"] = {};
   let nextIndex = 0;
   let verifications = 0;
   let unanswered = 0;
+  let guarded = 0;
   let slowestWithoutFault = 0;
 
   return {
@@ -64,6 +68,9 @@ export function openLedger(first: number, count: number, enough: number): Ledger
       const index = key - first;
       if (accepted && startedAt > (acceptedAt[index] ?? never)) acceptedAt[index] = startedAt;
     },
+    servedByGuard() {
+      guarded += 1;
+    },
     revoked(key, durationMs) {
       returnedAt[key - first] = performance.now();
       durations.push(durationMs);
@@ -84,6 +91,7 @@ export function openLedger(first: number, count: number, enough: number): Ledger
         ...lateAcceptances(returnedAt, acceptedAt),
         revoked: durations.length,
         verifications,
+        guarded,
         unanswered,
         p50: quantile(sorted, 0.5),
         p99: quantile(sorted, 0.99),

@@ -1,7 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type BenchDatabase, openBenchDatabase } from "../bench/database.ts";
 import { keyId, keyToken } from "../bench/keys.ts";
-import { type Fault, faults, globalFaults } from "./faults.ts";
+import type { CallResponse } from "./child.ts";
+import { type Fault, faults, type GuardFault, globalFaults, guardFaults } from "./faults.ts";
+import { type GuardedService, startGuardedService } from "./guard.ts";
 import { brokenServer, type Instance, productionServer, startInstance } from "./instance.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 
@@ -15,6 +17,9 @@ export interface Scenario {
   /** The scenario ends after this time, however many revocations have returned. */
   maxSeconds: number;
   faults: readonly Fault[];
+  /** How many guards there are. Guard n watches instance n, counted round. */
+  guards?: number;
+  guardFaults?: readonly GuardFault[];
   /** The longest time, in milliseconds, that a fault lasts. */
   longestMs: number;
   /** Whether the scenario ends as soon as one revoked key was accepted. */
@@ -34,13 +39,15 @@ export interface Outcome {
   /** The longest time between the return of a revocation and the start of such a verification. */
   worstMs: number;
   verifications: number;
+  /** How many verifications a guard answered from its own cache. */
+  guarded: number;
   /** Revocations that failed or timed out. */
   unanswered: number;
   p50: number;
   p99: number;
   /** The slowest revocation through the instance without faults, while no fault affected the database. */
   slowestWithoutFault: number;
-  faults: Partial<Record<Fault, number>>;
+  faults: Partial<Record<Fault | GuardFault, number>>;
   seconds: number;
 }
 
@@ -49,6 +56,7 @@ interface Run {
   scenario: Scenario;
   database: BenchDatabase;
   instances: readonly Instance[];
+  guards: readonly GuardedService[];
   ledger: Ledger;
   signal: AbortSignal;
   /** How often a fault that affects every instance began or ended. An even number: none lasts now. */
@@ -76,16 +84,20 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
       stack.use(await startInstance(server, database.url, database.platformToken)),
     ),
   );
+  const guards = await startGuards(scenario, instances, database.platformToken, stack);
   const ledger = openLedger(firstKey, keys, scenario.revocations);
   const end = new AbortController();
-  const run: Run = { scenario, database, instances, ledger, signal: end.signal, globalChanges: 0 };
+  const run: Run = { scenario, database, instances, guards, ledger, signal: end.signal, globalChanges: 0 };
   const startedAt = performance.now();
 
   const watch = watchRun(run, () => end.abort());
   const deadline = setTimeout(() => end.abort(), scenario.maxSeconds * 1_000);
   const progress = setInterval(() => scenario.onProgress?.(ledger.line()), 5_000);
-  const verifiers = repeat(instances, verifiersPerInstance, (instance) => keepVerifying(run, instance));
-  const faulting = scenario.faults.map((fault) => keepFaulting(run, fault));
+  const verifiers = repeat([...instances, ...guards], verifiersPerInstance, (one) => keepVerifying(run, one));
+  const faulting = [
+    ...scenario.faults.map((fault) => keepFaulting(run, fault)),
+    ...(scenario.guardFaults ?? []).map((fault) => keepFaultingGuards(run, fault)),
+  ];
   await Promise.all(repeat(instances, revokersPerInstance, (instance) => keepRevoking(run, instance)));
   // A late acceptance may still begin within this time.
   if (!end.signal.aborted) await wait(Math.min(scenario.longestMs, 2_500));
@@ -97,8 +109,22 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   return { ...ledger.outcome(), seconds: (performance.now() - startedAt) / 1_000 };
 }
 
-function repeat<T>(instances: readonly Instance[], times: number, start: (instance: Instance) => T): T[] {
-  return instances.flatMap((instance) => Array.from({ length: times }, () => start(instance)));
+function startGuards(
+  { guards = 0 }: Scenario,
+  instances: readonly Instance[],
+  token: string,
+  stack: AsyncDisposableStack,
+): Promise<GuardedService[]> {
+  return Promise.all(
+    Array.from({ length: guards }, async (_, index) => {
+      const port = instances[index % instances.length]?.port() ?? 0;
+      return stack.use(await startGuardedService(port, token));
+    }),
+  );
+}
+
+function repeat<E, T>(all: readonly E[], times: number, start: (one: E) => T): T[] {
+  return all.flatMap((one) => Array.from({ length: times }, () => start(one)));
 }
 
 // A machine that stalls affects every instance, like a global fault that began and ended.
@@ -136,38 +162,60 @@ async function keepFaulting(run: Run, fault: Fault): Promise<void> {
   }
 }
 
+async function keepFaultingGuards(run: Run, fault: GuardFault): Promise<void> {
+  const { scenario, guards, ledger, signal } = run;
+  while (!signal.aborted) {
+    await wait(500 + Math.random() * 3_000, undefined, { signal }).catch(() => undefined);
+    const guard = guards[Math.floor(Math.random() * guards.length)];
+    if (signal.aborted || !guard || ledger.faulty.has(guard)) continue;
+    ledger.faults[fault] = (ledger.faults[fault] ?? 0) + 1;
+    ledger.faulty.add(guard);
+    await guardFaults[fault]({ guard, longestMs: scenario.longestMs });
+    ledger.faulty.delete(guard);
+  }
+}
+
 async function keepRevoking(run: Run, instance: Instance): Promise<void> {
-  const { instances, ledger, signal } = run;
+  const { instances, guards, ledger, signal } = run;
+  const all = [...instances, ...guards];
   for (let key = ledger.next(); key !== undefined && !signal.aborted; key = ledger.next()) {
     const before = run.globalChanges;
-    const durationMs = await revoke(instance, instances, ledger, key);
+    const durationMs = await revoke(instance, all, ledger, key);
     const isWithoutFault = before === run.globalChanges && before % 2 === 0 && instance === instances[0];
     if (durationMs !== undefined && isWithoutFault) ledger.revokedWithoutFault(durationMs);
   }
 }
 
-async function keepVerifying({ ledger, signal }: Run, instance: Instance): Promise<void> {
+/** An instance or a guard. */
+type Verifier = Pick<Instance, "call">;
+
+async function keepVerifying({ ledger, signal }: Run, one: Verifier): Promise<void> {
   while (!signal.aborted) {
-    await verify(instance, ledger, ledger.keyToVerify());
+    await verify(one, ledger, ledger.keyToVerify());
     await wait(2);
   }
 }
 
 // A verification without a response did not accept the key.
-async function verify(instance: Instance, ledger: Ledger, key: number): Promise<void> {
+async function verify(one: Verifier, ledger: Ledger, key: number): Promise<void> {
   const startedAt = performance.now();
   const request = { token: keyToken(key) };
-  const response = await instance.call("TokenService/VerifyToken", request, callMs).catch(() => undefined);
-  ledger.verified(key, startedAt, response?.status === 200 && response.text.includes('"valid":true'));
+  const response = await one.call("TokenService/VerifyToken", request, callMs).catch(() => undefined);
+  ledger.verified(key, startedAt, isAccepted(response));
+  if (response?.text.includes('"source":"cache"')) ledger.servedByGuard();
+}
+
+function isAccepted(response: CallResponse | undefined): boolean {
+  return response?.status === 200 && response.text.includes('"valid":true');
 }
 
 async function revoke(
   instance: Instance,
-  all: readonly Instance[],
+  all: readonly Verifier[],
   ledger: Ledger,
   key: number,
 ): Promise<number | undefined> {
-  // First, every instance verifies the key, so that every cache holds it.
+  // First, every instance and guard verifies the key, so that every cache holds it.
   await Promise.race([Promise.all(all.map((one) => verify(one, ledger, key))), wait(200)]);
   const startedAt = performance.now();
   const response = await instance

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from "vitest";
 import { breakages } from "../../chaos/broken.ts";
-import { type Fault, faults } from "../../chaos/faults.ts";
+import { type Fault, faults, type GuardFault, guardFaults } from "../../chaos/faults.ts";
 import { runScenario } from "../../chaos/scenario.ts";
 import { leaseMs } from "../../src/verify/coherence/lease.ts";
 import { long } from "../support/long.ts";
@@ -28,26 +28,33 @@ test("under faults, no verification that begins after a revocation returned acce
     revocations: 3_000,
     maxSeconds: long ? 60 : 12,
     faults: Object.keys(faults) as Fault[],
+    guards: 2,
+    guardFaults: Object.keys(guardFaults) as GuardFault[],
     longestMs: 4_000,
     dataDir: newDataDir(),
   });
   expect(seen).toMatchObject({ late: 0 });
   expect(seen.revoked).toBeGreaterThan(20);
+  expect(seen.guarded).toBeGreaterThan(0);
   // One lease plus one second is the promise. The second lease is for a busy machine.
   expect(seen.slowestWithoutFault).toBeLessThan(2 * leaseMs + 1_000);
 });
 
-test("the chaos run detects servers whose revocations do not wait for other instances", async () => {
-  const breakage = "a revocation waits for no other instance";
-  const seen = await runScenario({
-    breakage,
-    instances: 2,
-    revocations: 1_000,
-    maxSeconds: 20,
-    faults: breakages[breakage]?.faults ?? [],
-    longestMs: 4_000,
-    untilLate: true,
-    dataDir: newDataDir(),
-  });
-  expect(seen.late).toBeGreaterThan(0);
-});
+test.each(["a revocation waits for no other instance", "a revocation waits for no guard"])(
+  "the chaos run detects servers of which this is true: %s",
+  async (breakage) => {
+    const { faults = [], guardFaults } = breakages[breakage] ?? {};
+    const seen = await runScenario({
+      breakage,
+      instances: 2,
+      ...(guardFaults && { guards: 2, guardFaults }),
+      revocations: 1_000,
+      maxSeconds: 20,
+      faults,
+      longestMs: 4_000,
+      untilLate: true,
+      dataDir: newDataDir(),
+    });
+    expect(seen.late).toBeGreaterThan(0);
+  },
+);

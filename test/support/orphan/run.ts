@@ -1,10 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  type CallResponse,
-  type Instance,
-  productionServer,
-  startInstance,
-} from "../../../chaos/instance.ts";
+import type { CallResponse } from "../../../chaos/child.ts";
+import { type Instance, productionServer, startInstance } from "../../../chaos/instance.ts";
 import { startPair } from "./pair.ts";
 import { startSwitch } from "./switch.ts";
 
