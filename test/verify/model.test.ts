@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createGuard } from "../../src/guard/guard.ts";
+import type { Guard } from "../../src/guard/types.ts";
 import { accountHeader } from "../../src/rpc/middleware/context.ts";
 import { type Clients, newWorkspace, type Owner, startBeside, type TestApp, useApp } from "../support/app.ts";
 import { inTurns, servedFromCache } from "../support/coherence/instances.ts";
@@ -13,7 +15,14 @@ import { peopleCommands } from "../support/model/people.ts";
 import { endGraces } from "../support/model/reach.ts";
 import { roleCommands } from "../support/model/roles.ts";
 import { serviceAccountCommands } from "../support/model/service-accounts.ts";
-import { credentials, expected, verdictOf } from "../support/model/verdicts.ts";
+import {
+  type Credential,
+  credentials,
+  expected,
+  guardVerdictOf,
+  type VerifyRequest,
+  verdictOf,
+} from "../support/model/verdicts.ts";
 import { runs } from "../support/random.ts";
 
 const worlds = runs(6);
@@ -41,7 +50,11 @@ const steps = fc.array(step, { minLength: stepsPerRun, maxLength: stepsPerRun, s
 
 let users: Owner[] = [];
 let endOther: (() => Promise<void>) | undefined;
-afterAll(() => endOther?.());
+let guard: Guard;
+afterAll(async () => {
+  await guard?.close();
+  await endOther?.();
+});
 
 function clientAs(token: string, headers?: Record<string, string>): Clients {
   return inTurns([app, other], token, headers);
@@ -51,11 +64,13 @@ beforeAll(async () => {
   const beside = await startBeside(app, settings);
   other = beside.app;
   endOther = beside.end;
+  guard = createGuard({ url: "", token: app.platformToken, transport: other.transportAs("") });
+  expect(await guard.ready()).toBe(true);
   users = await Promise.all([1, 2, 3, 4].map((one) => app.newAccount(`Home ${one}`)));
 });
 
 test(
-  "after random changes through two instances, both verify every token as the model does, and no caller grants what it lacks",
+  "after random changes through two instances, both and a guard verify every token as the model does, and no caller grants what it lacks",
   async () => {
     const tried = new Set<string>();
     const property = fc.asyncProperty(steps, async (sequence) => {
@@ -81,6 +96,7 @@ test(
     await fc.assert(property, { numRuns: worlds, endOnFailure: true });
     expect(tried.size).toBeGreaterThan(Object.keys(commands).length);
     for (const one of [app, other]) expect(await servedFromCache(one)).toBeGreaterThan(100);
+    expect(guard.state().cacheHits).toBeGreaterThan(100);
     expect(await expectSameAccess(app.db)).toBeGreaterThan(100);
   },
   timeoutMs,
@@ -164,7 +180,23 @@ async function expectModel(world: World, turn: number, all = false): Promise<voi
       const { responses } = await tokens.batchVerifyTokens({ requests });
       expect(responses.map(verdictOf)).toEqual(expectedVerdicts);
     }
+    // Without requirements, each step finds what the cache of the guard has from the steps before.
+    await expectGuard(world.accountId, some, { workspaceId: "", requiredPermissions: [] });
+    await expectGuard(world.accountId, some, requirements);
   }
+}
+
+/** Compares the verdicts of the guard with the model. */
+async function expectGuard(
+  accountId: string,
+  compared: readonly Credential[],
+  { workspaceId, requiredPermissions: permissions }: Omit<VerifyRequest, "dryRun">,
+): Promise<void> {
+  const requirements = { accountId, workspaceId: workspaceId || undefined, permissions };
+  const verdicts = await Promise.all(compared.map(({ token }) => guard.verify(token, requirements)));
+  expect(verdicts.map(guardVerdictOf)).toEqual(
+    compared.map((one) => expected(one, { dryRun: false, workspaceId, requiredPermissions: permissions })),
+  );
 }
 
 /** Checks that each principal gained only what the actor `by` held. Without `by`, it records the initial state. */

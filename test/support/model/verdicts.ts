@@ -1,6 +1,8 @@
 import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import type { Principal } from "../../../gen/latchkey/v1/principal_pb.ts";
 import type { VerifyTokenResponse } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict, VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
+import type { GuardVerdict } from "../../../src/guard/types.ts";
 import { type Key, keyRights, personRights, type Rights, type World, write } from "./model.ts";
 
 const none: Rights = { permissions: new Set(), all: false, workspaces: new Set() };
@@ -87,14 +89,25 @@ export function verdictOf({ verdict, failedRules, principal }: VerifyTokenRespon
   return {
     verdict: nameOf(verdict),
     failed: over ? [] : failedRules.map((rule) => nameOf(rule.verdict)),
-    principal: principal && {
+    principal: shapeOf(principal),
+  };
+}
+
+/** Returns the verdict of a guard in the same form. */
+export function guardVerdictOf({ reason, principal }: GuardVerdict) {
+  return { verdict: reason.replace(/_API_KEY$|_SESSION$/, ""), failed: [], principal: shapeOf(principal) };
+}
+
+function shapeOf(principal: Principal | undefined) {
+  return (
+    principal && {
       profileId: principal.profile?.metadata?.id,
       keyId: principal.keyId,
       permissions: principal.permissions,
       scope: principal.workspaceScope,
       workspaceIds: [...principal.workspaceIds].sort(),
-    },
-  };
+    }
+  );
 }
 
 function nameOf(verdict: Verdict): string {
