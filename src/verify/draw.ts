@@ -62,7 +62,7 @@ export function createDrawStep(deps: DrawDeps): DrawStep {
     async function drawCredits(drawing: Drawing): Promise<Drawing> {
       const { cost = 1 } = how;
       const accountId = principal?.accountId ?? "";
-      const giveBack = () => limiter.giveBack(limits, how.cost);
+      const giveBack = () => (limits.length === 0 ? undefined : limiter.giveBack(limits, how.cost));
       let drawn: Awaited<ReturnType<Quotas["draw"]>>;
       try {
         drawn = await quotas.draw({ accountId, ids: credits, cost });

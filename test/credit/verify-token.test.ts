@@ -1,6 +1,6 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { CreditRefill } from "../../gen/latchkey/v1/credit_pb.ts";
 import type { VerifyTokenResponse } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
@@ -97,48 +97,60 @@ describe("a verification", () => {
   });
 });
 
-describe("a change of credits", () => {
-  test("counts from its return on: a limit for a cached key, more credits, and no limit", async () => {
-    const { token, accountId, keyId } = await newKey();
-    expect(verdicts(await verifyTimes(3, { token }))).toEqual([VALID, VALID, VALID]);
-    await platform().setCredits({ accountId, keyId, credits: { remaining: 1 } });
-    expect(verdicts(await verifyTimes(2, { token }))).toEqual([VALID, QUOTA_EXCEEDED]);
-    await platform().addCredits({ accountId, keyId, amount: 1 });
-    expect(verdicts(await verifyTimes(2, { token }))).toEqual([VALID, QUOTA_EXCEEDED]);
-    await platform().removeCredits({ accountId, keyId });
-    const [free] = await verifyTimes(1, { token });
-    expect([free?.verdict, free?.credits]).toEqual([VALID, undefined]);
+test("a refill names the time at which the credits return", async () => {
+  const { token, accountId, keyId } = await newKey();
+  const credits = { remaining: 0, refillAmount: 5, refill: CreditRefill.DAILY };
+  const set = await platform().setCredits({ accountId, keyId, credits });
+  const next = set.credits?.nextRefillAt && timestampDate(set.credits.nextRefillAt).toISOString();
+  const refused = await verifier().verifyToken({ token });
+  expect(refused).toMatchObject({
+    verdict: QUOTA_EXCEEDED,
+    metadata: { limit: "5", remaining: "0", reset_at: next },
   });
-
-  test("with a refill names the time at which the credits return", async () => {
-    const { token, accountId, keyId } = await newKey();
-    const credits = { remaining: 0, refillAmount: 5, refill: CreditRefill.DAILY };
-    const set = await platform().setCredits({ accountId, keyId, credits });
-    const next = set.credits?.nextRefillAt && timestampDate(set.credits.nextRefillAt).toISOString();
-    const refused = await verifier().verifyToken({ token });
-    expect(refused).toMatchObject({
-      verdict: QUOTA_EXCEEDED,
-      metadata: { limit: "5", remaining: "0", reset_at: next },
-    });
-    await sql`update credit set refilled_at = refilled_at - interval '1 day' where id = ${keyId}`.execute(
-      app.db,
-    );
-    expect((await verifier().verifyToken({ token })).credits?.remaining).toBe(4);
-  });
+  await sql`update credit set refilled_at = refilled_at - interval '1 day' where id = ${keyId}`.execute(
+    app.db,
+  );
+  expect((await verifier().verifyToken({ token })).credits?.remaining).toBe(4);
 });
 
-test("a quota of 1,000 accepts exactly 1,000 of 200 concurrent callers at two instances", async () => {
-  const { token, keyId } = await newKey(1_000);
-  const beside = await startBeside(app);
-  onTestFinished(beside.end);
-  const drawUntilRefused = async (one: Target) => {
-    for (let accepted = 0; ; accepted++)
-      if (!(await verifier(one).verifyToken({ token })).valid) return accepted;
-  };
-  const callers = Array.from({ length: 200 }, (_, n) => drawUntilRefused(n % 2 === 0 ? app : beside.app));
-  const accepted = (await Promise.all(callers)).reduce((sum, one) => sum + one, 0);
-  expect(accepted).toBe(1_000);
-  expect(await creditsLeft(app.pool, keyId)).toBe(0);
+describe("two instances", () => {
+  let beside: TestApp;
+  beforeAll(async () => {
+    const { app: second, end } = await startBeside(app);
+    beside = second;
+    return end;
+  });
+
+  test("apply a change of credits before the call returns: a limit for a cached key, more, and no limit", async () => {
+    const { token, accountId, keyId } = await newKey();
+    const atBoth = async () => {
+      const responses = [];
+      for (const one of [app, beside]) responses.push(await verifier(one).verifyToken({ token }));
+      return verdicts(responses);
+    };
+    for (let n = 0; n < 2; n++) expect(await atBoth()).toEqual([VALID, VALID]);
+    await platform().setCredits({ accountId, keyId, credits: { remaining: 1 } });
+    expect(await atBoth()).toEqual([VALID, QUOTA_EXCEEDED]);
+    await platform().addCredits({ accountId, keyId, amount: 1 });
+    expect(await atBoth()).toEqual([VALID, QUOTA_EXCEEDED]);
+    await platform().removeCredits({ accountId, keyId });
+    expect(await atBoth()).toEqual([VALID, VALID]);
+    const free = await verifier(beside).verifyToken({ token });
+    expect(free.credits).toBeUndefined();
+  });
+
+  test("accept exactly 1,000 of 200 concurrent callers with a quota of 1,000", async () => {
+    const { token, keyId } = await newKey(1_000);
+    const drawUntilRefused = async (one: Target) => {
+      for (let accepted = 0; ; accepted++) {
+        if (!(await verifier(one).verifyToken({ token })).valid) return accepted;
+      }
+    };
+    const callers = Array.from({ length: 200 }, (_, n) => drawUntilRefused(n % 2 === 0 ? app : beside));
+    const accepted = (await Promise.all(callers)).reduce((sum, one) => sum + one, 0);
+    expect(accepted).toBe(1_000);
+    expect(await creditsLeft(app.pool, keyId)).toBe(0);
+  });
 });
 
 test("while the database is away, a key with credits is refused as unavailable, and takes nothing", async () => {

@@ -145,6 +145,12 @@ export const verdictChanges: Record<string, Prepare> = {
     const change = () => owner.apiKeys.updateApiKey({ id: root.id, spec: { rateLimits: [onePerHour] } });
     return { request: { token, cost: 2 }, change, after: "RATE_LIMITED" };
   },
+  async SetCredits(owner, app) {
+    const { id: keyId, token } = await issueKey(owner);
+    const none = { accountId: accountOf(owner), keyId, credits: { remaining: 0 } };
+    const change = () => app.clientAs(app.platformToken).accounts.setCredits(none);
+    return { request: { token }, change, after: "QUOTA_EXCEEDED" };
+  },
   async LogOut(owner, app) {
     const { token } = await app.clientAs("").sessions.logIn({ email: owner.email, password });
     return { request: { token }, change: () => app.clientAs(token).sessions.logOut({}), after: "REVOKED" };
