@@ -88,6 +88,29 @@ test("a caller reports keys of its own account only, and a key of the platform a
   expect(await countsOf(other.owner, other.key.id)).toEqual({ VALID: 4n });
 });
 
+test("reports of the same keys at the same time, in any order, all succeed and count exactly", async () => {
+  const owner = await app.newAccount();
+  const keys = await Promise.all(Array.from({ length: 12 }, () => issueKey(owner)));
+  const { tokens, usage } = platform();
+  const { responses } = await tokens.batchVerifyTokens({
+    requests: keys.map(({ token }) => ({ token, dryRun: true })),
+  });
+  const report = (n: number) => {
+    const items = keys.map((key, place) => ({
+      keyId: key.id,
+      tokenId: responses[place]?.tokenId ?? "",
+      verdict: valid,
+      count: 1,
+      clientAddress: `10.0.${(n * 7 + place) % 50}.1`,
+    }));
+    const turned = [...items.slice(n % 12), ...items.slice(0, n % 12)];
+    return usage.reportUsage({ batchId: `many-${n}`, items: n % 2 ? turned : turned.toReversed() });
+  };
+  await Promise.all(Array.from({ length: 30 }, (_, n) => report(n)));
+  expect((await owner.usage.getUsage({})).total).toBe(360n);
+  for (const { id } of keys) expect(await countsOf(owner, id)).toEqual({ VALID: 30n });
+});
+
 test("a time in the future counts as now, and an old time as a day ago", async () => {
   const { owner, key, verifier, tokenId } = await scene();
   const item = { keyId: key.id, tokenId, verdict: valid, count: 1 };
