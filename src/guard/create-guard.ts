@@ -76,7 +76,7 @@ function assemble(
     onEvent: options.onEvent,
     onUsageInterval: (seconds) => usage?.setInterval(seconds),
   });
-  return { cache, coherence, calls, usage, watch, connections, counts, counterOf: usage?.counterOf };
+  return { cache, coherence, calls, usage, watch, connections, counts };
 }
 
 function reportToStderr({ type, message }: GuardEvent): void {

@@ -34,7 +34,7 @@ export interface GuardCache<T> {
   size(): number;
 }
 
-/** A tag, shared by all entries that have it. */
+/** A tag, shared by all entries that have it. An invalidated tag is never used again. */
 interface Tag {
   readonly id: string;
   live: boolean;
@@ -46,14 +46,7 @@ interface Entry<T> {
   readonly endsAt: number;
   readonly key: Tag;
   readonly account: Tag;
-}
-
-/** The entries and tags since everything was last invalidated. */
-interface Generation<T> {
-  readonly entries: LRUCache<string, Entry<T>>;
-  readonly tags: Map<string, Tag>;
-  /** Records that an entry is gone. */
-  release(entry: Entry<T>): void;
+  readonly everything: Tag;
 }
 
 const bytesPerEntry = 400;
@@ -63,28 +56,18 @@ const bytesPerOrdinary = 2_048;
 /** Creates a cache of at most `max` entries. */
 export function createGuardCache<T>(max: number): GuardCache<T> {
   const inFlight = createInFlightLoads();
-  let { entries, tags, release } = newGeneration<T>(max);
-
-  function tagOf(id: string): Tag {
-    const known = tags.get(id);
-    if (known) return known;
-    const tag = { id, live: true, entries: 0 };
-    tags.set(id, tag);
-    return tag;
-  }
-
-  function invalidateTag(id: string): void {
-    const tag = tags.get(id);
-    if (!tag) return;
-    tag.live = false;
-    tags.delete(id);
-  }
-
+  const tags = createTags();
+  const release = ({ key, account, everything }: Entry<T>) => {
+    for (const tag of [key, account, everything]) tags.release(tag);
+  };
+  // The entry of an invalidated tag stays until a look-up finds it, or until it is the least recently used one.
+  const entries = new LRUCache<string, Entry<T>>({ max, maxSize: max * bytesPerOrdinary, dispose: release });
   return {
     recall(key, databaseTime) {
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
-      if (entry.key.live && entry.account.live && databaseTime < entry.endsAt) return entry.value;
+      const isLive = entry.key.live && entry.account.live && entry.everything.live;
+      if (isLive && databaseTime < entry.endsAt) return entry.value;
       entries.delete(key);
       return undefined;
     },
@@ -93,9 +76,9 @@ export function createGuardCache<T>(max: number): GuardCache<T> {
       return {
         keep(key, { value, keyId, accountId, endsAt, bytes }) {
           if (load.sawAny([keyId, accountId])) return false;
-          const entry = { value, endsAt, key: tagOf(keyId), account: tagOf(accountId) };
-          entry.key.entries += 1;
-          entry.account.entries += 1;
+          const [ofKey, account, everything] = [tags.of(keyId), tags.of(accountId), tags.everything()];
+          const entry = { value, endsAt, key: ofKey, account, everything };
+          for (const tag of [ofKey, account, everything]) tag.entries += 1;
           entries.set(key, entry, { size: bytesPerEntry + bytes });
           // An entry that is larger than the whole cache is not kept.
           if (!entries.has(key)) release(entry);
@@ -106,22 +89,51 @@ export function createGuardCache<T>(max: number): GuardCache<T> {
     },
     invalidate(ids) {
       inFlight.invalidate(ids);
-      if (ids.includes("*")) ({ entries, tags, release } = newGeneration<T>(max));
-      else for (const id of ids) invalidateTag(id);
+      for (const id of ids) tags.invalidate(id);
     },
-    size: () => entries.size,
+    size: () => tags.everything().entries,
   };
 }
 
-// Emptying a full cache would block the event loop, so a new one replaces it.
-function newGeneration<T>(max: number): Generation<T> {
-  const tags = new Map<string, Tag>();
-  function release(entry: Entry<T>): void {
-    for (const tag of [entry.key, entry.account]) {
+/** The tags of all entries. */
+interface Tags {
+  of(id: string): Tag;
+  /** The tag of every entry since `*` was last invalidated. */
+  everything(): Tag;
+  invalidate(id: string): void;
+  /** Records that an entry with this tag is gone. */
+  release(tag: Tag): void;
+}
+
+function createTags(): Tags {
+  const newTag = (id: string): Tag => ({ id, live: true, entries: 0 });
+  let tags = new Map<string, Tag>();
+  let everything = newTag("*");
+  return {
+    of(id) {
+      const known = tags.get(id);
+      if (known) return known;
+      const tag = newTag(id);
+      tags.set(id, tag);
+      return tag;
+    },
+    everything: () => everything,
+    invalidate(id) {
+      if (id === "*") {
+        everything.live = false;
+        everything = newTag("*");
+        tags = new Map();
+        return;
+      }
+      const tag = tags.get(id);
+      if (!tag) return;
+      tag.live = false;
+      tags.delete(id);
+    },
+    release(tag) {
       tag.entries -= 1;
-      if (tag.entries === 0 && tag.live) tags.delete(tag.id);
-    }
-  }
-  const entries = new LRUCache<string, Entry<T>>({ max, maxSize: max * bytesPerOrdinary, dispose: release });
-  return { entries, tags, release };
+      // A tag of the same id may have replaced an invalidated one.
+      if (tag.entries === 0 && tags.get(tag.id) === tag) tags.delete(tag.id);
+    },
+  };
 }

@@ -3,17 +3,14 @@ import { type Principal, PrincipalKind } from "../../gen/latchkey/v1/principal_p
 import type { VerifyTokenResponse } from "../../gen/latchkey/v1/token_service_pb.ts";
 import type { Kept } from "./guard-cache.ts";
 import type { GuardVerdict } from "./types.ts";
-import type { UsageCounter } from "./usage-counter.ts";
+import { newUsageCounter, type UsageCounter } from "./usage-counter.ts";
 
 /** A verdict of the cache. */
 export interface CachedVerdict {
   /** All callers share it. */
   readonly verdict: Promise<GuardVerdict>;
-  readonly usage: UsageCounter | undefined;
+  readonly usage: UsageCounter;
 }
-
-/** Returns a counter of a token's usage. */
-export type CounterOf = (keyId: string, tokenId: string) => UsageCounter;
 
 // As measured (bench/README.md).
 const bytesPerPrincipal = 900;
@@ -23,7 +20,6 @@ const bytesPerItem = 24;
 export function keptOf(
   { principal, endsAt, rateLimit, credits, tokenId }: VerifyTokenResponse,
   verdict: GuardVerdict,
-  counterOf: CounterOf | undefined,
 ): Kept<CachedVerdict> | undefined {
   // Only the server can count what a key with limits or credits draws on.
   if (!verdict.valid || !principal || rateLimit || credits) return undefined;
@@ -32,7 +28,7 @@ export function keptOf(
   return {
     value: {
       verdict: Promise.resolve(Object.freeze<GuardVerdict>({ ...verdict, source: "cache" })),
-      usage: counterOf?.(principal.keyId, tokenId),
+      usage: newUsageCounter(principal.keyId, tokenId),
     },
     keyId: principal.keyId,
     accountId: principal.accountId,

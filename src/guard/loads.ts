@@ -3,7 +3,7 @@ import type { VerifyTokenRequest } from "../../gen/latchkey/v1/token_service_pb.
 import type { Calls } from "./calls.ts";
 import type { GuardCoherence } from "./coherence.ts";
 import type { GuardCache, GuardLoad } from "./guard-cache.ts";
-import { type CachedVerdict, type CounterOf, keptOf } from "./kept.ts";
+import { type CachedVerdict, keptOf } from "./kept.ts";
 import type { TokenForm } from "./token-form.ts";
 import type { GuardState, GuardVerdict } from "./types.ts";
 import { verdictOf } from "./verdict.ts";
@@ -30,8 +30,6 @@ export interface LoadsDeps {
   cache: GuardCache<CachedVerdict>;
   coherence: Pick<GuardCoherence, "time" | "isCurrent">;
   calls: Calls;
-  /** Unset: the guard does not count usage. */
-  counterOf: CounterOf | undefined;
   /** Counts calls for `state`. */
   counts: Pick<GuardState, "calls">;
 }
@@ -39,7 +37,7 @@ export interface LoadsDeps {
 const maxKnownTokens = 20_000;
 
 /** Creates the loads of a guard. */
-export function createLoads({ cache, coherence, calls, counterOf, counts }: LoadsDeps): Loads {
+export function createLoads({ cache, coherence, calls, counts }: LoadsDeps): Loads {
   /** Tokens that were valid before, and whether their responses can be kept. */
   const known = new LRUCache<string, boolean>({ max: maxKnownTokens });
   return {
@@ -57,7 +55,7 @@ export function createLoads({ cache, coherence, calls, counterOf, counts }: Load
         const { response, refusal } = await calls.verify(request, known.has(digest), onSent);
         if (!response) return refusal;
         const verdict = verdictOf(response, form);
-        const kept = keptOf(response, verdict, counterOf);
+        const kept = keptOf(response, verdict);
         // Two database servers have no common order of changes, so the guard would miss an invalidation.
         if (kept && coherence.isCurrent(response.database)) load?.keep(key, kept);
         if (verdict.valid) known.set(digest, kept !== undefined);

@@ -4,49 +4,33 @@ import { type UsageItem, UsageItemSchema } from "../../gen/latchkey/v1/usage_pb.
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { addressOf } from "./client-address.ts";
 
-/** The usage of one token: the verifications that the cache answered since the last report. */
+/** The usage of one token: the verifications that the cache answered since the last report. Every entry of the cache has one. */
 export interface UsageCounter {
-  /** Counts a verification at this time of the database. It costs no memory. */
-  record(databaseTime: number, clientAddress: string | undefined): void;
+  readonly keyId: string;
+  readonly tokenId: string;
+  count: number;
+  /** The time of the database, in milliseconds. */
+  lastUsedAt: number;
+  clientAddress: string | undefined;
 }
 
-/** A counter that has counted something. */
-export interface Counted {
-  /** Returns the counts, and begins at zero again. */
-  take(): UsageItem;
+/** Returns a counter that has counted nothing. */
+export function newUsageCounter(keyId: string, tokenId: string): UsageCounter {
+  return { keyId, tokenId, count: 0, lastUsedAt: 0, clientAddress: undefined };
 }
 
-/** Creates a counter of a token. It calls `onUsed` with itself at its first verification after each report. */
-export function createUsageCounter(
-  keyId: string,
-  tokenId: string,
-  onUsed: (counted: Counted) => void,
-): UsageCounter {
-  let count = 0;
-  let lastUsedAt = 0;
-  let address: string | undefined;
-
-  function take(): UsageItem {
-    const item = create(UsageItemSchema, {
-      keyId,
-      tokenId,
-      verdict: Verdict.VALID,
-      count,
-      // The server may have recorded an earlier verification within the same millisecond.
-      lastUsedAt: timestampFromMs(Math.ceil(lastUsedAt)),
-      clientAddress: addressOf(address),
-    });
-    count = 0;
-    address = undefined;
-    return item;
-  }
-
-  return {
-    record(databaseTime, clientAddress) {
-      if (count === 0) onUsed({ take });
-      count += 1;
-      lastUsedAt = databaseTime;
-      if (clientAddress !== undefined) address = clientAddress;
-    },
-  };
+/** Returns what a counter has counted, for a report. The counter begins at zero again. */
+export function takeUsage(counter: UsageCounter): UsageItem {
+  const { keyId, tokenId, count, lastUsedAt, clientAddress } = counter;
+  counter.count = 0;
+  counter.clientAddress = undefined;
+  return create(UsageItemSchema, {
+    keyId,
+    tokenId,
+    verdict: Verdict.VALID,
+    count,
+    // The server may have recorded an earlier verification within the same millisecond.
+    lastUsedAt: timestampFromMs(Math.ceil(lastUsedAt)),
+    clientAddress: addressOf(clientAddress),
+  });
 }

@@ -3,12 +3,12 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { UsageItem } from "../../gen/latchkey/v1/usage_pb.ts";
 import { UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
 import type { Connection } from "./transport.ts";
-import { type Counted, createUsageCounter, type UsageCounter } from "./usage-counter.ts";
+import { takeUsage, type UsageCounter } from "./usage-counter.ts";
 
 /** Reports usage in batches. */
 export interface UsageReporter {
-  /** Returns a counter of a token. */
-  counterOf(keyId: string, tokenId: string): UsageCounter;
+  /** Counts a verification at this time of the database. */
+  record(counter: UsageCounter, databaseTime: number, clientAddress: string | undefined): void;
   /** Changes the time between two reports. */
   setInterval(seconds: number): void;
   /** Sends what has no answer yet. */
@@ -36,7 +36,7 @@ const reportTimeoutMs = 3_000;
 /** Starts to report usage. */
 export function startUsageReporter({ transport, headers }: Connection): UsageReporter {
   const client = createClient(UsageService, transport);
-  let used: Counted[] = [];
+  let used: UsageCounter[] = [];
   let batches: Batch[] = [];
   let sending: Promise<void> | undefined;
   let intervalMs = defaultIntervalMs;
@@ -53,7 +53,7 @@ export function startUsageReporter({ transport, headers }: Connection): UsageRep
     const taken = used;
     used = [];
     for (let from = 0; from < taken.length; from += maxItemsPerBatch) {
-      const items = taken.slice(from, from + maxItemsPerBatch).map((counted) => counted.take());
+      const items = taken.slice(from, from + maxItemsPerBatch).map(takeUsage);
       batches.push({ madeAt: performance.now(), batchId: randomUUID(), items });
       // Another part of the service gets its turn.
       await new Promise(setImmediate);
@@ -82,7 +82,12 @@ export function startUsageReporter({ transport, headers }: Connection): UsageRep
   }
 
   return {
-    counterOf: (keyId, tokenId) => createUsageCounter(keyId, tokenId, (counted) => used.push(counted)),
+    record(counter, databaseTime, clientAddress) {
+      if (counter.count === 0) used.push(counter);
+      counter.count += 1;
+      counter.lastUsedAt = databaseTime;
+      if (clientAddress !== undefined) counter.clientAddress = clientAddress;
+    },
     setInterval(seconds) {
       intervalMs = seconds * 1_000;
     },

@@ -4,11 +4,14 @@ import { refused, unavailable } from "./refused.ts";
 import { type ReadRequirements, requestOf } from "./requirements.ts";
 import { formOf, maxTokenLength } from "./token-form.ts";
 import type { GuardState, GuardVerdict } from "./types.ts";
+import type { UsageReporter } from "./usage.ts";
 
 /** What the verification of a guard depends on. */
 export interface VerificationDeps extends LoadsDeps {
   /** Counts verifications for `state`. */
   counts: Pick<GuardState, "cacheHits" | "calls">;
+  /** Unset: the guard does not report usage. */
+  usage: Pick<UsageReporter, "record"> | undefined;
 }
 
 /** Verifies a token against requirements. The promise does not reject. */
@@ -20,7 +23,7 @@ export type Verify = (
 
 /** Creates the verification of a guard: from its cache under a lease, and otherwise by a call. */
 export function createVerification(deps: VerificationDeps): Verify {
-  const { cache, coherence, counts } = deps;
+  const { cache, coherence, counts, usage } = deps;
   const loads = createLoads(deps);
   /** The calls in flight whose responses may be kept, by the key of their entry. */
   const leaders = new Map<string, Promise<unknown>>();
@@ -31,7 +34,7 @@ export function createVerification(deps: VerificationDeps): Verify {
     const cached = cache.recall(key, time);
     if (cached === undefined) return undefined;
     counts.cacheHits += 1;
-    cached.usage?.record(time, clientAddress);
+    usage?.record(cached.usage, time, clientAddress);
     return cached.verdict;
   }
 

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { type ReportUsageRequest, UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
 import { addressOf } from "../../src/guard/client-address.ts";
 import { startUsageReporter } from "../../src/guard/usage.ts";
+import { newUsageCounter } from "../../src/guard/usage-counter.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { openGuard, verifierOf } from "../support/guard/guard.ts";
 
@@ -48,11 +49,11 @@ test("a batch whose response was lost is sent again with the same id, and later 
     });
   });
   const reporter = startUsageReporter({ transport, headers: {}, abort: () => undefined });
-  const counter = reporter.counterOf("key_1", "token_1");
-  counter.record(1_000, "203.0.113.9");
-  counter.record(2_000, undefined);
+  const counter = newUsageCounter("key_1", "token_1");
+  reporter.record(counter, 1_000, "203.0.113.9");
+  reporter.record(counter, 2_000, undefined);
   await reporter.flush();
-  counter.record(3_000, "not an address");
+  reporter.record(counter, 3_000, "not an address");
   fails = false;
   await reporter.close();
   const [lost, again, later] = received;
@@ -74,7 +75,7 @@ test("the usage of many tokens travels in several batches", async () => {
     });
   });
   const reporter = startUsageReporter({ transport, headers: {}, abort: () => undefined });
-  for (let n = 0; n < 1_200; n++) reporter.counterOf(`key_${n}`, "").record(1, undefined);
+  for (let n = 0; n < 1_200; n++) reporter.record(newUsageCounter(`key_${n}`, ""), 1, undefined);
   await reporter.close();
   expect(sizes).toEqual([500, 500, 200]);
 });
