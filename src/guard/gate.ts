@@ -28,6 +28,7 @@ export type Decision =
 /** Decides about one call. `authorization` is the header of this name, if the call has it. */
 export type Gate<Call> = (call: Call, authorization: string | null | undefined) => Promise<Decision>;
 
+const shortLength = 16;
 const anonymous: Decision = { access: null };
 
 /** Returns the check of all calls of a service. Without options, it refuses every call without a valid token. */
@@ -62,12 +63,21 @@ export function createCheck(permissions: readonly string[]): Check {
     if (permission === undefined) throw new TypeError(`needs(${JSON.stringify(text)}): ${expected}`);
     return permission;
   });
+  // A scan of a long list takes up to a millisecond. The verdicts of the guard's cache share their lists.
+  const scanned = new WeakMap<readonly string[], string>();
+  const lackingIn = (held: readonly string[]) => {
+    const known = scanned.get(held);
+    if (known !== undefined) return known;
+    const lacking = wanted.find((permission) => !holds(held, permission)) ?? "";
+    if (held.length > shortLength) scanned.set(held, lacking);
+    return lacking;
+  };
   return (access) => {
     if (access === undefined)
       throw new Error("needs() must come after latchkey(guard), which finds the caller");
     if (access === null) return refusalOf(missing);
-    const lacking = wanted.find((permission) => !holds(access.principal.permissions, permission));
-    return lacking === undefined ? undefined : refusalOf(denied(lacking));
+    const lacking = lackingIn(access.principal.permissions);
+    return lacking === "" ? undefined : refusalOf(denied(lacking));
   };
 }
 

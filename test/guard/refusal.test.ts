@@ -73,6 +73,27 @@ test("`needs` follows the rules of the server for permissions", () => {
   expect(passes([], "runs:start")).toBe(false);
 });
 
+test("a route scans a long list of permissions once, because the verdicts of a cache share it", () => {
+  let reads = 0;
+  const list = ["runs:start", ...Array.from({ length: 16 }, (_, n) => `resource_${n}:run`)];
+  const permissions = new Proxy(list, {
+    get(target, name) {
+      if (name !== "length") reads += 1;
+      return Reflect.get(target, name);
+    },
+  });
+  const verdict = accepted();
+  if (!verdict.principal) throw new Error("no principal");
+  const access = { ...verdict, principal: { ...verdict.principal, permissions } };
+  const checks = { start: createCheck(["runs:start"]), stop: createCheck(["runs:start", "runs:stop"]) };
+  const answers = () => [checks.start(access), checks.stop(access)?.metadata];
+  expect(answers()).toEqual([undefined, { permission: "runs:stop" }]);
+  const before = reads;
+  expect(before).toBeGreaterThan(0);
+  expect(answers()).toEqual([undefined, { permission: "runs:stop" }]);
+  expect(reads).toBe(before);
+});
+
 test.each(Object.keys(services))("the adapter of %s is short and loads no framework", (name) => {
   const file = `src/guard/${name}.ts`;
   expect(textOf(file).trimEnd().split("\n").length).toBeLessThanOrEqual(40);
