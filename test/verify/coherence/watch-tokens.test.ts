@@ -3,7 +3,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { beforeAll, expect, test } from "vitest";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { leaseMs, marginMs } from "../../../src/verify/coherence/lease.ts";
-import { issueKey, type Owner, useApp } from "../../support/app.ts";
+import { issueKey, type Owner, startBeside, useApp } from "../../support/app.ts";
 import { openRawGuard } from "../../support/coherence/raw-guard.ts";
 import { outcome } from "../../support/errors.ts";
 import { openAppPort, verifierOf } from "../../support/guard/guard.ts";
@@ -162,6 +162,19 @@ test("the stream needs HTTP/2", async () => {
     { headers },
   );
   await expect(responses[Symbol.asyncIterator]().next()).rejects.toThrow();
+});
+
+test("an instance stops as soon as its guard has dropped everything, and no change waits for it", async () => {
+  const owner = await app.newAccount();
+  const second = await startBeside(app, {}, { leaseMs });
+  const guard = openRawGuard(await openAppPort(second.app), await verifierOf(owner));
+  guard.obey();
+  expect(await guard.ping()).toBeGreaterThan(0);
+  const start = performance.now();
+  await second.end();
+  expect(performance.now() - start).toBeLessThan(soon);
+  expect(guard.tags()).toEqual(["*"]);
+  expect(await revocationMs(owner)).toBeLessThan(soon);
 });
 
 test("a guard receives the keys of its own account only, and a guard of the platform those of every account", async () => {
