@@ -56,3 +56,23 @@ test("Envoy takes from the limits of the client, from the cache too, and denies 
   const names = answers[3]?.deniedResponse?.headers?.map(({ header }) => header.key);
   expect(names).toContain("retry-after");
 });
+
+test("gateways take one credit of the client for each answer, and deny with 429 when none is left", async () => {
+  const { get, port, owner, client, verifier } = await open(100, 100);
+  const { accounts } = app.clientAs(app.platformToken);
+  const target = { accountId: owner.account.metadata?.id, keyId: client.id };
+  await accounts.setCredits({ ...target, credits: { remaining: 4 } });
+  const check = connectAsEnvoy(port, verifier.token);
+  const request = { headers: { authorization: `Bearer ${client.token}` }, contextExtensions: {} };
+  const [answers, codes] = [[], []] as [Awaited<ReturnType<typeof get>>[], (number | undefined)[]];
+  for (let n = 0; n < 3; n++) {
+    answers.push(await get(path, sent(verifier, client.token)));
+    codes.push((await check(request)).status?.code);
+  }
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+  expect(codes).toEqual([0, 0, 8]);
+  const refused = answers[2];
+  if (!refused) throw new Error("three answers were sent");
+  // Credits without a refill do not come back, so a retry is of no use.
+  expect([reasonOf(refused), refused.headers.get("retry-after")]).toEqual(["QUOTA_EXCEEDED", null]);
+});
