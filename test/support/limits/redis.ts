@@ -18,7 +18,7 @@ export function skipWithoutRedis(context: Pick<TestContext, "task" | "skip">): P
   return skipWithout(context, "redis-server", ["--version"], "apt-get install redis-server");
 }
 
-/** Starts a server, by default on a free port. */
+/** Starts a server, by default on a free port. It ends with this process at the latest, also if its test fails. */
 export async function startRedis(port?: number): Promise<TestRedis> {
   const chosen = port ?? (await freePort());
   const server = spawn(
@@ -26,6 +26,9 @@ export async function startRedis(port?: number): Promise<TestRedis> {
     ["--bind", "127.0.0.1", "--port", String(chosen), "--save", "", "--appendonly", "no", "--dir", "/tmp"],
     { stdio: ["ignore", "pipe", "ignore"] },
   );
+  const end = () => void server.kill("SIGKILL");
+  process.once("exit", end);
+  server.once("exit", () => process.off("exit", end));
   let log = "";
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
