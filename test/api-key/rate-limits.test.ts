@@ -45,11 +45,11 @@ test.each<[string, object[], string[]]>([
   ["nine limits", Array.from({ length: 9 }, (_, n) => ({ ...minute, name: `limit${n}` })), [""]],
   ["100 limits", Array.from({ length: 100 }, (_, n) => ({ ...minute, name: `limit${n}` })), [""]],
   // So many values are refused before the body is parsed.
-  ["1,000 limits", Array.from({ length: 1_000 }, (_, n) => ({ ...minute, name: `limit${n}` })), []],
+  ["1,000 limits", Array.from({ length: 1_000 }, (_, n) => ({ ...minute, name: `limit${n}` })), [""]],
 ])("%s is refused at creation and in an update, and nothing changes", async (_what, rateLimits, places) => {
   const key = await issueKey(owner);
   const before = await storedKey(app, key.id);
-  const fields = places.length === 0 ? [""] : places.map((place) => `spec.rate_limits${place}`);
+  const fields = places.map((place) => `spec.rate_limits${place}`);
   for (const call of [
     () => owner.apiKeys.createApiKey({ metadata: { name: "limited" }, spec: { rateLimits } }),
     () => owner.apiKeys.updateApiKey({ id: key.id, spec: { rateLimits } }),

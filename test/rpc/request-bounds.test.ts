@@ -1,11 +1,14 @@
-import { type DescMessage, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { BatchVerifyTokensRequestSchema, TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { ruleOf } from "../../src/rpc/middleware/access.ts";
 import { createCheckBody } from "../../src/rpc/middleware/check-body.ts";
+import { longListInBinary } from "../../src/rpc/middleware/long-list-binary.ts";
+import { longListInJson } from "../../src/rpc/middleware/long-list-json.ts";
 import { createBoundsOf } from "../../src/rpc/middleware/message-bounds.ts";
 import { maxPatternLength } from "../../src/rpc/middleware/pattern.ts";
 import { createScanBinary } from "../../src/rpc/middleware/scan-binary.ts";
@@ -50,6 +53,50 @@ describe.each(each)("%s", (_name, { input, ...method }) => {
     }
     const long = "x".repeat(bounds.maxStringBytes + 1);
     expect(() => check(Buffer.from(JSON.stringify([long])), true)).toThrow("too long");
+  });
+});
+
+describe("a body with too many values", () => {
+  const check = createCheckBody(CreateApiKeyRequestSchema, boundsOf(CreateApiKeyRequestSchema));
+  const rateLimits = Array.from({ length: 1_000 }, (_, n) => ({ name: `n${n}`, limit: 1 }));
+  const labels = Object.fromEntries(rateLimits.map(({ name }) => [name, "x"]));
+  const message = "must contain no more than 8 item(s)";
+  const spec = { description: '{"],[', permissions: ["a:b"], rateLimits };
+
+  test("is refused with the name of the first list that is too long, in both formats", () => {
+    const long = `spec.rate_limits: ${message}`;
+    const json = { metadata: { name: "x", labels: { a: "b" } }, spec };
+    expect(() => check(Buffer.from(JSON.stringify(json, null, 1)), true)).toThrow(long);
+    const renamed = { spec: { rate_limits: rateLimits, permissions: ["a:b"] } };
+    expect(() => check(Buffer.from(JSON.stringify(renamed)), true)).toThrow(long);
+    const binary = toBinary(CreateApiKeyRequestSchema, create(CreateApiKeyRequestSchema, { spec }));
+    expect(() => check(Buffer.concat([binary, binary, binary]), false)).toThrow(long);
+  });
+
+  test("is refused with the name of a map that is too long", () => {
+    const json = { metadata: { labels } };
+    expect(() => check(Buffer.from(JSON.stringify(json)), true)).toThrow(
+      /metadata.labels: map must be at most/,
+    );
+  });
+
+  test("is refused with the place of the item that has the list", () => {
+    const batch = createCheckBody(BatchVerifyTokensRequestSchema, boundsOf(BatchVerifyTokensRequestSchema));
+    const requiredPermissions = Array.from({ length: 100_000 }, () => "");
+    const json = { requests: [{ token: "x" }, { token: "y", requiredPermissions }] };
+    const long = /requests\[1\].required_permissions: must contain/;
+    expect(() => batch(Buffer.from(JSON.stringify(json)), true)).toThrow(long);
+    const many = create(BatchVerifyTokensRequestSchema, json);
+    expect(() => batch(toBinary(BatchVerifyTokensRequestSchema, many), false)).toThrow(long);
+  });
+
+  test("does not stop the search for its list, whatever its bytes are", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.string(), (bytes, text) => {
+        longListInBinary(bytes, BatchVerifyTokensRequestSchema);
+        longListInJson(Buffer.from(text), BatchVerifyTokensRequestSchema, 8);
+      }),
+    );
   });
 });
 

@@ -1,6 +1,8 @@
 import type { DescMessage } from "@bufbuild/protobuf";
-import { invalidField } from "../../domain/kernel/error.ts";
+import { invalidFields } from "../../domain/kernel/error.ts";
 import { fromDomain } from "./errors.ts";
+import { longListInBinary } from "./long-list-binary.ts";
+import { longListInJson } from "./long-list-json.ts";
 import type { MessageBounds } from "./message-bounds.ts";
 import { createScanBinary } from "./scan-binary.ts";
 import { scanJson } from "./scan-json.ts";
@@ -14,6 +16,9 @@ export function createCheckBody(schema: DescMessage, bounds: MessageBounds): Che
   return (bytes, isJson) => {
     const excess = isJson ? scanJson(bytes, bounds) : scanBinary(bytes);
     if (excess === undefined) return;
-    throw fromDomain(invalidField("", `${excess} for a ${schema.typeName}`));
+    // The client learns which list is too long. If none is, it learns only what the whole body has too much of.
+    const long = isJson ? longListInJson(bytes, schema, bounds.maxDepth) : longListInBinary(bytes, schema);
+    const violation = long ?? { field: "", description: `${excess} for a ${schema.typeName}` };
+    throw fromDomain(invalidFields([violation]));
   };
 }

@@ -2,6 +2,7 @@ import { type DescField, type DescMessage, type Message, ScalarType } from "@buf
 import type { Violation } from "../../domain/kernel/error.ts";
 import { type MaxLength, maxLengthOf, rulesOf } from "./field-rules.ts";
 import { clientsName } from "./json-violations.ts";
+import { maxItemsOf, tooManyItems } from "./list-bound.ts";
 
 /**
  * Compares the lengths of lists, maps and strings with their maximums in the schema. Returns one violation for each that is
@@ -72,16 +73,13 @@ function checkOfList(field: DescField & { fieldKind: "list" }, known: Map<DescMe
   const { localName, name } = field;
   const rules = rulesOf(field);
   const list = rules?.type.case === "repeated" ? rules.type.value : undefined;
-  const maxItems = Number(list?.maxItems ?? 0) || Number.POSITIVE_INFINITY;
+  const maxItems = maxItemsOf(field);
   const max = field.scalar === ScalarType.STRING ? maxLengthOf(list?.items) : undefined;
   const check = field.message && checkOf(field.message, known);
   return (message, path, violations) => {
     const items = message[localName] as unknown[];
     if (items.length > maxItems) {
-      violations.push({
-        field: `${path}${name}`,
-        description: `must contain no more than ${maxItems} item(s)`,
-      });
+      violations.push(tooManyItems(field, `${path}${name}`));
       message[localName] = [];
       return;
     }
@@ -100,14 +98,14 @@ function checkOfMap(field: DescField & { fieldKind: "map" }): Check {
   const { localName, name } = field;
   const rules = rulesOf(field);
   const map = rules?.type.case === "map" ? rules.type.value : undefined;
-  const maxPairs = Number(map?.maxPairs ?? 0) || Number.POSITIVE_INFINITY;
+  const maxPairs = maxItemsOf(field);
   const maxKey = maxLengthOf(map?.keys);
   const maxValue = field.scalar === ScalarType.STRING ? maxLengthOf(map?.values) : undefined;
   return (message, path, violations) => {
     const pairs = message[localName] as Record<string, string>;
     const keys = Object.keys(pairs);
     if (keys.length > maxPairs) {
-      violations.push({ field: `${path}${name}`, description: `map must be at most ${maxPairs} entries` });
+      violations.push(tooManyItems(field, `${path}${name}`));
       message[localName] = {};
       return;
     }

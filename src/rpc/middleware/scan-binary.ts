@@ -48,8 +48,8 @@ function scanBytes(reader: Reader, inner: Plan | "packed" | undefined, end: numb
   reader.at = Math.max(reader.at, innerEnd);
 }
 
-// Only the lowest 32 bits matter, because a tag and a length have no more.
-function readVarint(reader: Reader): number {
+/** Reads a tag or a length. Only the lowest 32 bits matter, because they have no more. */
+export function readVarint(reader: Pick<Reader, "bytes" | "at">): number {
   let value = 0;
   for (let shift = 0; reader.at < reader.bytes.length; shift += 7) {
     const byte = reader.bytes[reader.at] ?? 0;

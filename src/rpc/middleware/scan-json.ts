@@ -47,8 +47,8 @@ export function scanJson(
   return undefined;
 }
 
-// Returns the place of the quote that ends a string.
-function endOfString(bytes: Uint8Array, start: number): number {
+/** Returns the place of the quote that ends a string. */
+export function endOfString(bytes: Uint8Array, start: number): number {
   let at = start;
   while (at < bytes.length && bytes[at] !== quote) at += bytes[at] === backslash ? 2 : 1;
   return at;
