@@ -19,7 +19,7 @@ export function requireStandIn(caller: Caller): void {
  * Fails if a rotation has superseded the caller's token, or if the caller has rate limits or credits. For a change that widens
  * an account as a whole.
  */
-export function refuseSuperseded({ superseded, limitedBy }: Caller): void {
+export function refuseSupersededOrLimited({ superseded, limitedBy }: Caller): void {
   const everywhere = { permissions: ["*"], workspaceScope: "all", workspaceIds: [] } as const;
   const holder: Holder = { ...everywhere, superseded, ...(limitedBy !== undefined && { limitedBy }) };
   refuseEscalation(holder, [{ after: everything }]);

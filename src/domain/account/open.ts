@@ -1,7 +1,7 @@
 import type { Store, Tx } from "../../db/connect.ts";
 import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
-import { refuseSuperseded } from "../access/stand-in.ts";
+import { refuseSupersededOrLimited } from "../access/stand-in.ts";
 import { type Invite, type InviteDeps, insertInvite, inviteMade, mailInvite } from "../invite/invite.ts";
 import { DomainError } from "../kernel/error.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
@@ -44,7 +44,7 @@ export async function openAccount(
     { by: caller, locks: [], read },
     async (tx, caller, taken) => {
       // The new account holds nothing yet, so the caller's environment and end do not count.
-      if (email !== undefined || input.entitlements.length > 0) refuseSuperseded(caller);
+      if (email !== undefined || input.entitlements.length > 0) refuseSupersededOrLimited(caller);
       requireFree(taken);
       await inviteLimit.spend({ to: email, by: caller.accountId });
       const system = newId("prof");

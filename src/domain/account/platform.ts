@@ -1,7 +1,7 @@
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Caller } from "../access/principal.ts";
 import { isWithinLimits, type NewRateLimit, requireRateLimits } from "../access/rate-limit.ts";
-import { refuseSuperseded } from "../access/stand-in.ts";
+import { refuseSupersededOrLimited } from "../access/stand-in.ts";
 import { type Actor, type Change, difference, type Fields } from "../kernel/audit-event.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
 import { requireFree } from "../kernel/external-id.ts";
@@ -25,7 +25,7 @@ export function setEntitlements(
 ): Promise<Account> {
   return change(db, caller, id, ({ account, caller }) => {
     const added = entitlements.some((one) => !account.entitlements.includes(one));
-    if (added) refuseSuperseded(caller);
+    if (added) refuseSupersededOrLimited(caller);
     return difference({ entitlements: account.entitlements }, { entitlements });
   });
 }
@@ -39,7 +39,7 @@ export function setRateLimits(
 ): Promise<Account> {
   const limits = requireRateLimits(input, "rate_limits");
   return change(db, caller, id, ({ account, caller }) => {
-    if (!isWithinLimits(limits, account.rate_limits)) refuseSuperseded(caller);
+    if (!isWithinLimits(limits, account.rate_limits)) refuseSupersededOrLimited(caller);
     return difference({ rate_limits: account.rate_limits }, { rate_limits: limits });
   });
 }
@@ -67,7 +67,7 @@ export function resumeAccount(db: Store, caller: Caller, id: string): Promise<Ac
   const decide = ({ account: { suspended_at, deleted_at, delete_at }, taken, caller }: Before) => {
     if (!suspended_at && !deleted_at) return undefined;
     // All credentials of the account are accepted again, so this counts like enabling a key.
-    refuseSuperseded(caller);
+    refuseSupersededOrLimited(caller);
     requireFree(taken, id);
     return {
       before: { suspended_at, deleted_at, delete_at },

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
 import { refuseLimited } from "../access/limited.ts";
 import type { Caller } from "../access/principal.ts";
-import { refuseSuperseded } from "../access/stand-in.ts";
+import { refuseSupersededOrLimited } from "../access/stand-in.ts";
 import { byPlatform, findSystemProfile } from "../account/platform.ts";
 import { difference } from "../kernel/audit-event.ts";
 import { DomainError, invalidField, notFound } from "../kernel/error.ts";
@@ -45,7 +45,7 @@ export async function setCredits(
     caller,
     target,
     ({ before, caller }) => {
-      if (before) refuseSuperseded(caller);
+      if (before) refuseSupersededOrLimited(caller);
       return after;
     },
     requestId,
@@ -70,7 +70,7 @@ export async function addCredits(
     target,
     ({ before, caller }) => {
       if (!before) throw notFound("credits");
-      if (amount > 0) refuseSuperseded(caller);
+      if (amount > 0) refuseSupersededOrLimited(caller);
       const remaining = Math.max(0, before.remaining + amount);
       const granted = Math.max(remaining, before.granted + remaining - before.remaining);
       if (granted > maxCredits)
@@ -85,7 +85,7 @@ export async function addCredits(
 /** Removes credits: their number is then not limited. */
 export async function removeCredits(db: Store, caller: Caller, target: CreditTarget): Promise<void> {
   await change(db, caller, target, ({ before, caller }) => {
-    if (before) refuseSuperseded(caller);
+    if (before) refuseSupersededOrLimited(caller);
     return undefined;
   });
 }
