@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { afterEach, expect, test, vi } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
+import { recordUsage } from "../../src/domain/usage/record.ts";
 import { addWeeks, dropOldWeeks } from "../../src/domain/usage/retention.ts";
 import { issueKey, startApp, useApp } from "../support/app.ts";
 
@@ -51,6 +52,33 @@ test("a week is dropped when its last hour is older than the retention", async (
   expect((await weeksOf(app.db))[0]).toBe(monday(20));
   expect((await owner.usage.getUsage({ keyId })).total).toBe(3n);
   expect(await dropOldWeeks(app.db, { usageRetentionMs: 22 * day, clientAddressRetentionMs: day })).toBe(0);
+});
+
+test("usage of a server whose clock is wrong counts in the current hour, and is used no later than now", async () => {
+  const owner = await app.newAccount();
+  const { id: keyId } = await issueKey(owner);
+  const far = 5_000 * day;
+  const { rows } = await sql<{ id: string }>`
+    select id::text from api_key_token where api_key_id = ${keyId}`.execute(app.db);
+  const at = (hour: number) => ({ keyId, hour, verdict: "VALID", count: 2 });
+  const networks: string[] = [];
+  const used = {
+    tokenId: rows[0]?.id ?? "",
+    keyId,
+    usedAt: Date.now() + far,
+    clientAddress: undefined,
+    networks,
+  };
+  const rest = { tokens: [used], unknown: [], sessions: [] };
+  await recordUsage(app.db, {
+    id: "wrong clock",
+    counts: [at(0), at(Math.floor(far / 3_600_000) * 3_600_000 * 9)],
+    ...rest,
+  });
+  expect((await owner.usage.getUsage({ keyId })).total).toBe(4n);
+  expect((await owner.usage.getUsage({})).total).toBe(4n);
+  const { apiKey } = await owner.apiKeys.getApiKey({ id: keyId });
+  expect(Number(apiKey?.info?.lastUsedAt?.seconds) * 1000).toBeLessThanOrEqual(Date.now());
 });
 
 test("a week that is being read is dropped by a later run, and the run does not wait for long", async () => {

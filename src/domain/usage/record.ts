@@ -6,26 +6,43 @@ import type { KeyCount, TokenUse, UnknownCount, UsageBatch } from "../kernel/usa
 import { addWeeks } from "./retention.ts";
 import { recordSignals } from "./signals.ts";
 
+/** The hour of a count: that of the batch, or that of the database's clock if the batch has an hour without a partition. */
+type Hour = "counted" | "current";
+
 /**
  * Records a batch in one transaction, if no batch with its id was recorded within the last hour. Keys and tokens that do not
  * exist any more are skipped. Every statement locks its rows in the order of their keys, so that two writers cannot deadlock.
+ *
+ * A server whose clock is weeks wrong counts in hours that can have no partition. Its batch counts in the current hour, because a
+ * batch that can never be recorded would stop all later ones.
  */
 export async function recordUsage(db: Db, batch: UsageBatch): Promise<void> {
+  if (await tryRecord(db, batch, "counted")) return;
+  await addWeeks(db);
+  if (await tryRecord(db, batch, "counted")) return;
+  await record(db, batch, "current");
+}
+
+async function tryRecord(db: Db, batch: UsageBatch, hour: Hour): Promise<boolean> {
   try {
-    await record(db, batch);
+    await record(db, batch, hour);
+    return true;
   } catch (error) {
     if (!isMissingPartition(error)) throw error;
-    await addWeeks(db);
-    await record(db, batch);
+    return false;
   }
 }
 
-function record(db: Db, batch: UsageBatch): Promise<unknown> {
+function record(db: Db, batch: UsageBatch, hour: Hour): Promise<unknown> {
   const commit = (tx: Tx) => sql`select`.execute(tx);
-  return inTransaction(db, (tx) => recordIn(tx, batch), commit);
+  return inTransaction(db, (tx) => recordIn(tx, batch, hour), commit);
 }
 
-async function recordIn(tx: Tx, { id, tokens, counts, unknown, sessions }: UsageBatch): Promise<void> {
+async function recordIn(
+  tx: Tx,
+  { id, tokens, counts, unknown, sessions }: UsageBatch,
+  hour: Hour,
+): Promise<void> {
   const { numAffectedRows } = await sql`
     insert into usage_batch (id) values (${id}) on conflict (id) do nothing`.execute(tx);
   if (numAffectedRows === 0n) return;
@@ -33,15 +50,18 @@ async function recordIn(tx: Tx, { id, tokens, counts, unknown, sessions }: Usage
   if (tokens.length > 0) await recordSignals(tx, tokens);
   if (tokens.length > 0) await recordTokens(tx, tokens);
   if (sessions.length > 0) await recordSessions(tx, sessions);
-  if (counts.length > 0) await recordCounts(tx, counts);
+  if (counts.length > 0) await recordCounts(tx, counts, hour);
   if (unknown.length > 0) await recordUnknown(tx, unknown);
 }
+
+// A server whose clock is ahead must not keep a session alive, or hide later uses of a token.
+const usedAt = sql`least(to_timestamp(used.at / 1000.0), clock_timestamp())`;
 
 async function recordTokens(tx: Tx, tokens: readonly TokenUse[]): Promise<void> {
   await sql`
     insert into api_key_token_use as stored (token_id, last_used_at, client_address, client_address_day)
-    select token.id, to_timestamp(used.at / 1000.0), used.address,
-      case when used.address is not null then (to_timestamp(used.at / 1000.0) at time zone 'utc')::date end
+    select token.id, ${usedAt}, used.address,
+      case when used.address is not null then (${usedAt} at time zone 'utc')::date end
     from unnest(
       ${tokens.map(({ tokenId }) => tokenId)}::bigint[],
       ${tokens.map(({ usedAt }) => usedAt)}::double precision[],
@@ -58,7 +78,7 @@ async function recordTokens(tx: Tx, tokens: readonly TokenUse[]): Promise<void> 
 async function recordSessions(tx: Tx, sessions: UsageBatch["sessions"]): Promise<void> {
   await sql`
     insert into session_use as stored (session_id, last_used_at)
-    select session.id, to_timestamp(used.at / 1000.0)
+    select session.id, ${usedAt}
     from unnest(
       ${sessions.map(({ sessionId }) => sessionId)}::text[],
       ${sessions.map(({ usedAt }) => usedAt)}::double precision[]
@@ -70,7 +90,11 @@ async function recordSessions(tx: Tx, sessions: UsageBatch["sessions"]): Promise
 }
 
 // The counts of the account are the sums of those of its keys, and are read when a request names no key.
-async function recordCounts(tx: Tx, counts: readonly KeyCount[]): Promise<void> {
+async function recordCounts(tx: Tx, counts: readonly KeyCount[], of: Hour): Promise<void> {
+  const hour =
+    of === "counted"
+      ? sql`to_timestamp(counted.hour / 1000.0)`
+      : sql`date_trunc('hour', clock_timestamp(), 'UTC')`;
   const counted = sql`
     unnest(
       ${counts.map(({ keyId }) => keyId)}::text[],
@@ -81,14 +105,15 @@ async function recordCounts(tx: Tx, counts: readonly KeyCount[]): Promise<void> 
     join api_key key on key.id = counted.key_id`;
   await sql`
     insert into key_usage as stored (account_id, api_key_id, hour, verdict, count)
-    select key.account_id, key.id, to_timestamp(counted.hour / 1000.0), counted.verdict, counted.count
+    select key.account_id, key.id, ${hour}, counted.verdict, sum(counted.count)
     from ${counted}
+    group by 1, 2, 3, 4
     order by 1, 2, 3, 4
     on conflict (account_id, api_key_id, hour, verdict) do update
       set count = stored.count + excluded.count`.execute(tx);
   await sql`
     insert into account_usage as stored (account_id, hour, environment, verdict, count)
-    select key.account_id, to_timestamp(counted.hour / 1000.0), coalesce(key.environment, ''), counted.verdict,
+    select key.account_id, ${hour}, coalesce(key.environment, ''), counted.verdict,
       sum(counted.count)
     from ${counted}
     group by 1, 2, 3, 4
