@@ -4,6 +4,8 @@ import type { ShareText } from "./shared-texts.ts";
 
 /** A rate limit that a verification takes from. `counter` is the id of the key or account whose counter it is. */
 export interface RateLimitRule {
+  /** The account of the counter. Accounts take turns at the store. */
+  accountId: string;
   counter: string;
   name: string;
   limit: number;
@@ -41,8 +43,9 @@ export function toDraws(
 ): KeptDraws {
   if (!json) return nothing;
   const drawsOn = json.draws_on === null ? null : share(json.draws_on);
-  const toRule = (counter: string) => (stored: StoredRateLimit) => ruleOf(counter, stored, share);
-  const limits = [...json.key.map(toRule(drawsOn ?? keyId)), ...json.account.map(toRule(share(accountId)))];
+  const account = share(accountId);
+  const toRule = (counter: string) => (stored: StoredRateLimit) => ruleOf(account, counter, stored, share);
+  const limits = [...json.key.map(toRule(drawsOn ?? keyId)), ...json.account.map(toRule(account))];
   return {
     limits: limits.length > 0 ? limits : noLimits,
     credits: json.credits.length > 0 ? json.credits.map(share) : noCredits,
@@ -51,9 +54,14 @@ export function toDraws(
   };
 }
 
-function ruleOf(counter: string, stored: StoredRateLimit, share: ShareText): RateLimitRule {
+function ruleOf(
+  accountId: string,
+  counter: string,
+  stored: StoredRateLimit,
+  share: ShareText,
+): RateLimitRule {
   const { limit, period_ms: periodMs, cost } = stored;
-  return { counter, name: share(stored.name), limit, periodMs, cost };
+  return { accountId, counter, name: share(stored.name), limit, periodMs, cost };
 }
 
 /** Returns whether a verification takes from anything. */

@@ -1,8 +1,8 @@
 import type { LimitAnswer, LimitCall } from "./store.ts";
 
-/** Collects the calls of one turn of the event loop, so that they share one statement. */
+/** Collects the calls of one turn of the event loop, so that they share one statement. Accounts take turns. */
 export interface CallQueue {
-  /** Runs a call. Fails if the store fails, or if too many calls wait. */
+  /** Runs a call. Fails if the store fails, or if too many calls wait: then the newest one of the account with the most. */
   run(call: LimitCall): Promise<LimitAnswer>;
 }
 
@@ -26,17 +26,19 @@ export function createCallQueue(
   run: (calls: readonly LimitCall[]) => Promise<LimitAnswer[]>,
   { maxPairs, maxStatements, maxWaiting }: CallQueueOptions,
 ): CallQueue {
-  let waiting: Waiting[] = [];
+  // The calls that wait by account, in the order of turns. No line is empty.
+  const lines = new Map<string, Waiting[]>();
+  let size = 0;
   let statements = 0;
   let scheduled = false;
 
   function schedule(): void {
-    if (scheduled || waiting.length === 0 || statements >= maxStatements) return;
+    if (scheduled || size === 0 || statements >= maxStatements) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      const { batch, rest } = split(waiting, maxPairs);
-      waiting = rest;
+      const batch = takeBatch(lines, maxPairs);
+      size -= batch.length;
       statements += 1;
       void send(batch).finally(() => {
         statements -= 1;
@@ -59,27 +61,47 @@ export function createCallQueue(
     }
   }
 
+  function rejectNewest(): void {
+    const [first] = lines;
+    if (!first) return;
+    let [accountId, longest] = first;
+    for (const [id, line] of lines) if (line.length > longest.length) [accountId, longest] = [id, line];
+    longest.pop()?.reject(new Error("too many calls wait for the store of rate limits"));
+    if (longest.length === 0) lines.delete(accountId);
+    size -= 1;
+  }
+
   return {
     run: (call) =>
       new Promise((resolve, reject) => {
-        if (waiting.length >= maxWaiting) {
-          reject(new Error("too many calls wait for the store of rate limits"));
-          return;
-        }
-        waiting.push({ call, resolve, reject });
+        const accountId = call.rules[0]?.accountId ?? "";
+        const line = lines.get(accountId) ?? [];
+        lines.set(accountId, line);
+        line.push({ call, resolve, reject });
+        size += 1;
+        if (size > maxWaiting) rejectNewest();
         schedule();
       }),
   };
 }
 
-// The first call is always in the batch. It has at most as many rules as a key and its account can have.
-function split(waiting: Waiting[], maxPairs: number): { batch: Waiting[]; rest: Waiting[] } {
+// Takes one call of each account in turn. The first call is always in the batch: it has at most as many rules as a key and its
+// account can have. An account that had its turn goes to the end.
+function takeBatch(lines: Map<string, Waiting[]>, maxPairs: number): Waiting[] {
+  const batch: Waiting[] = [];
+  const taken = new Map<string, number>();
   let pairs = 0;
-  const end = waiting.findIndex(({ call }, index) => {
-    pairs += call.rules.length;
-    return index > 0 && pairs > maxPairs;
-  });
-  return end === -1
-    ? { batch: waiting, rest: [] }
-    : { batch: waiting.slice(0, end), rest: waiting.slice(end) };
+  for (const [accountId, line] of lines) {
+    const place = taken.get(accountId) ?? 0;
+    const next = line[place];
+    if (!next) break;
+    pairs += next.call.rules.length;
+    if (batch.length > 0 && pairs > maxPairs) break;
+    batch.push(next);
+    taken.set(accountId, place + 1);
+    lines.delete(accountId);
+    if (place + 1 < line.length) lines.set(accountId, line);
+  }
+  for (const [accountId, count] of taken) lines.get(accountId)?.splice(0, count);
+  return batch;
 }
