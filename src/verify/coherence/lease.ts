@@ -65,6 +65,8 @@ export function createLease(
     const now = clock.wall() - monotonic;
     if (Math.abs(now - offset) <= maxDriftMs) return false;
     offset = now;
+    // Every heartbeat or ping that was sent before now proves nothing, also if it comes back later.
+    lastSentAt = monotonic;
     end();
     onSuspended();
     return true;

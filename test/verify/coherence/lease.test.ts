@@ -74,6 +74,28 @@ test("a clock jump that a heartbeat detects first empties the cache too", () => 
   expect(lease.time()).toBeUndefined();
 });
 
+test.each(["time", "staleTime", "held"] as const)(
+  "a measurement from before a suspension gives no lease, also if `%s` detected the suspension first",
+  (detects) => {
+    const { clock, lease, pass, suspensions } = world(60_000);
+    lease.confirm(clock.now, 0);
+    pass(10);
+    // This heartbeat or ping waits in the socket while the machine is suspended.
+    const sentAt = clock.now;
+    pass(10);
+    clock.day += 3_600_000;
+    expect(lease[detects]()).toBeUndefined();
+    expect(suspensions()).toBe(1);
+    pass(1);
+    lease.confirm(sentAt, 0);
+    expect([lease.time(), lease.staleTime(), lease.held()]).toEqual([undefined, undefined, undefined]);
+    const later = clock.now;
+    pass(1);
+    lease.confirm(later, 0);
+    expect(lease.time()).toBeDefined();
+  },
+);
+
 test("stale entries are served after the feed was lost for as long as the operator allows", () => {
   const { clock, lease, pass } = world(5_000);
   lease.confirm(clock.now, 0);
