@@ -79,7 +79,7 @@ export function createGuardCache<T>(max: number): GuardCache<T> {
           const [ofKey, account, everything] = [tags.of(keyId), tags.of(accountId), tags.everything()];
           const entry = { value, endsAt, key: ofKey, account, everything };
           for (const tag of [ofKey, account, everything]) tag.entries += 1;
-          entries.set(key, entry, { size: bytesPerEntry + bytes });
+          entries.set(key, entry, { size: bytesPerEntry + key.length + bytes });
           // An entry that is larger than the whole cache is not kept.
           if (!entries.has(key)) release(entry);
           return entries.has(key);

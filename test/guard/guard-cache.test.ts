@@ -71,6 +71,22 @@ test("an invalidation takes no longer for many entries than for one", () => {
   expect(fastest("*")).toBeLessThan(1);
 });
 
+test("the key of an entry counts as memory, because long requirements are part of it", () => {
+  const cache = createGuardCache<number>(100);
+  for (let n = 0; n < 100; n++) {
+    const load = cache.begin();
+    load.keep(`${n}${"x".repeat(50_000)}`, {
+      value: n,
+      keyId: id(n),
+      accountId: accountOf(n),
+      endsAt: never,
+      bytes: 0,
+    });
+    load.end();
+  }
+  expect(cache.size()).toBeLessThan(5);
+});
+
 test("an entry that is larger than the whole cache is not kept", () => {
   const cache = createGuardCache<number>(2);
   const kept = { value: 1, keyId: "key_1", accountId: "acct_1", endsAt: never, bytes: 1_000_000 };
