@@ -25,10 +25,11 @@ export const productionGuardParts: GuardParts = { createGuardCache, createGuardC
 
 /** Creates a guard from these parts. */
 export function createGuardOf(options: GuardOptions, parts: GuardParts): Guard {
+  // A malformed option must fail before a connection is opened.
+  const readRequirements = createRequirementsReader(options);
   const { entries = defaultEntries, onEvent = reportToStderr, usage: reports = true } = options;
   const assembled = assemble({ ...options, entries, onEvent, usage: reports }, parts);
   const { cache, coherence, calls, usage, watch, connections, counts } = assembled;
-  const readRequirements = createRequirementsReader(options);
   const verifyRead = createVerification(assembled);
 
   function verify(token: string, required: Requirements = noRequirements): Promise<GuardVerdict> {

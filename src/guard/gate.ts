@@ -1,6 +1,7 @@
 import type { Principal } from "../../gen/latchkey/v1/principal_pb.ts";
 import { holds } from "../domain/access/permission.ts";
 import { expected, parsePermission } from "../domain/access/permission-grammar.ts";
+import { isPlainObject } from "./plain-object.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { refused } from "./refused.ts";
 import type { Guard, GuardVerdict, Requirements } from "./types.ts";
@@ -31,12 +32,18 @@ export type Gate<Call> = (call: Call, authorization: string | null | undefined) 
 const shortLength = 16;
 const anonymous: Decision = { access: null };
 
-/** Returns the check of all calls of a service. Without options, it refuses every call without a valid token. */
+/**
+ * Returns the check of all calls of a service. Without options, it refuses every call without a valid token. Throws if an option
+ * is unknown or malformed, because it would require less than its author meant.
+ */
 export function createGate<Call>(guard: Guard, options: GateOptions<Call> = {}): Gate<Call> {
-  const { requires, optional = false, getToken, clientAddress } = options;
-  const fixed = typeof requires === "object" ? frozen(requires) : undefined;
+  const { requires, optional = false, getToken, clientAddress, ...unknown } = options;
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) throw new TypeError(`latchkey(guard): unknown option ${JSON.stringify(name)}`);
+  const fixed =
+    requires === undefined || typeof requires === "function" ? undefined : frozen(checked(requires));
   const requirements = (call: Call) => {
-    const required = typeof requires === "function" ? requires(call) : fixed;
+    const required = typeof requires === "function" ? checked(requires(call)) : fixed;
     const address = clientAddress?.(call);
     return address === undefined ? required : { ...required, clientAddress: address };
   };
@@ -97,6 +104,14 @@ function denied(permission: string): GuardVerdict {
 function bearerOf(authorization: string | null | undefined): string | undefined {
   if (authorization === null || authorization === undefined) return undefined;
   return /^Bearer +([!-~]+)$/i.exec(authorization.trim())?.[1] ?? "";
+}
+
+// JavaScript accepts functions that return nothing or a promise. The guard would then require nothing.
+function checked(requirements: Requirements): Requirements {
+  if (isPlainObject(requirements)) return requirements;
+  throw new TypeError(
+    "requires: expected an object of requirements, or a function that returns one and is not async",
+  );
 }
 
 // The guard reads frozen requirements only once.

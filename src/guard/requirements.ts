@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { type VerifyTokenRequest, VerifyTokenRequestSchema } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { addressOf } from "./client-address.ts";
+import { isPlainObject } from "./plain-object.ts";
 import type { GuardOptions, Requirements } from "./types.ts";
 
 /** The values of requirements that name none. */
@@ -33,8 +34,14 @@ const names = new Set<string>([
   "clientAddress",
 ] satisfies (keyof Requirements)[]);
 
-/** Creates a reader of requirements. It reads a deeply frozen object only once, because such an object never changes. */
+/**
+ * Creates a reader of requirements. Throws if a default is malformed, because it would require less than its author meant. It reads a deeply frozen object only
+ * once, because such an object never changes.
+ */
 export function createRequirementsReader(defaults: Defaults): ReadRequirement {
+  const { account, environment } = defaults;
+  if (!isEnvironment(environment)) throw new TypeError('environment: expected "live" or "test", or no value');
+  if (!isId(account)) throw new TypeError("account: expected the id of an account, or no value");
   const known = new WeakMap<Requirements, ReadRequirements>();
   return (required) => {
     const earlier = known.get(required);
@@ -77,7 +84,7 @@ function read(required: Requirements, { account, environment: usual }: Defaults)
 }
 
 function isWellFormed(required: Requirements): boolean {
-  if (typeof required !== "object" || required === null) return false;
+  if (!isPlainObject(required)) return false;
   const { permissions, entitlements, workspaceId, accountId, environment, cost } = required;
   for (const name in required) if (!names.has(name)) return false;
   return (
@@ -85,7 +92,7 @@ function isWellFormed(required: Requirements): boolean {
     isList(entitlements) &&
     isId(workspaceId) &&
     isId(accountId) &&
-    (environment === undefined || Object.hasOwn(environments, environment)) &&
+    isEnvironment(environment) &&
     (cost === undefined || Number.isInteger(cost))
   );
 }
@@ -94,11 +101,19 @@ function isList(list: unknown): boolean {
   return list === undefined || (Array.isArray(list) && list.every((one) => typeof one === "string"));
 }
 
+function isEnvironment(environment: unknown): boolean {
+  return environment === undefined || environment === "live" || environment === "test";
+}
+
 // An empty id would require nothing.
 function isId(id: unknown): boolean {
   return id === undefined || (typeof id === "string" && id !== "");
 }
 
 function isFixed(required: Requirements): boolean {
-  return Object.isFrozen(required) && Object.values(required).every(Object.isFrozen);
+  // A getter of a frozen object may return another value each time. It has no `value`.
+  const fields = Object.values(Object.getOwnPropertyDescriptors(required));
+  return (
+    Object.isFrozen(required) && fields.every((field) => "value" in field && Object.isFrozen(field.value))
+  );
 }

@@ -98,6 +98,22 @@ describe.each(adapters)("the options of the adapter of %s", (_name, start: Start
     await other.close();
   });
 
+  test.each([
+    ["nothing", () => undefined],
+    ["a promise", async () => ({ permissions: ["prompts:delete"] })],
+    ["a text", () => "prompts:delete"],
+  ])(
+    "no call passes if the service's own function returns %s in place of requirements",
+    async (_, requires) => {
+      for (const more of [{}, { clientAddress: () => "192.0.2.1" }]) {
+        const other = await start(guard, { requires, ...more } as never);
+        const answer = await other.call("read", "Bearer reader").catch(() => ({ status: 500 }));
+        expect(answer.status).toBe(500);
+        await other.close();
+      }
+    },
+  );
+
   test("no call passes if the service's own function throws", async () => {
     const requires = () => {
       throw new Error("a bug");

@@ -3,7 +3,7 @@ import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
 import { createGuard } from "../../src/guard/guard.ts";
-import type { Requirements } from "../../src/guard/types.ts";
+import type { GuardOptions, Requirements } from "../../src/guard/types.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
 import { openGuard, verifierOf } from "../support/guard/guard.ts";
 
@@ -111,12 +111,30 @@ describe("the guard refuses without a call", () => {
       { workspaceId: "" },
       { accountId: "" },
       { cost: 0.5 },
+      ["runs:start"],
+      Promise.resolve({ permissions: ["runs:start"] }),
+      new Map([["permissions", ["runs:start"]]]),
+      Object.create({ permissions: ["runs:start"] }),
     ];
     for (const mistake of mistakes) {
       const verdict = await guard.verify(token, mistake as unknown as Requirements);
       expect(verdict, JSON.stringify(mistake)).toMatchObject({ ...none, reason: "INVALID_FIELDS" });
     }
     await guard.close();
+  });
+
+  test("no token at all, because an option that a mistake would make weaker creates no guard", () => {
+    for (const mistake of [
+      { environment: "production" },
+      { environment: "" },
+      { environment: null },
+      { environment: "toString" },
+      { account: "" },
+      { account: null },
+    ]) {
+      const options = { url: "http://127.0.0.1:1", token: verifier, ...mistake } as unknown as GuardOptions;
+      expect(() => createGuard(options), JSON.stringify(mistake)).toThrow(TypeError);
+    }
   });
 
   test("every token while the server cannot be reached, with a retry hint", async () => {
