@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import { issueKey, startBeside, useApp } from "../../support/app.ts";
+import { creditsLeft, putCredits } from "../../support/database/credit.ts";
 import { serve } from "../../support/net/http.ts";
 
 const app = useApp();
@@ -96,4 +97,18 @@ test("a key that was revoked gets no kept response, whatever is left of its limi
   for (let n = 0; n < 3; n++) expect(await verdict()).toBe("VERDICT_VALID");
   await owner.apiKeys.revokeApiKey({ id });
   expect(await verdict()).toBe("VERDICT_REVOKED");
+});
+
+test("a key with credits gets no kept response, also if the account got them after a response was kept", async () => {
+  const { post } = await serve(app);
+  const owner = await app.newAccount();
+  const { token } = await issueKey(owner);
+  const accountId = owner.account.metadata?.id ?? "";
+  const verdict = async () =>
+    (await post(TokenService.method.verifyToken, { body: { token }, token: app.platformToken })).json.verdict;
+  for (let n = 0; n < 3; n++) expect(await verdict()).toBe("VERDICT_VALID");
+  await putCredits(app.db, { id: accountId, accountId, remaining: 3 });
+  for (let n = 0; n < 3; n++) expect(await verdict()).toBe("VERDICT_VALID");
+  expect(await verdict()).toBe("VERDICT_QUOTA_EXCEEDED");
+  expect(await creditsLeft(app.db, accountId)).toBe(0);
 });
