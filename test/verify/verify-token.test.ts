@@ -231,6 +231,7 @@ function invalidOnly(failed: Verdict[]) {
     verdict: Verdict.INVALID,
     metadata: {},
     tokenId: "",
+    database: "",
     failedRules: failed.map((one) => expect.objectContaining({ verdict: one, metadata: {} })),
   };
 }
