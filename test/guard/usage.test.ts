@@ -1,5 +1,5 @@
 import { createRouterTransport } from "@connectrpc/connect";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type ReportUsageRequest, UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
 import { addressOf } from "../../src/guard/client-address.ts";
 import { startUsageReporter } from "../../src/guard/usage.ts";
@@ -62,6 +62,33 @@ test("a batch whose response was lost is sent again with the same id, and later 
   expect(later?.batchId).not.toBe(lost?.batchId);
   expect(later?.items).toMatchObject([{ tokenId: "token_1", count: 1, clientAddress: "" }]);
   expect(received).toHaveLength(3);
+});
+
+test("an interval that is too long for a timer does not make the guard report all the time", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  let reports = 0;
+  const transport = createRouterTransport(({ service }) => {
+    service(UsageService, {
+      reportUsage() {
+        reports += 1;
+        return {};
+      },
+    });
+  });
+  const reporter = startUsageReporter({ transport, headers: {}, abort: () => undefined });
+  reporter.setInterval(2 ** 32 - 1);
+  const counter = newUsageCounter("key_1", "token_1");
+  // The timer of the usual interval is set already, and sets the next one.
+  await vi.advanceTimersByTimeAsync(5_000);
+  reporter.record(counter, 1_000, undefined);
+  for (let turn = 0; turn < 100; turn++) {
+    await vi.advanceTimersByTimeAsync(1);
+    await new Promise(setImmediate);
+  }
+  expect(reports).toBe(0);
+  await reporter.close();
+  expect(reports).toBe(1);
 });
 
 test("the usage of many tokens travels in several batches", async () => {
