@@ -32,7 +32,7 @@ export interface Watchers {
 
 /** The most streams of one account at one instance. A stream counts until its grants have ended. */
 export const maxWatchersPerAccount = 512;
-/** The most streams at one instance. */
+/** The most streams of all accounts at one instance. Those of platform keys do not count. */
 export const maxWatchers = 4_096;
 const checkMs = 5_000;
 const everything = ["*"];
@@ -63,7 +63,7 @@ export function createWatchers({ clock, held }: WatchersDeps): Watchers {
   return {
     open(accountId) {
       if (stopping) throw new DomainError("UNAVAILABLE", "this server is shutting down: open another stream");
-      if (groups.size() >= maxWatchers || groups.sizeOf(accountId) >= maxWatchersPerAccount) throw tooMany();
+      if (isFull(groups, accountId)) throw tooMany();
       const one = createWatcher({
         clock,
         held: () => (stopping ? undefined : held()),
@@ -83,6 +83,13 @@ export function createWatchers({ clock, held }: WatchersDeps): Watchers {
     },
     count: groups.size,
   };
+}
+
+// A tenant with many accounts could otherwise keep the guards of the platform out.
+function isFull(groups: WatcherGroups, accountId: string | undefined): boolean {
+  const ofAccounts = groups.size() - groups.sizeOf(undefined);
+  if (accountId !== undefined && ofAccounts >= maxWatchers) return true;
+  return groups.sizeOf(accountId) >= maxWatchersPerAccount;
 }
 
 function passOn(groups: WatcherGroups, message: Invalidation): void {
@@ -137,6 +144,6 @@ function waitForAll(clock: Clock, guards: Iterable<WatcherControl>, applied: () 
 function tooMany(): DomainError {
   return new DomainError(
     "UNAVAILABLE",
-    `too many guards watch this server: at most ${maxWatchersPerAccount} per account and ${maxWatchers} in total`,
+    `too many guards watch this server: at most ${maxWatchersPerAccount} per account and ${maxWatchers} of all accounts`,
   );
 }

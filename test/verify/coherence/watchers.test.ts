@@ -3,7 +3,11 @@ import type { Invalidation } from "../../../src/verify/coherence/feed-message.ts
 import { concernPayload, parseFeedMessage } from "../../../src/verify/coherence/feed-message.ts";
 import { leaseMs, marginMs } from "../../../src/verify/coherence/lease.ts";
 import { lateMs, silentMs, unacknowledgedMs, type Watcher } from "../../../src/verify/coherence/watcher.ts";
-import { createWatchers, maxWatchersPerAccount } from "../../../src/verify/coherence/watchers.ts";
+import {
+  createWatchers,
+  maxWatchers,
+  maxWatchersPerAccount,
+} from "../../../src/verify/coherence/watchers.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
@@ -81,6 +85,14 @@ test("one account cannot take the places of another, and a place is free when it
   expect(() => watchers.open("acct_a")).toThrow("too many guards");
   await vi.advanceTimersByTimeAsync(leaseMs + marginMs + 2);
   watchers.open("acct_a");
+});
+
+test("no number of accounts can take the places of the platform's guards", () => {
+  const watchers = open();
+  for (let n = 0; n < maxWatchers; n++) watchers.open(`acct_${n % (maxWatchers / maxWatchersPerAccount)}`);
+  expect(() => watchers.open("acct_new")).toThrow("too many guards");
+  for (let n = 0; n < maxWatchersPerAccount; n++) watchers.open(undefined);
+  expect(() => watchers.open(undefined)).toThrow("too many guards");
 });
 
 test("a guard that does not acknowledge gets no grant until it has", async () => {
