@@ -32,7 +32,7 @@ const maxBatches = 200;
 const maxBatchAgeMs = 3_000_000;
 const defaultIntervalMs = 5_000;
 // A timer with a longer time than 24 days would fire at once.
-const longestIntervalMs = 3_600_000;
+const maxIntervalMs = 3_600_000;
 const reportTimeoutMs = 3_000;
 
 /** Starts to report usage. */
@@ -91,7 +91,7 @@ export function startUsageReporter({ transport, headers }: Connection): UsageRep
       if (clientAddress !== undefined) counter.clientAddress = clientAddress;
     },
     setInterval(seconds) {
-      intervalMs = Math.min(longestIntervalMs, seconds * 1_000);
+      intervalMs = Math.min(maxIntervalMs, seconds * 1_000);
     },
     flush,
     async close() {
