@@ -56,7 +56,7 @@ const layers: Record<string, Layer> = {
     packages: /^(kysely|node:(crypto|cluster)|rate-limiter-flexible|jose|lru-cache)$/,
   },
   // The connection to Redis is the only one that verification opens itself.
-  "verify/limits/redis": { ours: ["verify/limits"], packages: /^node:(crypto|net|tls)$/ },
+  "verify/limits/redis": { ours: ["verify/limits"], packages: /^(ioredis|node:(crypto|net))$/ },
   guard: {
     ours: ["guard", "verify", "domain/kernel", "domain/access"],
     gen: /^gen\//,

@@ -1,115 +1,111 @@
-import { connect as connectPlain, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { isIP } from "node:net";
+import { Redis, type RedisOptions } from "ioredis";
 import type { RedisAddress } from "./address.ts";
-import { createReplyReader, encodeCommand, isError, type Reply } from "./resp.ts";
 
 /**
  * A connection to one Redis server that opens itself again. A command is sent at most once: the client never repeats one after a
  * lost connection, because Redis may have run it.
  */
 export interface RedisClient {
-  /** Sends a command. Fails if Redis replies an error, cannot be reached, or does not reply in time. */
-  command(parts: readonly (string | number)[]): Promise<Reply>;
+  /**
+   * Sends a command. The first one opens the connection. Fails if Redis replies an error, does not reply in time, or is not
+   * connected.
+   */
+  command(name: string, ...values: readonly (string | number)[]): Promise<unknown>;
   close(): void;
 }
 
-interface Pending {
-  resolve(reply: Reply): void;
-  reject(error: Error): void;
-}
-
-interface Connection {
-  send(parts: readonly (string | number)[]): Promise<Reply>;
-  isOpen(): boolean;
-  end(): void;
-}
-
+const connectionClosed = "the connection to Redis was closed";
 const keepAliveAfterMs = 10_000;
+const maxReconnectAfterMs = 250;
 
 /** Creates a client. It connects with its first command. */
 export function createRedisClient(address: RedisAddress, timeoutMs: number): RedisClient {
-  let connection: Connection | undefined;
+  const redis = new Redis(optionsOf(address, timeoutMs));
+  let opening: Promise<unknown> | undefined;
   let closed = false;
+  let failure = connectionClosed;
+
+  redis.on("connect", () => {
+    failure = connectionClosed;
+  });
+  // Without a listener, the library writes errors to the console.
+  redis.on("error", (error: unknown) => {
+    failure = describe(error);
+    // Not ready yet: Redis refused what opens the connection. After a refused SELECT, the library would continue in database 0.
+    if (redis.status === "connect") redis.disconnect(true);
+  });
+
+  function open(): Promise<unknown> | undefined {
+    if (redis.status === "wait") {
+      opening = redis.connect().finally(() => {
+        opening = undefined;
+      });
+    }
+    return opening;
+  }
 
   return {
-    async command(parts) {
+    async command(name, ...values) {
       if (closed) throw new Error("the Redis client is closed");
-      if (!connection?.isOpen()) {
-        connection = openConnection(address, timeoutMs);
-        greet(connection, address);
+      try {
+        await open();
+        return await redis.call(name, [...values]);
+      } catch (error) {
+        // A new error, because that of the library has the arguments of the command, such as the password.
+        if (isReply(error)) throw new Error(describe(error));
+        throw new Error(isLate(error) ? `Redis did not reply within ${timeoutMs} ms` : failure);
       }
-      const reply = await connection.send(parts);
-      if (isError(reply)) throw new Error(`Redis replied: ${reply.error}`);
-      return reply;
     },
     close() {
       closed = true;
-      connection?.end();
+      redis.disconnect();
     },
   };
 }
 
-// The replies arrive in the order of the commands, so nothing has to wait for these. If Redis refuses them, the connection ends.
-function greet(connection: Connection, { username, password, database }: RedisAddress): void {
-  const greetings: (string | number)[][] = [];
-  if (password !== "") greetings.push(username === "" ? ["AUTH", password] : ["AUTH", username, password]);
-  if (database !== 0) greetings.push(["SELECT", database]);
-  for (const greeting of greetings) {
-    connection.send(greeting).then(
-      (reply) => isError(reply) && connection.end(),
-      () => {},
-    );
-  }
-}
-
-function openConnection({ host, port, tls }: RedisAddress, timeoutMs: number): Connection {
-  const socket: Socket = tls
-    ? connectTls({ host, port, minVersion: "TLSv1.2", ...(isIP(host) === 0 && { servername: host }) })
-    : connectPlain({ host, port });
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, keepAliveAfterMs);
-  // A connection to Redis never keeps the process alive.
-  socket.unref();
-  const reader = createReplyReader();
-  const pending: Pending[] = [];
-  let open = true;
-
-  function end(error: Error): void {
-    if (!open) return;
-    open = false;
-    socket.destroy();
-    for (const { reject } of pending.splice(0)) reject(error);
-  }
-
-  socket.on("data", (piece: Buffer) => {
-    try {
-      for (const reply of reader.push(piece)) pending.shift()?.resolve(reply);
-    } catch (error) {
-      end(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
-  socket.on("error", (error: Error) => end(error));
-  socket.on("close", () => end(new Error("the connection to Redis was closed")));
-
+function optionsOf(address: RedisAddress, timeoutMs: number): RedisOptions {
+  const { host, port, tls, username, password, database } = address;
   return {
-    isOpen: () => open,
-    end: () => end(new Error("the connection to Redis was closed")),
-    send(parts) {
-      return new Promise((resolve, reject) => {
-        // Without a reply in time, the link may be half open. Later replies could not be matched to commands either.
-        const timer = setTimeout(
-          () => end(new Error(`Redis did not reply within ${timeoutMs} ms`)),
-          timeoutMs,
-        );
-        const settled =
-          <T>(then: (value: T) => void) =>
-          (value: T) => {
-            clearTimeout(timer);
-            then(value);
-          };
-        pending.push({ resolve: settled(resolve), reject: settled(reject) });
-        socket.write(encodeCommand(parts));
-      });
-    },
+    ...{ host, port, db: database },
+    ...(password !== "" && { password, ...(username !== "" && { username }) }),
+    ...(tls && {
+      tls: { minVersion: "TLSv1.2", rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) },
+    }),
+    lazyConnect: true,
+    // No command waits for a connection, and none is sent again.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt) => Math.min(50 * attempt, maxReconnectAfterMs),
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    // Without any reply in time, the link may be half open. The library closes it, and all its commands fail.
+    socketTimeout: timeoutMs,
+    disconnectTimeout: timeoutMs,
+    keepAlive: keepAliveAfterMs,
+    // Redis 5 has no RESP3. A user who may only run our commands needs neither INFO nor CLIENT.
+    protocol: 2,
+    enableReadyCheck: false,
+    disableClientInfo: true,
   };
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return connectionClosed;
+  // Redis repeats the arguments of a command that it does not know.
+  if (commandOf(error) === "auth") return "Redis refused the user or the password";
+  return isReply(error) ? `Redis replied: ${error.message}` : `no connection to Redis: ${error.message}`;
+}
+
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.message === "Command timed out";
+}
+
+function commandOf(error: Error & { command?: { name?: unknown } }): unknown {
+  return error.command?.name;
 }

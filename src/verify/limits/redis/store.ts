@@ -3,7 +3,6 @@ import { decodeAnswers, encodeCalls } from "../encode.ts";
 import type { SharedStore } from "../store.ts";
 import type { RedisAddress } from "./address.ts";
 import { createRedisClient } from "./client.ts";
-import type { Reply } from "./resp.ts";
 import { mergeScript, takeScript } from "./script.ts";
 
 // The braces make a cluster of Redis keep all counters in one slot, because a call may need several of them at once.
@@ -19,14 +18,14 @@ export function createRedisStore(address: RedisAddress, timeoutMs = defaultTimeo
     script: string,
     keys: readonly string[],
     values: readonly number[],
-  ): Promise<Reply> {
+  ): Promise<unknown> {
     const rest = [keys.length, ...keys.map((key) => prefix + key), ...values];
     try {
-      return await client.command(["EVALSHA", hash("sha1", script), ...rest]);
+      return await client.command("EVALSHA", hash("sha1", script), ...rest);
     } catch (error) {
       // Redis does not know the script yet, or it was restarted. Nothing ran.
       if (!(error instanceof Error) || !error.message.includes("NOSCRIPT")) throw error;
-      return client.command(["EVAL", script, ...rest]);
+      return client.command("EVAL", script, ...rest);
     }
   }
 
@@ -60,7 +59,7 @@ export function createRedisStore(address: RedisAddress, timeoutMs = defaultTimeo
       );
     },
     async ping() {
-      await client.command(["PING"]);
+      await client.command("PING");
     },
     close: client.close,
   };
