@@ -58,7 +58,8 @@ export function createGuardCoherence(
       // The instance measured what is left after the ping was sent, so its own lease ends no earlier than this one.
       if (leftMs <= 0) return;
       current = database;
-      lease.confirm(at, databaseTime, leftMs);
+      // No instance has more left than a whole lease.
+      lease.confirm(at, databaseTime, Math.min(leftMs, leaseMs));
     },
     invalidated(tags) {
       // The instance has lost its own lease, or ended ours.

@@ -7,8 +7,11 @@ import type { Clock } from "./clock.ts";
 export const leaseMs = 1_000;
 /** The most by which two monotonic clocks differ within one lease, in milliseconds. */
 export const marginMs = 50;
-/** If the wall clock and the monotonic clock drift apart by more than this, the instance trusts no earlier measurement. */
-const maxDriftMs = 100;
+/**
+ * If the wall clock and the monotonic clock drift apart by more than this, the instance trusts no earlier measurement. A
+ * lease may hide this much twice, before and after its heartbeat came back. The margin must cover both.
+ */
+const maxDriftMs = 20;
 
 /** The right to serve from the cache. An instance holds it only while it knows that the change feed is alive. */
 export interface Lease {
@@ -62,7 +65,9 @@ export function createLease(
   }
 
   function drifted(monotonic: number): boolean {
-    const now = clock.wall() - monotonic;
+    if (Math.abs(clock.wall() - monotonic - offset) <= maxDriftMs) return false;
+    // A pause of this process between the two readings looks like drift, so both are read again.
+    const now = clock.wall() - clock.monotonic();
     if (Math.abs(now - offset) <= maxDriftMs) return false;
     offset = now;
     // Every heartbeat or ping that was sent before now proves nothing, also if it comes back later.

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createLease, leaseMs } from "../../../src/verify/coherence/lease.ts";
+import { createLease, leaseMs, marginMs } from "../../../src/verify/coherence/lease.ts";
 
 function world(maxStalenessMs = 0, length = leaseMs) {
   const clock = { now: 1_000, day: 1_000_000, monotonic: () => clock.now, wall: () => clock.day };
@@ -63,6 +63,37 @@ test.each([
     expect(lease.time()).toBeUndefined();
   },
 );
+
+test("however the machine was suspended, no lease is held for longer than others wait for it", () => {
+  const suspension = fc.integer({ min: 0, max: 60 });
+  fc.assert(
+    fc.property(suspension, suspension, suspension, (beforeBack, after, later) => {
+      const { clock, lease, pass } = world();
+      const [sentAt, sentDay] = [clock.now, clock.day];
+      pass(10);
+      clock.day += beforeBack;
+      lease.confirm(sentAt, 0);
+      clock.day += after;
+      pass(leaseMs - 11);
+      clock.day += later;
+      if (lease.time() !== undefined) expect(clock.day - sentDay).toBeLessThan(leaseMs + marginMs);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("a pause between the readings of the two clocks is not taken for a suspension", () => {
+  const { clock, lease, pass, suspensions } = world();
+  lease.confirm(clock.now, 0);
+  const { wall } = clock;
+  clock.wall = () => {
+    clock.wall = wall;
+    pass(300);
+    return wall();
+  };
+  expect(lease.time()).toBeDefined();
+  expect(suspensions()).toBe(0);
+});
 
 test("a clock jump that a heartbeat detects first empties the cache too", () => {
   const { clock, lease, pass, suspensions } = world();
