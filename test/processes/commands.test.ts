@@ -103,9 +103,10 @@ describe.concurrent("commands on an external database", () => {
     const rotated = await site.run(["bootstrap", "--rotate"]);
     listener.close();
     expect(rotated).toMatchObject({ code: 0, stderr: "" });
-    // The command sends an invalidation and then a change marker, as an instance does.
+    // The command sends an invalidation, the accounts that it concerns and a change marker, as an instance does.
     const sent = received.filter((payload) => /^[im] /.test(payload));
-    expect(sent).toEqual([expect.stringMatching(/^i key_/), expect.stringMatching(/^m [0-9a-f]{18} 1$/)]);
+    const expected = [/^i key_\w+ @acct_\w+$/, /^i @\*$/, /^m [0-9a-f]{18} 1$/];
+    expect(sent).toEqual(expected.map((payload) => expect.stringMatching(payload)));
     expect(await refusal(isPlatform(made.stdout.trim()))).toMatchObject({ reason: "REVOKED_API_KEY" });
     await isPlatform(rotated.stdout.trim());
   });

@@ -11,16 +11,10 @@ const unavailable = { code: "Unavailable", reason: "UNAVAILABLE", retry: true };
 const unavailableOrBusy = { reason: expect.stringMatching(/^(UNAVAILABLE|RATE_LIMITED)$/), retry: true };
 
 test("an instance that keeps its sessions to the old primary accepts no key after its revocation returned", async () => {
-  // A run proves something if the instance queried the old primary, which could not prove that it is still the primary. On a
-  // busy machine, the first revocation may return after the instance has left the old primary.
-  const notPrimary = "HTTP 503";
-  for (let run = 1; run <= 3; run++) {
-    const seen = await runOrphanedPrimary({ keys: 40, checks: 500, maxSeconds: 30 });
-    expect(seen).toMatchObject({ late: 0, revoked: 40, recovered: true });
-    expect(seen.checks).toBeGreaterThanOrEqual(500);
-    if (seen.responses[notPrimary] !== undefined) return;
-  }
-  expect.fail("in no run did the instance query the old primary");
+  const seen = await runOrphanedPrimary({ keys: 40, checks: 500, maxSeconds: 30 });
+  expect(seen).toMatchObject({ late: 0, revoked: 40, recovered: true });
+  // Only checks while sessions to the old primary were open prove something.
+  expect(seen.onOrphan).toBeGreaterThanOrEqual(500);
 });
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.

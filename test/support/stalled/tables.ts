@@ -5,8 +5,8 @@ import { tablesOf } from "../database/contents.ts";
 /** A digest of the contents of each table. */
 export type TableDigests = Map<string, string>;
 
-// A background job writes times of last use and counts of refusals.
-const ignored = /_use$|^long_lease$/;
+// Background jobs write usage and counts of refusals.
+const ignored = /_use$|usage|^key_network$|^long_lease$/;
 
 /** Returns digests of every table, without data that background jobs write. Uses one statement. */
 export async function tableDigests(db: Db): Promise<TableDigests> {
