@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 import type { RedisAddress } from "./address.ts";
 
 /**
@@ -21,7 +21,17 @@ const maxReconnectAfterMs = 250;
 
 /** Creates a client. It connects with its first command. */
 export function createRedisClient(address: RedisAddress, timeoutMs: number): RedisClient {
-  const redis = new Redis(optionsOf(address, timeoutMs));
+  // Instances without Redis do not load the library, because it takes 20 MB of memory.
+  const loaded = import("ioredis").then((library) =>
+    clientOf(new library.Redis(optionsOf(address, timeoutMs)), timeoutMs),
+  );
+  return {
+    command: async (name, ...values) => (await loaded).command(name, ...values),
+    close: () => void loaded.then((client) => client.close()),
+  };
+}
+
+function clientOf(redis: Redis, timeoutMs: number): RedisClient {
   let opening: Promise<unknown> | undefined;
   let closed = false;
   let failure = connectionClosed;
