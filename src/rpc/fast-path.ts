@@ -1,4 +1,4 @@
-import type { DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
 import type { ContextValues } from "@connectrpc/connect";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import type { Authority } from "../domain/access/authority.ts";
@@ -9,10 +9,12 @@ import type { RateLimitRule } from "../verify/evaluate/draws.ts";
 import type { Evaluation } from "../verify/evaluate/evaluate.ts";
 import type { Taken } from "../verify/limits/store.ts";
 import { type Used, usedOf } from "../verify/usage.ts";
-import { type FastPathDeps, fastPathMethod } from "./fast-path-method.ts";
+import { type FastPathCall, type FastPathDeps, fastPathMethod } from "./fast-path-method.ts";
 import { createAuthInterceptor, failCall } from "./middleware/auth-interceptor.ts";
+import { callerSignal } from "./middleware/caller-signal.ts";
 import { type Arrival, accountHeader, type CallRecord, callOf, recordOf } from "./middleware/context.ts";
 import { takeOwnLimits } from "./middleware/own-limits.ts";
+import { turnOf } from "./middleware/turn.ts";
 import type { Validate } from "./middleware/validate.ts";
 import { rateLimitAddition, withoutRateLimit } from "./rate-limit-status.ts";
 import type { TokenDeps, verification } from "./token-service.ts";
@@ -73,16 +75,36 @@ export function verificationMethods(
   });
   return [
     {
-      ...fastPathMethod(deps, validate, method.verifyToken, verifyToken),
+      ...fastPathMethod(deps, validate, method.verifyToken, (request, call) =>
+        request.dryRun
+          ? explaining(deps, method.verifyToken, request, call, verifyToken)
+          : verifyToken(request, call),
+      ),
       ...keeping(method.verifyToken),
       ...keptResponses(deps, verifyBodyOf, rateLimitAddition),
       lasting: withoutRateLimit,
     },
     {
-      ...fastPathMethod(deps, validate, method.batchVerifyTokens, batchVerifyTokens),
+      ...fastPathMethod(deps, validate, method.batchVerifyTokens, (batch, call) =>
+        batch.requests.some(({ dryRun }) => dryRun)
+          ? explaining(deps, method.batchVerifyTokens, batch, call, batchVerifyTokens)
+          : batchVerifyTokens(batch, call),
+      ),
       ...keeping(method.batchVerifyTokens),
     },
   ];
+}
+
+// An explanation sends statements of its own. They end with the deadline of the call, as they do through Connect.
+function explaining<M extends Message, R>(
+  { operate }: VerificationDeps,
+  method: DescMethodUnary,
+  message: M,
+  call: FastPathCall,
+  verify: (message: M, call: FastPathCall) => Promise<R>,
+): Promise<R> {
+  const turn = turnOf({ method, contextValues: call.values, message });
+  return operate(turn, callerSignal(call.signal()), () => verify(message, call));
 }
 
 /**
