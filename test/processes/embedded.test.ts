@@ -147,8 +147,14 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     const script = 'while [ -e "$0" ]; do sleep 0.01; done; mkdir "$0"';
     const orphan = spawn("sh", ["-c", script, join(ground.dataDir, unfinished)]);
     const orphanEnded = once(orphan, "exit");
-    await query((await ground.start()).url, write);
+    const next = await ground.start();
+    await query(next.url, write);
     expect(await orphanEnded).toEqual([0, null]);
+    // On a busy machine, the process may write after the next server has removed the directory twice. Then a later start does.
+    if (entries().some(isUnfinished)) {
+      await next.order("stop");
+      expect(await query((await ground.start()).url, read)).toEqual(rows);
+    }
     expect(entries().filter(isUnfinished)).toEqual([]);
   });
 
