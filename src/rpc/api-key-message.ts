@@ -35,6 +35,7 @@ const states: Record<KeyState, ApiKeyState> = {
   expired: ApiKeyState.EXPIRED,
   revoked: ApiKeyState.REVOKED,
 };
+const stored = new Map(Object.entries(states).map(([name, state]) => [state, name as KeyState]));
 const scopes: Record<StoredScope, WorkspaceScope> = {
   selected: WorkspaceScope.SELECTED,
   all: WorkspaceScope.ALL,
@@ -89,6 +90,11 @@ export function kindOf(kind: ApiKeyKind): StoredKind | undefined {
   if (kind === ApiKeyKind.APPLICATION) return "application";
   if (kind === ApiKeyKind.SERVICE) return "service";
   return kind === ApiKeyKind.DEVELOPER ? "developer" : undefined;
+}
+
+/** Returns the state of a key that a request names, if any. */
+export function stateOf(state: ApiKeyState): KeyState | undefined {
+  return stored.get(state);
 }
 
 function infoMessage(key: ApiKey, info: ApiKeyInfo, effectiveAt: EffectiveAt) {

@@ -3,13 +3,15 @@ import type { ApiKeyFilter } from "../../gen/latchkey/v1/api_key_pb.ts";
 import {
   type ApiKeyService,
   type CreateApiKeyRequest,
+  type ListApiKeysRequest,
   type UpdateApiKeyRequest,
   UpdateApiKeyRequestSchema,
 } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Store } from "../db/connect.ts";
-import { type ApiKey, getApiKey, listApiKeys } from "../domain/api-key/api-key.ts";
+import { type ApiKey, getApiKey } from "../domain/api-key/api-key.ts";
 import { createApiKey, type MintDeps } from "../domain/api-key/create.ts";
 import type { NewApiKey } from "../domain/api-key/draft.ts";
+import { type ApiKeyFilter as ListedKeys, listApiKeys } from "../domain/api-key/list.ts";
 import { type RevocationFilter, revokeApiKeys } from "../domain/api-key/revoke-many.ts";
 import { rotateApiKey } from "../domain/api-key/rotate.ts";
 import { disableApiKey, enableApiKey, revokeApiKey } from "../domain/api-key/state.ts";
@@ -19,7 +21,7 @@ import {
   listApiKeyWorkspaces,
   removeApiKeyWorkspace,
 } from "../domain/api-key/workspace.ts";
-import { apiKeyMessage, environmentOf, kindOf, scopeOf } from "./api-key-message.ts";
+import { apiKeyMessage, environmentOf, kindOf, scopeOf, stateOf } from "./api-key-message.ts";
 import { changeable } from "./changeable.ts";
 import { effectiveNow, latestEffectiveAt } from "./effective.ts";
 import { date, workspaceMessage } from "./messages.ts";
@@ -37,7 +39,7 @@ export function apiKeyService(db: Store, deps: MintDeps): Operations<typeof ApiK
       return { apiKey: changed(await createApiKey(db, callerOf(context), deps, newApiKey(request))) };
     },
     async listApiKeys(request, context) {
-      const { items, nextCursor } = await listApiKeys(db, callerOf(context), request);
+      const { items, nextCursor } = await listApiKeys(db, callerOf(context), listedKeys(request));
       return { items: items.map(read), pagination: { nextCursor } };
     },
     async getApiKey(request, context) {
@@ -94,6 +96,24 @@ function newApiKey(request: CreateApiKeyRequest): NewApiKey {
     serviceAccountId: spec?.serviceAccountId ?? "",
     workspaceIds: initialWorkspaceIds,
     rateLimits: newRateLimits(spec?.rateLimits ?? []),
+  };
+}
+
+function listedKeys({
+  kind,
+  environment,
+  state,
+  expiresBefore,
+  unusedSince,
+  ...list
+}: ListApiKeysRequest): ListedKeys {
+  return {
+    ...list,
+    kind: kindOf(kind),
+    environment: environmentOf(environment),
+    state: stateOf(state),
+    expiresBefore: date(expiresBefore, "expires_before"),
+    unusedSince: date(unusedSince, "unused_since"),
   };
 }
 

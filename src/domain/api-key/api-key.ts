@@ -6,7 +6,6 @@ import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
 import { memberRights, type Rights, serviceAccountRights } from "../access/rights.ts";
 import { liveGrants } from "../access/workspace-grant.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
-import { type ListInput, listFilter, type Page, page } from "../kernel/list.ts";
 import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { type ApiKeyInfo, infoColumn, infoOf, type StoredInfo } from "./info.ts";
 
@@ -21,12 +20,6 @@ export interface ApiKeyRow extends Selectable<Database["api_key"]> {
 export interface ApiKey extends ApiKeyRow {
   info?: ApiKeyInfo;
   token?: string;
-}
-
-/** The filter of a list of keys. */
-export interface ApiKeyFilter extends ListInput {
-  includeInfo: boolean;
-  showRevoked: boolean;
 }
 
 /** The fields of a key that an audit event stores. */
@@ -80,23 +73,6 @@ async function selectWithInfo(db: Db, caller: Caller, id: string): Promise<ApiKe
 /** Converts a key from its row, with the fields that the server sets. */
 export function keyOf({ info, ...row }: ApiKeyRow & { info: StoredInfo }): ApiKey {
   return { ...row, info: infoOf(info, row.revoked_at !== null) };
-}
-
-/** Lists the keys of the caller's account. Without the permission, lists only the caller's own developer keys. */
-export async function listApiKeys(db: Db, caller: Caller, filter: ApiKeyFilter): Promise<Page<ApiKey>> {
-  const all = holds(caller.permissions, "api_keys:read");
-  requirePermissionOrOwn(caller, "api_keys:read", all || caller.kind === "user");
-  let query = selectKeys(db).where("account_id", "=", caller.accountId);
-  // One index covers the keys of an owner, another one the keys that are not revoked.
-  if (!all) query = query.where("owner_profile_id", "=", caller.profile.id);
-  else if (!filter.showRevoked) query = query.where("revoked_at", "is", null);
-  const own = all
-    ? undefined
-    : sql<boolean>`kind = 'developer' and (${filter.showRevoked} or revoked_at is null)`;
-  const fits = listFilter("api_key", filter, own);
-  if (!filter.includeInfo) return page(db, query, "api_key.id", filter, fits);
-  const found = await page(db, query.select(infoColumn.as("info")), "api_key.id", filter, fits);
-  return { ...found, items: found.items.map(keyOf) };
 }
 
 /** Returns whether a key is a developer key of the caller. The caller needs no permission for it. */
@@ -211,7 +187,8 @@ export function systemKey(key: ApiKeyRow, message: string): DomainError {
   return new DomainError("SYSTEM_KEY", message, { key_id: key.id });
 }
 
-function selectKeys(db: Db) {
+/** Selects keys as they are stored, for a condition of the caller. */
+export function selectKeys(db: Db) {
   return db
     .selectFrom("api_key")
     .selectAll("api_key")

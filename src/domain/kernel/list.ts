@@ -150,15 +150,19 @@ function orderOf(input: PageInput): Order {
 /** Returns the filter of a list on `table`, which has the columns `name` and `labels`. */
 export function listFilter(
   table: string,
-  { labels, query }: Pick<ListInput, "labels" | "query">,
+  input: Pick<ListInput, "labels" | "query">,
   further?: Expression<SqlBool>,
 ): PageFilter {
+  return filterOf([...listConditions(table, input), further]);
+}
+
+/** Returns the conditions of `labels` and `query` on `table`, for `filterOf`. */
+export function listConditions(table: string, { labels, query }: Pick<ListInput, "labels" | "query">) {
   const wanted = labels !== "" && JSON.stringify(parseLabelSelector(labels));
-  return filterOf([
+  return [
     wanted !== false && sql<SqlBool>`${sql.ref(`${table}.labels`)} @> ${wanted}::jsonb`,
     query !== "" && sql<SqlBool>`strpos(lower(${sql.ref(`${table}.name`)}), lower(${query})) > 0`,
-    further,
-  ]);
+  ];
 }
 
 /** Returns a filter that combines all given conditions. */
