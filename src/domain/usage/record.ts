@@ -4,7 +4,7 @@ import { isMissingPartition } from "../../db/errors.ts";
 import { inTransaction } from "../../db/transaction.ts";
 import type { KeyCount, TokenUse, UnknownCount, UsageBatch } from "../kernel/usage-batch.ts";
 import { addWeeks } from "./retention.ts";
-import { recordSignals } from "./signals.ts";
+import { recordSignals, usesJson } from "./signals.ts";
 
 /** The hour of a count: that of the batch, or that of the database's clock if the batch has an hour without a partition. */
 type Hour = "counted" | "current";
@@ -62,11 +62,7 @@ async function recordTokens(tx: Tx, tokens: readonly TokenUse[]): Promise<void> 
     insert into api_key_token_use as stored (token_id, last_used_at, client_address, client_address_day)
     select token.id, ${usedAt}, used.address,
       case when used.address is not null then (${usedAt} at time zone 'utc')::date end
-    from unnest(
-      ${tokens.map(({ tokenId }) => tokenId)}::bigint[],
-      ${tokens.map(({ usedAt }) => usedAt)}::double precision[],
-      ${tokens.map(({ clientAddress }) => clientAddress ?? null)}::text[]
-    ) as used (id, at, address)
+    from jsonb_to_recordset(${usesJson(tokens)}::jsonb) as used (id bigint, at double precision, address text)
     join api_key_token token on token.id = used.id
     order by token.id
     on conflict (token_id) do update set
@@ -95,13 +91,9 @@ async function recordCounts(tx: Tx, counts: readonly KeyCount[], of: Hour): Prom
     of === "counted"
       ? sql`to_timestamp(counted.hour / 1000.0)`
       : sql`date_trunc('hour', clock_timestamp(), 'UTC')`;
+  const rows = JSON.stringify(counts.map(({ keyId: key_id, ...one }) => ({ key_id, ...one })));
   const counted = sql`
-    unnest(
-      ${counts.map(({ keyId }) => keyId)}::text[],
-      ${counts.map(({ hour }) => hour)}::double precision[],
-      ${counts.map(({ verdict }) => verdict)}::text[],
-      ${counts.map(({ count }) => count)}::bigint[]
-    ) as counted (key_id, hour, verdict, count)
+    jsonb_to_recordset(${rows}::jsonb) as counted (key_id text, hour double precision, verdict text, count bigint)
     join api_key key on key.id = counted.key_id`;
   await sql`
     insert into key_usage as stored (account_id, api_key_id, hour, verdict, count)

@@ -31,17 +31,28 @@ export async function recordSignals(tx: Tx, tokens: readonly TokenUse[]): Promis
   if (found.length > 0) await recordEvents(tx, found);
 }
 
+/**
+ * Returns uses as the JSON that statements read, because encoding it takes a fraction of the time of encoding arrays. The event loop
+ * does this for every use.
+ */
+export function usesJson(tokens: readonly TokenUse[]): string {
+  return JSON.stringify(
+    tokens.map(({ keyId, tokenId, usedAt, clientAddress }) => ({
+      key_id: keyId,
+      id: tokenId,
+      at: usedAt,
+      address: clientAddress,
+    })),
+  );
+}
+
 // The last use of a key is that of any of its tokens, because a rotation is no pause. If the token itself was used within 30
 // days, the others are not read.
 async function pauses(tx: Tx, tokens: readonly TokenUse[]): Promise<Signal[]> {
   const { rows } = await sql<{ account_id: string; api_key_id: string; last: Date }>`
     select token.account_id, token.api_key_id, max(stored.last_used_at) as last
-    from unnest(
-      ${tokens.map(({ keyId }) => keyId)}::text[],
-      ${tokens.map(({ tokenId }) => tokenId)}::bigint[],
-      ${tokens.map(({ usedAt }) => usedAt)}::double precision[]
-    ) as used (key_id, token_id, at)
-    left join api_key_token_use own on own.token_id = used.token_id
+    from jsonb_to_recordset(${usesJson(tokens)}::jsonb) as used (key_id text, id bigint, at double precision)
+    left join api_key_token_use own on own.token_id = used.id
       and own.last_used_at >= to_timestamp(used.at / 1000.0) - ${quietDays} * interval '1 day'
     join api_key_token token on token.api_key_id = used.key_id and own.token_id is null
     join api_key_token_use stored on stored.token_id = token.id

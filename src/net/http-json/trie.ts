@@ -39,10 +39,16 @@ export function createFind<T>(entries: readonly Entry<T>[]): Find<T> {
   for (const entry of entries) add(root, entry);
   for (const entry of entries) keepPlain(plain, entry);
 
+  // Every call of Connect and gRPC passes here, and none of their paths begins as a template does.
+  function mayMatch(path: string): boolean {
+    if (root.one || root.rests.size > 0) return true;
+    const end = path.indexOf("/", 1);
+    return root.literals.has(path.slice(1, end < 0 ? undefined : end));
+  }
+
   function search(path: string, httpMethod: string): Match<T> | undefined {
-    if (!path.startsWith("/")) return undefined;
+    if (!path.startsWith("/") || !mayMatch(path)) return undefined;
     const segments = path.slice(1).split("/");
-    if (!root.literals.has(segments[0] ?? "") && !root.one && root.rests.size === 0) return undefined;
     const last = segments.at(-1) ?? "";
     const at = last.lastIndexOf(":");
     if (at !== -1) {

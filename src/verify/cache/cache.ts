@@ -17,6 +17,8 @@ export interface Cache {
   /** Evicts every entry with one of these tags: the id of a key, session, user or account, or `*` for every entry. */
   invalidate(tags: readonly string[]): void;
   size(): number;
+  /** Returns how often an entry was replaced or evicted. */
+  changes(): number;
 }
 
 /** What verification needs to know about a workspace. */
@@ -47,10 +49,12 @@ const evicted: Entry = { tags: [] };
 /** Creates a cache of at most `entries` entries. Its memory is bounded by what so many entries of ordinary size take. */
 export function createCache(entries: number): Cache {
   const byTag = new Map<string, Set<string>>();
+  let changes = 0;
   const kept = new LRUCache<string, Entry>({
     max: entries,
     maxSize: entries * bytesPerKept,
     dispose(entry, id) {
+      changes += 1;
       for (const tag of entry.tags) untag(tag, id);
     },
   });
@@ -107,6 +111,7 @@ export function createCache(entries: number): Cache {
       }
     },
     size: () => kept.size,
+    changes: () => changes,
   };
 }
 

@@ -31,6 +31,8 @@ export interface Loaded {
   server?: string;
   /** The number of items in the lists of the row that was read. Unset for an entry of the cache. */
   items?: number;
+  /** How many changes the cache had made when it was last seen to hold the same. */
+  heldAt?: number;
 }
 
 interface Row extends Omit<CredentialRow, "id">, PrimaryProof {

@@ -47,12 +47,15 @@ export function createLoader(
     limits,
   );
 
-  function stillHolds({ credential, workspace, tenant }: Loaded, until: Date | undefined): boolean {
+  function stillHolds(loaded: Loaded, until: Date | undefined): boolean {
     const time = coherence().time();
-    if (time === undefined || !credential || (until && until.getTime() <= time)) return false;
-    if (cache.credential(credential.id) !== credential) return false;
-    if (tenant === null || (tenant && cache.tenant(tenant.id) !== tenant)) return false;
-    return !workspace || cache.workspace(workspace.id) === workspace;
+    if (time === undefined || (until && until.getTime() <= time)) return false;
+    // A call asks this three times. While nothing in the cache changes, neither does the answer.
+    const changes = cache.changes();
+    if (loaded.heldAt === changes) return true;
+    if (!isIn(cache, loaded)) return false;
+    loaded.heldAt = changes;
+    return true;
   }
 
   const loader: Loader = {
@@ -74,6 +77,12 @@ export function createLoader(
     },
   };
   return { loader, inFlight };
+}
+
+function isIn(cache: Cache, { credential, workspace, tenant }: Loaded): boolean {
+  if (!credential || cache.credential(credential.id) !== credential) return false;
+  if (tenant === null || (tenant && cache.tenant(tenant.id) !== tenant)) return false;
+  return !workspace || cache.workspace(workspace.id) === workspace;
 }
 
 // After a look-up found the database unreachable, stale entries are returned at once for this time.
