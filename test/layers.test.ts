@@ -15,7 +15,7 @@ interface Layer {
 }
 const layers: Record<string, Layer> = {
   cli: {
-    ours: ["cli", "app", "config", "infra", "net", "domain", "verify/coherence", "db"],
+    ours: ["cli", "client", "app", "config", "infra", "net", "domain", "verify/coherence", "db"],
     packages: /^(node:|kysely$|@connectrpc\/connect$|rate-limiter-flexible$)/,
   },
   app: {
@@ -63,6 +63,12 @@ const layers: Record<string, Layer> = {
     packages: /^(node:(crypto|net)$|lru-cache$|@connectrpc\/connect|@bufbuild\/protobuf)/,
     // The frameworks that the adapters are for.
     typePackages: /^(node:http|fastify|hono|@grpc\/grpc-js)$/,
+  },
+  // Other programs import it. It knows the public API only.
+  client: {
+    ours: ["client"],
+    gen: /^gen\/(google|latchkey)\//,
+    packages: /^(node:(http|https|timers\/promises)$|@connectrpc\/connect|@bufbuild\/protobuf)/,
   },
   // What `latchkey/proto` exports: generated code, and nothing else.
   proto: { ours: [], gen: /^gen\//, packages: /^$/ },

@@ -124,6 +124,21 @@ describe("an installed package", () => {
     expect(milliseconds.package).toBeLessThan(1.5 * milliseconds.checkout + 500);
   });
 
+  test("`latchkey/client` has its types, and throws its own error", () => {
+    const program = `
+      import { createClient, LatchkeyError, type LatchkeyClient } from "latchkey/client";
+      const client: LatchkeyClient = createClient({ url: "http://127.0.0.1:1", retries: 0 });
+      // @ts-expect-error: the types of the package know that this is a number.
+      client.apiKeys.listApiKeys({ limit: "all" }).catch(() => {});
+      // @ts-expect-error: streams belong to the guard.
+      client.tokens.watchTokens;
+      const error = await client.profiles.whoAmI({}).catch((reason: unknown) => reason);
+      console.log(error instanceof LatchkeyError && error.reason);
+      client.close();
+    `;
+    expect(runTyped(program)).toBe("UNREACHABLE\n");
+  });
+
   test("`latchkey/proto`, `latchkey/guard` and its adapters have their types", () => {
     const program = `
       import { createServer } from "node:http";
@@ -199,6 +214,15 @@ describe("a package that was installed with --omit=optional", () => {
     ];
     for (const name of names) expect(existsSync(join(consumer, "node_modules", name)), name).toBe(false);
     expect(bytesOf(join(consumer, "node_modules"))).toBeLessThan(30_000_000);
+  });
+
+  test("the client loads nothing of the server", () => {
+    const loaded = loadedBy(consumer, ["latchkey/client"]);
+    expect(loaded).toEqual(expect.arrayContaining(["latchkey/dist/src/client/client.js"]));
+    const own = /^latchkey\/dist\/(gen|src\/client)\//;
+    const packages =
+      /^(@bufbuild\/(protobuf|protovalidate)|@connectrpc\/connect|@connectrpc\/connect-node)\//;
+    expect(loaded.filter((file) => !own.test(file) && !packages.test(file))).toEqual([]);
   });
 
   test("the guard and its adapters load nothing of the server, of a database or of a framework", () => {

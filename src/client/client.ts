@@ -1,0 +1,139 @@
+import { Agent } from "node:http";
+import { Agent as TlsAgent } from "node:https";
+import { type Client, createClient as createServiceClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
+import { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
+import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import { RoleService } from "../../gen/latchkey/v1/role_service_pb.ts";
+import { ServiceAccountService } from "../../gen/latchkey/v1/service_account_service_pb.ts";
+import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
+import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
+import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
+import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
+import { createCallTransport } from "./transport.ts";
+
+export { LatchkeyError, type Violation } from "./error.ts";
+
+/** The options of a client. */
+export interface ClientOptions {
+  /** Where the server is: an address with `http` or `https`, and a path if a proxy serves it under one. */
+  url: string;
+  /** The bearer of the calls, or a function that returns it before each attempt. Without it, only public calls succeed. */
+  token?: string | (() => string | Promise<string>) | undefined;
+  /** The id of the account that the calls act in. Users of several accounts and platform keys need it. */
+  account?: string | undefined;
+  /** The certificate of the only authority that this client trusts, in PEM. By default, those that Node trusts. */
+  ca?: string | Buffer | undefined;
+  /** The time for a call with all its attempts. The default is 30 seconds. */
+  timeoutMs?: number | undefined;
+  /** The number of further attempts of a call that is safe to repeat. The default is 4. */
+  retries?: number | undefined;
+  /** A transport of the caller, which replaces the connection to `url`. */
+  transport?: Transport | undefined;
+}
+
+/** The services of a server, as one caller. Every call throws `LatchkeyError` if it fails. */
+export interface LatchkeyClient {
+  readonly apiKeys: Client<typeof ApiKeyService>;
+  readonly accounts: Client<typeof AccountService>;
+  readonly workspaces: Client<typeof WorkspaceService>;
+  readonly workspaceAdmin: Client<typeof WorkspaceAdminService>;
+  readonly profiles: Client<typeof ProfileService>;
+  readonly sessions: Client<typeof SessionService>;
+  /** The stream `WatchTokens` belongs to `latchkey/guard`. */
+  readonly tokens: Omit<Client<typeof TokenService>, "watchTokens">;
+  readonly audit: Client<typeof AuditService>;
+  readonly invites: Client<typeof InviteService>;
+  readonly teams: Client<typeof TeamService>;
+  readonly roles: Client<typeof RoleService>;
+  readonly serviceAccounts: Client<typeof ServiceAccountService>;
+  readonly usage: Client<typeof UsageService>;
+  /** Ends running calls and closes the connections. */
+  close(): void;
+}
+
+const defaultTimeoutMs = 30_000;
+const defaultRetries = 4;
+// The largest response is a page of 200 resources.
+const maxResponseBytes = 32 * 1024 * 1024;
+
+/** Creates a client. It opens connections when a call needs them, and uses them again. */
+export function createClient(options: ClientOptions): LatchkeyClient {
+  const { timeoutMs = defaultTimeoutMs, retries = defaultRetries } = options;
+  const url = checkedUrl(options.url);
+  requireNumber("timeoutMs", timeoutMs, 1);
+  requireNumber("retries", retries, 0);
+  const ends = new AbortController();
+  const { transport: inner, close } = options.transport
+    ? { transport: options.transport, close() {} }
+    : connect(url, options.ca);
+  const headers = () => headersOf(options);
+  const transport = createCallTransport(inner, { url, headers, timeoutMs, retries, signal: ends.signal });
+  return {
+    apiKeys: createServiceClient(ApiKeyService, transport),
+    accounts: createServiceClient(AccountService, transport),
+    workspaces: createServiceClient(WorkspaceService, transport),
+    workspaceAdmin: createServiceClient(WorkspaceAdminService, transport),
+    profiles: createServiceClient(ProfileService, transport),
+    sessions: createServiceClient(SessionService, transport),
+    tokens: createServiceClient(TokenService, transport),
+    audit: createServiceClient(AuditService, transport),
+    invites: createServiceClient(InviteService, transport),
+    teams: createServiceClient(TeamService, transport),
+    roles: createServiceClient(RoleService, transport),
+    serviceAccounts: createServiceClient(ServiceAccountService, transport),
+    usage: createServiceClient(UsageService, transport),
+    close() {
+      ends.abort();
+      close();
+    },
+  };
+}
+
+// Connect over HTTP/1.1 passes every proxy.
+function connect(url: string, ca: string | Buffer | undefined): { transport: Transport; close(): void } {
+  const agent = url.startsWith("https:")
+    ? new TlsAgent({ keepAlive: true, ...(ca !== undefined && { ca }) })
+    : new Agent({ keepAlive: true });
+  const transport = createConnectTransport({
+    baseUrl: url,
+    httpVersion: "1.1",
+    nodeOptions: { agent },
+    readMaxBytes: maxResponseBytes,
+  });
+  return { transport, close: () => agent.destroy() };
+}
+
+async function headersOf({ token, account }: ClientOptions): Promise<Record<string, string>> {
+  const bearer = typeof token === "function" ? await token() : token;
+  // An error of the header itself would quote the token.
+  if (bearer !== undefined && !/^[!-~]+$/.test(bearer)) {
+    throw new TypeError("token: expected one word of printable ASCII characters");
+  }
+  return {
+    ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+    ...(account !== undefined && account !== "" && { "latchkey-account": account }),
+  };
+}
+
+function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url && !url.username && !url.password && !url.search && !url.hash;
+  if (!isPlain || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(
+      "url: expected an address such as https://keys.example.com, without a user, query or fragment",
+    );
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+function requireNumber(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new TypeError(`${name}: expected a whole number of at least ${least}`);
+  }
+}
