@@ -35,8 +35,8 @@ export interface Acknowledgements {
   /** Returns how many other instances may hold a lease, as far as their heartbeats show. */
   others(): number;
   /**
-   * Returns whether it is certain that no other instance can hold a lease. A feed that is younger than the longest lease has
-   * not received a heartbeat of every instance.
+   * Returns whether no other instance serves. A feed that is younger than the longest lease has not received a heartbeat of
+   * every instance.
    */
   isAlone(): boolean;
   /** Returns how long after its COMMIT a change is effective everywhere at the latest, in milliseconds. */

@@ -23,7 +23,7 @@ export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
    * the time at which the server started. Returns undefined if none is known. The cache keeps loads only from this server.
    */
   primary(): string | undefined;
-  /** Returns whether it is certain that no other instance serves. */
+  /** Returns whether no other instance serves. */
   isAlone(): boolean;
   /** Waits until every change that committed before is applied on all instances. */
   barrier(): Promise<unknown>;

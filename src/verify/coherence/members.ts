@@ -22,7 +22,10 @@ export interface Members {
   nextExpiry(): number;
   /** Returns how many other instances are known. */
   others(): number;
-  /** Returns whether no other instance can hold a lease at this time. */
+  /**
+   * Returns whether no other instance serves: each one has announced that it stops, or has sent no heartbeat for so long that
+   * it cannot only be slow. This outlives `clear`.
+   */
   isAlone(now: number): boolean;
 }
 
@@ -37,16 +40,22 @@ interface Member {
 
 // More positions than this are not remembered. The changes then wait for the next acknowledgement of all.
 const maxLater = 10_000;
+// An instance without a heartbeat for longer than this has crashed. A slow one still serves when its lease has expired.
+const crashedAfterMs = 10_000;
 
 /** Creates the members that the instance `self` knows: none. */
 export function createMembers(self: string, clock: Clock): Members {
   const members = new Map<string, Member>();
+  // Until when each other instance may serve, as far as its last heartbeat shows.
+  const present = new Map<string, number>();
   return {
     seen(instance, leaseMs, position) {
       const known = members.get(instance);
+      const seenAt = clock.monotonic();
+      if (instance !== self) present.set(instance, seenAt + Math.max(leaseMs + marginMs, crashedAfterMs));
       // A new instance read the database after our change markers, so it has nothing to apply.
       members.set(instance, {
-        seenAt: clock.monotonic(),
+        seenAt,
         leaseMs,
         position: known?.position ?? position,
         later: known?.later ?? new Set(),
@@ -62,7 +71,10 @@ export function createMembers(self: string, clock: Clock): Members {
       member.position = position;
       for (const one of member.later) if (one <= position) member.later.delete(one);
     },
-    left: (instance) => void members.delete(instance),
+    left(instance) {
+      members.delete(instance);
+      present.delete(instance);
+    },
     clear: () => members.clear(),
     appliedUpTo(position, now) {
       let applied = position;
@@ -85,7 +97,10 @@ export function createMembers(self: string, clock: Clock): Members {
     },
     others: () => members.size - (members.has(self) ? 1 : 0),
     isAlone(now) {
-      for (const [name, member] of members) if (name !== self && expiryOf(member) >= now) return false;
+      for (const [name, until] of present) {
+        if (until >= now) return false;
+        present.delete(name);
+      }
       return true;
     },
   };

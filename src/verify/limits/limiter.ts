@@ -1,9 +1,10 @@
 import type { RateLimitRule } from "../evaluate/draws.ts";
 import { createCallQueue } from "./call-queue.ts";
 import { createMemoryStore } from "./memory.ts";
+import { createPendingCalls } from "./pending-calls.ts";
 import { mergeAll, watchPlace } from "./place.ts";
 import type { PostgresStore } from "./postgres-store.ts";
-import type { LimitCall, SharedStore, Taken } from "./store.ts";
+import type { LimitAnswer, LimitCall, SharedStore, Taken } from "./store.ts";
 import { createStoreHealth } from "./store-health.ts";
 
 /**
@@ -64,49 +65,55 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     onForgotten: observer.forgotten,
   });
   const health = createStoreHealth(observer.away, timeoutMs);
-  const queue = createCallQueue((calls) => health.guard(() => store.run(calls)), {
+  const queue = createCallQueue((calls) => health.guard(() => runBatch(calls)), {
     maxPairs,
     maxStatements,
     maxWaiting,
   });
-  const place = watchPlace({ ...deps, memory, health });
+  const pending = createPendingCalls();
+  const place = watchPlace({ ...deps, memory, health, pending });
+
+  async function runBatch(calls: readonly LimitCall[]): Promise<LimitAnswer[]> {
+    const counters = place.isStoreBehind() ? memory.countersOf(calls) : [];
+    if (counters.length > 0) await store.merge(counters);
+    return store.run(calls);
+  }
 
   async function runShared(call: LimitCall): Promise<Taken> {
     try {
       const answer = await queue.run(call);
-      const taken = memory.adopt(call, answer, place.isMemory());
+      const taken = memory.adopt(call, answer, place.isTakingOver());
       if (call.action === "take") observer.decided(store.name);
       return taken;
     } catch {
-      return runLocally(call);
+      return runInMemory(call, "local");
     }
   }
 
-  function runLocally({ action, rules, cost }: LimitCall): Taken {
+  function runInMemory({ action, rules, cost }: LimitCall, by: DecidedBy): Taken {
     if (action === "give back") memory.giveBack(rules, cost);
     if (action !== "take") return memory.look(rules, cost);
-    observer.decided("local");
+    observer.decided(by);
     return memory.take(rules, cost);
   }
 
-  const run = (call: LimitCall) => (health.isAway() ? runLocally(call) : runShared(call));
+  function run(call: LimitCall): Taken | Promise<Taken> {
+    if (place.isMemory()) return runInMemory(call, "memory");
+    const change = place.change();
+    if (change) return change.then(() => run(call));
+    return health.isAway() ? runInMemory(call, "local") : pending.run(() => runShared(call));
+  }
 
   return {
-    take(rules, cost) {
-      if (!place.isMemory()) return run({ action: "take", rules, cost });
-      observer.decided("memory");
-      return memory.take(rules, cost);
-    },
+    take: (rules, cost) => run({ action: "take", rules, cost }),
     giveBack(rules, cost) {
-      if (place.isMemory()) return memory.giveBack(rules, cost);
       const given = run({ action: "give back", rules, cost });
       return given instanceof Promise ? given.then(() => undefined) : undefined;
     },
-    look: (rules, cost) =>
-      place.isMemory() ? memory.look(rules, cost) : run({ action: "look", rules, cost }),
+    look: (rules, cost) => run({ action: "look", rules, cost }),
     async close() {
       place.stop();
-      const isSaved = store === saved && !place.isMemory() && !health.isAway();
+      const isSaved = store === saved && !place.isMemory() && !place.isStoreBehind() && !health.isAway();
       if (!isSaved) await mergeAll(saved, memory.active(), maxCloseMs).catch(() => undefined);
       store.close();
     },

@@ -1,5 +1,5 @@
 import type { RateLimitRule } from "../evaluate/draws.ts";
-import { drainOf, fits, type LimitState, levelAt, stateOf, tightestFirst } from "./bucket.ts";
+import { type Counter, drainOf, fits, type LimitState, levelAt, stateOf, tightestFirst } from "./bucket.ts";
 import { createCounterKeys } from "./counter-key.ts";
 import { createCounterTable } from "./counter-table.ts";
 import { costOf, type LimitAnswer, type LimitCall, type SavedCounter, type Taken } from "./store.ts";
@@ -18,6 +18,8 @@ export interface MemoryStore {
   adopt(call: LimitCall, answer: LimitAnswer, raises: boolean): Taken;
   /** Raises counters to at least these levels. */
   merge(counters: Iterable<SavedCounter>): void;
+  /** Returns the counters of these calls that have not drained. */
+  countersOf(calls: readonly LimitCall[]): SavedCounter[];
   /** Returns the counters that have not drained. */
   active(): SavedCounter[];
   size(): number;
@@ -61,6 +63,16 @@ export function createMemoryStore({ maxCounters, now, wallTime, onForgotten }: M
     return { allowed, states: tightestFirst(states) };
   }
 
+  function undrained(entries: Iterable<readonly [string, Counter | undefined]>): SavedCounter[] {
+    const time = now();
+    const found: SavedCounter[] = [];
+    for (const [key, counter] of entries) {
+      const left = counter ? counter.level - (time - counter.at) * counter.perMs : 0;
+      if (counter && left > 0) found.push({ key, level: left, perMs: counter.perMs });
+    }
+    return found;
+  }
+
   return {
     take: (rules, cost) => run(rules, cost, true),
     look: (rules, cost) => run(rules, cost, false),
@@ -91,15 +103,11 @@ export function createMemoryStore({ maxCounters, now, wallTime, onForgotten }: M
         if (level > left) counters.set(key, level, perMs, time);
       }
     },
-    active() {
-      const time = now();
-      const active: SavedCounter[] = [];
-      for (const [key, { level, perMs, at }] of counters.entries()) {
-        const left = level - (time - at) * perMs;
-        if (left > 0) active.push({ key, level: left, perMs });
-      }
-      return active;
+    countersOf(calls) {
+      const keys = new Set(calls.flatMap(({ rules }) => rules.map(keyOf)));
+      return undrained([...keys].map((key) => [key, counters.get(key)]));
     },
+    active: () => undrained(counters.entries()),
     size: counters.size,
   };
 }

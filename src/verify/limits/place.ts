@@ -1,11 +1,19 @@
 import type { MemoryStore } from "./memory.ts";
+import type { PendingCalls } from "./pending-calls.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { SavedCounter, SharedStore } from "./store.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 /** Where the limits are counted: in the memory of this instance, or in a store that instances share. */
 export interface Place {
+  /** Returns whether calls count in the memory. When another instance has started, they do not from this moment on. */
   isMemory(): boolean;
+  /** Returns what a call must wait for before it counts, if the place is about to change. */
+  change(): Promise<void> | undefined;
+  /** Returns whether the memory may have counted calls that an answer of the shared store does not contain. */
+  isTakingOver(): boolean;
+  /** Returns whether the shared store may lack counters that the memory has. */
+  isStoreBehind(): boolean;
   /** Stops the watch. */
   stop(): void;
 }
@@ -18,6 +26,7 @@ export interface PlaceDeps {
   maxCounters: number;
   memory: MemoryStore;
   health: StoreHealth;
+  pending: Pick<PendingCalls, "none">;
 }
 
 const checkIntervalMs = 100;
@@ -26,32 +35,42 @@ const countersPerStatement = 500;
 /**
  * Watches whether this instance is alone, and moves the counters when that changes: from Postgres to the memory, or from the
  * memory to the shared store. Until the first counters are restored, the place is the shared store.
+ *
+ * No call of this instance is lost or counted twice by a move. Before the memory takes over, new calls wait until the shared store has
+ * answered the earlier ones. While the store is behind, each call first raises its own counters there.
  */
-export function watchPlace({ saved, store, isAlone, maxCounters, memory, health }: PlaceDeps): Place {
+export function watchPlace(deps: PlaceDeps): Place {
+  const { saved, store, isAlone, maxCounters, memory, health, pending } = deps;
   let inMemory = false;
+  let takingOver = false;
+  let behind = false;
   let moving = false;
+  let change: Promise<void> | undefined;
 
   // The memory has every counter that this instance saw. Those of others, and those from before its start, are in Postgres.
   // Others may count while the statement runs, so a load that began before this instance was alone is not enough.
   async function takeOver(): Promise<void> {
-    const wasAlone = isAlone();
-    memory.merge(await saved.load(maxCounters));
-    inMemory = wasAlone && isAlone();
+    takingOver = true;
+    try {
+      const wasAlone = isAlone();
+      memory.merge(await saved.load(maxCounters));
+      if (!wasAlone || !isAlone()) return;
+      change = pending.none();
+      await change;
+      inMemory = isAlone();
+      if (inMemory) behind = false;
+    } finally {
+      change = undefined;
+      takingOver = false;
+    }
   }
 
-  const handOver = () => mergeAll(store, memory.active(), Number.POSITIVE_INFINITY);
-
-  async function comeBack(): Promise<void> {
-    await store.ping();
-    await handOver();
+  async function handOver(): Promise<void> {
+    await mergeAll(store, memory.active(), Number.POSITIVE_INFINITY);
+    behind = false;
   }
 
-  async function restore(): Promise<void> {
-    await takeOver();
-    if (store !== saved && !inMemory) await handOver();
-  }
-
-  // If a move fails, calls notice the same failure, and `health` reports it. A later check repeats the move.
+  // If a move fails, a later check repeats it. If the store is away, calls notice it, and `health` reports it.
   function move(how: () => Promise<void>): void {
     moving = true;
     how()
@@ -61,20 +80,31 @@ export function watchPlace({ saved, store, isAlone, maxCounters, memory, health 
       });
   }
 
-  function check(): void {
-    if (moving) return;
-    const alone = isAlone();
-    if (inMemory && !alone) {
+  function isMemory(): boolean {
+    if (inMemory && !isAlone()) {
       inMemory = false;
-      move(handOver);
-    } else if (!inMemory && alone) move(takeOver);
-    else if (!alone && health.mayTryAgain()) move(() => health.tryAgain(comeBack));
+      behind = true;
+    }
+    return inMemory;
   }
 
-  move(restore);
+  function check(): void {
+    if (isMemory() || moving) return;
+    if (isAlone()) move(takeOver);
+    else if (health.mayTryAgain()) move(() => health.tryAgain(() => store.ping().then(handOver)));
+    else if (behind && !health.isAway()) move(handOver);
+  }
+
+  move(async () => {
+    await takeOver();
+    if (store !== saved && !inMemory) await handOver();
+  });
   const timer = setInterval(check, checkIntervalMs).unref();
   return {
-    isMemory: () => inMemory && isAlone(),
+    isMemory,
+    change: () => change,
+    isTakingOver: () => takingOver,
+    isStoreBehind: () => behind,
     stop: () => clearInterval(timer),
   };
 }

@@ -6,10 +6,8 @@ import { issueKey, type Owner, useApp } from "../../support/app.ts";
 
 const app = useApp();
 let owner: Owner;
-let accountId = "";
 beforeAll(async () => {
   owner = await app.newAccount();
-  accountId = owner.account.metadata?.id ?? "";
 });
 
 const stored = (name: string, cost = 1) => ({ name, limit: 10, period_ms: 60_000, cost });
@@ -50,6 +48,8 @@ test("a key without limits draws on nothing, and its cached entry shares its emp
 });
 
 test("a key takes from its own limits and credits, then from those of its account", async () => {
+  const owner = await app.newAccount();
+  const accountId = owner.account.metadata?.id ?? "";
   const [root, child] = [await issueKey(owner), await issueKey(owner)];
   await sql`update api_key set limited_by_key_id = ${root.id} where id = ${child.id}`.execute(app.db);
   expect((await drawsOf(child.id)).draws).toBeUndefined();
@@ -102,6 +102,7 @@ test("a token that is not valid takes from nothing", async () => {
 
 test("the database refuses limits and credits that no key or account can have", async () => {
   const [key, other] = [await issueKey(owner), await issueKey(await app.newAccount())];
+  const accountId = owner.account.metadata?.id ?? "";
   const set = (change: string) =>
     sql`update api_key set ${sql.raw(change)} where id = ${key.id}`.execute(app.db);
   await expect(set(`limited_by_key_id = id`)).rejects.toThrow(/check constraint/);

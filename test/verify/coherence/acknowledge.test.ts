@@ -109,6 +109,26 @@ test("a change stops waiting for an instance that announces its stop", async () 
   expect(await settled(settling)).toBe("acknowledged");
 });
 
+test("an instance is alone when the others announced their stop, or have been silent too long to be only slow", () => {
+  const acknowledgements = establishedFeed();
+  expect(acknowledgements.isAlone()).toBe(true);
+  for (const name of ["leaving", "slow"]) acknowledgements.seen(name, leaseMs);
+  acknowledgements.left("leaving");
+  expect(acknowledgements.isAlone()).toBe(false);
+  // Its lease has expired, but it still serves.
+  vi.advanceTimersByTime(9_000);
+  expect(acknowledgements.isAlone()).toBe(false);
+  acknowledgements.lost();
+  acknowledgements.opened(leaseMs);
+  expect(acknowledgements.isAlone()).toBe(false);
+  vi.advanceTimersByTime(1_100);
+  expect(acknowledgements.isAlone()).toBe(true);
+  acknowledgements.seen("leaving", leaseMs);
+  expect(acknowledgements.isAlone()).toBe(false);
+  acknowledgements.left("leaving");
+  expect(acknowledgements.isAlone()).toBe(true);
+});
+
 // Actions of three instances, in any order and at any pace. Most of the time, most instances work.
 const index = fc.nat(2);
 const event = fc.oneof(

@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createLimiter, type DecidedBy, type Limiter } from "../../../src/verify/limits/limiter.ts";
-import { createPostgresStore, type PostgresStore } from "../../../src/verify/limits/postgres-store.ts";
+import { createPostgresStore } from "../../../src/verify/limits/postgres-store.ts";
 import { createRedisStore } from "../../../src/verify/limits/redis/store.ts";
-import type { SharedStore } from "../../../src/verify/limits/store.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database/database.ts";
+import {
+  newRule,
+  type StartOptions,
+  startLimiter,
+  type TestLimiter,
+  takeAll,
+  until,
+} from "../../support/limits/limiter.ts";
 import { skipWithoutRedis, startRedis } from "../../support/limits/redis.ts";
-import { rule } from "../../support/limits/rule.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -13,55 +18,9 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const longMs = 31 * 24 * 3_600_000;
-const open: Limiter[] = [];
-let keys = 0;
-function newRule(limit: number) {
-  keys += 1;
-  return rule(limit, longMs, { counter: `key_limiter_${keys}` });
-}
-
-function start(
-  alone: boolean,
-  store?: SharedStore,
-  timeoutMs = 10_000,
-  saved: PostgresStore = createPostgresStore(database.db),
-) {
-  const state = { alone, decided: [] as DecidedBy[], away: [] as boolean[] };
-  const limiter = createLimiter({
-    saved,
-    store: store ?? saved,
-    isAlone: () => state.alone,
-    maxCounters: 1_000,
-    timeoutMs,
-    observer: {
-      decided: (by) => void state.decided.push(by),
-      forgotten: () => {},
-      away: (isAway) => void state.away.push(isAway),
-    },
-  });
-  open.push(limiter);
-  const one = {
-    limiter,
-    state,
-    take: async (limit: ReturnType<typeof rule>) => (await limiter.take([limit], 1)).allowed,
-  };
-  return one;
-}
-
-// Takes from another limit until this place decides.
-async function until(one: ReturnType<typeof start>, place: DecidedBy): Promise<void> {
-  const decided = async () => {
-    await one.take(newRule(1));
-    return one.state.decided.at(-1);
-  };
-  await expect.poll(decided, { timeout: 10_000 }).toBe(place);
-}
-
-async function takeAll(one: ReturnType<typeof start>, limit: ReturnType<typeof rule>, calls: number) {
-  const taken = await Promise.all(Array.from({ length: calls }, () => one.take(limit)));
-  return taken.filter(Boolean).length;
-}
+const saved = () => createPostgresStore(database.db);
+const start = (alone: boolean, more: Partial<StartOptions> = {}) =>
+  startLimiter(alone, { saved: saved(), ...more });
 
 test("the only instance answers at once, and restores its counters after a restart", async () => {
   const limit = newRule(10);
@@ -110,16 +69,18 @@ test("an instance that becomes the only one keeps what the others counted", asyn
 
 test("an instance that becomes the only one while it restores counters loads them again", async () => {
   const limit = newRule(10);
-  const saved = createPostgresStore(database.db);
+  const stored = saved();
   const first = Promise.withResolvers<void>();
   let loads = 0;
-  const one = start(false, undefined, 10_000, {
-    ...saved,
-    async load(max) {
-      loads += 1;
-      const loaded = await saved.load(max);
-      if (loads === 1) await first.promise;
-      return loaded;
+  const one = start(false, {
+    saved: {
+      ...stored,
+      async load(max) {
+        loads += 1;
+        const loaded = await stored.load(max);
+        if (loads === 1) await first.promise;
+        return loaded;
+      },
     },
   });
   const other = start(false);
@@ -148,9 +109,9 @@ test("what is given back can be taken again, in memory and in the shared store",
 test("Redis that ends in the middle of a burst causes no error, and no more than the limit per instance", async (context) => {
   await skipWithoutRedis(context);
   const redis = await startRedis();
-  const [one, other] = [0, 1].map(() => start(false, createRedisStore(redis.address, 10_000))) as [
-    ReturnType<typeof start>,
-    ReturnType<typeof start>,
+  const [one, other] = [0, 1].map(() => start(false, { store: createRedisStore(redis.address, 10_000) })) as [
+    TestLimiter,
+    TestLimiter,
   ];
   const limit = newRule(100);
   expect(await takeAll(one, limit, 30)).toBe(30);
@@ -176,7 +137,7 @@ test("Redis that ends in the middle of a burst causes no error, and no more than
 test("a Redis that does not answer delays calls once, and for no longer than the timeout", async (context) => {
   await skipWithoutRedis(context);
   const redis = await startRedis();
-  const one = start(false, createRedisStore(redis.address, 100), 100);
+  const one = start(false, { store: createRedisStore(redis.address, 100), timeoutMs: 100 });
   await until(one, "redis");
   redis.process.kill("SIGSTOP");
   const limit = newRule(5);
