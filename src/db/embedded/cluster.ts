@@ -66,7 +66,7 @@ async function createCluster(cluster: Cluster, sync: boolean): Promise<void> {
 }
 
 /** Returns the URL of the database. It contains the password, so it must not become a process argument or a log line. */
-export function clusterUrl(cluster: Cluster, { host, port }: HostPort): string {
+export function clusterUrl(cluster: Pick<Cluster, "dataDir">, { host, port }: HostPort): string {
   const password = readFileSync(passwordFile(cluster), "utf8").trim();
   // The encoded directory of a socket serves as the host.
   return `postgres://${superuser}:${password}@${encodeURIComponent(host)}:${port}/postgres`;
@@ -93,6 +93,6 @@ export function clusterCommand(
   return asUser(user, [file, directory], file, args);
 }
 
-function passwordFile({ dataDir }: Cluster): string {
+function passwordFile({ dataDir }: Pick<Cluster, "dataDir">): string {
   return join(dataDir, "postgres-password");
 }

@@ -51,7 +51,8 @@ export function openDataDir(path: string, findUser: () => User | undefined): Clu
   return { dataDir, directory: join(dataDir, "postgres"), user };
 }
 
-function checkDataDir(path: string): void {
+/** Throws an error of one line if the path cannot be a data directory. Changes nothing. */
+export function checkDataDir(path: string): void {
   const stats = statOf(path);
   const problem = stats && problemOf(path, stats);
   if (problem !== undefined) {
