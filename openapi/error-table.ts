@@ -45,7 +45,8 @@ export const errorTable: Record<string, ErrorRow> = {
   },
   "403": {
     name: "PermissionDenied",
-    description: "The bearer may not make this call.",
+    description:
+      "The bearer may not make this call. `FOREIGN_ORIGIN`: the call has the header of the console, but comes from another page.",
     codes: [
       "ACCOUNT_MISMATCH",
       "ACCOUNT_SUSPENDED",
@@ -54,6 +55,7 @@ export const errorTable: Record<string, ErrorRow> = {
       "WORKSPACE_ARCHIVED",
       "PERMISSION_DENIED",
       "ENTITLEMENT_REQUIRED",
+      "FOREIGN_ORIGIN",
     ],
   },
   "404": {

@@ -25,6 +25,7 @@ export interface AppDeps {
       | "clientAddressRetentionMs"
       | "corsOrigins"
       | "trustedProxies"
+      | "publicUrl"
       | "oidcIssuers"
       | "cacheEntries"
       | "maxStalenessMs"

@@ -1,9 +1,11 @@
 import { type DescField, getOption, hasOption } from "@bufbuild/protobuf";
-import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
+import type { ConnectRouter, ConnectRouterOptions, ContextValues } from "@connectrpc/connect";
 import { redact } from "../../gen/latchkey/v1/redact_pb.ts";
-import { createTokenSearch } from "../domain/kernel/token.ts";
+import { createTokenSearch, parseToken } from "../domain/kernel/token.ts";
 import { createClientAddress } from "../net/client-address.ts";
 import { createConnectAdapter } from "../net/connect-adapter.ts";
+import { type ConsoleOptions, withConsole } from "../net/console/console.ts";
+import { createOwnOrigin } from "../net/console/own-origin.ts";
 import { withCors } from "../net/cors.ts";
 import { createFastPath, type FastPath } from "../net/fast-path/fast-path.ts";
 import { withEndpoints } from "../net/http-json/endpoints.ts";
@@ -116,12 +118,27 @@ export function createHandlers(
     { ...options, ...secretSearch(config.tokenPrefix), onRefusal },
     fast,
   );
-  const own = allowOrigins(config.corsOrigins, withEndpoints(endpoints, options, rest));
+  const forConsole = withConsole(consoleOptions(config, contextValues), rest);
+  const own = allowOrigins(config.corsOrigins, withEndpoints(endpoints, options, forConsole));
   // A preflight request of a gateway's client must not get a status that lets it pass, so CORS does not see these requests.
   const forGateways = createGatewayEndpoints(forwardAuth, verificationTurns, options);
   const { handler, plain } = withEndpoints(forGateways, options, own);
   const { observe } = requestLog;
   return { handler: observe(handler), plain: { accepts: plain.accepts, handler: observe(plain.handler) } };
+}
+
+function consoleOptions(
+  config: AppDeps["config"],
+  contextValues: (request: Request) => ContextValues,
+): ConsoleOptions {
+  return {
+    ownOrigin: createOwnOrigin(config),
+    sessionLifetimeMs: config.sessionLifetimeMs,
+    isSession: (text) => parseToken(config.tokenPrefix, text)?.kind === "ses",
+    onCall(request, call) {
+      recordOf(contextValues(request)).console = call;
+    },
+  };
 }
 
 function allowOrigins(origins: readonly string[], { handler, plain }: FastPath): FastPath {

@@ -1,5 +1,6 @@
 import { type AuditSettings, readAuditSettings } from "./audit-settings.ts";
 import { type BoundSettings, readBounds } from "./bounds.ts";
+import { type ConsoleSettings, readConsoleSettings } from "./console-settings.ts";
 import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";
 import { type LimitSettings, readLimitSettings } from "./limit-settings.ts";
 import { type MailSettings, readMailSettings } from "./mail-settings.ts";
@@ -23,6 +24,7 @@ export interface Config
     PermissionSetSettings,
     PeopleSettings,
     MailSettings,
+    ConsoleSettings,
     LimitSettings,
     AuditSettings,
     UsageSettings,
@@ -59,6 +61,7 @@ export function readConfig(env: Env): Config {
     ...readPermissionSets(reader, tokens.permissions),
     ...readPeopleSettings(read),
     ...readMailSettings(read),
+    ...readConsoleSettings(read),
     ...readLimitSettings(reader),
     ...readAuditSettings(read),
     ...readUsageSettings(read),

@@ -30,6 +30,11 @@ export function parseSmtpUrl(text: string): string | undefined {
   return url?.protocol === "smtp:" || url?.protocol === "smtps:" ? text : undefined;
 }
 
+/** A web origin with `http` or `https`, as browsers write it. */
+export function parseOrigin(text: string): string | undefined {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text ? text : undefined;
+}
+
 /** Web origins, comma-separated, or `*`. */
 export function parseOrigins(text: string): string[] | undefined {
   const origins = splitList(text);

@@ -17,7 +17,7 @@ const maxAgeSeconds = 7200;
 
 /**
  * Lets web pages of these origins (`*`: of all origins) call the handler from a browser. The response never allows
- * credentials, because the bearer is a header and the service uses no cookies. Without origins, it adds no headers.
+ * credentials, and the cookie of the console counts for no other origin. Without origins, it adds no headers.
  */
 export function withCors<Q extends Request, S extends Response>(
   origins: readonly string[],

@@ -141,8 +141,8 @@ export function keptEvaluations(
       const { requestHeader } = arrival;
       const key = keyOf(requestHeader);
       const passed = kept.recall(key);
-      if (!passed?.principal) return authenticateAndKeep(arrival, key);
       const record = recordOf(arrival.values);
+      if (!passed?.principal || record.console?.refusal) return authenticateAndKeep(arrival, key);
       record.method = arrival.name ?? name;
       record.arrival = arrival;
       record.passed = passed;

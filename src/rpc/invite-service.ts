@@ -7,6 +7,7 @@ import type { SessionDeps } from "../domain/session/session.ts";
 import { accountMessage } from "./account-message.ts";
 import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
+import { handOver } from "./middleware/console-call.ts";
 import { callerOf, callOf, optionalUserOf } from "./middleware/context.ts";
 import type { PeopleLimits } from "./middleware/people-limits.ts";
 import type { Operations } from "./operations.ts";
@@ -32,7 +33,11 @@ export function inviteService(
       // A call without a bearer is a sign-up, which hashes a password.
       if (!user) await deps.limits.signUps.spend(call.addressKey);
       const { account, profile, token } = await acceptInvite(db, call, user, deps, request);
-      return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
+      return {
+        account: accountMessage(account),
+        profile: profileMessage(account.id, profile),
+        token: handOver(context, token),
+      };
     },
   };
 }

@@ -10,6 +10,7 @@ import type { OtpDeps } from "../domain/user/otp.ts";
 import { changePassword, requestPasswordReset, resetPassword } from "../domain/user/password-change.ts";
 import { accountMessage } from "./account-message.ts";
 import { profileMessage, timestamp } from "./messages.ts";
+import { clearBrowser, handOver } from "./middleware/console-call.ts";
 import { callOf, userOf } from "./middleware/context.ts";
 import { limitGuesses } from "./middleware/guess-limit.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
@@ -44,7 +45,11 @@ function sessionMethods(
       const call = callOf(context);
       await limits.signUps.spend(call.addressKey);
       const { account, profile, token } = await signUp(db, call, deps, request);
-      return { account: accountMessage(account), profile: profileMessage(account.id, profile), token };
+      return {
+        account: accountMessage(account),
+        profile: profileMessage(account.id, profile),
+        token: handOver(context, token),
+      };
     },
     async logIn(request, context) {
       const call = callOf(context);
@@ -58,10 +63,14 @@ function sessionMethods(
         ],
         () => logIn(db, call, deps, request),
       );
-      return { token, accounts: accounts.map((account) => accountMessage(account)) };
+      return {
+        token: handOver(context, token),
+        accounts: accounts.map((account) => accountMessage(account)),
+      };
     },
     async logOut(_request, context) {
       await logOut(db, userOf(context));
+      clearBrowser(context);
       return {};
     },
     async listSessions(request, context) {

@@ -27,6 +27,7 @@ test("without settings, the configuration has the documented defaults", () => {
     databaseUrl: undefined,
     tls: undefined,
     corsOrigins: [],
+    publicUrl: undefined,
     trustedProxies: [],
     logLevel: "info",
     metricsPort: undefined,

@@ -26,6 +26,7 @@ const table: Record<Reason, [code: Code, http: number]> = {
   WORKSPACE_ARCHIVED: [Code.PermissionDenied, 403],
   PERMISSION_DENIED: [Code.PermissionDenied, 403],
   ENTITLEMENT_REQUIRED: [Code.PermissionDenied, 403],
+  FOREIGN_ORIGIN: [Code.PermissionDenied, 403],
   RATE_LIMITED: [Code.ResourceExhausted, 429],
   QUOTA_EXCEEDED: [Code.ResourceExhausted, 429],
   SYSTEM_KEY: [Code.FailedPrecondition, 400],

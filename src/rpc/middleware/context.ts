@@ -19,6 +19,20 @@ export type Bearer =
   | { type: "user"; user: UserCaller }
   | { type: "principal"; caller: Caller };
 
+/** A call with the header of the console. */
+export interface ConsoleCall {
+  /** Why the call must be refused. Unset: it comes from a page of this server. */
+  readonly refusal?: { kind: "foreign" | "unsupported"; message: string; header: string } | undefined;
+  /** Whether the bearer is the session in the browser's cookie. */
+  readonly hasCookieBearer: boolean;
+  /** Makes the response set the cookie. */
+  keepSession(token: string): void;
+  /** Makes the response remove the cookie. */
+  dropSession(): void;
+  /** Makes the response remove the cookie, and everything that pages of this server stored in the browser. */
+  clearBrowser(): void;
+}
+
 /** What the server knows about one call, from its first byte to its end. */
 export interface CallRecord {
   requestId: string;
@@ -28,6 +42,8 @@ export interface CallRecord {
   /** Set when the call reached a method. */
   method?: string;
   bearer: Bearer;
+  /** Set if the call has the header of the console. */
+  console?: ConsoleCall;
   /** The principal of the bearer that the client sent, even if the call was refused. For the log only. */
   shown?: Principal | undefined;
   /** The evaluation by which the bearer passed, and the call as it was then. Both serve to evaluate the bearer again. */

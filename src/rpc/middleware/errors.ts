@@ -29,6 +29,7 @@ export const codes: Record<Reason, Code> = {
   WORKSPACE_ARCHIVED: Code.PermissionDenied,
   PERMISSION_DENIED: Code.PermissionDenied,
   ENTITLEMENT_REQUIRED: Code.PermissionDenied,
+  FOREIGN_ORIGIN: Code.PermissionDenied,
   RATE_LIMITED: Code.ResourceExhausted,
   QUOTA_EXCEEDED: Code.ResourceExhausted,
   LAST_OWNER: Code.FailedPrecondition,
