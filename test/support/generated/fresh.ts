@@ -1,4 +1,5 @@
-// Fails if gen/, or that of an example, differs from what `npm run generate` makes of the schemas.
+// Fails if gen/, or that of an example or of the console, differs from what `npm run generate` makes of the schemas. Also
+// fails if console/dist differs from what `npm run console` makes of its sources.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,24 +15,50 @@ function contents(directory: string): Map<string, string> {
 
 /** Generates code into an empty folder, and returns the paths in `gen` that differ from those in `directory`. */
 function stale(directory: string, args: string[]): string[] {
-  const out = mkdtempSync(join(tmpdir(), "latchkey-gen-"));
+  return withScratch((out) => {
+    run("buf", ["generate", "--output", out, ...args]);
+    return differences(join(out, "gen"), join(directory, "gen"));
+  });
+}
+
+/** Builds the console into an empty folder, and returns the paths in console/dist that differ. */
+function staleConsole(): string[] {
+  return withScratch((out) => {
+    run("vite", ["build", "console", "--logLevel", "warn", "--emptyOutDir", "--outDir", out]);
+    return differences(out, join("console", "dist"));
+  });
+}
+
+function withScratch<T>(use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-gen-"));
   try {
-    const { status } = spawnSync("buf", ["generate", "--output", out, ...args], { stdio: "inherit" });
-    if (status !== 0) process.exit(1);
-    const gen = join(directory, "gen");
-    const [made, kept] = [contents(join(out, "gen")), contents(gen)];
-    const paths = new Set([...made.keys(), ...kept.keys()]);
-    return [...paths].filter((path) => made.get(path) !== kept.get(path)).map((path) => join(gen, path));
+    return use(folder);
   } finally {
-    rmSync(out, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const example = join("examples", "prompts-api");
-const found = [...stale("", []), ...stale(example, ["--template", join(example, "buf.gen.yaml")])];
+function run(program: string, args: string[]): void {
+  const { status } = spawnSync(program, args, { stdio: "inherit" });
+  if (status !== 0) process.exit(1);
+}
+
+function differences(madeFolder: string, keptFolder: string): string[] {
+  const [made, kept] = [contents(madeFolder), contents(keptFolder)];
+  const paths = new Set([...made.keys(), ...kept.keys()]);
+  return [...paths].filter((path) => made.get(path) !== kept.get(path)).map((path) => join(keptFolder, path));
+}
+
+const withTemplate = (folder: string) => stale(folder, ["--template", join(folder, "buf.gen.yaml")]);
+const found = [
+  ...stale("", []),
+  ...withTemplate(join("examples", "prompts-api")),
+  ...withTemplate("console"),
+  ...staleConsole(),
+];
 if (found.length > 0) {
   process.stderr.write(
-    `gen/ is not fresh. Run \`npm run generate\`, and commit its result: ${found.join(", ")}\n`,
+    `Generated files are not fresh. Run \`npm run generate\` and \`npm run console\`, and commit the result: ${found.join(", ")}\n`,
   );
   process.exitCode = 1;
 }

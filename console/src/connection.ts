@@ -1,0 +1,71 @@
+import type { Transport } from "@connectrpc/connect";
+import { MutationCache, QueryClient } from "@tanstack/react-query";
+import { createContext, useContext } from "react";
+import { createChosenAccount } from "./accounts.ts";
+import { createReach, type Reach } from "./reach.ts";
+import { createRenewal, type Renewal } from "./renewal.ts";
+import { createStore, type Store } from "./store.ts";
+import { createTabs, type Tabs } from "./tabs.ts";
+import { createConsoleTransport } from "./transport.ts";
+
+/** The page's connection to its server, and what belongs to it. */
+export interface Connection {
+  transport: Transport;
+  queries: QueryClient;
+  /** The account that this tab acts in. */
+  account: Store<string | undefined>;
+  /** The id of the signed-in user. */
+  user: Store<string | undefined>;
+  reach: Reach;
+  renewal: Renewal;
+  tabs: Tabs;
+}
+
+/** Connects the page to the server that it came from. */
+export function createConnection(): Connection {
+  const tabs = createTabs();
+  const account = createChosenAccount();
+  const user = createStore<string | undefined>(undefined);
+  const renewal = createRenewal();
+  const reach = createReach(async (signal) => (await fetch("/readyz", { signal, cache: "no-store" })).ok);
+  const queries = createQueries(() => tabs.tell("changed"));
+  const transport = createConsoleTransport({
+    account: account.get,
+    reach,
+    renew: (signal) => (user.get() === undefined ? undefined : renewal.wait(signal)),
+    // The permissions of the user have changed: controls that are refused now disappear.
+    onDenied: () => void queries.invalidateQueries({ queryKey: sessionKey }),
+  });
+  return { transport, queries, account, user, reach, renewal, tabs };
+}
+
+/** The key of the query for the session. */
+export const sessionKey = ["session"];
+
+/** Returns a cache of queries. A successful change makes every query load again: here, and by `onChange` in other tabs. */
+export function createQueries(onChange: () => void): QueryClient {
+  const queries: QueryClient = new QueryClient({
+    mutationCache: new MutationCache({
+      onSuccess: async () => {
+        onChange();
+        await queries.invalidateQueries();
+      },
+    }),
+    defaultOptions: {
+      // The transport repeats calls itself. A list of 10,000 keys leaves memory soon after its page is gone.
+      queries: { retry: false, staleTime: 10_000, gcTime: 30_000, networkMode: "always" },
+      mutations: { retry: false, networkMode: "always" },
+    },
+  });
+  return queries;
+}
+
+/** The connection of the page. */
+export const ConnectionContext = createContext<Connection | undefined>(undefined);
+
+/** Returns the connection of the page. */
+export function useConnection(): Connection {
+  const connection = useContext(ConnectionContext);
+  if (!connection) throw new Error("this component needs a ConnectionContext around it");
+  return connection;
+}

@@ -1,0 +1,102 @@
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-web";
+import { isUnreachable, needsLogIn, reasonOf } from "./errors.ts";
+import type { Reach } from "./reach.ts";
+
+/** What a transport needs from the page. */
+export interface TransportOptions {
+  /** The account that calls name, if one is chosen. */
+  account(): string | undefined;
+  /** A bearer, for a page without a cookie. It stays in memory. */
+  bearer?(): string | undefined;
+  reach: Reach;
+  /** Returns a promise that resolves when there is a new session, or undefined if the page was not signed in. */
+  renew(signal: AbortSignal): Promise<void> | undefined;
+  /** Runs after the server refused a call because a permission was missing. */
+  onDenied(): void;
+}
+
+// Longer than every wait of the server. A revocation waits about 1 s.
+const timeoutMs = 30_000;
+const retries = 4;
+const firstRetryMs = 250;
+
+/** Returns a transport to the server of this page. Its calls carry the cookie and the header of the console. */
+export function createConsoleTransport(options: TransportOptions): Transport {
+  return createConnectTransport({
+    baseUrl: location.origin,
+    useBinaryFormat: true,
+    fetch: fetchInTime,
+    // The first is the outermost.
+    interceptors: [reached(options), renewed(options), identified(options)],
+  });
+}
+
+// Each attempt has its own deadline, because a call may wait for the server or for the user between two attempts.
+async function fetchInTime(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline;
+  try {
+    return await fetch(input, { ...init, signal, credentials: "same-origin", cache: "no-store" });
+  } catch (error) {
+    // The response counts as lost, as if the connection had failed.
+    throw deadline.aborted ? new TypeError("the server did not answer in time") : error;
+  }
+}
+
+// Sets the headers of every call.
+function identified({ account, bearer }: TransportOptions): Interceptor {
+  return (next) => (request) => {
+    const [id, token] = [account(), bearer?.()];
+    request.header.set("latchkey-console", "1");
+    // A repeated call has the headers of its first attempt.
+    for (const name of ["latchkey-account", "authorization"]) request.header.delete(name);
+    if (id) request.header.set("latchkey-account", id);
+    if (token) request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+}
+
+// A call with an ended session did nothing. It is repeated once after the next log-in.
+function renewed({ renew, onDenied }: TransportOptions): Interceptor {
+  return (next) => async (request) => {
+    try {
+      return await next(request);
+    } catch (error) {
+      if (reasonOf(error) === "PERMISSION_DENIED") onDenied();
+      const session = needsLogIn(error) ? renew(request.signal) : undefined;
+      if (!session) throw error;
+      await session;
+      return next(request);
+    }
+  };
+}
+
+// A call that changes nothing waits until the server is back. Another call fails, because it may have had its effect.
+function reached({ reach }: TransportOptions): Interceptor {
+  return (next) => async (request) => {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await next(request);
+      } catch (error) {
+        if (!isLost(error) || request.signal.aborted) throw error;
+        reach.doubt();
+        const repeatable = request.method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+        if (!repeatable || attempt === retries) throw error;
+        await reach.back(request.signal);
+        await pause(firstRetryMs * 2 ** attempt * Math.random());
+      }
+    }
+  };
+}
+
+function isLost(error: unknown): boolean {
+  return isUnreachable(error) || ConnectError.from(error).code === Code.Unavailable;
+}
+
+function pause(ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, ms);
+  return promise;
+}
