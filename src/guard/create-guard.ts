@@ -26,6 +26,7 @@ export const productionGuardParts: GuardParts = { createGuardCache, createGuardC
 /** Creates a guard from these parts. */
 export function createGuardOf(options: GuardOptions, parts: GuardParts): Guard {
   // A malformed option must fail before a connection is opened.
+  if (!isBearer(options.token)) throw new TypeError("token: expected a bearer of visible ASCII characters");
   const readRequirements = createRequirementsReader(options);
   const { entries = defaultEntries, onEvent = reportToStderr, usage: reports = true } = options;
   const assembled = assemble({ ...options, entries, onEvent, usage: reports }, parts);
@@ -58,6 +59,11 @@ export function createGuardOf(options: GuardOptions, parts: GuardParts): Guard {
   };
 }
 const noRequirements: Requirements = Object.freeze({});
+
+// Any other text cannot be sent in a header. Often it is a token with the line break of its file.
+function isBearer(token: unknown): boolean {
+  return typeof token === "string" && /^[!-~]+$/.test(token);
+}
 
 function assemble(
   options: GuardOptions & Required<Pick<GuardOptions, "entries" | "onEvent" | "usage">>,

@@ -41,13 +41,14 @@ export const codes: Record<Exclude<GuardReason, "VALID">, Code> = {
   RATE_LIMITED: Code.ResourceExhausted,
   QUOTA_EXCEEDED: Code.ResourceExhausted,
   UNAVAILABLE: Code.Unavailable,
-  INVALID_FIELDS: Code.InvalidArgument,
+  // A mistake of the service, so its client cannot mend it.
+  INVALID_FIELDS: Code.Internal,
 };
 
 const statuses: Partial<Record<Code, number>> = {
   [Code.Unauthenticated]: 401,
   [Code.FailedPrecondition]: 400,
-  [Code.InvalidArgument]: 400,
+  [Code.Internal]: 500,
   [Code.PermissionDenied]: 403,
   [Code.ResourceExhausted]: 429,
   [Code.Unavailable]: 503,

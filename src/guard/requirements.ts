@@ -23,6 +23,8 @@ export interface ReadRequirements {
 /** Reads requirements. Returns undefined if they are malformed: a mistake must not verify less than its author meant. */
 export type ReadRequirement = (required: Requirements) => ReadRequirements | undefined;
 
+// As in the schema of `VerifyToken`.
+const maxCost = 1_000_000;
 const environments = { live: Environment.LIVE, test: Environment.TEST };
 const names = new Set<string>([
   "permissions",
@@ -93,7 +95,7 @@ function isWellFormed(required: Requirements): boolean {
     isId(workspaceId) &&
     isId(accountId) &&
     isEnvironment(environment) &&
-    (cost === undefined || Number.isInteger(cost))
+    (cost === undefined || (Number.isInteger(cost) && cost >= 0 && cost <= maxCost))
   );
 }
 

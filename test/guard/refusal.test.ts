@@ -1,3 +1,4 @@
+import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { DomainError, type Reason } from "../../src/domain/kernel/error.ts";
 import { createCheck } from "../../src/guard/gate.ts";
@@ -10,7 +11,10 @@ import { importsOf, textOf } from "../support/imports.ts";
 
 const reasons = Object.keys(codes) as (Reason & keyof typeof codes)[];
 
-test.each(reasons)("a refusal for %s has the code, status and challenge of the server", (reason) => {
+// The server's caller can mend its own fields. The client of a service cannot mend the requirements of the service.
+const ofClients = reasons.filter((reason) => reason !== "INVALID_FIELDS");
+
+test.each(ofClients)("a refusal for %s has the code, status and challenge of the server", (reason) => {
   const metadata = { key_id: "key_1", note: "müßig" };
   const verdict = refusedFor(reason, { metadata });
   const server = httpErrorOf(fromDomain(new DomainError(reason, verdict.message, metadata)));
@@ -21,6 +25,10 @@ test.each(reasons)("a refusal for %s has the code, status and challenge of the s
   expect(headers["content-length"]).toBe(String(Buffer.byteLength(body)));
   const error = { code: reason, message: verdict.message, details: metadata };
   expect(JSON.parse(body)).toEqual({ success: false, error });
+});
+
+test("malformed requirements of the service are its own error, and not one of its client", () => {
+  expect(refusalOf(refusedFor("INVALID_FIELDS"))).toMatchObject({ status: 500, code: Code.Internal });
 });
 
 test("a refusal for a reason of a newer server is 403", () => {

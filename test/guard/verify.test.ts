@@ -111,6 +111,9 @@ describe("the guard refuses without a call", () => {
       { workspaceId: "" },
       { accountId: "" },
       { cost: 0.5 },
+      { cost: -1 },
+      { cost: 1_000_001 },
+      { cost: Number.POSITIVE_INFINITY },
       ["runs:start"],
       Promise.resolve({ permissions: ["runs:start"] }),
       new Map([["permissions", ["runs:start"]]]),
@@ -131,6 +134,9 @@ describe("the guard refuses without a call", () => {
       { environment: "toString" },
       { account: "" },
       { account: null },
+      { token: "" },
+      { token: `${verifier}\n` },
+      { token: undefined },
     ]) {
       const options = { url: "http://127.0.0.1:1", token: verifier, ...mistake } as unknown as GuardOptions;
       expect(() => createGuard(options), JSON.stringify(mistake)).toThrow(TypeError);
