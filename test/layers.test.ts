@@ -16,7 +16,8 @@ interface Layer {
 const layers: Record<string, Layer> = {
   cli: {
     ours: ["cli", "client", "app", "config", "infra", "net", "domain", "verify/coherence", "db"],
-    packages: /^(node:|kysely$|@connectrpc\/connect$|rate-limiter-flexible$)/,
+    gen: /^gen\//,
+    packages: /^(node:|kysely$|@connectrpc\/connect$|@bufbuild\/protobuf|rate-limiter-flexible$)/,
   },
   app: {
     ours: ["app", "rpc", "net", "domain", "verify", "db"],
