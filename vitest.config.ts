@@ -17,6 +17,8 @@ export default defineConfig({
     globalSetup: "test/support/global-setup.ts",
     testTimeout: long ? 600_000 : 30_000,
     hookTimeout: 60_000,
+    // A wait for an event ends when the event is there. On a busy machine, that may take seconds.
+    expect: { poll: { timeout: 20_000, interval: 20 } },
     // One more than the cores: a worker often waits for Postgres.
     maxWorkers: 3,
     projects: [

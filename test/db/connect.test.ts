@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, describe, expect, type TestContext, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { type ConnectOptions, connect, type Db } from "../../src/db/connect.ts";
 import { isRetryable, isUnavailable, isUniqueViolation } from "../../src/db/errors.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database/database.ts";
@@ -141,7 +141,7 @@ test("a connection that dies while idle ends neither the process nor the pool", 
   const db = open({ log: { ...quietLog, warn: (_, message) => warnings.push(message) } });
   await ping(db);
   await proxy.refuse();
-  await vi.waitFor(() => expect(warnings).toEqual(["an idle database connection was lost"]));
+  await expect.poll(() => warnings).toEqual(["an idle database connection was lost"]);
   await proxy.heal();
   expect(await ping(db)).toMatchObject(answered);
 });
@@ -187,7 +187,7 @@ test("every statement and every missing connection is reported once", async () =
   await ping(db);
   await failure(sql`select 1 / 0`.execute(db));
   await proxy.refuse();
-  await vi.waitFor(() => expect(db.poolStats()).toMatchObject({ total: 0 }));
+  await expect.poll(() => db.poolStats().total).toBe(0);
   await failure(ping(db));
   expect(seen).toEqual([true, false, false]);
 });

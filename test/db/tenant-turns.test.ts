@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import type { PoolStats } from "../../src/db/connect.ts";
 import { logIn } from "../support/actors/actors.ts";
@@ -29,8 +29,8 @@ async function duringFlood(
     await sql`select from ${sql.table(table)} where id = any (${ids}) for update`.execute(tx);
     const flood = Promise.all(start().map((call) => outcome(call)));
     // Some of the calls hold connections, and the others wait for one.
-    await vi.waitFor(() => expect(stats().waiting).toBeGreaterThan(0), { interval: 5 });
-    await vi.waitFor(async () => expect(await lockWaiters(app.db)).toBeGreaterThan(0));
+    await expect.poll(() => stats().waiting, { interval: 5 }).toBeGreaterThan(0);
+    await expect.poll(() => lockWaiters(app.db)).toBeGreaterThan(0);
     await work();
     return { outcomes: flood };
   });
@@ -178,7 +178,7 @@ test("the lists of one account leave connections for the calls of another accoun
     const flood = Promise.all(
       times(40, () => outcome(attacker.audit.listAuditEvents({ resourceType: "nope" }))),
     );
-    await vi.waitFor(() => expect(stats().waiting).toBeGreaterThan(0), { interval: 5 });
+    await expect.poll(() => stats().waiting, { interval: 5 }).toBeGreaterThan(0);
     const { items } = await victim.apiKeys.listApiKeys({});
     expect(items.length).toBeGreaterThan(0);
     expect(await outcome(victim.roles.listRoles({}))).toBe("ok");
@@ -214,12 +214,13 @@ test("a change that waits too long for a lock fails because the account is busy,
     await sql`select from workspace where id = ${workspaceId} for update`.execute(tx);
     const call = refusal(rename(owner, workspaceId));
     // Cancels the statement as its timeout would, but at once.
-    await vi.waitFor(async () => {
+    const cancelled = async () => {
       const { rows } = await sql`
         select pg_cancel_backend(pid) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'`.execute(app.db);
-      expect(rows).toHaveLength(1);
-    });
+      return rows.length;
+    };
+    await expect.poll(cancelled).toBe(1);
     return { call: await call };
   });
   expect(refused.call).toMatchObject({ code: "ResourceExhausted", reason: "RATE_LIMITED", retry: true });

@@ -23,9 +23,7 @@ const newKey = (permissions = ["runs:start"]) => issueKey(owner, { spec: { permi
 
 /** Verifies a token until the guard answers from its cache. A busy machine may cost it a lease. */
 async function cached(one: TestGuard, token: string, required?: Requirements): Promise<void> {
-  await expect
-    .poll(async () => (await one.verify(token, required)).source, { timeout: 5_000, interval: 5 })
-    .toBe("cache");
+  await expect.poll(async () => (await one.verify(token, required)).source, { interval: 5 }).toBe("cache");
 }
 
 describe("the cache of a guard", () => {
@@ -33,11 +31,14 @@ describe("the cache of a guard", () => {
     guard = await readyGuard();
     const { token, id } = await newKey();
     const first = await guard.verify(token);
-    await cached(guard, token);
-    const { calls } = guard.state();
-    const second = await guard.verify(token);
-    expect(second).toEqual({ ...first, source: "cache" });
-    expect(second.principal?.keyId).toBe(id);
+    let calls = 0;
+    const again = async () => {
+      ({ calls } = guard.state());
+      return guard.verify(token);
+    };
+    // A busy machine may cost the guard its lease.
+    await expect.poll(again, { interval: 5 }).toEqual({ ...first, source: "cache" });
+    expect(first.principal?.keyId).toBe(id);
     expect(guard.state().calls).toBe(calls);
   });
 
@@ -119,7 +120,7 @@ describe("a guard", () => {
       return guard.state().calls - calls;
     };
     // Without a lease, each verification is a call. A busy machine may cost the guard its lease.
-    await expect.poll(callsOfMany, { timeout: 10_000, interval: 5 }).toBe(1);
+    await expect.poll(callsOfMany, { interval: 5 }).toBe(1);
   });
 });
 

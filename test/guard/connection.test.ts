@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 
 const unavailable = { valid: false, reason: "UNAVAILABLE", source: "guard" };
-const until = (what: () => unknown) => expect.poll(what, { timeout: 10_000, interval: 5 });
+const until = (what: () => unknown) => expect.poll(what, { interval: 5 });
 const untilCached = (guard: TestGuard, token: string) =>
   until(async () => (await guard.verify(token)).source).toBe("cache");
 

@@ -25,13 +25,17 @@ test.each(["RevokeApiKey", "the endpoint of revocation"])(
     const introspect = await introspector(there.url, verifier.token);
     for (let round = 0; round < 4; round++) {
       const key = await issueKey(owner);
-      expect((await introspect(key.token)).json.active).toBe(true);
-      expect((await introspect(key.token)).json.active).toBe(true);
+      const before = await servedFromCache(other);
+      const served = async () => {
+        expect((await introspect(key.token)).json.active).toBe(true);
+        return (await servedFromCache(other)) - before;
+      };
+      // Without a lease, the instance asks the database.
+      await expect.poll(served).toBeGreaterThan(0);
       if (way === "RevokeApiKey") await owner.apiKeys.revokeApiKey({ id: key.id });
       else await sendForm(`${here.url}/v1/oauth/revoke`, { form: { token: key.token } });
       expect((await introspect(key.token)).json).toEqual({ active: false });
     }
-    expect(await servedFromCache(other)).toBeGreaterThan(0);
   },
 );
 
@@ -60,7 +64,7 @@ test("an instance without its database answers 503 with a time to retry", async 
   const introspect = await introspector(url, verifier.token);
   expect((await introspect(verifier.token)).json.active).toBe(true);
   await proxy.refuse();
-  await expect.poll(async () => (await introspect(verifier.token)).status, { timeout: 5_000 }).toBe(503);
+  await expect.poll(async () => (await introspect(verifier.token)).status).toBe(503);
   const answer = await introspect(verifier.token);
   expect(answer).toMatchObject({ status: 503, json: { error: "temporarily_unavailable" } });
   expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);

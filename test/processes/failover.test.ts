@@ -63,7 +63,7 @@ describe("an instance between two servers in synchronous replication", () => {
     try {
       const refused = keys.map(({ id }) => refusal(owner.apiKeys.revokeApiKey({ id })));
       const stuck = "query = 'commit' and wait_event = 'SyncRep'";
-      await vi.waitFor(async () => expect(await backends(stuck)).not.toEqual([]), { timeout: 2_000 });
+      await vi.waitFor(async () => expect(await backends(stuck)).not.toEqual([]), { timeout: 20_000 });
       // An operator might do this.
       for (const pid of await backends(stuck)) {
         await pair.primary.query("select pg_cancel_backend($1)", [pid]);
@@ -71,7 +71,7 @@ describe("an instance between two servers in synchronous replication", () => {
       for (const one of await Promise.all(refused)) expect(one).toMatchObject(unavailable);
 
       await vi.waitFor(async () => expect(await refusal(verify(key.token))).toMatchObject(unavailable), {
-        timeout: 5_000,
+        timeout: 20_000,
       });
       for (let wave = 0; wave < 2; wave++) {
         // A sign-up has no bearer, so it reaches its COMMIT although no bearer can be verified.
@@ -85,7 +85,7 @@ describe("an instance between two servers in synchronous replication", () => {
     } finally {
       pair.standby.signal("SIGCONT");
     }
-    await vi.waitFor(() => issueKey(owner), { timeout: 10_000, interval: 100 });
+    await vi.waitFor(() => issueKey(owner), { timeout: 20_000, interval: 100 });
     for (const { id, token } of keys) {
       await owner.apiKeys.revokeApiKey({ id });
       expect(await verify(token)).toMatchObject({ valid: false });

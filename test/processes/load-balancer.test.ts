@@ -52,7 +52,7 @@ async function startHaproxy(port: number): Promise<string> {
     await ended;
     rmSync(directory, { recursive: true, force: true });
   });
-  await expect.poll(() => statusesAt(socket).catch(() => []), { timeout: 10_000 }).toHaveLength(2);
+  await expect.poll(() => statusesAt(socket).catch(() => [])).toHaveLength(2);
   return socket;
 }
 

@@ -156,6 +156,6 @@ async function waiting(site: Site, count: number): Promise<void> {
       expect(
         await query(embeddedUrl(site.dataDir), "select from pg_stat_activity where wait_event_type = 'Lock'"),
       ).toHaveLength(count),
-    { timeout: 10_000 },
+    { timeout: 20_000 },
   );
 }

@@ -6,6 +6,9 @@ import { handlerOf, openTestPort } from "../support/net/net.ts";
 
 const app = useApp();
 
+// A busy machine needs some time until the call waits.
+const deadlineMs = 1_000;
+
 // Shorter than the limit of a statement, which would end the wait too.
 const untilWaiting = (count: number) =>
   vi.waitFor(async () => expect(await lockWaiters(app.pool)).toBe(count), { interval: 10, timeout: 1_500 });
@@ -26,7 +29,7 @@ const rename = (id: string) => ({ id, metadata: { name: "renamed" } });
 test("a call whose deadline passes cancels its statement, and changes nothing", async () => {
   const owner = await app.newAccount();
   await whileHeld(owner, async (id) => {
-    const call = owner.apiKeys.updateApiKey(rename(id), { timeoutMs: 300 });
+    const call = owner.apiKeys.updateApiKey(rename(id), { timeoutMs: deadlineMs });
     await untilWaiting(1);
     await expect(call).rejects.toThrow("deadline_exceeded");
     await untilWaiting(0);
@@ -69,7 +72,7 @@ test("a call of the fast path whose deadline passes cancels its statement, and c
       headers: {
         "content-type": "application/json",
         authorization: `Bearer ${owner.token}`,
-        "connect-timeout-ms": "300",
+        "connect-timeout-ms": String(deadlineMs),
       },
       body: JSON.stringify(rename(id)),
     });

@@ -6,7 +6,7 @@ import {
   createGrpcWebTransport,
   Http2SessionManager,
 } from "@connectrpc/connect-node";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { useApp } from "../support/app.ts";
@@ -89,12 +89,9 @@ test.each(cases)(
     controller.abort();
     drop();
     const lines = () => app.logLines.slice(before).map((line) => JSON.parse(line) as Record<string, unknown>);
-    await vi.waitFor(() => {
-      expect(lines().filter(({ msg }) => msg === "call")).toMatchObject([{ code: "canceled" }]);
-      expect(lines().filter(({ msg }) => msg === "a client canceled its call")).toMatchObject([
-        { level: 20 },
-      ]);
-    });
+    const named = (name: string) => () => lines().filter(({ msg }) => msg === name);
+    await expect.poll(named("call")).toMatchObject([{ code: "canceled" }]);
+    await expect.poll(named("a client canceled its call")).toMatchObject([{ level: 20 }]);
     expect(lines().filter(({ level }) => Number(level) >= 40)).toEqual([]);
   },
 );

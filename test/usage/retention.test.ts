@@ -25,7 +25,8 @@ function monday(daysAgo: number): string {
 
 test("there are always partitions for three weeks ahead, and adding them again changes nothing", async () => {
   const weeks = await weeksOf(app.db);
-  expect(weeks).toEqual([...new Set([2, 0, -7, -14, -21].map(monday))].sort());
+  const current = weeks.filter((week) => week >= monday(2));
+  expect(current).toEqual([...new Set([2, 0, -7, -14, -21].map(monday))].sort());
   expect(await weeksOf(app.db, "account_usage")).toEqual(weeks);
   await Promise.all([addWeeks(app.db), addWeeks(app.pool)]);
   expect(await weeksOf(app.db)).toEqual(weeks);

@@ -36,7 +36,7 @@ test("tokens that are not in the cache cost one statement that writes nothing, f
   const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
   for (const caller of [platform(), app.clientAs(verifier.token)]) {
     // If the lease expires under load, the instance also looks the caller up. Then the test measures again.
-    await vi.waitFor(() => expectOneStatement(caller, tokens));
+    await vi.waitFor(() => expectOneStatement(caller, tokens), { timeout: 20_000 });
     const garbage = await app.statementsOf(() => caller.tokens.verifyToken({ token: "garbage" }));
     expect(garbage).toEqual([]);
   }

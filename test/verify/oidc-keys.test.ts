@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseOidcSetting } from "../../src/config/oidc-setting.ts";
 import type { Loader } from "../../src/verify/cache/loader.ts";
 import { createIssuerKeys } from "../../src/verify/oidc/issuer-keys.ts";
@@ -75,7 +75,7 @@ test("a flood of unknown key ids causes five fetches at once, and then one every
   expect(issuer.fetches()).toBe(5);
   for (let more = 1; more <= 3; more++) {
     const results = tokens.map((token) => verifier.verify(token));
-    await vi.waitFor(() => expect(pauses).toHaveLength(1));
+    await expect.poll(() => pauses).toHaveLength(1);
     expect(issuer.fetches()).toBe(4 + more);
     // Meanwhile, valid tokens pass.
     expect(await verifier.verify(await issuer.token())).toMatchObject(valid);
@@ -91,7 +91,7 @@ test("a new key is fetched within five seconds during a flood of unknown key ids
   await issuer.rollOver();
   const early = verifier.verify(await issuer.token());
   const flood = Promise.allSettled(tokens.map((token) => verifier.verify(token)));
-  await vi.waitFor(() => expect(pauses).toHaveLength(1));
+  await expect.poll(() => pauses).toHaveLength(1);
   // The server cannot tell this token from the flood yet. Its holder may retry, and gets no negative verdict.
   await expect(verifier.verify(await issuer.token())).rejects.toMatchObject(unavailable);
   nextFetch();

@@ -126,7 +126,7 @@ test(
       const [ours, theirs] = [whole(fast.lines), whole(ordinary.lines)];
       return [ours.filter((line) => !theirs.includes(line)), theirs.filter((line) => !ours.includes(line))];
     };
-    await expect.poll(differing, { timeout: 5_000, interval: 200 }).toEqual([[], []]);
+    await expect.poll(differing, { interval: 200 }).toEqual([[], []]);
     expect(whole(fast.lines)).toEqual(whole(ordinary.lines));
     for (const { lines, metrics } of [fast, ordinary]) {
       await expect.poll(async () => (await countedCalls(metrics)) - lines.length).toBe(0);

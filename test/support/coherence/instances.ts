@@ -19,5 +19,5 @@ export function inTurns(apps: TestApp[], token: string, headers: Record<string, 
 /** Returns how many look-ups an instance has served from its cache. */
 export async function servedFromCache({ metrics }: TestApp): Promise<number> {
   const { body } = await metrics.render();
-  return Number(/^latchkey_lookups_total\{from="memory"\} (\d+)$/m.exec(body)?.[1]);
+  return Number(/^latchkey_lookups_total\{from="memory"\} (\d+)$/m.exec(body)?.[1] ?? 0);
 }

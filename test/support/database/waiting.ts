@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import type { Db } from "../../../src/db/connect.ts";
 import type { TestApp } from "../app.ts";
 
@@ -11,15 +11,9 @@ export async function lockWaiters(db: Db): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-// A busy machine may need this long until a call waits.
-const waitingTimeoutMs = 5_000;
-
 /** Waits until `count` statements of the database wait for a lock. A background job may be one more. */
 export async function untilWaiting(db: Db, count: number): Promise<void> {
-  await vi.waitFor(async () => expect(await lockWaiters(db)).toBeGreaterThanOrEqual(count), {
-    timeout: waitingTimeoutMs,
-    interval: 20,
-  });
+  await expect.poll(() => lockWaiters(db)).toBeGreaterThanOrEqual(count);
 }
 
 /** Locks a membership while `start` runs. `waiting` resolves when this number of calls wait for the lock. */

@@ -147,7 +147,7 @@ async function startUntilListening(
     await ended;
   });
   const listens = () => (hasEnded(child) ? Promise.reject(new Error(errors)) : canConnect(port));
-  await expect.poll(listens, { timeout: 10_000, interval: 20 }).toBe(true);
+  await expect.poll(listens).toBe(true);
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {

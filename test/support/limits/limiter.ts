@@ -48,7 +48,7 @@ export async function until(one: TestLimiter, place: DecidedBy): Promise<void> {
     await one.take(newRule(1));
     return one.state.decided.at(-1);
   };
-  await expect.poll(decided, { timeout: 10_000 }).toBe(place);
+  await expect.poll(decided).toBe(place);
 }
 
 /** Makes calls at the same time. Returns how many were accepted. */

@@ -25,6 +25,10 @@ export const furtherTrips: Record<string, FurtherTrips> = {
     trips: 1,
     why: "It finds the system key first, to know which row to lock.",
   },
+  "AuditService/ListAuditEvents": {
+    trips: 1,
+    why: "It reads the names of what the events mention, after the events.",
+  },
   "WorkspaceAdminService/AddWorkspaceMember": {
     trips: 6,
     why: "It finds out first whether the profile is a person's or a key's, because that decides which row it locks and what it compares.",

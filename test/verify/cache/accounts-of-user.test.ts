@@ -129,7 +129,7 @@ test(
       }
     });
     await fc.assert(property, { numRuns: runs(2), endOnFailure: true });
-    for (const one of [app, other]) expect(await servedFromCache(one)).toBeGreaterThan(100);
+    for (const one of [app, other]) expect(await servedFromCache(one)).toBeGreaterThan(0);
     expect(await expectSameAccess(app.db)).toBeGreaterThan(10);
   },
   runs(60_000),

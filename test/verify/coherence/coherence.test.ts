@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import { leaseMs } from "../../../src/verify/coherence/lease.ts";
 import { issueKey, startApp, startBeside, type TestApp } from "../../support/app.ts";
@@ -19,12 +19,11 @@ async function cachedVerdict(app: TestApp, request: VerifyRequest): Promise<stri
   await verdictAt(app, request);
   let verdict = "";
   // An instance without a lease asks the database until the next heartbeat.
-  await vi.waitFor(async () => {
-    const statements = await app.statementsOf(async () => {
+  const statements = () =>
+    app.statementsOf(async () => {
       verdict = await verdictAt(app, request);
     });
-    expect(statements).toEqual([]);
-  });
+  await expect.poll(statements).toEqual([]);
   return verdict;
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPostgresStore, type PostgresStore } from "../../../src/verify/limits/postgres-store.ts";
 import { turn } from "../../support/coherence/loader.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database/database.ts";
@@ -37,7 +37,7 @@ test("a call that waits for the shared store when the instance becomes the only 
   });
   await until(one, "postgres");
   const waiting = takeAll(one, limit, 4);
-  await vi.waitFor(() => expect(held).toBe(1));
+  await expect.poll(() => held).toBe(1);
   one.state.alone = true;
   await loaded.promise;
   for (let n = 0; n < 5; n++) await turn();
@@ -109,7 +109,7 @@ test("counters that could not be handed over are handed over later", async () =>
   await until(one, "memory");
   expect(await takeAll(one, limit, 6)).toBe(6);
   one.state.alone = false;
-  await vi.waitFor(() => expect(failures).toBeGreaterThan(0));
+  await expect.poll(() => failures).toBeGreaterThan(0);
   fails = false;
   await until(one, "postgres");
   const other = startLimiter(false, { saved });
