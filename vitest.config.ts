@@ -5,6 +5,8 @@ import { defineConfig } from "vitest/config";
 // must restore the environment, timers and listeners that it changes.
 const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
+// Each of these files starts a browser.
+const browsers = ["test/console/**/*.test.ts"];
 
 // Compares every answer of plain HTTP with gen/openapi.json.
 const checkAnswers = "test/support/openapi/setup.ts";
@@ -27,7 +29,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts"],
-          exclude: [...processes, ...slow],
+          exclude: [...processes, ...slow, ...browsers],
           isolate: false,
           setupFiles: ["test/support/random.ts", checkAnswers],
         },
@@ -38,6 +40,16 @@ export default defineConfig({
           name: "processes",
           include: processes,
           setupFiles: checkAnswers,
+          testTimeout: processTimeoutMs,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "console",
+          include: browsers,
+          setupFiles: "test/support/random.ts",
           testTimeout: processTimeoutMs,
           sequence: { groupOrder: 1 },
         },
