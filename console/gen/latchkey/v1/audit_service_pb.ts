@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/audit_service.proto.
  */
 export const file_latchkey_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9sYXRjaGtleS92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSKJAgoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBINCgVsaW1pdBgBIAEoBRIOCgZjdXJzb3IYAiABKAkSEgoKc29ydF9vcmRlchgGIAEoCRITCgtyZXNvdXJjZV9pZBgIIAEoCRIVCg1yZXNvdXJjZV90eXBlGAkgASgJEhIKCnByb2ZpbGVfaWQYCiABKAkSDgoGa2V5X2lkGAsgASgJEi4KCnN0YXJ0X3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZtZXRob2QYDiABKAkibgoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USJgoFaXRlbXMYASADKAsyFy5sYXRjaGtleS52MS5BdWRpdEV2ZW50EisKCnBhZ2luYXRpb24YAiABKAsyFy5sYXRjaGtleS52MS5QYWdpbmF0aW9uMnEKDEF1ZGl0U2VydmljZRJhCg9MaXN0QXVkaXRFdmVudHMSIy5sYXRjaGtleS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiQubGF0Y2hrZXkudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2UiA5ACAUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_latchkey_v1_audit_event, file_latchkey_v1_resource]);
+  fileDesc("Ch9sYXRjaGtleS92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEgtsYXRjaGtleS52MSKJAgoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBINCgVsaW1pdBgBIAEoBRIOCgZjdXJzb3IYAiABKAkSEgoKc29ydF9vcmRlchgGIAEoCRITCgtyZXNvdXJjZV9pZBgIIAEoCRIVCg1yZXNvdXJjZV90eXBlGAkgASgJEhIKCnByb2ZpbGVfaWQYCiABKAkSDgoGa2V5X2lkGAsgASgJEi4KCnN0YXJ0X3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZtZXRob2QYDiABKAki3AEKF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEiYKBWl0ZW1zGAEgAygLMhcubGF0Y2hrZXkudjEuQXVkaXRFdmVudBIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbhI+CgVuYW1lcxgDIAMoCzIvLmxhdGNoa2V5LnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlLk5hbWVzRW50cnkaLAoKTmFtZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBMnEKDEF1ZGl0U2VydmljZRJhCg9MaXN0QXVkaXRFdmVudHMSIy5sYXRjaGtleS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiQubGF0Y2hrZXkudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2UiA5ACAUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_latchkey_v1_audit_event, file_latchkey_v1_resource]);
 
 /**
  * @generated from message latchkey.v1.ListAuditEventsRequest
@@ -118,6 +118,14 @@ export type ListAuditEventsResponse = Message<"latchkey.v1.ListAuditEventsRespon
    * @generated from field: latchkey.v1.Pagination pagination = 2;
    */
   pagination?: Pagination | undefined;
+
+  /**
+   * The current names of the profiles, keys and resources that the events mention, by id. The name of an invite is its e-mail address.
+   * An id without an entry no longer exists, or the caller may not read its kind of resource.
+   *
+   * @generated from field: map<string, string> names = 3;
+   */
+  names: { [key: string]: string };
 };
 
 /**

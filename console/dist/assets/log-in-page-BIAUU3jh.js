@@ -1,1 +1,0 @@
-import{r as e}from"./index-raHY-t1r.js";import{j as t}from"./use-action-B2rC9zyu.js";var n=t();function r(){return(0,n.jsx)(e,{next:`/`})}export{r as LogInPage};

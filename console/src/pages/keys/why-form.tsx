@@ -1,0 +1,87 @@
+import { useState } from "react";
+import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { TokenService, type VerifyTokenResponse } from "../../../gen/latchkey/v1/token_service_pb.ts";
+import { Banner } from "../../ui/banner.tsx";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNote } from "../../ui/error-note.tsx";
+import { Select, TextField } from "../../ui/field.tsx";
+import { Form } from "../../ui/form.tsx";
+import { Explanation } from "./explanation.tsx";
+import { type EnvironmentName, environments } from "./filter.ts";
+import { findToken } from "./token-form.ts";
+import { useCall } from "./use-call.ts";
+import { environmentChoices, idOf, nameOf } from "./words.ts";
+
+/** Asks for a token and what it is used for, and shows the outcome of every rule. The token stays in memory. */
+export function WhyForm({ apiKey }: { apiKey?: ApiKey }) {
+  const [token, setToken] = useState("");
+  const [permissions, setPermissions] = useState("");
+  const [workspaceId, setWorkspaceId] = useState("");
+  const [environment, setEnvironment] = useState<EnvironmentName | "">("");
+  const [answer, setAnswer] = useState<VerifyTokenResponse>();
+  const call = useCall(TokenService.method.verifyToken, setAnswer);
+  const found = findToken(token);
+  const other = apiKey && found?.keyId && found.keyId !== idOf(apiKey);
+  function check() {
+    if (call.isPending || token.trim() === "") return;
+    setAnswer(undefined);
+    call.mutate({
+      token: token.trim(),
+      dryRun: true,
+      workspaceId: workspaceId.trim(),
+      requiredPermissions: permissions.split(/[\s,]+/).filter((one) => one !== ""),
+      ...(environment && { environment: environments[environment] }),
+    });
+  }
+  return (
+    <>
+      <Form onSubmit={check} label="Check a token">
+        <TextField
+          label="Token"
+          hint="It is sent to the server once, and stored nowhere."
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          value={token}
+          onChange={setToken}
+        />
+        {other && (
+          <Banner tone="warning">{`This token belongs to another key than “${nameOf(apiKey)}”.`}</Banner>
+        )}
+        <TextField
+          label="Required permissions"
+          hint="Optional: what the refused request needed, such as runs:start."
+          autoComplete="off"
+          spellCheck={false}
+          value={permissions}
+          onChange={setPermissions}
+        />
+        <div className="fields">
+          <TextField
+            label="Workspace id"
+            hint="Optional: the workspace of the refused request."
+            placeholder="ws_…"
+            autoComplete="off"
+            spellCheck={false}
+            maxLength={64}
+            value={workspaceId}
+            onChange={setWorkspaceId}
+          />
+          <Select
+            label="Required environment"
+            value={environment}
+            onChange={(next: EnvironmentName | "") => setEnvironment(next)}
+            choices={[{ value: "", label: "Any" }, ...environmentChoices]}
+          />
+        </div>
+        <ErrorNote error={call.error} />
+        <footer className="actions">
+          <Button type="submit" variant="primary" busy={call.isPending} disabled={token.trim() === ""}>
+            Check the token
+          </Button>
+        </footer>
+      </Form>
+      {answer && <Explanation answer={answer} />}
+    </>
+  );
+}
