@@ -26,6 +26,7 @@ export interface AppDeps {
       | "corsOrigins"
       | "trustedProxies"
       | "publicUrl"
+      | "embedOrigins"
       | "oidcIssuers"
       | "cacheEntries"
       | "maxStalenessMs"

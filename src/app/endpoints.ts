@@ -1,7 +1,9 @@
 import type { Message } from "@bufbuild/protobuf";
 import { TokenService, type VerifyTokenResponse } from "../../gen/latchkey/v1/token_service_pb.ts";
+import type { OwnOrigin } from "../net/console/own-origin.ts";
+import { isConsolePath, siteEndpoint } from "../net/console/site-endpoint.ts";
 import type { FastPathMethod, FastPathOptions } from "../net/fast-path/codec.ts";
-import type { Endpoint, EndpointOptions } from "../net/http-json/endpoints.ts";
+import type { Endpoint, EndpointOptions, EndpointTable } from "../net/http-json/endpoints.ts";
 import { forwardAuthEndpoint } from "../net/http-json/forward-auth-endpoint.ts";
 import { oauthEndpoint } from "../net/http-json/oauth-endpoint.ts";
 import type { FairTurns } from "../net/turns.ts";
@@ -10,6 +12,7 @@ import type { AuthDeps } from "../rpc/middleware/auth-interceptor.ts";
 import { introspectionOf, verifyRequestOf } from "../rpc/oauth/introspect.ts";
 import { introspectMethod, revokeMethod } from "../rpc/oauth/methods.ts";
 import { revokeRequestOf } from "../rpc/oauth/revoke.ts";
+import { readSite } from "./console-site.ts";
 import { referenceEndpoints } from "./reference.ts";
 
 /** What the endpoints are assembled from. */
@@ -21,11 +24,21 @@ export interface EndpointDeps {
   /** The turns of both. */
   verificationTurns: FairTurns;
   operationTurns: FairTurns;
+  /** Web origins that may show the console's embedded page in a frame. */
+  embedOrigins: readonly string[];
+  ownOrigin: OwnOrigin;
   options: FastPathOptions & EndpointOptions;
 }
 
-/** Returns the endpoints of standards of HTTP, by their paths. */
-export function createEndpoints(deps: EndpointDeps): ReadonlyMap<string, Endpoint> {
+/** Returns the endpoints of standards of HTTP and the files of the console, by their paths. */
+export function createEndpoints(deps: EndpointDeps): EndpointTable {
+  const { embedOrigins, ownOrigin, operationTurns: turns, options } = deps;
+  const standard = standardEndpoints(deps);
+  const site = siteEndpoint({ read: () => readSite(embedOrigins), ownOrigin, turns }, options);
+  return { get: (path) => standard.get(path) ?? (isConsolePath(path) ? site : undefined) };
+}
+
+function standardEndpoints(deps: EndpointDeps): ReadonlyMap<string, Endpoint> {
   const { auth, verifications, operations, options } = deps;
   const { verifyToken, revokeToken } = TokenService.method;
   const introspect = oauthEndpoint(
@@ -60,7 +73,7 @@ export function createGatewayEndpoints(
   answer: ForwardAuth,
   turns: FairTurns,
   { contextValues, onBug }: EndpointDeps["options"],
-): ReadonlyMap<string, Endpoint> {
+): EndpointTable {
   const forwardAuth = forwardAuthEndpoint({
     name: forwardAuthName,
     turns,

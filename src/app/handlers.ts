@@ -5,12 +5,12 @@ import { createTokenSearch, parseToken } from "../domain/kernel/token.ts";
 import { createClientAddress } from "../net/client-address.ts";
 import { createConnectAdapter } from "../net/connect-adapter.ts";
 import { type ConsoleOptions, withConsole } from "../net/console/console.ts";
-import { createOwnOrigin } from "../net/console/own-origin.ts";
+import { createOwnOrigin, type OwnOrigin } from "../net/console/own-origin.ts";
 import { withCors } from "../net/cors.ts";
 import { createFastPath, type FastPath } from "../net/fast-path/fast-path.ts";
 import { withEndpoints } from "../net/http-json/endpoints.ts";
 import { withHttpJson } from "../net/http-json/http-json.ts";
-import type { Handler, PlainHandler, Request } from "../net/request.ts";
+import type { Request } from "../net/request.ts";
 import { createFairTurns, inTurns } from "../net/turns.ts";
 import { verificationMethods } from "../rpc/fast-path.ts";
 import { isList, operationMethods } from "../rpc/fast-path-operations.ts";
@@ -28,7 +28,7 @@ import { type TokenDeps, verification } from "../rpc/token-service.ts";
 import type { AppDeps } from "./deps.ts";
 import { createEndpoints, createGatewayEndpoints } from "./endpoints.ts";
 import type { Parts } from "./parts.ts";
-import { createRequestLog } from "./request-log.ts";
+import { createRequestLog, type RequestLog } from "./request-log.ts";
 
 /** How messages are read in binary. Fields that are newer than this server are skipped and not kept. */
 export const binaryOptions = { readUnknownFields: false };
@@ -52,14 +52,9 @@ export interface Served {
 }
 
 /** Creates the handlers of HTTP requests. Each passes the request log, CORS, and then an endpoint, the fast path or the router. */
-export function createHandlers(
-  deps: AppDeps,
-  parts: Parts,
-  served: Served,
-): { handler: Handler; plain: PlainHandler } {
+export function createHandlers(deps: AppDeps, parts: Parts, served: Served): FastPath {
   const { config, limits, log, metrics, fastPath = true } = deps;
-  const { reports } = parts;
-  const { routes, routerOptions, auth } = served;
+  const [{ reports }, { routes, routerOptions, auth }] = [parts, served];
   const requestLog = createRequestLog(log, metrics, createClientAddress(config.trustedProxies));
   const { contextValues, clientOf } = requestLog;
   const requestIdOf = (request: Request) => recordOf(contextValues(request)).requestId;
@@ -105,12 +100,15 @@ export function createHandlers(
     options,
     inTurns(oneByOne, adapter, clientOf, reports.bug),
   );
+  const ownOrigin = createOwnOrigin(config);
   const endpoints = createEndpoints({
     auth,
     verifications,
     operations,
     verificationTurns,
     operationTurns: oneByOne,
+    embedOrigins: config.embedOrigins,
+    ownOrigin,
     options,
   });
   const rest = withHttpJson(
@@ -118,21 +116,24 @@ export function createHandlers(
     { ...options, ...secretSearch(config.tokenPrefix), onRefusal },
     fast,
   );
-  const forConsole = withConsole(consoleOptions(config, contextValues), rest);
+  const forConsole = withConsole(consoleOptions(config, ownOrigin, contextValues), rest);
   const own = allowOrigins(config.corsOrigins, withEndpoints(endpoints, options, forConsole));
   // A preflight request of a gateway's client must not get a status that lets it pass, so CORS does not see these requests.
   const forGateways = createGatewayEndpoints(forwardAuth, verificationTurns, options);
-  const { handler, plain } = withEndpoints(forGateways, options, own);
-  const { observe } = requestLog;
+  return observed(requestLog, withEndpoints(forGateways, options, own));
+}
+
+function observed({ observe }: RequestLog, { handler, plain }: FastPath): FastPath {
   return { handler: observe(handler), plain: { accepts: plain.accepts, handler: observe(plain.handler) } };
 }
 
 function consoleOptions(
   config: AppDeps["config"],
+  ownOrigin: OwnOrigin,
   contextValues: (request: Request) => ContextValues,
 ): ConsoleOptions {
   return {
-    ownOrigin: createOwnOrigin(config),
+    ownOrigin,
     sessionLifetimeMs: config.sessionLifetimeMs,
     isSession: (text) => parseToken(config.tokenPrefix, text)?.kind === "ses",
     onCall(request, call) {

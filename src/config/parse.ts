@@ -32,8 +32,11 @@ export function parseSmtpUrl(text: string): string | undefined {
 
 /** A web origin with `http` or `https`, as browsers write it. */
 export function parseOrigin(text: string): string | undefined {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text ? text : undefined;
+  return plainOrigin.test(text) && URL.canParse(text) && new URL(text).origin === text ? text : undefined;
 }
+
+// A URL also accepts characters in a host that have a meaning in a header.
+const plainOrigin = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
 
 /** Web origins, comma-separated, or `*`. */
 export function parseOrigins(text: string): string[] | undefined {

@@ -28,6 +28,7 @@ test("without settings, the configuration has the documented defaults", () => {
     tls: undefined,
     corsOrigins: [],
     publicUrl: undefined,
+    embedOrigins: [],
     trustedProxies: [],
     logLevel: "info",
     metricsPort: undefined,

@@ -16,6 +16,11 @@ export interface Endpoint {
   handle(request: Request, response: Response): void;
 }
 
+/** The endpoints by their paths, without the query. */
+export interface EndpointTable {
+  get(path: string): Endpoint | undefined;
+}
+
 /** What all endpoints depend on. */
 export interface EndpointOptions {
   /** Returns the client of a request. Clients take turns. */
@@ -29,11 +34,10 @@ export interface EndpointOptions {
 }
 
 /**
- * Puts endpoints in front of the fast path. The key is the exact path, to which the query does not belong. A method that the
- * endpoint does not accept gets 405 with `Allow`. OPTIONS gets 204 with `Allow`.
+ * Puts endpoints in front of the fast path. A method that the endpoint does not accept gets 405 with `Allow`. OPTIONS gets 204 with `Allow`.
  */
 export function withEndpoints(
-  endpoints: ReadonlyMap<string, Endpoint>,
+  endpoints: EndpointTable,
   options: EndpointOptions,
   { handler, plain }: FastPath,
 ): FastPath {

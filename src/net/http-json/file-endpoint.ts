@@ -11,7 +11,8 @@ export interface PublicFile {
   headers: Record<string, string>;
 }
 
-interface Variant {
+/** A file in one encoding, with the headers that describe it: `etag`, and `content-encoding` if it is compressed. */
+export interface FileBody {
   body: Buffer;
   headers: Record<string, string>;
 }
@@ -26,7 +27,7 @@ export function fileEndpoint(
   turns: FairTurns,
   { onOutcome, requestIdOf }: Pick<EndpointOptions, "onOutcome" | "requestIdOf">,
 ): Endpoint {
-  let variants: { plain: Variant; gzip: Variant } | undefined;
+  let variants: { plain: FileBody; gzip: FileBody } | undefined;
   return {
     name,
     methods: ["GET"],
@@ -34,13 +35,14 @@ export function fileEndpoint(
     handle(request, response) {
       variants ??= variantsOf(read());
       const acceptsGzip = weightIn(String(request.headers["accept-encoding"] ?? ""), "gzip") > 0;
-      send(request, response, requestIdOf(request), acceptsGzip ? variants.gzip : variants.plain);
+      const named = { "x-request-id": requestIdOf(request) };
+      sendFile(request, response, named, acceptsGzip ? variants.gzip : variants.plain);
       onOutcome(request, name, "ok");
     },
   };
 }
 
-function variantsOf({ bytes, headers }: PublicFile): { plain: Variant; gzip: Variant } {
+function variantsOf({ bytes, headers }: PublicFile): { plain: FileBody; gzip: FileBody } {
   const hash = createHash("sha256").update(bytes).digest("base64url").slice(0, 22);
   const shared = { ...headers, "cache-control": "no-cache", vary: "Origin, Accept-Encoding" };
   return {
@@ -52,13 +54,14 @@ function variantsOf({ bytes, headers }: PublicFile): { plain: Variant; gzip: Var
   };
 }
 
-function send(
+/** Sends a file, or 304 if the client has it already. */
+export function sendFile(
   request: Request,
   response: Response,
-  requestId: string,
-  { body, headers: own }: Variant,
+  more: Record<string, string>,
+  { body, headers: own }: FileBody,
 ): void {
-  const headers: Record<string, string> = { ...own, "x-request-id": requestId };
+  const headers: Record<string, string> = { ...own, ...more };
   if (isKnown(request.headers["if-none-match"], headers.etag ?? "")) {
     const { "content-type": _type, "content-encoding": _encoding, ...kept } = headers;
     response.writeHead(304, kept);
