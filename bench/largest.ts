@@ -75,6 +75,7 @@ function rowOf(bounds: Bounds): CredentialRow {
       ends_at: n + 1 < bounds.tokensPerKey ? 1 : null,
     })),
     accounts: null,
+    embed: null,
     name: "Robot's key",
     external_id: "key",
     labels: Object.fromEntries(list(64, (n) => [`label-${n}`, "x"])),

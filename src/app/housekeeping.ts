@@ -5,6 +5,7 @@ import { withTurn } from "../db/statement-scope.ts";
 import type { Turn } from "../db/turn-shares.ts";
 import { purgeOneAccount } from "../domain/account/delete.ts";
 import { deleteOldEvents } from "../domain/kernel/audit-retention.ts";
+import { deleteOldEmbedSessions } from "../domain/session/embed-retention.ts";
 import { addWeeks, deleteOldUsage, dropOldWeeks } from "../domain/usage/retention.ts";
 import type { Log } from "../infra/log.ts";
 import { createPostgresStore } from "../verify/limits/postgres-store.ts";
@@ -26,7 +27,7 @@ const retentionIntervalMs = 60_000;
 const countersIntervalMs = 600_000;
 const countersPerStatement = 1_000;
 
-/** Starts the jobs that remove deleted accounts, old audit events, old usage, and counters of rate limits that have drained. */
+/** Starts the jobs that remove deleted accounts, old audit events, old usage, old embed sessions, and counters of rate limits that have drained. */
 export function startHousekeeping(
   db: Db,
   config: AuditSettings & UsageSettings,
@@ -58,10 +59,15 @@ export function startHousekeeping(
     if (dropped > 0) log.info({ dropped }, "old usage was deleted");
   }
 
+  async function removeEmbedSessions(): Promise<void> {
+    while ((await deleteOldEmbedSessions(db)) > 0);
+  }
+
   const timers = [
     every(purgeIntervalMs, background, purgeAccounts),
     every(countersIntervalMs, background, removeDrainedCounters),
     every(purgeIntervalMs, background, keepWeeks),
+    every(countersIntervalMs, background, removeEmbedSessions),
     every(retentionIntervalMs, background, async () => void (await deleteOldUsage(db, config))),
   ];
   if (auditRetentionMs !== undefined) {

@@ -157,7 +157,15 @@ function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
     implemented(ServiceAccountService, serviceAccountService(db, bounds)),
     implemented(
       SessionService,
-      sessionService(db, { ...sessions, ...mails, sessionIdleMs, limits, failedLogIns, background }),
+      sessionService(db, {
+        ...sessions,
+        ...mails,
+        parsePermissions,
+        sessionIdleMs,
+        limits,
+        failedLogIns,
+        background,
+      }),
     ),
     implemented(TokenService, tokenService(db, tokens)),
     implemented(

@@ -97,6 +97,21 @@ export interface SessionTable {
   ended_at: Date | null;
 }
 
+/** A session of a page that the platform embeds in its product. A platform key made it for an account. */
+export interface EmbedSessionTable {
+  id: string;
+  account_id: string;
+  /** The platform key, and the token with which it made the session. */
+  key_id: string;
+  token_id: string;
+  hash: Buffer;
+  permissions: string[];
+  workspace_ids: string[];
+  created_at: Generated<Date>;
+  expires_at: Date;
+  ended_at: Date | null;
+}
+
 export interface SessionUseTable {
   session_id: string;
   last_used_at: Date;

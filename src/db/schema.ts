@@ -3,6 +3,7 @@ import type {
   ApiKeyTokenTable,
   ApiKeyTokenUseTable,
   CreditTable,
+  EmbedSessionTable,
   GracePeriodTable,
   SessionTable,
   SessionUseTable,
@@ -33,6 +34,7 @@ import type {
   AccountAccessJson,
   AccountJson,
   ApiKeyKind,
+  EmbedJson,
   Environment,
   Labels,
   TenantJson,
@@ -56,6 +58,7 @@ export interface Database {
   credit: CreditTable;
   session: SessionTable;
   session_use: SessionUseTable;
+  embed_session: EmbedSessionTable;
   audit_event: AuditEventTable;
   request: RequestTable;
   team: TeamTable;
@@ -92,4 +95,6 @@ interface BearerView {
   name: string | null;
   external_id: string | null;
   labels: Labels | null;
+  /** Of an embed session: its key, its account and what narrows it. Everything else is that of the key. */
+  embed: EmbedJson | null;
 }

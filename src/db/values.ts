@@ -43,6 +43,18 @@ export interface TenantJson {
   profile: AccountAccessJson["profile"];
 }
 
+/** What narrows the key of an embed session, as the view returns it. */
+export interface EmbedJson {
+  key_id: string;
+  /** The account for which the key made the session. */
+  account_id: string;
+  /** In milliseconds since 1970. */
+  ends_at: number;
+  permissions: string[];
+  /** Maps the id of each workspace of the session to whether it is live. */
+  workspaces: Record<string, boolean>;
+}
+
 /** An account of a user as the view returns it, without the permissions of the user there. */
 export interface AccountJson extends Pick<AccountAccessJson, "account_id" | "standing"> {
   /** For an external identity. */

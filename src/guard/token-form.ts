@@ -1,4 +1,4 @@
-import { parseTokenOfAnyPrefix } from "../domain/kernel/token.ts";
+import { parseTokenOfAnyPrefix, type TokenKind } from "../domain/kernel/token.ts";
 
 /**
  * What the text of a token shows. `key` and `session` are tokens of Latchkey with a right checksum. `external` has the form of
@@ -15,6 +15,8 @@ export const maxTokenLength = 8_192;
 
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 const wrong: TokenForm = { kind: "wrong" };
+// Embed sessions call Latchkey only. Invites and proofs of an e-mail address authenticate nothing.
+const noServices: ReadonlySet<TokenKind> = new Set<TokenKind>(["emb", "inv", "otp"]);
 const session: TokenForm = { kind: "session" };
 const external: TokenForm = { kind: "external" };
 
@@ -24,6 +26,6 @@ export function formOf(token: string): TokenForm {
   const parsed = parseTokenOfAnyPrefix(token);
   if (!parsed) return compactJws.test(token) ? external : wrong;
   if (parsed.kind === "ses") return session;
-  // Invites and proofs of an e-mail address authenticate no request.
-  return parsed.kind === "inv" || parsed.kind === "otp" ? wrong : { kind: "key", id: parsed.id };
+  // These tokens authenticate no request of a service.
+  return noServices.has(parsed.kind) ? wrong : { kind: "key", id: parsed.id };
 }

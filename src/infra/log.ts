@@ -6,9 +6,9 @@ export type Log = Logger;
 
 // Matches a token of any deployment at any place in a line, because its characters need no escaping in JSON. The prefix is
 // optional: it may have been removed with a token directly before.
-const anyToken = /[a-z0-9]{0,10}([_-])(live|test|svc|dev|ses|inv|otp)\1[0-9A-Za-z]{26}[0-9A-Za-z]{8,}/g;
+const anyToken = /[a-z0-9]{0,10}([_-])(live|test|svc|dev|ses|emb|inv|otp)\1[0-9A-Za-z]{26}[0-9A-Za-z]{8,}/g;
 // Every token contains this. Lines without a token need only this search, which is ten times as fast.
-const tokenKind = /[_-](?:live|test|svc|dev|ses|inv|otp)[_-]/;
+const tokenKind = /[_-](?:live|test|svc|dev|ses|emb|inv|otp)[_-]/;
 // A JWT: its header is a JSON object, in base64url.
 const anyJwt = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g;
 const anyBearer = /\b(Bearer|Basic)\s+[^\s"\\,]+/gi;

@@ -1,6 +1,8 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import { normaliseEmail } from "../domain/kernel/text.ts";
+import { createEmbedSession, type EmbedDeps } from "../domain/session/embed.ts";
 import type { FailedLogIns } from "../domain/session/failed-log-in.ts";
 import { listSessions, revokeSession } from "../domain/session/list.ts";
 import { logIn, logOut, type SessionDeps, signUp } from "../domain/session/session.ts";
@@ -11,13 +13,13 @@ import { changePassword, requestPasswordReset, resetPassword } from "../domain/u
 import { accountMessage } from "./account-message.ts";
 import { profileMessage, timestamp } from "./messages.ts";
 import { clearBrowser, handOver } from "./middleware/console-call.ts";
-import { callOf, userOf } from "./middleware/context.ts";
+import { callerOf, callOf, userOf } from "./middleware/context.ts";
 import { limitGuesses } from "./middleware/guess-limit.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
 import type { Operations } from "./operations.ts";
 
 /** What the session service depends on. */
-export interface SessionServiceDeps extends SessionDeps, OtpDeps {
+export interface SessionServiceDeps extends SessionDeps, OtpDeps, EmbedDeps {
   sessionIdleMs: number;
   limits: PeopleLimits;
   failedLogIns: Pick<FailedLogIns, "record">;
@@ -27,7 +29,12 @@ export interface SessionServiceDeps extends SessionDeps, OtpDeps {
 
 /** `SessionService`: sign-up, log-in, sessions, and what users change about themselves. */
 export function sessionService(db: Store, deps: SessionServiceDeps): Operations<typeof SessionService> {
-  return { ...sessionMethods(db, deps), ...passwordMethods(db, deps), ...userMethods(db, deps) };
+  return {
+    ...sessionMethods(db, deps),
+    ...embedMethods(db, deps),
+    ...passwordMethods(db, deps),
+    ...userMethods(db, deps),
+  };
 }
 
 type Methods<Name extends keyof Operations<typeof SessionService>> = Pick<
@@ -88,6 +95,19 @@ function sessionMethods(
     async revokeSession(request, context) {
       await revokeSession(db, userOf(context), request);
       return {};
+    },
+  };
+}
+
+function embedMethods(db: Store, deps: EmbedDeps): Methods<"createEmbedSession"> {
+  return {
+    async createEmbedSession({ lifetime, ...request }, context) {
+      const lifetimeMs = lifetime && durationMs(lifetime);
+      const { id, token, expiresAt } = await createEmbedSession(db, callerOf(context), deps, {
+        ...request,
+        lifetimeMs,
+      });
+      return { id, token, expiresAt: timestamp(expiresAt) };
     },
   };
 }

@@ -46,7 +46,9 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
 
   function fromCache(verifyRequest: VerifyRequest): Evaluation | undefined {
     const parsed = parseToken(settings.tokenPrefix, verifyRequest.token);
-    if (!parsed || verifyRequest.fresh) return undefined;
+    if (!parsed) return undefined;
+    if (!isAccepted(parsed, verifyRequest)) return unknownToken();
+    if (verifyRequest.fresh) return undefined;
     const evaluation = recallAndEvaluate(lookupKeyOf(parsed, verifyRequest), verifyRequest);
     const complete = evaluation?.lacks === undefined && evaluation?.lacksTenant === undefined;
     return evaluation && complete && !maybeOutdated(evaluation) ? evaluation : undefined;
@@ -81,7 +83,7 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
 
   async function lookUp(verifyRequest: VerifyRequest): Promise<Evaluation> {
     const recognised = await recognise(verifyRequest);
-    if (!recognised) return refused([{ verdict: "INVALID", metadata: {} }]);
+    if (!recognised) return unknownToken();
     const { external } = recognised;
     let { lookupKey } = recognised;
     for (let tries = 1; tries <= maxTries; tries++) {
@@ -112,6 +114,15 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
 // A load brings the access to one account. Which account is needed may depend on what was loaded: an external token may be
 // valid for only one of the user's accounts.
 const maxTries = 3;
+
+function unknownToken(): Evaluation {
+  return refused([{ verdict: "INVALID", metadata: {} }]);
+}
+
+// An embed session calls this service only. For a caller that verifies its token, it does not exist.
+function isAccepted({ kind }: ParsedToken, { own }: VerifyRequest): boolean {
+  return kind !== "emb" || own !== undefined;
+}
 
 function lookupKeyOf({ id, kind }: ParsedToken, { accountId, workspaceId }: VerifyRequest): LookupKey {
   return { id, accountId: kind === "ses" ? accountId : "", workspaceId };

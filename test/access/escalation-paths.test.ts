@@ -56,6 +56,11 @@ const classes = {
    * that the key holds. See test/account/global-api-key.test.ts.
    */
   ofSystemKey: ["AccountService/RotateGlobalApiKey", "AccountService/EnableGlobalApiKey"],
+  /**
+   * Only a platform key that acts for the account may call it, with its newest token. It calls `refuseEscalation` with the
+   * session. See test/session/embed.test.ts.
+   */
+  ofActingKey: ["SessionService/CreateEmbedSession"],
   /** They change nothing that a verdict depends on. Only principals with all workspaces may enter a new workspace. */
   neutral: [
     "AccountService/UpdateAccount",

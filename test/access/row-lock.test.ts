@@ -7,7 +7,8 @@ import { backgroundWrites, uncheckedMutations } from "../../src/domain/kernel/un
 import { call } from "../support/actors/call.ts";
 import { useApp } from "../support/app.ts";
 import { watchLocks } from "../support/database/lock-watch.ts";
-import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { callerFor } from "../support/schema/callers.ts";
+import { methods, nameOf, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 const local = { method: "test", requestId: "test", clientAddress: "local", addressKey: "local" };
@@ -43,7 +44,8 @@ const reviewedLocks = [
   // The pending invites of an address, whose ids are not known before. The lock of the address comes first.
   "domain/invite/revoke.ts",
   "domain/kernel/audit-retention.ts",
-  // The retention job skips rows that another instance deletes.
+  // The retention jobs skip rows that another instance deletes.
+  "domain/session/embed-retention.ts",
   "domain/usage/retention.ts",
   // The mailed token, after its user.
   "domain/user/otp.ts",

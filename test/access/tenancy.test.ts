@@ -5,6 +5,7 @@ import { newId } from "../../src/domain/kernel/id.ts";
 import { accountIdOf, naming } from "../support/actors/acting.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { call } from "../support/actors/call.ts";
+import { newEmbedded } from "../support/actors/embed.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
 import { everythingIn } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
@@ -42,6 +43,7 @@ const bearers = [
   "a * key of all workspaces",
   "a * key of one workspace",
   "a platform key that acts for the account",
+  "an embed session",
 ];
 
 describe.each(bearers)("%s", (bearer) => {
@@ -107,6 +109,7 @@ async function newTenant(owner: Owner): Promise<Tenant> {
       "a * key of all workspaces": app.clientAs(all.token),
       "a * key of one workspace": app.clientAs(one.token),
       "a platform key that acts for the account": naming(app, app.platformToken, accountIdOf(owner)),
+      "an embed session": await newEmbedded(app, owner, { workspaceIds: [workspace] }, ["*"]),
     },
   };
 }

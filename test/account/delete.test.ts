@@ -5,6 +5,7 @@ import { purgeOneAccount } from "../../src/domain/account/delete.ts";
 import { identityId } from "../../src/verify/oidc/oidc.ts";
 import { inviteOf, join } from "../support/actors/actors.ts";
 import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
+import { newEmbedded } from "../support/actors/embed.ts";
 import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
 import { type Row, rowsOf, tablesOf } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
@@ -49,6 +50,7 @@ async function newTenant(name: string) {
     })
     .execute();
   await useFromTwoNetworks(owner);
+  const embedded = await newEmbedded(app, owner);
   const credits = [(await issueKey(owner)).id, idOf(owner)].map((id) => ({ id, remaining: 1 }));
   await app.db
     .insertInto("credit")
@@ -56,7 +58,7 @@ async function newTenant(name: string) {
     .execute();
   for (const token of tokens) await app.clientAs(token).profiles.whoAmI({});
   await app.app.flush();
-  return { owner, member, tokens };
+  return { owner, member, tokens: [...tokens, embedded.token] };
 }
 
 /** Makes rows in every table of usage. */

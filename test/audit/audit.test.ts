@@ -3,7 +3,8 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { expect, test } from "vitest";
 import { call } from "../support/actors/call.ts";
 import { useApp } from "../support/app.ts";
-import { callerFor, isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { callerFor } from "../support/schema/callers.ts";
+import { isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 

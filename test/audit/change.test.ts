@@ -5,8 +5,9 @@ import { optionalUser, ruleOf } from "../../src/rpc/middleware/access.ts";
 import { issueKey, type Owner, password, useApp } from "../support/app.ts";
 import { everythingIn } from "../support/database/contents.ts";
 import { serve } from "../support/net/http.ts";
+import { callerFor, headersFor, isByPlatform } from "../support/schema/callers.ts";
 import { type ChangeEvent, changeEvents } from "../support/schema/events.ts";
-import { callerFor, isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 
@@ -31,7 +32,7 @@ async function eventsOf(owner: Owner, method: (typeof methods)[number], request?
   const [before, requestId] = [await allEvents(), crypto.randomUUID()];
   const answer = await http.post(method, {
     body: toJson(method.input, sent) as JsonObject,
-    headers: { "x-request-id": requestId },
+    headers: { ...headersFor(owner, method), "x-request-id": requestId },
     ...((ruleOf(method).case !== "public" || optionalUser(method)) && {
       token: callerFor(app, owner, method).token,
     }),
@@ -53,7 +54,7 @@ const elsewhere = [
 ];
 // The owner of the account does not act: a platform key does, or the token itself.
 const byAnother = (method: (typeof methods)[number]) =>
-  ruleOf(method).case === "platformPermission" || nameOf(method) === "TokenService/RevokeToken";
+  isByPlatform(method) || nameOf(method) === "TokenService/RevokeToken";
 const changes = methods.filter((method) => !isRead(method));
 
 test.each(changes.map((one) => [nameOf(one), one] as const))(
@@ -181,7 +182,7 @@ test("no event contains a token, a hash or a password", async () => {
     union select password_hash from "user" where password_hash is not null`.execute(app.db);
   expect(rows.length).toBeGreaterThan(30);
   for (const { text } of rows) {
-    expect(text).not.toMatch(/_(live|test|svc|dev|ses|inv|otp)_[0-9a-z]{26}[0-9A-Za-z]{4}/);
+    expect(text).not.toMatch(/_(live|test|svc|dev|ses|emb|inv|otp)_[0-9a-z]{26}[0-9A-Za-z]{4}/);
     expect(text).not.toContain(password);
     expect(text).not.toContain(key.token.slice(31));
   }

@@ -21,6 +21,7 @@ const idPrefixes: Record<TokenKind, string> = {
   svc: "key",
   dev: "key",
   ses: "ses",
+  emb: "emb",
   inv: "inv",
   otp: "otp",
 };

@@ -13,7 +13,8 @@ import { call } from "../support/actors/call.ts";
 import { useApp } from "../support/app.ts";
 import { validate } from "../support/cheap.ts";
 import { document, operations } from "../support/openapi/document.ts";
-import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { callerFor } from "../support/schema/callers.ts";
+import { methods, nameOf, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 const ajv = new Ajv2020({ strict: false });

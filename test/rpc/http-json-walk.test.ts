@@ -14,7 +14,8 @@ import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { comparable, plainBodyOf, plainErrorOf } from "../support/http-json/compare.ts";
 import { plainRequestOf } from "../support/http-json/request.ts";
 import { serve } from "../support/net/http.ts";
-import { callerFor, isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { callerFor, headersFor } from "../support/schema/callers.ts";
+import { isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 
@@ -32,7 +33,7 @@ const overPlain = (served: Served, method: DescMethod, message: Message, bearer:
 
 function bearerFor(owner: Owner, method: DescMethod): Bearer {
   const needed = ruleOf(method).case !== "public" || optionalUser(method);
-  return needed ? { token: callerFor(app, owner, method).token } : {};
+  return needed ? { token: callerFor(app, owner, method).token, headers: headersFor(owner, method) } : {};
 }
 
 async function eventsOf(requestId: string) {
@@ -58,7 +59,8 @@ test.each(rpcs)(
     const served = await serve(app);
     async function run(call: typeof overPlain, owner: Owner, message: Message) {
       const requestId = crypto.randomUUID();
-      const bearer = { headers: { "x-request-id": requestId }, ...bearerFor(owner, method) };
+      const { token, headers } = bearerFor(owner, method);
+      const bearer = { headers: { ...headers, "x-request-id": requestId }, ...(token && { token }) };
       const answer = await call(served, method, message, bearer);
       expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
       expect(answer.headers.get("x-request-id")).toBe(requestId);

@@ -4,7 +4,7 @@ import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken, type TokenKind } from "../../src/domain/kernel/token.ts";
 import { createLog, lossy, scrub } from "../../src/infra/log.ts";
 
-const kinds: TokenKind[] = ["live", "test", "svc", "dev", "ses", "inv", "otp"];
+const kinds: TokenKind[] = ["live", "test", "svc", "dev", "ses", "emb", "inv", "otp"];
 const { token } = mintToken("lk", "live", newId("key"));
 const secret = "hunter2-and-more";
 

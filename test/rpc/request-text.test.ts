@@ -2,7 +2,8 @@ import { type DescField, type DescMessage, type JsonObject, ScalarType, toJson }
 import { expect, test } from "vitest";
 import { useApp } from "../support/app.ts";
 import { serve } from "../support/net/http.ts";
-import { callerFor, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { callerFor, headersFor } from "../support/schema/callers.ts";
+import { methods, nameOf, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 
@@ -20,6 +21,7 @@ for (const [what, text] of Object.entries(nasty)) {
         const { status, text: response } = await http.post(method, {
           body: withText(valid, path, text),
           token: callerFor(app, owner, method).token,
+          headers: headersFor(owner, method),
         });
         const help = `${nameOf(method)} ${path.join(".")}: ${response}. Give the field a \`pattern\` in the schema`;
         expect(status, help).toBeLessThan(500);

@@ -3,7 +3,8 @@ import { rotate } from "../support/actors/api-key.ts";
 import { call } from "../support/actors/call.ts";
 import { issueKey, useApp } from "../support/app.ts";
 import { watchTrips } from "../support/database/trips.ts";
-import { callerFor, isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { callerFor } from "../support/schema/callers.ts";
+import { isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
 import { furtherTrips } from "../support/schema/trips.ts";
 
 const app = useApp();

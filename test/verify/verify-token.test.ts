@@ -82,7 +82,7 @@ describe.each(["tenant", "platform"])("a request of the %s", (caller) => {
   test("garbage, a wrong secret, an invite and a reset token are invalid, and the response contains nothing else", async () => {
     const { id } = await issueKey(owner);
     const tokens = ["garbage", mintToken("lk", "live", id).token];
-    for (const kind of ["inv", "otp"] as const) tokens.push(mintToken("lk", kind, newId("inv")).token);
+    for (const kind of ["emb", "inv", "otp"] as const) tokens.push(mintToken("lk", kind, newId("inv")).token);
     for (const token of tokens) {
       const request = {
         token,

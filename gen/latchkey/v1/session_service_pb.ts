@@ -6,6 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_latchkey_v1_access } from "./access_pb.ts";
 import type { Account } from "./account_pb.ts";
 import { file_latchkey_v1_account } from "./account_pb.ts";
@@ -22,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/session_service.proto.
  */
 export const file_latchkey_v1_session_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9zZXNzaW9uX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIrIBCg1TaWduVXBSZXF1ZXN0EhkKBWVtYWlsGAEgASgJQgq6SAdyBRj+AWABEiAKCHBhc3N3b3JkGAIgASgJQg66SAdyBRAKGIABsLsYARItCgRuYW1lGAMgASgJQh+6SBxyGhABGIABMhNeW15ceDAwLVx4MWZceDdmXSokEjUKDGFjY291bnRfbmFtZRgEIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCJzCg5TaWduVXBSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIlCgdwcm9maWxlGAIgASgLMhQubGF0Y2hrZXkudjEuUHJvZmlsZRITCgV0b2tlbhgDIAEoCUIEsLsYASJgCgxMb2dJblJlcXVlc3QSLgoFZW1haWwYASABKAlCH7pIHHIaEAEY/gEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSIAoIcGFzc3dvcmQYAiABKAlCDrpIB3IFEAEYgAGwuxgBIkwKDUxvZ0luUmVzcG9uc2USEwoFdG9rZW4YASABKAlCBLC7GAESJgoIYWNjb3VudHMYAiADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50Ig8KDUxvZ091dFJlcXVlc3QiEAoOTG9nT3V0UmVzcG9uc2UifQoTTGlzdFNlc3Npb25zUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjImgKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQubGF0Y2hrZXkudjEuU2Vzc2lvbhIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiJMChRSZXZva2VTZXNzaW9uUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSEgoKYWxsX290aGVycxgCIAEoCCIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiYwoVQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0EiQKDG9sZF9wYXNzd29yZBgBIAEoCUIOukgHcgUQARiAAbC7GAESJAoMbmV3X3Bhc3N3b3JkGAIgASgJQg66SAdyBRAKGIABsLsYASIYChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlIjgKG1JlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUY/gFgASIeChxSZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIlcKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABKIBAsLsYARIgCghwYXNzd29yZBgCIAEoCUIOukgHcgUQChiAAbC7GAEiFwoVUmVzZXRQYXNzd29yZFJlc3BvbnNlIlEKEkNoYW5nZUVtYWlsUmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUY/gFgARIgCghwYXNzd29yZBgCIAEoCUIOukgHcgUQARiAAbC7GAEiFQoTQ2hhbmdlRW1haWxSZXNwb25zZSIyChFQcm92ZUVtYWlsUmVxdWVzdBIdCgV0b2tlbhgBIAEoCUIOukgHcgUQASiAQLC7GAEiFAoSUHJvdmVFbWFpbFJlc3BvbnNlIjMKEURlbGV0ZVVzZXJSZXF1ZXN0Eh4KCHBhc3N3b3JkGAEgASgJQgy6SAVyAxiAAbC7GAEiFAoSRGVsZXRlVXNlclJlc3BvbnNlMrsKCg5TZXNzaW9uU2VydmljZRJjCgZTaWduVXASGi5sYXRjaGtleS52MS5TaWduVXBSZXF1ZXN0GhsubGF0Y2hrZXkudjEuU2lnblVwUmVzcG9uc2UiIKq7GAIIAYLT5JMCFDoBKiIPL3YxL2F1dGgvc2lnbnVwEl8KBUxvZ0luEhkubGF0Y2hrZXkudjEuTG9nSW5SZXF1ZXN0GhoubGF0Y2hrZXkudjEuTG9nSW5SZXNwb25zZSIfqrsYAggBgtPkkwITOgEqIg4vdjEvYXV0aC9sb2dpbhJjCgZMb2dPdXQSGi5sYXRjaGtleS52MS5Mb2dPdXRSZXF1ZXN0GhsubGF0Y2hrZXkudjEuTG9nT3V0UmVzcG9uc2UiIKq7GAIQAYLT5JMCFDoBKiIPL3YxL2F1dGgvbG9nb3V0EncKDExpc3RTZXNzaW9ucxIgLmxhdGNoa2V5LnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIS5sYXRjaGtleS52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIikAIBqrsYAhABgtPkkwITEhEvdjEvYXV0aC9zZXNzaW9ucxKEAQoNUmV2b2tlU2Vzc2lvbhIhLmxhdGNoa2V5LnYxLlJldm9rZVNlc3Npb25SZXF1ZXN0GiIubGF0Y2hrZXkudjEuUmV2b2tlU2Vzc2lvblJlc3BvbnNlIiyQAgKquxgCEAGC0+STAh06ASoiGC92MS9hdXRoL3Nlc3Npb25zOnJldm9rZRJ9Cg5DaGFuZ2VQYXNzd29yZBIiLmxhdGNoa2V5LnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBojLmxhdGNoa2V5LnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiIqq7GAIQAYLT5JMCFjoBKiIRL3YxL2F1dGgvcGFzc3dvcmQSnAEKFFJlcXVlc3RQYXNzd29yZFJlc2V0EigubGF0Y2hrZXkudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0GikubGF0Y2hrZXkudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXNwb25zZSIvqrsYAggBgtPkkwIjOgEqIh4vdjEvYXV0aC9wYXNzd29yZDpyZXF1ZXN0UmVzZXQSgAEKDVJlc2V0UGFzc3dvcmQSIS5sYXRjaGtleS52MS5SZXNldFBhc3N3b3JkUmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJlc2V0UGFzc3dvcmRSZXNwb25zZSIoqrsYAggBgtPkkwIcOgEqIhcvdjEvYXV0aC9wYXNzd29yZDpyZXNldBJxCgtDaGFuZ2VFbWFpbBIfLmxhdGNoa2V5LnYxLkNoYW5nZUVtYWlsUmVxdWVzdBogLmxhdGNoa2V5LnYxLkNoYW5nZUVtYWlsUmVzcG9uc2UiH6q7GAIQAYLT5JMCEzoBKiIOL3YxL2F1dGgvZW1haWwSdAoKUHJvdmVFbWFpbBIeLmxhdGNoa2V5LnYxLlByb3ZlRW1haWxSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuUHJvdmVFbWFpbFJlc3BvbnNlIiWquxgCCAGC0+STAhk6ASoiFC92MS9hdXRoL2VtYWlsOnByb3ZlEnQKCkRlbGV0ZVVzZXISHi5sYXRjaGtleS52MS5EZWxldGVVc2VyUmVxdWVzdBofLmxhdGNoa2V5LnYxLkRlbGV0ZVVzZXJSZXNwb25zZSIlqrsYAhABgtPkkwIZOgEqIhQvdjEvYXV0aC91c2VyOmRlbGV0ZUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_profile, file_latchkey_v1_redact, file_latchkey_v1_resource, file_latchkey_v1_session]);
+  fileDesc("CiFsYXRjaGtleS92MS9zZXNzaW9uX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIrIBCg1TaWduVXBSZXF1ZXN0EhkKBWVtYWlsGAEgASgJQgq6SAdyBRj+AWABEiAKCHBhc3N3b3JkGAIgASgJQg66SAdyBRAKGIABsLsYARItCgRuYW1lGAMgASgJQh+6SBxyGhABGIABMhNeW15ceDAwLVx4MWZceDdmXSokEjUKDGFjY291bnRfbmFtZRgEIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJCJzCg5TaWduVXBSZXNwb25zZRIlCgdhY2NvdW50GAEgASgLMhQubGF0Y2hrZXkudjEuQWNjb3VudBIlCgdwcm9maWxlGAIgASgLMhQubGF0Y2hrZXkudjEuUHJvZmlsZRITCgV0b2tlbhgDIAEoCUIEsLsYASJgCgxMb2dJblJlcXVlc3QSLgoFZW1haWwYASABKAlCH7pIHHIaEAEY/gEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSIAoIcGFzc3dvcmQYAiABKAlCDrpIB3IFEAEYgAGwuxgBIkwKDUxvZ0luUmVzcG9uc2USEwoFdG9rZW4YASABKAlCBLC7GAESJgoIYWNjb3VudHMYAiADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50Ig8KDUxvZ091dFJlcXVlc3QiEAoOTG9nT3V0UmVzcG9uc2UifQoTTGlzdFNlc3Npb25zUmVxdWVzdBIWCgVsaW1pdBgBIAEoBUIHukgEGgIoABIlCgZjdXJzb3IYAiABKAlCFbpIEnIQMg5eWyEtfl17MCwyNTZ9JBInCgpzb3J0X29yZGVyGAYgASgJQhO6SBDYAQFyC1IDYXNjUgRkZXNjImgKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQubGF0Y2hrZXkudjEuU2Vzc2lvbhIrCgpwYWdpbmF0aW9uGAIgASgLMhcubGF0Y2hrZXkudjEuUGFnaW5hdGlvbiJMChRSZXZva2VTZXNzaW9uUmVxdWVzdBIgCgJpZBgBIAEoCUIUukgRcg8yDV5bIS1+XXswLDY0fSQSEgoKYWxsX290aGVycxgCIAEoCCIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UitwEKGUNyZWF0ZUVtYmVkU2Vzc2lvblJlcXVlc3QSJgoLcGVybWlzc2lvbnMYASADKAlCEbpIDpIBCxCACCIGcgQQASh/EjQKDXdvcmtzcGFjZV9pZHMYAiADKAlCHbpIGpIBFxBkGAEiEXIPMg1eWyEtfl17MSw2NH0kEjwKCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiEBzICCDwibQoaQ3JlYXRlRW1iZWRTZXNzaW9uUmVzcG9uc2USEwoFdG9rZW4YASABKAlCBLC7GAESLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCgoCaWQYAyABKAkiYwoVQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0EiQKDG9sZF9wYXNzd29yZBgBIAEoCUIOukgHcgUQARiAAbC7GAESJAoMbmV3X3Bhc3N3b3JkGAIgASgJQg66SAdyBRAKGIABsLsYASIYChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlIjgKG1JlcXVlc3RQYXNzd29yZFJlc2V0UmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUY/gFgASIeChxSZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIlcKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABKIBAsLsYARIgCghwYXNzd29yZBgCIAEoCUIOukgHcgUQChiAAbC7GAEiFwoVUmVzZXRQYXNzd29yZFJlc3BvbnNlIlEKEkNoYW5nZUVtYWlsUmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUY/gFgARIgCghwYXNzd29yZBgCIAEoCUIOukgHcgUQARiAAbC7GAEiFQoTQ2hhbmdlRW1haWxSZXNwb25zZSIyChFQcm92ZUVtYWlsUmVxdWVzdBIdCgV0b2tlbhgBIAEoCUIOukgHcgUQASiAQLC7GAEiFAoSUHJvdmVFbWFpbFJlc3BvbnNlIjMKEURlbGV0ZVVzZXJSZXF1ZXN0Eh4KCHBhc3N3b3JkGAEgASgJQgy6SAVyAxiAAbC7GAEiFAoSRGVsZXRlVXNlclJlc3BvbnNlMtALCg5TZXNzaW9uU2VydmljZRJjCgZTaWduVXASGi5sYXRjaGtleS52MS5TaWduVXBSZXF1ZXN0GhsubGF0Y2hrZXkudjEuU2lnblVwUmVzcG9uc2UiIKq7GAIIAYLT5JMCFDoBKiIPL3YxL2F1dGgvc2lnbnVwEl8KBUxvZ0luEhkubGF0Y2hrZXkudjEuTG9nSW5SZXF1ZXN0GhoubGF0Y2hrZXkudjEuTG9nSW5SZXNwb25zZSIfqrsYAggBgtPkkwITOgEqIg4vdjEvYXV0aC9sb2dpbhJjCgZMb2dPdXQSGi5sYXRjaGtleS52MS5Mb2dPdXRSZXF1ZXN0GhsubGF0Y2hrZXkudjEuTG9nT3V0UmVzcG9uc2UiIKq7GAIQAYLT5JMCFDoBKiIPL3YxL2F1dGgvbG9nb3V0EncKDExpc3RTZXNzaW9ucxIgLmxhdGNoa2V5LnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIS5sYXRjaGtleS52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIikAIBqrsYAhABgtPkkwITEhEvdjEvYXV0aC9zZXNzaW9ucxKEAQoNUmV2b2tlU2Vzc2lvbhIhLmxhdGNoa2V5LnYxLlJldm9rZVNlc3Npb25SZXF1ZXN0GiIubGF0Y2hrZXkudjEuUmV2b2tlU2Vzc2lvblJlc3BvbnNlIiyQAgKquxgCEAGC0+STAh06ASoiGC92MS9hdXRoL3Nlc3Npb25zOnJldm9rZRKSAQoSQ3JlYXRlRW1iZWRTZXNzaW9uEiYubGF0Y2hrZXkudjEuQ3JlYXRlRW1iZWRTZXNzaW9uUmVxdWVzdBonLmxhdGNoa2V5LnYxLkNyZWF0ZUVtYmVkU2Vzc2lvblJlc3BvbnNlIiuquxgCGAGC0+STAh86ASoiGi92MS9hY2NvdW50L2VtYmVkX3Nlc3Npb25zEn0KDkNoYW5nZVBhc3N3b3JkEiIubGF0Y2hrZXkudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiMubGF0Y2hrZXkudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSIiqrsYAhABgtPkkwIWOgEqIhEvdjEvYXV0aC9wYXNzd29yZBKcAQoUUmVxdWVzdFBhc3N3b3JkUmVzZXQSKC5sYXRjaGtleS52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QaKS5sYXRjaGtleS52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIi+quxgCCAGC0+STAiM6ASoiHi92MS9hdXRoL3Bhc3N3b3JkOnJlcXVlc3RSZXNldBKAAQoNUmVzZXRQYXNzd29yZBIhLmxhdGNoa2V5LnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GiIubGF0Y2hrZXkudjEuUmVzZXRQYXNzd29yZFJlc3BvbnNlIiiquxgCCAGC0+STAhw6ASoiFy92MS9hdXRoL3Bhc3N3b3JkOnJlc2V0EnEKC0NoYW5nZUVtYWlsEh8ubGF0Y2hrZXkudjEuQ2hhbmdlRW1haWxSZXF1ZXN0GiAubGF0Y2hrZXkudjEuQ2hhbmdlRW1haWxSZXNwb25zZSIfqrsYAhABgtPkkwITOgEqIg4vdjEvYXV0aC9lbWFpbBJ0CgpQcm92ZUVtYWlsEh4ubGF0Y2hrZXkudjEuUHJvdmVFbWFpbFJlcXVlc3QaHy5sYXRjaGtleS52MS5Qcm92ZUVtYWlsUmVzcG9uc2UiJaq7GAIIAYLT5JMCGToBKiIUL3YxL2F1dGgvZW1haWw6cHJvdmUSdAoKRGVsZXRlVXNlchIeLmxhdGNoa2V5LnYxLkRlbGV0ZVVzZXJSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuRGVsZXRlVXNlclJlc3BvbnNlIiWquxgCEAGC0+STAhk6ASoiFC92MS9hdXRoL3VzZXI6ZGVsZXRlQidQAVojbGF0Y2hrZXkvZ2VuL2xhdGNoa2V5L3YxO2xhdGNoa2V5djFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_latchkey_v1_access, file_latchkey_v1_account, file_latchkey_v1_profile, file_latchkey_v1_redact, file_latchkey_v1_resource, file_latchkey_v1_session]);
 
 /**
  * @generated from message latchkey.v1.SignUpRequest
@@ -274,6 +276,72 @@ export const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse> = /*
   messageDesc(file_latchkey_v1_session_service, 9);
 
 /**
+ * @generated from message latchkey.v1.CreateEmbedSessionRequest
+ */
+export type CreateEmbedSessionRequest = Message<"latchkey.v1.CreateEmbedSessionRequest"> & {
+  /**
+   * Optional. The permissions of the session. An empty list means no permission.
+   *
+   * @generated from field: repeated string permissions = 1;
+   */
+  permissions: string[];
+
+  /**
+   * Optional. The ids of up to 100 workspaces that the session may enter. An empty list means no workspace.
+   *
+   * @generated from field: repeated string workspace_ids = 2;
+   */
+  workspaceIds: string[];
+
+  /**
+   * Optional. The lifetime of the session: 1 to 15 minutes. The default is 15 minutes.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 3;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.CreateEmbedSessionRequest.
+ * Use `create(CreateEmbedSessionRequestSchema)` to create a new message.
+ */
+export const CreateEmbedSessionRequestSchema: GenMessage<CreateEmbedSessionRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 10);
+
+/**
+ * @generated from message latchkey.v1.CreateEmbedSessionResponse
+ */
+export type CreateEmbedSessionResponse = Message<"latchkey.v1.CreateEmbedSessionResponse"> & {
+  /**
+   * The token of the session. No other response contains it.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * The end of the session.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 2;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * The id of the session, as audit events name it.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message latchkey.v1.CreateEmbedSessionResponse.
+ * Use `create(CreateEmbedSessionResponseSchema)` to create a new message.
+ */
+export const CreateEmbedSessionResponseSchema: GenMessage<CreateEmbedSessionResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 11);
+
+/**
  * @generated from message latchkey.v1.ChangePasswordRequest
  */
 export type ChangePasswordRequest = Message<"latchkey.v1.ChangePasswordRequest"> & {
@@ -297,7 +365,7 @@ export type ChangePasswordRequest = Message<"latchkey.v1.ChangePasswordRequest">
  * Use `create(ChangePasswordRequestSchema)` to create a new message.
  */
 export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 10);
+  messageDesc(file_latchkey_v1_session_service, 12);
 
 /**
  * @generated from message latchkey.v1.ChangePasswordResponse
@@ -310,7 +378,7 @@ export type ChangePasswordResponse = Message<"latchkey.v1.ChangePasswordResponse
  * Use `create(ChangePasswordResponseSchema)` to create a new message.
  */
 export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 11);
+  messageDesc(file_latchkey_v1_session_service, 13);
 
 /**
  * @generated from message latchkey.v1.RequestPasswordResetRequest
@@ -329,7 +397,7 @@ export type RequestPasswordResetRequest = Message<"latchkey.v1.RequestPasswordRe
  * Use `create(RequestPasswordResetRequestSchema)` to create a new message.
  */
 export const RequestPasswordResetRequestSchema: GenMessage<RequestPasswordResetRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 12);
+  messageDesc(file_latchkey_v1_session_service, 14);
 
 /**
  * @generated from message latchkey.v1.RequestPasswordResetResponse
@@ -342,7 +410,7 @@ export type RequestPasswordResetResponse = Message<"latchkey.v1.RequestPasswordR
  * Use `create(RequestPasswordResetResponseSchema)` to create a new message.
  */
 export const RequestPasswordResetResponseSchema: GenMessage<RequestPasswordResetResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 13);
+  messageDesc(file_latchkey_v1_session_service, 15);
 
 /**
  * @generated from message latchkey.v1.ResetPasswordRequest
@@ -368,7 +436,7 @@ export type ResetPasswordRequest = Message<"latchkey.v1.ResetPasswordRequest"> &
  * Use `create(ResetPasswordRequestSchema)` to create a new message.
  */
 export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 14);
+  messageDesc(file_latchkey_v1_session_service, 16);
 
 /**
  * @generated from message latchkey.v1.ResetPasswordResponse
@@ -381,7 +449,7 @@ export type ResetPasswordResponse = Message<"latchkey.v1.ResetPasswordResponse">
  * Use `create(ResetPasswordResponseSchema)` to create a new message.
  */
 export const ResetPasswordResponseSchema: GenMessage<ResetPasswordResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 15);
+  messageDesc(file_latchkey_v1_session_service, 17);
 
 /**
  * @generated from message latchkey.v1.ChangeEmailRequest
@@ -407,7 +475,7 @@ export type ChangeEmailRequest = Message<"latchkey.v1.ChangeEmailRequest"> & {
  * Use `create(ChangeEmailRequestSchema)` to create a new message.
  */
 export const ChangeEmailRequestSchema: GenMessage<ChangeEmailRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 16);
+  messageDesc(file_latchkey_v1_session_service, 18);
 
 /**
  * @generated from message latchkey.v1.ChangeEmailResponse
@@ -420,7 +488,7 @@ export type ChangeEmailResponse = Message<"latchkey.v1.ChangeEmailResponse"> & {
  * Use `create(ChangeEmailResponseSchema)` to create a new message.
  */
 export const ChangeEmailResponseSchema: GenMessage<ChangeEmailResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 17);
+  messageDesc(file_latchkey_v1_session_service, 19);
 
 /**
  * @generated from message latchkey.v1.ProveEmailRequest
@@ -439,7 +507,7 @@ export type ProveEmailRequest = Message<"latchkey.v1.ProveEmailRequest"> & {
  * Use `create(ProveEmailRequestSchema)` to create a new message.
  */
 export const ProveEmailRequestSchema: GenMessage<ProveEmailRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 18);
+  messageDesc(file_latchkey_v1_session_service, 20);
 
 /**
  * @generated from message latchkey.v1.ProveEmailResponse
@@ -452,7 +520,7 @@ export type ProveEmailResponse = Message<"latchkey.v1.ProveEmailResponse"> & {
  * Use `create(ProveEmailResponseSchema)` to create a new message.
  */
 export const ProveEmailResponseSchema: GenMessage<ProveEmailResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 19);
+  messageDesc(file_latchkey_v1_session_service, 21);
 
 /**
  * @generated from message latchkey.v1.DeleteUserRequest
@@ -471,7 +539,7 @@ export type DeleteUserRequest = Message<"latchkey.v1.DeleteUserRequest"> & {
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
 export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 20);
+  messageDesc(file_latchkey_v1_session_service, 22);
 
 /**
  * @generated from message latchkey.v1.DeleteUserResponse
@@ -484,7 +552,7 @@ export type DeleteUserResponse = Message<"latchkey.v1.DeleteUserResponse"> & {
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
 export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 21);
+  messageDesc(file_latchkey_v1_session_service, 23);
 
 /**
  * Signs users up, in and out, and manages their sessions, passwords and e-mail addresses.
@@ -544,6 +612,21 @@ export const SessionService: GenService<{
     methodKind: "unary";
     input: typeof RevokeSessionRequestSchema;
     output: typeof RevokeSessionResponseSchema;
+  },
+  /**
+   * Makes a short session for a page that the platform embeds in its own product, such as the keys page of the console.
+   * Only a platform key that acts for an account may call it, with its newest token.
+   * The session acts in that account only. It has these permissions in these workspaces, and never more than the key holds at
+   * the time of each call. It ends with its lifetime, with the key, or with the token that made it, whichever is first.
+   * It calls Latchkey only: the verdict of its token is `VERDICT_INVALID`.
+   * A key has at most 1,000 live sessions in one account. The call then fails with `BOUND_EXCEEDED`.
+   *
+   * @generated from rpc latchkey.v1.SessionService.CreateEmbedSession
+   */
+  createEmbedSession: {
+    methodKind: "unary";
+    input: typeof CreateEmbedSessionRequestSchema;
+    output: typeof CreateEmbedSessionResponseSchema;
   },
   /**
    * Changes the password of the signed-in user and ends all other sessions of that user.

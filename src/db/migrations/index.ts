@@ -28,6 +28,7 @@ import * as spend from "./0026_spend.ts";
 import * as rateLimitCounter from "./0027_rate_limit_counter.ts";
 import * as feedAccounts from "./0028_feed_accounts.ts";
 import * as usage from "./0029_usage.ts";
+import * as embedSession from "./0030_embed_session.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -68,6 +69,7 @@ export const migrations: readonly Migration[] = [
   { name: "0027_rate_limit_counter", ...rateLimitCounter },
   { name: "0028_feed_accounts", ...feedAccounts },
   { name: "0029_usage", ...usage },
+  { name: "0030_embed_session", ...embedSession },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

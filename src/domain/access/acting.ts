@@ -33,13 +33,20 @@ export function platformKeyOf({ home, keyId }: Pick<Principal, "home" | "keyId">
 
 /**
  * Returns the name under which limits, queues and idempotency keys count a principal: its profile. A platform key that acts
- * for a tenant counts for itself in that account, not as the system profile that it shares with the account.
+ * for a tenant counts for itself in that account, not as the system profile that it shares with the account. All
+ * embed sessions that it made there count together, so they take nothing from the key itself.
  */
-export function limitName({ accountId, profile, home, keyId }: Principal): string {
-  return home ? `${accountId} ${keyId}` : profile.id;
+export function limitName({ accountId, profile, home, keyId, embedSessionId }: Principal): string {
+  if (!home) return profile.id;
+  return embedSessionId === undefined ? `${accountId} ${keyId}` : `${accountId} ${keyId} embed`;
 }
 
-/** The same for limits that count an account as a whole. */
+/** The same for limits that count an account as a whole. Embed sessions count as the account. */
 export function accountLimitName(principal: Principal): string {
-  return principal.home ? limitName(principal) : principal.accountId;
+  return isPlatform(principal) ? limitName(principal) : principal.accountId;
+}
+
+/** Returns whether a principal is the platform itself that acts for a tenant, and not a session that it gave to the tenant. */
+export function isPlatform({ home, embedSessionId }: Principal): boolean {
+  return home !== undefined && embedSessionId === undefined;
 }

@@ -20,7 +20,10 @@ export interface Seen {
 /** The record that identified a bearer, and the function that evaluates the bearer again inside a transaction. */
 export interface Authority<T> {
   credentialId: string;
+  /** For an embed session, the kind of its key. */
   kind: BearerRow["kind"];
+  /** The presented token, if it is a token of a key. */
+  tokenId?: string | undefined;
   /** Returns the current principal of the bearer. Throws the errors that the auth interceptor would throw. */
   evaluate(seen: Seen): Promise<T>;
 }

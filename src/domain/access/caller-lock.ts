@@ -1,5 +1,6 @@
 import {
   accountLock,
+  embedSessionLock,
   identityLock,
   type RowLock,
   rowLock,
@@ -16,10 +17,12 @@ export function callerLocks(caller: Caller): RowLock[] {
   const { home } = caller;
   if (!home) return ownLocks(caller);
   // The rights of a platform key come from its own account. The tenant stays as it is, for example not suspended.
-  return [accountLock(caller.accountId, "key share"), ...ownLocks({ ...caller, ...home })];
+  const { accountId, embedSessionId } = caller;
+  const session = embedSessionId === undefined ? [] : [embedSessionLock(accountId, embedSessionId, "share")];
+  return [accountLock(accountId, "key share"), ...session, ...ownLocks({ ...caller, ...home })];
 }
 
-function ownLocks({ accountId, profile, userId = "", drawsOn, authority }: Caller): RowLock[] {
+function ownLocks({ accountId, profile, userId = "", keyId, drawsOn, authority }: Caller): RowLock[] {
   const { credentialId: id, kind } = authority;
   const account = accountLock(accountId, "key share");
   const member = rowLock("membership", accountId, profile.id, "share");
@@ -29,7 +32,7 @@ function ownLocks({ accountId, profile, userId = "", drawsOn, authority }: Calle
     case "outside":
       return [account, member, rowLock("guest", accountId, profile.id, "share"), identityLock(id, "share")];
     default: {
-      const key = [account, rowLock("api_key", accountId, id, "share")];
+      const key = [account, rowLock("api_key", accountId, keyId ?? id, "share")];
       // The limits of that key decide what this one may make.
       if (drawsOn !== undefined) key.push(rowLock("api_key", accountId, drawsOn, "share"));
       if (kind === "developer") return [...key, member];

@@ -37,7 +37,8 @@ export interface MakerNow {
 export function makerColumns(caller: Caller): MakerColumns {
   const { credentialId: id, kind } = caller.authority;
   return {
-    made_by_key: kind === "session" || kind === "outside" ? null : id,
+    // What an embed session makes pending ends with its key.
+    made_by_key: kind === "session" || kind === "outside" ? null : (caller.keyId ?? id),
     made_by_session: kind === "session" ? id : null,
     made_by_identity: kind === "outside" ? id : null,
   };

@@ -50,7 +50,7 @@ export interface Principal {
   kind: PrincipalKind;
   /** Set for a session or a token of an external issuer. */
   userId?: string;
-  /** Set for a key. */
+  /** Set for a key. For an embed session, the key that made it. */
   keyId?: string;
   /** Set for a key. */
   key?: KeyNames;
@@ -75,6 +75,8 @@ export interface Principal {
   superseded: boolean;
   /** Set for a platform key that acts for a tenant: the key's own account. */
   home?: Home;
+  /** Set for an embed session, which acts for a tenant in place of the platform key that made it: its own id. */
+  embedSessionId?: string;
 }
 
 /** The own account of a platform key that acts for a tenant. */

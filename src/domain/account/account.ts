@@ -1,6 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Database, Labels } from "../../db/schema.ts";
+import { isPlatform } from "../access/acting.ts";
 import { type Caller, isPlatformKey, type UserCaller } from "../access/principal.ts";
 import { type ApiKey, keyOf, selectSystemKey } from "../api-key/api-key.ts";
 import { type Credits, creditsColumn } from "../credit/credit.ts";
@@ -83,7 +84,7 @@ export async function updateAccount(db: Store, caller: Caller, input: AccountUpd
     const changes = difference({ ...before }, after);
     requireActive(before, after);
     if (!changes) return { events: [], write: () => getAccount(tx, caller) };
-    requireFreeAccount(taken, isPlatformKey(caller) || caller.home !== undefined, before.id);
+    requireFreeAccount(taken, isPlatformKey(caller) || isPlatform(caller), before.id);
     const update = tx
       .updateTable("account")
       .set({ ...after, version: before.version + 1 })

@@ -49,6 +49,7 @@ export function deleteAccount(db: Store, caller: Caller, name: string): Promise<
 
 // Tables in the order of deletion: a table comes before the tables that it references.
 const tables = [
+  "embed_session",
   "guest",
   "workspace_grant",
   "team_member",

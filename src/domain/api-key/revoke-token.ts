@@ -3,9 +3,17 @@ import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Call } from "../access/principal.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
 import { mutateUnchecked } from "../kernel/mutation.ts";
-import { accountLock, type RowLock, rowLock, sessionLock, userLock } from "../kernel/row-lock.ts";
+import {
+  accountLock,
+  embedSessionLock,
+  type RowLock,
+  rowLock,
+  sessionLock,
+  userLock,
+} from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
 import { hashToken, type ParsedToken, parseTokenOfAnyPrefix } from "../kernel/token.ts";
+import { embedSessionEnded, endEmbedSession, findEmbedSession } from "../session/embed.ts";
 import { revokeOne } from "../session/list.ts";
 
 /**
@@ -17,6 +25,7 @@ export async function revokeToken(db: Store, call: Call, token: string): Promise
   if (!parsed) return;
   const hash = hashToken(token);
   if (parsed.kind === "inv" || parsed.kind === "otp") return;
+  if (parsed.kind === "emb") return revokeEmbedSession(db, call, parsed.id, hash);
   const locks = await locksOf(db, parsed, hash);
   const isSession = parsed.kind === "ses";
   const read = async (tx: Tx) => (isSession ? undefined : await findLiveToken(tx, parsed.id, hash));
@@ -30,6 +39,21 @@ export async function revokeToken(db: Store, call: Call, token: string): Promise
     if (!token) return { events: [], write: async () => undefined };
     return { events: [tokenEnded(token)], write: () => endToken(tx, token) };
   });
+}
+
+async function revokeEmbedSession(db: Store, call: Call, id: string, hash: Buffer): Promise<void> {
+  const known = await findEmbedSession(db, id, hash);
+  const accountIds = known ? [known.account_id] : [];
+  const locks = known
+    ? [accountLock(known.account_id, "key share"), embedSessionLock(known.account_id, id, "update")]
+    : [];
+  const read = (tx: Tx) => findEmbedSession(tx, id, hash);
+  const locking = { by: call, locks, read, ...(known && { accountIds }) };
+  await mutateUnchecked(db, "RevokeEmbedSession", locking, async (tx, session) =>
+    session
+      ? { events: [embedSessionEnded(session)], write: () => endEmbedSession(tx, session) }
+      : { events: [], result: undefined },
+  );
 }
 
 // Returns no locks if the caller does not hold the token.

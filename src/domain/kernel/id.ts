@@ -14,6 +14,7 @@ export type IdPrefix =
   | "inv"
   | "otp"
   | "ses"
+  | "emb"
   | "evt";
 
 // Lists are in the order of ids. The factory is monotonic, so ids that one process makes within a millisecond also

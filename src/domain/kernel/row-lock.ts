@@ -86,6 +86,16 @@ export function countLock(accountId: string, kind: "team" | "service_account"): 
   return { table: "owners", scope: accountId, id: `number of ${kind}`, mode: "update" };
 }
 
+/** Returns a lock of an embed session of an account. It has no row of its own in the order of locks. */
+export function embedSessionLock(accountId: string, id: string, mode: LockMode): RowLock {
+  return { table: "owners", scope: accountId, id, mode };
+}
+
+/** Returns a lock of the number of embed sessions of a platform key in an account. It orders two creations. */
+export function embedCountLock(accountId: string, keyId: string): RowLock {
+  return { table: "owners", scope: accountId, id: `embed sessions of ${keyId}`, mode: "update" };
+}
+
 /** Returns locks as the columns that the database function takes. */
 export function lockColumns(locks: readonly RowLock[]) {
   return {

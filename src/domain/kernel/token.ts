@@ -1,8 +1,8 @@
 import { hash as digest, randomBytes, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 
-/** The kind of a token. `live` and `test` are application keys, `svc` is service and system keys. */
-export type TokenKind = "live" | "test" | "svc" | "dev" | "ses" | "inv" | "otp";
+/** The kind of a token. `live` and `test` are application keys, `svc` is service and system keys, `emb` is embed sessions. */
+export type TokenKind = "live" | "test" | "svc" | "dev" | "ses" | "emb" | "inv" | "otp";
 
 /** A new token: the string itself, which is shown once, and the parts of it that are stored. */
 export interface MintedToken {
@@ -29,12 +29,13 @@ const idPrefix: Record<TokenKind, string> = {
   svc: "key",
   dev: "key",
   ses: "ses",
+  emb: "emb",
   inv: "inv",
   otp: "otp",
 };
 const bodies = {
-  _: /^(live|test|svc|dev|ses|inv|otp)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/,
-  "-": /^(live|test|svc|dev|ses|inv|otp)-([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/,
+  _: /^(live|test|svc|dev|ses|emb|inv|otp)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/,
+  "-": /^(live|test|svc|dev|ses|emb|inv|otp)-([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z]{38}$/,
 };
 
 /**

@@ -10,6 +10,7 @@ export const uncheckedMutations = {
   ResetPassword: "The mailed token is the proof. The change locks it and marks it as used.",
   ProveEmail: "The mailed token is the proof. The change locks it and marks it as used.",
   RevokeToken: "The token itself is the right to end it (RFC 7009).",
+  RevokeEmbedSession: "The token itself is the right to end it (RFC 7009).",
   ProvisionUser:
     "The auth interceptor creates the user of a verified external token before it evaluates the bearer.",
   TakeBackAccount: "It undoes an account that the same call created and whose invite could not be mailed.",
@@ -29,6 +30,7 @@ export const backgroundWrites = {
   "db/migrate.ts": "Migrations run before anything is served.",
   "domain/account/delete.ts": "A background job purges a deleted account after its waiting period.",
   "domain/kernel/audit-retention.ts": "A background job deletes audit events that are too old.",
+  "domain/session/embed-retention.ts": "A background job deletes embed sessions that ended long ago.",
   "domain/session/failed-log-in.ts":
     "A background job writes how often log-ins failed. It changes no resource.",
   "domain/kernel/refusal.ts": "A background job writes how often calls were refused. It changes no resource.",

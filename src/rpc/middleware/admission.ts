@@ -57,7 +57,7 @@ export function refusalOf(
   const metadata = { ...failure.metadata, ...(verdict === "INVALID" && parsed && idOf(parsed)) };
   if (verdict === "PERMISSION_DENIED") return permissionDenied(metadata.permission ?? "");
   // A token of an external issuer authenticates a user, as a session does.
-  const session = parsed?.kind === "ses" || scope !== undefined;
+  const session = parsed?.kind === "ses" || parsed?.kind === "emb" || scope !== undefined;
   const reason: Reason = isAboutToken(failure)
     ? `${verdict as TokenVerdict}_${session ? "SESSION" : "API_KEY"}`
     : (verdict as Reason);
@@ -68,7 +68,7 @@ type TokenVerdict = "INVALID" | "EXPIRED" | "REVOKED";
 
 // The id comes from the token itself. The error does not reveal whether such a record exists.
 function idOf({ kind, id }: ParsedToken): Record<string, string> {
-  if (kind === "ses") return { session_id: id };
+  if (kind === "ses" || kind === "emb") return { session_id: id };
   return kind === "inv" || kind === "otp" ? {} : { key_id: id };
 }
 

@@ -106,7 +106,7 @@ function bearerOf(
     if (!credential) throw new Error("the evaluation of the bearer has no credential");
     const request = inSameAccount(verifyRequest, evaluation);
     const evaluate = async (seen: Seen) => admitted(await resolver.evaluateSeen(evaluation, request, seen));
-    return { credentialId: credential.id, kind: credential.kind, evaluate };
+    return { credentialId: credential.id, kind: credential.kind, tokenId: evaluation.tokenId, evaluate };
   }
   if (rule.case === "user") {
     const user = admitUser(evaluation, parsed);

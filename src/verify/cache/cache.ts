@@ -115,10 +115,15 @@ export function createCache(entries: number): Cache {
   };
 }
 
-/** Returns the tags that evict a credential, besides its own id: its user, and every account that it gives access to. */
+/**
+ * Returns the tags that evict a credential, besides its own id: its user, every account that it gives access to, and the key
+ * of an embed session.
+ */
 export function tagsOf(credential: Credential): string[] {
-  const accounts = credential.accounts.map((account) => account.account_id);
-  return credential.user_id === null ? accounts : [credential.user_id, ...accounts];
+  const tags = credential.accounts.map((account) => account.account_id);
+  if (credential.user_id !== null) tags.unshift(credential.user_id);
+  if (credential.embed) tags.push(credential.embed.key_id, credential.embed.account_id);
+  return tags;
 }
 
 // What clients write has any length up to its bound. A text takes one or two bytes per character.
@@ -132,8 +137,9 @@ function textBytes({ name, external_id, labels, openings }: Credential): number 
   return 2 * characters;
 }
 
-function itemsOf({ tokens, accounts, openings, labels }: Credential): number {
-  let items = tokens.length + labels.length;
+function itemsOf({ tokens, accounts, openings, labels, embed }: Credential): number {
+  let items =
+    tokens.length + labels.length + (embed ? embed.held.permissions.length + embed.liveWorkspaces.length : 0);
   if (accounts !== openings) for (const { roles } of accounts) items += 2 + (roles?.length ?? 0) * 4;
   for (const access of openings) {
     const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles, limits, credits } = access;

@@ -88,7 +88,8 @@ async function loadRows(db: Db, lookupKeys: readonly LookupKey[], primary: strin
   const { rows } = await sql<Row>`
     with here as materialized (${primaryProof(primary)})
     select c.id, c.kind, c.system, c.environment, c.expires_at, c.disabled_at, c.revoked_at, c.user_id,
-      c.last_used_at, c.tokens, c.accounts, c.openings, c.name, c.external_id, c.labels, o.opening,
+      c.last_used_at, c.tokens, c.accounts, c.openings, c.name, c.external_id, c.labels, c.embed,
+      o.opening,
       w.id as workspace_id, w.account_id as workspace_account_id, w.archived_at is null as workspace_live,
       case when wanted.tenant_id <> '' then (select t.tenant from tenant t where t.id = wanted.tenant_id) end as tenant,
       clock_timestamp() as now, here.server

@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
-import type { AccountAccessJson, AccountJson, Database } from "../../db/schema.ts";
+import type { AccountAccessJson, AccountJson, Database, EmbedJson } from "../../db/schema.ts";
+import { withoutPlatformPermissions } from "../../domain/access/acting.ts";
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
 import { type Slices, sliceLength } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
@@ -11,7 +12,8 @@ import type { ShareText } from "./shared-texts.ts";
 export type CredentialRow = Selectable<Database["bearer"]>;
 
 /** A key or session, as the cache keeps it: the row of the view, with the digests of the tokens and the account access. */
-export interface Credential extends Omit<CredentialRow, "tokens" | "accounts" | "openings" | "labels"> {
+export interface Credential
+  extends Omit<CredentialRow, "tokens" | "accounts" | "openings" | "labels" | "embed"> {
   tokens: { id: string | null; digest: string; ends_at: number | null }[];
   /** Every account that it gives access to. */
   accounts: readonly KnownAccount[];
@@ -19,6 +21,15 @@ export interface Credential extends Omit<CredentialRow, "tokens" | "accounts" | 
   openings: readonly AccountAccess[];
   /** The labels of a key: each name, followed by its value. Empty for every other credential. */
   labels: readonly string[];
+  /** Of an embed session. Null for every other credential. */
+  embed: Embed | null;
+}
+
+/** What narrows the key of an embed session, as the cache keeps it. */
+export interface Embed extends Pick<EmbedJson, "key_id" | "account_id" | "ends_at"> {
+  /** The list of the session, narrowed by what the key holds in every tenant. */
+  held: PermissionSet;
+  liveWorkspaces: readonly string[];
 }
 
 /** An account that a credential gives access to. That access may not be loaded. */
@@ -59,9 +70,10 @@ export function* toCredentials(
     }));
     const loaded: AccountAccess[] = [];
     for (const accountAccess of row.openings)
-      loaded.push(yield* toAccountAccess(id, accountAccess, share, setOf));
+      loaded.push(yield* toAccountAccess(row.embed?.key_id ?? id, accountAccess, share, setOf));
     // A copy has no spare capacity.
     const openings = loaded.slice();
+    const embed = row.embed ? yield* toEmbed(row.embed, loaded[0], share, setOf) : null;
     credentials.push({
       id,
       kind,
@@ -78,6 +90,7 @@ export function* toCredentials(
       name,
       external_id,
       labels: labelsOf(row, share),
+      embed,
     });
     yield;
   }
@@ -157,6 +170,19 @@ function* toAccountAccess(
     limitedBy,
   };
   return standing ? { ...accountAccess, standing, roles: roles ?? [], claimed: new Map() } : accountAccess;
+}
+
+// A session without the access of its key holds nothing.
+function* toEmbed(
+  { key_id, account_id, ends_at, permissions, workspaces }: EmbedJson,
+  own: AccountAccess | undefined,
+  share: ShareText,
+  setOf: ShareSet,
+): Slices<Embed> {
+  const most = withoutPlatformPermissions(own?.held.permissions ?? []);
+  const held = yield* setOf(account_id, permissions, most);
+  const { live } = yield* byState(workspaces);
+  return { key_id: share(key_id), account_id: share(account_id), ends_at, held, liveWorkspaces: live };
 }
 
 function* byState(

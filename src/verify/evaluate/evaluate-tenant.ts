@@ -9,7 +9,6 @@ import { type ActingCall, accountMismatch, type Failure, type Requirements } fro
 
 /** A platform key that names another account than its own, and may act for it if that is a tenant. */
 export interface Acting {
-  credential: Credential;
   /** The access of the key to its own account. */
   own: AccountAccess;
   call: ActingCall;
@@ -25,8 +24,8 @@ export function actingOf(
 ): Acting | undefined {
   const [own] = credential.openings;
   if (!call || !own?.platform || accountId === "" || accountId === own.account_id) return undefined;
-  if (credential.kind === "session" || credential.kind === "outside") return undefined;
-  return holds(own.held, actPermission) ? { credential, own, call } : undefined;
+  if (credential.kind === "session" || credential.kind === "outside" || credential.embed) return undefined;
+  return holds(own.held, actPermission) ? { own, call } : undefined;
 }
 
 /** The result for a tenant: the rules that fail there, and the principal, or the account that must be loaded first. */

@@ -6,6 +6,7 @@ import type { Loaded } from "../cache/load.ts";
 import type { ExternalToken } from "../oidc/oidc.ts";
 import { type AccountAccess, accessTo, type Credential } from "./credential.ts";
 import { type Draws, drawsOnAnything } from "./draws.ts";
+import { evaluateEmbed } from "./evaluate-embed.ts";
 import { actingOf, evaluateForTenant } from "./evaluate-tenant.ts";
 import { environmentFailure, permissionFailures, workspaceFailure } from "./rules.ts";
 import { accountMismatch, type Failure, type Requirements } from "./verdict.ts";
@@ -69,6 +70,15 @@ export function evaluate(
     basis: loaded,
   };
   const superseded = tokenEnd !== undefined;
+  const { embed } = credential;
+  if (embed) {
+    const [own] = credential.openings;
+    // A call without an account has no principal.
+    if (failures.length > 0 || !own || !requirements.acting) return base;
+    const key = toPrincipal(credential, own, superseded);
+    const result = evaluateEmbed(loaded.tenant, credential, embed, key, requirements);
+    return { ...base, ...result, ...drawsOf(result.failures, own) };
+  }
   const acting = actingOf(credential, requirements);
   if (acting) {
     // No account makes this key valid, so its callers cannot cause look-ups of accounts.
@@ -127,8 +137,8 @@ function lifeFailures(
   end: Date | undefined,
   now: Date,
 ): Failure[] {
-  const id: Record<string, string> =
-    credential.kind === "session" ? { session_id: credential.id } : { key_id: credential.id };
+  const isSession = credential.kind === "session" || credential.embed !== null;
+  const id: Record<string, string> = isSession ? { session_id: credential.id } : { key_id: credential.id };
   const failures: Failure[] = [];
   if (end && end <= now)
     failures.push({ verdict: "EXPIRED", metadata: { ...id, expired_at: end.toISOString() } });
@@ -143,7 +153,8 @@ function lifeFailures(
 function credentialEnd(credential: Credential, settings: EvaluateSettings): Date | undefined {
   const idle =
     credential.last_used_at && new Date(credential.last_used_at.getTime() + settings.sessionIdleMs);
-  return earlier(credential.expires_at ?? undefined, idle ?? undefined);
+  const own = credential.embed ? new Date(credential.embed.ends_at) : undefined;
+  return earlier(earlier(credential.expires_at ?? undefined, idle ?? undefined), own);
 }
 
 function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
@@ -185,7 +196,7 @@ export function toPrincipal(
     profile: accountAccess.profile,
     kind: isKey(kind) ? kind : "user",
     ...(user_id !== null && { userId: user_id }),
-    ...(isKey(kind) && { keyId: credential.id, key: namesOf(credential) }),
+    ...(isKey(kind) && { keyId: credential.embed?.key_id ?? credential.id, key: namesOf(credential) }),
     ...(environment !== null && { environment }),
     ...(isKey(kind) && expires_at !== null && { expiresAt: expires_at }),
     ...(drawsOn !== null && { drawsOn }),

@@ -4,6 +4,7 @@ import type { PrincipalName, Scene } from "../schema/access.ts";
 import { naming, newActing, newPlatformServiceKey } from "./acting.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newSession, newTeam } from "./actors.ts";
 import { rotate, systemKeyOf } from "./api-key.ts";
+import { embed } from "./embed.ts";
 
 /** Creates an account with every kind of principal. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: keeps the state that its parts share.
@@ -80,6 +81,10 @@ export async function newScene(app: TestApp): Promise<Scene> {
     "platform key": async () => app.clientAs((await newPlatformServiceKey(app, ["*"])).token),
     "platform acts": async () => naming(app, (await newPlatformServiceKey(app, ["*"])).token, accountId),
     "platform issues": () => newActing(app, accountId, "api_keys:write"),
+    async embedded() {
+      const { token } = await newPlatformServiceKey(app, ["*"]);
+      return embed(app, naming(app, token, accountId), { permissions: ["*"] });
+    },
     verifier: async () => key(await keyOf(platform, ["tokens:verify"])),
     "platform person": () => member("platform person", "admin", platform, system?.metadata?.accountId ?? ""),
     suspended: () => as("owner", suspendedId),

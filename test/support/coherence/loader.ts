@@ -105,6 +105,7 @@ function rowOf({ id, accountId }: LookupKey, server: string): Loaded {
     tokens: [],
     name: null,
     external_id: null,
+    embed: null,
     labels: [],
     accounts,
     openings: accounts.filter(({ account_id }) => account_id === accountId).map(accessTo),

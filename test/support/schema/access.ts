@@ -30,6 +30,8 @@ export const principals = {
     "service key of the platform account with `*`, which names this account in `latchkey-account`",
   "platform issues":
     "application key of the platform account with `accounts:act` and `api_keys:write`, which names this account",
+  embedded:
+    "an embed session with `*` and no workspace, made by a service key of the platform account with `*`",
   verifier: "application key of the platform account with `tokens:verify`",
   "platform person": "a member of the platform account with the role `admin`",
   suspended: "an owner of a suspended account",
@@ -46,6 +48,7 @@ export const words = {
   PERMISSION_DENIED: "no",
   MISSING_API_KEY: "bearer",
   REVOKED_API_KEY: "revoked",
+  REVOKED_SESSION: "revoked",
   LOGIN_REQUIRED: "log in",
   ACCOUNT_MISMATCH: "mismatch",
   ACCOUNT_SUSPENDED: "suspended",

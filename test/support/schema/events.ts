@@ -66,6 +66,7 @@ export const changeEvents: Record<string, ChangeEvent[]> = {
   "SessionService/LogIn": made("session", "session_id"),
   "SessionService/LogOut": ended("session", "session_id"),
   "SessionService/RevokeSession": ended("session", "session_id"),
+  "SessionService/CreateEmbedSession": made("embed_session", "permissions", "workspace_ids", "expires_at"),
   "SessionService/ChangePassword": made("user", "password"),
   "SessionService/RequestPasswordReset": made("user", "requested"),
   "SessionService/ResetPassword": [...made("user", "password"), ...ended("session", "session_id")],

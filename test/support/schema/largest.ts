@@ -6,7 +6,7 @@ import {
   type JsonValue,
   ScalarType,
 } from "@bufbuild/protobuf";
-import type { FieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { DurationRules, FieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { maxLengthOf, rulesOf, stringRulesOf } from "../../../src/rpc/middleware/field-rules.ts";
 import { maxPatternLength } from "../../../src/rpc/middleware/pattern.ts";
 
@@ -36,6 +36,7 @@ function largestOf(field: DescField): JsonValue {
 
 function largestOne(field: DescField, rules: FieldRules | undefined, n: number): JsonValue {
   if (field.enum) return field.enum.values.at(-1)?.name ?? "";
+  if (rules?.type.case === "duration") return largestDuration(rules.type.value);
   if (field.message) return wellKnown[field.message.typeName] ?? largestJson(field.message);
   if (field.scalar === ScalarType.STRING) return largestText(rules, n);
   return field.scalar === ScalarType.BOOL ? true : 1_000_000;
@@ -46,6 +47,11 @@ const wellKnown: Record<string, JsonValue> = {
   "google.protobuf.Duration": "604799.123456789s",
   "google.protobuf.FieldMask": "metadata.name,metadata.labels,spec.description,spec.permissions",
 };
+
+function largestDuration({ lessThan }: DurationRules): JsonValue {
+  const most = lessThan.case === "lte" ? lessThan.value.seconds : 604_800n;
+  return `${most - 1n}.123456789s`;
+}
 
 // The longest key that is valid: a DNS prefix of 253 characters, and a name of 63.
 function labelKey(n: number): string {

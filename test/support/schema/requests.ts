@@ -1,7 +1,6 @@
 import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { services } from "../../../src/app/routes.ts";
-import { ruleOf } from "../../../src/rpc/middleware/access.ts";
 import {
   inviteOf,
   newEmail,
@@ -12,7 +11,7 @@ import {
   newTeam,
 } from "../actors/actors.ts";
 import { mailedToken } from "../actors/mailbox.ts";
-import { type Clients, issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
+import { issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 import { platformRequests } from "./platform-requests.ts";
 import { isUnary } from "./streams.ts";
 import { verificationRequests } from "./verification-requests.ts";
@@ -35,11 +34,6 @@ const readsByPost = [
 /** Returns whether an RPC reads and changes nothing. */
 export function isRead(method: DescMethod): boolean {
   return method.idempotency === Idempotency.NO_SIDE_EFFECTS || readsByPost.includes(nameOf(method));
-}
-
-/** Returns a caller that may call an RPC: the owner, or the platform key for an RPC of the platform. */
-export function callerFor(app: TestApp, owner: Owner, method: DescMethod): Clients {
-  return ruleOf(method).case === "platformPermission" ? app.clientAs(app.platformToken) : owner;
 }
 
 /** Returns a request that the RPC accepts from that caller. If the RPC changes something, the request does change it. */
@@ -176,6 +170,10 @@ const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<strin
     const { items } = await owner.sessions.listSessions({});
     return { id: items.find((session) => !session.current)?.id };
   },
+  "SessionService/CreateEmbedSession": async (owner) => ({
+    permissions: ["api_keys:read"],
+    workspaceIds: [await newWorkspace(owner)],
+  }),
   "SessionService/ChangePassword": async () => ({ oldPassword: password, newPassword }),
   "SessionService/RequestPasswordReset": async (owner) => ({ email: owner.email }),
   async "SessionService/ResetPassword"(owner, app) {

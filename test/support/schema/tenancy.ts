@@ -162,6 +162,7 @@ export const tenancy: Record<string, TenancyCase> = {
   "ProfileService/SetProfileRole id": profile((id) => ({ id, role: "viewer" })),
   "ProfileService/SetProfileRole role": role((id, own) => ({ id: own.profile, role: id })),
   "SessionService/RevokeSession id": { kind: "session", request: (id) => ({ id }) },
+  "SessionService/CreateEmbedSession workspace_ids": workspace((id) => ({ workspaceIds: [id] })),
   "InviteService/CreateInvite role": role((id) => ({ email: "somebody@example.com", role: id })),
   "InviteService/CreateInvite workspace_ids": workspace((id) => ({
     email: "somebody@example.com",

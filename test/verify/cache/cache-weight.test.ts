@@ -25,6 +25,7 @@ function rowOf(names: Names, id = "key_1"): CredentialRow {
     last_used_at: null,
     tokens: [{ id: "1", hash: "00".repeat(32), ends_at: null }],
     accounts: null,
+    embed: null,
     openings: [
       {
         account_id: "acct_1",

@@ -37,6 +37,7 @@ const unknownAtFirst = [
   "workspace",
   "api_key",
   "session",
+  "embed_session",
   "team",
   "service_account",
   "identity",

@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Account } from "./account_pb.ts";
 import { file_latchkey_v1_account } from "./account_pb.ts";
 import type { Profile } from "./profile_pb.ts";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file latchkey/v1/session_service.proto.
  */
 export const file_latchkey_v1_session_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFsYXRjaGtleS92MS9zZXNzaW9uX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIlQKDVNpZ25VcFJlcXVlc3QSDQoFZW1haWwYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSDAoEbmFtZRgDIAEoCRIUCgxhY2NvdW50X25hbWUYBCABKAkibQoOU2lnblVwUmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUSDQoFdG9rZW4YAyABKAkiLwoMTG9nSW5SZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJIkYKDUxvZ0luUmVzcG9uc2USDQoFdG9rZW4YASABKAkSJgoIYWNjb3VudHMYAiADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50Ig8KDUxvZ091dFJlcXVlc3QiEAoOTG9nT3V0UmVzcG9uc2UiSAoTTGlzdFNlc3Npb25zUmVxdWVzdBINCgVsaW1pdBgBIAEoBRIOCgZjdXJzb3IYAiABKAkSEgoKc29ydF9vcmRlchgGIAEoCSJoChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIjCgVpdGVtcxgBIAMoCzIULmxhdGNoa2V5LnYxLlNlc3Npb24SKwoKcGFnaW5hdGlvbhgCIAEoCzIXLmxhdGNoa2V5LnYxLlBhZ2luYXRpb24iNgoUUmV2b2tlU2Vzc2lvblJlcXVlc3QSCgoCaWQYASABKAkSEgoKYWxsX290aGVycxgCIAEoCCIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiQwoVQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0EhQKDG9sZF9wYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSIsChtSZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QSDQoFZW1haWwYASABKAkiHgocUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXNwb25zZSI3ChRSZXNldFBhc3N3b3JkUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIQCghwYXNzd29yZBgCIAEoCSIXChVSZXNldFBhc3N3b3JkUmVzcG9uc2UiNQoSQ2hhbmdlRW1haWxSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJIhUKE0NoYW5nZUVtYWlsUmVzcG9uc2UiIgoRUHJvdmVFbWFpbFJlcXVlc3QSDQoFdG9rZW4YASABKAkiFAoSUHJvdmVFbWFpbFJlc3BvbnNlIiUKEURlbGV0ZVVzZXJSZXF1ZXN0EhAKCHBhc3N3b3JkGAEgASgJIhQKEkRlbGV0ZVVzZXJSZXNwb25zZTKdBwoOU2Vzc2lvblNlcnZpY2USQQoGU2lnblVwEhoubGF0Y2hrZXkudjEuU2lnblVwUmVxdWVzdBobLmxhdGNoa2V5LnYxLlNpZ25VcFJlc3BvbnNlEj4KBUxvZ0luEhkubGF0Y2hrZXkudjEuTG9nSW5SZXF1ZXN0GhoubGF0Y2hrZXkudjEuTG9nSW5SZXNwb25zZRJBCgZMb2dPdXQSGi5sYXRjaGtleS52MS5Mb2dPdXRSZXF1ZXN0GhsubGF0Y2hrZXkudjEuTG9nT3V0UmVzcG9uc2USWAoMTGlzdFNlc3Npb25zEiAubGF0Y2hrZXkudjEuTGlzdFNlc3Npb25zUmVxdWVzdBohLmxhdGNoa2V5LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIgOQAgESWwoNUmV2b2tlU2Vzc2lvbhIhLmxhdGNoa2V5LnYxLlJldm9rZVNlc3Npb25SZXF1ZXN0GiIubGF0Y2hrZXkudjEuUmV2b2tlU2Vzc2lvblJlc3BvbnNlIgOQAgISWQoOQ2hhbmdlUGFzc3dvcmQSIi5sYXRjaGtleS52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaIy5sYXRjaGtleS52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlEmsKFFJlcXVlc3RQYXNzd29yZFJlc2V0EigubGF0Y2hrZXkudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0GikubGF0Y2hrZXkudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXNwb25zZRJWCg1SZXNldFBhc3N3b3JkEiEubGF0Y2hrZXkudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaIi5sYXRjaGtleS52MS5SZXNldFBhc3N3b3JkUmVzcG9uc2USUAoLQ2hhbmdlRW1haWwSHy5sYXRjaGtleS52MS5DaGFuZ2VFbWFpbFJlcXVlc3QaIC5sYXRjaGtleS52MS5DaGFuZ2VFbWFpbFJlc3BvbnNlEk0KClByb3ZlRW1haWwSHi5sYXRjaGtleS52MS5Qcm92ZUVtYWlsUmVxdWVzdBofLmxhdGNoa2V5LnYxLlByb3ZlRW1haWxSZXNwb25zZRJNCgpEZWxldGVVc2VyEh4ubGF0Y2hrZXkudjEuRGVsZXRlVXNlclJlcXVlc3QaHy5sYXRjaGtleS52MS5EZWxldGVVc2VyUmVzcG9uc2VCJ1ABWiNsYXRjaGtleS9nZW4vbGF0Y2hrZXkvdjE7bGF0Y2hrZXl2MWIGcHJvdG8z", [file_latchkey_v1_account, file_latchkey_v1_profile, file_latchkey_v1_resource, file_latchkey_v1_session]);
+  fileDesc("CiFsYXRjaGtleS92MS9zZXNzaW9uX3NlcnZpY2UucHJvdG8SC2xhdGNoa2V5LnYxIlQKDVNpZ25VcFJlcXVlc3QSDQoFZW1haWwYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSDAoEbmFtZRgDIAEoCRIUCgxhY2NvdW50X25hbWUYBCABKAkibQoOU2lnblVwUmVzcG9uc2USJQoHYWNjb3VudBgBIAEoCzIULmxhdGNoa2V5LnYxLkFjY291bnQSJQoHcHJvZmlsZRgCIAEoCzIULmxhdGNoa2V5LnYxLlByb2ZpbGUSDQoFdG9rZW4YAyABKAkiLwoMTG9nSW5SZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJIkYKDUxvZ0luUmVzcG9uc2USDQoFdG9rZW4YASABKAkSJgoIYWNjb3VudHMYAiADKAsyFC5sYXRjaGtleS52MS5BY2NvdW50Ig8KDUxvZ091dFJlcXVlc3QiEAoOTG9nT3V0UmVzcG9uc2UiSAoTTGlzdFNlc3Npb25zUmVxdWVzdBINCgVsaW1pdBgBIAEoBRIOCgZjdXJzb3IYAiABKAkSEgoKc29ydF9vcmRlchgGIAEoCSJoChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIjCgVpdGVtcxgBIAMoCzIULmxhdGNoa2V5LnYxLlNlc3Npb24SKwoKcGFnaW5hdGlvbhgCIAEoCzIXLmxhdGNoa2V5LnYxLlBhZ2luYXRpb24iNgoUUmV2b2tlU2Vzc2lvblJlcXVlc3QSCgoCaWQYASABKAkSEgoKYWxsX290aGVycxgCIAEoCCIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UidAoZQ3JlYXRlRW1iZWRTZXNzaW9uUmVxdWVzdBITCgtwZXJtaXNzaW9ucxgBIAMoCRIVCg13b3Jrc3BhY2VfaWRzGAIgAygJEisKCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uImcKGkNyZWF0ZUVtYmVkU2Vzc2lvblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgoKAmlkGAMgASgJIkMKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIUCgxvbGRfcGFzc3dvcmQYASABKAkSFAoMbmV3X3Bhc3N3b3JkGAIgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiLAobUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJIh4KHFJlcXVlc3RQYXNzd29yZFJlc2V0UmVzcG9uc2UiNwoUUmVzZXRQYXNzd29yZFJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIcGFzc3dvcmQYAiABKAkiFwoVUmVzZXRQYXNzd29yZFJlc3BvbnNlIjUKEkNoYW5nZUVtYWlsUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCSIVChNDaGFuZ2VFbWFpbFJlc3BvbnNlIiIKEVByb3ZlRW1haWxSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIhQKElByb3ZlRW1haWxSZXNwb25zZSIlChFEZWxldGVVc2VyUmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIUChJEZWxldGVVc2VyUmVzcG9uc2UyhAgKDlNlc3Npb25TZXJ2aWNlEkEKBlNpZ25VcBIaLmxhdGNoa2V5LnYxLlNpZ25VcFJlcXVlc3QaGy5sYXRjaGtleS52MS5TaWduVXBSZXNwb25zZRI+CgVMb2dJbhIZLmxhdGNoa2V5LnYxLkxvZ0luUmVxdWVzdBoaLmxhdGNoa2V5LnYxLkxvZ0luUmVzcG9uc2USQQoGTG9nT3V0EhoubGF0Y2hrZXkudjEuTG9nT3V0UmVxdWVzdBobLmxhdGNoa2V5LnYxLkxvZ091dFJlc3BvbnNlElgKDExpc3RTZXNzaW9ucxIgLmxhdGNoa2V5LnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIS5sYXRjaGtleS52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIDkAIBElsKDVJldm9rZVNlc3Npb24SIS5sYXRjaGtleS52MS5SZXZva2VTZXNzaW9uUmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJldm9rZVNlc3Npb25SZXNwb25zZSIDkAICEmUKEkNyZWF0ZUVtYmVkU2Vzc2lvbhImLmxhdGNoa2V5LnYxLkNyZWF0ZUVtYmVkU2Vzc2lvblJlcXVlc3QaJy5sYXRjaGtleS52MS5DcmVhdGVFbWJlZFNlc3Npb25SZXNwb25zZRJZCg5DaGFuZ2VQYXNzd29yZBIiLmxhdGNoa2V5LnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBojLmxhdGNoa2V5LnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2USawoUUmVxdWVzdFBhc3N3b3JkUmVzZXQSKC5sYXRjaGtleS52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QaKS5sYXRjaGtleS52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlElYKDVJlc2V0UGFzc3dvcmQSIS5sYXRjaGtleS52MS5SZXNldFBhc3N3b3JkUmVxdWVzdBoiLmxhdGNoa2V5LnYxLlJlc2V0UGFzc3dvcmRSZXNwb25zZRJQCgtDaGFuZ2VFbWFpbBIfLmxhdGNoa2V5LnYxLkNoYW5nZUVtYWlsUmVxdWVzdBogLmxhdGNoa2V5LnYxLkNoYW5nZUVtYWlsUmVzcG9uc2USTQoKUHJvdmVFbWFpbBIeLmxhdGNoa2V5LnYxLlByb3ZlRW1haWxSZXF1ZXN0Gh8ubGF0Y2hrZXkudjEuUHJvdmVFbWFpbFJlc3BvbnNlEk0KCkRlbGV0ZVVzZXISHi5sYXRjaGtleS52MS5EZWxldGVVc2VyUmVxdWVzdBofLmxhdGNoa2V5LnYxLkRlbGV0ZVVzZXJSZXNwb25zZUInUAFaI2xhdGNoa2V5L2dlbi9sYXRjaGtleS92MTtsYXRjaGtleXYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_latchkey_v1_account, file_latchkey_v1_profile, file_latchkey_v1_resource, file_latchkey_v1_session]);
 
 /**
  * @generated from message latchkey.v1.SignUpRequest
@@ -270,6 +272,72 @@ export const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse> = /*
   messageDesc(file_latchkey_v1_session_service, 9);
 
 /**
+ * @generated from message latchkey.v1.CreateEmbedSessionRequest
+ */
+export type CreateEmbedSessionRequest = Message<"latchkey.v1.CreateEmbedSessionRequest"> & {
+  /**
+   * Optional. The permissions of the session. An empty list means no permission.
+   *
+   * @generated from field: repeated string permissions = 1;
+   */
+  permissions: string[];
+
+  /**
+   * Optional. The ids of up to 100 workspaces that the session may enter. An empty list means no workspace.
+   *
+   * @generated from field: repeated string workspace_ids = 2;
+   */
+  workspaceIds: string[];
+
+  /**
+   * Optional. The lifetime of the session: 1 to 15 minutes. The default is 15 minutes.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 3;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message latchkey.v1.CreateEmbedSessionRequest.
+ * Use `create(CreateEmbedSessionRequestSchema)` to create a new message.
+ */
+export const CreateEmbedSessionRequestSchema: GenMessage<CreateEmbedSessionRequest> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 10);
+
+/**
+ * @generated from message latchkey.v1.CreateEmbedSessionResponse
+ */
+export type CreateEmbedSessionResponse = Message<"latchkey.v1.CreateEmbedSessionResponse"> & {
+  /**
+   * The token of the session. No other response contains it.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * The end of the session.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 2;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * The id of the session, as audit events name it.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message latchkey.v1.CreateEmbedSessionResponse.
+ * Use `create(CreateEmbedSessionResponseSchema)` to create a new message.
+ */
+export const CreateEmbedSessionResponseSchema: GenMessage<CreateEmbedSessionResponse> = /*@__PURE__*/
+  messageDesc(file_latchkey_v1_session_service, 11);
+
+/**
  * @generated from message latchkey.v1.ChangePasswordRequest
  */
 export type ChangePasswordRequest = Message<"latchkey.v1.ChangePasswordRequest"> & {
@@ -293,7 +361,7 @@ export type ChangePasswordRequest = Message<"latchkey.v1.ChangePasswordRequest">
  * Use `create(ChangePasswordRequestSchema)` to create a new message.
  */
 export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 10);
+  messageDesc(file_latchkey_v1_session_service, 12);
 
 /**
  * @generated from message latchkey.v1.ChangePasswordResponse
@@ -306,7 +374,7 @@ export type ChangePasswordResponse = Message<"latchkey.v1.ChangePasswordResponse
  * Use `create(ChangePasswordResponseSchema)` to create a new message.
  */
 export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 11);
+  messageDesc(file_latchkey_v1_session_service, 13);
 
 /**
  * @generated from message latchkey.v1.RequestPasswordResetRequest
@@ -325,7 +393,7 @@ export type RequestPasswordResetRequest = Message<"latchkey.v1.RequestPasswordRe
  * Use `create(RequestPasswordResetRequestSchema)` to create a new message.
  */
 export const RequestPasswordResetRequestSchema: GenMessage<RequestPasswordResetRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 12);
+  messageDesc(file_latchkey_v1_session_service, 14);
 
 /**
  * @generated from message latchkey.v1.RequestPasswordResetResponse
@@ -338,7 +406,7 @@ export type RequestPasswordResetResponse = Message<"latchkey.v1.RequestPasswordR
  * Use `create(RequestPasswordResetResponseSchema)` to create a new message.
  */
 export const RequestPasswordResetResponseSchema: GenMessage<RequestPasswordResetResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 13);
+  messageDesc(file_latchkey_v1_session_service, 15);
 
 /**
  * @generated from message latchkey.v1.ResetPasswordRequest
@@ -364,7 +432,7 @@ export type ResetPasswordRequest = Message<"latchkey.v1.ResetPasswordRequest"> &
  * Use `create(ResetPasswordRequestSchema)` to create a new message.
  */
 export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 14);
+  messageDesc(file_latchkey_v1_session_service, 16);
 
 /**
  * @generated from message latchkey.v1.ResetPasswordResponse
@@ -377,7 +445,7 @@ export type ResetPasswordResponse = Message<"latchkey.v1.ResetPasswordResponse">
  * Use `create(ResetPasswordResponseSchema)` to create a new message.
  */
 export const ResetPasswordResponseSchema: GenMessage<ResetPasswordResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 15);
+  messageDesc(file_latchkey_v1_session_service, 17);
 
 /**
  * @generated from message latchkey.v1.ChangeEmailRequest
@@ -403,7 +471,7 @@ export type ChangeEmailRequest = Message<"latchkey.v1.ChangeEmailRequest"> & {
  * Use `create(ChangeEmailRequestSchema)` to create a new message.
  */
 export const ChangeEmailRequestSchema: GenMessage<ChangeEmailRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 16);
+  messageDesc(file_latchkey_v1_session_service, 18);
 
 /**
  * @generated from message latchkey.v1.ChangeEmailResponse
@@ -416,7 +484,7 @@ export type ChangeEmailResponse = Message<"latchkey.v1.ChangeEmailResponse"> & {
  * Use `create(ChangeEmailResponseSchema)` to create a new message.
  */
 export const ChangeEmailResponseSchema: GenMessage<ChangeEmailResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 17);
+  messageDesc(file_latchkey_v1_session_service, 19);
 
 /**
  * @generated from message latchkey.v1.ProveEmailRequest
@@ -435,7 +503,7 @@ export type ProveEmailRequest = Message<"latchkey.v1.ProveEmailRequest"> & {
  * Use `create(ProveEmailRequestSchema)` to create a new message.
  */
 export const ProveEmailRequestSchema: GenMessage<ProveEmailRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 18);
+  messageDesc(file_latchkey_v1_session_service, 20);
 
 /**
  * @generated from message latchkey.v1.ProveEmailResponse
@@ -448,7 +516,7 @@ export type ProveEmailResponse = Message<"latchkey.v1.ProveEmailResponse"> & {
  * Use `create(ProveEmailResponseSchema)` to create a new message.
  */
 export const ProveEmailResponseSchema: GenMessage<ProveEmailResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 19);
+  messageDesc(file_latchkey_v1_session_service, 21);
 
 /**
  * @generated from message latchkey.v1.DeleteUserRequest
@@ -467,7 +535,7 @@ export type DeleteUserRequest = Message<"latchkey.v1.DeleteUserRequest"> & {
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
 export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 20);
+  messageDesc(file_latchkey_v1_session_service, 22);
 
 /**
  * @generated from message latchkey.v1.DeleteUserResponse
@@ -480,7 +548,7 @@ export type DeleteUserResponse = Message<"latchkey.v1.DeleteUserResponse"> & {
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
 export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
-  messageDesc(file_latchkey_v1_session_service, 21);
+  messageDesc(file_latchkey_v1_session_service, 23);
 
 /**
  * Signs users up, in and out, and manages their sessions, passwords and e-mail addresses.
@@ -540,6 +608,21 @@ export const SessionService: GenService<{
     methodKind: "unary";
     input: typeof RevokeSessionRequestSchema;
     output: typeof RevokeSessionResponseSchema;
+  },
+  /**
+   * Makes a short session for a page that the platform embeds in its own product, such as the keys page of the console.
+   * Only a platform key that acts for an account may call it, with its newest token.
+   * The session acts in that account only. It has these permissions in these workspaces, and never more than the key holds at
+   * the time of each call. It ends with its lifetime, with the key, or with the token that made it, whichever is first.
+   * It calls Latchkey only: the verdict of its token is `VERDICT_INVALID`.
+   * A key has at most 1,000 live sessions in one account. The call then fails with `BOUND_EXCEEDED`.
+   *
+   * @generated from rpc latchkey.v1.SessionService.CreateEmbedSession
+   */
+  createEmbedSession: {
+    methodKind: "unary";
+    input: typeof CreateEmbedSessionRequestSchema;
+    output: typeof CreateEmbedSessionResponseSchema;
   },
   /**
    * Changes the password of the signed-in user and ends all other sessions of that user.

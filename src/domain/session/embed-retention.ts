@@ -1,0 +1,18 @@
+import { sql } from "kysely";
+import type { Db } from "../../db/connect.ts";
+
+// A deletion of so many rows names each of them in one notification.
+const batchSize = 100;
+
+/** Deletes up to 100 embed sessions that ended more than a day ago. Returns their number. */
+export async function deleteOldEmbedSessions(db: Db): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from embed_session where id in (
+      select id from embed_session
+      where expires_at < clock_timestamp() - interval '1 day'
+      order by expires_at
+      limit ${batchSize}
+      for update skip locked
+    )`.execute(db);
+  return Number(numAffectedRows ?? 0);
+}

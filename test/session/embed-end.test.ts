@@ -1,0 +1,164 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deleteOldEmbedSessions } from "../../src/domain/session/embed-retention.ts";
+import { naming, newPlatformServiceKey, useTenant } from "../support/actors/acting.ts";
+import { embed, keysPermissions, newEmbedded } from "../support/actors/embed.ts";
+import { issueKey, startBeside, type TestApp, useApp } from "../support/app.ts";
+import { outcome, refusal } from "../support/errors.ts";
+
+const app = useApp();
+const tenant = useTenant(app);
+const platform = () => app.clientAs(app.platformToken);
+const list = (one: { token: string }, on: TestApp = app) =>
+  outcome(on.clientAs(one.token).apiKeys.listApiKeys({}));
+
+let beside: TestApp;
+let end: () => Promise<void>;
+beforeAll(async () => {
+  ({ app: beside, end } = await startBeside(app));
+});
+afterAll(() => end());
+
+describe("an embed session ends at once on every instance", () => {
+  // Both instances have the session in memory before the change.
+  async function known() {
+    const session = await newEmbedded(app, tenant.owner);
+    expect([await list(session), await list(session, beside)]).toEqual(["ok", "ok"]);
+    return session;
+  }
+  async function expectEnded(session: { token: string }, reason = "REVOKED_SESSION") {
+    expect([await list(session), await list(session, beside)]).toEqual([reason, reason]);
+  }
+
+  test("with its key when that is revoked", async () => {
+    const session = await known();
+    await platform().apiKeys.revokeApiKey({ id: session.acting.keyId });
+    await expectEnded(session);
+  });
+
+  test("with its key when that is disabled, and stays ended after the key is enabled", async () => {
+    const session = await known();
+    const { keyId: id } = session.acting;
+    await platform().apiKeys.disableApiKey({ id });
+    await expectEnded(session);
+    await platform().apiKeys.enableApiKey({ id });
+    await expectEnded(session);
+    expect(await list(await embed(app, session.acting, { permissions: keysPermissions }))).toBe("ok");
+  });
+
+  test("with its key when the list of that is narrowed, and stays ended after it is widened", async () => {
+    const session = await known();
+    const { keyId: id } = session.acting;
+    const update = (...permissions: string[]) =>
+      platform().apiKeys.updateApiKey({ id, spec: { permissions } });
+    await update("accounts:act", "api_keys:read");
+    await expectEnded(session);
+    await update("accounts:act", ...keysPermissions);
+    await expectEnded(session);
+  });
+
+  test("not with its key when the list of that is widened", async () => {
+    const session = await known();
+    const permissions = ["accounts:act", ...keysPermissions, "teams:read"];
+    await platform().apiKeys.updateApiKey({ id: session.acting.keyId, spec: { permissions } });
+    expect(await list(session, beside)).toBe("ok");
+  });
+
+  test("with its own token", async () => {
+    const session = await known();
+    const other = await embed(app, session.acting, { permissions: keysPermissions });
+    await app.clientAs("").tokens.revokeToken({ token: session.token });
+    await expectEnded(session);
+    expect(await list(other)).toBe("ok");
+    const { items } = await tenant.owner.audit.listAuditEvents({ resourceId: session.id });
+    expect(items[0]).toMatchObject({ after: { ended: true }, via: "platform", keyId: session.acting.keyId });
+    await app.clientAs("").tokens.revokeToken({ token: session.token });
+    expect((await tenant.owner.audit.listAuditEvents({ resourceId: session.id })).items).toHaveLength(2);
+  });
+
+  test("with the token of the key that made it", async () => {
+    const session = await known();
+    await platform().apiKeys.rotateApiKey({ id: session.acting.keyId });
+    await expectEnded(session);
+  });
+
+  test("with the clock of the database", async () => {
+    const session = await known();
+    await sql`update embed_session set expires_at = clock_timestamp() where id = ${session.id}`.execute(
+      app.db,
+    );
+    await expectEnded(session, "EXPIRED_SESSION");
+  });
+});
+
+test("what the team of a platform key loses, its sessions lose in the same moment", async () => {
+  const key = await newPlatformServiceKey(app, ["accounts:act", "api_keys:manage"]);
+  const session = await embed(app, naming(app, key.token, tenant.accountId), {
+    permissions: ["api_keys:manage"],
+  });
+  const { id } = await issueKey(session);
+  await key.setRole(["accounts:act", "api_keys:read"]);
+  expect((await session.profiles.whoAmI({})).principal?.permissions).toEqual(["api_keys:read"]);
+  expect(await refusal(session.apiKeys.revokeApiKey({ id }))).toMatchObject({ reason: "PERMISSION_DENIED" });
+  await key.setRole(["api_keys:manage"]);
+  expect(await list(session)).toBe("REVOKED_SESSION");
+});
+
+test("a session made with a token that a rotation superseded reads until the grace period ends, and mints nothing", async () => {
+  const session = await newEmbedded(app, tenant.owner);
+  const gracePeriod = { seconds: 60n };
+  await platform().apiKeys.rotateApiKey({ id: session.acting.keyId, gracePeriod });
+  expect(await list(session)).toBe("ok");
+  expect(await outcome(issueKey(session, { spec: { permissions: ["agents:write"] } }))).toBe(
+    "PERMISSION_DENIED",
+  );
+  expect(await outcome(session.acting.sessions.createEmbedSession({}))).toBe("PERMISSION_DENIED");
+  await sql`update api_key_token set ends_at = clock_timestamp() where api_key_id = ${session.acting.keyId}`.execute(
+    app.db,
+  );
+  expect(await list(session)).toBe("REVOKED_SESSION");
+});
+
+test("a session ends after its changes that have begun, and makes none after that", async () => {
+  const session = await newEmbedded(app, tenant.owner);
+  const held = app.holdResultOf(/latchkey_authority/);
+  const change = outcome(issueKey(session));
+  await held.answered;
+  const ending = app.clientAs("").tokens.revokeToken({ token: session.token });
+  const ended: string[] = [];
+  void ending.then(() => ended.push("session"));
+  void change.then(() => ended.push("change"));
+  held.release();
+  expect(await change).toBe("ok");
+  await ending;
+  // The end of the session waited for the change that had begun before it.
+  expect(ended).toEqual(["change", "session"]);
+  expect(await outcome(issueKey(session))).toBe("REVOKED_SESSION");
+});
+
+test("the end of a platform key waits for the changes of its sessions that have begun", async () => {
+  const session = await newEmbedded(app, tenant.owner);
+  const held = app.holdResultOf(/latchkey_authority/);
+  const ended: string[] = [];
+  const change = issueKey(session).then(() => ended.push("change"));
+  await held.answered;
+  const { keyId: id } = session.acting;
+  const ending = platform()
+    .apiKeys.revokeApiKey({ id })
+    .then(() => ended.push("key"));
+  held.release();
+  await Promise.all([change, ending]);
+  expect(ended).toEqual(["change", "key"]);
+});
+
+test("sessions that ended more than a day ago are deleted, and no others", async () => {
+  const [old, recent] = [await newEmbedded(app, tenant.owner), await newEmbedded(app, tenant.owner)];
+  await sql`
+    update embed_session set expires_at = clock_timestamp() - interval '25 hours' where id = ${old.id}`.execute(
+    app.db,
+  );
+  expect(await deleteOldEmbedSessions(app.db)).toBe(1);
+  const rows = await app.db.selectFrom("embed_session").select("id").execute();
+  expect(rows.map(({ id }) => id)).toContain(recent.id);
+  expect(rows.map(({ id }) => id)).not.toContain(old.id);
+});
