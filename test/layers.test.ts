@@ -17,7 +17,8 @@ const layers: Record<string, Layer> = {
   cli: {
     ours: ["cli", "client", "app", "config", "infra", "net", "domain", "verify/coherence", "db"],
     gen: /^gen\//,
-    packages: /^(node:|kysely$|@connectrpc\/connect$|@bufbuild\/protobuf|rate-limiter-flexible$)/,
+    packages:
+      /^(node:|kysely$|@connectrpc\/connect$|@bufbuild\/protobuf|fastest-levenshtein$|rate-limiter-flexible$)/,
   },
   app: {
     ours: ["app", "rpc", "net", "domain", "verify", "db"],

@@ -1,119 +1,77 @@
-import { parseArgs } from "node:util";
-import { ConfigError, readConfig } from "../config/config.ts";
+import { ConfigError } from "../config/config-error.ts";
 import type { Env } from "../config/reader.ts";
-import { createLog, lossy, scrub, withVersion } from "../infra/log.ts";
-import { exitOnSignal } from "./signals.ts";
+import { type Request, readArguments } from "./arguments.ts";
+import { type Context, createContext } from "./context.ts";
+import { exitCodeOf, isLatchkeyError, linesOf } from "./failure.ts";
+import { allCommands, commandTable } from "./table.ts";
+import { visible } from "./text.ts";
 import { readVersion } from "./version.ts";
+import { processWorld, type World } from "./world.ts";
 
-const help = `latchkey: API keys and workspace access for multi-tenant platforms
-
-Usage:
-  latchkey serve                 run the service; without LATCHKEY_DATABASE_URL, start an embedded Postgres
-  latchkey migrate               apply pending migrations and exit
-  latchkey bootstrap             create the platform account and print its token once
-    --out FILE                   write the token to a new file with mode 0600 instead
-    --verifier-out FILE          also create a key that can only verify, and write its token to a new file
-  latchkey bootstrap --rotate    revoke the platform token and print a new one; --out FILE writes it to a file
-  latchkey external-ids          list resources whose external_id is not unique (before an upgrade)
-  latchkey external-ids --clear [ID...]
-                                 clear the external_id of these resources, or of all but the oldest ones
-  latchkey --help
-  latchkey --version
-
-Settings are environment variables, all optional:
-  LATCHKEY_HOST, LATCHKEY_PORT   where to listen (127.0.0.1, 8080; port 0 is any free port)
-  LATCHKEY_DATABASE_URL          Postgres 15 or newer; unset: an embedded Postgres
-  LATCHKEY_DATA_DIR              directory of the embedded Postgres (.latchkey)
-  LATCHKEY_TLS_CERT, _KEY        PEM files; if both are set, serve TLS
-  LATCHKEY_METRICS_PORT          serve Prometheus metrics on this port
-  LATCHKEY_LOG_LEVEL             fatal, error, warn, info (default), debug, trace, silent
-The README lists all settings.
-`;
-
-const wrongValue = "ERR_PARSE_ARGS_INVALID_OPTION_VALUE";
-const hint = "run `latchkey --help`";
-const commandNames = ["serve", "migrate", "bootstrap", "external-ids"] as const;
-
-/** Runs the command that the arguments name. If it fails, writes one line for each problem and exits with code 1. */
-export async function run(args: string[], env: Env): Promise<void> {
-  try {
-    await runCommand(args, env);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const lines = error instanceof ConfigError ? message.split("\n") : [message.replaceAll("\n", " ")];
-    // A message may quote a URL with a password.
-    for (const line of lines) process.stderr.write(`latchkey: ${scrub(line)}\n`);
-    process.exit(1);
-  }
-}
-
-async function runCommand(args: string[], env: Env): Promise<void> {
-  const { values, positionals } = parse(args);
-  const [name = "", ...more] = positionals;
-  if (values.version) {
-    process.stdout.write(`latchkey ${readVersion()}\n`);
-    return;
-  }
-  if (values.help || name === "help" || args.length === 0) {
-    process.stdout.write(help);
-    return;
-  }
-  const command = commandNames.find((one) => one === name);
-  if (!command) {
-    throw new Error(name === "" ? `expected a command; ${hint}` : `unknown command "${name}"; ${hint}`);
-  }
-  const options = readOptions(command, more, values);
-  exitOnSignal();
-  // A reader of stdout that has ended must not end the server.
+/** Runs the command that the arguments name, and ends the process with its exit code. */
+export async function run(args: readonly string[], env: Env): Promise<void> {
+  // A reader of the output that has ended must not end a server, and is no failure of a command.
   process.stdout.on("error", () => {});
-  const config = readConfig(env);
-  const log = createLog(config.logLevel, withVersion(readVersion(), lossy(process.stderr)));
-  // Loading the service takes most of the start. Help and wrong settings do not wait for it.
-  const { bootstrapCommand, externalIdsCommand, migrateCommand, serveCommand } = await import(
-    "./commands.ts"
-  );
-  const commands = {
-    serve: () => serveCommand(config, log),
-    migrate: () => migrateCommand(config, log),
-    bootstrap: () => bootstrapCommand(config, log, options),
-    "external-ids": () => externalIdsCommand(config, log, options),
-  };
-  await commands[command]();
+  process.stderr.on("error", () => {});
+  const code = await execute(args, processWorld(env));
+  process.exitCode = code;
+  // A command that failed may have left a timer or a connection.
+  if (code !== 0) process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
 }
 
-// Throws if an option or argument belongs to another command.
-function readOptions(command: string, more: string[], values: ReturnType<typeof parse>["values"]) {
-  const { rotate = false, clear = false, out, "verifier-out": verifierOut } = values;
-  if (clear && command !== "external-ids") throw new Error(`--clear belongs to external-ids; ${hint}`);
-  if (more.length > 0 && !clear) throw new Error(`unexpected argument after ${command}; ${hint}`);
-  if ((rotate || out !== undefined || verifierOut !== undefined) && command !== "bootstrap") {
-    throw new Error(`--rotate, --out and --verifier-out belong to bootstrap; ${hint}`);
-  }
-  if (rotate && verifierOut !== undefined) {
-    throw new Error(`--rotate replaces only the platform token, so it takes no --verifier-out; ${hint}`);
-  }
-  return { rotate, out, verifierOut, clear, ids: more };
-}
-
-function parse(args: string[]) {
+/** Runs a command, and returns its exit code. If it fails, writes one line for each problem to stderr. */
+export async function execute(args: readonly string[], world: World): Promise<number> {
+  let context: Context | undefined;
   try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h" },
-        clear: { type: "boolean" },
-        version: { type: "boolean" },
-        rotate: { type: "boolean" },
-        out: { type: "string" },
-        "verifier-out": { type: "string" },
-      },
-    });
-  } catch (cause) {
-    const lacksValue = cause instanceof Error && "code" in cause && cause.code === wrongValue;
-    const problem = lacksValue
-      ? "--out and --verifier-out need a file, and other options no value"
-      : "unknown option";
-    throw new Error(`${problem}; ${hint}`, { cause });
+    const request = await readArguments(commandTable, args);
+    if (request.kind !== "run") {
+      world.stdout.write(request.kind === "version" ? `latchkey ${readVersion()}\n` : await helpFor(request));
+      return 0;
+    }
+    context = createContext(world, request.globals, definitions);
+    await request.command.run(context, request.input);
+    return 0;
+  } catch (error) {
+    await report(error, world, context);
+    return exitCodeOf(error);
+  } finally {
+    context?.close();
   }
+}
+
+async function definitions() {
+  return (await allCommands()).flatMap(({ commands }) => commands);
+}
+
+async function helpFor({ words }: Extract<Request, { kind: "help" }>): Promise<string> {
+  const { helpOf, helpOfWord, overview } = await import("./help.ts");
+  const [first] = words;
+  if (first === undefined) return overview(await allCommands());
+  const commands = (await commandTable.load(first)).filter(({ path }) =>
+    words.every((word, n) => path[n] === word),
+  );
+  const [only] = commands;
+  if (!only) return helpFor({ kind: "help", words: words.slice(0, -1) });
+  return commands.length === 1 && only.path.length === words.length
+    ? helpOf(only)
+    : helpOfWord(words, commands);
+}
+
+async function report(error: unknown, world: World, context: Context | undefined): Promise<void> {
+  // A message may quote a URL with a password, or what the caller pasted.
+  const { scrub } = await import("../infra/log.ts");
+  const write = (line: string) => void world.stderr.write(`${scrub(line)}\n`);
+  if (context?.globals.json && isLatchkeyError(error)) {
+    const { reason, message, metadata, violations, requestId } = error;
+    return write(JSON.stringify({ reason, message, metadata, violations, requestId }));
+  }
+  for (const line of await problemsOf(error, context)) write(`latchkey: ${visible(line)}`);
+}
+
+async function problemsOf(error: unknown, context: Context | undefined): Promise<string[]> {
+  if (error instanceof ConfigError) return error.message.split("\n");
+  const url = isLatchkeyError(error) ? (context?.url() ?? "") : "";
+  const serverVersion = async () => (await import("./server-version.ts")).serverVersion(url);
+  const lines = await linesOf(error, { url, version: readVersion(), serverVersion });
+  return lines.map((line) => line.replaceAll("\n", " "));
 }

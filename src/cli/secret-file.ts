@@ -20,11 +20,11 @@ export function newSecretFile(path: string): SecretFile {
   return openSecretFile(path, path);
 }
 
-/** Prepares the replacement of a file. Readers see the old file or the complete new one. */
-export function replacedSecretFile(path: string): SecretFile {
+/** Prepares the replacement of a file under the name `at`. Readers see the old file or the complete new one. */
+export function replacedSecretFile(path: string, at = `${path}.new`): SecretFile {
   // An earlier run that was killed may have left one, with any mode.
-  rmSync(`${path}.new`, { force: true });
-  return openSecretFile(path, `${path}.new`);
+  rmSync(at, { force: true });
+  return openSecretFile(path, at);
 }
 
 function openSecretFile(path: string, at: string): SecretFile {

@@ -1,5 +1,7 @@
 import { type AuditSettings, readAuditSettings } from "./audit-settings.ts";
 import { type BoundSettings, readBounds } from "./bounds.ts";
+import { allowClientSettings } from "./client-settings.ts";
+import { ConfigError } from "./config-error.ts";
 import { type ConsoleSettings, readConsoleSettings } from "./console-settings.ts";
 import { type DatabaseSettings, readDatabaseSettings } from "./database-settings.ts";
 import { type LimitSettings, readLimitSettings } from "./limit-settings.ts";
@@ -33,8 +35,7 @@ export interface Config
   warnings: string[];
 }
 
-/** What is wrong with the environment: one line for each wrong setting. */
-export class ConfigError extends Error {}
+export { ConfigError };
 
 // An empty value often comes from a template whose variable is missing. Here, the default is weaker than any other value.
 const neverEmpty = [
@@ -69,6 +70,7 @@ export function readConfig(env: Env): Config {
     warnings,
   };
   if (!config.tls && !isLoopback(config.host)) warnings.push(plainText(config.host));
+  allowClientSettings(read);
   checkNames();
   refuseEmpty(neverEmpty);
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));

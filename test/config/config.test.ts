@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { readClientSettings } from "../../src/config/client-settings.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { problemsOf } from "../support/config.ts";
@@ -231,4 +232,12 @@ test.each<[name: string, good: Record<string, unknown>, bad: string[]]>([
   }
   for (const text of bad)
     expect(problemsOf({ [name]: text })).toEqual([expect.stringMatching(`^${name}: expected `)]);
+});
+
+test("a server starts in a shell that has the settings of the command line", () => {
+  readConfig({ LATCHKEY_URL: "https://keys.example.com", LATCHKEY_TOKEN: "a token" });
+  expect(readClientSettings({ LATCHKEY_URL: "https://keys.example.com", LATCHKEY_TOKEN: "" })).toEqual({
+    url: "https://keys.example.com",
+    token: undefined,
+  });
 });

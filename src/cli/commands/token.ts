@@ -1,0 +1,3 @@
+import type { command } from "../command.ts";
+
+export const tokenCommands = [] as ReturnType<typeof command>[];

@@ -1,0 +1,154 @@
+import { readFileSync } from "node:fs";
+import { text as readAll } from "node:stream/consumers";
+import type { LatchkeyClient } from "../client/client.ts";
+import { readClientSettings } from "../config/client-settings.ts";
+import type { Env } from "../config/reader.ts";
+
+import { type CredentialStore, openCredentials } from "./credentials.ts";
+import type { Definition, GlobalInput } from "./definition.ts";
+import { failureOf, usageError } from "./failure.ts";
+import { createOutput, type Output } from "./output.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { serverUrl } from "./server-url.ts";
+import { createTerminal } from "./terminal.ts";
+import type { World } from "./world.ts";
+
+/** What a command can use. */
+export interface Context {
+  readonly env: Env;
+  readonly out: Output;
+  readonly credentials: CredentialStore;
+  /** The options of every command. */
+  readonly globals: GlobalInput;
+  /** Returns the address of the server. */
+  url(): string;
+  /** Returns a client that acts as the caller. Fails if there is no credential for the server. */
+  client(): Promise<LatchkeyClient>;
+  /** Returns a client that acts with this token in this account, or without a token. */
+  clientWith(token?: string, account?: string): Promise<LatchkeyClient>;
+  /** Asks the person at the terminal for one line. */
+  ask(question: string, byDefault?: string): Promise<string>;
+  askSecret(question: string): Promise<string>;
+  /** Whether there is a person to ask. */
+  readonly isInteractive: boolean;
+  /** Asks for confirmation. Fails if the answer is not yes, or if there is no terminal and no `--yes`. */
+  confirm(question: string, options: { yes: boolean }): Promise<void>;
+  progress(total: number): Progress;
+  /** Reads a secret from a file, or from stdin if the file is `-` or unset. A line break at its end is not part of it. */
+  readSecret(file?: string): Promise<string>;
+  /** Returns a signal that the first Ctrl-C aborts. The second one ends the process. Until then, the first one ends it. */
+  interruption(): AbortSignal;
+  /** Returns the definitions of all commands. */
+  commands(): Promise<readonly Definition[]>;
+  /** Ends what the command opened. */
+  close(): void;
+}
+
+/** Creates the context of one command. It opens nothing before the command needs it. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: keeps the state that its parts share.
+export function createContext(world: World, globals: GlobalInput, commands: Context["commands"]): Context {
+  const { env, stdin, stdout, stderr } = world;
+  const out = createOutput({ stdout, stderr, env, json: globals.json, quiet: globals.quiet });
+  const credentials = openCredentials(env);
+  const settings = readClientSettings(env);
+  const terminal = createTerminal(world);
+  const clients: LatchkeyClient[] = [];
+  let interruption: AbortController | undefined;
+  let stdinIsRead = false;
+
+  // A token of the caller goes only to a server that the caller names.
+  const hasOwnToken = settings.token !== undefined || globals["token-file"] !== undefined;
+  const url = () =>
+    serverUrl(globals.url ?? settings.url ?? (hasOwnToken ? undefined : credentials.current()));
+
+  async function readSecret(file = "-"): Promise<string> {
+    if (file !== "-") return secretIn(file);
+    if (stdinIsRead) throw usageError("stdin can have only one secret: pass the other one in a file");
+    if (stdin.isTTY) throw usageError("expected a secret on stdin: name a file, or pipe it in");
+    stdinIsRead = true;
+    return checked(await readAll(stdin), "stdin");
+  }
+
+  async function clientWith(token?: string, account?: string): Promise<LatchkeyClient> {
+    const at = url();
+    const ca = globals.ca ?? credentials.get(at)?.ca;
+    if (token !== undefined && isPlainText(at)) {
+      out.note(`warning: ${at} is plain HTTP, so others on the network can read the token. Use https`);
+    }
+    // Loading the client takes most of the start. Help and wrong arguments do not wait for it.
+    const { createClient } = await import("../client/client.ts");
+    const options = { url: at, token, account: globals.account ?? account, retries: 2 };
+    const client = createClient({ ...options, ca: ca === undefined ? undefined : readFile(ca) });
+    clients.push(client);
+    return client;
+  }
+
+  async function client(): Promise<LatchkeyClient> {
+    if (settings.token !== undefined) return clientWith(settings.token);
+    const file = globals["token-file"];
+    if (file !== undefined) return clientWith(await readSecret(file));
+    const kept = credentials.get(url());
+    if (kept) return clientWith(kept.token, kept.account);
+    throw failureOf(`no credential for ${url()}; run \`latchkey login\`, or set LATCHKEY_TOKEN`);
+  }
+
+  return {
+    env,
+    out,
+    credentials,
+    globals,
+    commands,
+    url,
+    client,
+    clientWith,
+    readSecret,
+    isInteractive: terminal.isThere,
+    ask: terminal.ask,
+    askSecret: terminal.askSecret,
+    async confirm(question, { yes }) {
+      if (yes) return;
+      if (!terminal.isThere)
+        throw usageError(`there is no terminal to ask "${question}"`, "add --yes to confirm");
+      if (!/^y(es)?$/i.test(await terminal.ask(`${question} [y/N]`)))
+        throw failureOf("not confirmed: nothing was changed");
+    },
+    progress: (total) => createProgress(stderr, total),
+    interruption() {
+      if (!interruption) {
+        const controller = new AbortController();
+        interruption = controller;
+        world.onInterrupt(() => (controller.signal.aborted ? process.exit(130) : controller.abort()));
+      }
+      return interruption.signal;
+    },
+    close() {
+      terminal.close();
+      for (const one of clients) one.close();
+    },
+  };
+}
+
+function secretIn(file: string): string {
+  return checked(readFile(file).toString("utf8"), file);
+}
+
+function checked(text: string, source: string): string {
+  const secret = text.replace(/\r?\n$/, "");
+  if (secret === "" || /[\r\n]/.test(secret))
+    throw failureOf(`${source} must have one line, with the secret and nothing else`);
+  return secret;
+}
+
+function readFile(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    throw failureOf(code === "ENOENT" ? `${file} does not exist` : `cannot read ${file}: ${code}`);
+  }
+}
+
+function isPlainText(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}

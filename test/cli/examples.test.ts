@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { allCommands } from "../../src/cli/table.ts";
+import { password, useApp } from "../support/app.ts";
+import { useCliScene } from "../support/cli/scene.ts";
+import { runLine } from "../support/cli/shell.ts";
+
+const app = useApp();
+const scene = useCliScene(app);
+
+// test/processes/cli.test.ts runs these, because they open a database or a server of their own.
+const elsewhere = ["serve", "migrate", "bootstrap", "external-ids", "doctor", "try"];
+
+/** What a person types at the terminal, for the examples that ask. */
+const answers: Record<string, () => string[]> = {
+  "latchkey sign-up": () => ["ada@example.com", "Ada", "Acme", password, password],
+  "latchkey login": () => [scene.owner.email, password],
+};
+
+const commands = (await allCommands()).flatMap((group) => group.commands);
+const examples = commands
+  .filter(({ path }) => !elsewhere.includes(path[0]))
+  .flatMap(({ path, examples: all }) => all.map((example) => ({ name: path.join(" "), ...example })));
+
+test.each(examples)("an example of $name works: $command", async ({ command }) => {
+  const line = await scene.filled(command);
+  const end = await runLine(line, { ...scene, answers: answers[command]?.() });
+  expect(end, line).toMatchObject({ code: 0 });
+  // Each example logs in again if an earlier one logged out.
+  await scene.run([
+    "login",
+    "--email",
+    scene.owner.email,
+    "--password-file",
+    scene.file("password", password),
+  ]);
+});
+
+test("each command has an example that begins with its words", () => {
+  for (const { path, examples: all } of commands) {
+    const words = ["latchkey", ...path].join(" ");
+    expect(
+      all.some(({ command }) => command.includes(words)),
+      words,
+    ).toBe(true);
+    for (const { text } of all) expect(text, words).toMatch(/^[A-Z][^\n]*\.$/);
+  }
+});
