@@ -18,7 +18,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: { index: page("index.html") } },
+    rolldownOptions: { input: { index: page("index.html"), embed: page("embed.html") } },
   },
   // `vite console` serves the sources, with the calls to a server on the usual port.
   server: { proxy: { "/latchkey.v1.": "http://127.0.0.1:8080", "/readyz": "http://127.0.0.1:8080" } },

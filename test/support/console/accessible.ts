@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Page } from "playwright-core";
+import type { Frame, Page } from "playwright-core";
 import { expect } from "vitest";
 import type { Theme } from "./console.ts";
 
@@ -14,13 +14,13 @@ interface Violation {
   nodes: { html: string; failureSummary: string }[];
 }
 
-/** Fails if axe finds a serious or critical violation on the page, in the light or in the dark theme. */
-export async function expectAccessible(page: Page): Promise<void> {
+/** Fails if axe finds a serious or critical violation on the page or in one of its frames, in the light or in the dark theme. */
+export async function expectAccessible(page: Page, frame: Frame = page.mainFrame()): Promise<void> {
   // The browser evaluates this outside the policy of the page.
-  await page.evaluate(axe);
+  await frame.evaluate(axe);
   for (const colorScheme of themes) {
     await page.emulateMedia({ colorScheme });
-    const found = (await page.evaluate(
+    const found = (await frame.evaluate(
       "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)",
     )) as Violation[];
     const serious = found

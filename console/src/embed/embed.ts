@@ -1,0 +1,121 @@
+import { createClient } from "@connectrpc/connect";
+import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import { type Connection, createQueries } from "../connection.ts";
+import { createReach } from "../reach.ts";
+import { createRenewal } from "../renewal.ts";
+import { type Session, sessionOf } from "../session.ts";
+import { createStore, type Store } from "../store.ts";
+import { applyTheme } from "../theme.ts";
+import { createConsoleTransport } from "../transport.ts";
+import type { GivenToken, TokenReason } from "./messages.ts";
+import type { Parent } from "./parent.ts";
+
+/** What the embedded page knows. */
+export interface EmbedState {
+  /** Undefined until the parent has given a token that the server accepts. */
+  session: Session | undefined;
+  /** Why the last token of the parent was not used. */
+  error: unknown;
+}
+
+/** The embedded page: its connection, and the session that its parent gave. */
+export interface Embed {
+  connection: Connection;
+  state: Store<EmbedState>;
+}
+
+// The page asks again until the parent answers.
+const askAgainMs = 5_000;
+// It asks for the next token so long before the end, or in the middle of a shorter time.
+const aheadMs = 60_000;
+const shortestWaitMs = 10_000;
+
+/** Connects the embedded page. The token stays in the memory of this function. */
+export function createEmbed(parent: Parent): Embed {
+  const state = createStore<EmbedState>({ session: undefined, error: undefined });
+  const renewal = createRenewal();
+  const reach = createReach(async (signal) => (await fetch("/readyz", { signal, cache: "no-store" })).ok);
+  const queries = createQueries(() => undefined);
+  let token: string | undefined;
+  let given = 0;
+  let expiring: ReturnType<typeof setTimeout> | undefined;
+  let asking: ReturnType<typeof setInterval> | undefined;
+
+  function ask(reason: TokenReason): void {
+    if (asking !== undefined) return;
+    parent.ask(reason);
+    asking = setInterval(() => parent.ask(reason), askAgainMs);
+  }
+
+  async function take(next: GivenToken): Promise<void> {
+    given += 1;
+    const turn = given;
+    clearInterval(asking);
+    asking = undefined;
+    try {
+      const session = sessionOf(await whoIs(next.token, reach));
+      if (turn !== given) return;
+      const { session: before } = state.get();
+      // Nothing of another account stays: no list, no form, and no call that waits for a token.
+      if (before && before.accountId !== session.accountId) return location.reload();
+      token = next.token;
+      renewAhead(next.endsAt);
+      state.set({ session, error: undefined });
+      renewal.renewed();
+    } catch (error) {
+      if (turn === given) state.set({ ...state.get(), error });
+    }
+  }
+
+  async function refresh(): Promise<void> {
+    if (token === undefined) return;
+    const turn = given;
+    const session = sessionOf(await whoIs(token, reach));
+    if (turn === given) state.set({ ...state.get(), session });
+  }
+
+  function renewAhead(endsAt: number | undefined): void {
+    clearTimeout(expiring);
+    if (endsAt === undefined) return;
+    const left = endsAt - Date.now();
+    expiring = setTimeout(() => ask("expiring"), Math.max(shortestWaitMs, left - aheadMs, left / 2));
+  }
+
+  const transport = createConsoleTransport({
+    account: () => undefined,
+    bearer: () => token,
+    reach,
+    renew(signal) {
+      ask("ended");
+      return renewal.wait(signal);
+    },
+    // The session reaches less than before: controls that are refused now disappear.
+    onDenied: () => void refresh().catch(() => undefined),
+  });
+  parent.listen((message) => {
+    if (message.type === "token") void take(message.given);
+    else if (message.type === "theme") applyTheme(message.theme);
+    else state.set({ ...state.get(), error: new Error(noEmbedToken) });
+  });
+  ask("start");
+  const connection = { transport, queries, reach, renewal, tabs: noTabs, account: none(), user: none() };
+  return { connection, state };
+}
+
+const noEmbedToken = "the product gave this page a token that is none of an embed session";
+
+// Other tabs and pages have other sessions.
+const noTabs = { tell: () => undefined, listen: () => () => undefined };
+const none = () => createStore<string | undefined>(undefined);
+
+// The token is used only after the server has said what it is for.
+function whoIs(token: string, reach: Connection["reach"]) {
+  const transport = createConsoleTransport({
+    account: () => undefined,
+    bearer: () => token,
+    reach,
+    renew: () => undefined,
+    onDenied: () => undefined,
+  });
+  return createClient(ProfileService, transport).whoAmI({});
+}

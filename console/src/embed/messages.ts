@@ -1,0 +1,40 @@
+import type { Theme } from "../theme.ts";
+
+/** Why the page asks its parent for a token: it has none, its token ends soon, or the server refused its token. */
+export type TokenReason = "start" | "expiring" | "ended";
+
+/** What the page sends to its parent. */
+export interface TokenNeeded {
+  type: "latchkey:token-needed";
+  reason: TokenReason;
+}
+
+/** A token that the parent gave. */
+export interface GivenToken {
+  token: string;
+  /** The end of the token, in milliseconds since 1970. Undefined if the parent did not say it. */
+  endsAt: number | undefined;
+}
+
+/** A message of the parent. `wrong` is a token that is none of an embed session. */
+export type ParentMessage =
+  | { type: "token"; given: GivenToken }
+  | { type: "theme"; theme: Theme }
+  | { type: "wrong" };
+
+const themes: readonly unknown[] = ["system", "light", "dark"];
+// A key or a session of a person would give the page more than it needs.
+const embedToken = /^[a-z0-9]{2,10}([_-])emb\1[0-7][0-9a-hjkmnp-tv-z]{25}[0-9A-Za-z]{38}$/;
+
+/** Reads the data of a message. Returns undefined for a message that is not meant for this page. */
+export function parseMessage(data: unknown): ParentMessage | undefined {
+  if (typeof data !== "object" || data === null || !("type" in data)) return undefined;
+  const { type, token, expiresAt, theme } = data as Record<string, unknown>;
+  if (type === "latchkey:theme") {
+    return themes.includes(theme) ? { type: "theme", theme: theme as Theme } : undefined;
+  }
+  if (type !== "latchkey:token") return undefined;
+  if (typeof token !== "string" || !embedToken.test(token)) return { type: "wrong" };
+  const endsAt = typeof expiresAt === "string" ? Date.parse(expiresAt) : Number.NaN;
+  return { type: "token", given: { token, endsAt: Number.isNaN(endsAt) ? undefined : endsAt } };
+}

@@ -1,0 +1,174 @@
+import type { Frame, Page } from "playwright-core";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { accountIdOf, newActing } from "../support/actors/acting.ts";
+import { embed, keysPermissions } from "../support/actors/embed.ts";
+import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { expectAccessible } from "../support/console/accessible.ts";
+import { useConsole } from "../support/console/console.ts";
+import { openProduct, readExample } from "../support/console/product.ts";
+
+const [product, stranger] = [await openProduct(), await openProduct()];
+const app = useApp({ LATCHKEY_EMBED_ORIGINS: product.origin });
+const tabs = useConsole(app);
+afterAll(() => {
+  product.close();
+  stranger.close();
+});
+
+let owner: Owner;
+let platformKey: string;
+beforeEach(async () => {
+  owner = await app.newAccount("Customer");
+  ({ token: platformKey } = await newActing(app, accountIdOf(owner), ...keysPermissions, "agents:*"));
+  const { newEmbedToken } = await readExample();
+  for (const one of [product, stranger]) {
+    one.frameUrl = `${tabs.url}/console/embed`;
+    one.asked = 0;
+    one.give = () => newEmbedToken(tabs.url, platformKey, accountIdOf(owner));
+  }
+});
+
+// The first address of a tab is a page of the console, because the support opens it there.
+async function openFrame(at = product, prepare?: (page: Page) => Promise<unknown>): Promise<[Page, Frame]> {
+  const page = await tabs.open("/log-in");
+  await prepare?.(page);
+  await page.goto(at.origin);
+  const frame = page.frames()[1];
+  if (!frame) throw new Error("the page of the product has no frame");
+  return [page, frame];
+}
+
+const ready = (frame: Frame) => frame.getByRole("heading", { name: "API keys", level: 1 }).waitFor();
+
+/** Sends a message to the frame from another place than the page of the product. */
+const post = (message: object) => `document.getElementById("keys").contentWindow.postMessage(
+  ${JSON.stringify(message)}, ${JSON.stringify(tabs.url)})`;
+
+test("a customer manages keys in the frame of the product, and the token is stored nowhere", async () => {
+  await issueKey(owner, { metadata: { name: "Older key" } });
+  const [page, frame] = await openFrame();
+  await frame.getByText("Older key").first().waitFor();
+  await frame.getByRole("button", { name: "Create key" }).first().click();
+  await frame.getByLabel("Name", { exact: true }).fill("From the frame");
+  await frame.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
+  await frame
+    .getByText(/lk_live_/)
+    .first()
+    .waitFor();
+  const { items } = await owner.apiKeys.listApiKeys({ query: "From the frame" });
+  expect(items[0]?.metadata).toMatchObject({ name: "From the frame", accountId: accountIdOf(owner) });
+  const stored = await frame.evaluate(
+    "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href, history.length])",
+  );
+  expect(stored).not.toMatch(/_emb_/);
+  expect(page.url()).not.toMatch(/_emb_/);
+  expect(await page.context().cookies()).toEqual([]);
+});
+
+test("the frame has no serious violation of accessibility", async () => {
+  await issueKey(owner, { metadata: { name: "A key" } });
+  const [page, frame] = await openFrame();
+  await frame.getByText("A key").first().waitFor();
+  await expectAccessible(page, frame);
+});
+
+test("a page of another origin cannot show the frame, and is not asked for a token", async () => {
+  tabs.allow(/frame-ancestors|policy: |chrome-error|ERR_BLOCKED_BY_RESPONSE/);
+  const page = await tabs.open("/log-in");
+  await page.goto(stranger.origin, { waitUntil: "load" });
+  await expect.poll(() => page.frames()[1]?.url()).toMatch(/^chrome-error/);
+  expect(stranger.asked).toBe(0);
+});
+
+test("only the window with the frame can give a token, and only from an allowed origin", async () => {
+  const other = await app.newAccount("Attacker");
+  const attack = await newActing(app, accountIdOf(other), ...keysPermissions);
+  const { token } = await embed(app, attack, { permissions: ["api_keys:read"] });
+  await issueKey(other, { metadata: { name: "Key of the attacker" } });
+  await issueKey(owner, { metadata: { name: "Key of the customer" } });
+  const [page, frame] = await openFrame();
+  await frame.getByText("Key of the customer").first().waitFor();
+  // Another frame of the same page, from another origin, speaks to the frame of the keys.
+  const message = JSON.stringify({ type: "latchkey:token", token });
+  await page.evaluate(`new Promise((resolve) => {
+    const one = document.createElement("iframe");
+    one.srcdoc = \`<script>parent.frames[0].postMessage(${message}, "*"); parent.postMessage("sent", "*")</script>\`;
+    one.sandbox = "allow-scripts";
+    addEventListener("message", ({ data }) => data === "sent" && resolve());
+    document.body.append(one);
+  })`);
+  // The frame itself is no parent either.
+  await frame.evaluate(`postMessage(${message}, "*")`);
+  await page.evaluate(post({ type: "latchkey:theme", theme: "dark" }));
+  // Messages arrive in their order, so the earlier ones were ignored.
+  await expect.poll(() => frame.evaluate("document.documentElement.dataset.theme")).toBe("dark");
+  expect(await frame.getByText("Key of the customer").first().isVisible()).toBe(true);
+  expect(await frame.getByText("Key of the attacker").count()).toBe(0);
+});
+
+test("the frame refuses a token that is none of an embed session", async () => {
+  for (const token of [app.platformToken, owner.token, platformKey]) {
+    product.give = async () => ({ token });
+    const [, frame] = await openFrame();
+    await frame.getByText(/none of an embed session/).waitFor();
+    expect(await frame.getByRole("button", { name: "Create key" }).count()).toBe(0);
+  }
+});
+
+test("the frame shows why the server refuses its token", async () => {
+  const { token } = await product.give();
+  await app.clientAs("").tokens.revokeToken({ token });
+  product.give = async () => ({ token });
+  const [, frame] = await openFrame();
+  await frame.getByText("The bearer was revoked.").waitFor();
+});
+
+test("a session that ends is renewed, and what the user typed stays", async () => {
+  const first = await product.give();
+  const renewed = product.give;
+  product.give = async () => first;
+  const [, frame] = await openFrame();
+  await ready(frame);
+  await frame.getByRole("button", { name: "Create key" }).first().click();
+  await frame.getByLabel("Name", { exact: true }).fill("Typed before the end");
+  await app.clientAs("").tokens.revokeToken({ token: first.token });
+  product.give = renewed;
+  await frame.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
+  await frame
+    .getByText(/lk_live_/)
+    .first()
+    .waitFor();
+  expect(product.asked).toBe(2);
+  const { items } = await owner.apiKeys.listApiKeys({ query: "Typed before the end" });
+  expect(items).toHaveLength(1);
+});
+
+test("the frame asks for the next token one minute before the end", async () => {
+  const [page, frame] = await openFrame(product, (page) => page.clock.install());
+  await ready(frame);
+  expect(product.asked).toBe(1);
+  await page.clock.fastForward("13:00");
+  expect(product.asked).toBe(1);
+  await page.clock.fastForward("01:10");
+  await expect.poll(() => product.asked).toBe(2);
+});
+
+test("a token of another account leaves nothing of the first account", async () => {
+  const other = await app.newAccount("Another customer");
+  await issueKey(owner, { metadata: { name: "First key" } });
+  await issueKey(other, { metadata: { name: "Second key" } });
+  const [page, frame] = await openFrame();
+  await frame.getByText("First key").first().waitFor();
+  const acting = await newActing(app, accountIdOf(other), ...keysPermissions);
+  product.give = async () => ({
+    token: (await embed(app, acting, { permissions: ["api_keys:read"] })).token,
+  });
+  await page.evaluate(post({ type: "latchkey:token", ...(await product.give()) }));
+  await frame.getByText("Second key").first().waitFor();
+  expect(await frame.getByText("First key").count()).toBe(0);
+});
+
+test("without a frame, the page asks no one and says where it belongs", async () => {
+  const page = await tabs.open("/embed");
+  await page.getByText("only inside a page of the product").waitFor();
+});
