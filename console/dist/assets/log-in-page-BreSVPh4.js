@@ -1,1 +1,0 @@
-import{u as e}from"./index-CvE_lXnG.js";import{z as t}from"./use-action-meKggS35.js";var n=t();function r(){return(0,n.jsx)(e,{next:`/`})}export{r as LogInPage};
