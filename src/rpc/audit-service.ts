@@ -3,7 +3,7 @@ import { type AuditEventSchema, AuditOutcome } from "../../gen/latchkey/v1/audit
 import type { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
 import type { Db } from "../db/connect.ts";
 import { type AuditEvent, listAuditEvents } from "../domain/kernel/audit-event.ts";
-import { auditNames } from "../domain/kernel/audit-names.ts";
+import { idsIn, namesOf } from "../domain/kernel/names.ts";
 import { date, timestamp } from "./messages.ts";
 import { callerOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
@@ -23,7 +23,7 @@ export function auditService(db: Db, flush: () => Promise<unknown>): Operations<
       await flush();
       const caller = callerOf(context);
       const { items, nextCursor } = await listAuditEvents(db, caller, filter);
-      const names = await auditNames(db, caller, items);
+      const names = await namesOf(db, caller, idsIn(items));
       return { items: items.map(eventMessage), pagination: { nextCursor }, names };
     },
   };

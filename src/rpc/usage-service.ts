@@ -12,6 +12,7 @@ import type { Db } from "../db/connect.ts";
 import type { Environment } from "../db/schema.ts";
 import { accountLimitName } from "../domain/access/acting.ts";
 import { invalidField } from "../domain/kernel/error.ts";
+import { namesOf } from "../domain/kernel/names.ts";
 import { requireAddress } from "../domain/kernel/network.ts";
 import { type UsageGroup as Group, getUsage, type Series } from "../domain/usage/get.ts";
 import { type ReportedUse, reportUsage } from "../domain/usage/report.ts";
@@ -38,17 +39,16 @@ export function usageService(db: Db, retention: UsageRetention): Operations<type
         groupBy: request.groupBy.map(groupOf),
         environment: environmentOf(request.environment),
       };
-      const { series, total, unknown, nextCursor } = await getUsage(
-        db,
-        callerOf(context),
-        input,
-        retention.usageRetentionMs,
-      );
+      const caller = callerOf(context);
+      const found = await getUsage(db, caller, input, retention.usageRetentionMs);
+      const { series, total, unknown, nextCursor } = found;
+      const keyIds = new Set(series.flatMap(({ keyId }) => keyId ?? []));
       return {
         series: series.map(seriesMessage),
         total,
         pagination: { nextCursor },
         unknownTokens: unknown,
+        keyNames: await namesOf(db, caller, keyIds),
       };
     },
     async reportUsage({ batchId, items }, context) {

@@ -20,17 +20,17 @@ const idPattern = /^([a-z]{2,4})_[0-9a-z]{26}$/;
 const maxIds = 2_000;
 
 /**
- * Returns the current names of what the events mention, by id. It contains only names that the caller may read, and
+ * Returns the current names of resources of the caller's account, by id. It contains only names that the caller may read, and
  * none of what no longer exists. This is one statement.
  */
-export async function auditNames(
+export async function namesOf(
   db: Db,
   caller: Caller,
-  events: readonly AuditEvent[],
+  ids: Iterable<string>,
 ): Promise<Record<string, string>> {
-  const ids = mentioned(events);
+  const byPrefix = Map.groupBy(ids, (id) => id.slice(0, id.indexOf("_")));
   const selects = kinds.flatMap(({ prefix, table, permission, name }) => {
-    const own = ids.get(prefix);
+    const own = byPrefix.get(prefix);
     return own && holds(caller.permissions, permission) ? [namesIn(caller, table, name, own)] : [];
   });
   if (selects.length === 0) return {};
@@ -46,15 +46,14 @@ function namesIn(caller: Caller, table: string, name: string, ids: readonly stri
     where account_id = ${caller.accountId} and id = any(${ids})`;
 }
 
-/** Returns the distinct ids in the events by their prefix. Exported for its property test. */
-export function mentioned(
+/** Returns the distinct ids in events: first those of actors and resources, then those in values, up to a maximum. */
+export function idsIn(
   events: readonly Pick<AuditEvent, "profile_id" | "key_id" | "resource_id" | "before" | "after">[],
-): Map<string, string[]> {
+): ReadonlySet<string> {
   const found = new Set<string>();
   const add = (value: unknown) => {
     if (typeof value === "string" && idPattern.test(value) && found.size < maxIds) found.add(value);
   };
-  // The ids of actors and resources come first, because a sentence needs them most.
   for (const { profile_id, key_id, resource_id } of events) [profile_id, key_id, resource_id].forEach(add);
   for (const { before, after } of events) {
     for (const fields of [before, after])
@@ -62,5 +61,5 @@ export function mentioned(
         .flat()
         .forEach(add);
   }
-  return Map.groupBy(found, (id) => id.slice(0, id.indexOf("_"))) as Map<string, string[]>;
+  return found;
 }
