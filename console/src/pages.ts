@@ -1,4 +1,5 @@
 import type { ComponentType } from "react";
+import { accountPages } from "./account-pages.ts";
 import type { IconName } from "./ui/icon.tsx";
 
 /** A page of the console. Add one line to `pages` for each. */
@@ -76,6 +77,7 @@ export const pages: readonly Page[] = [
     ],
     load: () => import("./pages/keys/keys-page.tsx").then((file) => file.KeysPage),
   },
+  ...accountPages,
   {
     path: "/sessions",
     title: "Sessions",

@@ -81,7 +81,7 @@ function Presets({ presets, value, onChange }: PickerProps & { presets: readonly
 }
 
 function Chosen({ value, onChange }: PickerProps) {
-  if (value.length === 0) return <p className="quiet">No permission chosen. Such a key may do nothing.</p>;
+  if (value.length === 0) return <p className="quiet">No permission chosen. An empty list allows nothing.</p>;
   return (
     <ul className="chosen" aria-label="Chosen permissions">
       {value.map((permission) => (
