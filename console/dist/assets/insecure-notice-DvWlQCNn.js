@@ -1,1 +1,0 @@
-import{N as e,p as t}from"./error-note-C76BoVFi.js";var n=e();function r(){return isSecureContext?null:(0,n.jsx)(t,{tone:`danger`,title:`HTTPS is needed. `,children:`This page came over plain HTTP, so browsers do not keep its session, and others on the network can read your password. Open the console with an address that begins with https://.`})}export{r as t};

@@ -1,1 +1,0 @@
-import{t as e}from"./index-CvsyDjlr.js";import{N as t}from"./error-note-C76BoVFi.js";var n=t();function r(){return(0,n.jsx)(e,{next:`/`})}export{r as LogInPage};
