@@ -17,7 +17,7 @@ const processTimeoutMs = long ? 600_000 : 180_000;
 export default defineConfig({
   test: {
     globalSetup: "test/support/global-setup.ts",
-    testTimeout: long ? 600_000 : 30_000,
+    testTimeout: long ? 600_000 : 60_000,
     hookTimeout: 60_000,
     // A wait for an event ends when the event is there. On a busy machine, that may take seconds.
     expect: { poll: { timeout: 20_000, interval: 20 } },
@@ -41,6 +41,7 @@ export default defineConfig({
           include: processes,
           setupFiles: checkAnswers,
           testTimeout: processTimeoutMs,
+          hookTimeout: processTimeoutMs,
           sequence: { groupOrder: 1 },
         },
       },
@@ -51,6 +52,7 @@ export default defineConfig({
           include: browsers,
           setupFiles: "test/support/random.ts",
           testTimeout: processTimeoutMs,
+          hookTimeout: processTimeoutMs,
           sequence: { groupOrder: 1 },
         },
       },
@@ -60,6 +62,7 @@ export default defineConfig({
           name: "slow",
           include: slow,
           testTimeout: processTimeoutMs,
+          hookTimeout: processTimeoutMs,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

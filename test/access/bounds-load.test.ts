@@ -142,24 +142,28 @@ test("a tenant with far more permissions than the bounds does not delay other te
   const heavy = await heavyTenant();
   const victim = await issueKey(await app.newAccount(), { spec: { permissions: ["agents:read"] } });
   const platform = app.clientAs(app.platformToken);
-  const delay = monitorEventLoopDelay({ resolution: 1 });
   const ask = (token: string) =>
     platform.tokens.verifyToken({ token, requiredPermissions: ["agents:read"], fresh: true });
   await ask(victim.token);
-  delay.enable();
-  let asking = true;
-  const heavily = Promise.all([1, 2, 3].map(() => ask(heavy.token))).finally(() => {
-    asking = false;
-  });
-  let answered = 0;
-  while (asking) {
-    expect((await ask(victim.token)).verdict).toBe(Verdict.VALID);
-    answered += 1;
-  }
-  delay.disable();
-  for (const { verdict } of await heavily) expect(verdict).toBe(Verdict.VALID);
-  expect(answered).toBeGreaterThan(0);
-  // Each such evaluation once blocked the event loop for seconds.
-  expect(delay.max / 1e6).toBeLessThan(500);
+  // Returns for how long the event loop did not turn, in milliseconds.
+  const longestPause = async () => {
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    let asking = true;
+    const heavily = Promise.all([1, 2, 3].map(() => ask(heavy.token))).finally(() => {
+      asking = false;
+    });
+    let answered = 0;
+    while (asking) {
+      expect((await ask(victim.token)).verdict).toBe(Verdict.VALID);
+      answered += 1;
+    }
+    delay.disable();
+    for (const { verdict } of await heavily) expect(verdict).toBe(Verdict.VALID);
+    expect(answered).toBeGreaterThan(0);
+    return delay.max / 1e6;
+  };
+  // Each such evaluation once blocked the event loop for seconds. Other work on the machine may block it in one attempt.
+  await expect.poll(longestPause).toBeLessThan(500);
   expect(await permissionsOf(heavy)).toHaveLength(roles * permissionsEach + 1);
 });

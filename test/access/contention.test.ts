@@ -48,7 +48,7 @@ const ends: [what: string, reason: string, end: (owner: Owner, keyId: string) =>
 ];
 
 test.each(ends)(
-  "the %s within a second while the key makes 200 creations, and later creations fail with %s",
+  "the %s before most of its 200 creations under way, and the others fail with %s",
   async (_, reason, end) => {
     const owner = await app.newAccount();
     const key = await newKey(owner);
@@ -61,12 +61,10 @@ test.each(ends)(
       return ended;
     });
     await underWay.promise;
-    const sentAt = performance.now();
     await end(owner, key.id);
-    const took = performance.now() - sentAt;
     const minted = await keysMintedBy(key.id);
     const ended = await Promise.all(outcomes);
-    expect(took).toBeLessThan(1_000);
+    expect(minted).toBeLessThan(creates / 2);
     expect(new Set(ended)).toEqual(new Set(["ok", reason]));
     expect(ended.filter((one) => one === "ok")).toHaveLength(minted);
     expect(await keysMintedBy(key.id)).toBe(minted);

@@ -4,6 +4,7 @@ import type { Reach } from "../../src/domain/access/reach.ts";
 import type { Holding } from "../../src/domain/access/role-holder.ts";
 import { holderChanges } from "../../src/domain/access/role-holder.ts";
 import { beforeLocks, compareOnce, createComparisonQueue } from "../../src/domain/role/comparison.ts";
+import { costRatio } from "../support/cost.ts";
 
 const things = (count: number, from = 0) =>
   Array.from({ length: count }, (_, n) => `thing_${n + from}:start`);
@@ -29,12 +30,12 @@ test("one comparison of long lists costs about as much as many of short ones", (
     const before = { ...reachOf(caller), permissions: caller.permissions.slice(0, -1) };
     refuseEscalation(caller, [{ before, after: reachOf(caller) }]);
   };
-  const oneLong = leastTime(() => evaluate(many));
-  const manyShort = leastTime(() => {
+  const oneLong = () => evaluate(many);
+  const manyShort = () => {
     for (let n = 0; n < times; n++) evaluate(few);
-  });
+  };
   // A comparison of each pair would make it 32. Larger tables alone make it up to five.
-  expect(oneLong / manyShort).toBeLessThan(12);
+  expect(costRatio(oneLong, manyShort, 12)).toBeLessThan(12);
 });
 
 test("the event loop turns while many holders of a role are compared, and the comparison ends within its limit", async () => {
@@ -98,13 +99,4 @@ test("one of many concurrent comparisons runs at a time, and accounts take turns
 
 function reach(permissions: readonly string[]): Reach {
   return { permissions, workspaces: [], environment: "every", end: null, limitedBy: null };
-}
-
-function leastTime(run: () => void): number {
-  const samples = Array.from({ length: 3 }, () => {
-    const start = performance.now();
-    run();
-    return performance.now() - start;
-  });
-  return Math.min(...samples);
 }

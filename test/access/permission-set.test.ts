@@ -11,6 +11,7 @@ import {
 import { maxExpanded } from "../../src/domain/access/permission-index.ts";
 import { createPermissionParser } from "../../src/domain/access/permission-vocabulary.ts";
 import { atOnce, inTurns, type Slices, sliceLength, sorted } from "../../src/domain/kernel/slices.ts";
+import { costRatio } from "../support/cost.ts";
 import { runs } from "../support/random.ts";
 
 const parsePermissions = createPermissionParser(undefined);
@@ -215,18 +216,7 @@ describe("one list of many permissions costs about as much as many short lists",
       const manyLists = () => {
         for (let n = 0; n < times; n++) run(few);
       };
-      const ratio = leastTime(oneList) / leastTime(manyLists);
-      expect(ratio, kind).toBeLessThan(most);
+      expect(costRatio(oneList, manyLists, most), kind).toBeLessThan(most);
     }
   });
 });
-
-// Returns the time of the fastest run, because other load on the machine only slows a run down.
-function leastTime(run: () => void): number {
-  const samples = Array.from({ length: 3 }, () => {
-    const start = performance.now();
-    run();
-    return performance.now() - start;
-  });
-  return Math.min(...samples);
-}

@@ -25,6 +25,9 @@ async function withoutAudit(run: () => Promise<void>): Promise<void> {
 
 const allEvents = () => app.db.selectFrom("audit_event").selectAll().orderBy("id").execute();
 
+// The methods whose events are in the database.
+const written = new Set<(typeof methods)[number]>();
+
 /** Calls a method over HTTP with a valid request, and returns its events and the request. */
 async function eventsOf(owner: Owner, method: (typeof methods)[number], request?: Message) {
   const http = await serve(app);
@@ -40,6 +43,7 @@ async function eventsOf(owner: Owner, method: (typeof methods)[number], request?
   expect(answer.headers.get("x-request-id")).toBe(requestId);
   // A mail and its event follow the response.
   await app.app.flush();
+  if (answer.status === 200) written.add(method);
   const events = (await allEvents()).slice(before.length);
   return { events, answer, requestId, sent };
 }
@@ -173,8 +177,8 @@ test("an event of a key names the key and its profile", async () => {
 });
 
 test("no event contains a token, a hash or a password", async () => {
+  for (const method of methods) if (!written.has(method)) await eventsOf(await app.newAccount(), method);
   const owner = await app.newAccount();
-  for (const method of methods) await eventsOf(await app.newAccount(), method);
   const key = await issueKey(owner);
   const { rows } = await sql<{ text: string }>`select e::text as text from audit_event e`.execute(app.db);
   const hashes = await sql<{ hash: string }>`

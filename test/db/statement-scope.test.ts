@@ -11,13 +11,13 @@ const opened: Db[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase("empty");
-  // The COMMIT of an insert takes as long as the row says.
+  // The COMMIT of an insert waits for a lock of the test.
   const { db } = database;
-  await sql`create table slow_commit (seconds double precision)`.execute(db);
-  await sql`create function sleep_at_commit() returns trigger language plpgsql as
-    'begin perform pg_sleep(new.seconds); return null; end'`.execute(db);
+  await sql`create table slow_commit (id integer)`.execute(db);
+  await sql`create function wait_at_commit() returns trigger language plpgsql as
+    'begin perform pg_advisory_xact_lock(1); return null; end'`.execute(db);
   await sql`create constraint trigger slow_commit after insert on slow_commit
-    deferrable initially deferred for each row execute function sleep_at_commit()`.execute(db);
+    deferrable initially deferred for each row execute function wait_at_commit()`.execute(db);
 });
 afterEach(async () => {
   await sql`truncate slow_commit`.execute(database.db);
@@ -82,28 +82,30 @@ test("a statement that exceeds the limit of its scope is cancelled, and its conn
 });
 
 test("a COMMIT is never cancelled, and a transaction whose caller gave up before it changes nothing", async () => {
-  const db = open();
+  const db = open({ queryTimeoutMs: 30_000 });
   const rows = async () => (await sql`select * from slow_commit`.execute(database.db)).rows.length;
-  const insert = (seconds: number, caller: AbortController, abort: () => void) =>
-    withStatements({ signal: caller.signal }, () =>
-      db.transaction().execute(async (tx) => {
-        await sql`insert into slow_commit values (${seconds})`.execute(tx);
-        abort();
-      }),
-    );
   const during = new AbortController();
-  const committed = insert(0.3, during, () => {});
-  await until("commit", 1);
-  during.abort();
+  const { committed } = await database.db.transaction().execute(async (lock) => {
+    await sql`select pg_advisory_xact_lock(1)`.execute(lock);
+    const committed = withStatements({ signal: during.signal }, () =>
+      db.transaction().execute((tx) => sql`insert into slow_commit values (1)`.execute(tx)),
+    );
+    await until("commit", 1);
+    during.abort();
+    // A cancellation would arrive in this time.
+    await sql`select pg_sleep(0.2)`.execute(lock);
+    // The object keeps this transaction from waiting for the other one.
+    return { committed };
+  });
   await committed;
   expect(await rows()).toBe(1);
 
   const before = new AbortController();
   await withStatements({ signal: before.signal }, async () => {
     const transaction = db.transaction().execute(async (tx) => {
-      await sql`insert into slow_commit values (0)`.execute(tx);
+      await sql`insert into slow_commit values (2)`.execute(tx);
       before.abort(new Error("gone"));
-      await sql`insert into slow_commit values (0)`.execute(tx);
+      await sql`insert into slow_commit values (2)`.execute(tx);
     });
     await expect(transaction).rejects.toThrow("gone");
   });
@@ -131,17 +133,19 @@ test("a statement that the server does not end in time is cancelled: its backend
 });
 
 test("while too many commits have no response, further changes are refused", async () => {
-  const db = open({ poolSize: 4, queryTimeoutMs: 550 });
-  const change = () =>
-    db.transaction().execute((tx) => sql`insert into slow_commit values (1.5)`.execute(tx));
-  for (let wave = 0; wave < 3; wave++) {
-    const outcomes = await Promise.allSettled(Array.from({ length: 4 }, change));
-    for (const outcome of outcomes) {
-      expect(outcome.status === "rejected" && isUnavailable(outcome.reason)).toBe(true);
+  const db = open({ poolSize: 4, queryTimeoutMs: 1_000 });
+  const change = () => db.transaction().execute((tx) => sql`insert into slow_commit values (1)`.execute(tx));
+  await database.db.transaction().execute(async (lock) => {
+    await sql`select pg_advisory_xact_lock(1)`.execute(lock);
+    for (let wave = 0; wave < 3; wave++) {
+      const outcomes = await Promise.allSettled(Array.from({ length: 4 }, change));
+      for (const outcome of outcomes) {
+        expect(outcome.status === "rejected" && isUnavailable(outcome.reason)).toBe(true);
+      }
     }
-  }
-  expect(await running("commit")).toBe(4);
-  expect(await pidOf(db)).toBeGreaterThan(0);
+    expect(await running("commit")).toBe(4);
+    expect(await pidOf(db)).toBeGreaterThan(0);
+  });
   // After the server has responded, no commit is lost, and changes succeed again.
   await vi.waitFor(() => db.transaction().execute(pidOf), { interval: 100, timeout: 20_000 });
   await until("commit", 0);

@@ -92,22 +92,25 @@ describe("the cache of a guard", () => {
 describe("a guard", () => {
   test("accepts no token that has expired", async () => {
     guard = await readyGuard();
-    const endsAt = Date.now() + 1_500;
-    const { token } = await issueKey(owner, { spec: { expiresAt: timestampFromDate(new Date(endsAt)) } });
-    let accepted = 0;
-    for (;;) {
-      const startedAt = Date.now();
-      const verdict = await guard.verify(token);
-      if (!verdict.valid) {
-        expect(verdict.reason).toBe("EXPIRED_API_KEY");
-        break;
+    const acceptedFromCache = async () => {
+      const endsAt = Date.now() + 1_500;
+      const { token } = await issueKey(owner, { spec: { expiresAt: timestampFromDate(new Date(endsAt)) } });
+      let accepted = 0;
+      for (;;) {
+        const startedAt = Date.now();
+        const verdict = await guard.verify(token);
+        if (!verdict.valid) {
+          expect(verdict.reason).toBe("EXPIRED_API_KEY");
+          return accepted;
+        }
+        // Postgres runs on this machine, so both have one clock.
+        expect(startedAt).toBeLessThan(endsAt);
+        accepted += verdict.source === "cache" ? 1 : 0;
+        await new Promise(setImmediate);
       }
-      // Postgres runs on this machine, so both have one clock.
-      expect(startedAt).toBeLessThan(endsAt);
-      accepted += verdict.source === "cache" ? 1 : 0;
-      await new Promise(setImmediate);
-    }
-    expect(accepted).toBeGreaterThan(0);
+    };
+    // A busy machine may cost the guard its lease while the key lives.
+    await expect.poll(acceptedFromCache).toBeGreaterThan(0);
   });
 
   test("makes one call for many verifications of a key at the same time", async () => {

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { lockWaiters } from "../support/database/waiting.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
@@ -9,9 +9,9 @@ const app = useApp();
 // A busy machine needs some time until the call waits.
 const deadlineMs = 1_000;
 
-// Shorter than the limit of a statement, which would end the wait too.
+// Half of the limit of a statement in tests, which would end the wait too.
 const untilWaiting = (count: number) =>
-  vi.waitFor(async () => expect(await lockWaiters(app.pool)).toBe(count), { interval: 10, timeout: 1_500 });
+  expect.poll(() => lockWaiters(app.pool), { timeout: 10_000 }).toBe(count);
 
 /** Locks a key while `run` runs, so that every change of the key waits. */
 async function whileHeld(owner: Owner, run: (id: string) => Promise<void>): Promise<void> {

@@ -11,13 +11,15 @@ export interface TestDatabase {
 }
 
 const poolSize = 10;
+// A busy machine may need much longer for a statement than production allows.
+const queryTimeoutMs = 20_000;
 
 /** Opens another pool to a database that another owner drops. */
 export function openTestDatabase(
   url: string,
   options: Pick<ConnectOptions, "onQuery" | "turns"> = {},
 ): TestDatabase {
-  const db = connect({ url, poolSize, log: quietLog, ...options });
+  const db = connect({ url, poolSize, queryTimeoutMs, log: quietLog, ...options });
   return { db, url, drop: () => db.destroy() };
 }
 
@@ -50,7 +52,7 @@ export async function createTestDatabase(
   template.pathname = "/postgres";
   const serverUrl = template.href;
   const url = await createDatabase(serverUrl, name, kind === "migrated" ? templateName : "template1");
-  const db = connect({ url, poolSize, log: quietLog, ...options });
+  const db = connect({ url, poolSize, queryTimeoutMs, log: quietLog, ...options });
   async function drop(): Promise<void> {
     await db.destroy();
     await dropDatabase(serverUrl, name);
