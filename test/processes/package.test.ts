@@ -32,6 +32,7 @@ test("the package contains the compiled sources, the types of its exports, the p
     /^(LICENSE|package\.json|bin\/latchkey\.js)$/,
     /^docs\/[a-z0-9-]+\.md$/,
     /^dist\/gen\/openapi\.(html|json)$/,
+    /^dist\/console\/dist\/([a-z]+\.html|assets\/[\w.-]+\.(js|css))$/,
     /^proto\/(buf|envoy|google|grpc|latchkey)\/[a-z0-9_/]+\.proto$/,
   ];
   const rest = packed.files.filter((file) => !reviewed.some((one) => one.test(file)));
@@ -100,9 +101,12 @@ describe("an installed package", () => {
       const { id, token } = await issueKey(await signUpAt(url));
       const { principal } = await clientsAt(url, token).profiles.whoAmI({});
       expect(principal?.keyId).toBe(id);
-      // These two files are no modules, so the compiler does not bring them.
+      // These files are no modules of the server, so the compiler does not bring them.
       expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
       expect((await fetch(`${url}/docs`)).status).toBe(200);
+      const page = await (await fetch(`${url}/console/`)).text();
+      const [, script] = /src="(\/console\/assets\/[^"]+\.js)"/.exec(page) ?? [];
+      expect((await fetch(`${url}${script}`)).headers.get("content-type")).toContain("javascript");
     } finally {
       // npx and the server are one process group. Postgres is not part of it.
       process.kill(-(server.pid ?? 0), "SIGTERM");
