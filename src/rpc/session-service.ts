@@ -12,7 +12,7 @@ import type { OtpDeps } from "../domain/user/otp.ts";
 import { changePassword, requestPasswordReset, resetPassword } from "../domain/user/password-change.ts";
 import { accountMessage } from "./account-message.ts";
 import { profileMessage, timestamp } from "./messages.ts";
-import { clearBrowser, handOver } from "./middleware/console-call.ts";
+import { clearBrowser, handOver, hasCookieBearer, isFromConsole } from "./middleware/console-call.ts";
 import { callerOf, callOf, userOf } from "./middleware/context.ts";
 import { limitGuesses } from "./middleware/guess-limit.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
@@ -121,9 +121,10 @@ function passwordMethods(
     async changePassword(request, context) {
       const user = userOf(context);
       await spendAsUser(limits.passwordChanges, user);
-      await limitGuesses([[limits.guessesPerEmail, user.userId]], () =>
-        changePassword(db, user, deps.passwords, request),
+      const token = await limitGuesses([[limits.guessesPerEmail, user.userId]], () =>
+        changePassword(db, user, deps, request, hasCookieBearer(context)),
       );
+      handOver(context, token);
       return {};
     },
     async requestPasswordReset({ email }, context) {
@@ -136,9 +137,10 @@ function passwordMethods(
     async resetPassword(request, context) {
       const call = callOf(context);
       await limits.passwordChanges.spend(call.addressKey);
-      await limitGuesses([[limits.guessesPerAddress, call.addressKey]], () =>
-        resetPassword(db, call, deps, request),
+      const token = await limitGuesses([[limits.guessesPerAddress, call.addressKey]], () =>
+        resetPassword(db, call, deps, request, isFromConsole(context)),
       );
+      handOver(context, token);
       return {};
     },
   };

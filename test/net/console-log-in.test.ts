@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { inviteOf } from "../support/actors/actors.ts";
+import { mailedToken } from "../support/actors/mailbox.ts";
 import { password, useApp } from "../support/app.ts";
+import type { RawAnswer, RawRequest } from "../support/http-json/raw.ts";
 import {
   cookieName,
   fromOwnPage,
@@ -107,6 +109,62 @@ describe.each([1, 2] as const)("over HTTP/%i", (version) => {
     }
   });
 });
+
+describe("a new password", () => {
+  const newPassword = "staple battery horse correct";
+
+  test("ChangePassword replaces the session of the cookie, so that a stolen copy of it ends too", async () => {
+    const { send, cookie, token, email } = await openBrowser(app);
+    const elsewhere = await app.clientAs("").sessions.logIn({ email, password });
+    const invited = await inviteOf(app.clientAs(token), { email: "guest@example.com", role: "viewer" });
+    const headers = { ...fromOwnPage, cookie };
+    const body = JSON.stringify({ oldPassword: password, newPassword });
+    const changed = await send({ path: paths.connect("ChangePassword"), headers, body });
+    expect([changed.status, changed.json]).toEqual([200, {}]);
+    const renewed = `${cookieName}=${tokenSetBy(changed)}`;
+    expect(await whoIs(send, renewed)).toBe(email);
+    expect(await whoIs(send, cookie)).toBe("REVOKED_SESSION");
+    expect(await whoIs(send, `${cookieName}=${elsewhere.token}`)).toBe("REVOKED_SESSION");
+    // What the session made pending stays, because it was not revoked for security.
+    const { invites, sessions: own } = app.clientAs(tokenSetBy(changed) ?? "");
+    expect((await invites.listInvites({})).items).toMatchObject([{ metadata: { id: invited.id } }]);
+    expect((await own.listSessions({})).items).toMatchObject([{ current: true }]);
+  });
+
+  test("with a bearer, ChangePassword keeps the session of the bearer and sets no cookie", async () => {
+    const { send, token, email } = await openBrowser(app);
+    const headers = { ...fromOwnPage, authorization: `Bearer ${token}` };
+    const body = JSON.stringify({ oldPassword: password, newPassword });
+    const changed = await send({ path: paths.connect("ChangePassword"), headers, body });
+    expect([changed.status, changed.headers["set-cookie"]]).toEqual([200, undefined]);
+    expect(await whoIs(send, `${cookieName}=${token}`)).toBe(email);
+  });
+
+  test("ResetPassword signs the browser in only with the header of the console, and ends all earlier sessions", async () => {
+    const { send, cookie, email } = await openBrowser(app);
+    const reset = async (headers: Record<string, string>, secret: string) => {
+      await app.clientAs("").sessions.requestPasswordReset({ email });
+      const body = JSON.stringify({ token: await mailedToken(app, email), password: secret });
+      return send({ path: paths.connect("ResetPassword"), headers, body });
+    };
+    const plain = await reset({ "content-type": "application/json" }, newPassword);
+    expect([plain.status, plain.json, plain.headers["set-cookie"]]).toEqual([200, {}, undefined]);
+    expect(await app.clientAs("").sessions.logIn({ email, password: newPassword })).toBeDefined();
+    const fromConsole = await reset(fromOwnPage, password);
+    expect([fromConsole.status, fromConsole.json]).toEqual([200, {}]);
+    expect(await whoIs(send, `${cookieName}=${tokenSetBy(fromConsole)}`)).toBe(email);
+    expect(await whoIs(send, cookie)).toBe("REVOKED_SESSION");
+    const { items } = await app.clientAs(tokenSetBy(fromConsole) ?? "").sessions.listSessions({});
+    expect(items).toHaveLength(1);
+  });
+});
+
+async function whoIs(send: (request: RawRequest) => Promise<RawAnswer>, cookie: string) {
+  const path = "/latchkey.v1.ProfileService/WhoAmI";
+  const answer = await send({ path, headers: { ...fromOwnPage, cookie } });
+  const { profile } = answer.json as { profile?: { spec: { email: string } } };
+  return profile?.spec.email ?? reasonOf(answer);
+}
 
 test("a person who accepts an invite gets the session in the cookie, and a signed-in person keeps theirs", async () => {
   const owner = await app.newAccount();

@@ -6,29 +6,37 @@ import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
 import { userLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
 import { together } from "../kernel/together.ts";
+import { type MintingDeps, newSession, storeSession } from "../session/create.ts";
 import { endSessions, sessionLocks } from "../session/list.ts";
-import { inEveryAccount } from "../session/session.ts";
+import { endSession, inEveryAccount } from "../session/session.ts";
 import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
 import type { Passwords } from "./password.ts";
 
+/** What a change of a password depends on. */
+export interface PasswordChangeDeps extends MintingDeps {
+  passwords: Passwords;
+}
+
 /**
  * Changes the password of the signed-in user. Ends all other sessions of the user and every token that was mailed to
- * them.
+ * them. With `renews`, a new session takes the place of the calling one, so that a stolen copy of its token ends too.
+ * Returns the token of the new session, or an empty one.
  */
 export async function changePassword(
   db: Store,
   user: UserCaller,
-  passwords: Passwords,
+  deps: PasswordChangeDeps,
   input: { oldPassword: string; newPassword: string },
-): Promise<void> {
-  const stored = await requirePassword(db, user, passwords, input.oldPassword);
-  const hash = await passwords.make(user.call, {
+  renews: boolean,
+): Promise<string> {
+  const stored = await requirePassword(db, user, deps.passwords, input.oldPassword);
+  const hash = await deps.passwords.make(user.call, {
     password: input.newPassword,
     field: "new_password",
     personal: [stored.name, stored.email ?? ""],
   });
   const locks = [userLock(user.userId, "no key update"), ...(await sessionLocks(db, user.userId))];
-  await mutateAsUser(db, { by: user, locks }, async (tx) => {
+  return mutateAsUser(db, { by: user, locks }, async (tx) => {
     // A concurrent call knew the old password too. Only one of the two calls wins.
     const change = tx
       .updateTable("user")
@@ -41,8 +49,22 @@ export async function changePassword(
       endSessions(tx, user.userId, user.sessionId),
     ]);
     if (changed.numUpdatedRows === 0n) throw wrongPassword();
-    return { result: undefined, events: events.flat() };
+    if (!renews || user.sessionId === undefined) return { result: "", events: events.flat() };
+    // What the session made pending stays, as after a log-out.
+    const [ended, { token, begun }] = await together([
+      endSession(tx, user.sessionId, user.userId),
+      begin(tx, deps, user.userId),
+    ]);
+    return { result: token, events: [...events.flat(), ...ended, ...begun] };
   });
+}
+
+// Begins a session. The caller has ended all other sessions before, because that would end this one too.
+async function begin(tx: Tx, deps: MintingDeps, userId: string) {
+  const session = newSession(deps, userId);
+  const change = { resourceType: "session", resourceId: session.id, after: { session_id: session.id } };
+  const [, begun] = await together([storeSession(tx, deps, session), inEveryAccount(tx, userId, change)]);
+  return { token: session.token, begun };
 }
 
 /** Mails a single-use token if the address has a user. The response and its delay are the same for every address. */
@@ -61,19 +83,23 @@ export async function requestPasswordReset(
   );
 }
 
-/** Sets a password by a mailed token, which works once. Ends all sessions of the user. */
+/**
+ * Sets a password by a mailed token, which works once. Ends all sessions of the user. With `signsIn`, begins a new one, and
+ * returns its token.
+ */
 export async function resetPassword(
   db: Store,
   call: Call,
-  deps: OtpDeps & { passwords: Passwords },
+  deps: OtpDeps & PasswordChangeDeps,
   input: { token: string; password: string },
-): Promise<void> {
+  signsIn: boolean,
+): Promise<string> {
   // A password hash is expensive. So the server computes it only for a caller with a usable token.
   const known = await requireOtp(db, deps, input.token, "reset_password");
   const wanted = { password: input.password, field: "password", personal: [known.email] };
   const hash = await deps.passwords.make(call, wanted);
   const locks = [userLock(known.userId, "no key update"), ...(await sessionLocks(db, known.userId))];
-  await mutateUnchecked(db, "ResetPassword", { by: call, locks }, async (tx) => {
+  return mutateUnchecked(db, "ResetPassword", { by: call, locks }, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, input.token, "reset_password");
     const change = tx
       .updateTable("user")
@@ -90,7 +116,9 @@ export async function resetPassword(
       passwordChanged(tx, userId),
       endSessions(tx, userId),
     ]);
-    return { result: undefined, events: events.flat() };
+    if (!signsIn) return { result: "", events: events.flat() };
+    const { token, begun } = await begin(tx, deps, userId);
+    return { result: token, events: [...events.flat(), ...begun] };
   });
 }
 

@@ -23,6 +23,16 @@ export function handOver({ values }: Pick<HandlerContext, "values">, token: stri
   return "";
 }
 
+/** Returns whether a page of this server makes a call, so that a new session can be kept in the browser's cookie. */
+export function isFromConsole({ values }: Pick<HandlerContext, "values">): boolean {
+  return recordOf(values).console !== undefined;
+}
+
+/** Returns whether the bearer of a call is the session in the browser's cookie. */
+export function hasCookieBearer({ values }: Pick<HandlerContext, "values">): boolean {
+  return recordOf(values).console?.hasCookieBearer ?? false;
+}
+
 /** Removes the session that a call has ended, and what else the pages of the console stored, from the browser. */
 export function clearBrowser({ values }: Pick<HandlerContext, "values">): void {
   const { console } = recordOf(values);
