@@ -15,6 +15,7 @@ import { dropRejected, requireOwnPage } from "./console-call.ts";
 import { type Arrival, callOf, recordOf } from "./context.ts";
 import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
 import { codeName } from "./outcome.ts";
+import { createSecretSearch } from "./secret-response.ts";
 import { turnOf } from "./turn.ts";
 import type { Validate } from "./validate.ts";
 
@@ -33,11 +34,13 @@ export interface AuthDeps extends AuthenticateDeps {
  * access rule.
  */
 export function createAuthInterceptor(deps: AuthDeps): (context: Arrival) => Promise<void> {
+  const mayContainToken = createSecretSearch();
   return async (context) => {
     const record = recordOf(context.values);
     record.arrival = context;
     record.method = context.name ?? `${context.service.typeName}/${context.method.name}`;
     context.responseHeader.set("x-request-id", record.requestId);
+    if (mayContainToken(context.method)) context.responseHeader.set("cache-control", "no-store");
     try {
       requireOwnPage(record);
       record.bearer = await authenticate(deps, context, callOf(context));
