@@ -45,7 +45,8 @@ export async function readPages<T, P extends Page<T>>(
   }
 }
 
-function countOf(text: string): number {
+/** Returns the number that `--limit` names. */
+export function countOf(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw usageError("--limit: expected a whole number of at least 1");
   return Number(text);
 }

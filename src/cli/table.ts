@@ -18,6 +18,11 @@ const sources: readonly Source[] = [
     load: async () => (await import("./commands/server.ts")).serverCommands,
   },
   {
+    title: "Server",
+    words: ["doctor", "try"],
+    load: async () => (await import("./commands/health.ts")).healthCommands,
+  },
+  {
     title: "This user",
     words: ["sign-up", "login", "logout", "whoami"],
     load: async () => (await import("./commands/login.ts")).loginCommands,
@@ -31,6 +36,79 @@ const sources: readonly Source[] = [
     title: "Tokens",
     words: ["verify", "token"],
     load: async () => (await import("./commands/token.ts")).tokenCommands,
+  },
+  {
+    title: "This user",
+    words: ["session"],
+    load: async () => (await import("./commands/session.ts")).sessionCommands,
+  },
+  {
+    title: "This user",
+    words: ["user"],
+    load: async () => (await import("./commands/user.ts")).userCommands,
+  },
+  {
+    title: "Account",
+    words: ["account"],
+    load: async () => [
+      ...(await import("./commands/account.ts")).accountCommands,
+      ...(await import("./commands/platform.ts")).platformCommands,
+    ],
+  },
+  {
+    title: "Account",
+    words: ["workspace"],
+    load: async () => (await import("./commands/workspace.ts")).workspaceCommands,
+  },
+  {
+    title: "Account",
+    words: ["audit"],
+    load: async () => (await import("./commands/audit.ts")).auditCommands,
+  },
+  {
+    title: "Account",
+    words: ["usage"],
+    load: async () => (await import("./commands/usage.ts")).usageCommands,
+  },
+  {
+    title: "Account",
+    words: ["system-key"],
+    load: async () => (await import("./commands/system-key.ts")).systemKeyCommands,
+  },
+  {
+    title: "People and machines",
+    words: ["member"],
+    load: async () => (await import("./commands/member.ts")).memberCommands,
+  },
+  {
+    title: "People and machines",
+    words: ["invite"],
+    load: async () => (await import("./commands/invite.ts")).inviteCommands,
+  },
+  {
+    title: "People and machines",
+    words: ["team"],
+    load: async () => (await import("./commands/team.ts")).teamCommands,
+  },
+  {
+    title: "People and machines",
+    words: ["role"],
+    load: async () => (await import("./commands/role.ts")).roleCommands,
+  },
+  {
+    title: "People and machines",
+    words: ["service-account"],
+    load: async () => (await import("./commands/service-account.ts")).serviceAccountCommands,
+  },
+  {
+    title: "Platform",
+    words: ["limits", "credits"],
+    load: async () => (await import("./commands/limits.ts")).limitCommands,
+  },
+  {
+    title: "Platform",
+    words: ["embed-session"],
+    load: async () => (await import("./commands/embed-session.ts")).embedSessionCommands,
   },
   {
     title: "This program",
@@ -50,5 +128,11 @@ export const commandTable: CommandTable = {
 
 /** Returns all commands, in the order and under the headings of the overview. */
 export async function allCommands(): Promise<Group[]> {
-  return Promise.all(sources.map(async ({ title, load }) => ({ title, commands: await load() })));
+  const titles = [...new Set(sources.map(({ title }) => title))];
+  return Promise.all(
+    titles.map(async (title) => {
+      const own = sources.filter((source) => source.title === title);
+      return { title, commands: (await Promise.all(own.map(({ load }) => load()))).flat() };
+    }),
+  );
 }

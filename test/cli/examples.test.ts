@@ -32,6 +32,9 @@ test.each(examples)("an example of $name works: $command", async ({ command }) =
     scene.owner.email,
     "--password-file",
     scene.file("password", password),
+    // The owner may have another account by now.
+    "--account",
+    scene.owner.account.metadata?.id ?? "",
   ]);
 });
 

@@ -1,20 +1,20 @@
-import { styleText } from "node:util";
+import type { Output } from "../output.ts";
+import { visible } from "../text.ts";
 import type { Finding } from "./finding.ts";
 
-const styles = { ok: "green", warning: "yellow", failed: "red", skipped: "gray" } as const;
+const styles = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const outcomeWidth = 9;
 const checkWidth = 16;
 
 /** Returns a report for people: a line for each finding, and what to do about each problem. The last line is a summary. */
-export function reportText(findings: readonly Finding[], colour: boolean): string {
+export function reportLines(findings: readonly Finding[], style: Output["style"]): string[] {
   const lines = findings.flatMap(({ check, outcome, what, why, remedy }) => {
-    const shown = outcome.padEnd(outcomeWidth);
-    const styled = colour ? styleText(styles[outcome], shown, { validateStream: false }) : shown;
     const more = [why, remedy].filter((text) => text !== undefined);
     const indent = " ".repeat(outcomeWidth + checkWidth);
-    return [`${styled}${check.padEnd(checkWidth)}${what}`, ...more.map((text) => indent + text)];
+    const first = style(styles[outcome], outcome.padEnd(outcomeWidth)) + check.padEnd(checkWidth);
+    return [first + visible(what), ...more.map((text) => indent + visible(text))];
   });
-  return `${[...lines, "", summary(findings)].join("\n")}\n`;
+  return [...lines, "", summary(findings)];
 }
 
 function summary(findings: readonly Finding[]): string {

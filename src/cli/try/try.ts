@@ -11,7 +11,7 @@ import { curlOf, type ShownCall } from "./curl.ts";
 /** What `latchkey try` depends on. */
 export interface TryDeps {
   url: string;
-  /** Returns a client of a bearer, or of no bearer. */
+  /** Returns a client of a bearer, or of no bearer. The caller closes it. */
   clientOf(token?: string): LatchkeyClient;
   /** The token of a key that may verify every token, and where it was found. Unset: the new owner verifies. */
   verifier?: { token: string; source: string } | undefined;
@@ -26,9 +26,14 @@ export interface Tried {
   verdicts: string[];
 }
 
+/** Returns whether a URL leads to this machine. */
+export function isOnThisMachine(url: string): boolean {
+  return isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ""));
+}
+
 /** Throws an error of one line if the server of a URL may belong to other people, because this command makes an account there. */
 export function requireLoopback(url: string): void {
-  if (isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ""))) return;
+  if (isOnThisMachine(url)) return;
   throw new Error(
     `${url} is not on this machine, and this command creates an account there; if that is intended, name it: --url ${url}`,
   );
@@ -39,20 +44,6 @@ export function requireLoopback(url: string): void {
  * verdict is wrong.
  */
 export async function tryLatchkey(deps: TryDeps): Promise<Tried> {
-  const clients: LatchkeyClient[] = [];
-  const clientOf = (token?: string) => {
-    const client = deps.clientOf(token);
-    clients.push(client);
-    return client;
-  };
-  try {
-    return await run({ ...deps, clientOf });
-  } finally {
-    for (const client of clients) client.close();
-  }
-}
-
-async function run(deps: TryDeps): Promise<Tried> {
   const { url, clientOf, verifier, write } = deps;
   const story = createStory(url, write);
   write(`The server is ${url}. $NAME stands for a secret, which no output shows.\n`);

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { examineCertificate } from "../../../src/cli/doctor/certificate.ts";
 import { diagnose, diagnoseRemote, exitCodeOf } from "../../../src/cli/doctor/doctor.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
-import { reportText } from "../../../src/cli/doctor/report.ts";
+import { reportLines } from "../../../src/cli/doctor/report.ts";
 import { migrations } from "../../../src/db/migrations/index.ts";
 import { createLog } from "../../../src/infra/log.ts";
 import type { PortOptions } from "../../../src/net/port.ts";
@@ -34,6 +34,8 @@ function outcomes(findings: readonly Finding[]): Record<string, string[]> {
 /** Returns the findings that are a problem, as one text. */
 const problems = (findings: readonly Finding[]) =>
   findings.filter(({ outcome }) => outcome === "failed" || outcome === "warning").map(({ what }) => what);
+
+const text = (findings: readonly Finding[]) => reportLines(findings, (_, plain) => plain).join("\n");
 
 function scratch(): string {
   const path = scratchDirectory("doctor");
@@ -63,7 +65,7 @@ test("a running server and its database have no problem, and the report says so"
     "1 instance runs; the longest lease is 0.2 s",
   );
   expect(exitCodeOf(findings)).toBe(0);
-  expect(reportText(findings, false)).toMatch(/^ok {7}versions {8}Latchkey .*\n\nNo problems found\.\n$/s);
+  expect(text(findings)).toMatch(/^ok {7}versions {8}Latchkey .*\n\nNo problems found\.$/s);
 });
 
 test("every wrong setting is a finding, and no later check runs", async () => {
@@ -74,7 +76,7 @@ test("every wrong setting is a finding, and no later check runs", async () => {
   ]);
   expect(outcomes(findings)).toMatchObject({ database: ["skipped"], server: ["skipped"] });
   expect(exitCodeOf(findings)).toBe(1);
-  expect(reportText(findings, false)).toMatch(
+  expect(text(findings)).toMatch(
     /\nfailed {3}settings {8}LATCHKEY_PORT: .*\n {25}The server does not start\.\n/,
   );
 });

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
+import { newSession } from "../actors/actors.ts";
 import { issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
 import { scratchDirectory } from "../server/scratch.ts";
+import { accountPlaceholders, type Maker, peoplePlaceholders } from "./nouns.ts";
 import { type CliEnd, type CliInput, runCli } from "./run-cli.ts";
 
 /** An owner who is logged in at a server, in a directory of their own. Read it only inside tests. */
@@ -57,7 +59,14 @@ async function newScene(app: TestApp, url: string): Promise<CliScene> {
     chmodSync(path, 0o600);
     return path;
   };
-  const words = placeholders({ owner, file, next: () => (made += 1) });
+  file("platform-key", app.platformToken);
+  const accountId = owner.account.metadata?.id ?? "";
+  const current = async () => {
+    const token = await newSession(app, owner.email);
+    return { ...owner, ...app.clientAs(token, { "latchkey-account": accountId }) };
+  };
+  const maker = { app, owner: current, file, next: () => (made += 1) };
+  const words = { ...placeholders(maker), ...peoplePlaceholders(maker), ...accountPlaceholders(maker) };
   const run: CliScene["run"] = (args, input = {}) =>
     runCli(args, { ...input, env: { ...env, ...input.env } });
   const passwordFile = file("password", `${password}\n`);
@@ -73,7 +82,7 @@ async function newScene(app: TestApp, url: string): Promise<CliScene> {
     async filled(line) {
       let text = line;
       for (const word of new Set(line.match(/\b[A-Z]+(?:_[A-Z]+)*\b/g))) {
-        const make = words[word];
+        const make = (words as Record<string, (() => string | Promise<string>) | undefined>)[word];
         if (make) text = text.replaceAll(new RegExp(`\\b${word}\\b`, "g"), await make());
       }
       return text;
@@ -81,26 +90,19 @@ async function newScene(app: TestApp, url: string): Promise<CliScene> {
   };
 }
 
-/** What makes the resources of examples. */
-interface Maker {
-  owner: Owner;
-  file(name: string, content: string): string;
-  next(): number;
-}
-
 // What the words in capitals of an example stand for. Each use gets a new one.
 function placeholders({ owner, file, next }: Maker): Record<string, () => string | Promise<string>> {
-  const newKey = (spec = {}) =>
-    issueKey(owner, { metadata: { name: `key ${next()}`, labels: { env: "staging" } }, spec });
+  const newKey = async (spec = {}) =>
+    issueKey(await owner(), { metadata: { name: `key ${next()}`, labels: { env: "staging" } }, spec });
   return {
-    EMAIL: () => owner.email,
+    EMAIL: async () => (await owner()).email,
     NEW_EMAIL: () => `new${next()}@example.com`,
     PASSWORD_FILE: () => file("password", `${password}\n`),
     TOKEN_FILE: async () =>
       file(`token${next()}`, `${(await newKey({ permissions: ["agents:read"] })).token}\n`),
     KEY_ID: async () => (await newKey()).id,
-    WORKSPACE_ID: () => newWorkspace(owner, `workspace ${next()}`),
-    ACCOUNT_ID: () => owner.account.metadata?.id ?? "",
-    PROFILE_ID: () => owner.profile.metadata?.id ?? "",
+    WORKSPACE_ID: async () => newWorkspace(await owner(), `workspace ${next()}`),
+    ACCOUNT_ID: async () => (await owner()).account.metadata?.id ?? "",
+    PROFILE_ID: async () => (await owner()).profile.metadata?.id ?? "",
   };
 }
