@@ -19,7 +19,7 @@ export function AccountMenu() {
   return (
     <>
       <Menu
-        label="Account"
+        label="Accounts"
         className="switcher"
         items={[...choices, { label: "New account…", icon: "plus", onSelect: () => setMaking(true) }]}
       >
@@ -27,7 +27,7 @@ export function AccountMenu() {
           {[...(current?.metadata?.name ?? "?")][0]}
         </span>
         <span className="switcher-name">{current?.metadata?.name}</span>
-        <span className="hidden">, switch account</span>
+        <span className="hidden">switch account</span>
         <Icon name="chevron" />
       </Menu>
       {making && <NewAccountDialog onClose={() => setMaking(false)} />}

@@ -2,6 +2,7 @@ import { createClient } from "@connectrpc/connect";
 import { useEffect } from "react";
 import { ProfileService } from "../gen/latchkey/v1/profile_service_pb.ts";
 import { useConnection } from "./connection.ts";
+import { reasonOf } from "./errors.ts";
 import { LogInForm } from "./log-in-form.tsx";
 import { useStore } from "./store.ts";
 import { Button } from "./ui/button.tsx";
@@ -14,10 +15,19 @@ export function LogInDialog() {
   // The user may have logged in again in another tab.
   useEffect(() => tabs.listen((message) => message === "signed-in" && needed && void resume()));
   async function resume(): Promise<void> {
-    const who = await createClient(ProfileService, transport).whoAmI({});
-    // The page shows what another user may see.
-    if (who.principal?.userId !== user.get()) return location.reload();
+    // The page shows what the user of the old session may see.
+    if ((await currentUser()) !== user.get()) return location.reload();
     renewal.renewed();
+  }
+  async function currentUser(): Promise<string | undefined> {
+    try {
+      const { principal } = await createClient(ProfileService, transport).whoAmI({});
+      return principal?.userId;
+    } catch (error) {
+      // The user of the new session is no member of the account.
+      if (reasonOf(error).startsWith("ACCOUNT_")) return undefined;
+      throw error;
+    }
   }
   if (!needed) return null;
   return (

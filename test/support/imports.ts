@@ -17,7 +17,7 @@ export function filesIn(folder: string): string[] {
   if (!existsSync(join(root, folder))) return [];
   const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
   // Packages of other projects are installed in bench/ for measurements.
-  const ours = names.filter((name) => name.endsWith(".ts") && !name.split(sep).includes("node_modules"));
+  const ours = names.filter((name) => /\.tsx?$/.test(name) && !name.split(sep).includes("node_modules"));
   return ours.map((name) => join(folder, name));
 }
 

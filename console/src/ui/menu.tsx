@@ -12,7 +12,7 @@ export interface MenuItem {
 }
 
 interface MenuProps {
-  /** The name of the button, if it shows only an icon. */
+  /** The name of the list, and of the button if it shows only an icon. */
   label: string;
   items: readonly MenuItem[];
   /** What the button shows. Without it: three dots. */

@@ -4,7 +4,6 @@ import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
 import type { TestApp } from "../app.ts";
 import { launchBrowser } from "../server/browser.ts";
-import { serveBuiltFiles } from "./built-files.ts";
 import { watchProblems } from "./problems.ts";
 
 /** The colours of a page. */
@@ -30,6 +29,8 @@ export interface TestConsole {
   open(path: string, options?: TabOptions): Promise<Page>;
   /** Says that the test expects problems in the console of the browser that this pattern matches. */
   allow(problem: RegExp): void;
+  /** Closes the tabs. Fails if a tab had problems. Runs after each test. */
+  finishTest(): Promise<void>;
   /** Ends all connections and refuses new ones, until the returned function is called. */
   goAway(): Promise<() => Promise<void>>;
 }
@@ -55,8 +56,6 @@ export function useConsole(app: TestApp): TestConsole {
 
 /** A console that its owner closes. */
 export interface OpenConsole extends TestConsole {
-  /** Closes the tabs. Fails if a tab had problems. */
-  finishTest(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -74,7 +73,6 @@ export async function openConsole(app: TestApp): Promise<OpenConsole> {
     const context = await browser.newContext({ colorScheme: theme, viewport, reducedMotion: "reduce" });
     contexts.push(context);
     if (as) await context.addCookies([sessionCookie(url, as.token)]);
-    await serveBuiltFiles(context, url);
     return context;
   }
   return {

@@ -3,17 +3,19 @@ import { useSearchParams } from "wouter";
 import { useSession } from "../../session.ts";
 import { Button } from "../../ui/button.tsx";
 import { PageHeader } from "../../ui/layout.tsx";
+import { lazily } from "../../ui/lazily.tsx";
 import { Menu } from "../../ui/menu.tsx";
 import { creatableKinds } from "./actions.ts";
 import { everything, type KeyFilter } from "./filter.ts";
 import { IssuedToken } from "./issued-token.tsx";
-import { KeyDetails } from "./key-details.tsx";
 import { KeyFilters } from "./key-filters.tsx";
 import { KeyListView } from "./key-list-view.tsx";
-import { TaskDialog } from "./task-dialog.tsx";
 import type { Issued, PageTask } from "./tasks.ts";
 import { useKeyList } from "./use-key-list.ts";
 import { idOf } from "./words.ts";
+
+const KeyDetails = lazily(() => import("./key-details.tsx").then((file) => file.KeyDetails));
+const TaskDialog = lazily(() => import("./task-dialog.tsx").then((file) => file.TaskDialog));
 
 /** The keys of the account: the list, and a dialog for everything that one can do with a key. */
 export function KeysPage() {

@@ -33,7 +33,7 @@ function AddressForm() {
   const change = useMutation(SessionService.method.changeEmail, { onSuccess: () => setPassword("") });
   const violations = violationsOf(change.error);
   return (
-    <Form label="New e-mail address" onSubmit={() => change.mutate({ email, password })}>
+    <Form label="Change of the address" onSubmit={() => change.mutate({ email, password })}>
       <TextField
         label="New e-mail address"
         type="email"

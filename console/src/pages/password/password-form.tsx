@@ -27,7 +27,7 @@ export function PasswordForm() {
   return (
     <Section title="Password" description="A new password ends all of your other sessions.">
       <Card>
-        <Form label="Password" onSubmit={() => change.mutate({ oldPassword, newPassword })}>
+        <Form label="Change of the password" onSubmit={() => change.mutate({ oldPassword, newPassword })}>
           {/* Password managers store the new password under this name. */}
           <input type="email" hidden readOnly autoComplete="username" value={profile.spec?.email ?? ""} />
           <TextField
