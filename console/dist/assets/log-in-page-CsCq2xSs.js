@@ -1,1 +1,0 @@
-import{t as e}from"./index-Dl15lPHJ.js";import{k as t}from"./error-note-C6fr-_jN.js";var n=t();function r(){return(0,n.jsx)(e,{next:`/`})}export{r as LogInPage};

@@ -1,1 +1,0 @@
-import{w as e,zt as t}from"./error-note-C6fr-_jN.js";var n=t(e(),1);function r(){return(0,n.useState)(()=>crypto.randomUUID())[0]}export{r as t};
