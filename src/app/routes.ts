@@ -67,6 +67,7 @@ export interface RouteDeps {
     Pick<
       Config,
       | "tokenPrefix"
+      | "publicUrl"
       | "signup"
       | "sessionIdleMs"
       | "sessionLifetimeMs"
@@ -130,8 +131,9 @@ export function createRoutes({ boundsOf, ...deps }: RouteDeps): Routes {
 }
 
 function implementAll(deps: Omit<RouteDeps, "boundsOf">): Implemented[] {
-  const { db, config, passwords, mailer, refusals, failedLogIns, tokens, gateway, background } = deps;
-  const { tokenPrefix, sessionIdleMs, bounds } = config;
+  const { db, config, passwords, refusals, failedLogIns, tokens, gateway, background } = deps;
+  const { tokenPrefix, sessionIdleMs, bounds, publicUrl } = config;
+  const mailer = { ...deps.mailer, consoleUrl: publicUrl && `${publicUrl}/console` };
   const mint = mintToken.bind(undefined, tokenPrefix);
   const parsePermissions = createPermissionParser(config.permissions, config.permissionSets);
   const access = {

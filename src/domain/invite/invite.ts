@@ -11,7 +11,7 @@ import type { Actor, Change } from "../kernel/audit-event.ts";
 import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { filterOf, type Page, type PageInput, page } from "../kernel/list.ts";
-import { type Mailer, type MailLimit, onceOf } from "../kernel/mail.ts";
+import { type Mailer, type MailLimit, onceOf, pageLines } from "../kernel/mail.ts";
 import { mutate } from "../kernel/mutation.ts";
 import { inviteeLock } from "../kernel/row-lock.ts";
 import { normaliseEmail } from "../kernel/text.ts";
@@ -170,12 +170,12 @@ export function inviteMade({ id, roleId, workspaceIds }: InviteContent): Change 
   return { resourceType: "invite", resourceId: id, after: { role_id: roleId, workspace_ids: workspaceIds } };
 }
 
-/** Mails the invite. Only the text contains the token. Links to a page carry it after `#`. */
+/** Mails the invite. Only the text contains the token. */
 export function mailInvite(mailer: Mailer, invite: Invite, token: string): Promise<void> {
   return mailer.send({
     to: invite.email,
     subject: "You are invited",
-    text: `You are invited to an account.\n\nInvite: ${invite.id}\nToken:\n\n${token}\n\nThe token works once, within 7 days.\n`,
+    text: `You are invited to an account.\n\nInvite: ${invite.id}\nToken:\n\n${token}\n\n${pageLines(mailer, "/accept-invite")}The token works once, within 7 days.\n`,
   });
 }
 

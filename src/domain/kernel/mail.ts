@@ -2,8 +2,18 @@
 export interface Mailer {
   /** Whether mail leaves this host. Only then does a mailed token prove the address. */
   readonly delivers: boolean;
+  /** The address of the console, from the settings. Unset: mails name no page. */
+  readonly consoleUrl?: string | undefined;
   /** Hands a mail to the mail server. Fails with `UNAVAILABLE` and does not retry. */
   send(mail: Mail): Promise<void>;
+}
+
+/**
+ * Returns the lines of a mail that name the page of the console for its token. The page is never named by a request: its
+ * sender could lead the token to a page of another server. The token is pasted there, because browsers and proxies keep URLs.
+ */
+export function pageLines({ consoleUrl }: Pick<Mailer, "consoleUrl">, path: string): string {
+  return consoleUrl === undefined ? "" : `Open this page, and paste the token:\n\n${consoleUrl}${path}\n\n`;
 }
 
 /** One mail. Only its text contains the token, on a line of its own so that mail programs do not wrap it. */

@@ -3,7 +3,7 @@ import type { Db, Tx } from "../../db/connect.ts";
 import { alreadyUsed } from "../invite/invite.ts";
 import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
-import type { Mailer } from "../kernel/mail.ts";
+import { type Mailer, pageLines } from "../kernel/mail.ts";
 import type { Made } from "../kernel/mutation.ts";
 import { type RowLock, userLock } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
@@ -25,6 +25,12 @@ const lifetime = sql`interval '1 hour'`;
 const subjects: Record<OtpPurpose, string> = {
   reset_password: "Set a new password",
   prove_email: "Prove your e-mail address",
+};
+
+// The pages of the console on which the tokens are used.
+const pages: Record<OtpPurpose, string> = {
+  reset_password: "/reset-password",
+  prove_email: "/password",
 };
 
 /** Runs a change under locks, as the caller who requests a token. */
@@ -60,10 +66,12 @@ export async function mailOtp(
     ]);
     return { result: undefined, events };
   });
+  const subject = subjects[input.purpose];
+  const page = pageLines(deps.mailer, pages[input.purpose]);
   await deps.mailer.send({
     to: input.email,
-    subject: subjects[input.purpose],
-    text: `${subjects[input.purpose]} with this token, which works once, within an hour:\n\n${minted.token}\n\nIf you did not ask for it, do nothing.\n`,
+    subject,
+    text: `${subject} with this token, which works once, within an hour:\n\n${minted.token}\n\n${page}If you did not ask for it, do nothing.\n`,
   });
 }
 
