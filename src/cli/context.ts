@@ -36,6 +36,8 @@ export interface Context {
   progress(total: number): Progress;
   /** Reads a secret from a file, or from stdin if the file is `-` or unset. A line break at its end is not part of it. */
   readSecret(file?: string): Promise<string>;
+  /** The same for one secret on each line. */
+  readSecrets(file?: string): Promise<string[]>;
   /** Returns a signal that the first Ctrl-C aborts. The second one ends the process. Until then, the first one ends it. */
   interruption(): AbortSignal;
   /** Returns the definitions of all commands. */
@@ -61,12 +63,19 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   const url = () =>
     serverUrl(globals.url ?? settings.url ?? (hasOwnToken ? undefined : credentials.current()));
 
-  async function readSecret(file = "-"): Promise<string> {
-    if (file !== "-") return secretIn(file);
+  async function readSecrets(file = "-"): Promise<string[]> {
+    if (file !== "-") return secretsIn(readFile(file).toString("utf8"), file);
     if (stdinIsRead) throw usageError("stdin can have only one secret: pass the other one in a file");
     if (stdin.isTTY) throw usageError("expected a secret on stdin: name a file, or pipe it in");
     stdinIsRead = true;
-    return checked(await readAll(stdin), "stdin");
+    return secretsIn(await readAll(stdin), "stdin");
+  }
+
+  async function readSecret(file?: string): Promise<string> {
+    const [secret = "", ...more] = await readSecrets(file);
+    if (more.length > 0)
+      throw failureOf(`${file ?? "stdin"} must have one line, with the secret and nothing else`);
+    return secret;
   }
 
   async function clientWith(token?: string, account?: string): Promise<LatchkeyClient> {
@@ -102,6 +111,7 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
     client,
     clientWith,
     readSecret,
+    readSecrets,
     isInteractive: terminal.isThere,
     ask: terminal.ask,
     askSecret: terminal.askSecret,
@@ -117,6 +127,8 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
       if (!interruption) {
         const controller = new AbortController();
         interruption = controller;
+        // While a question is open, the terminal sends Ctrl-C as a character.
+        terminal.close();
         world.onInterrupt(() => (controller.signal.aborted ? process.exit(130) : controller.abort()));
       }
       return interruption.signal;
@@ -128,15 +140,12 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   };
 }
 
-function secretIn(file: string): string {
-  return checked(readFile(file).toString("utf8"), file);
-}
-
-function checked(text: string, source: string): string {
-  const secret = text.replace(/\r?\n$/, "");
-  if (secret === "" || /[\r\n]/.test(secret))
-    throw failureOf(`${source} must have one line, with the secret and nothing else`);
-  return secret;
+// Spaces at the ends of a line may belong to a password.
+function secretsIn(text: string, source: string): string[] {
+  const secrets = text.split(/\r?\n/).filter((line) => line !== "");
+  if (secrets.length === 0)
+    throw failureOf(`${source === "-" ? "stdin" : source} is empty: expected a secret`);
+  return secrets;
 }
 
 function readFile(file: string): Buffer {

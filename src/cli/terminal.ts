@@ -33,7 +33,10 @@ export function createTerminal({ stdin, stderr }: Pick<World, "stdin" | "stderr"
       return answer.trim() || (byDefault ?? "");
     },
     askSecret: (question) => read(question, true),
-    close: () => reader?.close(),
+    close() {
+      reader?.close();
+      reader = undefined;
+    },
   };
 }
 
@@ -66,7 +69,12 @@ function createReader(stdin: World["stdin"], stderr: World["stderr"]): Reader {
     else lines.push(line);
     waiting = undefined;
   });
-  readline.on("SIGINT", () => end(interrupted()));
+  readline.on("SIGINT", () => {
+    if (waiting) return end(interrupted());
+    // Between two questions, Ctrl-C does what it does without a terminal.
+    readline.close();
+    process.kill(process.pid, "SIGINT");
+  });
   readline.on("close", () => end(failureOf("the input ended before an answer")));
 
   return {

@@ -101,6 +101,7 @@ function placeholders({ owner, file, next }: Maker): Record<string, () => string
     TOKEN_FILE: async () =>
       file(`token${next()}`, `${(await newKey({ permissions: ["agents:read"] })).token}\n`),
     KEY_ID: async () => (await newKey()).id,
+    OTHER_KEY_ID: async () => (await newKey()).id,
     WORKSPACE_ID: async () => newWorkspace(await owner(), `workspace ${next()}`),
     ACCOUNT_ID: async () => (await owner()).account.metadata?.id ?? "",
     PROFILE_ID: async () => (await owner()).profile.metadata?.id ?? "",

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { type CliEnd, runCli } from "./run-cli.ts";
 
 /** How a line of a shell runs. */
@@ -28,14 +28,14 @@ export async function runLine(line: string, { env, directory, answers }: ShellOp
     const args: string[] = [];
     let target: string | undefined;
     for (let word = words.shift(); word !== undefined; word = words.shift()) {
-      if (word === "<") stdin = readFileSync(join(directory, words.shift() ?? ""), "utf8");
+      if (word === "<") stdin = readFileSync(resolve(directory, words.shift() ?? ""), "utf8");
       else if (word === ">") target = words.shift();
       else args.push(word);
     }
     end = await inDirectory(directory, () =>
       runCli(args, { env: { ...env, ...own }, stdin, ...(answers && { answers }) }),
     );
-    if (target !== undefined) writeFileSync(join(directory, target), end.stdout);
+    if (target !== undefined) writeFileSync(resolve(directory, target), end.stdout);
     stdin = end.stdout;
   }
   return end;
