@@ -11,7 +11,7 @@ export interface EstimatorDeps {
   onFailure(error: Error): void;
   /** The program of the thread. */
   file?: URL;
-  /** Time limit of one estimate in milliseconds, with the start of the thread. */
+  /** Time limit of one estimate in milliseconds. */
   timeoutMs?: number;
 }
 
@@ -19,6 +19,8 @@ export interface EstimatorDeps {
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
 const program = new URL(`./password-worker${extension}`, import.meta.url);
 const defaultTimeoutMs = 5_000;
+// The thread reads its dictionaries when it starts. That takes longer on a busy machine.
+const maxStartMs = 30_000;
 const maxWaiting = 100;
 const maxMegabytes = 256;
 
@@ -32,6 +34,7 @@ export function createEstimator({
   timeoutMs = defaultTimeoutMs,
 }: EstimatorDeps): Estimator & { close(): Promise<void> } {
   let thread: Worker | undefined;
+  let hasAnswered = false;
   const queue = createWorkQueue({
     atOnce: 1,
     maxWaiting,
@@ -51,6 +54,7 @@ export function createEstimator({
     started.on("error", (error) => end(started, `failed: ${error.name}`));
     started.on("exit", () => end(started, "ended"));
     thread = started;
+    hasAnswered = false;
     return started;
   }
 
@@ -64,8 +68,12 @@ export function createEstimator({
   function send(request: EstimateRequest): Promise<Estimate> {
     const worker = runningThread();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => end(worker, "took too long"), timeoutMs);
+      const timer = setTimeout(
+        () => end(worker, "took too long"),
+        hasAnswered ? timeoutMs : maxStartMs + timeoutMs,
+      );
       worker.once("message", (estimate: Estimate) => {
+        hasAnswered = true;
         clearTimeout(timer);
         worker.off("exit", fail);
         resolve(estimate);

@@ -118,14 +118,17 @@ describe("an installed package", () => {
     const sites = { package: newSite({}, { latchkey }), checkout: newSite() };
     await Promise.all([sites.package.begin(), sites.checkout.begin()]);
     const milliseconds = { package: Number.POSITIVE_INFINITY, checkout: Number.POSITIVE_INFINITY };
+    const isAsFast = () => milliseconds.package < 1.5 * milliseconds.checkout + 500;
     // Other processes may delay some of the starts, so the fastest ones are compared.
-    for (const name of ["checkout", "package", "checkout", "package", "package"] as const) {
-      const startedAt = performance.now();
-      const server = await sites[name].serve();
-      milliseconds[name] = Math.min(milliseconds[name], performance.now() - startedAt);
-      await server.stop();
+    for (let round = 0; round < 5 && !isAsFast(); round++) {
+      for (const name of ["checkout", "package"] as const) {
+        const startedAt = performance.now();
+        const server = await sites[name].serve();
+        milliseconds[name] = Math.min(milliseconds[name], performance.now() - startedAt);
+        await server.stop();
+      }
     }
-    expect(milliseconds.package).toBeLessThan(1.5 * milliseconds.checkout + 500);
+    expect(isAsFast(), JSON.stringify(milliseconds)).toBe(true);
   });
 
   test("`latchkey/client` has its types, and throws its own error", () => {

@@ -71,10 +71,11 @@ async function recordTokens(tx: Tx, tokens: readonly TokenUse[]): Promise<void> 
       client_address_day = coalesce(excluded.client_address_day, stored.client_address_day)`.execute(tx);
 }
 
+// A server whose clock is behind must not end a session that is new.
 async function recordSessions(tx: Tx, sessions: UsageBatch["sessions"]): Promise<void> {
   await sql`
     insert into session_use as stored (session_id, last_used_at)
-    select session.id, ${usedAt}
+    select session.id, greatest(session.created_at, ${usedAt})
     from unnest(
       ${sessions.map(({ sessionId }) => sessionId)}::text[],
       ${sessions.map(({ usedAt }) => usedAt)}::double precision[]
