@@ -18,12 +18,15 @@ export function AccessFields(props: AccessProps) {
   return (
     <>
       {draft.kind === "application" && (
-        <Radios
-          label="Environment"
-          value={draft.environment}
-          onChange={(environment) => onChange({ environment })}
-          choices={environmentChoices}
-        />
+        <div className="choices">
+          {" "}
+          <Radios
+            label="Environment"
+            value={draft.environment}
+            onChange={(environment) => onChange({ environment })}
+            choices={environmentChoices}
+          />
+        </div>
       )}
       <Permissions {...props} />
       <Workspaces {...props} />
@@ -48,15 +51,18 @@ function Permissions({ draft, errors, onChange }: AccessProps) {
   }
   return (
     <>
-      <Radios
-        label="Permissions"
-        value={draft.everything ? "all" : "some"}
-        onChange={(choice) => onChange({ everything: choice === "all" })}
-        choices={[
-          { value: "all", label: `Everything that ${owner} may do`, hint: "Also what is added later." },
-          { value: "some", label: "Only some permissions" },
-        ]}
-      />
+      <div className="choices">
+        {" "}
+        <Radios
+          label="Permissions"
+          value={draft.everything ? "all" : "some"}
+          onChange={(choice) => onChange({ everything: choice === "all" })}
+          choices={[
+            { value: "all", label: `Everything that ${owner} may do`, hint: "Also what is added later." },
+            { value: "some", label: "Only some permissions" },
+          ]}
+        />
+      </div>
       {!draft.everything && (
         <FieldSet label="Chosen permissions">
           {error}
@@ -75,15 +81,18 @@ function Workspaces({ draft, onChange }: AccessProps) {
   return (
     <>
       {(everywhere || draft.kind === "developer") && (
-        <Radios
-          label="Workspaces"
-          value={draft.allWorkspaces ? "all" : "some"}
-          onChange={(choice) => onChange({ allWorkspaces: choice === "all" })}
-          choices={[
-            { value: "some", label: "Only chosen workspaces" },
-            { value: "all", label: all, hint: "Also workspaces that are made later." },
-          ]}
-        />
+        <div className="choices">
+          {" "}
+          <Radios
+            label="Workspaces"
+            value={draft.allWorkspaces ? "all" : "some"}
+            onChange={(choice) => onChange({ allWorkspaces: choice === "all" })}
+            choices={[
+              { value: "some", label: "Only chosen workspaces" },
+              { value: "all", label: all, hint: "Also workspaces that are made later." },
+            ]}
+          />
+        </div>
       )}
       {!draft.allWorkspaces && (
         <FieldSet

@@ -60,12 +60,15 @@ export function CreateKey({ onIssued, onClose }: { onIssued(issued: Issued): voi
     <Dialog title="Create a key" size="wide" onClose={() => call.isPending || onClose()}>
       <Form onSubmit={create} label="New key">
         {offered.length > 1 && (
-          <Radios
-            label="Kind"
-            value={draft.kind}
-            onChange={(kind) => change({ kind, allWorkspaces: kind !== "application", workspaceIds: [] })}
-            choices={offered.map((kind) => ({ value: kind, ...kindHints[kind] }))}
-          />
+          <div className="choices">
+            {" "}
+            <Radios
+              label="Kind"
+              value={draft.kind}
+              onChange={(kind) => change({ kind, allWorkspaces: kind !== "application", workspaceIds: [] })}
+              choices={offered.map((kind) => ({ value: kind, ...kindHints[kind] }))}
+            />
+          </div>
         )}
         <TextField
           label="Name"

@@ -30,7 +30,11 @@ export function KeyListView({
   return (
     <>
       {note}
-      {keys.length > 0 && <KeyTable keys={keys} busy={busy} onTask={onTask} />}
+      {keys.length > 0 && (
+        <div className="keys">
+          <KeyTable keys={keys} busy={busy} onTask={onTask} />
+        </div>
+      )}
       {none && pager.next && <Unfinished onNext={pager.next} />}
       {none && !pager.next && <Nothing narrow={isNarrow(filter)} onClear={onClear} onCreate={onCreate} />}
       <Pager {...pager} />

@@ -35,12 +35,12 @@ export function KeysPage() {
         description="Keys are credentials for programs. Each key has its own permissions, workspaces and end."
         actions={
           <>
-            <PageMenu can={can} onTask={setTask} />
             {mayCreate && (
               <Button variant="primary" icon="plus" onClick={() => setTask({ name: "create" })}>
                 Create key
               </Button>
             )}
+            <PageMenu can={can} onTask={setTask} />
           </>
         }
       />

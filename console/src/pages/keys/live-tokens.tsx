@@ -29,12 +29,14 @@ export function LiveTokens({ tokens }: { tokens: readonly ApiKeyToken[] }) {
     <>
       <TokenStoryBanner tokens={tokens} />
       {tokens.length > 0 && (
-        <Table
-          label="Live tokens"
-          columns={columns}
-          rows={[...tokens].reverse()}
-          keyOf={(token) => token.hint}
-        />
+        <div className="live-tokens">
+          <Table
+            label="Live tokens"
+            columns={columns}
+            rows={[...tokens].reverse()}
+            keyOf={(token) => token.hint}
+          />
+        </div>
       )}
     </>
   );

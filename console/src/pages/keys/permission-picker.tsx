@@ -40,7 +40,7 @@ function Vocabulary({ known, value, onChange }: PickerProps & { known: ListPermi
   return (
     <>
       {presets.length > 0 && <Presets presets={presets} value={value} onChange={onChange} />}
-      {(rows.length > 8 || search !== "") && (
+      {(rows.filter((row) => !row.own).length > 8 || search !== "") && (
         <TextField
           label="Find a resource"
           type="search"
@@ -49,7 +49,11 @@ function Vocabulary({ known, value, onChange }: PickerProps & { known: ListPermi
           onChange={setSearch}
         />
       )}
-      <PermissionRows rows={rows} value={value} onChange={onChange} />
+      <PermissionRows rows={rows.filter((row) => !row.own)} value={value} onChange={onChange} />
+      <details className="own" open={search !== "" || undefined}>
+        <summary>Latchkey itself: keys, workspaces, people, audit</summary>
+        <PermissionRows rows={rows.filter((row) => row.own)} value={value} onChange={onChange} />
+      </details>
       <PastedPermissions value={value} onChange={onChange} onlyKnown={known.onlyKnown} />
     </>
   );
@@ -103,13 +107,22 @@ function Chosen({ value, onChange }: PickerProps) {
 // The platform's resources first: keys rarely need those of Latchkey itself.
 function rowsOf(known: ListPermissionsResponse, can: (permission: string) => boolean): PermissionRow[] {
   const held = (name: string, verbs: readonly string[]) => verbs.filter((verb) => can(`${name}:${verb}`));
-  const resources = known.resources.map(({ name, verbs, latchkey }) => ({
+  // Permissions on accounts have an effect only in the platform account.
+  const resources = known.resources.filter(({ name }) => name !== "accounts");
+  const rows = resources.map(({ name, verbs, latchkey }) => ({
     name,
     own: latchkey,
     verbs: held(name, [...verbs].sort(byRank)),
   }));
-  const sorted = resources.sort((a, b) => Number(a.own) - Number(b.own));
-  return sorted.filter(({ verbs }) => verbs.length > 0);
+  const every = known.wildcards.flatMap(({ permission }) =>
+    permission.startsWith("*:") ? [permission.slice(2)] : [],
+  );
+  const wildcard = {
+    name: "*",
+    own: false,
+    verbs: held("*", every.filter((verb) => verb !== "*").sort(byRank)),
+  };
+  return [wildcard, ...rows].filter(({ verbs }) => verbs.length > 0);
 }
 
 const ranked = ["read", "write", "manage"];

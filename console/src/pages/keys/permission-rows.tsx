@@ -18,16 +18,13 @@ export function PermissionRows({
   value: readonly string[];
   onChange(value: string[]): void;
 }) {
-  if (rows.length === 0) return <p className="quiet">No resource that you may give has this name.</p>;
+  if (rows.length === 0) return <p className="quiet">You can give no permission on such a resource.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the list scrolls, so the keyboard must reach it
     <section className="permission-rows" tabIndex={0} aria-label="Permissions by resource">
-      {rows.map(({ name, own, verbs }) => (
+      {rows.map(({ name, verbs }) => (
         <fieldset key={name}>
-          <legend>
-            <code>{name}</code>
-            {own && <span className="quiet"> of Latchkey</span>}
-          </legend>
+          <legend>{name === "*" ? "Every resource" : <code>{name}</code>}</legend>
           {verbs.map((verb) => (
             <Verb key={verb} permission={`${name}:${verb}`} verb={verb} value={value} onChange={onChange} />
           ))}

@@ -46,6 +46,7 @@ export function RotateKey({
     <Dialog
       title={`Rotate “${nameOf(apiKey)}”`}
       description="The key gets a new token. Its id, permissions, workspaces and end stay the same."
+      size="wide"
       onClose={() => call.isPending || onClose()}
     >
       <Form onSubmit={rotate}>

@@ -1,6 +1,9 @@
+import { useQuery } from "@connectrpc/connect-query";
 import { useState } from "react";
 import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { TokenService, type VerifyTokenResponse } from "../../../gen/latchkey/v1/token_service_pb.ts";
+import type { Workspace } from "../../../gen/latchkey/v1/workspace_pb.ts";
+import { WorkspaceService } from "../../../gen/latchkey/v1/workspace_service_pb.ts";
 import { Banner } from "../../ui/banner.tsx";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNote } from "../../ui/error-note.tsx";
@@ -12,6 +15,8 @@ import { findToken } from "./token-form.ts";
 import { useCall } from "./use-call.ts";
 import { environmentChoices, idOf, nameOf } from "./words.ts";
 
+const shownWorkspaces = 200;
+
 /** Asks for a token and what it is used for, and shows the outcome of every rule. The token stays in memory. */
 export function WhyForm({ apiKey }: { apiKey?: ApiKey }) {
   const [token, setToken] = useState("");
@@ -19,6 +24,7 @@ export function WhyForm({ apiKey }: { apiKey?: ApiKey }) {
   const [workspaceId, setWorkspaceId] = useState("");
   const [environment, setEnvironment] = useState<EnvironmentName | "">("");
   const [answer, setAnswer] = useState<VerifyTokenResponse>();
+  const workspaces = useQuery(WorkspaceService.method.listWorkspaces, { limit: shownWorkspaces });
   const call = useCall(TokenService.method.verifyToken, setAnswer);
   const found = findToken(token);
   const other = apiKey && found?.keyId && found.keyId !== idOf(apiKey);
@@ -28,7 +34,7 @@ export function WhyForm({ apiKey }: { apiKey?: ApiKey }) {
     call.mutate({
       token: token.trim(),
       dryRun: true,
-      workspaceId: workspaceId.trim(),
+      workspaceId,
       requiredPermissions: permissions.split(/[\s,]+/).filter((one) => one !== ""),
       ...(environment && { environment: environments[environment] }),
     });
@@ -57,15 +63,11 @@ export function WhyForm({ apiKey }: { apiKey?: ApiKey }) {
           onChange={setPermissions}
         />
         <div className="fields">
-          <TextField
-            label="Workspace id"
-            hint="Optional: the workspace of the refused request."
-            placeholder="ws_…"
-            autoComplete="off"
-            spellCheck={false}
-            maxLength={64}
+          <Select
+            label="Required workspace"
             value={workspaceId}
             onChange={setWorkspaceId}
+            choices={[{ value: "", label: "Any" }, ...(workspaces.data?.items ?? []).map(choiceOf)]}
           />
           <Select
             label="Required environment"
@@ -84,4 +86,8 @@ export function WhyForm({ apiKey }: { apiKey?: ApiKey }) {
       {answer && <Explanation answer={answer} />}
     </>
   );
+}
+
+function choiceOf({ metadata }: Workspace): { value: string; label: string } {
+  return { value: metadata?.id ?? "", label: metadata?.name ?? "" };
 }
