@@ -1,11 +1,11 @@
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { useQuery } from "@connectrpc/connect-query";
 import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { UsageGroup, UsageInterval, type UsageSeries } from "../../../gen/latchkey/v1/usage_pb.ts";
+import { UsageGroup, UsageInterval } from "../../../gen/latchkey/v1/usage_pb.ts";
 import { UsageService } from "../../../gen/latchkey/v1/usage_service_pb.ts";
-import { Verdict } from "../../../gen/latchkey/v1/verdict_pb.ts";
 import { useSession } from "../../session.ts";
 import type { Bar } from "../../ui/chart.tsx";
+import { barsOf } from "./usage-bars.ts";
 import { idOf } from "./words.ts";
 
 /** The time range of a usage chart. */
@@ -50,32 +50,4 @@ export function useKeyUsage(key: ApiKey, range: UsageRange) {
     bars: barsOf(query.data.series, { startMs, stepMs, steps }),
   };
   return { data, error: query.error };
-}
-
-/** Returns one bar per step with the numbers of accepted, limited and refused verifications. */
-export function barsOf(
-  series: readonly Pick<UsageSeries, "verdict" | "points">[],
-  { startMs, stepMs, steps }: { startMs: number; stepMs: number; steps: number },
-): Bar[] {
-  const values = Array.from({ length: steps }, () => [0, 0, 0]);
-  for (const { verdict, points } of series) {
-    const part = verdict === Verdict.VALID ? 0 : isLimit(verdict) ? 1 : 2;
-    for (const { startTime, count } of points) {
-      const bar = values[Math.floor((timestampMs(startTime ?? timestampFromMs(0)) - startMs) / stepMs)];
-      if (bar) bar[part] = (bar[part] ?? 0) + Number(count);
-    }
-  }
-  return values.map((one, index) => ({ label: labelOf(startMs + index * stepMs, stepMs), values: one }));
-}
-
-function isLimit(verdict: Verdict): boolean {
-  return verdict === Verdict.RATE_LIMITED || verdict === Verdict.QUOTA_EXCEEDED;
-}
-
-// Days begin at midnight UTC.
-function labelOf(ms: number, stepMs: number): string {
-  const day = { day: "numeric", month: "short" } as const;
-  return stepMs < dayMs
-    ? new Date(ms).toLocaleString(undefined, { ...day, hour: "2-digit", minute: "2-digit" })
-    : new Date(ms).toLocaleDateString(undefined, { ...day, timeZone: "UTC" });
 }
