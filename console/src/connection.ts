@@ -2,6 +2,7 @@ import type { Transport } from "@connectrpc/connect";
 import { MutationCache, QueryClient } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 import { createChosenAccount } from "./accounts.ts";
+import { createPlatform, type Platform } from "./platform.ts";
 import { createReach, type Reach } from "./reach.ts";
 import { createRenewal, type Renewal } from "./renewal.ts";
 import { createStore, type Store } from "./store.ts";
@@ -19,6 +20,7 @@ export interface Connection {
   reach: Reach;
   renewal: Renewal;
   tabs: Tabs;
+  platform: Platform;
 }
 
 /** Connects the page to the server that it came from. */
@@ -29,18 +31,29 @@ export function createConnection(): Connection {
   const renewal = createRenewal();
   const reach = createReach(async (signal) => (await fetch("/readyz", { signal, cache: "no-store" })).ok);
   const queries = createQueries(() => tabs.tell("changed"));
+  const platform = createPlatform();
   const transport = createConsoleTransport({
-    account: account.get,
+    account: () => (platform.key.get() === undefined ? account.get() : platform.tenant.get()?.id),
+    bearer: platform.key.get,
     reach,
-    renew: (signal) => (user.get() === undefined ? undefined : renewal.wait(signal)),
+    // Only a user has a session that a log-in renews.
+    renew: (signal) =>
+      user.get() === undefined || platform.key.get() !== undefined ? undefined : renewal.wait(signal),
     // The permissions of the user have changed: controls that are refused now disappear.
     onDenied: () => void queries.invalidateQueries({ queryKey: sessionKey }),
   });
-  return { transport, queries, account, user, reach, renewal, tabs };
+  for (const identity of [account, platform.key, platform.tenant]) identity.subscribe(() => forget(queries));
+  return { transport, queries, account, user, reach, renewal, tabs, platform };
 }
 
 /** The key of the query for the session. */
 export const sessionKey = ["session"];
+
+// The requests of two accounts are equal, so what was loaded for one of them must not be shown for the other.
+function forget(queries: QueryClient): void {
+  const kept = ["page", ...sessionKey];
+  queries.removeQueries({ predicate: ({ queryKey }) => !kept.includes(String(queryKey[0])) });
+}
 
 /** Returns a cache of queries. A successful change makes every query load again: here, and by `onChange` in other tabs. */
 export function createQueries(onChange: () => void): QueryClient {

@@ -1,12 +1,13 @@
 import { useEffect } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { AccountChooser } from "./account-chooser.tsx";
+import { ActingBanner } from "./acting-banner.tsx";
 import { useConnection } from "./connection.ts";
 import { LogIn } from "./log-in.tsx";
 import { Notice } from "./notice.tsx";
 import { PageView } from "./page-view.tsx";
 import { type Page, pages } from "./pages.ts";
-import { SessionContext } from "./session.ts";
+import { type Session, SessionContext } from "./session.ts";
 import { Shell } from "./shell.tsx";
 import { Button } from "./ui/button.tsx";
 import { ErrorNote } from "./ui/error-note.tsx";
@@ -47,7 +48,7 @@ function SignedIn() {
       </Notice>
     );
   }
-  const offered = pages.filter((page) => isOffered(page, identity.session.can));
+  const offered = pages.filter((page) => isOffered(page, identity.session));
   // Another account may have other pages and other items, so nothing of the old one stays.
   return (
     <SessionContext
@@ -55,6 +56,7 @@ function SignedIn() {
       key={`${identity.session.accountId} ${identity.session.principal.userId}`}
     >
       <Shell pages={offered}>
+        <ActingBanner />
         <Switch>
           {offered.map((page) => (
             <Route key={page.path} path={page.path}>
@@ -73,9 +75,11 @@ function SignedIn() {
   );
 }
 
-/** Returns whether a member with these permissions can use a page. */
-function isOffered({ audience, needs }: Page, can: (permission: string) => boolean): boolean {
-  if (audience === "public" || audience === "platform") return false;
+/** Returns whether a session can use a page. A user has pages that a key of the platform has not. */
+function isOffered({ audience, needs }: Page, { can, platform, principal }: Session): boolean {
+  if (audience === "public") return false;
+  if (audience === "platform" && !platform) return false;
+  if (audience === "user" && principal.userId === "") return false;
   return needs === undefined || can(needs);
 }
 

@@ -99,4 +99,27 @@ export const pages: readonly Page[] = [
     ],
     load: () => import("./pages/password/password-page.tsx").then((file) => file.PasswordPage),
   },
+  {
+    path: "/platform",
+    title: "Administer the platform",
+    audience: "public",
+    rpcs: ["ProfileService.WhoAmI"],
+    load: () => import("./pages/platform/platform-key-page.tsx").then((file) => file.PlatformKeyPage),
+  },
+  {
+    path: "/platform/accounts",
+    title: "Accounts",
+    audience: "platform",
+    needs: "accounts:read",
+    nav: { group: "Platform", icon: "platform" },
+    rpcs: [
+      "AccountService.SearchAccounts",
+      "AccountService.OpenAccount",
+      "AccountService.InviteFirstOwner",
+      "AccountService.SetEntitlements",
+      "AccountService.SuspendAccount",
+      "AccountService.ResumeAccount",
+    ],
+    load: () => import("./pages/platform/accounts-page.tsx").then((file) => file.AccountsPage),
+  },
 ];

@@ -13,17 +13,26 @@ export interface Session {
   accounts: readonly Account[];
   /** Returns whether the principal holds a permission. A page offers only what the server would accept. */
   can(permission: string): boolean;
+  /** Whether the session is a key of the platform account in that account, which may call the RPCs of the platform. */
+  platform: boolean;
+}
+
+/** What the session depends on of the response of WhoAmI. */
+interface Who {
+  profile?: Profile | undefined;
+  principal?: Principal | undefined;
+  platform?: boolean;
 }
 
 /** Returns the session of a principal. */
 export function sessionOf(
-  { profile, principal }: { profile?: Profile | undefined; principal?: Principal | undefined },
+  { profile, principal, platform = false }: Who,
   accounts: readonly Account[] = [],
 ): Session {
   if (!profile || !principal) throw new Error("the response of WhoAmI has no profile or no principal");
   const { accountId, permissions } = principal;
   const can = (wanted: string) => permissions.some((held) => implies(held, wanted));
-  return { profile, principal, accountId, accounts, can };
+  return { profile, principal, accountId, accounts, can, platform };
 }
 
 /** The session of the page. */

@@ -1,4 +1,4 @@
-import { createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { type Account, AccountState } from "../gen/latchkey/v1/account_pb.ts";
@@ -22,20 +22,23 @@ export type Identity =
 export function useIdentity(): Identity {
   const connection = useConnection();
   const account = useStore(connection.account);
+  const isKey = useStore(connection.platform.key) !== undefined;
+  const tenant = useStore(connection.platform.tenant);
   const query = useQuery({
-    queryKey: [...sessionKey, account],
+    queryKey: [...sessionKey, isKey ? { key: true, tenant: tenant?.id } : account],
     queryFn: ({ signal }) => readIdentity(connection, signal),
     staleTime: 30_000,
   });
   useFollowedTabs(connection);
   const identity: Identity =
     query.data ?? (query.error ? { state: "failed", error: query.error } : { state: "loading" });
-  const userId = identity.state === "signed-in" ? identity.session.principal.userId : undefined;
+  const userId = (identity.state === "signed-in" && identity.session.principal.userId) || undefined;
   useEffect(() => connection.user.set(userId), [connection, userId]);
   return identity;
 }
 
 async function readIdentity(connection: Connection, signal: AbortSignal): Promise<Identity> {
+  if (connection.platform.key.get() !== undefined) return readPlatform(connection, signal);
   const options = { signal };
   const { transport, account } = connection;
   try {
@@ -55,6 +58,19 @@ async function readIdentity(connection: Connection, signal: AbortSignal): Promis
     }
   } catch (error) {
     if (needsLogIn(error)) return { state: "signed-out" };
+    throw error;
+  }
+}
+
+// A key that the server refuses is forgotten. Then the page belongs to the signed-in user again, if there is one.
+async function readPlatform({ transport, platform }: Connection, signal: AbortSignal): Promise<Identity> {
+  try {
+    const who = await createClient(ProfileService, transport).whoAmI({}, { signal });
+    return { state: "signed-in", session: sessionOf(who) };
+  } catch (error) {
+    const { code } = ConnectError.from(error);
+    if (code === Code.Unauthenticated) platform.leave();
+    else if (code === Code.PermissionDenied && platform.tenant.get()) platform.tenant.set(undefined);
     throw error;
   }
 }

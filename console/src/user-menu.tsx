@@ -14,7 +14,8 @@ const themes: readonly [Theme, string][] = [
 
 /** The user of the session, with their pages and the way out. */
 export function UserMenu() {
-  const { profile } = useSession();
+  const { profile, principal } = useSession();
+  const isUser = principal.userId !== "";
   const [, navigate] = useLocation();
   const [theme, setTheme] = useState(chosenTheme);
   const logOut = useLogOut();
@@ -27,17 +28,25 @@ export function UserMenu() {
       label="You"
       className="switcher"
       items={[
-        { label: "Sessions", icon: "device", onSelect: () => navigate("/sessions") },
+        ...(isUser
+          ? [{ label: "Sessions", icon: "device" as const, onSelect: () => navigate("/sessions") }]
+          : []),
         ...themes.map(([value, label]) => ({
           label,
           checked: theme === value,
           onSelect: () => choose(value),
         })),
-        { label: "Log out", icon: "out", onSelect: logOut },
+        isUser
+          ? { label: "Log out", icon: "out", onSelect: logOut }
+          : {
+              label: "Forget the platform key",
+              icon: "out",
+              onSelect: () => location.assign("/console/platform"),
+            },
       ]}
     >
       <span className="switcher-name">
-        {profile.spec?.name}
+        {isUser ? profile.spec?.name : principal.keyName || "Platform key"}
         <small>{profile.spec?.email}</small>
       </span>
       <Icon name="chevron" />

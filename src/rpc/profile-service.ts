@@ -2,6 +2,7 @@ import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import type { Store } from "../db/connect.ts";
 import type { ProfileType as StoredType } from "../db/schema.ts";
+import { isPlatformKey } from "../domain/access/principal.ts";
 import {
   type AccountProfile,
   getProfile,
@@ -23,6 +24,7 @@ export function profileService(db: Store, deps: AccessDeps): Operations<typeof P
       return {
         profile: profileMessage(caller.accountId, caller.profile),
         principal: principalMessage(caller),
+        platform: isPlatformKey(caller),
       };
     },
     async listProfiles(request, context) {

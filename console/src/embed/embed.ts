@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import { type Connection, createQueries } from "../connection.ts";
+import { createPlatform } from "../platform.ts";
 import { createReach } from "../reach.ts";
 import { createRenewal } from "../renewal.ts";
 import { type Session, sessionOf } from "../session.ts";
@@ -98,7 +99,8 @@ export function createEmbed(parent: Parent): Embed {
     else state.set({ ...state.get(), error: new Error(noEmbedToken) });
   });
   ask("start");
-  const connection = { transport, queries, reach, renewal, tabs: noTabs, account: none(), user: none() };
+  const own = { tabs: noTabs, account: none(), user: none(), platform: createPlatform() };
+  const connection = { transport, queries, reach, renewal, ...own };
   return { connection, state };
 }
 
