@@ -1,1 +1,0 @@
-import{p as e}from"./menu-DmEB_5ei.js";import{t}from"./useMutation-DPOx2f6q.js";import{Bt as n,w as r}from"./error-note-CZmLwDuL.js";import{U as i}from"./styles-CGuEEg8M.js";var a=n(r(),1);function o(n,{transport:r,...o}={}){let s=i(),c=r??s,l=(0,a.useCallback)(async t=>e(c,n,t),[c,n]);return t({...o,mutationFn:l})}export{o as t};
