@@ -1,13 +1,15 @@
-import { issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { issueKey, newWorkspace, password, type TestApp } from "../app.ts";
 
-/** Makes an account with something on every page, for pictures. Returns its owner. */
-export async function makeScene(app: TestApp): Promise<Owner> {
-  const owner = await app.newAccount("Acme Robotics");
+/** Makes an account with something on every page, for pictures. Returns the token of its owner. */
+export async function makeScene(app: TestApp): Promise<{ token: string }> {
+  const person = { email: "ada@acme.example", password, name: "Ada Lovelace", accountName: "Acme Robotics" };
+  const { token } = await app.clientAs("").sessions.signUp(person);
+  const owner = app.clientAs(token);
   const [production, staging] = [
     await newWorkspace(owner, "Production"),
     await newWorkspace(owner, "Staging"),
   ];
-  await issueKey(owner, {
+  const billing = await issueKey(owner, {
     metadata: { name: "Billing webhook", labels: { env: "prod", team: "billing" } },
     spec: { permissions: ["invoices:read", "webhooks:manage"], description: "Used by the billing service" },
     initialWorkspaceIds: [production],
@@ -18,19 +20,41 @@ export async function makeScene(app: TestApp): Promise<Owner> {
     initialWorkspaceIds: [staging],
   });
   await owner.apiKeys.disableApiKey({ id: ci.id });
-  await owner.invites.createInvite({ email: "grace@example.com", role: "developer" });
-  const { role } = await owner.roles.createRole({
-    metadata: { name: "Support" },
-    spec: { permissions: ["tickets:read"] },
-  });
-  const { team } = await owner.teams.createTeam({
-    metadata: { name: "Platform" },
-    spec: { roles: [role?.metadata?.id ?? ""] },
-  });
-  await owner.serviceAccounts.createServiceAccount({
-    metadata: { name: "Deployer" },
-    spec: { teamId: team?.metadata?.id ?? "" },
-  });
+  await addPeople(app, token);
+  await addMachines(app, token);
+  const verifier = app.clientAs(app.platformToken).tokens;
+  for (let n = 0; n < 40; n += 1)
+    await verifier.verifyToken({ token: n % 5 === 0 ? ci.token : billing.token });
   await app.app.flush();
-  return owner;
+  return { token };
+}
+
+async function addPeople(app: TestApp, token: string): Promise<void> {
+  const { invites } = app.clientAs(token);
+  const { invite } = await invites.createInvite({ email: "grace@acme.example", role: "developer" });
+  const accepted = {
+    id: invite?.metadata?.id ?? "",
+    token: invite?.spec?.token ?? "",
+    name: "Grace Hopper",
+    password,
+  };
+  await app.clientAs("").invites.acceptInvite(accepted);
+  await invites.createInvite({ email: "edsger@acme.example", role: "viewer" });
+}
+
+async function addMachines(app: TestApp, token: string): Promise<void> {
+  const owner = app.clientAs(token);
+  const permissions = ["tickets:read", "tickets:write"];
+  const { role } = await owner.roles.createRole({ metadata: { name: "Support" }, spec: { permissions } });
+  const roles = [role?.metadata?.id ?? ""];
+  const { team } = await owner.teams.createTeam({ metadata: { name: "Platform" }, spec: { roles } });
+  const teamId = team?.metadata?.id ?? "";
+  const { serviceAccount } = await owner.serviceAccounts.createServiceAccount({
+    metadata: { name: "Deployer" },
+    spec: { teamId },
+  });
+  await issueKey(owner, {
+    metadata: { name: "Deploy from CI" },
+    spec: { kind: 2, serviceAccountId: serviceAccount?.metadata?.id ?? "" },
+  });
 }
