@@ -1,1 +1,0 @@
-import{t as e}from"./index-CbjJW7_h.js";import{k as t}from"./error-note-CZmLwDuL.js";var n=t();function r(){return(0,n.jsx)(e,{next:`/`})}export{r as LogInPage};

@@ -1,1 +1,0 @@
-import{p as e}from"./menu-TeG6ox-K.js";import{W as t}from"./styles-CFoC7k8f.js";import{t as n}from"./useMutation-Cd9OZb0j.js";function r(r,i){let a=t();return n({gcTime:0,mutationFn:async t=>{i(await e(a,r,t))}})}export{r as t};

@@ -1,1 +1,0 @@
-import{p as e}from"./menu-TeG6ox-K.js";import{t}from"./useMutation-Cd9OZb0j.js";import{Bt as n,w as r}from"./error-note-CZmLwDuL.js";import{W as i}from"./styles-CFoC7k8f.js";var a=n(r(),1);function o(n,{transport:r,...o}={}){let s=i(),c=r??s,l=(0,a.useCallback)(async t=>e(c,n,t),[c,n]);return t({...o,mutationFn:l})}export{o as t};
