@@ -11,6 +11,9 @@ export const metadataOptions = {
   "external-id": { value: "ID", summary: "id of the resource in your own system" },
 } as const satisfies Record<string, Option>;
 
+/** The option with the name of a new resource. */
+export const newName = { value: "NAME", required: true, summary: "display name" } as const satisfies Option;
+
 /** The values that `--clear` can name for every resource. */
 export const clearable = ["description", "labels", "external-id"] as const;
 

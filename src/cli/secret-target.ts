@@ -1,3 +1,5 @@
+import { usageError } from "./failure.ts";
+import type { Output } from "./output.ts";
 import { newSecretFile } from "./secret-file.ts";
 
 /** Takes a new token: writes it to the file, if there is one. Returns the text to show in its place. */
@@ -8,10 +10,15 @@ export type TakeToken = (token: string) => string;
  * removed if no token was minted. Without it, the token is shown.
  */
 export async function withSecretTarget<T>(
+  out: Output,
   path: string | undefined,
   work: (take: TakeToken) => Promise<T>,
 ): Promise<T> {
-  if (path === undefined) return work((token) => token);
+  if (path === undefined) {
+    if (out.format === "ids")
+      throw usageError("--quiet shows only the id, so the token would be lost: add --out FILE");
+    return work((token) => token);
+  }
   const file = newSecretFile(path);
   let isKept = false;
   try {

@@ -11,6 +11,7 @@ import {
   idOf,
   metadataOf,
   metadataOptions,
+  newName,
   newRequestId,
 } from "../metadata.ts";
 import { accountTable, showAccount } from "../show-account.ts";
@@ -45,9 +46,8 @@ const get = command({
 const create = command({
   path: ["account", "create"],
   summary: "make a further account of the signed-in user",
-  arguments: [{ name: "name", summary: "name of the account" }],
-  options: metadataOptions,
-  examples: [{ text: "Make an account.", command: "latchkey account create Laboratory" }],
+  options: { name: newName, ...metadataOptions },
+  examples: [{ text: "Make an account.", command: "latchkey account create --name Laboratory" }],
   rpcs: ["AccountService.CreateAccount"],
   async run(context, { name, ...input }) {
     const { accounts } = await context.client();

@@ -30,7 +30,7 @@ const embedSession = command({
     const { parseDuration } = await import("../../config/parse.ts");
     const ms = parseDuration(lifetime ?? "15m");
     if (ms === undefined) throw usageError("--lifetime: expected a duration such as 5m");
-    await withSecretTarget(out, async (take) => {
+    await withSecretTarget(context.out, out, async (take) => {
       const { sessions } = await context.client();
       const response = await sessions.createEmbedSession({
         permissions: [...permission],

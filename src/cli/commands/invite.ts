@@ -60,7 +60,7 @@ const create = command({
   ],
   rpcs: ["InviteService.CreateInvite"],
   async run(context, { email, role, workspace, out }) {
-    await withSecretTarget(out, async (take) => {
+    await withSecretTarget(context.out, out, async (take) => {
       const { invites } = await context.client();
       const request = { email, role, workspaceIds: [...workspace], requestId: newRequestId() };
       const { invite } = await invites.createInvite(request);

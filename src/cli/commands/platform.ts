@@ -3,7 +3,15 @@ import { command } from "../command.ts";
 import { yes } from "../definition.ts";
 import { failureOf } from "../failure.ts";
 import { listOptions, readPages } from "../lists.ts";
-import { filterOf, filterOptions, idOf, metadataOf, metadataOptions, newRequestId } from "../metadata.ts";
+import {
+  filterOf,
+  filterOptions,
+  idOf,
+  metadataOf,
+  metadataOptions,
+  newName,
+  newRequestId,
+} from "../metadata.ts";
 import { withSecretTarget } from "../secret-target.ts";
 import { accountTable, showAccount } from "../show-account.ts";
 
@@ -45,8 +53,8 @@ const open = command({
   path: ["account", "open"],
   summary: "make an account for a customer, for the platform",
   description: `${byPlatform} With --owner, the server invites the owner. If it has no mail server, the token of the invite is in the result, and only there.`,
-  arguments: [{ name: "name", summary: "name of the account" }],
   options: {
+    name: newName,
     label: metadataOptions.label,
     "external-id": metadataOptions["external-id"],
     owner: { value: "EMAIL", summary: "e-mail address of the owner to invite" },
@@ -57,12 +65,12 @@ const open = command({
     {
       text: "Make an account with an entitlement.",
       command:
-        "latchkey account open Globex --external-id NEW_EXTERNAL_ID --entitlement max_api_keys=100 --token-file platform-key",
+        "latchkey account open --name Globex --external-id NEW_EXTERNAL_ID --entitlement max_api_keys=100 --token-file platform-key",
     },
   ],
   rpcs: ["AccountService.OpenAccount"],
   async run(context, { name, owner = "", entitlement: entitlements, out, ...input }) {
-    await withSecretTarget(out, async (take) => {
+    await withSecretTarget(context.out, out, async (take) => {
       const { accounts } = await context.client();
       const { account, invite } = await accounts.openAccount({
         metadata: metadataOf(name, { ...input, description: undefined }),
@@ -91,7 +99,7 @@ const inviteOwner = command({
   ],
   rpcs: ["AccountService.InviteFirstOwner"],
   async run(context, { account_id: id, email, out }) {
-    await withSecretTarget(out, async (take) => {
+    await withSecretTarget(context.out, out, async (take) => {
       const { accounts } = await context.client();
       const { invite } = await accounts.inviteFirstOwner({ accountId: id, email });
       if (!invite) throw failureOf("the server sent no invite");

@@ -15,6 +15,7 @@ import {
   metadataFields,
   metadataOf,
   metadataOptions,
+  newName,
   newRequestId,
 } from "../metadata.ts";
 
@@ -62,15 +63,15 @@ const get = command({
 const create = command({
   path: ["role", "create"],
   summary: "make a role",
-  arguments: [{ name: "name", summary: "name of the role" }],
   options: {
+    name: newName,
     ...metadataOptions,
     permission: { value: "PERMISSION", many: true, summary: "permission, such as agents:read" },
   },
   examples: [
     {
       text: "Make a role with two permissions.",
-      command: "latchkey role create deployer --permission agents:write --permission runs:start",
+      command: "latchkey role create --name deployer --permission agents:write --permission runs:start",
     },
   ],
   rpcs: ["RoleService.CreateRole"],

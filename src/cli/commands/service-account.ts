@@ -14,6 +14,7 @@ import {
   metadataFields,
   metadataOf,
   metadataOptions,
+  newName,
   newRequestId,
 } from "../metadata.ts";
 
@@ -63,13 +64,16 @@ const get = command({
 const create = command({
   path: ["service-account", "create"],
   summary: "make a service account in a team",
-  arguments: [{ name: "name", summary: "name of the service account" }],
   options: {
+    name: newName,
     ...metadataOptions,
     team: { value: "TEAM_ID", required: true, summary: "team whose roles it holds" },
   },
   examples: [
-    { text: "Make a service account.", command: "latchkey service-account create deploy --team TEAM_ID" },
+    {
+      text: "Make a service account.",
+      command: "latchkey service-account create --name deploy --team TEAM_ID",
+    },
   ],
   rpcs: ["ServiceAccountService.CreateServiceAccount"],
   async run(context, { name, team, ...input }) {

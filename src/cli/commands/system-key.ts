@@ -39,7 +39,7 @@ const rotate = command({
     const seconds = grace === undefined ? 0 : await secondsOf(grace);
     const end = seconds === 0 ? "now" : `in ${grace}`;
     await context.confirm(`Rotate the system key? Its earlier tokens end ${end}`, { yes: confirmed });
-    await withSecretTarget(out, async (take) => {
+    await withSecretTarget(context.out, out, async (take) => {
       const { accounts } = await context.client();
       const { apiKey } = await accounts.rotateGlobalApiKey({ gracePeriod: { seconds: BigInt(seconds) } });
       if (apiKey?.spec) apiKey.spec.token = take(apiKey.spec.token);

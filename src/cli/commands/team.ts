@@ -16,6 +16,7 @@ import {
   metadataFields,
   metadataOf,
   metadataOptions,
+  newName,
   newRequestId,
 } from "../metadata.ts";
 
@@ -65,13 +66,13 @@ const get = command({
 const create = command({
   path: ["team", "create"],
   summary: "make a team",
-  arguments: [{ name: "name", summary: "name of the team" }],
   options: {
+    name: newName,
     ...metadataOptions,
     role: { value: "ROLE", many: true, summary: "name or id of a role that the members hold" },
   },
   examples: [
-    { text: "Make a team of developers.", command: "latchkey team create Backend --role developer" },
+    { text: "Make a team of developers.", command: "latchkey team create --name Backend --role developer" },
   ],
   rpcs: ["TeamService.CreateTeam"],
   async run(context, { name, role, ...input }) {

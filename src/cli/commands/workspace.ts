@@ -14,6 +14,7 @@ import {
   metadataFields,
   metadataOf,
   metadataOptions,
+  newName,
   newRequestId,
 } from "../metadata.ts";
 import { timeText, wordOf } from "../text.ts";
@@ -78,9 +79,10 @@ const create = command({
   path: ["workspace", "create"],
   summary: "make a workspace",
   description: "Makes a workspace. The caller does not become a member of it.",
-  arguments: [{ name: "name", summary: "name of the workspace" }],
-  options: metadataOptions,
-  examples: [{ text: "Make a workspace.", command: "latchkey workspace create Staging --label env=staging" }],
+  options: { name: newName, ...metadataOptions },
+  examples: [
+    { text: "Make a workspace.", command: "latchkey workspace create --name Staging --label env=staging" },
+  ],
   rpcs: ["WorkspaceAdminService.CreateWorkspace"],
   async run(context, { name, ...input }) {
     const { workspaceAdmin } = await context.client();
