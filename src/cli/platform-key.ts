@@ -5,8 +5,14 @@ import { bootstrap, hasPlatform } from "../domain/account/bootstrap.ts";
 import type { Mint } from "../domain/kernel/token.ts";
 import { createKeyTargets } from "./key-targets.ts";
 
+/** The paths of the two key files of an embedded database. */
+export interface KeyFiles {
+  platform: string;
+  verifier: string;
+}
+
 /** The files that hold the tokens of the platform account, for an embedded database. */
-export function keyFiles(config: Pick<Config, "dataDir">) {
+export function keyFiles(config: Pick<Config, "dataDir">): KeyFiles {
   return { platform: join(config.dataDir, "platform-key"), verifier: join(config.dataDir, "verifier-key") };
 }
 

@@ -5,48 +5,61 @@ import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
 import { quickstartCommands } from "../../src/cli/quickstart.ts";
 import { clientsAt } from "../support/actors/remote.ts";
+import { password } from "../support/app.ts";
+import { runAtTerminal } from "../support/cli/pty.ts";
+import { launchBrowser } from "../support/server/browser.ts";
 import { blocksOf } from "../support/server/page.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
 import { test } from "../support/server/site-test.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-const address = "127.0.0.1:8080";
-const [first = "", revoke = ""] = blocksOf("README.md", "Latchkey", "sh");
+const [first = ""] = blocksOf("README.md", "Latchkey", "sh");
 const [bootstrap = "", health = ""] = blocksOf("README.md", "Run it", "sh");
 
-test("the first commands of the README are those that the server prints", () => {
-  const keys = { platform: ".latchkey/platform-key", verifier: ".latchkey/verifier-key" };
-  expect(first.trim().split("\n\n")).toEqual(quickstartCommands(`http://${address}`, keys));
+test("the first commands of the README are those that the server prints", async ({ newSite }) => {
+  expect(first.trim().split("\n")).toEqual(quickstartCommands("http://127.0.0.1:8080"));
+  const server = await newSite().serve();
+  await server.said("The console is");
+  const [, ...commands] =
+    /In a second terminal, here:\n\n( {2}.*\n)( {2}.*\n)( {2}.*\n)\n/.exec(server.stderr()) ?? [];
+  expect(commands.map((line) => line.trim())).toEqual(quickstartCommands(server.url));
+  expect(server.stderr()).toContain(`The console is ${server.url}/console/.`);
 });
 
-test("the first commands of the README work on a first and a second run, and a failed run keeps the files", async ({
+test("the first commands of the README show a verified key, and lead into the console", async ({
   newSite,
 }) => {
   const site = newSite();
   const server = await site.serve();
   const directory = openDirectory();
   symlinkSync(site.dataDir, join(directory, ".latchkey"));
-  const paste = (block: string) => bash(directory, block.replaceAll(address, new URL(server.url).host));
-  const files = () => ["me", "key.json"].map((name) => readFileSync(join(site.dataDir, name), "utf8"));
-  const [, , verify = ""] = first.trim().split("\n\n");
-  const seen = new Set<string>();
-  for (const _ of ["first", "second"]) {
-    const { stdout, stderr } = await paste(first);
-    expect(stderr).toBe("");
-    expect(JSON.parse(stdout)).toMatchObject({ valid: true, verdict: "VERDICT_VALID" });
-    for (const content of files()) {
-      expect(content).toMatch(/lk_(ses|live)_\w{64}/);
-      seen.add(content);
-    }
-    await paste(revoke);
-    expect(JSON.parse((await paste(verify)).stdout)).toMatchObject({ verdict: "VERDICT_REVOKED" });
-  }
-  expect(seen.size).toBe(4);
-  expect((await paste(health)).stdout).toContain('"status": "SERVING"');
-  const before = files();
-  await server.stop();
-  await expect(paste(first)).rejects.toThrow(/curl: \(7\)/);
-  expect(files()).toEqual(before);
+  const output = await runAtTerminal(first, {
+    directory,
+    env: { ...shellEnv(directory), LATCHKEY_URL: server.url },
+    answers: [
+      ["E-mail address: ", "ada@example.com"],
+      ["Your name: ", "Ada"],
+      ["Name of the account: ", "Acme"],
+      ["Password (at least 10 characters): ", password],
+      ["The same password again: ", password],
+    ],
+  });
+  expect(output.match(/-> VERDICT_\w+/g)).toEqual(["-> VERDICT_VALID", "-> VERDICT_REVOKED"]);
+  expect(output).toContain("my first key");
+  expect(output.match(/lk_\w+_\w{64}/g)).toEqual([expect.stringMatching(/^lk_live_/)]);
+  expect(output).not.toContain(password);
+  expect(
+    (await bash(directory, health.replaceAll("127.0.0.1:8080", new URL(server.url).host))).stdout,
+  ).toContain('"status": "SERVING"');
+
+  const { browser, close } = await launchBrowser();
+  onTestFinished(close);
+  const page = await browser.newPage();
+  await page.goto(`${server.url}/console/`);
+  await page.getByLabel("E-mail address").fill("ada@example.com");
+  await page.getByLabel("Password").fill(password);
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Acme" }).waitFor();
 });
 
 test("the commands of the README for another Postgres work, and a second run keeps the key files", async ({
@@ -87,10 +100,14 @@ esac
 
 /** Runs commands as a reader who pastes them into a shell. Rejects with stderr if the last one fails. */
 function bash(directory: string, commands: string) {
-  const env = { PATH: `${join(directory, "bin")}:${process.env.PATH}`, HOME: directory };
+  const env = shellEnv(directory);
   return promisify(execFile)("bash", ["-c", `set -euo pipefail\n${commands}`], {
     cwd: directory,
     env,
     timeout: 60_000,
   });
+}
+
+function shellEnv(directory: string) {
+  return { PATH: `${join(directory, "bin")}:${process.env.PATH}`, HOME: directory };
 }
