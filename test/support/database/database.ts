@@ -25,13 +25,17 @@ export function openTestDatabase(
 
 /**
  * Returns a database for changes by SQL, as an operator makes them with psql. Such a change is effective within a
- * lease. Each statement returns when its change is effective.
+ * lease. Each statement returns when its change is effective. A read of the query builder changes nothing, and does not wait.
  */
 export function awaitingChanges(db: Db, settled: () => Promise<unknown>): Db {
+  const reads = new WeakSet<object>();
   return db.withPlugin({
-    transformQuery: ({ node }) => node,
-    async transformResult({ result }) {
-      await settled();
+    transformQuery({ node, queryId }) {
+      if (node.kind === "SelectQueryNode") reads.add(queryId);
+      return node;
+    },
+    async transformResult({ result, queryId }) {
+      if (!reads.has(queryId)) await settled();
       return result;
     },
   });
