@@ -28,6 +28,8 @@ export function Dialog({ title, description, onClose, footer, size, role, childr
     // A dialog that is removed without `close` does not give the focus back.
     const before = document.activeElement;
     element?.showModal();
+    // The browser would give the focus to the close button. `autoFocus` comes too early, because a closed dialog takes none.
+    element?.querySelector<HTMLElement>("form :is(input, select, textarea)")?.focus();
     return () => {
       element?.close();
       if (before instanceof HTMLElement) before.focus();

@@ -1,15 +1,17 @@
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { useId, useState } from "react";
 import { type AuditEvent, AuditOutcome } from "../../../gen/latchkey/v1/audit_event_pb.ts";
 import { Named } from "../../parts/links.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
 import { CopyText } from "../../ui/copy.tsx";
+import { Icon } from "../../ui/icon.tsx";
 import { Facts } from "../../ui/layout.tsx";
 import { exactTime, Time } from "../../ui/time.tsx";
 import { changesOf, type FieldChange } from "./changes.ts";
 import { type Names, nameIn, type Part } from "./event.ts";
 import type { AuditFilter } from "./filter.ts";
-import { sentenceOfEvent } from "./sentence.ts";
+import { sentenceOfEvent, textOf } from "./sentence.ts";
 
 interface Props {
   names: Names;
@@ -31,12 +33,25 @@ export function EventList({ events, ...props }: Props & { events: readonly Audit
 }
 
 function Event({ event, names, onShow }: Props & { event: AuditEvent }) {
+  const [open, setOpen] = useState(false);
+  const id = useId();
+  const sentence = sentenceOfEvent(event, names);
   const refused = event.outcome === AuditOutcome.REFUSED;
   return (
-    <details className="event">
-      <summary>
+    <>
+      <div className="event">
+        <button
+          type="button"
+          className="unfold"
+          aria-expanded={open}
+          aria-controls={id}
+          aria-label={`Details: ${textOf(sentence)}`}
+          onClick={() => setOpen(!open)}
+        >
+          <Icon name="right" />
+        </button>
         <span className="sentence">
-          {sentenceOfEvent(event, names).map((part, index) => (
+          {sentence.map((part, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a sentence have no other identity
             <PartView key={index} part={part} />
           ))}
@@ -44,10 +59,16 @@ function Event({ event, names, onShow }: Props & { event: AuditEvent }) {
           {refused && <Badge tone="danger">{event.reason || "refused"}</Badge>}
         </span>
         <Time value={event.createdAt} />
-      </summary>
-      <Changes changes={changesOf(event, names)} />
-      <Details event={event} names={names} onShow={onShow} />
-    </details>
+      </div>
+      <div id={id} className="event-details" hidden={!open}>
+        {open && (
+          <>
+            <Changes changes={changesOf(event, names)} />
+            <Details event={event} names={names} onShow={onShow} />
+          </>
+        )}
+      </div>
+    </>
   );
 }
 
