@@ -4,10 +4,12 @@ import { Confirm } from "../../ui/confirm.tsx";
 import { useToast } from "../../ui/toast.tsx";
 import { StillUsed } from "./still-used.tsx";
 import { useCall } from "./use-call.ts";
+import { useFreshKey } from "./use-fresh-key.ts";
 import { idOf, nameOf } from "./words.ts";
 
 /** Asks before a key is disabled. */
-export function DisableKey({ apiKey, onClose }: { apiKey: ApiKey; onClose(): void }) {
+export function DisableKey({ apiKey: listed, onClose }: { apiKey: ApiKey; onClose(): void }) {
+  const apiKey = useFreshKey(listed);
   const toast = useToast();
   const call = useCall(ApiKeyService.method.disableApiKey, () =>
     toast(`“${nameOf(apiKey)}” is disabled on every instance.`),

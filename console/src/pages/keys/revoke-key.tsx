@@ -14,6 +14,7 @@ import { exactTime } from "../../ui/time.tsx";
 import { isInUse, StillUsed } from "./still-used.tsx";
 import type { PageTask } from "./tasks.ts";
 import { useCall } from "./use-call.ts";
+import { useFreshKey } from "./use-fresh-key.ts";
 import { count, idOf, nameOf } from "./words.ts";
 
 interface RevokeProps {
@@ -23,7 +24,8 @@ interface RevokeProps {
 }
 
 /** Revokes a key: shows what still uses it, waits for every instance, and says since when the key is dead everywhere. */
-export function RevokeKey({ apiKey, onTask, onClose }: RevokeProps) {
+export function RevokeKey({ apiKey: listed, onTask, onClose }: RevokeProps) {
+  const apiKey = useFreshKey(listed);
   const [known, setKnown] = useState(false);
   const [revoked, setRevoked] = useState<ApiKey>();
   const call = useCall(ApiKeyService.method.revokeApiKey, ({ apiKey: key }) => setRevoked(key));

@@ -11,6 +11,7 @@ import { Form } from "../../ui/form.tsx";
 import { LiveTokens } from "./live-tokens.tsx";
 import type { Issued } from "./tasks.ts";
 import { useCall } from "./use-call.ts";
+import { useFreshKey } from "./use-fresh-key.ts";
 import { idOf, nameOf } from "./words.ts";
 
 const minuteMs = 60_000;
@@ -26,7 +27,7 @@ const graces = [
 
 /** Mints a new token for a key. The old ones end after a grace period. */
 export function RotateKey({
-  apiKey,
+  apiKey: listed,
   onIssued,
   onClose,
 }: {
@@ -34,6 +35,7 @@ export function RotateKey({
   onIssued(issued: Issued): void;
   onClose(): void;
 }) {
+  const apiKey = useFreshKey(listed);
   const [grace, setGrace] = useState<string>("24h");
   const call = useCall(ApiKeyService.method.rotateApiKey, ({ apiKey: key }) => {
     onClose();
