@@ -248,7 +248,8 @@ export type AcceptInviteResponse = Message<"latchkey.v1.AcceptInviteResponse"> &
   profile?: Profile | undefined;
 
   /**
-   * The token of a session of the new user. It is empty if the caller was signed in.
+   * The token of a session of the new user. It is empty if the caller was signed in, and
+   * for the console, whose browser gets it in a cookie.
    *
    * @generated from field: string token = 3;
    */

@@ -85,7 +85,7 @@ export type SignUpResponse = Message<"latchkey.v1.SignUpResponse"> & {
   profile?: Profile | undefined;
 
   /**
-   * The token of the session. No other response contains it.
+   * The token of the session. No other response contains it. It is empty for the console, whose browser gets it in a cookie.
    *
    * @generated from field: string token = 3;
    */
@@ -130,7 +130,7 @@ export const LogInRequestSchema: GenMessage<LogInRequest> = /*@__PURE__*/
  */
 export type LogInResponse = Message<"latchkey.v1.LogInResponse"> & {
   /**
-   * The token of the session. No other response contains it.
+   * The token of the session. No other response contains it. It is empty for the console, whose browser gets it in a cookie.
    *
    * @generated from field: string token = 1;
    */
@@ -630,6 +630,7 @@ export const SessionService: GenService<{
   },
   /**
    * Changes the password of the signed-in user and ends all other sessions of that user.
+   * A call of the console also replaces the session of its cookie.
    *
    * @generated from rpc latchkey.v1.SessionService.ChangePassword
    */
@@ -650,7 +651,7 @@ export const SessionService: GenService<{
     output: typeof RequestPasswordResetResponseSchema;
   },
   /**
-   * Sets a new password with a mailed token, and ends all sessions of the user.
+   * Sets a new password with a mailed token, and ends all sessions of the user. A call of the console begins a new session.
    * Fails with `ALREADY_USED` if the token was used before.
    *
    * @generated from rpc latchkey.v1.SessionService.ResetPassword
