@@ -81,6 +81,10 @@ async function revokeMatching(context: Context, { filter, dryRun, yes }: BulkRev
   await context.confirm(`Revoke ${keys(total)} permanently?`, { yes });
   const signal = context.interruption();
   const progress = context.progress(total);
+  signal.addEventListener("abort", () => {
+    progress.end();
+    out.note("stopping after the current batch; press Ctrl-C again to stop now");
+  });
   let left = total;
   let revoked = 0;
   try {

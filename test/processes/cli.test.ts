@@ -1,0 +1,162 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { describe, expect, onTestFinished } from "vitest";
+import { completionScript } from "../../src/cli/completion.ts";
+import { allCommands } from "../../src/cli/table.ts";
+import { signUpAt } from "../support/actors/remote.ts";
+import { issueKey, password } from "../support/app.ts";
+import { openPty } from "../support/cli/interactive.ts";
+import type { Site } from "../support/server/serve.ts";
+import { test } from "../support/server/site-test.ts";
+
+const main = join(import.meta.dirname, "..", "..", "bin", "latchkey.js");
+
+/** A shell of a person: its directory, and `latchkey` on its PATH. */
+function shellOf(site: Site, url: string) {
+  const home = dirname(site.dataDir);
+  const bin = join(home, "bin");
+  mkdirSync(bin, { recursive: true });
+  if (!existsSync(join(bin, "latchkey"))) {
+    writeFileSync(join(bin, "latchkey"), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, {
+      mode: 0o755,
+    });
+  }
+  const env = { PATH: `${bin}:${process.env.PATH}`, HOME: home, LATCHKEY_URL: url, TERM: "xterm" };
+  return { home, env, pty: (command: string) => openPty(command, { cwd: home, env }) };
+}
+
+/** Passes requests to a server. The answer of the nth request to these paths waits until `release`. */
+async function openGate(url: string, paths: RegExp, nth: number) {
+  let seen = 0;
+  const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const gate = createServer(async (request, response) => {
+    const body = await buffer(request);
+    const isNth = paths.test(request.url ?? "") && ++seen === nth;
+    const headers = Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>
+      ["host", "connection", "transfer-encoding", "content-length"].includes(name)
+        ? []
+        : [[name, String(value)]],
+    );
+    const answer = await fetch(`${url}${request.url}`, { method: request.method ?? "", headers, body });
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    if (isNth) {
+      held.resolve();
+      await released.promise;
+    }
+    response
+      .writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" })
+      .end(bytes);
+  });
+  gate.listen(0, "127.0.0.1");
+  await once(gate, "listening");
+  onTestFinished(() => void gate.close().closeAllConnections());
+  const { port } = gate.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, held: held.promise, release: released.resolve };
+}
+
+describe("at a real terminal", () => {
+  test("sign-up asks, hides the password, and keeps the session where only its owner can read it", async ({
+    newSite,
+  }) => {
+    const site = newSite();
+    const server = await site.serve();
+    const shell = shellOf(site, server.url);
+    const pty = shell.pty("latchkey sign-up");
+    await pty.answer("E-mail address: ", "ada@example.com");
+    await pty.answer("Your name: ", "Ada");
+    await pty.answer("Name of the account: ", "Acme");
+    await pty.answer("Password (at least 10 characters): ", password);
+    await pty.answer("The same password again: ", password);
+    const { code, output } = await pty.ended;
+    expect(code, output).toBe(0);
+    expect(output).toContain(`signed up as ada@example.com at ${server.url}`);
+    expect(output).not.toContain(password);
+    const file = join(shell.home, ".config", "latchkey", "credentials.json");
+    expect([statSync(file).mode & 0o777, statSync(dirname(file)).mode & 0o777]).toEqual([0o600, 0o700]);
+    const whoami = await shell.pty("latchkey whoami").ended;
+    expect(whoami.output).toContain("ada@example.com");
+  });
+
+  test("Ctrl-C at a question ends the command with code 130 and changes nothing", async ({ newSite }) => {
+    const site = newSite();
+    const shell = shellOf(site, "http://127.0.0.1:1");
+    const pty = shell.pty("latchkey login");
+    await pty.said("E-mail address: ");
+    pty.type("\u0003");
+    expect((await pty.ended).code).toBe(130);
+    expect(existsSync(join(shell.home, ".config"))).toBe(false);
+  });
+
+  test("Ctrl-C during a bulk revocation says how many keys are done, and a repeat continues", async ({
+    newSite,
+  }) => {
+    const site = newSite();
+    const { url } = await site.serve();
+    const owner = await signUpAt(url);
+    const count = 130;
+    const labels = { env: "staging" };
+    for (let n = 0; n < count; n += 10) {
+      await Promise.all(
+        Array.from({ length: 10 }, () => issueKey(owner, { metadata: { name: "k", labels } })),
+      );
+    }
+    // The answer of the first batch waits until the command has seen Ctrl-C.
+    const gate = await openGate(url, /RevokeApiKeys$/, 2);
+    const shell = shellOf(site, gate.url);
+    writeFileSync(join(shell.home, "token"), owner.token, { mode: 0o600 });
+    const command = "latchkey key revoke --label env=staging --token-file token";
+    const pty = shell.pty(command);
+    await pty.answer(`Revoke ${count} keys permanently? [y/N]: `, "y");
+    await gate.held;
+    pty.type("\u0003");
+    await pty.said("stopping after the current batch");
+    gate.release();
+    const { code, output } = await pty.ended;
+    expect(code, output).toBe(130);
+    expect(output).toContain("latchkey: 100 of 130 keys are revoked; run the command again to continue");
+    const left = async () =>
+      (await owner.apiKeys.revokeApiKeys({ filter: { labels: "env=staging" }, dryRun: true })).remainingCount;
+    expect(await left()).toBe(30);
+    const again = await shell.pty(`${command} --yes`).ended;
+    expect(again.output).toContain("30 keys revoked");
+    expect(await left()).toBe(0);
+  });
+});
+
+/** Returns what bash offers after these words, with this script. */
+function completed(script: string, line: string): string[] {
+  const words = line.split(" ");
+  const program = `${script}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _latchkey; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  return execFileSync("bash", ["--norc", "-c", program], { encoding: "utf8" }).split("\n").filter(Boolean);
+}
+
+describe("completion in bash", () => {
+  test("offers commands, options and values, after global options too", async () => {
+    const commands = (await allCommands()).flatMap((group) => group.commands);
+    const script = completionScript("bash", commands);
+    expect(completed(script, "latchkey ke")).toEqual(["key"]);
+    expect(completed(script, "latchkey key re")).toEqual(["revoke"]);
+    expect(completed(script, "latchkey --json --url http://x key ro")).toEqual(["rotate"]);
+    expect(completed(script, "latchkey key create --envi")).toEqual(["--environment"]);
+    expect(completed(script, "latchkey key create --environment t")).toEqual(["test"]);
+    expect(completed(script, "latchkey key create --name list --k")).toEqual(["--kind"]);
+    expect(completed(script, "latchkey key rotate --out ")).toEqual([]);
+    for (const { path } of commands) {
+      const words = completed(script, ["latchkey", ...path].join(" "));
+      expect(words, path.join(" ")).toContain(path.at(-1));
+    }
+  });
+
+  test("names in the scripts are plain words, so that no shell interprets them", async () => {
+    for (const { path, options = {} } of (await allCommands()).flatMap((group) => group.commands)) {
+      const values = Object.values(options).flatMap(({ choices = [] }) => choices);
+      for (const word of [...path, ...Object.keys(options), ...values]) expect(word).toMatch(/^[\w-]+$/);
+    }
+  });
+});
