@@ -28,7 +28,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "fast",
-          include: ["test/**/*.test.ts"],
+          include: ["test/**/*.test.ts", "console/test/**/*.test.ts"],
           exclude: [...processes, ...slow, ...browsers],
           isolate: false,
           setupFiles: ["test/support/random.ts", checkAnswers],

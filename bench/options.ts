@@ -15,6 +15,7 @@ export const partNames = [
   "guard",
   "changes",
   "logIn",
+  "console",
 ] as const;
 export type PartName = (typeof partNames)[number];
 

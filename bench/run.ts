@@ -1,5 +1,6 @@
 import { changes } from "./changes.ts";
 import { cold } from "./cold.ts";
+import { consolePage } from "./console-page.ts";
 import { evaluate } from "./evaluate.ts";
 import { flood } from "./flood.ts";
 import { haveQuickGenerators } from "./generators.ts";
@@ -31,6 +32,7 @@ const parts: Record<PartName, Part> = {
   guard,
   changes,
   logIn,
+  console: consolePage,
 };
 
 const runner = createPartRunner();

@@ -2,6 +2,7 @@ import { useEffect } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { AccountChooser } from "./account-chooser.tsx";
 import { ActingBanner } from "./acting-banner.tsx";
+import { Brand } from "./brand.tsx";
 import { useConnection } from "./connection.ts";
 import { LogIn } from "./log-in.tsx";
 import { Notice } from "./notice.tsx";
@@ -86,7 +87,8 @@ function isOffered({ audience, needs }: Page, { can, platform, principal }: Sess
 function Opening() {
   return (
     <main className="opening">
-      <Skeleton lines={6} />
+      <Brand />
+      <Skeleton lines={3} />
     </main>
   );
 }
