@@ -1,4 +1,3 @@
-import { Link } from "wouter";
 import type { Role } from "../../gen/latchkey/v1/role_pb.ts";
 import { Radios } from "../ui/field.tsx";
 import { useRoles } from "./rank.ts";
@@ -19,9 +18,7 @@ export function RolePicker({
     <>
       <Radios label="Role" value={value} onChange={onChange} choices={offered.map(choiceOf)} />
       {error && <p className="field-error">{error}</p>}
-      <p className="hint">
-        A person also holds the roles of their teams. <Link to="/roles">All roles</Link>
-      </p>
+      <p className="hint">A person also holds the roles of their teams.</p>
     </>
   );
 }

@@ -21,7 +21,7 @@ const rangeChoices = Object.entries(ranges).map(([value, { label }]) => ({
   label: `Last ${label}`,
 }));
 const splitChoices: { value: Split; label: string }[] = [
-  { value: "result", label: "Accepted and refused" },
+  { value: "result", label: "Result" },
   { value: "verdict", label: "Verdict" },
   { value: "environment", label: "Environment" },
 ];
