@@ -117,7 +117,10 @@ export const examples: Record<string, Example> = {
     request: { email: "ada@example.com", password: "a long password of the example" },
     response: { token: tokenOf("ses"), accounts: [account] },
   },
-  WhoAmI: { title: "A key asks what it may do.", response: { profile: principal.profile, principal } },
+  WhoAmI: {
+    title: "A key asks what it may do.",
+    response: { profile: principal.profile, principal, platform: false },
+  },
   CreateApiKey: {
     title: "An application key for one workspace.",
     request: {
