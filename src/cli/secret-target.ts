@@ -2,7 +2,7 @@ import { usageError } from "./failure.ts";
 import type { Output } from "./output.ts";
 import { newSecretFile } from "./secret-file.ts";
 
-/** Takes a new token: writes it to the file, if there is one. Returns the text to show in its place. */
+/** Takes a new token: writes it to the file, if there is one. Returns what the result shows: the token, or nothing. */
 export type TakeToken = (token: string) => string;
 
 /**
@@ -27,7 +27,8 @@ export async function withSecretTarget<T>(
       file.write(token);
       file.keep();
       isKept = true;
-      return `in ${path}`;
+      out.note(`the token is in ${path}`);
+      return "";
     });
   } finally {
     if (!isKept) file.discard();

@@ -1,4 +1,5 @@
 import type { Account } from "../../../gen/latchkey/v1/account_pb.ts";
+import type { Invite } from "../../../gen/latchkey/v1/invite_pb.ts";
 import { command } from "../command.ts";
 import { yes } from "../definition.ts";
 import { failureOf } from "../failure.ts";
@@ -79,8 +80,10 @@ const open = command({
         requestId: newRequestId(),
       });
       await showAccount(context, account);
-      if (invite)
-        context.out.note(invitation(invite.metadata?.id ?? "", owner, take(invite.spec?.token ?? "")));
+      if (!invite) return;
+      context.out.note(invitation(invite, owner));
+      const token = take(invite.spec?.token ?? "");
+      if (token !== "") context.out.note(`the token of the invite is ${token}`);
     });
   },
 });
@@ -103,9 +106,9 @@ const inviteOwner = command({
       const { accounts } = await context.client();
       const { invite } = await accounts.inviteFirstOwner({ accountId: id, email });
       if (!invite) throw failureOf("the server sent no invite");
+      context.out.note(invitation(invite, email));
       const token = take(invite.spec?.token ?? "");
       if (invite.spec) invite.spec.token = token;
-      if (token === "") context.out.note(`the server mails the token to ${email}`);
       await context.out.item({
         message: invite,
         id: idOf(invite),
@@ -180,8 +183,7 @@ const resume = command({
 /** The commands by which the platform administers accounts. */
 export const platformCommands = [search, open, inviteOwner, entitlements, suspend, resume];
 
-function invitation(id: string, email: string, token: string): string {
-  return token === ""
-    ? `invited ${email} (${id}): the server mails the token`
-    : `invited ${email} (${id}): the token is ${token}`;
+function invitation(invite: Invite, email: string): string {
+  const isMailed = (invite.spec?.token ?? "") === "";
+  return `invited ${email} with ${idOf(invite)}${isMailed ? ": the server mails the token" : ""}`;
 }
