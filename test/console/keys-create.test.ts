@@ -88,6 +88,17 @@ test("a new token stays in its dialog while the list is refreshed, until the use
   expect(await page.content()).not.toContain(token.slice(-20));
 });
 
+test("a new token appears even if the list cannot be loaded again", async () => {
+  const owner = await app.newAccount();
+  const page = await openDialog(owner);
+  await page.getByLabel("Name", { exact: true }).fill("unlisted");
+  // The requests stay without an answer.
+  await page.route("**/latchkey.v1.ApiKeyService/ListApiKeys*", () => undefined);
+  await submit(page);
+  expect(await verdictOf(app, await shownToken(page))).toBe("VALID");
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
 test("a service key for a team is made in one step, with its service account", async () => {
   const owner = await app.newAccount();
   await newTeam(owner, "Robots", await newRole(owner, "Runner", "runs:start", "agents:read"));

@@ -96,14 +96,18 @@ describe("a token in the search box", () => {
   test("is recognised, is not sent, and leads to its key", async () => {
     const owner = await app.newAccount();
     const key = await issueKey(owner, { metadata: { name: "pasted" } });
-    await issueKey(owner, { metadata: { name: "other" } });
+    await issueKey(owner, { metadata: { name: "other" }, spec: { kind: ApiKeyKind.DEVELOPER } });
     const page = await openKeys(tabs, owner);
     await rowOf(page, "other").waitFor();
     const sent: string[] = [];
-    page.on("request", (request) => sent.push(request.url(), request.postData() ?? ""));
+    page.on("request", (request) =>
+      sent.push(request.url(), request.postDataBuffer()?.toString("latin1") ?? ""),
+    );
     await page.getByLabel("Search").fill(key.token);
     await page.getByRole("alert").filter({ hasText: "This is a token." }).waitFor();
     await page.getByLabel("Kind").selectOption("Application");
+    // The list has loaded again with everything that the fields contain.
+    await rowOf(page, "other").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Show its key" }).click();
     await page.getByRole("dialog").getByRole("heading", { name: "pasted" }).waitFor();
     expect(await page.getByLabel("Search").inputValue()).toBe("");
