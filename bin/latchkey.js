@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 // Runs the command line of an installed package, and of a checkout. Old versions of Node must be able to read this file.
 import { existsSync } from "node:fs";
+import module from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
 
 const source = new URL("../src/main.ts", import.meta.url);
 // An installed package contains no TypeScript sources.
@@ -17,5 +20,10 @@ if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
   process.stderr.write(`latchkey: ${problem}. ${remedy}\n`);
   process.exitCode = 1;
 } else {
+  // Compiled code of earlier runs halves the start of a command. The directory belongs to this user, because others must not
+  // be able to replace the code.
+  const { XDG_CACHE_HOME } = process.env;
+  const caches = XDG_CACHE_HOME?.startsWith("/") ? XDG_CACHE_HOME : join(homedir(), ".cache");
+  module.enableCompileCache?.(join(caches, "latchkey"));
   await import(installed ? "../dist/src/main.js" : source.href);
 }

@@ -7,7 +7,7 @@ import { runLine } from "../support/cli/shell.ts";
 const app = useApp();
 const scene = useCliScene(app);
 
-// test/processes/cli.test.ts runs these, because they open a database or a server of their own.
+// test/processes/cli.test.ts runs the first four, because they open a database of their own. test/cli/doctor and try.test.ts test the others.
 const elsewhere = ["serve", "migrate", "bootstrap", "external-ids", "doctor", "try"];
 
 /** What a person types at the terminal, for the examples that ask. */

@@ -128,6 +128,27 @@ describe("at a real terminal", () => {
   });
 });
 
+test("the examples of the commands that open the database themselves work", async ({
+  external: { site },
+}) => {
+  const commands = (await allCommands()).flatMap((group) => group.commands);
+  for (const name of ["migrate", "external-ids", "bootstrap", "serve"]) {
+    for (const { command: line } of commands.find(({ path }) => path[0] === name)?.examples ?? []) {
+      const words = line.split(" ");
+      const at = words.indexOf("latchkey");
+      const env = Object.fromEntries(words.slice(0, at).map((word) => word.split("=")));
+      if (name === "serve") {
+        const server = site.start(words.slice(at + 1), env);
+        await server.listening;
+        expect((await server.stop()).code, line).toBe(0);
+      } else {
+        const { code, stderr } = await site.run(words.slice(at + 1), env);
+        expect({ code, stderr }, line).toEqual({ code: 0, stderr: "" });
+      }
+    }
+  }
+});
+
 /** Returns what bash offers after these words, with this script. */
 function completed(script: string, line: string): string[] {
   const words = line.split(" ");
