@@ -17,6 +17,9 @@ test("an instance that keeps its sessions to the old primary accepts no key afte
   expect(seen.onOrphan).toBeGreaterThan(0);
 });
 
+// Without a response, a statement fails before a call that waits for its connection does.
+const production = { queryTimeoutMs: 2_500 };
+
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("an instance between two servers in synchronous replication", () => {
   let pair: Pair;
@@ -35,7 +38,7 @@ describe("an instance between two servers in synchronous replication", () => {
     const started = await startBeside(
       { databaseUrl: way.url, platformToken },
       {},
-      { lookupsUrl: lookupsWay.url },
+      { lookupsUrl: lookupsWay.url, ...production },
     );
     app = started.app;
     ends.unshift(started.end);
@@ -102,7 +105,7 @@ describe("an instance between two servers in synchronous replication", () => {
     const { token } = await issueKey(owner);
     const one = { databaseUrl: pair.primary.url, platformToken: pair.platformToken };
     // The start waits 2 s for the feed. In this time, the instance tries to listen more than once.
-    const { app: other, end } = await startBeside(one, {}, { listenUrl: pair.standby.url });
+    const { app: other, end } = await startBeside(one, {}, { listenUrl: pair.standby.url, ...production });
     try {
       const clients = other.clientAs(other.platformToken);
       expect(await clients.tokens.verifyToken({ token })).toMatchObject({ valid: true });

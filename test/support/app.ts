@@ -94,6 +94,8 @@ export interface AppOptions {
   lookupsUrl?: string;
   listenUrl?: string;
   passwordCost?: PasswordCost;
+  /** How long a statement may take. By default long, because a test may run on a busy machine. */
+  queryTimeoutMs?: number;
   /** If false, connections are given in the order of requests, as if many servers together gave them out. */
   turns?: boolean;
 }
@@ -140,8 +142,8 @@ export function startBeside(
   options: AppOptions = {},
 ) {
   const metrics = createMetrics("0.0.0", () => ({ calls: database.db.poolStats() }));
-  const { turns = true } = options;
-  const database = openTestDatabase(one.databaseUrl, { turns, onQuery: metrics.query });
+  const { turns = true, queryTimeoutMs } = options;
+  const database = openTestDatabase(one.databaseUrl, { turns, queryTimeoutMs, onQuery: metrics.query });
   return serveTest(database, one.platformToken, env, metrics, options);
 }
 
@@ -152,8 +154,8 @@ async function serveTest(
   metrics: Metrics,
   options: AppOptions,
 ) {
-  const { lookupsUrl = database.url, listenUrl = lookupsUrl } = options;
-  const lookups = openTestDatabase(lookupsUrl, { onQuery: metrics.query });
+  const { lookupsUrl = database.url, listenUrl = lookupsUrl, queryTimeoutMs } = options;
+  const lookups = openTestDatabase(lookupsUrl, { queryTimeoutMs, onQuery: metrics.query });
   const { watch, statementsOf, holdResultOf } = watchStatements();
   const pools = { db: watch(database.db), lookups: watch(lookups.db), listenUrl };
   const { app, mails, logLines, transportAs } = await openApp(pools, env, metrics, options);
@@ -187,9 +189,7 @@ async function serveTest(
   };
   async function end(): Promise<void> {
     await app.close();
-    await operator.drop();
-    await lookups.drop();
-    await database.drop();
+    for (const one of [operator, lookups, database]) await one.drop();
   }
   return { app: started, end };
 }

@@ -10,14 +10,19 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** How the pool of a test differs from the default. */
+export interface PoolOptions extends Pick<ConnectOptions, "onQuery" | "turns"> {
+  queryTimeoutMs?: number | undefined;
+}
+
 const poolSize = 10;
 // A busy machine may need much longer for a statement than production allows.
-const queryTimeoutMs = 20_000;
+const patientMs = 20_000;
 
 /** Opens another pool to a database that another owner drops. */
 export function openTestDatabase(
   url: string,
-  options: Pick<ConnectOptions, "onQuery" | "turns"> = {},
+  { queryTimeoutMs = patientMs, ...options }: PoolOptions = {},
 ): TestDatabase {
   const db = connect({ url, poolSize, queryTimeoutMs, log: quietLog, ...options });
   return { db, url, drop: () => db.destroy() };
@@ -47,7 +52,7 @@ export function awaitingChanges(db: Db, settled: () => Promise<unknown>): Db {
  */
 export async function createTestDatabase(
   kind: "migrated" | "empty" = "migrated",
-  options: Pick<ConnectOptions, "onQuery" | "turns"> = {},
+  { queryTimeoutMs = patientMs, ...options }: PoolOptions = {},
 ): Promise<TestDatabase> {
   const template = new URL(inject("templateUrl"));
   const templateName = template.pathname.slice(1);
