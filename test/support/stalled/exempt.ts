@@ -65,6 +65,10 @@ const byName: Record<string, Partial<Record<Loss, string>>> = {
       each(keyLosses, "Of the keys, only the system key itself can make the call."),
     ]),
   ),
+  "SessionService/CreateEmbedSession": each(
+    losses.filter((loss) => !actingLosses.includes(loss)),
+    "Only a platform key that acts for the account can make the call.",
+  ),
   "ApiKeyService/ListApiKeys": each(
     ["member demoted"],
     "Without the permission, a person lists their own developer keys.",
