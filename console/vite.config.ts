@@ -18,7 +18,18 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: { index: page("index.html"), embed: page("embed.html") } },
+    rolldownOptions: {
+      input: { index: page("index.html"), embed: page("embed.html") },
+      // Few large files compress better than many small ones, and packages keep their file when a page changes.
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "packages", test: /node_modules/ },
+            { name: "parts", test: /console\/src\/(ui|use-pages)/ },
+          ],
+        },
+      },
+    },
   },
   // `vite console` serves the sources, with the calls to a server on the usual port.
   server: { proxy: { "/latchkey.v1.": "http://127.0.0.1:8080", "/readyz": "http://127.0.0.1:8080" } },

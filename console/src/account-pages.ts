@@ -1,4 +1,4 @@
-import type { Page } from "./pages.ts";
+import type { Page } from "./page.ts";
 
 /** The pages about people, workspaces and the account itself. */
 export const accountPages: readonly Page[] = [

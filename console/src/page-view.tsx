@@ -1,17 +1,27 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLocation } from "wouter";
-import type { Page } from "./pages.ts";
+import { useConnection } from "./connection.ts";
+import type { Page } from "./page.ts";
 import { Banner } from "./ui/banner.tsx";
 import { Button } from "./ui/button.tsx";
 import { Skeleton } from "./ui/loaded.tsx";
 
 /** Loads a page and shows it. */
 export function PageView({ page }: { page: Page }) {
+  const { reach } = useConnection();
   const { data, error } = useQuery({
     queryKey: ["page", page.path],
     // Data of a query cannot be a function.
-    queryFn: async () => ({ Content: await page.load() }),
+    queryFn: async () => {
+      try {
+        return { Content: await page.load() };
+      } catch (error) {
+        // If the server is away, the page loads when it is back.
+        reach.doubt();
+        throw error;
+      }
+    },
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: Number.POSITIVE_INFINITY,
     structuralSharing: false,

@@ -1,29 +1,7 @@
-import type { ComponentType } from "react";
 import { accountPages } from "./account-pages.ts";
-import type { IconName } from "./ui/icon.tsx";
+import type { Page } from "./page.ts";
 
-/** A page of the console. Add one line to `pages` for each. */
-export interface Page {
-  /** The path below `/console`. A part such as `:id` matches one segment. */
-  path: string;
-  title: string;
-  /** Whom the page is for. Without it: members of an account. */
-  audience?: "public" | "user" | "platform";
-  /** The permission without which the page is not offered. */
-  needs?: string;
-  /** The place of the page in the menu. A page without it is reached by links. */
-  nav?: { group: NavGroup; icon: IconName };
-  /** The RPCs that the page calls, for docs/surface.md. */
-  rpcs: readonly string[];
-  load(): Promise<ComponentType>;
-}
-
-/** The groups of the menu, in their order. */
-export const navGroups = ["Access", "People", "Account", "You", "Platform"] as const;
-/** A group of the menu. */
-export type NavGroup = (typeof navGroups)[number];
-
-/** The pages of the console, in the order of the menu. */
+/** The pages of the console, in the order of the menu. Add one entry for each. */
 export const pages: readonly Page[] = [
   {
     path: "/sign-up",

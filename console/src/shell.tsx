@@ -2,7 +2,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 import { Link, useLocation } from "wouter";
 import { AccountMenu } from "./account-menu.tsx";
 import { Brand } from "./brand.tsx";
-import { type NavGroup, navGroups, type Page } from "./pages.ts";
+import { type NavGroup, navGroups, type Page } from "./page.ts";
 import { Icon } from "./ui/icon.tsx";
 import { UserMenu } from "./user-menu.tsx";
 

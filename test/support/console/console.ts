@@ -63,6 +63,7 @@ export interface OpenConsole extends TestConsole {
 export async function openConsole(app: TestApp): Promise<OpenConsole> {
   const [first, { browser, close }] = await Promise.all([open(app, 0), launchBrowser()]);
   let port = first;
+  let away = false;
   const { url } = first;
   const contexts: BrowserContext[] = [];
   const problems: string[] = [];
@@ -74,6 +75,10 @@ export async function openConsole(app: TestApp): Promise<OpenConsole> {
     contexts.push(context);
     if (as) await context.addCookies([sessionCookie(url, as.token)]);
     return context;
+  }
+  async function back(): Promise<void> {
+    if (away) port = await open(app, first.port);
+    away = false;
   }
   return {
     url,
@@ -89,11 +94,11 @@ export async function openConsole(app: TestApp): Promise<OpenConsole> {
     allow: (problem) => void allowed.push(problem),
     async goAway() {
       await port.drain();
-      return async () => {
-        port = await open(app, first.port);
-      };
+      away = true;
+      return back;
     },
     async finishTest() {
+      await back();
       await Promise.all(contexts.splice(0).map((context) => context.close()));
       const patterns = allowed.splice(0);
       const found = problems
