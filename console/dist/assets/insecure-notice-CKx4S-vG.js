@@ -1,1 +1,0 @@
-import{c as e,k as t}from"./error-note-Bfai8t5F.js";var n=t();function r(){return isSecureContext?null:(0,n.jsx)(e,{tone:`danger`,title:`HTTPS is needed. `,children:`This page came over plain HTTP, so browsers do not keep its session, and others on the network can read your password. Open the console with an address that begins with https://.`})}export{r as t};

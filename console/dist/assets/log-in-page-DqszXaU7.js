@@ -1,1 +1,0 @@
-import{t as e}from"./index-1d0O4YPu.js";import{k as t}from"./error-note-Bfai8t5F.js";var n=t();function r(){return(0,n.jsx)(e,{next:`/`})}export{r as LogInPage};

@@ -1,1 +1,0 @@
-import{Bt as e,w as t}from"./error-note-Bfai8t5F.js";var n=e(t(),1);function r(){return(0,n.useState)(()=>crypto.randomUUID())[0]}export{r as t};

@@ -1,1 +1,0 @@
-import{r as e}from"./menu-nw8BwwOD.js";import{k as t}from"./error-note-Bfai8t5F.js";var n=t();function r({roles:t,nameOf:r}){return t.length===0?(0,n.jsx)(`span`,{className:`quiet`,children:`none`}):(0,n.jsx)(`span`,{className:`badges`,children:t.map(t=>(0,n.jsx)(e,{children:r(t)},t))})}export{r as t};

@@ -1,1 +1,0 @@
-import{p as e}from"./menu-nw8BwwOD.js";import{W as t}from"./styles-CwFwFc5m.js";import{t as n}from"./useMutation-CTXngKv_.js";function r(r,i){let a=t();return n({gcTime:0,mutationFn:async t=>{i(await e(a,r,t))}})}export{r as t};

@@ -1,0 +1,1 @@
+import{k as e,m as t,y as n}from"./packages-Dx2HwI4l.js";function r(r,i){let a=n();return t({gcTime:0,mutationFn:async t=>{i(await e(a,r,t))}})}export{r as t};

@@ -1,1 +1,0 @@
-import{p as e}from"./menu-nw8BwwOD.js";import{t}from"./useMutation-CTXngKv_.js";import{Bt as n,w as r}from"./error-note-Bfai8t5F.js";import{W as i}from"./styles-CwFwFc5m.js";var a=n(r(),1);function o(n,{transport:r,...o}={}){let s=i(),c=r??s,l=(0,a.useCallback)(async t=>e(c,n,t),[c,n]);return t({...o,mutationFn:l})}export{o as t};

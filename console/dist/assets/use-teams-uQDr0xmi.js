@@ -1,1 +1,0 @@
-import{t as e}from"./use-query-BXByi1B9.js";import{t}from"./team_service_pb-CG1mQrfm.js";import{u as n}from"./styles-CwFwFc5m.js";function r(){let{can:r}=n(),{data:i}=e(t.method.listTeams,{limit:200,sortOrder:`asc`},{enabled:r(`teams:read`)}),a=i?.items??[],o=new Map(a.map(({metadata:e})=>[e?.id,e?.name]));return{all:a,loaded:i!==void 0,nameOf:e=>o.get(e)??e}}export{r as t};
