@@ -1,5 +1,5 @@
 // `latchkey serve` with one broken part of the coherence protocol, named by the only argument. Only the chaos run starts it.
-import { serveCommand } from "../src/cli/commands.ts";
+import { serveCommand } from "../src/cli/server.ts";
 import { exitOnSignal } from "../src/cli/signals.ts";
 import { readConfig } from "../src/config/config.ts";
 import { createLog } from "../src/infra/log.ts";

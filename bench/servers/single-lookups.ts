@@ -1,5 +1,5 @@
 // `latchkey serve` with one look-up per statement, and with more statements at a time. Only the bench starts it.
-import { serveCommand } from "../../src/cli/commands.ts";
+import { serveCommand } from "../../src/cli/server.ts";
 import { exitOnSignal } from "../../src/cli/signals.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { createLog } from "../../src/infra/log.ts";

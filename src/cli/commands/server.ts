@@ -17,7 +17,7 @@ const serve = command({
   rpcs: [],
   async run(context) {
     const { config, log } = await openService(context);
-    const { serveCommand } = await import("../commands.ts");
+    const { serveCommand } = await import("../server.ts");
     await serveCommand(config, log);
   },
 });
@@ -31,7 +31,7 @@ const migrate = command({
   rpcs: [],
   async run(context) {
     const { config, log } = await openService(context);
-    const { migrateCommand } = await import("../commands.ts");
+    const { migrateCommand } = await import("../server.ts");
     await migrateCommand(config, log);
   },
 });
@@ -62,7 +62,7 @@ const bootstrap = command({
       throw usageError("--rotate replaces only the platform token, so it takes no --verifier-out");
     }
     const { config, log } = await openService(context);
-    const { bootstrapCommand } = await import("../commands.ts");
+    const { bootstrapCommand } = await import("../server.ts");
     await bootstrapCommand(config, log, { rotate, out, verifierOut });
   },
 });
@@ -82,7 +82,7 @@ const externalIds = command({
   async run(context, { id, clear }) {
     if (id.length > 0 && !clear) throw usageError("ids belong to --clear");
     const { config, log } = await openService(context);
-    const { externalIdsCommand } = await import("../commands.ts");
+    const { externalIdsCommand } = await import("../server.ts");
     await externalIdsCommand(config, log, { clear, ids: id });
   },
 });
