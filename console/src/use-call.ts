@@ -5,7 +5,7 @@ import { type UseMutationResult, useMutation } from "@tanstack/react-query";
 
 /**
  * Returns a mutation that gives its response to `onAnswer` at once. Other mutations wait until the lists are refreshed. A
- * response with a token must not wait, because the token comes only once. The response does not stay in the cache.
+ * response with a secret must not wait, because the secret comes only once. The response does not stay in the cache.
  */
 export function useCall<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,

@@ -5,7 +5,6 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyTokenSchema } from "../../console/gen/latchkey/v1/api_key_pb.ts";
 import { Verdict } from "../../console/gen/latchkey/v1/verdict_pb.ts";
 import { everything, type KeyFilter, requestOf } from "../../console/src/pages/keys/filter.ts";
-import { labelsOf, textOf } from "../../console/src/pages/keys/labels-text.ts";
 import {
   holdsIn,
   parsePasted,
@@ -15,6 +14,7 @@ import {
 import { checksum, findToken } from "../../console/src/pages/keys/token-form.ts";
 import { storyOf } from "../../console/src/pages/keys/token-story.ts";
 import { barsOf } from "../../console/src/pages/keys/usage-bars.ts";
+import { labelsText, parseLabels } from "../../console/src/parts/labels.ts";
 import { permissionSet } from "../../src/domain/access/permission.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken, checksum as serverChecksum, type TokenKind } from "../../src/domain/kernel/token.ts";
@@ -131,10 +131,17 @@ test("labels survive the way to text and back", () => {
   const name = fc.stringMatching(/^[A-Za-z0-9]{1,10}$/);
   fc.assert(
     fc.property(fc.dictionary(name, name, { noNullPrototype: true }), (labels) => {
-      expect(labelsOf(textOf(labels))).toEqual(labels);
+      expect(parseLabels(labelsText(labels))).toEqual({ labels });
     }),
   );
-  expect(labelsOf("env")).toBeUndefined();
+});
+
+test.each([
+  ["env", "Expected key=value, found “env”."],
+  ["=prod", "Expected key=value, found “=prod”."],
+  ["env=prod, env=test", "The label “env” is there twice."],
+])("the text of labels %j has an error that names its part", (text, error) => {
+  expect(parseLabels(text)).toEqual({ labels: {}, error });
 });
 
 describe("the live tokens of a key tell", () => {

@@ -61,6 +61,17 @@ test("an owner makes a token of the system key, and disables and enables the key
   await app.clientAs(token ?? "").profiles.whoAmI({});
 });
 
+test("a token of the system key appears even if the account cannot be loaded again", async () => {
+  const { owner } = await newAcme(app);
+  const page = await tabs.open("/account", { as: owner });
+  await page.getByRole("button", { name: "New token" }).click();
+  // The requests stay without an answer.
+  await page.route("**/latchkey.v1.AccountService/GetAccount*", () => undefined);
+  await page.getByRole("button", { name: "Make the token" }).click();
+  await page.getByText(/lk_[a-z]+_[0-9A-Za-z]{30}/).waitFor();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
 test("an owner deletes the account only after typing its name", async () => {
   const { owner } = await newAcme(app);
   const page = await tabs.open("/account", { as: owner });

@@ -30,6 +30,19 @@ test("an owner invites a person, whose token is shown once and is accepted", asy
   await page.getByRole("row", { name: /Dora.*developer/ }).waitFor();
 });
 
+test("the token of an invite appears even if the list cannot be loaded again", async () => {
+  const { owner } = await newAcme(app);
+  const page = await tabs.open("/invites", { as: owner });
+  await page.getByRole("button", { name: "Invite a person" }).click();
+  await page.getByLabel("E-mail address").fill("dan@example.com");
+  await page.getByRole("radio", { name: "developer" }).check();
+  // The requests stay without an answer.
+  await page.route("**/latchkey.v1.InviteService/ListInvites*", () => undefined);
+  await page.getByRole("button", { name: "Invite", exact: true }).click();
+  await page.getByText(/lk_inv_/).waitFor();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
 test("an invite that was made is listed and can be revoked", async () => {
   const { owner } = await newAcme(app);
   const page = await tabs.open("/invites", { as: owner });

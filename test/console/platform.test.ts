@@ -12,6 +12,10 @@ const platform = () => app.clientAs(app.platformToken);
 
 async function openPlatform(token = app.platformToken): Promise<Page> {
   const page = await tabs.open("/platform");
+  return enter(page, token);
+}
+
+async function enter(page: Page, token: string): Promise<Page> {
   await page.getByLabel("Platform key").fill(token);
   await page.keyboard.press("Enter");
   return page;
@@ -64,6 +68,23 @@ test("an operator opens an account and invites its first owner", async () => {
   await page.getByLabel("E-mail address").fill("first@example.com");
   await page.getByRole("button", { name: "Invite", exact: true }).click();
   await page.getByText(/lk_inv_/).waitFor();
+});
+
+test("an operator opens an account over plain HTTP outside loopback", async () => {
+  const page = await tabs.open("/log-in");
+  // The name exists only in this browser. The server still answers.
+  await page.route("http://latchkey.example/**", async (route) => {
+    const { pathname } = new URL(route.request().url());
+    const headers = { ...route.request().headers(), origin: tabs.url };
+    await route.fulfill({ response: await route.fetch({ url: `${tabs.url}${pathname}`, headers }) });
+  });
+  tabs.allow(/Cross-Origin-Opener-Policy/);
+  await page.goto("http://latchkey.example/console/platform");
+  await enter(page, app.platformToken);
+  await page.getByRole("button", { name: "Open account" }).click();
+  await page.getByLabel("Account name").fill("Opened without HTTPS");
+  await page.getByRole("dialog").getByRole("button", { name: "Open account" }).click();
+  await rowOf(page, "Opened without HTTPS").waitFor();
 });
 
 test("an operator acts for a customer, and the way back shows nothing of the customer", async () => {

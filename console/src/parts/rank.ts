@@ -1,4 +1,5 @@
 import { useQuery } from "@connectrpc/connect-query";
+import { PrincipalKind } from "../../gen/latchkey/v1/principal_pb.ts";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import type { Role } from "../../gen/latchkey/v1/role_pb.ts";
 import { RoleService } from "../../gen/latchkey/v1/role_service_pb.ts";
@@ -9,9 +10,11 @@ export const ownerRole = "owner";
 
 /** Returns whether the user is an owner of the account. It is false until that is known. */
 export function useOwner(): boolean {
-  const { profile, can } = useSession();
+  const { principal, profile, can } = useSession();
   const id = profile.metadata?.id ?? "";
-  const { data } = useQuery(ProfileService.method.getProfile, { id }, { enabled: can("profiles:read") });
+  // Every owner is a user with all permissions, so the page asks for no other profile.
+  const enabled = principal.kind === PrincipalKind.USER && can("*");
+  const { data } = useQuery(ProfileService.method.getProfile, { id }, { enabled });
   return data?.profile?.info?.role === ownerRole;
 }
 

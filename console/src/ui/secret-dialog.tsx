@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import { saveFile } from "../save-file.ts";
 import { Banner } from "./banner.tsx";
 import { Button } from "./button.tsx";
 import { Confirm } from "./confirm.tsx";
@@ -35,7 +36,7 @@ export function SecretDialog({
       onClose={() => setAsking(true)}
       footer={
         <>
-          <Button icon="download" onClick={() => save(secret, fileName)}>
+          <Button icon="download" onClick={() => saveFile(fileName, "text/plain", `${secret}\n`)}>
             Download
           </Button>
           <Button variant="primary" onClick={() => setAsking(true)}>
@@ -62,13 +63,4 @@ export function SecretDialog({
       )}
     </Dialog>
   );
-}
-
-function save(secret: string, fileName: string): void {
-  const url = URL.createObjectURL(new Blob([`${secret}\n`], { type: "text/plain" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = fileName;
-  link.click();
-  URL.revokeObjectURL(url);
 }

@@ -12,6 +12,7 @@ import { Facts, Section } from "../../ui/layout.tsx";
 import { SecretDialog } from "../../ui/secret-dialog.tsx";
 import { Time } from "../../ui/time.tsx";
 import { useToast } from "../../ui/toast.tsx";
+import { useCall } from "../../use-call.ts";
 
 /** The system key of the account. Only owners rotate, disable and enable it. */
 export function SystemKey({ apiKey }: { apiKey: ApiKey }) {
@@ -73,23 +74,16 @@ const graces = [
 
 function Rotate({ onToken, onClose }: { onToken(token: string): void; onClose(): void }) {
   const [grace, setGrace] = useState("86400");
-  const rotate = useMutation(AccountService.method.rotateGlobalApiKey);
+  const rotate = useCall(AccountService.method.rotateGlobalApiKey, ({ apiKey }) => {
+    onToken(apiKey?.spec?.token ?? "");
+    onClose();
+  });
   return (
     <FormDialog
       title="New token for the system key"
       action="Make the token"
       change={rotate}
-      onSubmit={() =>
-        rotate.mutate(
-          { gracePeriod: { seconds: BigInt(grace) } },
-          {
-            onSuccess: ({ apiKey }) => {
-              onToken(apiKey?.spec?.token ?? "");
-              onClose();
-            },
-          },
-        )
-      }
+      onSubmit={() => rotate.mutate({ gracePeriod: { seconds: BigInt(grace) } })}
       onClose={onClose}
     >
       <Select label="Earlier tokens end" value={grace} onChange={setGrace} choices={graces} />

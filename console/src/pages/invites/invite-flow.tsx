@@ -1,4 +1,3 @@
-import { useMutation } from "@connectrpc/connect-query";
 import { useState } from "react";
 import type { Invite } from "../../../gen/latchkey/v1/invite_pb.ts";
 import { InviteService } from "../../../gen/latchkey/v1/invite_service_pb.ts";
@@ -9,6 +8,7 @@ import { RolePicker } from "../../parts/role-picker.tsx";
 import { WorkspacesPicker } from "../../parts/workspaces-picker.tsx";
 import { TextField } from "../../ui/field.tsx";
 import { useToast } from "../../ui/toast.tsx";
+import { useCall } from "../../use-call.ts";
 import { InviteToken } from "./invite-token.tsx";
 
 const shown = ["email", "role", "workspace_ids"];
@@ -34,7 +34,7 @@ function InviteForm({ onMade, onClose }: { onMade(invite: Invite | undefined): v
   const [email, setEmail] = useState("");
   const [role, setRole] = useState("");
   const [workspaceIds, setWorkspaceIds] = useState<readonly string[]>([]);
-  const create = useMutation(InviteService.method.createInvite);
+  const create = useCall(InviteService.method.createInvite, ({ invite }) => onMade(invite));
   const violations = violationsOf(create.error);
   return (
     <FormDialog
@@ -44,10 +44,7 @@ function InviteForm({ onMade, onClose }: { onMade(invite: Invite | undefined): v
       shown={shown}
       disabled={email.trim() === "" || role === ""}
       onSubmit={() =>
-        create.mutate(
-          { email: email.trim(), role, workspaceIds: [...workspaceIds], requestId },
-          { onSuccess: ({ invite }) => onMade(invite) },
-        )
+        create.mutate({ email: email.trim(), role, workspaceIds: [...workspaceIds], requestId })
       }
       onClose={onClose}
     >

@@ -1,22 +1,23 @@
 import { useState } from "react";
 import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
 import { violationsOf } from "../../errors.ts";
+import { parseLabels } from "../../parts/labels.ts";
+import { newRequestId } from "../../parts/request-id.ts";
 import { useSession } from "../../session.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorNote } from "../../ui/error-note.tsx";
 import { Radios, TextField } from "../../ui/field.tsx";
 import { Form } from "../../ui/form.tsx";
+import { useCall } from "../../use-call.ts";
 import { AccessFields } from "./access-fields.tsx";
 import { creatableKinds } from "./actions.ts";
 import { type Draft, emptyDraft, requestOf } from "./draft.ts";
 import { ExpiryField, isComplete } from "./expiry-field.tsx";
 import { type KindName, kinds } from "./filter.ts";
-import { labelsOf } from "./labels-text.ts";
 import { MoreFields } from "./more-fields.tsx";
 import { OwnerFields } from "./owner-fields.tsx";
 import type { Issued } from "./tasks.ts";
-import { useCall } from "./use-call.ts";
 
 const kindHints: Record<KindName, { label: string; hint: string }> = {
   application: { label: "Application", hint: "For an integration. The account owns it." },
@@ -117,6 +118,7 @@ function useOfferedKinds(): KindName[] {
 // What the user must fill in before the server can answer.
 function missingIn(draft: Draft): Record<string, string> {
   const { kind, owner, everything, permissions, expiry } = draft;
+  const { error } = parseLabels(draft.labels);
   return {
     ...(draft.name.trim() === "" && { "metadata.name": "Give the key a name." }),
     ...(kind === "service" &&
@@ -130,12 +132,6 @@ function missingIn(draft: Draft): Record<string, string> {
       !everything &&
       permissions.length === 0 && { "spec.permissions": "Choose at least one permission." }),
     ...(!isComplete(expiry) && { "spec.expires_at": "Choose a date." }),
-    ...(!labelsOf(draft.labels) && { "metadata.labels": "Write labels as name=value, separated by commas." }),
+    ...(error && { "metadata.labels": error }),
   };
-}
-
-// `crypto.randomUUID` does not exist on plain HTTP.
-function newRequestId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -2,8 +2,8 @@ import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
 import { Confirm } from "../../ui/confirm.tsx";
 import { useToast } from "../../ui/toast.tsx";
+import { useCall } from "../../use-call.ts";
 import { StillUsed } from "./still-used.tsx";
-import { useCall } from "./use-call.ts";
 import { useFreshKey } from "./use-fresh-key.ts";
 import { idOf, nameOf } from "./words.ts";
 

@@ -1,9 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import type { CreateApiKeyRequestSchema } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
+import { parseLabels } from "../../parts/labels.ts";
 import { type Expiry, never, timeOf } from "./expiry-field.tsx";
 import { type EnvironmentName, environments, type KindName, kinds } from "./filter.ts";
-import { labelsOf } from "./labels-text.ts";
 
 /** A key that the user is about to create. */
 export interface Draft {
@@ -62,7 +62,7 @@ export function requestOf(
     requestId,
     metadata: {
       name: draft.name.trim(),
-      labels: labelsOf(draft.labels) ?? {},
+      labels: parseLabels(draft.labels).labels,
       externalId: draft.externalId.trim(),
     },
     spec: {

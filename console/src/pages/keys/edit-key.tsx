@@ -2,6 +2,7 @@ import { useState } from "react";
 import { type ApiKey, ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
 import { reasonOf, violationsOf } from "../../errors.ts";
+import { parseLabels } from "../../parts/labels.ts";
 import { useSession } from "../../session.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -9,12 +10,11 @@ import { ErrorNote } from "../../ui/error-note.tsx";
 import { FieldSet, Radios, TextField } from "../../ui/field.tsx";
 import { Form } from "../../ui/form.tsx";
 import { useToast } from "../../ui/toast.tsx";
+import { useCall } from "../../use-call.ts";
 import { changesOf, type Edit, editOf, maskOf } from "./edit.ts";
 import { ExpiryField, isComplete } from "./expiry-field.tsx";
-import { labelsOf } from "./labels-text.ts";
 import { MoreFields } from "./more-fields.tsx";
 import { PermissionPicker } from "./permission-picker.tsx";
-import { useCall } from "./use-call.ts";
 import { nameOf } from "./words.ts";
 
 const shown = ["metadata.name", "spec.expires_at", "spec.description", "metadata.external_id"];
@@ -107,9 +107,10 @@ function Scope({
 }
 
 function wrongIn(edit: Edit): Record<string, string> {
+  const { error } = parseLabels(edit.labels);
   return {
     ...(edit.name.trim() === "" && { "metadata.name": "Give the key a name." }),
     ...(!isComplete(edit.expiry) && { "spec.expires_at": "Choose a date." }),
-    ...(!labelsOf(edit.labels) && { "metadata.labels": "Write labels as name=value, separated by commas." }),
+    ...(error && { "metadata.labels": error }),
   };
 }

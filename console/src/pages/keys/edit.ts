@@ -1,8 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type ApiKey, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import type { UpdateApiKeyRequestSchema } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
+import { labelsText, parseLabels } from "../../parts/labels.ts";
 import { type Expiry, expiryOf, timeOf } from "./expiry-field.tsx";
-import { labelsOf, textOf } from "./labels-text.ts";
 import { idOf } from "./words.ts";
 
 /** The fields of a key that the user may change. */
@@ -31,7 +31,7 @@ export function editOf({ metadata, spec }: ApiKey): Edit {
   return {
     name: metadata?.name ?? "",
     description: spec?.description ?? "",
-    labels: textOf(metadata?.labels ?? {}),
+    labels: labelsText(metadata?.labels),
     externalId: metadata?.externalId ?? "",
     permissions: spec?.permissions ?? [],
     allWorkspaces: spec?.workspaceScope === WorkspaceScope.ALL,
@@ -61,7 +61,7 @@ export function changesOf(
     updateMask: { paths: maskOf(key, edit) },
     metadata: {
       name: edit.name.trim(),
-      labels: labelsOf(edit.labels) ?? {},
+      labels: parseLabels(edit.labels).labels,
       externalId: edit.externalId.trim(),
     },
     spec: {

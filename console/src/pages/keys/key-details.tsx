@@ -2,6 +2,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { useState } from "react";
 import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
+import { useOwner } from "../../parts/rank.ts";
 import { useSession } from "../../session.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -12,7 +13,6 @@ import { KeyOverview } from "./key-overview.tsx";
 import { KeyWorkspaces } from "./key-workspaces.tsx";
 import type { KeyTask } from "./tasks.ts";
 import { UsageChart } from "./usage-chart.tsx";
-import { useIsOwner } from "./use-owner.ts";
 import { WhyForm } from "./why-form.tsx";
 import { nameOf } from "./words.ts";
 
@@ -32,7 +32,7 @@ export function KeyDetails({
   onClose(): void;
 }) {
   const session = useSession();
-  const owner = useIsOwner();
+  const owner = useOwner();
   const query = useQuery(ApiKeyService.method.getApiKey, { id }, { refetchInterval: refreshMs });
   const key = query.data?.apiKey;
   const may = key && actionsOf(session, key, owner);

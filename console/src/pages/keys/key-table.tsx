@@ -1,4 +1,5 @@
 import { type ApiKey, ApiKeyState } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { useOwner } from "../../parts/rank.ts";
 import { useSession } from "../../session.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Menu, type MenuItem } from "../../ui/menu.tsx";
@@ -8,7 +9,6 @@ import { actionsOf } from "./actions.ts";
 import { soonDays } from "./filter.ts";
 import type { KeyTask } from "./tasks.ts";
 import { msOf } from "./token-story.ts";
-import { useIsOwner } from "./use-owner.ts";
 import { count, environmentWord, idOf, kindWord, nameOf, stateWord } from "./words.ts";
 
 const dayMs = 86_400_000;
@@ -24,7 +24,7 @@ export function KeyTable({
   onTask(task: KeyTask): void;
 }) {
   const session = useSession();
-  const owner = useIsOwner();
+  const owner = useOwner();
   const columns: Column<ApiKey>[] = [
     {
       title: "Key",

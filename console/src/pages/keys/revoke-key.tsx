@@ -11,9 +11,9 @@ import { ErrorNote } from "../../ui/error-note.tsx";
 import { Checkbox } from "../../ui/field.tsx";
 import { Form } from "../../ui/form.tsx";
 import { exactTime } from "../../ui/time.tsx";
+import { useCall } from "../../use-call.ts";
 import { isInUse, StillUsed } from "./still-used.tsx";
 import type { PageTask } from "./tasks.ts";
-import { useCall } from "./use-call.ts";
 import { useFreshKey } from "./use-fresh-key.ts";
 import { count, idOf, nameOf } from "./words.ts";
 

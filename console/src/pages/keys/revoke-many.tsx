@@ -2,6 +2,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { useState } from "react";
 import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
+import { parseLabels } from "../../parts/labels.ts";
 import { useSession } from "../../session.ts";
 import { Banner } from "../../ui/banner.tsx";
 import { Button } from "../../ui/button.tsx";
@@ -10,7 +11,6 @@ import { ErrorNote } from "../../ui/error-note.tsx";
 import { Checkbox, Select, TextField } from "../../ui/field.tsx";
 import { Form } from "../../ui/form.tsx";
 import { type KindName, kinds } from "./filter.ts";
-import { labelsOf } from "./labels-text.ts";
 import { findToken } from "./token-form.ts";
 import { type BulkFilter, useBulkRevocation } from "./use-bulk-revocation.ts";
 import { count, idOf, kindChoices, nameOf } from "./words.ts";
@@ -94,7 +94,7 @@ function FilterFields({ onChange }: { onChange(filter: BulkFilter): void }) {
   function change(next: { labels?: string; kind?: KindName | ""; mine?: boolean }) {
     const all = { labels, kind, mine, ...next };
     const wanted = all.labels.trim();
-    if (wanted !== "" && (findToken(wanted) || !labelsOf(wanted))) return onChange({});
+    if (wanted !== "" && (findToken(wanted) || parseLabels(wanted).error !== undefined)) return onChange({});
     onChange({
       ...(wanted && { labels: wanted }),
       ...(all.kind && { kind: kinds[all.kind] }),

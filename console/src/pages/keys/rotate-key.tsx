@@ -8,9 +8,9 @@ import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorNote } from "../../ui/error-note.tsx";
 import { Select } from "../../ui/field.tsx";
 import { Form } from "../../ui/form.tsx";
+import { useCall } from "../../use-call.ts";
 import { LiveTokens } from "./live-tokens.tsx";
 import type { Issued } from "./tasks.ts";
-import { useCall } from "./use-call.ts";
 import { useFreshKey } from "./use-fresh-key.ts";
 import { idOf, nameOf } from "./words.ts";
 

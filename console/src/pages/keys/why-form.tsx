@@ -9,10 +9,10 @@ import { Button } from "../../ui/button.tsx";
 import { ErrorNote } from "../../ui/error-note.tsx";
 import { Select, TextField } from "../../ui/field.tsx";
 import { Form } from "../../ui/form.tsx";
+import { useCall } from "../../use-call.ts";
 import { Explanation } from "./explanation.tsx";
 import { type EnvironmentName, environments } from "./filter.ts";
 import { findToken } from "./token-form.ts";
-import { useCall } from "./use-call.ts";
 import { environmentChoices, idOf, nameOf } from "./words.ts";
 
 const shownWorkspaces = 200;

@@ -2,6 +2,7 @@ import { useMutation } from "@connectrpc/connect-query";
 import { useState } from "react";
 import { AccountService } from "../../../gen/latchkey/v1/account_service_pb.ts";
 import { violationsOf } from "../../errors.ts";
+import { useRequestId } from "../../parts/request-id.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorNote } from "../../ui/error-note.tsx";
@@ -14,8 +15,7 @@ export function OpenAccountDialog({ onClose }: { onClose(): void }) {
   const [name, setName] = useState("");
   const [externalId, setExternalId] = useState("");
   const [entitlements, setEntitlements] = useState("");
-  // A repeat after a lost response does not open a second account.
-  const [requestId] = useState(() => crypto.randomUUID());
+  const requestId = useRequestId();
   const open = useMutation(AccountService.method.openAccount, { onSuccess: onClose });
   const violations = violationsOf(open.error);
   const metadata = { name, externalId };

@@ -8,7 +8,7 @@ import { ErrorNote } from "../../ui/error-note.tsx";
 import { TextField } from "../../ui/field.tsx";
 import { Form } from "../../ui/form.tsx";
 import { useToast } from "../../ui/toast.tsx";
-import { useCall } from "../keys/use-call.ts";
+import { useCall } from "../../use-call.ts";
 import { idOf, nameOf } from "./account-tasks.ts";
 
 /** An invite whose token only this response has, because the server sends no mail. */
