@@ -1,0 +1,1 @@
+function e(e){return e.map(e=>`${e.map(t).join(`,`)}\r\n`).join(``)}function t(e){let t=/^[=+\-@\t\r]/.test(e)?`'${e}`:e;return/[",\r\n]/.test(t)?`"${t.replaceAll(`"`,`""`)}"`:t}export{e as t};

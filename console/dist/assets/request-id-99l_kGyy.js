@@ -1,0 +1,1 @@
+import{r as e}from"./rolldown-runtime-XKyaHtl9.js";import{b as t}from"./packages-Dx2HwI4l.js";var n=e(t(),1);function r(){return[...crypto.getRandomValues(new Uint8Array(16))].map(e=>e.toString(16).padStart(2,`0`)).join(``)}function i(){return(0,n.useState)(r)[0]}export{i as n,r as t};

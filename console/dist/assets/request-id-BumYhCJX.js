@@ -1,1 +1,0 @@
-import{r as e}from"./rolldown-runtime-XKyaHtl9.js";import{b as t}from"./packages-Dx2HwI4l.js";var n=e(t(),1);function r(){return(0,n.useState)(()=>crypto.randomUUID())[0]}export{r as t};
