@@ -18,6 +18,8 @@ export interface Option {
   /** Whether the option may be given several times. */
   readonly many?: boolean;
   readonly required?: boolean;
+  /** Whether an empty value makes a field empty. Otherwise it is refused: it is often a shell variable that is unset. */
+  readonly mayBeEmpty?: boolean;
   /** One letter. */
   readonly short?: string;
 }

@@ -3,6 +3,7 @@ import type { AccountResourceMetadata } from "../../gen/latchkey/v1/resource_pb.
 import type { Option } from "./definition.ts";
 import { usageError } from "./failure.ts";
 import { labelsText, timeText } from "./text.ts";
+import { labelsOf } from "./values.ts";
 
 /** The options of every command that makes a resource. */
 export const metadataOptions = {
@@ -105,20 +106,6 @@ export function changeOf(given: GivenChange, more: readonly (string | false)[] =
     updateMask: { paths },
     etag,
   };
-}
-
-/** Returns labels from texts such as `env=prod`. */
-export function labelsOf(texts: readonly string[]): Record<string, string> {
-  const labels: Record<string, string> = {};
-  for (const text of texts) {
-    const [name = "", ...value] = text.split("=");
-    if (name === "" || value.length === 0) {
-      throw usageError("--label: expected NAME=VALUE, such as env=prod");
-    }
-    if (Object.hasOwn(labels, name)) throw usageError(`--label: ${name} was given twice`);
-    labels[name] = value.join("=");
-  }
-  return labels;
 }
 
 /** Returns the fields of a resource that every kind has, to show. The id and the name come first. */

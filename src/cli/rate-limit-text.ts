@@ -1,4 +1,3 @@
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { parseDuration } from "../config/parse.ts";
 import { usageError } from "./failure.ts";
 
@@ -15,7 +14,7 @@ export function rateLimitsOf(texts: readonly string[]) {
     return {
       name,
       limit: Number(limit),
-      period: durationFromMs(periodMs),
+      period: { seconds: BigInt(periodMs / 1000) },
       ...(cost !== undefined && { cost: Number(cost) }),
     };
   });

@@ -1,4 +1,4 @@
-import { usageError } from "./failure.ts";
+import { failureOf, usageError } from "./failure.ts";
 import type { Output } from "./output.ts";
 import { newSecretFile, type SecretFile } from "./secret-file.ts";
 
@@ -8,36 +8,46 @@ export const tokenOut = {
   summary: "write the token to a new file with mode 0600 instead of stdout",
 } as const;
 
+/** Takes a new token: writes it to the file, if there is one. Returns what the result shows: the token, or nothing. */
+export type TakeToken = (token: string) => string;
+
 /**
- * Makes something that has a token, and sends the token where the caller wants it. With a file, the file is created before the
- * call, so that a wrong path changes nothing. `clear` removes the token from the result.
+ * Runs a call that mints a token, and sends the token where the caller wants it. With a file, the file is created before the call,
+ * so that a wrong path changes nothing, and is removed if no token was minted. Without it, the result shows the token.
  */
 export async function withToken<T>(
   out: Output,
-  file: string | undefined,
-  make: () => Promise<T>,
-  tokenOf: (made: T) => { token: string; clear(): void },
+  path: string | undefined,
+  work: (take: TakeToken) => Promise<T>,
 ): Promise<T> {
-  if (file === undefined) {
+  if (path === undefined) {
     if (out.format === "ids")
       throw usageError("--quiet shows only the id, so the token would be lost: add --out FILE");
-    return make();
+    return work((token) => token);
   }
-  const target = newSecretFile(file);
-  const made = await discardOnFailure(target, make);
-  const { token, clear } = tokenOf(made);
-  target.write(token);
-  target.keep();
-  clear();
-  out.note(`the token is in ${file}`);
-  return made;
+  const file = newSecretFile(path);
+  let isKept = false;
+  try {
+    return await work((token) => {
+      if (token === "") return "";
+      keep(file, token);
+      isKept = true;
+      out.note(`the token is in ${path}`);
+      return "";
+    });
+  } finally {
+    if (!isKept) file.discard();
+  }
 }
 
-async function discardOnFailure<T>(target: SecretFile, make: () => Promise<T>): Promise<T> {
+function keep(file: SecretFile, token: string): void {
   try {
-    return await make();
+    file.write(token);
+    file.keep();
   } catch (error) {
-    target.discard();
-    throw error;
+    const code = error instanceof Error && "code" in error ? error.code : "unknown error";
+    throw failureOf(
+      `the token was minted, but ${file.path} could not be written (${code}), so the token is lost: mint another one`,
+    );
   }
 }

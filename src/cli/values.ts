@@ -1,15 +1,18 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { parseDuration } from "../config/parse.ts";
 import { usageError } from "./failure.ts";
 
-/** Returns labels from `NAME=VALUE` options. */
+/** Returns labels from `--label` options such as `env=prod`. */
 export function labelsOf(options: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    options.map((one) => {
-      const at = one.indexOf("=");
-      if (at < 1) throw usageError(`--label: expected NAME=VALUE, such as env=staging`);
-      return [one.slice(0, at), one.slice(at + 1)];
-    }),
-  );
+  const labels = new Map<string, string>();
+  for (const one of options) {
+    const at = one.indexOf("=");
+    if (at < 1) throw usageError("--label: expected NAME=VALUE, such as env=prod");
+    const name = one.slice(0, at);
+    if (labels.has(name)) throw usageError(`--label: ${name} was given twice`);
+    labels.set(name, one.slice(at + 1));
+  }
+  return Object.fromEntries(labels);
 }
 
 /** Returns the milliseconds of an option such as `30m`, `24h` or `7d`. */
@@ -19,32 +22,52 @@ export function durationOf(option: string, text: string): number {
   return ms;
 }
 
-/** Returns the time of an option: a duration from now, such as `30d`, or a time such as `2027-01-31T12:00:00Z`. */
-export function timeOf(option: string, text: string): Date {
-  const ms = parseDuration(text);
-  if (ms !== undefined) return new Date(Date.now() + ms);
-  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN;
-  if (Number.isNaN(time)) {
-    throw usageError(`--${option}: expected a duration such as 30d, or a time such as 2027-01-31T12:00:00Z`);
-  }
-  return new Date(time);
+/** Returns a time in the past: a duration before `now` such as `24h`, a day in UTC, or a time with its zone. */
+export function pastTimeOf(option: string, text: string, now = Date.now()): Timestamp {
+  return timeOf(option, text, now, -1);
 }
 
-/** Returns the number of an option, from 0 to 2,147,483,647. */
-export function numberOf(option: string, text: string): number {
+/** Returns a time in the future: a duration after `now` such as `30d`, a day in UTC, or a time with its zone. */
+export function futureTimeOf(option: string, text: string, now = Date.now()): Timestamp {
+  return timeOf(option, text, now, 1);
+}
+
+const absolute = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+function timeOf(option: string, text: string, now: number, direction: 1 | -1): Timestamp {
+  const duration = parseDuration(text);
+  const ms =
+    duration !== undefined ? now + direction * duration : absolute.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) {
+    throw usageError(
+      `--${option}: expected a duration such as 24h or 7d, or a time such as 2026-11-22T06:40:00Z`,
+    );
+  }
+  const seconds = Math.floor(ms / 1000);
+  // Not by a function of the library, because help and wrong arguments do not wait until it is loaded.
+  return {
+    $typeName: "google.protobuf.Timestamp",
+    seconds: BigInt(seconds),
+    nanos: (ms - seconds * 1000) * 1_000_000,
+  };
+}
+
+const maxNumber = 2_147_483_647;
+
+/** Returns the number of an option or argument, from 0 to 2,147,483,647. `name` is what the caller wrote, such as `--cost`. */
+export function numberOf(name: string, text: string): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= 2_147_483_647)) throw usageError(`--${option}: expected a whole number`);
+  if (!(value <= maxNumber)) throw usageError(`${name}: expected a whole number from 0 to ${maxNumber}`);
   return value;
 }
 
-/** Returns the value of a generated enum by its word, such as `service`. The parser has checked the word. */
-export function enumOf<T extends number>(
-  values: Readonly<Record<string, string | T>>,
+/** Returns the value of a generated enum by its word, such as `service-account`. No word is 0, which is unspecified. */
+export function enumOf<N extends number>(
+  values: Readonly<Record<string, N | string>>,
   word: string | undefined,
-): T {
-  const value = values[word === undefined ? "UNSPECIFIED" : word.toUpperCase().replaceAll("-", "_")];
+): N {
+  const value = values[(word ?? "unspecified").toUpperCase().replaceAll("-", "_")];
+  // The parser has checked the word against the choices of the option.
   if (typeof value !== "number") throw usageError(`unknown value "${word}"`);
   return value;
 }

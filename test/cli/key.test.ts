@@ -154,3 +154,10 @@ test("if one of several keys fails, the others before it are changed, and the ou
     stderr: expect.stringMatching(/^1 of 2 keys are changed; key_0+ failed\nlatchkey: [^\n]+\n$/),
   });
 });
+
+test("a key that was made a moment ago is not unused for an hour, and expires before nothing", async () => {
+  await labelled("fresh", 1);
+  const fresh = ["key", "list", "--label", "env=fresh", "--quiet"];
+  expect((await scene.run(fresh)).stdout).not.toBe("");
+  expect((await scene.run([...fresh, "--unused-since", "1h"])).stdout).toBe("");
+});

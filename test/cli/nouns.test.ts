@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { changeOf, labelsOf } from "../../src/cli/metadata.ts";
+import { changeOf } from "../../src/cli/metadata.ts";
 import { rateLimitsOf } from "../../src/cli/rate-limit-text.ts";
 import { execute } from "../../src/cli/run.ts";
-import { timeOf } from "../../src/cli/times.ts";
+import { futureTimeOf, labelsOf, pastTimeOf } from "../../src/cli/values.ts";
 import { newMember, newSession, newTeam } from "../support/actors/actors.ts";
 import { useApp } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
@@ -191,10 +191,11 @@ test("an update changes exactly the fields that are set or cleared", () => {
 
 test("a value that an option cannot have is a line that shows a right one", () => {
   const now = Date.parse("2026-11-22T06:40:00Z");
-  expect(timeOf("since", "24h", now).seconds).toBe(BigInt((now - 86_400_000) / 1000));
-  expect(timeOf("since", "2026-11-01", now).seconds).toBe(BigInt(Date.parse("2026-11-01") / 1000));
+  expect(futureTimeOf("expires", "24h", now).seconds).toBe(BigInt((now + 86_400_000) / 1000));
+  expect(pastTimeOf("since", "24h", now).seconds).toBe(BigInt((now - 86_400_000) / 1000));
+  expect(pastTimeOf("since", "2026-11-01", now).seconds).toBe(BigInt(Date.parse("2026-11-01") / 1000));
   for (const text of ["yesterday", "2026-13-01", "24", "2026-11-22 06:40", ""]) {
-    expect(() => timeOf("since", text, now)).toThrow(/^--since: expected a duration such as 24h/);
+    expect(() => pastTimeOf("since", text, now)).toThrow(/^--since: expected a duration such as 24h/);
   }
   expect(rateLimitsOf(["tokens=5000/1h,cost=10"])).toEqual([
     expect.objectContaining({
@@ -207,7 +208,12 @@ test("a value that an option cannot have is a line that shows a right one", () =
   for (const text of ["tokens", "tokens=5000", "tokens=5000/h", "Tokens=1/1s", "tokens=1/1s,cost="]) {
     expect(() => rateLimitsOf([text])).toThrow(/expected a limit such as requests=100\/60s/);
   }
-  expect(labelsOf(["env=prod", "note=a=b", "empty="])).toEqual({ env: "prod", note: "a=b", empty: "" });
+  expect(labelsOf(["env=prod", "note=a=b", "empty=", "__proto__=p"])).toEqual({
+    env: "prod",
+    note: "a=b",
+    empty: "",
+    ["__proto__"]: "p",
+  });
   for (const labels of [["env"], ["=prod"], ["env=a", "env=b"]])
     expect(() => labelsOf(labels)).toThrow(/^--label/);
 });

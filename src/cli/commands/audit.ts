@@ -2,7 +2,7 @@ import type { AuditEvent } from "../../../gen/latchkey/v1/audit_event_pb.ts";
 import { command } from "../command.ts";
 import { usageError } from "../failure.ts";
 import { countOf, listOptions, readPages } from "../lists.ts";
-import { timeOf } from "../times.ts";
+import { pastTimeOf } from "../values.ts";
 
 const audit = command({
   path: ["audit"],
@@ -38,9 +38,9 @@ const audit = command({
       keyId: key,
       // The package is the same for every RPC.
       method: /^\w+Service\//.test(method) ? `latchkey.v1.${method}` : method,
-      ...(input.until !== undefined && { endTime: timeOf("until", input.until, now) }),
+      ...(input.until !== undefined && { endTime: pastTimeOf("until", input.until, now) }),
     };
-    const since = input.since === undefined ? undefined : timeOf("since", input.since, now);
+    const since = input.since === undefined ? undefined : pastTimeOf("since", input.since, now);
     if (follow) {
       if (input.until !== undefined || input.sort !== undefined || input.all) {
         throw usageError("--follow shows events as they come: it takes no --until, --sort or --all");

@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
-import { usageError } from "../failure.ts";
-import { outOption, withSecretTarget } from "../secret-target.ts";
+import { tokenOut, withToken } from "../secret-output.ts";
 import { timeText } from "../text.ts";
+import { durationOf } from "../values.ts";
 
 const embedSession = command({
   path: ["embed-session"],
@@ -16,7 +16,7 @@ const embedSession = command({
     },
     workspace: { value: "WORKSPACE_ID", many: true, summary: "workspace that the session may enter" },
     lifetime: { value: "DURATION", summary: "1m to 15m (15m)" },
-    out: outOption,
+    out: tokenOut,
   },
   examples: [
     {
@@ -27,15 +27,13 @@ const embedSession = command({
   ],
   rpcs: ["SessionService.CreateEmbedSession"],
   async run(context, { permission, workspace, lifetime, out }) {
-    const { parseDuration } = await import("../../config/parse.ts");
-    const ms = parseDuration(lifetime ?? "15m");
-    if (ms === undefined) throw usageError("--lifetime: expected a duration such as 5m");
-    await withSecretTarget(context.out, out, async (take) => {
+    const seconds = Math.ceil(durationOf("lifetime", lifetime ?? "15m") / 1000);
+    await withToken(context.out, out, async (take) => {
       const { sessions } = await context.client();
       const response = await sessions.createEmbedSession({
         permissions: [...permission],
         workspaceIds: [...workspace],
-        lifetime: { seconds: BigInt(ms / 1000) },
+        lifetime: { seconds: BigInt(seconds) },
       });
       response.token = take(response.token);
       await context.out.item({

@@ -5,7 +5,7 @@ import { yes } from "../definition.ts";
 import { failureOf } from "../failure.ts";
 import { listOptions, readPages } from "../lists.ts";
 import { idOf, newRequestId } from "../metadata.ts";
-import { outOption, withSecretTarget } from "../secret-target.ts";
+import { tokenOut, withToken } from "../secret-output.ts";
 import { timeText, wordOf } from "../text.ts";
 
 const inviteId = { name: "invite_id", summary: "id of the invite" } as const;
@@ -50,7 +50,7 @@ const create = command({
   options: {
     role: { value: "ROLE", required: true, summary: "name or id of the role" },
     workspace: { value: "WORKSPACE_ID", many: true, summary: "workspace that the person may enter" },
-    out: outOption,
+    out: tokenOut,
   },
   examples: [
     {
@@ -60,7 +60,7 @@ const create = command({
   ],
   rpcs: ["InviteService.CreateInvite"],
   async run(context, { email, role, workspace, out }) {
-    await withSecretTarget(context.out, out, async (take) => {
+    await withToken(context.out, out, async (take) => {
       const { invites } = await context.client();
       const request = { email, role, workspaceIds: [...workspace], requestId: newRequestId() };
       const { invite } = await invites.createInvite(request);

@@ -3,7 +3,7 @@ import type { LatchkeyClient } from "../../client/client.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { usageError } from "../failure.ts";
-import { labelsOf, timeOf } from "../values.ts";
+import { futureTimeOf, labelsOf } from "../values.ts";
 
 const keyIds = [{ name: "key_id", summary: "ids of the keys", many: true }] as const;
 const keyAndWorkspace = [
@@ -19,11 +19,11 @@ const update = command({
   arguments: [{ name: "key_id", summary: "id of the key" }],
   options: {
     name: { value: "NAME", summary: "display name" },
-    description: { value: "TEXT", summary: "description" },
+    description: { value: "TEXT", mayBeEmpty: true, summary: "description" },
     label: { value: "NAME=VALUE", many: true, summary: "the labels" },
     permission: { value: "PERMISSION", many: true, summary: "the permissions" },
     expires: { value: "TIME", summary: "end of the key: a duration from now such as 90d, a time, or never" },
-    "external-id": { value: "ID", summary: "id of the key in your own system" },
+    "external-id": { value: "ID", mayBeEmpty: true, summary: "id of the key in your own system" },
     etag: { value: "ETAG", summary: "refuse the change if the key has changed since it had this etag" },
   },
   examples: [
@@ -36,12 +36,8 @@ const update = command({
   rpcs: ["ApiKeyService.UpdateApiKey"],
   async run(context, input) {
     const { apiKeys } = await context.client();
-    const { timestampFromDate } = await import("@bufbuild/protobuf/wkt");
     const { expires } = input;
-    const end =
-      expires === undefined || expires === "never"
-        ? undefined
-        : timestampFromDate(timeOf("expires", expires));
+    const end = expires === undefined || expires === "never" ? undefined : futureTimeOf("expires", expires);
     const paths = [
       ...(input.name === undefined ? [] : ["metadata.name"]),
       ...(input.label.length === 0 ? [] : ["metadata.labels"]),

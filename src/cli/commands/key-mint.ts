@@ -4,8 +4,9 @@ import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import type { Input, Option } from "../definition.ts";
 import { failureOf, isLatchkeyError, usageError } from "../failure.ts";
+import { rateLimitsOf } from "../rate-limit-text.ts";
 import { tokenOut, withToken } from "../secret-output.ts";
-import { durationOf, enumOf, labelsOf, numberOf, timeOf } from "../values.ts";
+import { durationOf, enumOf, futureTimeOf, labelsOf } from "../values.ts";
 
 const kinds = ["application", "service", "developer"];
 
@@ -73,15 +74,13 @@ type Creation = Input<readonly [], typeof creation>;
 
 async function creationOf(input: Creation) {
   const { ApiKeyKind, Environment, WorkspaceScope } = await import("../../../gen/latchkey/v1/api_key_pb.ts");
-  const { timestampFromDate } = await import("@bufbuild/protobuf/wkt");
   if (input["all-workspaces"] && input.workspace.length > 0) {
     throw usageError("--all-workspaces and --workspace exclude each other");
   }
   if (input["service-account-name"] !== undefined && input.team === undefined) {
     throw usageError("--service-account-name belongs to --team");
   }
-  const expiresAt =
-    input.expires === undefined ? undefined : timestampFromDate(timeOf("expires", input.expires));
+  const expiresAt = input.expires === undefined ? undefined : futureTimeOf("expires", input.expires);
   const owner = input.team && { name: input["service-account-name"] ?? input.name, teamId: input.team };
   return {
     metadata: { name: input.name, labels: labelsOf(input.label), externalId: input["external-id"] ?? "" },
@@ -91,7 +90,7 @@ async function creationOf(input: Creation) {
       permissions: [...input.permission],
       description: input.description ?? "",
       serviceAccountId: input["service-account"] ?? "",
-      rateLimits: input["rate-limit"].map(rateLimitOf),
+      rateLimits: rateLimitsOf(input["rate-limit"]),
       ...(expiresAt && { expiresAt }),
       ...scopeOf(input, WorkspaceScope),
     },
@@ -105,15 +104,6 @@ async function creationOf(input: Creation) {
 function scopeOf<T>(input: Pick<Creation, "all-workspaces" | "workspace">, scopes: { ALL: T; SELECTED: T }) {
   if (input["all-workspaces"]) return { workspaceScope: scopes.ALL };
   return input.workspace.length > 0 ? { workspaceScope: scopes.SELECTED } : {};
-}
-
-function rateLimitOf(text: string) {
-  const [, name, limit, period] = /^([a-z0-9_]+)=(\d+)\/(\w+)$/.exec(text) ?? [];
-  if (name === undefined || limit === undefined || period === undefined) {
-    throw usageError("--rate-limit: expected NAME=NUMBER/PERIOD, such as calls=100/1m");
-  }
-  const seconds = BigInt(durationOf("rate-limit", period) / 1000);
-  return { name, limit: numberOf("rate-limit", limit), period: { seconds } };
 }
 
 // The first attempt created the key, and its answer was lost.
@@ -146,8 +136,7 @@ const rotate = command({
   rpcs: ["ApiKeyService.RotateApiKey"],
   async run(context, { key_id: id, grace = "24h", out }) {
     const { apiKeys } = await context.client();
-    const { durationFromMs } = await import("@bufbuild/protobuf/wkt");
-    const gracePeriod = durationFromMs(durationOf("grace", grace));
+    const gracePeriod = { seconds: BigInt(Math.ceil(durationOf("grace", grace) / 1000)) };
     await showMinted(context, out, async () => (await apiKeys.rotateApiKey({ id, gracePeriod })).apiKey);
   },
 });
@@ -160,13 +149,12 @@ async function showMinted(
   file: string | undefined,
   mint: () => Promise<ApiKey | undefined>,
 ): Promise<void> {
-  const key = await withToken(out, file, mint, (made) => ({
-    token: made?.spec?.token ?? "",
-    clear() {
-      if (made?.spec) made.spec.token = "";
-    },
-  }));
-  if (!key) throw failureOf("the server sent no key");
+  const key = await withToken(out, file, async (take) => {
+    const made = await mint();
+    if (!made?.spec?.token) throw failureOf("the server sent no token");
+    made.spec.token = take(made.spec.token);
+    return made;
+  });
   const { keyItem } = await import("../key-view.ts");
   await out.item(keyItem(key));
   if (file === undefined) out.note("Save the token now: it is not shown again.");

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { listOptions, readPages } from "../lists.ts";
-import { enumOf, timeOf } from "../values.ts";
+import { enumOf, futureTimeOf, pastTimeOf } from "../values.ts";
 import { keyChangeCommands } from "./key-change.ts";
 import { keyMintCommands } from "./key-mint.ts";
 import { keyRevokeCommands } from "./key-revoke.ts";
@@ -34,7 +34,7 @@ const list = command({
     "expires-before": { value: "TIME", summary: "only keys that expire before this time, or within 30d" },
     "unused-since": {
       value: "TIME",
-      summary: "only older keys of which no token was accepted since this time",
+      summary: "only older keys of which no token was accepted since this time, or for 90d",
     },
     revoked: { summary: "revoked keys too" },
   },
@@ -56,17 +56,11 @@ const list = command({
   rpcs: ["ApiKeyService.ListApiKeys"],
   async run(context, input) {
     const { apiKeys } = await context.client();
-    const [{ timestampFromDate }, { ApiKeyKind, ApiKeyState, Environment }, { keyColumns }] =
-      await Promise.all([
-        import("@bufbuild/protobuf/wkt"),
-        import("../../../gen/latchkey/v1/api_key_pb.ts"),
-        import("../key-view.ts"),
-      ]);
-    const time = (name: "expires-before" | "unused-since") => {
-      const text = input[name];
-      return text === undefined ? undefined : timestampFromDate(timeOf(name, text));
-    };
-    const [expiresBefore, unusedSince] = [time("expires-before"), time("unused-since")];
+    const [{ ApiKeyKind, ApiKeyState, Environment }, { keyColumns }] = await Promise.all([
+      import("../../../gen/latchkey/v1/api_key_pb.ts"),
+      import("../key-view.ts"),
+    ]);
+    const { "expires-before": before, "unused-since": since } = input;
     const filter = {
       labels: input.label.join(","),
       query: input.query ?? "",
@@ -75,8 +69,8 @@ const list = command({
       kind: enumOf(ApiKeyKind, input.kind),
       environment: enumOf(Environment, input.environment),
       state: enumOf(ApiKeyState, input.state),
-      ...(expiresBefore && { expiresBefore }),
-      ...(unusedSince && { unusedSince }),
+      ...(before !== undefined && { expiresBefore: futureTimeOf("expires-before", before) }),
+      ...(since !== undefined && { unusedSince: pastTimeOf("unused-since", since) }),
       sortOrder: input.sort ?? "",
       showRevoked: input.revoked,
       includeInfo: true,

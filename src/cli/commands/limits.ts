@@ -2,11 +2,11 @@ import type { Credits } from "../../../gen/latchkey/v1/credit_pb.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { yes } from "../definition.ts";
-import { enumValue } from "../enum-value.ts";
 import { failureOf, usageError } from "../failure.ts";
 import { newRequestId } from "../metadata.ts";
 import { rateLimitsOf } from "../rate-limit-text.ts";
 import { creditsText, showAccount } from "../show-account.ts";
+import { enumOf, numberOf } from "../values.ts";
 
 const accountId = { name: "account_id", summary: "id of the account" } as const;
 const byPlatform = "Only a key of the platform account may do this.";
@@ -71,7 +71,7 @@ const setCredits = command({
     const { CreditRefill } = await import("../../../gen/latchkey/v1/credit_pb.ts");
     const credits = {
       remaining: numberOf("REMAINING", remaining),
-      refill: enumValue(CreditRefill, refill),
+      refill: enumOf(CreditRefill, refill),
       refillAmount: numberOf("--refill-to", refillTo ?? "0"),
     };
     const { accounts } = await context.client();
@@ -131,9 +131,4 @@ export const limitCommands = [setLimits, setCredits, addCredits, removeCredits];
 async function showCredits(context: Context, id: string, credits: Credits | undefined): Promise<void> {
   if (!credits) throw failureOf("the server sent no credits");
   await context.out.item({ message: credits, id, fields: [["credits", await creditsText(credits)]] });
-}
-
-function numberOf(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw usageError(`${name}: expected a whole number from 0 to 999999999`);
-  return Number(text);
 }

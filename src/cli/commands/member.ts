@@ -2,11 +2,11 @@ import type { Profile } from "../../../gen/latchkey/v1/profile_pb.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { yes } from "../definition.ts";
-import { enumValue } from "../enum-value.ts";
 import { failureOf } from "../failure.ts";
 import { listOptions, readPages } from "../lists.ts";
 import { idOf } from "../metadata.ts";
 import { timeText, wordOf } from "../text.ts";
+import { enumOf } from "../values.ts";
 
 const profileId = { name: "profile_id", summary: "id of the profile" } as const;
 const types = ["user", "service-account", "api-key", "system"] as const;
@@ -27,7 +27,7 @@ const list = command({
   rpcs: ["ProfileService.ListProfiles"],
   async run(context, { query = "", prefix = "", type, sort = "", ...input }) {
     const { ProfileType } = await import("../../../gen/latchkey/v1/profile_pb.ts");
-    const filter = { query, prefix, type: enumValue(ProfileType, type), sortOrder: sort, includeInfo: true };
+    const filter = { query, prefix, type: enumOf(ProfileType, type), sortOrder: sort, includeInfo: true };
     const { profiles } = await context.client();
     const message = await readPages(context.out, input, (page) =>
       profiles.listProfiles({ ...filter, ...page }),

@@ -13,7 +13,7 @@ import {
   newName,
   newRequestId,
 } from "../metadata.ts";
-import { withSecretTarget } from "../secret-target.ts";
+import { withToken } from "../secret-output.ts";
 import { accountTable, showAccount } from "../show-account.ts";
 
 const accountId = { name: "account_id", summary: "id of the account" } as const;
@@ -71,7 +71,7 @@ const open = command({
   ],
   rpcs: ["AccountService.OpenAccount"],
   async run(context, { name, owner = "", entitlement: entitlements, out, ...input }) {
-    await withSecretTarget(context.out, out, async (take) => {
+    await withToken(context.out, out, async (take) => {
       const { accounts } = await context.client();
       const { account, invite } = await accounts.openAccount({
         metadata: metadataOf(name, { ...input, description: undefined }),
@@ -102,7 +102,7 @@ const inviteOwner = command({
   ],
   rpcs: ["AccountService.InviteFirstOwner"],
   async run(context, { account_id: id, email, out }) {
-    await withSecretTarget(context.out, out, async (take) => {
+    await withToken(context.out, out, async (take) => {
       const { accounts } = await context.client();
       const { invite } = await accounts.inviteFirstOwner({ accountId: id, email });
       if (!invite) throw failureOf("the server sent no invite");

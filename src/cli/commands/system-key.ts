@@ -2,10 +2,11 @@ import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { yes } from "../definition.ts";
-import { failureOf, usageError } from "../failure.ts";
+import { failureOf } from "../failure.ts";
 import { idOf, metadataFields } from "../metadata.ts";
-import { outOption, withSecretTarget } from "../secret-target.ts";
+import { tokenOut, withToken } from "../secret-output.ts";
 import { timeText, wordOf } from "../text.ts";
+import { durationOf } from "../values.ts";
 
 const get = command({
   path: ["system-key", "get"],
@@ -25,7 +26,7 @@ const rotate = command({
     "Only an owner and the key itself may do this. The token is shown once. With --grace, the earlier tokens stay valid for this time.",
   options: {
     grace: { value: "DURATION", summary: "time for which the earlier tokens stay valid, up to 7d (0s)" },
-    out: outOption,
+    out: tokenOut,
     yes,
   },
   examples: [
@@ -36,10 +37,10 @@ const rotate = command({
   ],
   rpcs: ["AccountService.RotateGlobalApiKey"],
   async run(context, { grace, out, yes: confirmed }) {
-    const seconds = grace === undefined ? 0 : await secondsOf(grace);
+    const seconds = Math.ceil(durationOf("grace", grace ?? "0") / 1000);
     const end = seconds === 0 ? "now" : `in ${grace}`;
     await context.confirm(`Rotate the system key? Its earlier tokens end ${end}`, { yes: confirmed });
-    await withSecretTarget(context.out, out, async (take) => {
+    await withToken(context.out, out, async (take) => {
       const { accounts } = await context.client();
       const { apiKey } = await accounts.rotateGlobalApiKey({ gracePeriod: { seconds: BigInt(seconds) } });
       if (apiKey?.spec) apiKey.spec.token = take(apiKey.spec.token);
@@ -74,13 +75,6 @@ const enable = command({
 
 /** The commands about the system key of an account. */
 export const systemKeyCommands = [get, rotate, disable, enable];
-
-async function secondsOf(text: string): Promise<number> {
-  const { parseDuration } = await import("../../config/parse.ts");
-  const ms = text === "0s" ? 0 : parseDuration(text);
-  if (ms === undefined) throw usageError("--grace: expected a duration such as 30m, 24h or 7d");
-  return ms / 1000;
-}
 
 async function show(context: Context, apiKey: ApiKey | undefined): Promise<void> {
   if (!apiKey) throw failureOf("the server sent no key");

@@ -125,7 +125,7 @@ async function requestsOf(tokens: readonly string[], input: Input<readonly [], t
     workspaceId: input.workspace ?? "",
     accountId: input["in-account"] ?? "",
     environment: enumOf(Environment, input.environment),
-    ...(input.cost !== undefined && { cost: numberOf("cost", input.cost) }),
+    ...(input.cost !== undefined && { cost: numberOf("--cost", input.cost) }),
     dryRun: input["dry-run"],
     fresh: input.fresh,
   } satisfies Partial<VerifyTokenRequest>;

@@ -1,8 +1,7 @@
 import type { UsagePoint, UsageSeries } from "../../../gen/latchkey/v1/usage_pb.ts";
 import { command } from "../command.ts";
-import { enumValue } from "../enum-value.ts";
 import { timeText, wordOf } from "../text.ts";
-import { timeOf } from "../times.ts";
+import { enumOf, pastTimeOf } from "../values.ts";
 
 interface Row {
   series: UsageSeries;
@@ -46,12 +45,12 @@ const usage = command({
     ]);
     const now = Date.now();
     const request = {
-      ...(since !== undefined && { startTime: timeOf("since", since, now) }),
-      ...(until !== undefined && { endTime: timeOf("until", until, now) }),
-      interval: enumValue(UsageInterval, interval),
-      groupBy: by.map((one) => enumValue(UsageGroup, one)),
+      ...(since !== undefined && { startTime: pastTimeOf("since", since, now) }),
+      ...(until !== undefined && { endTime: pastTimeOf("until", until, now) }),
+      interval: enumOf(UsageInterval, interval),
+      groupBy: by.map((one) => enumOf(UsageGroup, one)),
       keyId: key,
-      environment: enumValue(Environment, environment),
+      environment: enumOf(Environment, environment),
     };
     const client = await context.client();
     const message = await client.usage.getUsage(request);
