@@ -165,6 +165,9 @@ interface Found {
 function problemOf({ value, inlineValue }: Found, option: Option, before: unknown): string | undefined {
   if (option.value === undefined) return value === undefined ? undefined : "takes no value";
   if (value === undefined) return `needs a value: ${option.value}`;
+  if (value === "" && option.mayBeEmpty !== true) {
+    return `needs a value that is not empty: ${option.value}. Is a variable of the shell unset?`;
+  }
   if (!inlineValue && value.length > 1 && value.startsWith("-")) {
     return `needs a value: ${option.value}. A value that begins with - is written after =`;
   }
@@ -189,6 +192,7 @@ function readPositionals(command: Command, given: readonly string[], hint: strin
   for (const [index, { name, optional, many }] of known.entries()) {
     const value = many ? given.slice(index) : given[index];
     const isMissing = value === undefined || (many && value.length === 0);
+    if (given.slice(index).includes("")) throw usageError(`${name.toUpperCase()} is empty`, hint);
     if (isMissing && !optional) throw usageError(`${name.toUpperCase()} is missing`, hint);
     values[name] = value;
   }

@@ -148,3 +148,28 @@ test("`latchkey --help` names every command", async () => {
     for (const word of path) expect(stdout).toContain(word);
   }
 });
+
+const unset = [
+  ["key", "revoke", "--label", "", "--yes"],
+  ["key", "revoke", "--label", "env=staging", "--created-by=", "--yes"],
+  ["key", "list", "--account", "", "--quiet"],
+  ["credits", "set", "acct_1", "5", "--key", ""],
+  ["verify", "--workspace", ""],
+  ["key", "revoke", "key_1", ""],
+];
+
+test.each(unset.map((args) => [args.join(" "), args] as const))(
+  "`latchkey %s`, with a variable that is unset, does not select more: it is refused",
+  async (_, args) => {
+    const { code, stdout, stderr } = await runCli(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/empty/);
+  },
+);
+
+test("an empty value clears a field of a key", async () => {
+  const args = ["key", "update", "key_1", "--description", "", "--external-id="];
+  expect(await readArguments(commandTable, args)).toMatchObject({
+    input: { description: "", "external-id": "" },
+  });
+});
