@@ -52,12 +52,12 @@ function timeOf(option: string, text: string, now: number, direction: 1 | -1): T
   };
 }
 
-const maxNumber = 2_147_483_647;
+const largest = 2_147_483_647;
 
 /** Returns the number of an option or argument, from 0 to 2,147,483,647. `name` is what the caller wrote, such as `--cost`. */
 export function numberOf(name: string, text: string): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= maxNumber)) throw usageError(`${name}: expected a whole number from 0 to ${maxNumber}`);
+  if (!(value <= largest)) throw usageError(`${name}: expected a whole number from 0 to ${largest}`);
   return value;
 }
 
