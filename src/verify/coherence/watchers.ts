@@ -34,6 +34,8 @@ export interface Watchers {
 export const maxWatchersPerAccount = 512;
 /** The most streams of all accounts at one instance. Those of platform keys do not count. */
 export const maxWatchers = 4_096;
+// An account may have its most streams while so many places are free.
+const plentyFree = maxWatchers / 2;
 const checkMs = 5_000;
 const everything = ["*"];
 
@@ -87,9 +89,17 @@ export function createWatchers({ clock, held }: WatchersDeps): Watchers {
 
 // A tenant with many accounts could otherwise keep the guards of the platform out.
 function isFull(groups: WatcherGroups, accountId: string | undefined): boolean {
-  const ofAccounts = groups.size() - groups.sizeOf(undefined);
-  if (accountId !== undefined && ofAccounts >= maxWatchers) return true;
-  return groups.sizeOf(accountId) >= maxWatchersPerAccount;
+  const own = groups.sizeOf(accountId);
+  if (accountId === undefined) return own >= maxWatchersPerAccount;
+  const free = maxWatchers - (groups.size() - groups.sizeOf(undefined));
+  return free <= 0 || own >= shareOf(free);
+}
+
+// Returns how many guards an account may have while so many places are free. A few accounts with many guards would otherwise
+// keep all other accounts out: the share shrinks with the square of what is free, so the last places go to many accounts.
+function shareOf(free: number): number {
+  const share = Math.floor(maxWatchersPerAccount * (free / plentyFree) ** 2);
+  return Math.min(maxWatchersPerAccount, Math.max(1, share));
 }
 
 function passOn(groups: WatcherGroups, message: Invalidation): void {
@@ -144,6 +154,6 @@ function waitForAll(clock: Clock, guards: Iterable<WatcherControl>, applied: () 
 function tooMany(): DomainError {
   return new DomainError(
     "UNAVAILABLE",
-    `too many guards watch this server: at most ${maxWatchersPerAccount} per account and ${maxWatchers} of all accounts`,
+    `too many guards watch this server: at most ${maxWatchersPerAccount} per account, fewer while less than ${plentyFree} of ${maxWatchers} places are free`,
   );
 }

@@ -89,10 +89,26 @@ test("one account cannot take the places of another, and a place is free when it
 
 test("no number of accounts can take the places of the platform's guards", () => {
   const watchers = open();
-  for (let n = 0; n < maxWatchers; n++) watchers.open(`acct_${n % (maxWatchers / maxWatchersPerAccount)}`);
+  for (let n = 0; n < maxWatchers; n++) watchers.open(`acct_${n}`);
   expect(() => watchers.open("acct_new")).toThrow("too many guards");
   for (let n = 0; n < maxWatchersPerAccount; n++) watchers.open(undefined);
   expect(() => watchers.open(undefined)).toThrow("too many guards");
+});
+
+test("a hundred accounts that open all guards they can leave places for other accounts", () => {
+  const watchers = open();
+  const openAll = (accountId: string) => {
+    for (let n = 0; ; n++) {
+      try {
+        watchers.open(accountId);
+      } catch {
+        return n;
+      }
+    }
+  };
+  const opened = Array.from({ length: 100 }, (_, n) => openAll(`acct_${n}`));
+  expect(opened[0]).toBe(maxWatchersPerAccount);
+  for (let n = 0; n < 64; n++) expect(() => watchers.open(`acct_other_${n}`)).not.toThrow();
 });
 
 test("a guard that does not acknowledge gets no grant until it has", async () => {
