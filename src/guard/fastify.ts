@@ -1,5 +1,5 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
-import { type Access, createCheck, createGate, type GateOptions } from "./gate.ts";
+import { type Access, authorizationOf, createCheck, createGate, type GateOptions } from "./gate.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Guard } from "./types.ts";
 
@@ -9,7 +9,7 @@ export function latchkey(guard: Guard, options?: GateOptions<FastifyRequest>): F
   const plugin: FastifyPluginCallback = (app, _options, done) => {
     if (!app.hasRequestDecorator("latchkey")) app.decorateRequest("latchkey");
     app.addHook("onRequest", async (request, reply) => {
-      const { access, refusal } = await gate(request, request.headers.authorization);
+      const { access, refusal } = await gate(request, authorizationOf(request.raw));
       if (refusal) return send(reply, refusal);
       request.latchkey = access;
     });

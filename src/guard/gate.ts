@@ -6,6 +6,8 @@ import { type Refusal, refusalOf } from "./refusal.ts";
 import { refused } from "./refused.ts";
 import type { Guard, GuardVerdict, Requirements } from "./types.ts";
 
+export { authorizationOf } from "./authorization.ts";
+
 /** What a protected handler learns about its caller: the verdict of a valid token. */
 export type Access = GuardVerdict & { readonly principal: Principal };
 

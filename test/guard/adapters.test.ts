@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { accepted, createFakeGuard, refusedFor } from "../support/guard/fake-guard.ts";
 import { type Service, type StartService, services } from "../support/guard/services.ts";
@@ -77,6 +78,29 @@ describe.each(adapters)("the adapter of %s", (_name, start: StartService) => {
     expect(await optional.call("write", "Bearer writer")).toMatchObject({ status: 200, caller: "key_1" });
   });
 });
+
+test.each(["express", "fastify"])(
+  "the adapter of %s refuses a call with several `Authorization` headers, whichever comes first",
+  async (name) => {
+    const service = await services[name]?.(guard, { optional: true });
+    const statusOf = (...authorization: string[]) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = authorization.flatMap((one) => ["authorization", one]);
+        const request = get(`${service?.url}/read`, { headers }, (response) =>
+          resolve(response.resume().statusCode),
+        );
+        request.once("error", reject);
+      });
+    try {
+      expect(await statusOf("Bearer reader")).toBe(200);
+      expect(await statusOf("Bearer reader", "Bearer revoked")).toBe(401);
+      expect(await statusOf("Bearer revoked", "Bearer reader")).toBe(401);
+      expect(await statusOf("Bearer reader", "Bearer reader")).toBe(401);
+    } finally {
+      await service?.close();
+    }
+  },
+);
 
 describe.each(adapters)("the options of the adapter of %s", (_name, start: StartService) => {
   test("the token is the one that `getToken` returns, and no other", async () => {

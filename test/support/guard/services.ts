@@ -44,6 +44,8 @@ export type Route = "read" | "write";
 export interface Service {
   /** Calls a route with this `Authorization`, if there is one. */
   call(route: Route, authorization?: string): Promise<Answer>;
+  /** The address of a service that listens. */
+  url?: string;
   close(): Promise<void>;
 }
 
@@ -72,10 +74,11 @@ const serveFastify: StartService = async (guard, options) => {
   const onRequest = forFastify.needs("prompts:write");
   app.get("/write", { onRequest }, async (request) => body(request.latchkey));
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
-  return byFetch(
+  const service = byFetch(
     (path, init) => fetch(url + path, init),
     () => app.close(),
   );
+  return { ...service, url };
 };
 
 const serveHono: StartService = async (guard, options) => {
@@ -157,13 +160,14 @@ async function overHttp(listener: RequestListener): Promise<Service> {
   const server = createServer(listener).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return byFetch(
+  const service = byFetch(
     (path, init) => fetch(url + path, init),
     async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   );
+  return { ...service, url };
 }
 
 function byFetch(
