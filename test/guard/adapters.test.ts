@@ -85,7 +85,7 @@ test.each(["express", "fastify"])(
     const service = await services[name]?.(guard, { optional: true });
     const statusOf = (...authorization: string[]) =>
       new Promise<number | undefined>((resolve, reject) => {
-        const headers = authorization.flatMap((one) => ["authorization", one]);
+        const headers = ["host", "localhost", ...authorization.flatMap((one) => ["authorization", one])];
         const request = get(`${service?.url}/read`, { headers }, (response) =>
           resolve(response.resume().statusCode),
         );
