@@ -46,17 +46,25 @@ export async function linesOf(error: unknown, call: FailedCall): Promise<string[
   return [await lineOf(error, call)];
 }
 
+// What the client reports about redirections, pages, binary data and servers of other protocols.
+const foreign = /^(?:HTTP \d{3}$|unsupported content type|Parse Error|parse binary:)/;
+
 async function lineOf(error: LatchkeyError, { url, version, serverVersion }: FailedCall): Promise<string> {
   const { reason, message, metadata, retryAfterMs } = error;
   if (reason === "UNTRUSTED_CERTIFICATE")
     return `${message}; name the certificate of its authority with --ca FILE`;
   if (reason.endsWith("_SESSION")) return `${message}; log in again with \`latchkey login\``;
   if (reason === "DEADLINE_EXCEEDED") return `no answer from ${url} in time: ${message}`;
-  if (reason === "ACCOUNT_REQUIRED") return `${message}; name one with --account: ${metadata.account_ids}`;
+  if (reason === "ACCOUNT_REQUIRED")
+    return `${message}; name one with --account: ${metadata.account_ids ?? "see `latchkey account list`"}`;
   if (reason === "RATE_LIMITED" && retryAfterMs !== undefined) {
     return `${message}; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
   }
-  if (reason !== "UNIMPLEMENTED") return message;
+  if (reason !== "UNIMPLEMENTED") {
+    return foreign.test(message)
+      ? `the answer of ${url} is none of a Latchkey server, so check the address: ${message}`
+      : message;
+  }
   const other = await serverVersion();
   if (other === undefined) {
     return `the server at ${url} does not know this call: it is no Latchkey server, or one of another version than this ${version}`;

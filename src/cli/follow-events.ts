@@ -5,6 +5,7 @@ import type { LatchkeyClient } from "../client/client.ts";
 import { eventLine } from "./audit-columns.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./failure.ts";
+import { jsonText, visible } from "./text.ts";
 
 type Filter = Omit<Parameters<LatchkeyClient["audit"]["listAuditEvents"]>[0], "$typeName">;
 
@@ -33,8 +34,8 @@ export async function followEvents(context: Context, filter: Filter, start: Foll
 
   function write(event: AuditEvent, names: Record<string, string>): void {
     const { format, line } = context.out;
-    if (format === "json") line(JSON.stringify(JSON.parse(jsonOf(event))));
-    else line(format === "ids" ? event.id : eventLine(event, names));
+    if (format === "json") line(jsonText(JSON.parse(jsonOf(event))));
+    else line(format === "ids" ? visible(event.id) : eventLine(event, names));
   }
 
   async function poll(): Promise<void> {
@@ -53,7 +54,7 @@ export async function followEvents(context: Context, filter: Filter, start: Foll
     for (const [id, seconds] of shown) if (seconds < horizon) shown.delete(id);
   }
 
-  while (!signal.aborted) {
+  while (!signal.aborted && !context.out.isClosed()) {
     try {
       await poll();
       isAway = false;
@@ -77,7 +78,7 @@ async function readNewest(audit: LatchkeyClient["audit"], filter: Filter, limit:
       limit: Math.min(pageSize, limit - items.length),
       cursor,
     });
-    items.push(...page.items);
+    for (const item of page.items) items.push(item);
     Object.assign(names, page.names);
     cursor = page.pagination?.nextCursor ?? "";
     // Without a time, the list goes back to the first event of the account.

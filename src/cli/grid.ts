@@ -19,26 +19,33 @@ export function grid<T>(columns: readonly Column<T>[], items: readonly T[], widt
     columns.map(({ title }) => title.toUpperCase()),
     ...items.map((item) => columns.map(({ value }) => visible(value(item)))),
   ];
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => widthOf(row[index] ?? ""))));
+  const widths = columns.map((_, index) => widest(rows.map((row) => row[index] ?? "")));
   if (width !== undefined) shrink(widths, width);
   return rows.map((row) => lineOf(row, widths));
 }
 
 /** Returns the lines of one resource: a name and a value on each line. Fields without a value are left out. */
 export function fieldLines(fields: readonly (readonly [name: string, value: string])[]): string[] {
-  const filled = fields.filter(([, value]) => value !== "");
-  const width = Math.max(0, ...filled.map(([name]) => widthOf(name)));
+  // The server names some of the fields.
+  const filled = fields
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => [visible(name), value] as const);
+  const width = widest(filled.map(([name]) => name));
   return filled.map(([name, value]) => `${name}${" ".repeat(width - widthOf(name))}${gap}${visible(value)}`);
 }
 
+// Not by Math.max(...), because a call has a limited number of arguments.
+const widest = (texts: readonly string[]) => texts.reduce((most, text) => Math.max(most, widthOf(text)), 0);
+
 function shrink(widths: number[], width: number): void {
+  for (const [index, one] of widths.entries()) if (index > 0) widths[index] = Math.min(one, width);
   const total = () => widths.reduce((sum, one) => sum + one, 0) + gap.length * (widths.length - 1);
   while (total() > width) {
     const others = widths.slice(1);
-    const widest = Math.max(...others);
-    if (others.length === 0 || widest <= leastWidth) return;
-    const at = widths.lastIndexOf(widest);
-    widths[at === 0 ? widths.indexOf(widest, 1) : at] = widest - 1;
+    const largest = Math.max(...others);
+    if (others.length === 0 || largest <= leastWidth) return;
+    const at = widths.lastIndexOf(largest);
+    widths[at === 0 ? widths.indexOf(largest, 1) : at] = largest - 1;
   }
 }
 

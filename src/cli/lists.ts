@@ -1,5 +1,5 @@
 import type { Option } from "./definition.ts";
-import { usageError } from "./failure.ts";
+import { failureOf, usageError } from "./failure.ts";
 import type { Output } from "./output.ts";
 
 /** The options of every list. */
@@ -21,6 +21,8 @@ interface Page<T> {
 
 const pageSize = 200;
 const byDefault = 50;
+// A page may be empty because its items were removed a moment ago.
+const emptyPages = 100;
 
 /**
  * Reads as many pages as the options want. Returns the last response with the items of all of them, so that `--json` has the same
@@ -34,10 +36,13 @@ export async function readPages<T, P extends Page<T>>(
   const wanted = all ? Number.POSITIVE_INFINITY : limit === undefined ? byDefault : countOf(limit);
   const items: T[] = [];
   let cursor = "";
+  let empty = 0;
   for (;;) {
     const page = await read({ limit: Math.min(pageSize, wanted - items.length), cursor });
-    items.push(...page.items);
+    for (const item of page.items) items.push(item);
     cursor = page.pagination?.nextCursor ?? "";
+    empty = page.items.length === 0 ? empty + 1 : 0;
+    if (empty > emptyPages) throw failureOf("the server sends empty pages without an end");
     if (cursor !== "" && items.length < wanted) continue;
     if (cursor !== "" && out.format === "text") out.note(`there are more: add --all, or --limit NUMBER`);
     page.items = items;

@@ -12,6 +12,7 @@ import { file_latchkey_v1_token_service } from "../../gen/latchkey/v1/token_serv
 import { file_latchkey_v1_usage_service } from "../../gen/latchkey/v1/usage_service_pb.ts";
 import { file_latchkey_v1_workspace_admin_service } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { file_latchkey_v1_workspace_service } from "../../gen/latchkey/v1/workspace_service_pb.ts";
+import { jsonText } from "./text.ts";
 
 const services = [
   file_latchkey_v1_account_service,
@@ -35,5 +36,5 @@ export function jsonOf(message: Message): string {
   const files = [...services, ...services.flatMap(({ dependencies }) => dependencies)];
   const schema = createRegistry(...files).getMessage(message.$typeName);
   if (!schema) throw new Error(`${message.$typeName} is no message of the API`);
-  return JSON.stringify(toJson(schema, message, { alwaysEmitImplicit: true }), undefined, 2);
+  return jsonText(toJson(schema, message, { alwaysEmitImplicit: true }), 2);
 }

@@ -2,7 +2,9 @@ import type { Writable } from "node:stream";
 import { styleText } from "node:util";
 import type { Message } from "@bufbuild/protobuf";
 import type { Env } from "../config/reader.ts";
+import { failureOf } from "./failure.ts";
 import { type Column, fieldLines, grid } from "./grid.ts";
+import { visible } from "./text.ts";
 
 /** A stream of the process, and what is known of it if it is a terminal. */
 export type Stream = Writable & { isTTY?: boolean; columns?: number };
@@ -37,6 +39,12 @@ export interface Output {
   line(text: string): void;
   /** Writes one line for a person to stderr. With `--quiet`, it writes nothing. */
   note(text: string): void;
+  /** Makes the loss of the result a failure even if its reader has ended, because the result has a secret. */
+  mustArrive(): void;
+  /** Waits until the result is written. Fails if it cannot be. A reader that has ended, such as `head`, is no failure. */
+  written(): Promise<void>;
+  /** Returns whether nothing can be written any more. */
+  isClosed(): boolean;
   /** Returns the text in bold, green, yellow or red if stdout is a terminal that shows colour. */
   style(format: "bold" | "green" | "yellow" | "red" | "dim", text: string): string;
 }
@@ -54,8 +62,9 @@ export interface OutputOptions {
 export function createOutput({ stdout, stderr, env, json, quiet }: OutputOptions): Output {
   const format = json ? "json" : quiet ? "ids" : "text";
   const hasColour = stdout.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
-  const width = stdout.isTTY ? stdout.columns : undefined;
-  const line = (text: string) => void stdout.write(`${text}\n`);
+  // A terminal that does not know its width has 0 columns.
+  const width = (stdout.isTTY && stdout.columns) || undefined;
+  const { line, ...end } = createWriter(stdout);
 
   async function message(one: Message): Promise<void> {
     const { jsonOf } = await import("./message-json.ts");
@@ -66,25 +75,54 @@ export function createOutput({ stdout, stderr, env, json, quiet }: OutputOptions
     hasColour ? styleText(name, text, { validateStream: false }) : text;
 
   const note: Output["note"] = (text) => {
-    if (!quiet) stderr.write(`${text}\n`);
+    if (!quiet) stderr.write(`${visible(text)}\n`);
   };
 
   return {
     format,
     message,
+    ...end,
     line,
     note,
     style,
     async list({ message: whole, items, columns, id, empty }) {
       if (format === "json") return message(whole);
-      if (format === "ids") return items.forEach((item) => void line(id(item)));
+      if (format === "ids") return items.forEach((item) => void line(visible(id(item))));
       if (items.length === 0) return note(empty);
       const [titles = "", ...rows] = grid(columns, items, width);
       for (const row of [style("bold", titles), ...rows]) line(row);
     },
     async item({ message: whole, id, fields }) {
       if (format === "json") return message(whole);
-      for (const row of format === "ids" ? [id] : fieldLines(fields)) line(row);
+      for (const row of format === "ids" ? [visible(id)] : fieldLines(fields)) line(row);
     },
+  };
+}
+
+function createWriter(stdout: Stream): Pick<Output, "line" | "mustArrive" | "written" | "isClosed"> {
+  let loss: unknown;
+  let isSecret = false;
+  let last: Promise<void> = Promise.resolve();
+  return {
+    line(text) {
+      last = new Promise((resolve) => {
+        stdout.write(`${text}\n`, (error) => {
+          loss ??= error;
+          resolve();
+        });
+      });
+    },
+    mustArrive() {
+      isSecret = true;
+    },
+    async written() {
+      await last;
+      const code = loss instanceof Error && "code" in loss ? loss.code : loss;
+      if (!loss || (code === "EPIPE" && !isSecret)) return;
+      throw failureOf(
+        `the result could not be written (${code})${isSecret ? ", so its token is lost: mint another one" : ""}`,
+      );
+    },
+    isClosed: () => Boolean(loss),
   };
 }

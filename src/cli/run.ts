@@ -1,10 +1,11 @@
+import type { LatchkeyError } from "../client/error.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { Env } from "../config/reader.ts";
 import { type Request, readArguments } from "./arguments.ts";
 import { type Context, createContext } from "./context.ts";
 import { exitCodeOf, isLatchkeyError, linesOf } from "./failure.ts";
 import { allCommands, commandTable } from "./table.ts";
-import { visible } from "./text.ts";
+import { jsonText, shortened, visible } from "./text.ts";
 import { readVersion } from "./version.ts";
 import { processWorld, type World } from "./world.ts";
 
@@ -30,6 +31,7 @@ export async function execute(args: readonly string[], world: World): Promise<nu
     }
     context = createContext(world, request.globals, definitions);
     await request.command.run(context, request.input);
+    await context.out.written();
     return 0;
   } catch (error) {
     await report(error, world, context);
@@ -61,11 +63,27 @@ async function report(error: unknown, world: World, context: Context | undefined
   // A message may quote a URL with a password, or what the caller pasted.
   const { scrub } = await import("../infra/log.ts");
   const write = (line: string) => void world.stderr.write(`${scrub(line)}\n`);
-  if (context?.globals.json && isLatchkeyError(error)) {
-    const { reason, message, metadata, violations, requestId } = error;
-    return write(JSON.stringify({ reason, message, metadata, violations, requestId }));
-  }
-  for (const line of await problemsOf(error, context)) write(`latchkey: ${visible(line)}`);
+  if (context?.globals.json && isLatchkeyError(error)) return write(jsonText(bounded(error)));
+  const lines = await problemsOf(error, context);
+  for (const line of lines.slice(0, mostLines)) write(`latchkey: ${visible(shortened(line))}`);
+  if (lines.length > mostLines) write(`latchkey: and ${lines.length - mostLines} more`);
+}
+
+const mostLines = 50;
+
+/** Returns what a program reads about a refusal. The server decides how long its texts are. */
+function bounded({ reason, message, metadata, violations, requestId }: LatchkeyError) {
+  const facts = Object.entries(metadata).slice(0, mostLines);
+  return {
+    reason: shortened(reason),
+    message: shortened(message),
+    metadata: Object.fromEntries(facts.map(([name, value]) => [shortened(name), shortened(value)])),
+    violations: violations.slice(0, mostLines).map(({ field, description }) => ({
+      field: shortened(field),
+      description: shortened(description),
+    })),
+    requestId,
+  };
 }
 
 async function problemsOf(error: unknown, context: Context | undefined): Promise<string[]> {

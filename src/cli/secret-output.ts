@@ -23,6 +23,7 @@ export async function withToken<T>(
   if (path === undefined) {
     if (out.format === "ids")
       throw usageError("--quiet shows only the id, so the token would be lost: add --out FILE");
+    out.mustArrive();
     return work((token) => token);
   }
   const file = newSecretFile(path);

@@ -1,16 +1,36 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
-// C0, DEL and C1 control characters, line and paragraph separators, and characters that change the direction of text.
-const invisible = /[\p{Cc}\u2028\u2029\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
+// Control and format characters (C0, DEL, C1, those that change the direction or have no width, tags), line and paragraph
+// separators, halves of a character, and letters without a shape.
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0]/gu;
 
 /** Returns the text with control characters escaped, so that a name cannot change the terminal or hide other text. */
 export function visible(text: string): string {
   return text.replace(invisible, (one) => {
-    const code = one.codePointAt(0) ?? 0;
-    return code < 0x100
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : `\\u${code.toString(16).padStart(4, "0")}`;
+    const hex = (one.codePointAt(0) ?? 0).toString(16);
+    return hex.length <= 2
+      ? `\\x${hex.padStart(2, "0")}`
+      : hex.length <= 4
+        ? `\\u${hex.padStart(4, "0")}`
+        : `\\u{${hex}}`;
   });
+}
+
+/** Returns a value as JSON in which only line breaks and ASCII spaces are invisible. JSON itself escapes only C0 characters. */
+export function jsonText(value: unknown, indent?: number): string {
+  const json = JSON.stringify(value, undefined, indent);
+  return json.replace(invisible, (one) =>
+    one === "\n"
+      ? one
+      : one.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+  );
+}
+
+const ofWord = /[\w.-]{1,300}$/;
+
+/** Returns the beginning of a long text, without a part of a word at its end, because a part of a token is not recognised as one. */
+export function shortened(text: string, length = 2_000): string {
+  return text.length <= length ? text : `${text.slice(0, length).replace(ofWord, "")}…`;
 }
 
 // Characters that take two columns of a terminal: East Asian ones and emoji.
@@ -25,12 +45,15 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** Returns the text in at most this many columns, with `…` at the end if it was cut. */
+/** Returns the text in at most this many columns, with `…` at the end if it was cut. Marks without a width are cut too. */
 export function cut(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
+  const most = 64 + 4 * width;
+  if (text.length <= most && widthOf(text) <= width) return text;
   let kept = "";
+  let left = width - 1;
   for (const one of text) {
-    if (widthOf(kept + one) > width - 1) break;
+    left -= widthOf(one);
+    if (left < 0 || kept.length >= most) break;
     kept += one;
   }
   return `${kept}…`;
@@ -39,8 +62,12 @@ export function cut(text: string, width: number): string {
 /** Returns a time as `2026-11-22 06:40:03Z`, or nothing if it is unset. */
 export function timeText(time: Timestamp | undefined): string {
   if (!time) return "";
-  const iso = new Date(Number(time.seconds) * 1000).toISOString();
-  return iso.replace("T", " ").replace(/\.\d+Z$/, "Z");
+  const date = new Date(Number(time.seconds) * 1000);
+  if (Number.isNaN(date.getTime())) return `${time.seconds} s`;
+  return date
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.\d+Z$/, "Z");
 }
 
 /** Returns the name of a value of a generated enum as a word, such as `service`. An unknown value is its number. */

@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
 import { failureOf } from "../failure.ts";
+import { jsonText } from "../text.ts";
 
 const doctor = command({
   path: ["doctor"],
@@ -26,7 +27,7 @@ const doctor = command({
             url: context.url(),
             ca: ca === undefined ? undefined : readFileSync(ca),
           });
-    if (context.out.format === "json") context.out.line(JSON.stringify({ findings }, undefined, 2));
+    if (context.out.format === "json") context.out.line(jsonText({ findings }, 2));
     else for (const line of reportLines(findings, context.out.style)) context.out.line(line);
     // The report has said everything.
     if (exitCodeOf(findings) !== 0) throw failureOf("a check failed");

@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import { localUrl } from "../doctor/server.ts";
 import { keyFiles } from "../platform-key.ts";
 import { serverUrl } from "../server-url.ts";
+import { jsonText, visible } from "../text.ts";
 import { isOnThisMachine, requireLoopback, tryLatchkey } from "./try.ts";
 
 /** Runs `latchkey try` at the server of the settings, or at that of `--url`. */
@@ -22,14 +23,15 @@ export async function startTry({ env, globals, out }: Context): Promise<void> {
     return client;
   };
   const write = (text: string) => {
-    if (out.format === "text") for (const line of text.replace(/\n$/, "").split("\n")) out.line(line);
+    if (out.format === "text")
+      for (const line of text.replace(/\n$/, "").split("\n")) out.line(visible(line));
   };
   try {
     // The key of this machine's server goes to no other machine.
     const verifier = isOnThisMachine(url) ? readVerifier(config.dataDir) : undefined;
     const tried = await tryLatchkey({ url, clientOf, verifier, write });
-    if (out.format === "json") out.line(JSON.stringify(tried, undefined, 2));
-    else if (out.format === "ids") out.line(tried.keyId);
+    if (out.format === "json") out.line(jsonText(tried, 2));
+    else if (out.format === "ids") out.line(visible(tried.keyId));
     else write(`\nThe console is ${url}/console/. \`latchkey sign-up\` makes an account of your own.\n`);
   } finally {
     for (const client of clients) client.close();
