@@ -86,6 +86,7 @@ export interface ApiKeyTokenUseTable {
   /** The client address that a verifier named last. */
   client_address: string | null;
   client_address_day: string | null;
+  client_address_at: Date | null;
 }
 
 export interface SessionTable {

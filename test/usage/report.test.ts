@@ -53,6 +53,26 @@ test("a reported batch counts by verdict, and tells when and from where the toke
   expect(apiKey?.info?.tokens[0]?.lastClientAddress).toBe("203.0.113.9");
 });
 
+test("a late report does not replace the address of a later use, and a later use without an address leaves it", async () => {
+  const { owner, key, verifier, tokenId } = await scene();
+  const now = Date.now();
+  const report = (batchId: string, agoMs: number, clientAddress: string) => {
+    const lastUsedAt = time(new Date(now - agoMs));
+    const item = { keyId: key.id, tokenId, verdict: valid, count: 1, clientAddress, lastUsedAt };
+    return verifier.usage.reportUsage({ batchId, items: [item] });
+  };
+  const addressOf = async () => {
+    const { apiKey } = await owner.apiKeys.getApiKey({ id: key.id });
+    return apiKey?.info?.tokens[0]?.lastClientAddress;
+  };
+  await report("new", 20_000, "203.0.113.2");
+  await report("none", 1_000, "");
+  await report("late", 30_000, "203.0.113.1");
+  expect(await addressOf()).toBe("203.0.113.2");
+  await report("newer", 10_000, "203.0.113.3");
+  expect(await addressOf()).toBe("203.0.113.3");
+});
+
 test("a repeat of a batch by the same caller counts nothing, also at the same time", async () => {
   const { owner, key, verifier } = await scene();
   const report = { batchId: "again", items: [{ keyId: key.id, verdict: valid, count: 5 }] };

@@ -29,6 +29,7 @@ import * as rateLimitCounter from "./0027_rate_limit_counter.ts";
 import * as feedAccounts from "./0028_feed_accounts.ts";
 import * as usage from "./0029_usage.ts";
 import * as embedSession from "./0030_embed_session.ts";
+import * as clientAddressTime from "./0031_client_address_time.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -70,6 +71,7 @@ export const migrations: readonly Migration[] = [
   { name: "0028_feed_accounts", ...feedAccounts },
   { name: "0029_usage", ...usage },
   { name: "0030_embed_session", ...embedSession },
+  { name: "0031_client_address_time", ...clientAddressTime },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

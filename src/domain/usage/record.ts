@@ -57,18 +57,30 @@ async function recordIn(
 // A server whose clock is ahead must not keep a session alive, or hide later uses of a token.
 const usedAt = sql`least(to_timestamp(used.at / 1000.0), clock_timestamp())`;
 
+// Guards report late, so an earlier use may be recorded after a later one. Earlier versions of the server record no time of the
+// address. Then the later report counts as the later use.
+const isLaterAddress = sql`(excluded.client_address is not null and (stored.client_address is null
+  or coalesce(stored.client_address_at, '-infinity') <= excluded.client_address_at))`;
+
 async function recordTokens(tx: Tx, tokens: readonly TokenUse[]): Promise<void> {
   await sql`
-    insert into api_key_token_use as stored (token_id, last_used_at, client_address, client_address_day)
+    insert into api_key_token_use as stored
+      (token_id, last_used_at, client_address, client_address_day, client_address_at)
     select token.id, ${usedAt}, used.address,
-      case when used.address is not null then (${usedAt} at time zone 'utc')::date end
+      case when used.address is not null then (${usedAt} at time zone 'utc')::date end,
+      case when used.address is not null then ${usedAt} end
     from jsonb_to_recordset(${usesJson(tokens)}::jsonb) as used (id bigint, at double precision, address text)
     join api_key_token token on token.id = used.id
     order by token.id
     on conflict (token_id) do update set
       last_used_at = greatest(stored.last_used_at, excluded.last_used_at),
-      client_address = coalesce(excluded.client_address, stored.client_address),
-      client_address_day = coalesce(excluded.client_address_day, stored.client_address_day)`.execute(tx);
+      client_address = case when ${isLaterAddress} then excluded.client_address else stored.client_address end,
+      client_address_day =
+        case when ${isLaterAddress} then excluded.client_address_day else stored.client_address_day end,
+      client_address_at =
+        case when ${isLaterAddress} then excluded.client_address_at else stored.client_address_at end`.execute(
+    tx,
+  );
 }
 
 // A server whose clock is behind must not end a session that is new.

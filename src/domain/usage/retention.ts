@@ -50,7 +50,9 @@ export async function deleteOldUsage(db: Db, { clientAddressRetentionMs }: Usage
   return (
     (await inBatches(() =>
       sql`
-        update api_key_token_use set client_address = null, client_address_day = null where token_id in (
+        update api_key_token_use
+        set client_address = null, client_address_day = null, client_address_at = null
+        where token_id in (
           select token_id from api_key_token_use where client_address_day < ${today} - ${addressDays}::integer
           limit ${batchSize} for update skip locked
         )`.execute(db),
