@@ -31,6 +31,8 @@ export interface ApiKeyTable {
   rate_limits: ColumnType<StoredRateLimit[], string | undefined, string>;
   /** The other key on whose counters it draws. That key has no such key itself. */
   limited_by_key_id: string | null;
+  /** The embed sessions that it made before have ended. A trigger writes it. */
+  embed_ended_at: ColumnType<Date | null, never, never>;
 }
 
 /**

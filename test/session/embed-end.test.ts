@@ -120,6 +120,59 @@ test("a session made with a token that a rotation superseded reads until the gra
   expect(await list(session)).toBe("REVOKED_SESSION");
 });
 
+test("the end of a key writes no row of its sessions, so their number does not matter", async () => {
+  const session = await newEmbedded(app, tenant.owner);
+  const { promise: over, resolve: release } = Promise.withResolvers<void>();
+  const { promise: locked, resolve: lock } = Promise.withResolvers<void>();
+  const transaction = app.db.transaction().execute(async (tx) => {
+    await sql`select from embed_session where id = ${session.id} for update`.execute(tx);
+    lock();
+    await over;
+  });
+  await locked;
+  try {
+    await platform().apiKeys.disableApiKey({ id: session.acting.keyId });
+    expect([await list(session), await list(session, beside)]).toEqual([
+      "REVOKED_SESSION",
+      "REVOKED_SESSION",
+    ]);
+  } finally {
+    release();
+    await transaction;
+  }
+});
+
+test("sessions that ended with a disabled key do not count for the bound of the key", async () => {
+  const session = await newEmbedded(app, tenant.owner);
+  const { keyId: id } = session.acting;
+  await app.db
+    .insertInto("embed_session")
+    .columns(["id", "account_id", "key_id", "token_id", "hash", "permissions", "workspace_ids", "expires_at"])
+    .expression((eb) =>
+      eb
+        .selectFrom(["embed_session", sql<{ n: number }>`generate_series(1, 999)`.as("n")])
+        .select(sql<string>`embed_session.id || n`.as("id"))
+        .select(["account_id", "key_id", "token_id", "hash", "permissions", "workspace_ids", "expires_at"])
+        .where("embed_session.id", "=", session.id),
+    )
+    .execute();
+  expect(await outcome(embed(app, session.acting))).toBe("BOUND_EXCEEDED");
+  await platform().apiKeys.disableApiKey({ id });
+  await platform().apiKeys.enableApiKey({ id });
+  expect(await outcome(embed(app, session.acting))).toBe("ok");
+});
+
+test("an end that an operator writes to the key is effective on every instance", async () => {
+  const session = await newEmbedded(app, tenant.owner);
+  expect([await list(session), await list(session, beside)]).toEqual(["ok", "ok"]);
+  await sql`update api_key set embed_ended_at = clock_timestamp() where id = ${session.acting.keyId}`.execute(
+    app.db,
+  );
+  await expect
+    .poll(async () => [await list(session), await list(session, beside)])
+    .toEqual(["REVOKED_SESSION", "REVOKED_SESSION"]);
+});
+
 describe("a change by a session that has begun delays", () => {
   // Starts a change, and an end of the session while the change is in its transaction. Returns them in the order of their ends.
   async function orderOf(session: Embedded, end: () => Promise<unknown>): Promise<string[]> {

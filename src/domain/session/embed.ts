@@ -102,11 +102,15 @@ function earliest(now: Date, lifetimeMs: number, end: Date | undefined): Date {
   return end && end < own ? end : own;
 }
 
+// It has not expired, and neither itself nor all sessions of its key were ended.
+const isLive = sql`e.expires_at > clock_timestamp() and e.ended_at is null and not exists (
+  select from api_key a where a.id = e.key_id and e.created_at <= a.embed_ended_at
+)`;
+
 async function countLive(tx: Tx, accountId: string, keyId: string): Promise<number> {
   const { rows } = await sql<{ live: number }>`
-    select count(*)::int as live from embed_session
-    where key_id = ${keyId} and account_id = ${accountId}
-      and expires_at > clock_timestamp() and ended_at is null`.execute(tx);
+    select count(*)::int as live from embed_session e
+    where e.key_id = ${keyId} and e.account_id = ${accountId} and ${isLive}`.execute(tx);
   return rows[0]?.live ?? 0;
 }
 
@@ -128,9 +132,7 @@ export async function findEmbedSession(
     select e.id, e.account_id, e.key_id, p.id as profile_id
     from embed_session e
     join profile p on p.account_id = e.account_id and p.type = 'system'
-    where e.id = ${id} and e.hash = ${hash} and e.ended_at is null and e.expires_at > clock_timestamp()`.execute(
-    db,
-  );
+    where e.id = ${id} and e.hash = ${hash} and ${isLive}`.execute(db);
   return rows[0];
 }
 

@@ -23,7 +23,6 @@ const covers: Record<string, { scope: string; ids: string[] }> = {
   workspace_grant: { scope: "r.account_id", ids: [keyOrPerson] },
   team_member: { scope: "r.account_id", ids: ["r.profile_id"] },
   team_role: { scope: "r.account_id", ids: ["r.account_id"] },
-  // A platform key that ends is locked itself, and a trigger ends its sessions.
   embed_session: { scope: "r.account_id", ids: ["r.id"] },
   credit: { scope: "r.account_id", ids: ["r.id"] },
 };
