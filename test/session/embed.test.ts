@@ -197,6 +197,21 @@ test("in a suspended account, a session does nothing, and works again after the 
   await session.apiKeys.listApiKeys({});
 });
 
+test("sessions take from the rate limits of their key in their account only, and nothing from the key", async () => {
+  const rateLimits = [{ name: "calls", limit: 5, period: { seconds: 3600n } }];
+  const spec = { permissions: ["accounts:act", ...keysPermissions], rateLimits };
+  const { token } = await issueKey(app.clientAs(app.platformToken), { spec });
+  const here = naming(app, token, tenant.accountId);
+  const there = naming(app, token, accountIdOf(await app.newAccount()));
+  const [one, other, third] = [await embed(app, here), await embed(app, here), await embed(app, there)];
+  const whoIs = (session: { token: string }) => outcome(app.clientAs(session.token).profiles.whoAmI({}));
+  const calls = await Promise.all([one, one, other, other, other].map(whoIs));
+  expect(calls).toEqual(Array.from({ length: 5 }, () => "ok"));
+  expect([await whoIs(one), await whoIs(other)]).toEqual(["RATE_LIMITED", "RATE_LIMITED"]);
+  expect(await whoIs(third)).toBe("ok");
+  expect(await outcome(embed(app, there))).toBe("ok");
+});
+
 test("a key has a bounded number of live sessions in one account", async () => {
   const session = await newEmbedded(app, tenant.owner);
   const row = await app.db

@@ -138,8 +138,11 @@ function textBytes({ name, external_id, labels, openings }: Credential): number 
 }
 
 function itemsOf({ tokens, accounts, openings, labels, embed }: Credential): number {
-  let items =
-    tokens.length + labels.length + (embed ? embed.held.permissions.length + embed.liveWorkspaces.length : 0);
+  let items = tokens.length + labels.length;
+  if (embed) {
+    const { held, liveWorkspaces, draws } = embed;
+    items += held.permissions.length + liveWorkspaces.length + draws.limits.length * itemsPerLimit;
+  }
   if (accounts !== openings) for (const { roles } of accounts) items += 2 + (roles?.length ?? 0) * 4;
   for (const access of openings) {
     const { held, liveWorkspaces, archivedWorkspaces, entitlements, roles, limits, credits } = access;

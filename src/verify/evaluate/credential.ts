@@ -4,7 +4,7 @@ import { withoutPlatformPermissions } from "../../domain/access/acting.ts";
 import { effectiveSet, type PermissionSet } from "../../domain/access/permission.ts";
 import { type Slices, sliceLength } from "../../domain/kernel/slices.ts";
 import { digestOf } from "../../domain/kernel/token.ts";
-import { type KeptDraws, toDraws } from "./draws.ts";
+import { type Draws, drawsIn, type KeptDraws, toDraws } from "./draws.ts";
 import type { ShareSet } from "./shared-sets.ts";
 import type { ShareText } from "./shared-texts.ts";
 
@@ -30,6 +30,8 @@ export interface Embed extends Pick<EmbedJson, "key_id" | "account_id" | "ends_a
   /** The list of the session, narrowed by what the key holds in every tenant. */
   held: PermissionSet;
   liveWorkspaces: readonly string[];
+  /** The limits of the key, with counters that only the sessions of this account share. */
+  draws: Draws;
 }
 
 /** An account that a credential gives access to. That access may not be loaded. */
@@ -182,7 +184,15 @@ function* toEmbed(
   const most = withoutPlatformPermissions(own?.held.permissions ?? []);
   const held = yield* setOf(account_id, permissions, most);
   const { live } = yield* byState(workspaces);
-  return { key_id: share(key_id), account_id: share(account_id), ends_at, held, liveWorkspaces: live };
+  const { limits } = own ?? { limits: [] };
+  return {
+    key_id: share(key_id),
+    account_id: share(account_id),
+    ends_at,
+    held,
+    liveWorkspaces: live,
+    draws: drawsIn(share(account_id), limits, share),
+  };
 }
 
 function* byState(

@@ -64,6 +64,20 @@ function ruleOf(
   return { accountId, counter, name: share(stored.name), limit, periodMs, cost };
 }
 
+/**
+ * Returns what the embed sessions of a key draw on in one account: the same limits, with counters of that account. Its customers
+ * would otherwise stop the key, and with it every other account.
+ */
+export function drawsIn(accountId: string, limits: readonly RateLimitRule[], share: ShareText): Draws {
+  if (limits.length === 0) return { limits: noLimits, credits: noCredits };
+  const counted = limits.map((rule) => ({
+    ...rule,
+    accountId,
+    counter: share(`${rule.counter} ${accountId}`),
+  }));
+  return { limits: counted, credits: noCredits };
+}
+
 /** Returns whether a verification takes from anything. */
 export function drawsOnAnything({ limits, credits }: Draws): boolean {
   return limits.length > 0 || credits.length > 0;

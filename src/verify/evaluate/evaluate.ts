@@ -77,7 +77,7 @@ export function evaluate(
     if (failures.length > 0 || !own || !requirements.acting) return base;
     const key = toPrincipal(credential, own, superseded);
     const result = evaluateEmbed(loaded.tenant, credential, embed, key, requirements);
-    return { ...base, ...result, ...drawsOf(result.failures, own) };
+    return { ...base, ...result, ...drawsOf(result.failures, embed.draws) };
   }
   const acting = actingOf(credential, requirements);
   if (acting) {
