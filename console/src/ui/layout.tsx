@@ -77,16 +77,20 @@ export function EmptyState({
   title,
   children,
   action,
+  paste,
 }: {
   title: string;
   children?: ReactNode;
   action?: ReactNode;
+  /** A block to paste, which does the same as the action. */
+  paste?: ReactNode;
 }) {
   return (
     <div className="empty">
       <h2>{title}</h2>
       {children}
       {action && <div className="actions">{action}</div>}
+      {paste}
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { useMutation } from "@connectrpc/connect-query";
 import { useState } from "react";
 import { type Invite, InviteState } from "../../../gen/latchkey/v1/invite_pb.ts";
 import { InviteService } from "../../../gen/latchkey/v1/invite_service_pb.ts";
+import { Commands } from "../../parts/commands.tsx";
 import { ownerRole, useOwner, useRoles } from "../../parts/rank.ts";
 import { useSession } from "../../session.ts";
 import { Badge } from "../../ui/badge.tsx";
@@ -55,7 +56,14 @@ export function InvitesPage() {
       <Loaded query={list}>
         {({ items }) =>
           items.length === 0 && list.pager.page === 0 ? (
-            <EmptyState title={showAll ? "No invites" : "No pending invites"}>
+            <EmptyState
+              title={showAll ? "No invites" : "No pending invites"}
+              paste={
+                can("invites:write") && (
+                  <Commands command="invite create grace@example.com --role developer" />
+                )
+              }
+            >
               <p>Invite people to the account. The invite says which role they get.</p>
             </EmptyState>
           ) : (

@@ -1,9 +1,12 @@
-import { useSession } from "../../session.ts";
+import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { Commands } from "../../parts/commands.tsx";
+import { type Session, useSession } from "../../session.ts";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNote } from "../../ui/error-note.tsx";
 import { EmptyState } from "../../ui/layout.tsx";
 import { Skeleton } from "../../ui/loaded.tsx";
 import { Pager } from "../../ui/pager.tsx";
+import { creatableKinds } from "./actions.ts";
 import { isNarrow, type KeyFilter } from "./filter.ts";
 import { KeyTable } from "./key-table.tsx";
 import type { KeyTask } from "./tasks.ts";
@@ -27,6 +30,8 @@ export function KeyListView({
   const note = <ErrorNote error={error} />;
   if (!keys) return error ? note : <Skeleton lines={6} />;
   const none = keys.length === 0 && !busy;
+  // Every account has a system key, so a list with nothing else counts as empty.
+  const onlySystem = !isNarrow(filter) && !busy && pager.page === 0 && keys.every(({ spec }) => spec?.system);
   return (
     <>
       {note}
@@ -36,7 +41,9 @@ export function KeyListView({
         </div>
       )}
       {none && pager.next && <Unfinished onNext={pager.next} />}
-      {none && !pager.next && <Nothing narrow={isNarrow(filter)} onClear={onClear} onCreate={onCreate} />}
+      {(none || onlySystem) && !pager.next && (
+        <Nothing narrow={isNarrow(filter)} onClear={onClear} onCreate={onCreate} />
+      )}
       <Pager {...pager} />
     </>
   );
@@ -66,7 +73,7 @@ function Nothing({
   onClear(): void;
   onCreate: (() => void) | undefined;
 }) {
-  const { can } = useSession();
+  const session = useSession();
   if (narrow) {
     return (
       <EmptyState title="No key matches" action={<Button onClick={onClear}>Clear the filters</Button>}>
@@ -76,7 +83,7 @@ function Nothing({
   }
   return (
     <EmptyState
-      title={can("api_keys:read") ? "No keys yet" : "You have no developer key yet"}
+      title={session.can("api_keys:read") ? "No keys yet" : "You have no developer key yet"}
       action={
         onCreate && (
           <Button variant="primary" icon="plus" onClick={onCreate}>
@@ -84,6 +91,7 @@ function Nothing({
           </Button>
         )
       }
+      paste={onCreate && <Commands command={creationBy(session)} />}
     >
       <p>
         A program sends the token of its key with each request. Your service verifies it and learns what the
@@ -91,4 +99,10 @@ function Nothing({
       </p>
     </EmptyState>
   );
+}
+
+// The command for a first key that the user may create.
+function creationBy(session: Session): string {
+  const isApplication = creatableKinds(session).includes(ApiKeyKind.APPLICATION);
+  return `key create --name "My first key" ${isApplication ? "--permission agents:read" : "--kind developer"}`;
 }

@@ -1,11 +1,13 @@
 import { useState } from "react";
 import type { ApiKey } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { Commands } from "../../parts/commands.tsx";
+import { useSession } from "../../session.ts";
 import { Chart, type Series } from "../../ui/chart.tsx";
 import { Select } from "../../ui/field.tsx";
 import { EmptyState } from "../../ui/layout.tsx";
 import { Loaded } from "../../ui/loaded.tsx";
 import { type UsageRange, useKeyUsage } from "./use-key-usage.ts";
-import { count } from "./words.ts";
+import { count, idOf } from "./words.ts";
 
 const ranges: readonly { value: UsageRange; label: string }[] = [
   { value: "24h", label: "Last 24 hours" },
@@ -22,6 +24,7 @@ const series: readonly Series[] = [
 export function UsageChart({ apiKey }: { apiKey: ApiKey }) {
   const [range, setRange] = useState<UsageRange>("7d");
   const usage = useKeyUsage(apiKey, range);
+  const { can } = useSession();
   return (
     <div className="usage">
       <Select
@@ -33,7 +36,11 @@ export function UsageChart({ apiKey }: { apiKey: ApiKey }) {
       <Loaded query={usage}>
         {({ total, bars }) =>
           total === 0n ? (
-            <EmptyState title="No verification in this time">
+            <EmptyState
+              title="No verification in this time"
+              // The file that the download of the token makes.
+              paste={can("tokens:verify") && <Commands command={`verify --file ${idOf(apiKey)}.token`} />}
+            >
               <p>Each verification of a token of this key appears here within 10 seconds.</p>
             </EmptyState>
           ) : (

@@ -81,6 +81,7 @@ const mostShown = 3;
 
 function Entitlements({ account }: { account: Account }) {
   const entitlements = account.info?.entitlements ?? [];
+  if (entitlements.length === 0) return <span className="quiet">none</span>;
   const more = entitlements.length - mostShown;
   return (
     <span className="badges">

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { ServiceAccount } from "../../../gen/latchkey/v1/service_account_pb.ts";
 import { ServiceAccountService } from "../../../gen/latchkey/v1/service_account_service_pb.ts";
+import { Commands } from "../../parts/commands.tsx";
 import { historyItem } from "../../parts/links.tsx";
 import { SearchField } from "../../parts/search-field.tsx";
 import { useSession } from "../../session.ts";
@@ -57,7 +58,18 @@ export function ServiceAccountsPage() {
       <Loaded query={list}>
         {({ items }) =>
           items.length === 0 && list.pager.page === 0 ? (
-            <EmptyState title={query ? "No service account has this name" : "No service accounts yet"}>
+            <EmptyState
+              title={query ? "No service account has this name" : "No service accounts yet"}
+              paste={
+                !query &&
+                can("service_accounts:write") &&
+                teams.all[0]?.metadata && (
+                  <Commands
+                    command={`service-account create --name deploy --team ${teams.all[0].metadata.id}`}
+                  />
+                )
+              }
+            >
               <p>
                 Use one for CI, a backend or an internal tool. Its keys do not end when the person who made
                 them leaves.

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { Team } from "../../../gen/latchkey/v1/team_pb.ts";
 import { TeamService } from "../../../gen/latchkey/v1/team_service_pb.ts";
+import { Commands } from "../../parts/commands.tsx";
 import { historyItem } from "../../parts/links.tsx";
 import { useRoles } from "../../parts/rank.ts";
 import { SearchField } from "../../parts/search-field.tsx";
@@ -54,7 +55,13 @@ export function TeamsPage() {
       <Loaded query={list}>
         {({ items }) =>
           items.length === 0 && list.pager.page === 0 ? (
-            <EmptyState title={query ? "No team has this name" : "No teams yet"}>
+            <EmptyState
+              title={query ? "No team has this name" : "No teams yet"}
+              paste={
+                !query &&
+                can("teams:write") && <Commands command="team create --name Backend --role developer" />
+              }
+            >
               <p>
                 A team gives the same roles to several people, and owns the service accounts of its software.
               </p>

@@ -3,6 +3,7 @@ import { Link, useLocation } from "wouter";
 import { WorkspaceAdminService } from "../../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { type Workspace, WorkspaceState } from "../../../gen/latchkey/v1/workspace_pb.ts";
 import { WorkspaceService } from "../../../gen/latchkey/v1/workspace_service_pb.ts";
+import { Commands } from "../../parts/commands.tsx";
 import { historyItem } from "../../parts/links.tsx";
 import { SearchField } from "../../parts/search-field.tsx";
 import { type Session, useSession } from "../../session.ts";
@@ -91,10 +92,14 @@ function useWorkspaces(
 }
 
 function NoWorkspaces({ searching, readsAll }: { searching: boolean; readsAll: boolean }) {
+  const { can } = useSession();
   if (searching) return <EmptyState title="No workspace has this name" />;
   if (!readsAll) return <EmptyState title="There is no workspace that you may enter" />;
   return (
-    <EmptyState title="No workspaces yet">
+    <EmptyState
+      title="No workspaces yet"
+      paste={can("workspaces:write") && <Commands command="workspace create --name Production" />}
+    >
       <p>A workspace separates the data of teams, projects or environments.</p>
     </EmptyState>
   );
