@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { text as readAll } from "node:stream/consumers";
+import { resolve } from "node:path";
+import type { Readable } from "node:stream";
 import type { LatchkeyClient } from "../client/client.ts";
 import { readClientSettings } from "../config/client-settings.ts";
 import type { Env } from "../config/reader.ts";
@@ -42,6 +43,8 @@ export interface Context {
   interruption(): AbortSignal;
   /** Returns the definitions of all commands. */
   commands(): Promise<readonly Definition[]>;
+  /** Returns the complete path of the file that `--ca` names, because later commands run in other directories. */
+  caFile(): string | undefined;
   /** Ends what the command opened. */
   close(): void;
 }
@@ -57,6 +60,7 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   const clients: LatchkeyClient[] = [];
   let interruption: AbortController | undefined;
   let stdinIsRead = false;
+  let isWarned = false;
 
   // A token of the caller goes only to a server that the caller names.
   const hasOwnToken = settings.token !== undefined || globals["token-file"] !== undefined;
@@ -68,7 +72,7 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
     if (stdinIsRead) throw usageError("stdin can have only one secret: pass the other one in a file");
     if (stdin.isTTY) throw usageError("expected a secret on stdin: name a file, or pipe it in");
     stdinIsRead = true;
-    return secretsIn(await readAll(stdin), "stdin");
+    return secretsIn(await readStart(stdin), "stdin");
   }
 
   async function readSecret(file?: string): Promise<string> {
@@ -81,8 +85,12 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   async function clientWith(token?: string, account?: string): Promise<LatchkeyClient> {
     const at = url();
     const ca = globals.ca ?? credentials.get(at)?.ca;
-    if (token !== undefined && isPlainText(at)) {
-      out.note(`warning: ${at} is plain HTTP, so others on the network can read the token. Use https`);
+    // Also without a bearer, because a request may have a password or a token. --quiet hides notes, but not this.
+    if (isPlainText(at) && !isWarned) {
+      isWarned = true;
+      stderr.write(
+        `latchkey: warning: ${at} is plain HTTP, so others on the network can read passwords and tokens. Use https\n`,
+      );
     }
     // Loading the client takes most of the start. Help and wrong arguments do not wait for it.
     const { createClient } = await import("../client/client.ts");
@@ -133,11 +141,26 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
       }
       return interruption.signal;
     },
+    caFile: () => (globals.ca === undefined ? undefined : resolve(globals.ca)),
     close() {
       terminal.close();
       for (const one of clients) one.close();
     },
   };
+}
+
+// More than the tokens of one call.
+const mostSecretBytes = 256 * 1024;
+
+async function readStart(stdin: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stdin) {
+    chunks.push(Buffer.from(chunk));
+    length += chunks.at(-1)?.length ?? 0;
+    if (length > mostSecretBytes) throw failureOf("stdin is too long: expected a secret on each line");
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 // Spaces at the ends of a line may belong to a password.

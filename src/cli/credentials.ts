@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Env } from "../config/reader.ts";
 import { failureOf } from "./failure.ts";
+import { withFileLock } from "./file-lock.ts";
 import { replacedSecretFile } from "./secret-file.ts";
 
 /** What `latchkey login` keeps for one server. */
@@ -19,6 +20,8 @@ export interface CredentialStore {
   readonly path: string;
   /** Returns the server of the last login. */
   current(): string | undefined;
+  /** Fails if a credential could not be kept. Called before a token is minted, because the token would be lost. */
+  requireWritable(): void;
   get(url: string): Credential | undefined;
   /** Keeps a credential, and makes its server the current one. */
   set(url: string, credential: Credential): void;
@@ -37,9 +40,17 @@ export function openCredentials(env: Env): CredentialStore {
     : join(env.HOME || homedir(), ".config");
   const path = join(base, "latchkey", "credentials.json");
 
+  // Two shells may log in at the same time. Without the lock, one of the tokens would be lost.
   function change(make: (stored: Stored) => Stored): void {
-    const stored = make(read(path));
     prepareDirectory(dirname(path));
+    withFileLock(path, () => write(make(read(path))));
+  }
+
+  function write(stored: Stored): void {
+    if (Object.keys(stored.servers).length === 0) {
+      rmSync(path, { force: true });
+      return;
+    }
     const file = replacedSecretFile(path, `${path}.${process.pid}.new`);
     try {
       file.write(JSON.stringify(stored, undefined, 2));
@@ -52,15 +63,18 @@ export function openCredentials(env: Env): CredentialStore {
 
   return {
     path,
+    requireWritable() {
+      read(path);
+      prepareDirectory(dirname(path));
+      withFileLock(path, () => {});
+    },
     current: () => read(path).current,
     get: (url) => read(path).servers[url],
     set(url, credential) {
       change(({ servers }) => ({ current: url, servers: { ...servers, [url]: credential } }));
     },
     remove(url) {
-      const { servers } = read(path);
-      if (!(url in servers)) return;
-      if (Object.keys(servers).length === 1) return rmSync(path, { force: true });
+      if (!(url in read(path).servers)) return;
       change(({ current, servers: { [url]: _, ...rest } }) => ({
         ...(current !== url && { current }),
         servers: rest,

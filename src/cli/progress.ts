@@ -14,7 +14,10 @@ export function createProgress(stderr: Stream, total: number): Progress {
   const isShown = stderr.isTTY === true;
   const bar = (done: number) => {
     const filled = total === 0 ? barWidth : Math.min(barWidth, Math.floor((done / total) * barWidth));
-    return `[${"#".repeat(filled)}${" ".repeat(barWidth - filled)}] ${done} of ${total}`;
+    const count = `${done} of ${total}`;
+    const whole = `[${"#".repeat(filled)}${" ".repeat(barWidth - filled)}] ${count}`;
+    // A line that the terminal breaks would not be overwritten.
+    return stderr.columns && whole.length >= stderr.columns ? count : whole;
   };
   return {
     set(done) {

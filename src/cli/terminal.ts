@@ -47,7 +47,8 @@ interface Reader {
 
 /** Reads lines. Lines that arrive before their question are kept. */
 function createReader(stdin: World["stdin"], stderr: World["stderr"]): Reader {
-  let muted = false;
+  // While no question is open, too: the line after the one that answers it may be a password of the same paste.
+  let muted = true;
   const output = new Writable({
     write(chunk, _, done) {
       if (!muted) stderr.write(chunk);
@@ -65,6 +66,7 @@ function createReader(stdin: World["stdin"], stderr: World["stderr"]): Reader {
     waiting = undefined;
   }
   readline.on("line", (line) => {
+    muted = true;
     if (waiting) waiting.resolve(line);
     else lines.push(line);
     waiting = undefined;
@@ -92,7 +94,7 @@ function createReader(stdin: World["stdin"], stderr: World["stderr"]): Reader {
         });
       } finally {
         if (secret || ended) stderr.write("\n");
-        muted = false;
+        muted = true;
       }
     },
     close: () => readline.close(),

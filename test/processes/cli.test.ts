@@ -59,6 +59,7 @@ async function openGate(url: string, paths: RegExp, nth: number) {
   return { url: `http://127.0.0.1:${port}`, held: held.promise, release: released.resolve };
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("at a real terminal", () => {
   test("sign-up asks, hides the password, and keeps the session where only its owner can read it", async ({
     newSite,
@@ -90,6 +91,16 @@ describe("at a real terminal", () => {
     pty.type("\u0003");
     expect((await pty.ended).code).toBe(130);
     expect(existsSync(join(shell.home, ".config"))).toBe(false);
+  });
+
+  test("a password that is pasted together with the answer before it is not shown", async ({ newSite }) => {
+    const shell = shellOf(newSite(), "http://127.0.0.1:1");
+    const pty = shell.pty("latchkey login");
+    await pty.said("E-mail address: ");
+    pty.type(`ada@example.com\r${password}\r`);
+    const { code, output } = await pty.ended;
+    expect(code, output).toBe(3);
+    expect(output).not.toContain(password);
   });
 
   test("Ctrl-C during a bulk revocation says how many keys are done, and a repeat continues", async ({

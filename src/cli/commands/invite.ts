@@ -113,6 +113,7 @@ const accept = command({
     const token =
       file === undefined ? await context.askSecret("Token of the invite") : await context.readSecret(file);
     const password = name === "" ? "" : await newPassword(context, files["password-file"]);
+    if (name !== "") context.credentials.requireWritable();
     const { invites } = name === "" ? await context.client() : await context.clientWith();
     const response = await invites.acceptInvite({ id, token, name, password });
     const accountId = idOf(response.account ?? {});
@@ -120,7 +121,7 @@ const accept = command({
       context.credentials.set(context.url(), {
         token: response.token,
         account: accountId,
-        ca: context.globals.ca,
+        ca: context.caFile(),
       });
       // The session is kept in the credential file, and shown nowhere.
       response.token = "";

@@ -35,6 +35,7 @@ const signUp = command({
     const name = input.name ?? (await context.ask("Your name"));
     const accountName = input["account-name"] ?? (await context.ask("Name of the account"));
     const password = await newPassword(context, input["password-file"]);
+    context.credentials.requireWritable();
     const { sessions } = await context.clientWith();
     const { account, token } = await sessions.signUp({ email, name, accountName, password });
     keep(context, token, account?.metadata?.id);
@@ -76,6 +77,7 @@ const login = command({
     const email = given ?? (await context.ask("E-mail address"));
     const password =
       file === undefined ? await context.askSecret("Password") : await context.readSecret(file);
+    context.credentials.requireWritable();
     const { sessions } = await context.clientWith();
     const response = await sessions.logIn({ email, password });
     const account = context.globals.account ?? (await chooseAccount(context, response.accounts));
@@ -129,8 +131,7 @@ async function newPassword(context: Context, file: string | undefined): Promise<
 }
 
 function keep(context: Context, token: string, account: string | undefined): void {
-  const { ca } = context.globals;
-  context.credentials.set(context.url(), { token, account, ca });
+  context.credentials.set(context.url(), { token, account, ca: context.caFile() });
 }
 
 async function keepToken(context: Context, token: string): Promise<void> {
