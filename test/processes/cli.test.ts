@@ -10,7 +10,7 @@ import { completionScript } from "../../src/cli/completion.ts";
 import { allCommands } from "../../src/cli/table.ts";
 import { signUpAt } from "../support/actors/remote.ts";
 import { issueKey, password } from "../support/app.ts";
-import { openPty } from "../support/cli/interactive.ts";
+import { openPty } from "../support/cli/pty.ts";
 import type { Site } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
 

@@ -33,17 +33,14 @@ test("the first commands of the README show a verified key, and lead into the co
   const server = await site.serve();
   const directory = openDirectory();
   symlinkSync(site.dataDir, join(directory, ".latchkey"));
-  const output = await runAtTerminal(first, {
-    directory,
-    env: { ...shellEnv(directory), LATCHKEY_URL: server.url },
-    answers: [
-      ["E-mail address: ", "ada@example.com"],
-      ["Your name: ", "Ada"],
-      ["Name of the account: ", "Acme"],
-      ["Password (at least 10 characters): ", password],
-      ["The same password again: ", password],
-    ],
-  });
+  const env = { ...shellEnv(directory), LATCHKEY_URL: server.url };
+  const output = await runAtTerminal(first, { cwd: directory, env }, [
+    ["E-mail address: ", "ada@example.com"],
+    ["Your name: ", "Ada"],
+    ["Name of the account: ", "Acme"],
+    ["Password (at least 10 characters): ", password],
+    ["The same password again: ", password],
+  ]);
   expect(output.match(/-> VERDICT_\w+/g)).toEqual(["-> VERDICT_VALID", "-> VERDICT_REVOKED"]);
   expect(output).toContain("my first key");
   expect(output.match(/lk_\w+_\w{64}/g)).toEqual([expect.stringMatching(/^lk_live_/)]);

@@ -1,38 +1,81 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 
 /** What a person types after a prompt. */
 export type Answer = readonly [prompt: string, text: string];
 
 /** The options of commands at a terminal. */
 export interface PtyOptions {
-  directory: string;
+  cwd: string;
   env: Record<string, string>;
-  /** Each is typed when its prompt is the end of the output. */
-  answers?: readonly Answer[];
 }
 
-/** Runs commands of bash at a real terminal, with `script` of util-linux. Rejects with the output if they fail. */
+/** A command at a terminal of its own. */
+export interface Pty {
+  /** Resolves when the terminal has shown this text. */
+  said(text: string): Promise<void>;
+  type(text: string): void;
+  /** Waits for a question and answers it. */
+  answer(question: string, line: string): Promise<void>;
+  ended: Promise<{ code: number | null; output: string }>;
+}
+
+/** Starts a line of a shell at a terminal, with `script` of util-linux. */
+export function openPty(command: string, { cwd, env }: PtyOptions): Pty {
+  // `script` turns the echo off without a terminal of its own. The tests need it, because they check that passwords are hidden.
+  const child: ChildProcess = spawn("script", ["-qef", "-E", "always", "-c", command, "/dev/null"], {
+    cwd,
+    env,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const news = new EventEmitter();
+  let output = "";
+  // What an earlier answer has passed.
+  let seen = 0;
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    news.emit("text");
+  });
+  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, output }));
+  const failed = ended.then(({ code }) =>
+    Promise.reject(new Error(`the command ended (${code}): ${output}`)),
+  );
+  failed.catch(() => {});
+
+  async function said(text: string): Promise<void> {
+    for (;;) {
+      const at = output.indexOf(text, seen);
+      if (at >= 0) {
+        seen = at + text.length;
+        return;
+      }
+      await Promise.race([once(news, "text"), failed]);
+    }
+  }
+
+  const type = (text: string) => void child.stdin?.write(text);
+  return {
+    said,
+    type,
+    async answer(question, line) {
+      await said(question);
+      type(`${line}\r`);
+    },
+    ended,
+  };
+}
+
+/** Runs commands of bash at a terminal, and gives these answers in their order. Rejects with the output if the commands fail. */
 export async function runAtTerminal(
   commands: string,
-  { directory, env, answers = [] }: PtyOptions,
+  { cwd, env }: PtyOptions,
+  answers: readonly Answer[],
 ): Promise<string> {
-  const child = spawn("script", ["-qefc", `bash -euo pipefail -c ${quoted(commands)}`, "/dev/null"], {
-    cwd: directory,
-    env: { PATH: process.env.PATH, TERM: "xterm", SHELL: "/bin/bash", ...env },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const waiting = [...answers];
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-    const [next] = waiting;
-    if (!next || !plain(output).endsWith(next[0])) return;
-    waiting.shift();
-    child.stdin.write(`${next[1]}\r`);
-  });
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  const defaults = { PATH: process.env.PATH ?? "", TERM: "xterm" };
+  const pty = openPty(`bash -euo pipefail -c ${quoted(commands)}`, { cwd, env: { ...defaults, ...env } });
+  for (const [prompt, text] of answers) await pty.answer(prompt, text);
+  const { code, output } = await pty.ended;
   if (code !== 0) throw new Error(`the commands ended with ${code}: ${plain(output)}`);
-  if (waiting.length > 0) throw new Error(`no prompt "${waiting[0]?.[0]}" came: ${plain(output)}`);
   return plain(output);
 }
 
