@@ -1,11 +1,13 @@
 import type { Frame, Page } from "playwright-core";
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { accountIdOf, newActing } from "../support/actors/acting.ts";
 import { embed, keysPermissions } from "../support/actors/embed.ts";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { expectAccessible } from "../support/console/accessible.ts";
 import { useConsole } from "../support/console/console.ts";
 import { openProduct, readExample } from "../support/console/product.ts";
+import { outcome } from "../support/errors.ts";
 
 const [product, stranger] = [await openProduct(), await openProduct()];
 const app = useApp({ LATCHKEY_EMBED_ORIGINS: product.origin });
@@ -60,6 +62,30 @@ test("a customer manages keys in the frame of the product, and the token is stor
   expect(stored).not.toMatch(/_emb_/);
   expect(page.url()).not.toMatch(/_emb_/);
   expect(await page.context().cookies()).toEqual([]);
+});
+
+test("the frame offers no kind, environment or rotation of a key that the server would refuse", async () => {
+  // A service key would work in every environment, and the platform key of the product has one.
+  const spec = { environment: Environment.TEST };
+  const { id } = await issueKey(owner, { metadata: { name: "Of tests" }, spec });
+  const session = app.clientAs((await product.give()).token);
+  expect(await outcome(session.apiKeys.rotateApiKey({ id }))).toBe("ENVIRONMENT_MISMATCH");
+  expect(await outcome(issueKey(session, { spec }))).toBe("ENVIRONMENT_MISMATCH");
+  await issueKey(owner, { metadata: { name: "Of production" } });
+  const [, frame] = await openFrame();
+  const actionsOf = async (name: string) => {
+    await frame.getByRole("button", { name: `Actions for ${name}` }).click();
+    const items = await frame.getByRole("menuitem").allTextContents();
+    await frame.getByRole("menuitem", { name: "Show details" }).press("Escape");
+    return items;
+  };
+  expect(await actionsOf("Of tests")).not.toContain("Rotate…");
+  expect(await actionsOf("Of production")).toContain("Rotate…");
+  await frame.getByRole("button", { name: "Create key" }).first().click();
+  await frame.getByLabel("Name", { exact: true }).waitFor();
+  const choices = frame.getByRole("dialog").getByRole("radio");
+  for (const name of ["Test", "Live", /Service/, /All workspaces/])
+    expect(await choices.and(frame.getByRole("radio", { name })).count(), String(name)).toBe(0);
 });
 
 test("the frame has no serious violation of accessibility", async () => {

@@ -1,4 +1,4 @@
-import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { Environment, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { useSession } from "../../session.ts";
 import { FieldSet, Radios } from "../../ui/field.tsx";
 import type { Draft } from "./draft.ts";
@@ -15,9 +15,12 @@ interface AccessProps {
 /** What a new key may do, and where: its environment, permissions and workspaces. */
 export function AccessFields(props: AccessProps) {
   const { draft, onChange } = props;
+  const { principal } = useSession();
+  // A caller of one environment creates keys of that environment only.
+  const anyEnvironment = principal.environment === Environment.UNSPECIFIED;
   return (
     <>
-      {draft.kind === "application" && (
+      {draft.kind === "application" && anyEnvironment && (
         <div className="choices">
           {" "}
           <Radios

@@ -1,4 +1,10 @@
-import { type ApiKey, ApiKeyKind, ApiKeyState } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import {
+  type ApiKey,
+  ApiKeyKind,
+  ApiKeyState,
+  Environment,
+  WorkspaceScope,
+} from "../../../gen/latchkey/v1/api_key_pb.ts";
 import { PrincipalKind } from "../../../gen/latchkey/v1/principal_pb.ts";
 import type { Session } from "../../session.ts";
 
@@ -42,7 +48,10 @@ export function actionsOf(caller: Caller, key: ApiKey, owner: boolean): KeyActio
 /** Returns the kinds of key that a caller may create. */
 export function creatableKinds({ principal, can }: Caller): ApiKeyKind[] {
   const own = principal.kind === PrincipalKind.USER ? [ApiKeyKind.DEVELOPER] : [];
-  return can("api_keys:write") ? [ApiKeyKind.APPLICATION, ApiKeyKind.SERVICE, ...own] : own;
+  if (!can("api_keys:write")) return own;
+  // A service key works in every environment, so a caller of one environment cannot create it.
+  if (principal.environment !== Environment.UNSPECIFIED) return [ApiKeyKind.APPLICATION];
+  return [ApiKeyKind.APPLICATION, ApiKeyKind.SERVICE, ...own];
 }
 
 /** Returns whether a key is the caller's own developer key. Only its user creates a developer key. */
@@ -60,7 +69,13 @@ function isStopped(key: ApiKey): boolean {
 }
 
 // A service or developer key may do less than its list. So the server decides about it, if the caller does not hold the list.
-function reaches({ can }: Caller, key: ApiKey): boolean {
-  if (key.spec?.kind !== ApiKeyKind.APPLICATION) return true;
-  return key.spec.permissions.every((permission) => can(permission));
+function reaches({ principal, can }: Caller, { spec, info }: ApiKey): boolean {
+  const { environment, workspaceScope, workspaceIds } = principal;
+  if (environment !== Environment.UNSPECIFIED && spec?.environment !== environment) return false;
+  if (spec?.kind !== ApiKeyKind.APPLICATION) return true;
+  if (workspaceScope !== WorkspaceScope.ALL) {
+    if (spec.workspaceScope === WorkspaceScope.ALL) return false;
+    if (!(info?.workspacesPreview ?? []).every(({ id }) => workspaceIds.includes(id))) return false;
+  }
+  return spec.permissions.every((permission) => can(permission));
 }

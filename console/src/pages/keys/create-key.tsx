@@ -12,7 +12,7 @@ import { Form } from "../../ui/form.tsx";
 import { useCall } from "../../use-call.ts";
 import { AccessFields } from "./access-fields.tsx";
 import { creatableKinds } from "./actions.ts";
-import { type Draft, emptyDraft, requestOf } from "./draft.ts";
+import { type Draft, emptyDraft, isEverywhere, requestOf } from "./draft.ts";
 import { ExpiryField, isComplete } from "./expiry-field.tsx";
 import { type KindName, kinds } from "./filter.ts";
 import { MoreFields } from "./more-fields.tsx";
@@ -38,7 +38,8 @@ const shown = [
 /** Creates a key: one dialog for its kind, owner, permissions, workspaces and end. */
 export function CreateKey({ onIssued, onClose }: { onIssued(issued: Issued): void; onClose(): void }) {
   const offered = useOfferedKinds();
-  const [draft, setDraft] = useState<Draft>(() => emptyDraft(offered[0] ?? "developer"));
+  const { principal } = useSession();
+  const [draft, setDraft] = useState<Draft>(() => emptyDraft(offered[0] ?? "developer", principal));
   const [checked, setChecked] = useState(false);
   // A repeat after a lost response must not create a second key.
   const [requestId, setRequestId] = useState(newRequestId);
@@ -66,7 +67,9 @@ export function CreateKey({ onIssued, onClose }: { onIssued(issued: Issued): voi
             <Radios
               label="Kind"
               value={draft.kind}
-              onChange={(kind) => change({ kind, allWorkspaces: kind !== "application", workspaceIds: [] })}
+              onChange={(kind) =>
+                change({ kind, allWorkspaces: isEverywhere(kind, principal), workspaceIds: [] })
+              }
               choices={offered.map((kind) => ({ value: kind, ...kindHints[kind] }))}
             />
           </div>

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { Environment, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
 import type { CreateApiKeyRequestSchema } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
+import type { Principal } from "../../../gen/latchkey/v1/principal_pb.ts";
 import { parseLabels } from "../../parts/labels.ts";
 import { type Expiry, never, timeOf } from "./expiry-field.tsx";
 import { type EnvironmentName, environments, type KindName, kinds } from "./filter.ts";
@@ -31,22 +32,27 @@ export interface ServiceOwner {
   name: string;
 }
 
-/** Returns an empty draft of a kind. */
-export function emptyDraft(kind: KindName): Draft {
+/** Returns an empty draft of a kind, with nothing that the caller could not give. */
+export function emptyDraft(kind: KindName, principal: Principal): Draft {
   return {
     kind,
     name: "",
     description: "",
     labels: "",
     externalId: "",
-    environment: "live",
+    environment: principal.environment === Environment.TEST ? "test" : "live",
     everything: true,
     permissions: [],
-    allWorkspaces: kind !== "application",
+    allWorkspaces: isEverywhere(kind, principal),
     workspaceIds: [],
     expiry: never,
     owner: { isNew: true, serviceAccountId: "", teamId: "", name: "" },
   };
+}
+
+/** Returns whether a new key of a kind may enter all workspaces unless the user chooses some. */
+export function isEverywhere(kind: KindName, { workspaceScope }: Principal): boolean {
+  return kind === "developer" || (kind === "service" && workspaceScope === WorkspaceScope.ALL);
 }
 
 /** Returns the request that creates the key of a draft. `requestId` is the same for a repeat. */
