@@ -1,20 +1,21 @@
 import { Agent } from "node:http";
 import { Agent as TlsAgent } from "node:https";
-import { type Client, createClient as createServiceClient, type Transport } from "@connectrpc/connect";
+import type { Client, Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
-import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
-import { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
-import { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
-import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
-import { RoleService } from "../../gen/latchkey/v1/role_service_pb.ts";
-import { ServiceAccountService } from "../../gen/latchkey/v1/service_account_service_pb.ts";
-import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
-import { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
-import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
-import { UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
-import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
-import { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
+import type { AccountService } from "../../gen/latchkey/v1/account_service_pb.ts";
+import type { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import type { AuditService } from "../../gen/latchkey/v1/audit_service_pb.ts";
+import type { InviteService } from "../../gen/latchkey/v1/invite_service_pb.ts";
+import type { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
+import type { RoleService } from "../../gen/latchkey/v1/role_service_pb.ts";
+import type { ServiceAccountService } from "../../gen/latchkey/v1/service_account_service_pb.ts";
+import type { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
+import type { TeamService } from "../../gen/latchkey/v1/team_service_pb.ts";
+import type { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
+import type { UsageService } from "../../gen/latchkey/v1/usage_service_pb.ts";
+import type { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
+import type { WorkspaceService } from "../../gen/latchkey/v1/workspace_service_pb.ts";
+import { onDemand } from "./on-demand.ts";
 import { createCallTransport } from "./transport.ts";
 
 export { LatchkeyError, type Violation } from "./error.ts";
@@ -75,23 +76,68 @@ export function createClient(options: ClientOptions): LatchkeyClient {
   const headers = () => headersOf(options);
   const transport = createCallTransport(inner, { url, headers, timeoutMs, retries, signal: ends.signal });
   return {
-    apiKeys: createServiceClient(ApiKeyService, transport),
-    accounts: createServiceClient(AccountService, transport),
-    workspaces: createServiceClient(WorkspaceService, transport),
-    workspaceAdmin: createServiceClient(WorkspaceAdminService, transport),
-    profiles: createServiceClient(ProfileService, transport),
-    sessions: createServiceClient(SessionService, transport),
-    tokens: createServiceClient(TokenService, transport),
-    audit: createServiceClient(AuditService, transport),
-    invites: createServiceClient(InviteService, transport),
-    teams: createServiceClient(TeamService, transport),
-    roles: createServiceClient(RoleService, transport),
-    serviceAccounts: createServiceClient(ServiceAccountService, transport),
-    usage: createServiceClient(UsageService, transport),
+    ...servicesOver(transport),
     close() {
       ends.abort();
       close();
     },
+  };
+}
+
+function servicesOver(transport: Transport): Omit<LatchkeyClient, "close"> {
+  return {
+    apiKeys: onDemand(
+      async () => (await import("../../gen/latchkey/v1/api_key_service_pb.ts")).ApiKeyService,
+      transport,
+    ),
+    accounts: onDemand(
+      async () => (await import("../../gen/latchkey/v1/account_service_pb.ts")).AccountService,
+      transport,
+    ),
+    workspaces: onDemand(
+      async () => (await import("../../gen/latchkey/v1/workspace_service_pb.ts")).WorkspaceService,
+      transport,
+    ),
+    workspaceAdmin: onDemand(
+      async () => (await import("../../gen/latchkey/v1/workspace_admin_service_pb.ts")).WorkspaceAdminService,
+      transport,
+    ),
+    profiles: onDemand(
+      async () => (await import("../../gen/latchkey/v1/profile_service_pb.ts")).ProfileService,
+      transport,
+    ),
+    sessions: onDemand(
+      async () => (await import("../../gen/latchkey/v1/session_service_pb.ts")).SessionService,
+      transport,
+    ),
+    tokens: onDemand(
+      async () => (await import("../../gen/latchkey/v1/token_service_pb.ts")).TokenService,
+      transport,
+    ),
+    audit: onDemand(
+      async () => (await import("../../gen/latchkey/v1/audit_service_pb.ts")).AuditService,
+      transport,
+    ),
+    invites: onDemand(
+      async () => (await import("../../gen/latchkey/v1/invite_service_pb.ts")).InviteService,
+      transport,
+    ),
+    teams: onDemand(
+      async () => (await import("../../gen/latchkey/v1/team_service_pb.ts")).TeamService,
+      transport,
+    ),
+    roles: onDemand(
+      async () => (await import("../../gen/latchkey/v1/role_service_pb.ts")).RoleService,
+      transport,
+    ),
+    serviceAccounts: onDemand(
+      async () => (await import("../../gen/latchkey/v1/service_account_service_pb.ts")).ServiceAccountService,
+      transport,
+    ),
+    usage: onDemand(
+      async () => (await import("../../gen/latchkey/v1/usage_service_pb.ts")).UsageService,
+      transport,
+    ),
   };
 }
 

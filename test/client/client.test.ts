@@ -1,5 +1,8 @@
+import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { Code } from "@connectrpc/connect";
 import { expect, onTestFinished, test } from "vitest";
 import { type ClientOptions, createClient, LatchkeyError } from "../../src/client/client.ts";
@@ -195,4 +198,25 @@ test("wrong options are refused without quoting the token", async () => {
   const client = createClient({ url: "http://x", token: "lk_svc_secret\n" });
   await expect(client.profiles.whoAmI({})).rejects.toThrow(/^token: expected one word/);
   await expect(client.profiles.whoAmI({})).rejects.not.toThrow(/secret/);
+});
+
+test("a client loads the schema of the service that it calls, and of no other", async () => {
+  const program = `
+    import module from "node:module";
+    const services = [];
+    module.registerHooks({
+      load(url, context, next) {
+        const [, service] = /(\\w+_service)_pb/.exec(url) ?? [];
+        if (service) services.push(service);
+        return next(url, context);
+      },
+    });
+    const { createClient } = await import(${JSON.stringify(join(import.meta.dirname, "../../src/client/client.ts"))});
+    const client = createClient({ url: "http://127.0.0.1:1", retries: 0 });
+    await client.apiKeys;
+    if (services.length > 0) throw new Error(services.join());
+    await client.apiKeys.listApiKeys({}).catch(() => {});
+    console.log(services.join());`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
+  expect(stdout.trim()).toBe("api_key_service");
 });
