@@ -1,4 +1,6 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
+import { BadRequestSchema } from "../../console/gen/google/rpc/error_details_pb.ts";
 import { newMember } from "../support/actors/actors.ts";
 import { password, useApp } from "../support/app.ts";
 import { newAcme } from "../support/console/acme.ts";
@@ -52,6 +54,20 @@ test("an invite that was made is listed and can be revoked", async () => {
   await page.getByLabel("Show accepted, revoked and expired invites").check();
   await page.getByRole("row", { name: /carol@example.com.*revoked/ }).waitFor();
   expect((await owner.invites.listInvites({})).items).toEqual([]);
+});
+
+test("a confirmation names each field that the server refuses", async () => {
+  const { owner } = await newAcme(app);
+  const page = await tabs.open("/invites", { as: owner });
+  const fieldViolations = [{ field: "id", description: "expected the id of an invite" }];
+  const value = toBinary(BadRequestSchema, create(BadRequestSchema, { fieldViolations }));
+  const details = [{ type: "google.rpc.BadRequest", value: Buffer.from(value).toString("base64") }];
+  await page.route("**/latchkey.v1.InviteService/RevokeInvite", (route) =>
+    route.fulfill({ status: 400, json: { code: "invalid_argument", message: "invalid request", details } }),
+  );
+  await page.getByRole("button", { name: "Revoke the invite of carol@example.com" }).click();
+  await page.getByRole("button", { name: "Revoke invite" }).click();
+  await page.getByRole("alertdialog").getByText("id: expected the id of an invite").waitFor();
 });
 
 test("an owner changes the role of a person and removes them", async () => {

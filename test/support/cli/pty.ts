@@ -22,7 +22,7 @@ export interface Pty {
 
 /** Starts a line of a shell at a terminal, with `script` of util-linux. */
 export function openPty(command: string, { cwd, env }: PtyOptions): Pty {
-  // `script` turns the echo off without a terminal of its own. The tests need it, because they check that passwords are hidden.
+  // With the echo of a terminal, the tests see whether a password is hidden.
   const child: ChildProcess = spawn("script", ["-qef", "-E", "always", "-c", command, "/dev/null"], {
     cwd,
     env,
