@@ -56,7 +56,7 @@ test("a lock of a command that was killed does not stop later ones", async () =>
 test("a login whose session could not be kept makes no session", async () => {
   const { file, ...env } = newHome();
   mkdirSync(dirname(file), { recursive: true });
-  chmodSync(dirname(file), 0o777);
+  chmodSync(dirname(file), 0o720);
   const count = async () => (await scene.owner.sessions.listSessions({})).items.length;
   const before = await count();
   const login = await scene.run(["login", "--email", scene.owner.email], { env, answers: [password] });
