@@ -38,5 +38,5 @@ export function IssuedToken({ issued: { key, token, by }, onClose }: { issued: I
 
 // A leading space keeps the line with the token out of the history of most shells.
 function commandsOf(token: string): string {
-  return ` export LATCHKEY_TOKEN='${token}'\ncurl -sS -H "authorization: Bearer $LATCHKEY_TOKEN" ${location.origin}/v1/whoami`;
+  return ` export LATCHKEY_TOKEN='${token}'\ncurl -sS -H @<(echo "Authorization: Bearer $LATCHKEY_TOKEN") ${location.origin}/v1/whoami`;
 }
