@@ -2,11 +2,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { newActing } from "../support/actors/acting.ts";
+import { keysPermissions } from "../support/actors/embed.ts";
 import { useApp } from "../support/app.ts";
 import { type Theme, useConsole } from "../support/console/console.ts";
 import { type ConsolePage, readPages } from "../support/console/pages.ts";
-import { makeScene } from "../support/console/scene.ts";
+import { openProduct, readExample } from "../support/console/product.ts";
+import { makeScene, type Scene } from "../support/console/scene.ts";
 import { root } from "../support/imports.ts";
 
 const folder = join(root, "docs", "pictures");
@@ -15,12 +18,12 @@ const update = process.env.UPDATE_PICTURES === "1";
 const themes: readonly Theme[] = ["light", "dark"];
 const widths = [390, 1280] as const;
 
-// A page of one resource is reached from its list. Pages of the platform need a key of the platform.
-const pictured = (await readPages()).filter(
-  ({ path, audience }) => !path.includes(":") && audience !== "platform",
-);
+const pages = await readPages();
+const rpcs = pages.find(({ path }) => path === "/keys")?.rpcs ?? [];
+const frame: ConsolePage = { path: "/embed", title: "API keys in a page of the platform's product", rpcs };
+const pictured = [...pages, frame];
 const fileOf = ({ path }: ConsolePage, theme: Theme, width: number) =>
-  `${path.slice(1).replaceAll("/", "-")}-${theme}-${width}.png`;
+  `${path.slice(1).replaceAll("/", "-").replace(":id", "one")}-${theme}-${width}.png`;
 
 /** The section of docs/console.md about the pages. */
 function section(): string {
@@ -50,21 +53,37 @@ describe.skipIf(update)("docs/console.md", () => {
   });
 });
 
+const product = update ? await openProduct() : undefined;
+
 describe.runIf(update)("the pictures", () => {
-  const app = useApp();
+  const app = useApp({ LATCHKEY_EMBED_ORIGINS: product?.origin ?? "https://product.example" });
   const tabs = useConsole(app);
+  afterAll(() => product?.close());
 
   test("are made again", async () => {
-    const owner = await makeScene(app);
+    const scene = await makeScene(app);
+    const { token } = await newActing(app, scene.accountId, ...keysPermissions, "agents:*");
+    const { newEmbedToken } = await readExample();
+    if (!product) throw new Error("the product does not run");
+    product.frameUrl = `${tabs.url}/console/embed`;
+    product.give = () => newEmbedToken(tabs.url, token, scene.accountId);
     if (existsSync(folder)) rmSync(folder, { recursive: true });
     mkdirSync(folder);
     for (const theme of themes) {
       for (const width of widths) {
-        for (const as of [undefined, owner]) {
-          const pages = pictured.filter(({ audience }) => (audience === "public") === (as === undefined));
-          const tab = await tabs.open(pages[0]?.path ?? "/", { theme, width, as });
-          for (const page of pages) await shoot(tab, page, theme, width);
-        }
+        const open = (path: string, as?: Scene) => tabs.open(path, { theme, width, as });
+        await shootAll(await open("/log-in"), "public", scene, theme, width);
+        await shootAll(await open("/keys", scene), undefined, scene, theme, width);
+        await shoot(
+          await openPlatform(await open("/platform"), app.platformToken),
+          platformPage(),
+          theme,
+          width,
+        );
+        const tab = await open("/log-in");
+        await tab.goto(product.origin);
+        await tab.frames()[1]?.getByText("Billing webhook").first().waitFor();
+        await shoot(tab, frame, theme, width);
       }
     }
     const text = readFileSync(document, "utf8");
@@ -75,18 +94,45 @@ describe.runIf(update)("the pictures", () => {
     );
   });
 
-  async function shoot(tab: Page, page: ConsolePage, theme: Theme, width: number): Promise<void> {
-    await tab.goto(`${tabs.url}/console${page.path}`);
-    await tab.getByRole("heading", { level: 1 }).first().waitFor();
-    await expect
-      .poll(() => tab.getByRole("status", { name: "Loading" }).count(), { timeout: 10_000 })
-      .toBe(0);
-    // The cursor of a field blinks.
-    await tab.evaluate("document.activeElement.blur()");
-    const overflow = await tab.evaluate(
-      "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-    );
-    expect(overflow, `${page.path} is wider than ${width} pixels`).toBeLessThanOrEqual(0);
-    await tab.screenshot({ path: join(folder, fileOf(page, theme, width)) });
+  /** Takes the pictures of the pages for everybody, or of those for members of the account. */
+  async function shootAll(
+    tab: Page,
+    audience: "public" | undefined,
+    { paths }: Scene,
+    theme: Theme,
+    width: number,
+  ): Promise<void> {
+    for (const page of pages) {
+      if (page.audience === "platform" || (page.audience === "public") !== (audience === "public")) continue;
+      await tab.goto(`${tabs.url}/console${paths[page.path] ?? page.path}`);
+      await tab.getByRole("heading", { level: 1 }).first().waitFor();
+      await shoot(tab, page, theme, width);
+    }
   }
 });
+
+// The key stays in the memory of the tab, so a page of the platform cannot be opened by its address.
+async function openPlatform(tab: Page, token: string): Promise<Page> {
+  await tab.getByLabel("Platform key").fill(token);
+  await tab.keyboard.press("Enter");
+  await tab.getByRole("heading", { name: "Accounts", level: 1 }).waitFor();
+  return tab;
+}
+
+async function shoot(tab: Page, page: ConsolePage, theme: Theme, width: number): Promise<void> {
+  await expect.poll(() => tab.getByRole("status", { name: "Loading" }).count(), { timeout: 10_000 }).toBe(0);
+  // The cursor of a field blinks.
+  await tab.evaluate("document.activeElement.blur()");
+  const overflow = await tab.evaluate(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+  expect(overflow, `${page.path} is wider than ${width} pixels`).toBeLessThanOrEqual(0);
+  await tab.screenshot({ path: join(folder, fileOf(page, theme, width)) });
+}
+
+/** The only page of the platform. */
+function platformPage(): ConsolePage {
+  const [page, ...more] = pages.filter(({ audience }) => audience === "platform");
+  if (!page || more.length > 0) throw new Error("take the pictures of all pages of the platform");
+  return page;
+}

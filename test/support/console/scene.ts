@@ -1,9 +1,18 @@
 import { issueKey, newWorkspace, password, type TestApp } from "../app.ts";
 
-/** Makes an account with something on every page, for pictures. Returns the token of its owner. */
-export async function makeScene(app: TestApp): Promise<{ token: string }> {
+/** An account with something on every page. */
+export interface Scene {
+  accountId: string;
+  /** The token of its owner. */
+  token: string;
+  /** The paths of a workspace and a team, by the paths of their pages. */
+  paths: Record<string, string>;
+}
+
+/** Makes an account with something on every page, for pictures. */
+export async function makeScene(app: TestApp): Promise<Scene> {
   const person = { email: "ada@acme.example", password, name: "Ada Lovelace", accountName: "Acme Robotics" };
-  const { token } = await app.clientAs("").sessions.signUp(person);
+  const { token, account } = await app.clientAs("").sessions.signUp(person);
   const owner = app.clientAs(token);
   const [production, staging] = [
     await newWorkspace(owner, "Production"),
@@ -21,12 +30,13 @@ export async function makeScene(app: TestApp): Promise<{ token: string }> {
   });
   await owner.apiKeys.disableApiKey({ id: ci.id });
   await addPeople(app, token);
-  await addMachines(app, token);
+  const teamId = await addMachines(app, token);
   const verifier = app.clientAs(app.platformToken).tokens;
   for (let n = 0; n < 40; n += 1)
     await verifier.verifyToken({ token: n % 5 === 0 ? ci.token : billing.token });
   await app.app.flush();
-  return { token };
+  const paths = { "/workspaces/:id": `/workspaces/${production}`, "/teams/:id": `/teams/${teamId}` };
+  return { accountId: account?.metadata?.id ?? "", token, paths };
 }
 
 async function addPeople(app: TestApp, token: string): Promise<void> {
@@ -42,7 +52,8 @@ async function addPeople(app: TestApp, token: string): Promise<void> {
   await invites.createInvite({ email: "edsger@acme.example", role: "viewer" });
 }
 
-async function addMachines(app: TestApp, token: string): Promise<void> {
+/** Returns the id of the team. */
+async function addMachines(app: TestApp, token: string): Promise<string> {
   const owner = app.clientAs(token);
   const permissions = ["tickets:read", "tickets:write"];
   const { role } = await owner.roles.createRole({ metadata: { name: "Support" }, spec: { permissions } });
@@ -57,4 +68,5 @@ async function addMachines(app: TestApp, token: string): Promise<void> {
     metadata: { name: "Deploy from CI" },
     spec: { kind: 2, serviceAccountId: serviceAccount?.metadata?.id ?? "" },
   });
+  return teamId;
 }
