@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { identityId } from "../../src/verify/oidc/oidc.ts";
 import { inviteOf, join, logIn } from "../support/actors/actors.ts";
+import { mailedToken } from "../support/actors/mailbox.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, password, useApp } from "../support/app.ts";
 import { rowsOf } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
@@ -138,7 +139,7 @@ describe("DeleteUser", () => {
     await left.profiles.removeProfile({ id: gone.profile?.metadata?.id });
     const key = await issueKey(person, { spec: { kind: ApiKeyKind.DEVELOPER } });
     await person.sessions.changeEmail({ email, password });
-    const [proof = ""] = /lk_otp_\w+/.exec(app.mails.at(-1)?.text ?? "") ?? [];
+    const proof = await mailedToken(app, email);
     await app.clientAs("").sessions.proveEmail({ token: proof });
     const { id } = await inviteOf(left, { email, role: "viewer" });
     await left.invites.revokeInvite({ id });
