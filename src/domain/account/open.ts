@@ -94,7 +94,8 @@ export async function openAccount(
 function takeBack(db: Store, caller: Caller, accountId: string, requestId: string): Promise<boolean> {
   const locks = [accountLock(accountId, "update")];
   const read = (tx: Tx) => wasUsed(tx, accountId, caller.call.method);
-  return mutateUnchecked(db, "TakeBackAccount", { by: caller.call, locks, read }, async (tx, used) => {
+  const locking = { by: caller.call, locks, read, accountIds: [accountId] };
+  return mutateUnchecked(db, "TakeBackAccount", locking, async (tx, used) => {
     if (used) return { result: false, events: [] };
     await tx
       .deleteFrom("request")

@@ -1,8 +1,9 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Call } from "../access/principal.ts";
+import { accountsEverOf } from "../access/user-accounts.ts";
 import type { Actor, Change } from "../kernel/audit-event.ts";
-import { mutateUnchecked } from "../kernel/mutation.ts";
+import { type Locking, mutateUnchecked } from "../kernel/mutation.ts";
 import {
   accountLock,
   embedSessionLock,
@@ -29,8 +30,7 @@ export async function revokeToken(db: Store, call: Call, token: string): Promise
   const locks = await locksOf(db, parsed, hash);
   const isSession = parsed.kind === "ses";
   const read = async (tx: Tx) => (isSession ? undefined : await findLiveToken(tx, parsed.id, hash));
-  const accountIds = locks.flatMap(({ table, id }) => (table === "account" ? [id] : []));
-  const locking = { by: call, locks, read, ...(!isSession && accountIds.length > 0 && { accountIds }) };
+  const locking = { by: call, locks, read, ...concernedBy(locks) };
   await mutateUnchecked(db, "RevokeToken", locking, async (tx, token) => {
     if (isSession) {
       const events = await revokeSession(tx, parsed.id, hash);
@@ -39,6 +39,13 @@ export async function revokeToken(db: Store, call: Call, token: string): Promise
     if (!token) return { events: [], write: async () => undefined };
     return { events: [tokenEnded(token)], write: () => endToken(tx, token) };
   });
+}
+
+// A session has no account. Whatever it made pending is in an account of its user.
+function concernedBy(locks: readonly RowLock[]): Pick<Locking<Call>, "accountIds"> {
+  const [first] = locks;
+  if (first?.table === "user") return { accountIds: accountsEverOf(first.id) };
+  return first ? { accountIds: [first.id] } : {};
 }
 
 async function revokeEmbedSession(db: Store, call: Call, id: string, hash: Buffer): Promise<void> {

@@ -22,7 +22,7 @@ export async function provisionUser(db: Store, call: Call, bounds: Bounds, newUs
     accountLock(accountId, "key share"),
     ...(user ? [userLock(user.id, "no key update")] : []),
   ];
-  return mutateUnchecked(db, "ProvisionUser", { by: call, locks }, async (tx) => {
+  return mutateUnchecked(db, "ProvisionUser", { by: call, locks, accountIds: [] }, async (tx) => {
     const user = await ensureUser(tx, newUser.identity);
     const events = await makeGuest(tx, bounds, newUser, user);
     return { result: undefined, events };

@@ -1,5 +1,3 @@
-import { sql } from "kysely";
-import type { Change as Effect } from "../../db/changes.ts";
 import type { Store, Tx } from "../../db/connect.ts";
 import { isOvertaken, isRetryable } from "../../db/errors.ts";
 import { withTurn } from "../../db/statement-scope.ts";
@@ -10,7 +8,9 @@ import { type BearerRecord, lockAndSee, type Seen } from "../access/authority.ts
 import { callerLocks, userLocks } from "../access/caller-lock.ts";
 import { endPending, recordAndFindPending } from "../access/pending.ts";
 import type { Call, Caller, UserCaller } from "../access/principal.ts";
+import { accountsEverOf } from "../access/user-accounts.ts";
 import { type Actor, type Change, recordEvents } from "./audit-event.ts";
+import { sendMarker } from "./change-marker.ts";
 import { DomainError } from "./error.ts";
 import { type Claim, claimLocks, type IdempotencyKey, recordClaim, refuseRepeat } from "./idempotency-key.ts";
 import type { RowLock } from "./row-lock.ts";
@@ -27,8 +27,13 @@ type NamedEvent = Change & Actor;
  * The result of a change after its decision. Without events, nothing has changed. `write` starts all writes of the
  * change before it waits for any, so that they travel together with the events. A change that has already written
  * returns `result`.
+ *
+ * `mayRepeat`: another call may just have made a part of what this call promises, although the events show no former value.
  */
-export type Done<T, E = OwnEvent> = { events: E[] } & ({ write(): Promise<T> } | { result: T });
+export type Done<T, E = OwnEvent> = { events: E[]; mayRepeat?: true } & (
+  | { write(): Promise<T> }
+  | { result: T }
+);
 /** The same for a change without a principal. Each event names its actor. */
 export type Made<T> = Done<T, NamedEvent>;
 
@@ -39,11 +44,15 @@ export interface Locking<B, R = undefined> {
   /** Travels with the locks. Its result does not count until the caller has been evaluated. */
   read?(tx: Tx): Promise<R>;
   /**
-   * The only accounts whose keys the change concerns, even if it finds that another call has just made it. Unset: every
-   * account, unless a principal makes the change. The change then waits for the guards of every account.
+   * The only accounts whose keys the change concerns, even if it finds that another call has just made it. A function reads
+   * them under the locks. Unset: the account of the principal, every account that the signed-in user ever belonged to, or
+   * without a bearer every account. The change waits for the guards of these accounts.
    */
-  accountIds?: readonly string[];
+  accountIds?: Concerned;
 }
+
+/** Accounts, or how a transaction reads them. */
+type Concerned = readonly string[] | ((tx: Tx) => Promise<readonly string[]>);
 
 const tries = 3;
 const noBearer = { credentialId: null, accountId: null };
@@ -100,12 +109,12 @@ export function mutateAsUser<T, R = undefined>(
   run: (tx: Tx, found: R, now: Date) => Promise<Made<T>>,
   idempotencyKey?: IdempotencyKey,
 ): Promise<T> {
-  const { by: user, locks, read, accountIds = "all" } = lockingOf(by);
+  const { by: user, locks, read, accountIds } = lockingOf(by);
   const { call, authority } = user;
   return change(db, {
     call,
     turn: turnOfUser(user, locks),
-    concerned: accountIds,
+    concerned: accountIds ?? accountsEverOf(user.userId),
     record: { credentialId: authority.credentialId, accountId: null },
     locks: [...userLocks(user), ...locks],
     read,
@@ -145,7 +154,7 @@ interface Plan<B, R, T> {
   /** The turn in which the change gets a connection. */
   turn: Turn;
   /** The accounts whose guards the change waits for, besides those of the accounts that it invalidates. */
-  concerned: readonly string[] | "all";
+  concerned: Concerned | "all";
   /** The record that identified the bearer, if there is one. */
   record: BearerRecord;
   locks: readonly RowLock[];
@@ -162,7 +171,7 @@ interface Plan<B, R, T> {
  * refuses the change.
  */
 async function change<B, R, T>(db: Store, plan: Plan<B, R, T>): Promise<T> {
-  const effect = await withTurn(plan.turn, () => commit(db, plan, (tx, sent) => makeIn(tx, plan, sent)));
+  const effect = await withTurn(plan.turn, () => commit(db, (tx, sent) => makeIn(tx, plan, sent)));
   // This runs after the transaction, so no row is locked while other instances apply the change.
   await effect.settle(plan.call.timeLeftMs?.());
   return effect.result;
@@ -171,12 +180,13 @@ async function change<B, R, T>(db: Store, plan: Plan<B, R, T>): Promise<T> {
 /** What a transaction has written before it commits. */
 interface Written<T> {
   result: T;
-  foundNothing: boolean;
+  mayRepeat: boolean;
+  concerned: readonly string[] | "all";
 }
 
 async function makeIn<B, R, T>(tx: Tx, plan: Plan<B, R, T>, sent: () => number): Promise<Written<T>> {
   const { call, claim } = plan;
-  const { bearer, found, now } = await lockAndRead(tx, plan);
+  const { bearer, found, now, concerned } = await lockAndRead(tx, plan);
   const done = await plan.run(tx, bearer, found, now);
   const { events } = done;
   const started = [
@@ -189,19 +199,24 @@ async function makeIn<B, R, T>(tx: Tx, plan: Plan<B, R, T>, sent: () => number):
   // `recordAndFindPending` does not see a write that starts after it.
   if (sent() !== sentSoFar) throw new Error("a change must start all of its writes before it waits for one");
   await recordEvents(tx, call, await endPending(tx, events, pending));
-  return { result, foundNothing: events.length === 0 };
+  // Only a call that creates something repeats nothing. An update may change one field, and find another one just changed.
+  const mayRepeat =
+    done.mayRepeat ?? (events.length === 0 || events.some(({ before }) => before !== undefined));
+  return { result, mayRepeat, concerned };
 }
 
-async function lockAndRead<B, R, T>(tx: Tx, { record, locks, read, evaluate, claim }: Plan<B, R, T>) {
+async function lockAndRead<B, R, T>(tx: Tx, plan: Plan<B, R, T>) {
+  const { record, locks, read, evaluate, claim, concerned } = plan;
   const all = [...locks, ...claimLocks(claim)];
   const seeing = lockAndSee(tx, record, all);
   const refusing = refuseRepeat(tx, claim);
   // Without `read`, there is no result.
   const reading = read ? read(tx) : Promise.resolve(undefined as R);
-  const seen = await firstOf([seeing, refusing, reading]);
+  const concerning = typeof concerned === "function" ? concerned(tx) : Promise.resolve(concerned);
+  const seen = await firstOf([seeing, refusing, reading, concerning]);
   const bearer = await evaluate(seen);
   await refusing;
-  return { bearer, found: await reading, now: seen.now };
+  return { bearer, found: await reading, now: seen.now, concerned: await concerning };
 }
 
 interface Committed<T> {
@@ -211,15 +226,14 @@ interface Committed<T> {
 
 async function commit<T>(
   db: Store,
-  { concerned }: { concerned: readonly string[] | "all" },
   make: (tx: Tx, sent: () => number) => Promise<Written<T>>,
 ): Promise<Committed<T>> {
   for (let attempt = 1; ; attempt++) {
     const effect = db.changes.begin();
     try {
-      const { result, markerSent } = await inTransaction(db, make, async (tx, { result, foundNothing }) => ({
-        result,
-        markerSent: await sendMarker(tx, effect, concerned, foundNothing),
+      const { result, markerSent } = await inTransaction(db, make, async (tx, written) => ({
+        result: written.result,
+        markerSent: await sendMarker(tx, effect, written),
       }));
       if (markerSent) return { result, settle: effect.settle };
       effect.abandon();
@@ -231,21 +245,4 @@ async function commit<T>(
       if (attempt === tries) throw new DomainError("CONFLICT", "another call is changing this: try again");
     }
   }
-}
-
-// Sends the change marker behind all writes of the transaction, and returns whether it did. It does so if verification
-// reads a changed row, which the triggers record. It also does so if the change found nothing to do: another caller may
-// just have made the same change, and this call waits for that one too. Other instances apply the change at once, so its commit must survive
-// a crash.
-async function sendMarker(
-  tx: Tx,
-  { changeMarker, concerns }: Pick<Effect, "changeMarker" | "concerns">,
-  concerned: readonly string[] | "all",
-  foundNothing: boolean,
-): Promise<boolean> {
-  const { rows } = await sql`
-    select pg_notify('latchkey', ${concerns(concerned)}), pg_notify('latchkey', ${changeMarker}),
-      case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end
-    where current_setting('latchkey.invalidated', true) = 'yes' or ${foundNothing}`.execute(tx);
-  return rows.length > 0;
 }

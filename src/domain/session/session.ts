@@ -53,7 +53,8 @@ export async function signUp(
   const read = (tx: Tx) => tx.selectFrom("user").select("id").where("email", "=", email).executeTakeFirst();
   // If two callers sign up with one address at once, the insert of one fails. Its transaction runs again and finds the user
   // of the other.
-  return mutateUnchecked(db, "SignUp", { by: call, locks: [], read }, async (tx, existing) => {
+  const locking = { by: call, locks: [], read, accountIds: [] };
+  return mutateUnchecked(db, "SignUp", locking, async (tx, existing) => {
     if (existing) {
       throw new DomainError("ALREADY_EXISTS", "this e-mail address has a user; log in instead", {
         field: "email",
@@ -120,7 +121,8 @@ export async function logIn(
     ]);
     return { unchanged, accounts, begun };
   };
-  return mutateUnchecked(db, "LogIn", { by: call, locks, read }, async (tx, found) => {
+  // No guard keeps what a session may do, and the end of the oldest sessions ends nothing else.
+  return mutateUnchecked(db, "LogIn", { by: call, locks, read, accountIds: [] }, async (tx, found) => {
     if (!found.unchanged) throw fail(user.id);
     const ended = await together(surplus.map((id) => endSession(tx, id, user.id)));
     return {

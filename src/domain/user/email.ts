@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
 import { isUniqueViolation } from "../../db/errors.ts";
 import type { Call, UserCaller } from "../access/principal.ts";
+import { accountsEverOf } from "../access/user-accounts.ts";
 import { DomainError } from "../kernel/error.ts";
 import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
 import { userLock } from "../kernel/row-lock.ts";
@@ -33,7 +34,8 @@ export async function changeEmail(
 export async function proveEmail(db: Store, call: Call, deps: OtpDeps, token: string): Promise<void> {
   const known = await requireOtp(db, deps, token, "prove_email");
   const locks = [userLock(known.userId, "no key update")];
-  await mutateUnchecked(db, "ProveEmail", { by: call, locks }, async (tx) => {
+  const locking = { by: call, locks, accountIds: accountsEverOf(known.userId) };
+  await mutateUnchecked(db, "ProveEmail", locking, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, token, "prove_email");
     // Tokens that were mailed to the old address must not work at the new one.
     const change = { resourceType: "user", resourceId: userId, after: { email: "changed" } };

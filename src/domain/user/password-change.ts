@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Db, Store, Tx } from "../../db/connect.ts";
 import type { Call, UserCaller } from "../access/principal.ts";
+import { accountsEverOf } from "../access/user-accounts.ts";
 import { DomainError } from "../kernel/error.ts";
 import { mutateAsUser, mutateUnchecked } from "../kernel/mutation.ts";
 import { userLock } from "../kernel/row-lock.ts";
@@ -11,6 +12,9 @@ import { endSessions, sessionLocks } from "../session/list.ts";
 import { endSession, inEveryAccount } from "../session/session.ts";
 import { endOtps, mailOtp, type OtpDeps, requireOtp, useOtp } from "./otp.ts";
 import type { Passwords } from "./password.ts";
+
+// Another call may just have ended the sessions that a new password ends.
+const endedAll = { mayRepeat: true } as const;
 
 /** What a change of a password depends on. */
 export interface PasswordChangeDeps extends MintingDeps {
@@ -49,13 +53,13 @@ export async function changePassword(
       endSessions(tx, user.userId, user.sessionId),
     ]);
     if (changed.numUpdatedRows === 0n) throw wrongPassword();
-    if (!renews || user.sessionId === undefined) return { result: "", events: events.flat() };
+    if (!renews || user.sessionId === undefined) return { ...endedAll, result: "", events: events.flat() };
     // What the session made pending stays, as after a log-out.
     const [ended, { token, begun }] = await together([
       endSession(tx, user.sessionId, user.userId),
       begin(tx, deps, user.userId),
     ]);
-    return { result: token, events: [...events.flat(), ...ended, ...begun] };
+    return { ...endedAll, result: token, events: [...events.flat(), ...ended, ...begun] };
   });
 }
 
@@ -79,7 +83,7 @@ export async function requestPasswordReset(
   if (!user) return;
   const otp = { userId: user.id, purpose: "reset_password", email: address } as const;
   await mailOtp(deps, otp, (locks, run) =>
-    mutateUnchecked(db, "RequestPasswordReset", { by: call, locks }, run),
+    mutateUnchecked(db, "RequestPasswordReset", { by: call, locks, accountIds: [] }, run),
   );
 }
 
@@ -99,7 +103,8 @@ export async function resetPassword(
   const wanted = { password: input.password, field: "password", personal: [known.email] };
   const hash = await deps.passwords.make(call, wanted);
   const locks = [userLock(known.userId, "no key update"), ...(await sessionLocks(db, known.userId))];
-  return mutateUnchecked(db, "ResetPassword", { by: call, locks }, async (tx) => {
+  const locking = { by: call, locks, accountIds: accountsEverOf(known.userId) };
+  return mutateUnchecked(db, "ResetPassword", locking, async (tx) => {
     const { userId, email } = await useOtp(tx, deps, input.token, "reset_password");
     const change = tx
       .updateTable("user")
@@ -116,9 +121,9 @@ export async function resetPassword(
       passwordChanged(tx, userId),
       endSessions(tx, userId),
     ]);
-    if (!signsIn) return { result: "", events: events.flat() };
+    if (!signsIn) return { ...endedAll, result: "", events: events.flat() };
     const { token, begun } = await begin(tx, deps, userId);
-    return { result: token, events: [...events.flat(), ...begun] };
+    return { ...endedAll, result: token, events: [...events.flat(), ...begun] };
   });
 }
 
