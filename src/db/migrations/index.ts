@@ -31,6 +31,7 @@ import * as usage from "./0029_usage.ts";
 import * as embedSession from "./0030_embed_session.ts";
 import * as clientAddressTime from "./0031_client_address_time.ts";
 import * as embedEnd from "./0032_embed_end.ts";
+import * as counterClock from "./0033_counter_clock.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -74,6 +75,7 @@ export const migrations: readonly Migration[] = [
   { name: "0030_embed_session", ...embedSession },
   { name: "0031_client_address_time", ...clientAddressTime },
   { name: "0032_embed_end", ...embedEnd },
+  { name: "0033_counter_clock", ...counterClock },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

@@ -1,7 +1,10 @@
 import fc from "fast-check";
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../../src/verify/limits/memory.ts";
 import { createPostgresStore } from "../../../src/verify/limits/postgres-store.ts";
+import type { RedisAddress } from "../../../src/verify/limits/redis/address.ts";
+import { createRedisClient } from "../../../src/verify/limits/redis/client.ts";
 import { createRedisStore } from "../../../src/verify/limits/redis/store.ts";
 import type { LimitAnswer, LimitCall, SharedStore } from "../../../src/verify/limits/store.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/database/database.ts";
@@ -22,11 +25,28 @@ afterAll(async () => {
 
 const stores: Record<string, () => SharedStore> = {
   postgres: () => createPostgresStore(database.db),
-  redis: () => {
-    if (!redis) throw new Error("Redis is not installed");
-    return createRedisStore(redis.address, 10_000);
+  redis: () => createRedisStore(addressOfRedis(), 10_000),
+};
+
+// Makes the time of a counter earlier, as if the clock of the store had moved on by so much. A negative time is a step back.
+const moveClock: Record<string, (key: string, ms: number) => Promise<unknown>> = {
+  postgres: (key, ms) =>
+    sql`update rate_limit_counter set at = at - ${ms}::float8 where key = ${key}`.execute(database.db),
+  async redis(key, ms) {
+    const client = createRedisClient(addressOfRedis(), 10_000);
+    const stored = await client.command("GET", `latchkey:{limits}:${key}`);
+    const [level, at] = String(stored ?? "").split(" ");
+    if (stored !== null) {
+      await client.command("SET", `latchkey:{limits}:${key}`, `${level} ${Number(at) - ms}`);
+    }
+    client.close();
   },
 };
+
+function addressOfRedis(): RedisAddress {
+  if (!redis) throw new Error("Redis is not installed");
+  return redis.address;
+}
 
 // So long that nothing drains while a test runs.
 const longMs = 31 * 24 * 3_600_000;
@@ -75,6 +95,32 @@ async function compare(
   }
 }
 
+const anyStep = fc.record({
+  hours: fc.integer({ min: -2_000, max: 800 }),
+  calls: fc.integer({ min: 1, max: 12 }),
+});
+
+// Makes calls while the clock moves, and compares how many were accepted. A step back drains nothing, and the next step counts
+// from there.
+async function compareWithClock(
+  store: SharedStore,
+  counter: string,
+  move: (ms: number) => unknown,
+  steps: { hours: number; calls: number }[],
+) {
+  const limit = 10;
+  let level = 0;
+  for (const { hours, calls } of steps) {
+    const ms = hours * 3_600_000;
+    await move(ms);
+    level = Math.max(0, level - (Math.max(0, ms) * limit) / longMs);
+    const expected = Math.min(calls, Math.floor(limit - level + 1e-3));
+    const answers = await store.run(Array.from({ length: calls }, () => take(limit, counter)));
+    expect(accepted(answers)).toBe(expected);
+    level += expected;
+  }
+}
+
 describe.each(Object.keys(stores))("the store in %s", (name) => {
   const open = () => stores[name]?.() as SharedStore;
 
@@ -114,6 +160,21 @@ describe.each(Object.keys(stores))("the store in %s", (name) => {
     await expect
       .poll(async () => (await store.run([{ action: "look", rules: [one], cost: 0 }]))[0]?.levels[0])
       .toBeLessThan(990);
+    store.close();
+  });
+
+  test("drains from the first call after its clock stepped back, and never earlier", async (context) => {
+    if (name === "redis") await skipWithoutRedis(context);
+    const store = open();
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 8 }), (steps) => {
+        run += 1;
+        const counter = `key_clock_${name}_${run}`;
+        return compareWithClock(store, counter, (ms) => moveClock[name]?.(`${counter} calls`, ms), steps);
+      }),
+      { numRuns: runs(20) },
+    );
     store.close();
   });
 

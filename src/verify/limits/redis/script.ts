@@ -1,6 +1,7 @@
 /**
  * The Lua script that runs a batch of calls in Redis, as `latchkey_take_rate_limits` does in Postgres. Redis runs one script at a
- * time, and the time is that of Redis. It needs Redis 5.
+ * time, and the time is that of Redis. If that clock stepped back, a counter drains again from the first call after it, because
+ * that call writes the new time. It needs Redis 5.
  *
  * Arguments: the number of pairs of a call and a rule, then the limit and the rate of each key, then for each pair the call, the
  * place of its key, what is added, and what must fit. The reply has the level and 1 or 0 for each pair.
@@ -20,6 +21,7 @@ for k = 1, keys do
     local l, a = string.match(stored[k], '^(%S+) (%S+)$')
     level, at = tonumber(l), tonumber(a)
   end
+  if at > now then changed[k] = true end
   levels[k] = math.max(0, math.min(limits[k], level) - math.max(0, now - at) * rates[k])
 end
 local base = 2 * keys + 2
