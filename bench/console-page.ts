@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
-import { launchBrowser } from "../test/support/server/browser.ts";
+import { launchChromium, unpackChromium } from "../test/support/server/chromium.ts";
 import { quantile } from "./closed-loop.ts";
 import { decimals } from "./compare.ts";
 import { openBenchDatabase } from "./database.ts";
@@ -22,7 +25,11 @@ export const consolePage: Part = async (stack, { quick }, progress) => {
   const accountId = await signUp(url, email);
   // The keys of the bench have numbers, which must be new.
   await addKeys(database.url, accountId, 1_000, 1_000 + listed);
-  const { browser, close } = await launchBrowser();
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-bench-chromium-"));
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  const program = join(folder, "program");
+  await unpackChromium(program);
+  const { browser, close } = await launchChromium(program);
   stack.defer(close);
   const paints: number[] = [];
   for (let n = 0; n < (quick ? 1 : 9); n += 1) paints.push(await firstPaint(browser, url));
