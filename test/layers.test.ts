@@ -157,8 +157,8 @@ test("verify imports only those parts of domain that know no database", () => {
 });
 
 test("what other services import brings no database with it", () => {
-  // These are pure: the form of a token, and which permission implies which.
-  const kernel = ["token", "slices"].map((name) => `src/domain/kernel/${name}.ts`);
+  // These are pure: the form of a token, the network of an address, queues, and which permission implies which.
+  const kernel = ["token", "slices", "network", "fair-queue"].map((name) => `src/domain/kernel/${name}.ts`);
   const access = ["permission", "permission-grammar", "permission-index"].map(
     (name) => `src/domain/access/${name}.ts`,
   );

@@ -4,6 +4,7 @@ import {
   type VerifyTokenRequest,
   type VerifyTokenResponse,
 } from "../../gen/latchkey/v1/token_service_pb.ts";
+import { networkOf } from "../domain/kernel/network.ts";
 import { type Rejection, refusalOf, rejectionOf } from "./errors.ts";
 import { unavailable } from "./refused.ts";
 import { createSlots } from "./slots.ts";
@@ -14,7 +15,7 @@ import type { GuardVerdict } from "./types.ts";
 export interface Calls {
   /**
    * Verifies a token by a call. Resolves with a refusal if there is no response. `known`: the token was valid before. Calls
-   * for other tokens cannot take all slots. `onSent` is called just before the request is sent.
+   * for other tokens cannot take all slots, and the networks of their clients take turns. `onSent` is called just before the request is sent.
    */
   verify(request: VerifyTokenRequest, known: boolean, onSent: () => void): Promise<CallResult>;
   /** Ends all calls. Later ones are refused. */
@@ -44,7 +45,7 @@ export function createCalls(connection: Connection, onRejected: (rejection: Reje
   return {
     async verify(request, known, onSent) {
       const slots = known ? ofKnown : ofOthers;
-      if (!(await slots.take())) return { refusal: unavailable() };
+      if (!(await slots.take(networkOf(request.clientAddress)))) return { refusal: unavailable() };
       try {
         onSent();
         const options = { headers: connection.headers, timeoutMs, signal: ended.signal };

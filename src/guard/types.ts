@@ -48,7 +48,7 @@ export interface Requirements {
   readonly entitlements?: readonly string[] | undefined;
   /** What the verification takes from the limits of the key. The default is the cost of each limit. */
   readonly cost?: number | undefined;
-  /** The address of the service's client. It is recorded with the usage of the key, and decides nothing. */
+  /** The address of the service's client. It is recorded with the usage of the key, and changes no verdict. */
   readonly clientAddress?: string | undefined;
 }
 

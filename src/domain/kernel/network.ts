@@ -1,16 +1,8 @@
 import { isIP } from "node:net";
-import { invalidField } from "./error.ts";
 
 /** Returns whether a text is an IPv4 or IPv6 address without a zone. */
 export function isAddress(text: string): boolean {
   return isIP(text) !== 0 && !text.includes("%");
-}
-
-/** Fails if a field contains something else than an address. An empty field passes. */
-export function requireAddress(text: string, field: string): void {
-  if (text !== "" && !isAddress(text)) {
-    throw invalidField(field, "expected an IPv4 or IPv6 address without a zone");
-  }
 }
 
 /**
