@@ -1,15 +1,13 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Readable } from "node:stream";
 import type { LatchkeyClient } from "../client/client.ts";
 import { readClientSettings } from "../config/client-settings.ts";
 import type { Env } from "../config/reader.ts";
-
 import { type CredentialStore, openCredentials } from "./credentials.ts";
 import type { Definition, GlobalInput } from "./definition.ts";
 import { failureOf, usageError } from "./failure.ts";
 import { createOutput, type Output } from "./output.ts";
 import { createProgress, type Progress } from "./progress.ts";
+import { createSecretInput, readCertificate, requireToken, type SecretInput } from "./secret-input.ts";
 import { serverUrl } from "./server-url.ts";
 import { createTerminal } from "./terminal.ts";
 import type { World } from "./world.ts";
@@ -35,16 +33,16 @@ export interface Context {
   /** Asks for confirmation. Fails if the answer is not yes, or if there is no terminal and no `--yes`. */
   confirm(question: string, options: { yes: boolean }): Promise<void>;
   progress(total: number): Progress;
-  /** Reads a secret from a file, or from stdin if the file is `-` or unset. A line break at its end is not part of it. */
-  readSecret(file?: string): Promise<string>;
-  /** The same for one secret on each line. */
-  readSecrets(file?: string): Promise<string[]>;
+  /** Secrets from files and from stdin. */
+  readonly secrets: SecretInput;
   /** Returns a signal that the first Ctrl-C aborts. The second one ends the process. Until then, the first one ends it. */
   interruption(): AbortSignal;
   /** Returns the definitions of all commands. */
   commands(): Promise<readonly Definition[]>;
   /** Returns the complete path of the file that `--ca` names, because later commands run in other directories. */
   caFile(): string | undefined;
+  /** Returns the certificate of `--ca`, else of the last login at the server, if there is one. */
+  ca(): Promise<Buffer | undefined>;
   /** Ends what the command opened. */
   close(): void;
 }
@@ -59,32 +57,24 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   const terminal = createTerminal(world);
   const clients: LatchkeyClient[] = [];
   let interruption: AbortController | undefined;
-  let stdinIsRead = false;
+  const secrets = createSecretInput(stdin);
   let isWarned = false;
 
   // A token of the caller goes only to a server that the caller names.
-  const hasOwnToken = settings.token !== undefined || globals["token-file"] !== undefined;
+  const hasOwnToken = Boolean(settings.token) || globals["token-file"] !== undefined;
   const url = () =>
     serverUrl(globals.url ?? settings.url ?? (hasOwnToken ? undefined : credentials.current()));
 
-  async function readSecrets(file = "-"): Promise<string[]> {
-    if (file !== "-") return secretsIn(readFile(file).toString("utf8"), file);
-    if (stdinIsRead) throw usageError("stdin can have only one secret: pass the other one in a file");
-    if (stdin.isTTY) throw usageError("expected a secret on stdin: name a file, or pipe it in");
-    stdinIsRead = true;
-    return secretsIn(await readStart(stdin), "stdin");
-  }
-
-  async function readSecret(file?: string): Promise<string> {
-    const [secret = "", ...more] = await readSecrets(file);
-    if (more.length > 0)
-      throw failureOf(`${file ?? "stdin"} must have one line, with the secret and nothing else`);
-    return secret;
+  async function ca(): Promise<Buffer | undefined> {
+    const file = globals.ca ?? credentials.get(url())?.ca;
+    return file === undefined ? undefined : readCertificate(file);
   }
 
   async function clientWith(token?: string, account?: string): Promise<LatchkeyClient> {
+    // An empty variable may be a mistake. The caller expects neither the stored credential nor a call without one.
+    if (settings.token === "")
+      throw usageError("LATCHKEY_TOKEN is empty", "set it to a token, or unset it to use another credential");
     const at = url();
-    const ca = globals.ca ?? credentials.get(at)?.ca;
     // Also without a bearer, because a request may have a password or a token. --quiet hides notes, but not this.
     if (isPlainText(at) && !isWarned) {
       isWarned = true;
@@ -95,15 +85,16 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
     // Loading the client takes most of the start. Help and wrong arguments do not wait for it.
     const { createClient } = await import("../client/client.ts");
     const options = { url: at, token, account: globals.account ?? account, retries: 2 };
-    const client = createClient({ ...options, ca: ca === undefined ? undefined : readFile(ca) });
+    const client = createClient({ ...options, ca: await ca() });
     clients.push(client);
     return client;
   }
 
   async function client(): Promise<LatchkeyClient> {
-    if (settings.token !== undefined) return clientWith(settings.token);
+    if (settings.token !== undefined)
+      return clientWith(settings.token && requireToken(settings.token, "LATCHKEY_TOKEN"));
     const file = globals["token-file"];
-    if (file !== undefined) return clientWith(await readSecret(file));
+    if (file !== undefined) return clientWith(await secrets.token(file));
     const kept = credentials.get(url());
     if (kept) return clientWith(kept.token, kept.account);
     throw failureOf(`no credential for ${url()}; run \`latchkey login\`, or set LATCHKEY_TOKEN`);
@@ -118,8 +109,8 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
     url,
     client,
     clientWith,
-    readSecret,
-    readSecrets,
+    secrets,
+    ca,
     isInteractive: terminal.isThere,
     ask: terminal.ask,
     askSecret: terminal.askSecret,
@@ -147,37 +138,6 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
       for (const one of clients) one.close();
     },
   };
-}
-
-// More than the tokens of one call.
-const mostSecretBytes = 256 * 1024;
-
-async function readStart(stdin: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of stdin) {
-    chunks.push(Buffer.from(chunk));
-    length += chunks.at(-1)?.length ?? 0;
-    if (length > mostSecretBytes) throw failureOf("stdin is too long: expected a secret on each line");
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-// Spaces at the ends of a line may belong to a password.
-function secretsIn(text: string, source: string): string[] {
-  const secrets = text.split(/\r?\n/).filter((line) => line !== "");
-  if (secrets.length === 0)
-    throw failureOf(`${source === "-" ? "stdin" : source} is empty: expected a secret`);
-  return secrets;
-}
-
-function readFile(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    throw failureOf(code === "ENOENT" ? `${file} does not exist` : `cannot read ${file}: ${code}`);
-  }
 }
 
 function isPlainText(url: string): boolean {

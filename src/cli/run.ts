@@ -89,7 +89,8 @@ function bounded({ reason, message, metadata, violations, requestId }: LatchkeyE
 async function problemsOf(error: unknown, context: Context | undefined): Promise<string[]> {
   if (error instanceof ConfigError) return error.message.split("\n");
   const url = isLatchkeyError(error) ? (context?.url() ?? "") : "";
-  const serverVersion = async () => (await import("./server-version.ts")).serverVersion(url);
+  const serverVersion = async () =>
+    (await import("./server-version.ts")).serverVersion(url, await context?.ca());
   const lines = await linesOf(error, { url, version: readVersion(), serverVersion });
   return lines.map((line) => line.replaceAll("\n", " "));
 }

@@ -1,13 +1,22 @@
+import { probe } from "./probe.ts";
+
 const timeoutMs = 3_000;
-// The document of this version has less than 1 MB.
-const largestBytes = 8 * 1024 * 1024;
 const versionForm = /^[\w.+-]{1,64}$/;
 
 /** Returns the version of the Latchkey server at this address, by its API document, or undefined if there is none. */
-export async function serverVersion(url: string): Promise<string | undefined> {
+export async function serverVersion(url: string, ca: Buffer | undefined): Promise<string | undefined> {
   try {
-    const response = await fetch(`${url}/openapi.json`, { signal: AbortSignal.timeout(timeoutMs) });
-    const { info } = JSON.parse(await textOf(response)) as { info?: { title?: unknown; version?: unknown } };
+    const { status, body } = await probe(url, "/openapi.json", { ca }, timeoutMs);
+    return status === 200 ? versionIn(body) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the version in the API document of a Latchkey server, or undefined if it is none. */
+export function versionIn(document: string): string | undefined {
+  try {
+    const { info } = JSON.parse(document) as { info?: { title?: unknown; version?: unknown } };
     const isOurs = typeof info?.title === "string" && /latchkey/i.test(info.title);
     return isOurs && typeof info?.version === "string" && versionForm.test(info.version)
       ? info.version
@@ -15,14 +24,4 @@ export async function serverVersion(url: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-async function textOf({ body }: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > largestBytes) throw new Error("the document is too long");
-  }
-  return text;
 }

@@ -4,12 +4,13 @@ import type { Env, Read } from "./reader.ts";
 export interface ClientSettings {
   /** The address of the server. */
   url: string | undefined;
+  /** A token. An empty one is not the same as none, because it may come from a variable that is unset by mistake. */
   token: string | undefined;
 }
 
 /** Returns the settings of the command line. */
 export function readClientSettings(env: Env): ClientSettings {
-  return { url: env.LATCHKEY_URL || undefined, token: env.LATCHKEY_TOKEN || undefined };
+  return { url: env.LATCHKEY_URL || undefined, token: env.LATCHKEY_TOKEN };
 }
 
 /** Makes the settings of the command line known, because a shell that has them may start a server too. */

@@ -17,16 +17,12 @@ const doctor = command({
     const { createLog } = await import("../../infra/log.ts");
     const { diagnose, diagnoseRemote, exitCodeOf } = await import("../doctor/doctor.ts");
     const { reportLines } = await import("../doctor/report.ts");
-    const { readFileSync } = await import("node:fs");
-    const { url, ca } = context.globals;
+    const { url } = context.globals;
     const deps = { env: context.env, log: createLog("silent", { write() {} }), now: Date.now };
     const findings =
       url === undefined
         ? await diagnose(deps)
-        : await diagnoseRemote(deps, {
-            url: context.url(),
-            ca: ca === undefined ? undefined : readFileSync(ca),
-          });
+        : await diagnoseRemote(deps, { url: context.url(), ca: await context.ca() });
     if (context.out.format === "json") context.out.line(jsonText({ findings }, 2));
     else for (const line of reportLines(findings, context.out.style)) context.out.line(line);
     // The report has said everything.

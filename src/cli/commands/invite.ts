@@ -5,6 +5,7 @@ import { yes } from "../definition.ts";
 import { failureOf } from "../failure.ts";
 import { listOptions, readPages } from "../lists.ts";
 import { idOf, newRequestId } from "../metadata.ts";
+import { newPassword } from "../new-password.ts";
 import { tokenOut, withToken } from "../secret-output.ts";
 import { timeText, wordOf } from "../text.ts";
 
@@ -97,7 +98,7 @@ const accept = command({
     name: { value: "NAME", summary: "display name of the new user" },
     "password-file": {
       value: "FILE",
-      summary: "file with the password of the new user; without it, the terminal asks",
+      summary: "file with the password of the new user; without it, the terminal asks twice",
     },
   },
   examples: [
@@ -111,7 +112,7 @@ const accept = command({
   async run(context, { invite_id: id, name = "", ...files }) {
     const file = files["invite-token-file"];
     const token =
-      file === undefined ? await context.askSecret("Token of the invite") : await context.readSecret(file);
+      file === undefined ? await context.askSecret("Token of the invite") : await context.secrets.one(file);
     const password = name === "" ? "" : await newPassword(context, files["password-file"]);
     if (name !== "") context.credentials.requireWritable();
     const { invites } = name === "" ? await context.client() : await context.clientWith();
@@ -141,12 +142,6 @@ const accept = command({
 
 /** The commands about invites. */
 export const inviteCommands = [list, create, revoke, accept];
-
-async function newPassword(context: Context, file: string | undefined): Promise<string> {
-  return file === undefined
-    ? context.askSecret("Password (at least 10 characters)")
-    : context.readSecret(file);
-}
 
 async function show(context: Context, invite: Invite | undefined): Promise<void> {
   if (!invite) throw failureOf("the server sent no invite");

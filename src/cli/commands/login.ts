@@ -3,6 +3,7 @@ import type { WhoAmIResponse } from "../../../gen/latchkey/v1/profile_service_pb
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { failureOf, usageError } from "../failure.ts";
+import { newPassword } from "../new-password.ts";
 import { labelsText, wordOf } from "../text.ts";
 
 const passwordFile = {
@@ -72,11 +73,11 @@ const login = command({
           "--token-file is a credential of its own: it takes no --email and no --password-file",
         );
       }
-      return keepToken(context, await context.readSecret(tokenFile));
+      return keepToken(context, await context.secrets.token(tokenFile));
     }
     const email = given ?? (await context.ask("E-mail address"));
     const password =
-      file === undefined ? await context.askSecret("Password") : await context.readSecret(file);
+      file === undefined ? await context.askSecret("Password") : await context.secrets.password(file);
     context.credentials.requireWritable();
     const { sessions } = await context.clientWith();
     const response = await sessions.logIn({ email, password });
@@ -121,14 +122,6 @@ const whoami = command({
 
 /** The commands about the credential of the caller. */
 export const loginCommands = [signUp, login, logout, whoami];
-
-async function newPassword(context: Context, file: string | undefined): Promise<string> {
-  if (file !== undefined) return context.readSecret(file);
-  const password = await context.askSecret("Password (at least 10 characters)");
-  if (password !== (await context.askSecret("The same password again")))
-    throw failureOf("the two passwords differ");
-  return password;
-}
 
 function keep(context: Context, token: string, account: string | undefined): void {
   context.credentials.set(context.url(), { token, account, ca: context.caFile() });

@@ -46,7 +46,7 @@ const verify = command({
   rpcs: ["TokenService.VerifyToken", "TokenService.BatchVerifyTokens"],
   refusesArguments,
   async run(context, input) {
-    const tokens = await context.readSecrets(input.file);
+    const tokens = await context.secrets.all(input.file);
     const { tokens: service } = await context.client();
     const requests = await requestsOf(tokens, input);
     const [first] = requests;
@@ -69,7 +69,7 @@ const check = command({
   rpcs: [],
   refusesArguments,
   async run(context, input) {
-    const token = await context.readSecret(input.file);
+    const token = await context.secrets.one(input.file);
     const { parseTokenOfAnyPrefix } = await import("../../domain/kernel/token.ts");
     const parsed = parseTokenOfAnyPrefix(token);
     const [, prefix = "", separator = ""] = /^([a-z0-9]{2,10})([_-])/.exec(token) ?? [];
@@ -104,7 +104,7 @@ const revoke = command({
   rpcs: ["TokenService.RevokeToken"],
   refusesArguments,
   async run(context, input) {
-    const token = await context.readSecret(input.file);
+    const token = await context.secrets.one(input.file);
     await context.confirm("End this token permanently?", { yes: input.yes });
     const { tokens } = await context.clientWith();
     const message = await tokens.revokeToken({ token });

@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { yes } from "../definition.ts";
-import { failureOf } from "../failure.ts";
+import { newPassword } from "../new-password.ts";
 
 const passwordFile = {
   value: "FILE",
@@ -29,10 +29,10 @@ const changePassword = command({
   ],
   rpcs: ["SessionService.ChangePassword"],
   async run(context, input) {
-    const oldPassword = await secret(context, input["password-file"], "Current password");
-    const newPassword = await chosen(context, input["new-password-file"]);
+    const oldPassword = await currentPassword(context, input["password-file"], "Current password");
+    const chosen = await newPassword(context, input["new-password-file"], "New password");
     const { sessions } = await context.client();
-    const response = await sessions.changePassword({ oldPassword, newPassword });
+    const response = await sessions.changePassword({ oldPassword, newPassword: chosen });
     context.out.note("changed the password, and ended all other sessions");
     await context.out.item({ message: response, id: "", fields: [] });
   },
@@ -67,8 +67,8 @@ const resetPassword = command({
   ],
   rpcs: ["SessionService.ResetPassword"],
   async run(context, input) {
-    const token = await secret(context, input["mail-token-file"], "Token of the mail");
-    const password = await chosen(context, input["new-password-file"]);
+    const token = await mailToken(context, input["mail-token-file"]);
+    const password = await newPassword(context, input["new-password-file"], "New password");
     const { sessions } = await context.clientWith();
     const response = await sessions.resetPassword({ token, password });
     context.out.note("set the new password; log in with `latchkey login`");
@@ -91,7 +91,7 @@ const changeEmail = command({
   ],
   rpcs: ["SessionService.ChangeEmail"],
   async run(context, { email, ...input }) {
-    const password = await secret(context, input["password-file"], "Password");
+    const password = await currentPassword(context, input["password-file"]);
     const { sessions } = await context.client();
     const response = await sessions.changeEmail({ email, password });
     context.out.note(`the server mails a token to ${email}; use it with \`latchkey user prove-email\``);
@@ -108,7 +108,7 @@ const proveEmail = command({
   ],
   rpcs: ["SessionService.ProveEmail"],
   async run(context, input) {
-    const token = await secret(context, input["mail-token-file"], "Token of the mail");
+    const token = await mailToken(context, input["mail-token-file"]);
     const { sessions } = await context.clientWith();
     const response = await sessions.proveEmail({ token });
     context.out.note("the e-mail address is proven");
@@ -131,7 +131,7 @@ const remove = command({
   rpcs: ["SessionService.DeleteUser"],
   async run(context, { yes: confirmed, ...input }) {
     await context.confirm("Erase this user? This cannot be undone", { yes: confirmed });
-    const password = await secret(context, input["password-file"], "Password");
+    const password = await currentPassword(context, input["password-file"]);
     const { sessions } = await context.client();
     const response = await sessions.deleteUser({ password });
     context.out.note("erased the user");
@@ -142,14 +142,10 @@ const remove = command({
 /** The commands about the signed-in user: password, e-mail address and deletion. */
 export const userCommands = [changePassword, requestReset, resetPassword, changeEmail, proveEmail, remove];
 
-async function secret(context: Context, file: string | undefined, question: string): Promise<string> {
-  return file === undefined ? context.askSecret(question) : context.readSecret(file);
+async function currentPassword(context: Context, file: string | undefined, question = "Password") {
+  return file === undefined ? context.askSecret(question) : context.secrets.password(file);
 }
 
-async function chosen(context: Context, file: string | undefined): Promise<string> {
-  if (file !== undefined) return context.readSecret(file);
-  const password = await context.askSecret("New password (at least 10 characters)");
-  if (password !== (await context.askSecret("The same password again")))
-    throw failureOf("the two passwords differ");
-  return password;
+async function mailToken(context: Context, file: string | undefined): Promise<string> {
+  return file === undefined ? context.askSecret("Token of the mail") : context.secrets.one(file);
 }

@@ -1,9 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { isIPv6 } from "node:net";
 import type { Config } from "../../config/config.ts";
+import { type Probed, type ProbeTrust, probe } from "../probe.ts";
+import { versionIn } from "../server-version.ts";
 import { clockFinding } from "./clock.ts";
 import { type Finding, failed, messageOf, ok, skipped, warning } from "./finding.ts";
-import { type Probed, type ProbeTrust, probe } from "./probe.ts";
 
 const check = "server";
 
@@ -32,7 +33,7 @@ export async function examineServer(examination: ServerExamination): Promise<Fin
   const { url, trust, expected } = examination;
   try {
     const ready = await probe(url, "/readyz", trust);
-    if (!/^(ready|not ready)/.test(ready.body)) return [notLatchkey(url)];
+    if (!/^(ready|not ready)/.test(ready.body)) return [notLatchkey(url, expected)];
     return [readiness(url, ready), ...certificate(examination, ready), ...(await version(examination))];
   } catch (error) {
     const why = messageOf(error);
@@ -72,7 +73,7 @@ function certificate({ cert }: ServerExamination, { fingerprint }: Probed): Find
 
 async function version({ url, trust, version: own }: ServerExamination): Promise<Finding[]> {
   const { status, body } = await probe(url, "/openapi.json", trust);
-  const theirs = status === 200 ? readVersion(body) : undefined;
+  const theirs = status === 200 ? versionIn(body) : undefined;
   if (theirs === undefined) {
     const what = `the server at ${url} does not say its version`;
     const why = "It is older than this program, or a proxy keeps /openapi.json back.";
@@ -84,17 +85,12 @@ async function version({ url, trust, version: own }: ServerExamination): Promise
   return [warning("versions", { what, why, remedy: `Use \`latchkey\` ${theirs} for this server.` })];
 }
 
-function readVersion(document: string): string | undefined {
-  try {
-    const { info } = JSON.parse(document) as { info?: { version?: unknown } };
-    return typeof info?.version === "string" ? info.version : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function notLatchkey(url: string): Finding {
+function notLatchkey(url: string, expected: boolean): Finding {
   const what = `another program answers at ${url}`;
+  if (expected) {
+    const remedy = "Check the address. If a proxy serves Latchkey there, check that it passes /readyz.";
+    return failed(check, { what, why: "No call succeeds.", remedy });
+  }
   const why = "A server with these settings cannot listen there.";
   return failed(check, { what, why, remedy: "Stop that program, or choose another LATCHKEY_PORT." });
 }

@@ -5,6 +5,7 @@ import { readConfig } from "../../config/config.ts";
 import type { Context } from "../context.ts";
 import { localUrl } from "../doctor/server.ts";
 import { keyFiles } from "../platform-key.ts";
+import { readCertificate } from "../secret-input.ts";
 import { serverUrl } from "../server-url.ts";
 import { jsonText, visible } from "../text.ts";
 import { isOnThisMachine, requireLoopback, tryLatchkey } from "./try.ts";
@@ -15,7 +16,7 @@ export async function startTry({ env, globals, out }: Context): Promise<void> {
   // The last login may be at a server of other people, so it decides nothing here.
   const url = serverUrl(globals.url ?? readClientSettings(env).url ?? localUrl(config));
   if (globals.url === undefined) requireLoopback(url);
-  const ca = globals.ca === undefined ? undefined : readFileSync(globals.ca);
+  const ca = globals.ca === undefined ? undefined : await readCertificate(globals.ca);
   const clients: LatchkeyClient[] = [];
   const clientOf = (token?: string) => {
     const client = createClient({ url, token, ca, retries: 2 });

@@ -2,7 +2,7 @@ import { request as plain } from "node:http";
 import { type RequestOptions, request as secure } from "node:https";
 import type { TLSSocket } from "node:tls";
 
-const timeoutMs = 5_000;
+const defaultTimeoutMs = 5_000;
 const maxBytes = 8 * 1024 * 1024;
 
 /** What a server answered to a GET request. */
@@ -23,14 +23,16 @@ export interface ProbeTrust {
   anything?: boolean;
 }
 
-/** Sends a GET request without any credential. Rejects if the server cannot be reached within 5 s. */
+/** Sends a GET request without any credential to a path of a server. Rejects if there is no answer in time, which is 5 s. */
 export async function probe(
   url: string,
   path: string,
   { ca, anything = false }: ProbeTrust,
+  timeoutMs = defaultTimeoutMs,
 ): Promise<Probed> {
   const options: RequestOptions = { timeout: timeoutMs, ...(ca && { ca }), rejectUnauthorized: !anything };
-  const target = new URL(path, url);
+  // A proxy may serve Latchkey below a path.
+  const target = new URL(`${url}${path}`);
   const send = target.protocol === "https:" ? secure : plain;
   return await new Promise((resolve, reject) => {
     const deadline = AbortSignal.timeout(timeoutMs);
