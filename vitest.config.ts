@@ -8,6 +8,9 @@ const slow = ["test/slow/**/*.test.ts"];
 // Each of these files starts a browser.
 const browsers = ["test/console/**/*.test.ts"];
 
+// Bundles the programs that tests start.
+const programs = "test/support/server/programs.ts";
+
 // Compares every answer of plain HTTP with gen/openapi.json.
 const checkAnswers = "test/support/openapi/setup.ts";
 
@@ -39,6 +42,7 @@ export default defineConfig({
         test: {
           name: "processes",
           include: processes,
+          globalSetup: programs,
           setupFiles: checkAnswers,
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
@@ -62,6 +66,7 @@ export default defineConfig({
         test: {
           name: "slow",
           include: slow,
+          globalSetup: programs,
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
           fileParallelism: false,

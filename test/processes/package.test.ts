@@ -9,6 +9,7 @@ import { filesIn, root } from "../support/imports.ts";
 import { long } from "../support/long.ts";
 import { install, npm, npmEnv, type Packed, pack } from "../support/package/install.ts";
 import { bytesOf, exportedSources, inDist, loadedBy } from "../support/package/loaded.ts";
+import { sources } from "../support/server/programs.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
 import { createSite, follow } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
@@ -115,7 +116,10 @@ describe("an installed package", () => {
   });
 
   test("the server of the package is ready about as fast as that of a checkout", async ({ newSite }) => {
-    const sites = { package: newSite({}, { latchkey }), checkout: newSite() };
+    const sites = {
+      package: newSite({}, { latchkey }),
+      checkout: newSite({}, { latchkey: sources.latchkey }),
+    };
     await Promise.all([sites.package.begin(), sites.checkout.begin()]);
     const milliseconds = { package: Number.POSITIVE_INFINITY, checkout: Number.POSITIVE_INFINITY };
     const isAsFast = () => milliseconds.package < 1.5 * milliseconds.checkout + 500;

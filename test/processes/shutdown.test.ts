@@ -18,7 +18,8 @@ import { clients, issueKey } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { patientServer } from "../support/long.ts";
 import { gone, postmasterOf, query } from "../support/server/embedded-process.ts";
-import { embeddedUrl, type Program, type Served, type Site } from "../support/server/serve.ts";
+import type { Program } from "../support/server/programs.ts";
+import { embeddedUrl, type Served, type Site } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
+import { sources } from "../support/server/programs.ts";
 import type { Served, Site } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
 
@@ -20,7 +21,7 @@ describe.concurrent("latchkey serve", () => {
     "as %s, it starts in an empty directory, the command that it prints works, and a second start has all data",
     async (name, { newSite }) => {
       const user = isRoot && name !== "root" ? nobody : undefined;
-      const site = newSite({}, { user, empty: true });
+      const site = newSite({}, { latchkey: sources.latchkey, user, empty: true });
       const start = performance.now();
       const first = await site.serve();
       expect(performance.now() - start).toBeLessThan(startMs);

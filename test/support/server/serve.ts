@@ -8,6 +8,7 @@ import type { User } from "../../../src/db/embedded/postgres-user.ts";
 import { isPostgresOn } from "../../../src/db/embedded/process.ts";
 import { copySite } from "./data-directory.ts";
 import { gone, postmasterOf } from "./embedded-process.ts";
+import type { Program } from "./programs.ts";
 import { scratchDirectory } from "./scratch.ts";
 
 type Env = Record<string, string>;
@@ -67,21 +68,13 @@ export interface Site {
   clear(): Promise<void>;
 }
 
-/** The program of a process: the real one, or a server with shorter timeouts. */
-export type Program = "latchkey" | "short-server";
-
-const programs: Record<Program, string> = {
-  latchkey: join(import.meta.dirname, "..", "..", "..", "src", "main.ts"),
-  "short-server": join(import.meta.dirname, "short-server.ts"),
-};
-
 /** The options of a site. */
 export interface SiteOptions {
   /** The user that runs its processes. By default, it is the current user. */
   user?: User | undefined;
   /** Whether its first server starts with an empty directory. */
   empty?: boolean;
-  /** The file that Node runs as `latchkey`. By default, the program of this checkout. */
+  /** The file that Node runs as `latchkey`. By default, a bundle of the sources of this checkout. */
   latchkey?: string;
   /** The program that runs it. By default, the Node of the tests. */
   node?: string;
@@ -90,7 +83,7 @@ export interface SiteOptions {
 /** Creates a site to run the real program. The settings in `base` apply to all its processes. */
 export function createSite(
   base: Env = {},
-  { user, empty = false, latchkey = programs.latchkey, node = process.execPath }: SiteOptions = {},
+  { user, empty = false, latchkey = inject("programs").latchkey, node = process.execPath }: SiteOptions = {},
 ): Site {
   const root = scratchDirectory("site");
   if (user) chownSync(root, user.uid, user.gid);
@@ -104,7 +97,7 @@ export function createSite(
 
   function start(args: string[], env: Env = {}, program: Program = "latchkey"): Started {
     const settings = { LATCHKEY_PORT: "0", LATCHKEY_DATA_DIR: dataDir, ...base, ...env };
-    const file = program === "latchkey" ? latchkey : programs[program];
+    const file = program === "latchkey" ? latchkey : inject("programs")[program];
     const child = spawn(node, [file, ...args], {
       ...user,
       cwd: root,

@@ -1,0 +1,54 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build, type Plugin } from "vite";
+
+const root = join(import.meta.dirname, "..", "..", "..");
+// Packages with native code, and packages that load files of their own.
+const external = ["@node-rs/argon2"];
+
+/**
+ * Bundles programs into a folder. A bundle starts in a third of the CPU time of its sources, because Node then loads a
+ * dozen files and not a thousand. Each module still finds the files that are beside its source.
+ */
+export async function bundle(programs: Record<string, string>, folder: string): Promise<void> {
+  await build({
+    root,
+    configFile: false,
+    logLevel: "error",
+    plugins: [keepPlaces, keepExternal],
+    ssr: { noExternal: true },
+    build: {
+      ssr: true,
+      outDir: folder,
+      minify: false,
+      target: "node24",
+      rolldownOptions: {
+        input: programs,
+        output: { entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" },
+      },
+    },
+  });
+}
+
+/** Gives each module the URL of its source. */
+const keepPlaces: Plugin = {
+  name: "keep-places",
+  transform(code, id) {
+    if (!code.includes("import.meta.")) return null;
+    return code
+      .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href))
+      .replaceAll("import.meta.dirname", JSON.stringify(dirname(id)));
+  },
+};
+
+/** Names the packages that are no part of a bundle by their URL, because a bundle is in no folder of npm. */
+const keepExternal: Plugin = {
+  name: "keep-external",
+  enforce: "pre",
+  resolveId(name) {
+    if (!external.includes(name)) return null;
+    const { resolve } = createRequire(join(root, "package.json"));
+    return { id: pathToFileURL(resolve(name)).href, external: true };
+  },
+};

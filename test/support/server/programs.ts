@@ -1,0 +1,46 @@
+import { chmodSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { long } from "../long.ts";
+import { bundle } from "./bundle.ts";
+import { scratchDirectory } from "./scratch.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The file that Node runs for each program that tests start. */
+    programs: Record<Program, string>;
+  }
+}
+
+/** The program of a process: the real one, or a server with shorter timeouts. */
+export type Program = "latchkey" | "short-server";
+
+/** The programs as Node runs them in a checkout. */
+export const sources: Record<Program, string> = {
+  latchkey: join(import.meta.dirname, "..", "..", "..", "src", "main.ts"),
+  "short-server": join(import.meta.dirname, "short-server.ts"),
+};
+
+/**
+ * Bundles the programs for all projects of a run that need them, once. In `npm run test:long`, the tests run the sources.
+ */
+export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
+  // Another project of this run may have done it.
+  if (project.getProvidedContext().programs) return undefined;
+  if (long) {
+    project.vitest.provide("programs", sources);
+    return undefined;
+  }
+  const folder = scratchDirectory("programs");
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  // This also runs if the run is aborted before its teardown.
+  process.once("exit", remove);
+  // Every user may read the programs.
+  chmodSync(folder, 0o755);
+  await bundle(sources, folder);
+  project.vitest.provide("programs", {
+    latchkey: join(folder, "latchkey.mjs"),
+    "short-server": join(folder, "short-server.mjs"),
+  });
+  return remove;
+}
