@@ -1,4 +1,5 @@
 import { machineClock } from "../verify/coherence/clock.ts";
+import { verifyOf } from "./at-once.ts";
 import { createCalls } from "./calls.ts";
 import { createGuardCoherence } from "./coherence.ts";
 import { createGuardCache } from "./guard-cache.ts";
@@ -33,17 +34,17 @@ export function createGuardOf(options: GuardOptions, parts: GuardParts): Guard {
   const { cache, coherence, calls, usage, watch, connections, counts } = assembled;
   const verifyRead = createVerification(assembled);
 
-  function verify(token: string, required: Requirements = noRequirements): Promise<GuardVerdict> {
+  function verify(token: string, required = noRequirements): GuardVerdict | Promise<GuardVerdict> {
     const state = watch.state();
-    if (state === "closed" || state === "rejected") return Promise.resolve(unavailable());
+    if (state === "closed" || state === "rejected") return unavailable();
     const requirements = readRequirements(required);
-    if (!requirements) return Promise.resolve(refused("INVALID_FIELDS"));
-    if (typeof token !== "string" || token === "") return Promise.resolve(refused("MISSING_API_KEY"));
+    if (!requirements) return refused("INVALID_FIELDS");
+    if (typeof token !== "string" || token === "") return refused("MISSING_API_KEY");
     return verifyRead(token, requirements, required.clientAddress);
   }
 
   return {
-    verify,
+    verify: verifyOf(verify),
     ready: (timeoutMs = readyMs) => watch.ready(timeoutMs),
     state: () => ({
       stream: watch.state(),

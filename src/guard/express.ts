@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Access, authorizationOf, createCheck, createGate, type GateOptions } from "./gate.ts";
+import { authorizationOf } from "./authorization.ts";
+import { type Access, createCheck, createGate, type GateOptions, whenDecided } from "./gate.ts";
 import type { Guard } from "./types.ts";
 
 type Next = (error?: unknown) => void;
@@ -9,13 +10,12 @@ type Protected = IncomingMessage & { latchkey?: Access | null };
 export function latchkey<Request extends Protected>(guard: Guard, options?: GateOptions<Request>) {
   const gate = createGate(guard, options);
   return (request: Request, response: ServerResponse, next: Next): void => {
-    gate(request, authorizationOf(request))
-      .then(({ access, refusal }) => {
-        if (refusal) return void response.writeHead(refusal.status, refusal.headers).end(refusal.body);
-        request.latchkey = access;
-        next();
-      })
-      .catch(next);
+    const decision = gate(request, authorizationOf(request));
+    whenDecided(decision, next, ({ access, refusal }) => {
+      if (refusal) return void response.writeHead(refusal.status, refusal.headers).end(refusal.body);
+      request.latchkey = access;
+      next();
+    });
   };
 }
 

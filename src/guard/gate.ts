@@ -1,6 +1,7 @@
 import type { Principal } from "../../gen/latchkey/v1/principal_pb.ts";
 import { holds } from "../domain/access/permission.ts";
 import { expected, parsePermission } from "../domain/access/permission-grammar.ts";
+import { verifyAtOnce } from "./at-once.ts";
 import { isPlainObject } from "./plain-object.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { refused } from "./refused.ts";
@@ -28,8 +29,11 @@ export type Decision =
   | { access: Access | null; refusal?: undefined }
   | { access?: undefined; refusal: Refusal };
 
-/** Decides about one call. `authorization` is the header of this name, if the call has it. */
-export type Gate<Call> = (call: Call, authorization: string | null | undefined) => Promise<Decision>;
+/** Decides about one call, at once if it can. `authorization` is the header of this name, if the call has it. */
+export type Gate<Call> = (
+  call: Call,
+  authorization: string | null | undefined,
+) => Decision | Promise<Decision>;
 
 const shortLength = 16;
 const anonymous: Decision = { access: null };
@@ -49,13 +53,23 @@ export function createGate<Call>(guard: Guard, options: GateOptions<Call> = {}):
     const address = clientAddress?.(call);
     return address === undefined ? required : { ...required, clientAddress: address };
   };
-  return async (call, authorization) => {
+  return (call, authorization) => {
     const token = getToken ? getToken(call) || undefined : bearerOf(authorization);
     if (token === undefined) return optional ? anonymous : { refusal: refusalOf(missing) };
     if (token === "") return { refusal: refusalOf(noBearer) };
-    const verdict = await guard.verify(token, requirements(call));
-    return isAccess(verdict) ? { access: verdict } : { refusal: refusalOf(verdict) };
+    const verdict = verifyAtOnce(guard, token, requirements(call));
+    return "then" in verdict ? verdict.then(decisionOf) : decisionOf(verdict);
   };
+}
+
+/** Passes on the decision about a call, at once if it is there. `failed` gets the error of its promise. */
+export function whenDecided(
+  decision: Decision | Promise<Decision>,
+  failed: (error: unknown) => void,
+  decided: (decision: Decision) => void,
+): void {
+  if ("then" in decision) decision.then(decided).catch(failed);
+  else decided(decision);
 }
 
 /** Checks the access of one call. Returns the refusal if the caller lacks a permission, and throws if there was no gate. */
@@ -124,6 +138,10 @@ function frozen(requirements: Requirements): Requirements {
     ...(permissions && { permissions: Object.freeze([...permissions]) }),
     ...(entitlements && { entitlements: Object.freeze([...entitlements]) }),
   });
+}
+
+function decisionOf(verdict: GuardVerdict): Decision {
+  return isAccess(verdict) ? { access: verdict } : { refusal: refusalOf(verdict) };
 }
 
 function isAccess(verdict: GuardVerdict): verdict is Access {

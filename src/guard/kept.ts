@@ -8,7 +8,7 @@ import { newUsageCounter, type UsageCounter } from "./usage-counter.ts";
 /** A verdict of the cache. */
 export interface CachedVerdict {
   /** All callers share it. */
-  readonly verdict: Promise<GuardVerdict>;
+  readonly verdict: GuardVerdict;
   readonly usage: UsageCounter;
 }
 
@@ -27,7 +27,7 @@ export function keptOf(
   if (principal.keyId === "" || principal.kind === PrincipalKind.USER) return undefined;
   return {
     value: {
-      verdict: Promise.resolve(Object.freeze<GuardVerdict>({ ...verdict, source: "cache" })),
+      verdict: Object.freeze<GuardVerdict>({ ...verdict, source: "cache" }),
       usage: newUsageCounter(principal.keyId, tokenId),
     },
     keyId: principal.keyId,

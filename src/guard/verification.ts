@@ -14,12 +14,12 @@ export interface VerificationDeps extends LoadsDeps {
   usage: Pick<UsageReporter, "record"> | undefined;
 }
 
-/** Verifies a token against requirements. The promise does not reject. */
+/** Verifies a token against requirements. It does not throw, and its promise does not reject. */
 export type Verify = (
   token: string,
   required: ReadRequirements,
   clientAddress: string | undefined,
-) => Promise<GuardVerdict>;
+) => GuardVerdict | Promise<GuardVerdict>;
 
 /** Creates the verification of a guard: from its cache under a lease, and otherwise by a call. */
 export function createVerification(deps: VerificationDeps): Verify {
@@ -28,7 +28,7 @@ export function createVerification(deps: VerificationDeps): Verify {
   /** The calls in flight whose responses may be kept, by the key of their entry. */
   const leaders = new Map<string, Promise<unknown>>();
 
-  function recall(key: string, clientAddress: string | undefined): Promise<GuardVerdict> | undefined {
+  function recall(key: string, clientAddress: string | undefined): GuardVerdict | undefined {
     const time = coherence.time();
     if (time === undefined) return undefined;
     const cached = cache.recall(key, time);
@@ -56,13 +56,13 @@ export function createVerification(deps: VerificationDeps): Verify {
   }
 
   return (token, required, clientAddress) => {
-    if (token.length > maxTokenLength) return Promise.resolve(refused("INVALID_API_KEY"));
+    if (token.length > maxTokenLength) return refused("INVALID_API_KEY");
     const digest = digestToken(token);
     const key = digest + required.text;
     const cached = recall(key, clientAddress);
     if (cached) return cached;
     const form = formOf(token);
-    if (form.kind === "wrong") return Promise.resolve(refused("INVALID_API_KEY"));
+    if (form.kind === "wrong") return refused("INVALID_API_KEY");
     const request = requestOf(token, required, clientAddress);
     return load({ key, digest, form, request }, clientAddress).catch(() => unavailable());
   };
