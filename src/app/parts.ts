@@ -43,6 +43,7 @@ export function createParts(deps: AppDeps) {
     onError: reports.unwritten,
     onFeed: reportFeed(health, log),
   });
+  metrics.showGuards(coherence.watchers.states);
   const db = followChanges(deps.db, coherence);
   const refusals = createRefusals(db, refusalsIntervalMs, reports.unwritten);
   const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, reports.unwritten);

@@ -17,6 +17,10 @@ export interface Metrics {
   limitForgotten(): void;
   /** Records how long a change waited until it was effective at all other instances. */
   settled(how: string, milliseconds: number, others: number): void;
+  /** Records how long this instance waited for its guards before it acknowledged a change. */
+  guardsWaited(how: string, milliseconds: number): void;
+  /** Shows how many guards watch this instance, by state. `states` is read when the figures are rendered. */
+  showGuards(states: () => Record<string, number>): void;
   /** Returns the figures of this process in the text format of Prometheus. */
   render(): Promise<Rendered>;
   /** In a worker: makes its figures available to the process that started it. */
@@ -82,6 +86,7 @@ export function createMetrics(version: string, pools: () => Record<string, PoolS
     ...createConnectionMetrics(registers),
     ...createDatabaseMetrics(registers),
     ...createLimitMetrics(registers),
+    ...createGuardMetrics(registers),
     offer() {
       AggregatorRegistry.setRegistries(registers);
       // Answers the main process when it collects the figures of all workers.
@@ -183,6 +188,32 @@ function createLimitMetrics(registers: Registry[]): Pick<Metrics, "limitDecided"
     registers,
   });
   return { limitDecided: (by) => decisions.count(by, 1), limitForgotten: () => forgotten.inc() };
+}
+
+function createGuardMetrics(registers: Registry[]): Pick<Metrics, "guardsWaited" | "showGuards"> {
+  let read: () => Record<string, number> = () => ({});
+  new Gauge({
+    name: "latchkey_guards",
+    help: "Guards that watch this instance, by state. A late one has not acknowledged in time. An ended one still has a grant.",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(read())) this.set({ state }, count);
+    },
+  });
+  const waited = new Histogram({
+    name: "latchkey_guard_wait_seconds",
+    help: "How long this instance waited for guards before it acknowledged a change. With expired, a guard was silent.",
+    labelNames: ["outcome"],
+    buckets: queryBuckets,
+    registers,
+  });
+  return {
+    guardsWaited: (how, milliseconds) => waited.observe({ outcome: how }, milliseconds / 1000),
+    showGuards(states) {
+      read = states;
+    },
+  };
 }
 
 function showVersion(version: string, registers: Registry[]): void {

@@ -3,6 +3,7 @@ import type { Settled } from "../coherence/acknowledge.ts";
 import { machineClock } from "../coherence/clock.ts";
 import { type Coherence, type CoherenceDeps, startCoherence } from "../coherence/coherence.ts";
 import type { LeaseLength } from "../coherence/lease.ts";
+import type { GuardsWaited } from "../coherence/watchers.ts";
 import { createSharedSets } from "../evaluate/shared-sets.ts";
 import { createSharedTexts } from "../evaluate/shared-texts.ts";
 import { createCache } from "./cache.ts";
@@ -18,6 +19,12 @@ export interface CoherentCache {
   size(): number;
 }
 
+/** What a coherent cache reports for metrics. */
+export interface CacheObserver extends LoaderObserver {
+  settled(how: Settled, milliseconds: number, others: number): void;
+  guardsWaited(how: GuardsWaited, milliseconds: number): void;
+}
+
 /** What a coherent cache depends on. */
 export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onFeed" | "parts"> {
   /** The pool that loads and heartbeats use. */
@@ -27,7 +34,7 @@ export interface CoherentCacheDeps extends LeaseLength, Pick<CoherenceDeps, "onF
   entries: number;
   /** Unset: the limits of production. */
   lookupLimits?: LookupLimits | undefined;
-  observer: LoaderObserver & { settled(how: Settled, milliseconds: number, others: number): void };
+  observer: CacheObserver;
   onError(error: unknown): void;
 }
 
@@ -48,6 +55,7 @@ export function createCoherentCache(deps: CoherentCacheDeps): CoherentCache {
     ...deps,
     clock: machineClock,
     onSettled: observer.settled,
+    onGuardsWaited: observer.guardsWaited,
     onLost: () => inFlight.invalidate(["*"]),
     invalidate(tags) {
       inFlight.invalidate(tags);

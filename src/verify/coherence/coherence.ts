@@ -14,7 +14,7 @@ import { type CoherenceParts, productionParts } from "./parts.ts";
 import { everything } from "./receive.ts";
 import { createSettle } from "./settle.ts";
 import { createWaiters } from "./waiters.ts";
-import type { Watchers } from "./watchers.ts";
+import type { Watchers, WatchersDeps } from "./watchers.ts";
 
 /** What keeps the cache of this process coherent with the database. */
 export interface Coherence extends Changes, Pick<Lease, "time" | "staleTime"> {
@@ -49,6 +49,8 @@ export interface CoherenceDeps extends LeaseLength {
   onFeed(state: FeedState): void;
   /** Called with how long a change waited for how many other instances, and how that ended. */
   onSettled(how: Settled, milliseconds: number, others: number): void;
+  /** Called with how long this instance waited for guards, and how that ended. */
+  onGuardsWaited?: WatchersDeps["onWaited"];
   /** Called when a statement of this protocol failed. */
   onError(error: unknown): void;
   /** Replaces parts of the protocol. Only fault tests set it. */
@@ -75,7 +77,8 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     const own = lease.held();
     return own && { ...own, server: feed.server() };
   };
-  const watchers = createWatchers({ clock, held });
+  const { onGuardsWaited } = deps;
+  const watchers = createWatchers({ clock, held, ...(onGuardsWaited && { onWaited: onGuardsWaited }) });
   const acks = createAcks(db, self, onError);
   const waiters = createWaiters();
   const { feed, timer } = followFeed(

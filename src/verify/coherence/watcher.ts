@@ -38,9 +38,17 @@ export interface WatcherControl {
   whenApplied(applied: () => void): number | undefined;
   /** Returns the time (monotonic) after which the guard has no grant. */
   grantedUntil(): number;
+  state(): WatcherState;
   /** Ends the stream with an error if the guard is silent, or if it acknowledges nothing. */
   checkAlive(): void;
 }
+
+/**
+ * The state of a guard, for operators. `granted`: it has a grant, so changes wait for its acknowledgements. `idle`: it has no
+ * grant. `late`: it has not acknowledged an invalidation in time, and gets no grant until it has. `ended`: its stream has
+ * ended, and its grant has not.
+ */
+export type WatcherState = "granted" | "idle" | "late" | "ended";
 
 /** What the stream of a guard depends on. */
 export interface WatcherDeps {
@@ -121,6 +129,11 @@ export function createWatcher({ clock, held, onClosed }: WatcherDeps): WatcherCo
       close,
     },
     ...invalidating(clock, grants, backlog, () => wake()),
+    state() {
+      if (closed) return "ended";
+      if (backlog.isLate(lateMs)) return "late";
+      return grants.until() > clock.monotonic() ? "granted" : "idle";
+    },
     checkAlive() {
       if (clock.monotonic() - heardAt > silentMs) close(lost("sent nothing for 30 seconds"));
       else if (backlog.isLate(unacknowledgedMs)) close(lost("acknowledged no invalidation for 10 seconds"));

@@ -2,7 +2,13 @@ import { DomainError } from "../../domain/kernel/error.ts";
 import type { Clock } from "./clock.ts";
 import { accountsOf, concernsGuards } from "./concerned.ts";
 import type { Accounts, Invalidation } from "./feed-message.ts";
-import { createWatcher, type Watcher, type WatcherControl, type WatcherDeps } from "./watcher.ts";
+import {
+  createWatcher,
+  type Watcher,
+  type WatcherControl,
+  type WatcherDeps,
+  type WatcherState,
+} from "./watcher.ts";
 import { createWatcherGroups, type WatcherGroups } from "./watcher-groups.ts";
 
 /**
@@ -28,6 +34,8 @@ export interface Watchers {
   stop(): Promise<void>;
   /** Returns how many streams are open, or have ended while their guard has a grant. */
   count(): number;
+  /** Returns how many of them are in each state. */
+  states(): Record<WatcherState, number>;
 }
 
 /** The most streams of one account at one instance. A stream counts until its grants have ended. */
@@ -40,10 +48,16 @@ const checkMs = 5_000;
 const everything = ["*"];
 
 /** What watchers depend on. */
-export type WatchersDeps = Pick<WatcherDeps, "clock" | "held">;
+export interface WatchersDeps extends Pick<WatcherDeps, "clock" | "held"> {
+  /** Called with how long this instance waited for guards before it acknowledged a change, and how that ended. */
+  onWaited?(how: GuardsWaited, milliseconds: number): void;
+}
+
+/** How a wait for guards ended: each of them acknowledged the change, or the last grant of a silent one ended. */
+export type GuardsWaited = "acknowledged" | "expired";
 
 /** Creates the watchers of an instance: none. */
-export function createWatchers({ clock, held }: WatchersDeps): Watchers {
+export function createWatchers({ clock, held, onWaited }: WatchersDeps): Watchers {
   const groups = createWatcherGroups(clock);
   let stopping = false;
   let timer: NodeJS.Timeout | undefined;
@@ -60,7 +74,10 @@ export function createWatchers({ clock, held }: WatchersDeps): Watchers {
   }
 
   const whenApplied = (accounts: Accounts, applied: () => void) =>
-    waitForAll(clock, groups.concernedBy(accounts), applied);
+    waitForAll(clock, groups.concernedBy(accounts), (how, milliseconds) => {
+      if (how) onWaited?.(how, milliseconds);
+      applied();
+    });
 
   return {
     open(accountId) {
@@ -84,6 +101,11 @@ export function createWatchers({ clock, held }: WatchersDeps): Watchers {
       return new Promise((resolve) => whenApplied("all", resolve));
     },
     count: groups.size,
+    states() {
+      const states = { granted: 0, idle: 0, late: 0, ended: 0 };
+      for (const one of groups.concernedBy("all")) states[one.state()] += 1;
+      return states;
+    },
   };
 }
 
@@ -119,25 +141,31 @@ function passOn(groups: WatcherGroups, message: Invalidation): void {
   }
 }
 
-function waitForAll(clock: Clock, guards: Iterable<WatcherControl>, applied: () => void): void {
+// Calls `applied` with how the wait ended. Undefined: there was no guard to wait for.
+function waitForAll(
+  clock: Clock,
+  guards: Iterable<WatcherControl>,
+  applied: (how: GuardsWaited | undefined, milliseconds: number) => void,
+): void {
+  const startedAt = clock.monotonic();
   let left = 0;
   let latest = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
 
-  function finish(): void {
+  function finish(how: GuardsWaited): void {
     clearTimeout(timer);
     left = 0;
-    applied();
+    applied(how, clock.monotonic() - startedAt);
   }
 
   function onApplied(): void {
-    if (left === 1) finish();
+    if (left === 1) finish("acknowledged");
     else left -= 1;
   }
 
   function onTime(): void {
     const rest = latest - clock.monotonic();
-    if (rest < 0) finish();
+    if (rest < 0) finish("expired");
     else timer = setTimeout(onTime, Math.ceil(rest) + 1);
   }
 
@@ -147,7 +175,7 @@ function waitForAll(clock: Clock, guards: Iterable<WatcherControl>, applied: () 
     left += 1;
     latest = Math.max(latest, until);
   }
-  if (left === 0) applied();
+  if (left === 0) applied(undefined, 0);
   else onTime();
 }
 

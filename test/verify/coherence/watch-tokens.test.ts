@@ -80,6 +80,24 @@ test("a silent guard delays changes until its grant has ended, and then no more"
   expect(await guard.ping()).toBeGreaterThan(0);
 });
 
+test("metrics show how many guards watch, and how long changes waited for silent ones", async () => {
+  const owner = await app.newAccount();
+  const expired = 'latchkey_guard_wait_seconds_count{outcome="expired"}';
+  const before = await figure(expired);
+  const guard = openRawGuard(await openAppPort(app), await verifierOf(owner));
+  await guard.ping();
+  expect(await figure('latchkey_guards{state="granted"}')).toBeGreaterThan(0);
+  await revocationMs(owner);
+  expect(await figure('latchkey_guards{state="late"}')).toBe(1);
+  expect(await figure(expired)).toBe(before + 1);
+});
+
+async function figure(name: string): Promise<number> {
+  const { body } = await app.metrics.render();
+  const line = body.split("\n").find((one) => one.startsWith(`${name} `));
+  return Number(line?.split(" ").at(-1) ?? 0);
+}
+
 test("a stream that ends does not end its grant", async () => {
   const owner = await app.newAccount();
   const guard = openRawGuard(await openAppPort(app), await verifierOf(owner));

@@ -178,3 +178,34 @@ test("an instance that stops gives no grants, and waits until its guards have no
   await stopping;
   expect(() => watchers.open("acct_a")).toThrow("shutting down");
 });
+
+test("an instance reports the states of its guards, and how long it waited for them", async () => {
+  const waits: unknown[] = [];
+  const watchers = createWatchers({
+    clock,
+    held: lease,
+    onWaited: (how, milliseconds) => waits.push([how, Math.round(milliseconds)]),
+  });
+  expect(watchers.states()).toEqual({ granted: 0, idle: 0, late: 0, ended: 0 });
+  const [silent, prompt, ended] = [1, 2, 3].map((n) => watchers.open(`acct_${n}`));
+  watchers.open("acct_4");
+  for (const one of [silent, prompt, ended]) if (one) expect(await isGranted(one)).toBe(true);
+  ended?.close();
+  expect(watchers.states()).toEqual({ granted: 2, idle: 1, late: 0, ended: 1 });
+  for (const account of ["acct_1", "acct_2", "acct_4"]) {
+    watchers.invalidate(invalidation(`i key_1 @${account}`));
+    watchers.whenApplied(new Set([account]), () => undefined);
+  }
+  for (const one of [silent, prompt]) await one?.next();
+  await vi.advanceTimersByTimeAsync(lateMs + 1);
+  expect(watchers.states()).toEqual({ granted: 0, idle: 0, late: 3, ended: 1 });
+  prompt?.acknowledge(1);
+  expect(watchers.states()).toEqual({ granted: 1, idle: 0, late: 2, ended: 1 });
+  await vi.advanceTimersByTimeAsync(leaseMs + marginMs + 1);
+  // The guard of the fourth account has no grant, so the change does not wait for it.
+  expect(waits).toEqual([
+    ["acknowledged", lateMs + 1],
+    ["expired", expect.closeTo(leaseMs + marginMs, -1)],
+  ]);
+  expect(watchers.states()).toMatchObject({ granted: 0, ended: 0 });
+});
