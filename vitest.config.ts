@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 // The project "processes" starts its own servers, browsers and databases. So does "slow", which also measures times, so
-// nothing else may run at the same time. "fast" is everything else. The files of "fast" and "console" share the modules of
-// their worker, so each file must restore the environment, timers and listeners that it changes.
+// nothing else may run at the same time. "fast" is everything else. Except in "slow", the files share the modules of their
+// worker, so each file must restore the environment, timers and listeners that it changes.
 const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
 // Each of these files starts a browser.
@@ -43,6 +43,7 @@ export default defineConfig({
           name: "processes",
           include: processes,
           globalSetup: programs,
+          isolate: false,
           setupFiles: checkAnswers,
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
