@@ -33,8 +33,8 @@ export function AccountChooser({ accounts, error }: { accounts: readonly Account
               onClick={() => account.set(metadata?.id)}
             >
               <span>{metadata?.name}</span>
-              {state === AccountState.SUSPENDED && <Badge tone="warning">suspended</Badge>}
-              {state === AccountState.DELETED && <Badge tone="danger">deleted</Badge>}
+              {state === AccountState.SUSPENDED && <Badge tone="warning">Suspended</Badge>}
+              {state === AccountState.DELETED && <Badge tone="danger">Deleted</Badge>}
             </button>
           </li>
         ))}

@@ -1,13 +1,18 @@
 import { expect, test } from "vitest";
 import { wordsOfCall } from "../../console/src/pages/audit/call-words.ts";
 import { changesOf } from "../../console/src/pages/audit/changes.ts";
+import { changingCalls } from "../../console/src/pages/audit/changing-calls.ts";
 import { withRecordedNames } from "../../console/src/pages/audit/event.ts";
+import { templateOf } from "../../console/src/pages/audit/rules.ts";
 import { sentenceOfEvent, textOf } from "../../console/src/pages/audit/sentence.ts";
+import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { services } from "../../src/app/routes.ts";
 import { newActing } from "../support/actors/acting.ts";
 import { newEmail, newServiceAccount, newTeam } from "../support/actors/actors.ts";
+import { embed } from "../support/actors/embed.ts";
 import { type Clients, issueKey, newWorkspace, password, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { type ChangeEvent, changeEvents } from "../support/schema/events.ts";
 
 const app = useApp();
 
@@ -177,4 +182,47 @@ test("every call of the schema has words that begin with a verb and name no inte
     expect(one).toMatch(/^[a-z]+( [a-zA-Z-]+)*$/);
     expect(one).not.toMatch(/\bapi key|profile role|global\b/);
   }
+});
+
+test("the filter of the audit page has every call that makes an event of a change", () => {
+  const offered = Object.entries(changingCalls).flatMap(([service, names]) =>
+    names.split(" ").map((name) => `${service}/${name}`),
+  );
+  expect(offered.toSorted(), "correct console/src/pages/audit/changing-calls.ts").toEqual(
+    Object.keys(changeEvents).toSorted(),
+  );
+});
+
+test("every event of a change has a sentence of its own", () => {
+  const fieldsOf = (names: readonly string[] | undefined) =>
+    names && Object.fromEntries(names.map((name) => [name, true]));
+  const templates = Object.entries(changeEvents).flatMap(([call, events]) =>
+    events.map(({ type, before, after }: ChangeEvent) => {
+      const states = { before: fieldsOf(before), after: fieldsOf(after) };
+      const entry = {
+        resourceType: type,
+        resourceId: "",
+        method: "",
+        outcome: AuditOutcome.DONE,
+        reason: "",
+        profileId: "",
+      };
+      return [call, templateOf({ ...entry, keyId: "", via: "", ...states }, call.split("/")[1] ?? "")];
+    }),
+  );
+  const help = "add a rule to console/src/pages/audit/rules.ts";
+  expect(
+    templates.filter(([, text]) => text === "{actor} changed {resource}"),
+    help,
+  ).toEqual([]);
+});
+
+test("the life of an embed session reads as sentences", async () => {
+  const { owner, accountId } = await newScene();
+  const { token } = await embed(app, await newActing(app, accountId));
+  await app.clientAs("").tokens.revokeToken({ token });
+  expect(await sentences(owner)).toEqual([
+    "The platform made a session for an embedded page",
+    "The holder of a session for an embedded page ended it",
+  ]);
 });

@@ -52,7 +52,7 @@ test("an invite that was made is listed and can be revoked", async () => {
   await page.getByRole("button", { name: "Revoke invite" }).click();
   await page.getByText("No pending invites").waitFor();
   await page.getByLabel("Show accepted, revoked and expired invites").check();
-  await page.getByRole("row", { name: /carol@example.com.*revoked/ }).waitFor();
+  await page.getByRole("row", { name: /carol@example.com.*Revoked/ }).waitFor();
   expect((await owner.invites.listInvites({})).items).toEqual([]);
 });
 
@@ -96,7 +96,7 @@ test("a search finds people by name and by e-mail address", async () => {
   await page.getByRole("row", { name: /Ann/ }).waitFor({ state: "detached" });
   expect(await page.getByRole("row", { name: /Member/ }).count()).toBe(1);
   await page.getByLabel("Search people").fill("nothing has this name");
-  await page.getByText("Nobody has this name or e-mail address").waitFor();
+  await page.getByText("No person has this name or e-mail address").waitFor();
 });
 
 test("an admin is not offered to change owners, nor to give the role of owners", async () => {

@@ -46,7 +46,7 @@ test("people join and leave a team", async () => {
   const page = await tabs.open(`/teams/${teamId}`, { as: owner });
   await page.getByRole("button", { name: "Remove Member" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
-  await page.getByText("Nobody is in this team").waitFor();
+  await page.getByText("No people in this team").waitFor();
   await page.getByRole("button", { name: "Add a person" }).click();
   await page.getByLabel("Search people").fill("Memb");
   await page.getByRole("radio", { name: "Member" }).check();

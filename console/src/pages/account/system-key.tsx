@@ -41,7 +41,7 @@ export function SystemKey({ apiKey }: { apiKey: ApiKey }) {
           [
             "State",
             <Badge key="state" tone={disabled ? "warning" : "success"}>
-              {disabled ? "disabled" : "active"}
+              {disabled ? "Disabled" : "Active"}
             </Badge>,
           ],
           ["Last used", <Time key="used" value={apiKey.info?.lastUsedAt} />],

@@ -1,14 +1,5 @@
 import { useState } from "react";
-import { AccountService } from "../../../gen/latchkey/v1/account_service_pb.ts";
-import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
-import { InviteService } from "../../../gen/latchkey/v1/invite_service_pb.ts";
 import { ProfileType } from "../../../gen/latchkey/v1/profile_pb.ts";
-import { ProfileService } from "../../../gen/latchkey/v1/profile_service_pb.ts";
-import { RoleService } from "../../../gen/latchkey/v1/role_service_pb.ts";
-import { ServiceAccountService } from "../../../gen/latchkey/v1/service_account_service_pb.ts";
-import { SessionService } from "../../../gen/latchkey/v1/session_service_pb.ts";
-import { TeamService } from "../../../gen/latchkey/v1/team_service_pb.ts";
-import { WorkspaceAdminService } from "../../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { ProfilePicker } from "../../parts/profile-picker.tsx";
 import { useSession } from "../../session.ts";
 import { Button } from "../../ui/button.tsx";
@@ -16,6 +7,7 @@ import { Dialog } from "../../ui/dialog.tsx";
 import { Select, TextField } from "../../ui/field.tsx";
 import { Toolbar } from "../../ui/layout.tsx";
 import { wordsOfCall } from "./call-words.ts";
+import { changingCalls } from "./changing-calls.ts";
 import type { Names } from "./event.ts";
 import { type AuditFilter, isFiltered } from "./filter.ts";
 
@@ -136,27 +128,15 @@ const typeChoices = [
   { value: "role", label: "Roles" },
   { value: "service_account", label: "Service accounts" },
   { value: "session", label: "Sessions" },
+  { value: "embed_session", label: "Sessions of embedded pages" },
   { value: "user", label: "Passwords and e-mail addresses" },
   { value: "account", label: "The account" },
 ];
 
-const services = [
-  ApiKeyService,
-  WorkspaceAdminService,
-  ProfileService,
-  InviteService,
-  TeamService,
-  RoleService,
-  ServiceAccountService,
-  SessionService,
-  AccountService,
-];
-const reads = /^(Get|List|Search|WhoAmI)/;
-
 // The calls that change something, and the signals. A link may name another method.
 function methodChoices(chosen: string): { value: string; label: string }[] {
-  const calls = services.flatMap(({ typeName, methods }) =>
-    methods.filter(({ name }) => !reads.test(name)).map(({ name }) => choiceOf(`${typeName}/${name}`)),
+  const calls = Object.entries(changingCalls).flatMap(([service, names]) =>
+    names.split(" ").map((name) => choiceOf(`latchkey.v1.${service}/${name}`)),
   );
   const all = [
     ...calls.sort((a, b) => a.label.localeCompare(b.label)),

@@ -38,6 +38,13 @@ const rules: readonly Rule[] = [
     text: "The key {resource} was used for the first time since {after.previous_use}",
   },
 
+  {
+    type: "embed_session",
+    call: "CreateEmbedSession",
+    text: "{actor} made a session for an embedded page",
+  },
+  { type: "embed_session", text: "The holder of a session for an embedded page ended it" },
+
   { type: "api_key", has: ["after.kind"], text: "{actor} created the key {resource}" },
   { type: "api_key", has: ["after.grace_seconds"], text: "{actor} rotated the key {resource}" },
   { call: "RevokeToken", has: ["after.revoked"], text: "The holder of a token revoked the key {resource}" },

@@ -85,14 +85,14 @@ export function InvitesPage() {
 }
 
 const states: Readonly<Record<number, readonly [word: string, tone: Tone]>> = {
-  [InviteState.PENDING]: ["pending", "accent"],
-  [InviteState.ACCEPTED]: ["accepted", "success"],
-  [InviteState.REVOKED]: ["revoked", "neutral"],
-  [InviteState.EXPIRED]: ["expired", "warning"],
+  [InviteState.PENDING]: ["Pending", "accent"],
+  [InviteState.ACCEPTED]: ["Accepted", "success"],
+  [InviteState.REVOKED]: ["Revoked", "neutral"],
+  [InviteState.EXPIRED]: ["Expired", "warning"],
 };
 
 function State({ invite }: { invite: Invite }) {
-  const [word, tone] = states[invite.state] ?? ["unknown", "neutral"];
+  const [word, tone] = states[invite.state] ?? ["Unknown", "neutral"];
   return <Badge tone={tone}>{word}</Badge>;
 }
 

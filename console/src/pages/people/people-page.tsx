@@ -62,7 +62,7 @@ export function PeoplePage() {
       <Loaded query={list}>
         {({ items }) =>
           items.length === 0 && list.pager.page === 0 ? (
-            <EmptyState title="Nobody has this name or e-mail address" />
+            <EmptyState title="No person has this name or e-mail address" />
           ) : (
             <Table
               label="People"
@@ -126,7 +126,7 @@ function columnsOf(
       title: "Name",
       cell: ({ metadata, spec }) => (
         <>
-          <strong>{spec?.name}</strong> {metadata?.id === ownId && <Badge tone="accent">you</Badge>}
+          <strong>{spec?.name}</strong> {metadata?.id === ownId && <Badge tone="accent">You</Badge>}
         </>
       ),
     },
@@ -150,5 +150,5 @@ function columnsOf(
 }
 
 function Guest() {
-  return <Badge title="An external identity provider decides what this person may do">external</Badge>;
+  return <Badge title="An external identity provider decides what this person may do">External</Badge>;
 }

@@ -37,7 +37,7 @@ export function DeleteRole({ role, onClose }: { role: Role; onClose(): void }) {
         value={replacement}
         onChange={setReplacement}
         choices={[
-          { value: "", label: "No other role: delete it only if nobody holds it" },
+          { value: "", label: "No other role: delete it only if no person or team holds it" },
           ...roleChoices(others),
         ]}
       />

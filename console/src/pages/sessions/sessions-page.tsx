@@ -74,7 +74,7 @@ function columns(onEnd: (session: Session) => void): Column<Session>[] {
       kind: "wide",
       cell: (session) => (
         <>
-          <Time value={session.createdAt} /> {session.current && <Badge tone="accent">this session</Badge>}
+          <Time value={session.createdAt} /> {session.current && <Badge tone="accent">This session</Badge>}
         </>
       ),
     },

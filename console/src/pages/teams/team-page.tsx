@@ -94,7 +94,7 @@ function Members({ team }: { team: Team }) {
       <Loaded query={list}>
         {({ items }) =>
           items.length === 0 && list.pager.page === 0 ? (
-            <EmptyState title="Nobody is in this team" />
+            <EmptyState title="No people in this team" />
           ) : (
             <Table
               label="People in the team"

@@ -123,7 +123,7 @@ function Unknown({ counts }: { counts: readonly UnknownTokenCount[] }) {
   return (
     <Section
       title="Tokens that no key has"
-      description="Your verifiers sent these tokens, and no key has them: typing errors, old tokens, or somebody who guesses. They are not in the totals."
+      description="Your verifiers sent these tokens, and no key has them: typing errors, old tokens or guesses. They are not in the totals."
     >
       <Table
         label="Tokens that no key has"

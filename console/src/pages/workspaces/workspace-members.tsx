@@ -73,10 +73,10 @@ function mayAdd({ can, principal }: Session, { metadata, state }: Workspace): bo
 }
 
 const kinds: Readonly<Record<number, string>> = {
-  [ProfileType.USER]: "person",
-  [ProfileType.SERVICE_ACCOUNT]: "service account",
-  [ProfileType.API_KEY]: "key",
-  [ProfileType.SYSTEM]: "system",
+  [ProfileType.USER]: "Person",
+  [ProfileType.SERVICE_ACCOUNT]: "Service account",
+  [ProfileType.API_KEY]: "Key",
+  [ProfileType.SYSTEM]: "System",
 };
 
 function columnsOf(

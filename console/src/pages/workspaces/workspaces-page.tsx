@@ -139,7 +139,7 @@ function columnsOf(readsAll: boolean, itemsOf: (workspace: Workspace) => MenuIte
       cell: ({ metadata, spec, state }) => (
         <>
           {readsAll ? <Link to={`/workspaces/${metadata?.id}`}>{metadata?.name}</Link> : metadata?.name}{" "}
-          {state === WorkspaceState.ARCHIVED && <Badge>archived</Badge>}
+          {state === WorkspaceState.ARCHIVED && <Badge>Archived</Badge>}
           {spec?.description && <p className="hint">{spec.description}</p>}
         </>
       ),
