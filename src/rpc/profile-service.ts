@@ -12,7 +12,7 @@ import {
 } from "../domain/profile/profile.ts";
 import type { AccessDeps } from "../domain/role/change.ts";
 import { profileMessage, timestamp } from "./messages.ts";
-import { callerOf } from "./middleware/context.ts";
+import { callerOf, recordOf } from "./middleware/context.ts";
 import type { Operations } from "./operations.ts";
 import { principalMessage } from "./principal-message.ts";
 
@@ -25,6 +25,7 @@ export function profileService(db: Store, deps: AccessDeps): Operations<typeof P
         profile: profileMessage(caller.accountId, caller.profile),
         principal: principalMessage(caller),
         platform: isPlatformKey(caller),
+        endsAt: timestamp(recordOf(context.values).passed?.endsAt),
       };
     },
     async listProfiles(request, context) {

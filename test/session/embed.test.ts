@@ -71,6 +71,23 @@ test("a session lasts 1 to 15 minutes, 15 by default, and never longer than its 
   expect(made.expiresAt).toMatchObject({ seconds: expiresAt.seconds });
 });
 
+test("WhoAmI says when the bearer expires: for a session, a key, and a token that a rotation superseded", async () => {
+  const endOf = async (token: string, accountId = tenant.accountId) =>
+    (await naming(app, token, accountId).profiles.whoAmI({})).endsAt;
+  const acting = await newActing(app, tenant.accountId);
+  const embedded = await acting.sessions.createEmbedSession({ lifetime: { seconds: 120n } });
+  expect(Number((await endOf(embedded.token))?.seconds)).toBe(Number(embedded.expiresAt?.seconds));
+  const expiresAt = { seconds: BigInt(Math.floor(Date.now() / 1000) + 90), nanos: 0 };
+  const ending = await issueKey(platform(), { spec: { permissions: ["accounts:act"], expiresAt } });
+  const short = await naming(app, ending.token, tenant.accountId).sessions.createEmbedSession({});
+  expect(await endOf(short.token)).toMatchObject(expiresAt);
+  const key = await issueKey(tenant.owner);
+  expect(await endOf(key.token)).toBeUndefined();
+  await tenant.owner.apiKeys.rotateApiKey({ id: key.id, gracePeriod: { seconds: 600n } });
+  const left = Number((await endOf(key.token))?.seconds) - Date.now() / 1000;
+  expect(Math.abs(left - 600)).toBeLessThan(30);
+});
+
 test("the event of a session names the platform key, and nothing stored contains the token", async () => {
   const session = await newEmbedded(app, tenant.owner, { permissions: ["api_keys:write"] });
   const { items } = await tenant.owner.audit.listAuditEvents({ resourceId: session.id });
