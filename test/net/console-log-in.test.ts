@@ -92,7 +92,7 @@ describe.each([1, 2] as const)("over HTTP/%i", (version) => {
     expect(reasonOf(again)).toBe("REVOKED_SESSION");
   });
 
-  test("a rejected session is removed from the browser, a wrong password is not a rejected session", async () => {
+  test("no refusal removes the cookie, because a late one would remove that of a newer session", async () => {
     const { send, cookie, token } = await openBrowser(app, version);
     const headers = { ...fromOwnPage, cookie };
     const change = JSON.stringify({ oldPassword: "wrong", newPassword: `${password} new` });
@@ -103,10 +103,35 @@ describe.each([1, 2] as const)("over HTTP/%i", (version) => {
       const rejected = await send({ path, headers });
       expect([reasonOf(rejected), rejected.headers["set-cookie"]], path).toEqual([
         "REVOKED_SESSION",
-        removed,
+        undefined,
       ]);
       expect(rejected.headers).not.toHaveProperty("clear-site-data");
     }
+  });
+
+  test("with an ended session in the cookie, a person logs in, and a new user accepts an invite", async () => {
+    const { send, cookie, token, email } = await openBrowser(app, version);
+    await app.clientAs(token).sessions.logOut({});
+    const headers = { ...fromOwnPage, cookie };
+    const body = JSON.stringify({ email, password });
+    const loggedIn = await send({ path: paths.connect("LogIn"), headers, body });
+    expect(tokenSetBy(loggedIn)).toMatch(/^lk_ses_/);
+    const invite = await inviteOf(await app.newAccount(), { email: `new-${email}`, role: "viewer" });
+    const path = "/latchkey.v1.InviteService/AcceptInvite";
+    const accepted = await send({
+      path,
+      headers,
+      body: JSON.stringify({ ...invite, name: "New", password }),
+    });
+    expect([accepted.status, tokenSetBy(accepted)]).toEqual([200, expect.stringMatching(/^lk_ses_/)]);
+    // A bearer that the client itself sends is refused, whatever the call is.
+    const other = await inviteOf(await app.newAccount(), { email: `other-${email}`, role: "viewer" });
+    const refused = await send({
+      path,
+      headers: { ...fromOwnPage, authorization: `Bearer ${token}` },
+      body: JSON.stringify({ ...other, name: "Other", password }),
+    });
+    expect(reasonOf(refused)).toBe("REVOKED_SESSION");
   });
 });
 

@@ -12,9 +12,10 @@ export interface ConsoleCall {
   readonly hasCookieBearer: boolean;
   /** Makes the response set the cookie. */
   keepSession(token: string): void;
-  /** Makes the response remove the cookie. */
-  dropSession(): void;
-  /** Makes the response remove the cookie, and everything that the pages of the origin have stored. */
+  /**
+   * Makes the response remove the cookie, and everything that the pages of the origin have stored. Only for a log-out: a
+   * refusal that arrives late would remove the cookie of a newer session.
+   */
   clearBrowser(): void;
 }
 
@@ -75,7 +76,6 @@ function begin(
     refusal,
     hasCookieBearer,
     keepSession: (minted) => set("Set-Cookie", keptCookie(minted, sessionLifetimeMs)),
-    dropSession: () => set("Set-Cookie", removedCookie),
     clearBrowser() {
       set("Set-Cookie", removedCookie);
       // Not "cookies": browsers would remove those of all hosts of the domain.
@@ -83,6 +83,5 @@ function begin(
     },
   };
   if (hasCookieBearer) headers.authorization = `Bearer ${token}`;
-  else if (mayCount && cookies.length > 0) call.dropSession();
   onCall(request, call);
 }

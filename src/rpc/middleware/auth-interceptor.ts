@@ -11,7 +11,7 @@ import type { Loader } from "../../verify/cache/loader.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
 import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
 import { callerSignal, canceled, isCallerGone } from "./caller-signal.ts";
-import { dropRejected, requireOwnPage } from "./console-call.ts";
+import { requireOwnPage } from "./console-call.ts";
 import { type Arrival, callOf, recordOf } from "./context.ts";
 import { codes, type ErrorPolicy, toConnectError } from "./errors.ts";
 import { codeName } from "./outcome.ts";
@@ -135,6 +135,5 @@ export function failCall(deps: AuthDeps, values: ContextValues, error: unknown):
   if (failure.code === Code.Canceled) deps.onCanceled(error);
   record.code = codeName(failure.code);
   if (error instanceof DomainError) record.reason = error.reason;
-  dropRejected(record, error);
   return failure;
 }

@@ -12,6 +12,7 @@ import { type Usage, usedOf } from "../../verify/usage.ts";
 import { isForVerifiers, optionalUser, orOwn, type Rule, ruleOf } from "./access.ts";
 import { actingCallOf } from "./acting.ts";
 import { admitPrincipal, admitUser } from "./admission.ts";
+import { hasEndedCookie } from "./console-call.ts";
 import { type Arrival, accountHeader, type Bearer, recordOf } from "./context.ts";
 import { takeOwnLimits } from "./own-limits.ts";
 import { verifierToken } from "./verifier-token.ts";
@@ -61,6 +62,9 @@ export async function authenticate(
     record.passed = evaluation;
     return bearer;
   } catch (error) {
+    // A browser whose session has ended makes the call as one without a session.
+    if (!before && optionalUser(context.method) && hasEndedCookie(record, error))
+      return { type: "anonymous" };
     const { principal } = evaluation;
     const denied = error instanceof DomainError && error.reason === "PERMISSION_DENIED";
     if (denied && principal) deps.refusals.record(principal, call, error.reason);

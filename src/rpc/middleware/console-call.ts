@@ -39,16 +39,9 @@ export function clearBrowser({ values }: Pick<HandlerContext, "values">): void {
   if (console?.hasCookieBearer) console.clearBrowser();
 }
 
-// The cookie is of no use any more. `INVALID_CREDENTIALS` is not among these: it is about a password in the request.
-const rejected: readonly Reason[] = [
-  "INVALID_API_KEY",
-  "INVALID_SESSION",
-  "EXPIRED_SESSION",
-  "REVOKED_SESSION",
-];
+const ended: readonly Reason[] = ["INVALID_SESSION", "EXPIRED_SESSION", "REVOKED_SESSION"];
 
-/** Removes the session from the browser if a call failed because the session is rejected. */
-export function dropRejected({ console }: CallRecord, error: unknown): void {
-  if (console?.hasCookieBearer && error instanceof DomainError && rejected.includes(error.reason))
-    console.dropSession();
+/** Returns whether a call was refused because the session in the browser's cookie has ended. The browser keeps such a cookie. */
+export function hasEndedCookie({ console }: Pick<CallRecord, "console">, error: unknown): boolean {
+  return console?.hasCookieBearer === true && error instanceof DomainError && ended.includes(error.reason);
 }

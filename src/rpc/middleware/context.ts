@@ -27,8 +27,6 @@ export interface ConsoleCall {
   readonly hasCookieBearer: boolean;
   /** Makes the response set the cookie. */
   keepSession(token: string): void;
-  /** Makes the response remove the cookie. */
-  dropSession(): void;
   /** Makes the response remove the cookie, and everything that pages of this server stored in the browser. */
   clearBrowser(): void;
 }

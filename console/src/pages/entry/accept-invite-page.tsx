@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import { InviteService } from "../../../gen/latchkey/v1/invite_service_pb.ts";
 import { useConnection } from "../../connection.ts";
-import { needsLogIn, reasonOf, violationsOf } from "../../errors.ts";
+import { reasonOf, violationsOf } from "../../errors.ts";
 import { InsecureNotice } from "../../insecure-notice.tsx";
 import { LogInForm } from "../../log-in-form.tsx";
 import { Notice } from "../../notice.tsx";
@@ -110,12 +110,7 @@ function useAccept(values: Values, onAccepted: (accountId: string | undefined) =
   return useAction(async () => {
     const { token, ...user } = values;
     const request = { id: inviteIdOf(token) ?? "", token: token.trim(), ...user };
-    const invites = createClient(InviteService, transport);
-    // An ended session is refused, and the server then forgets it. The repeat comes without one.
-    const { account } = await invites.acceptInvite(request).catch((reason) => {
-      if (!needsLogIn(reason)) throw reason;
-      return invites.acceptInvite(request);
-    });
+    const { account } = await createClient(InviteService, transport).acceptInvite(request);
     await onAccepted(account?.metadata?.id);
   });
 }
