@@ -2,9 +2,11 @@ import type { Transport } from "@connectrpc/connect";
 import { MutationCache, QueryClient } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 import { createChosenAccount } from "./accounts.ts";
+import { currentUser } from "./current-user.ts";
 import { createPlatform, type Platform } from "./platform.ts";
 import { createReach, type Reach } from "./reach.ts";
 import { createRenewal, type Renewal } from "./renewal.ts";
+import { inSessionTurn } from "./session-turn.ts";
 import { createStore, type Store } from "./store.ts";
 import { createTabs, type Tabs } from "./tabs.ts";
 import { createConsoleTransport } from "./transport.ts";
@@ -19,6 +21,8 @@ export interface Connection {
   user: Store<string | undefined>;
   reach: Reach;
   renewal: Renewal;
+  /** Repeats the waiting calls if there is a session of the same user. For another user, it loads the page again. */
+  resume(): Promise<void>;
   tabs: Tabs;
   platform: Platform;
 }
@@ -32,18 +36,34 @@ export function createConnection(): Connection {
   const reach = createReach(async (signal) => (await fetch("/readyz", { signal, cache: "no-store" })).ok);
   const queries = createQueries(() => tabs.tell("changed"));
   const platform = createPlatform();
+  const probe = createConsoleTransport({ account: account.get });
+  async function isBack(): Promise<boolean> {
+    const id = await currentUser(probe);
+    if (id === undefined || id === user.get()) return id !== undefined;
+    // The page shows what the user of the old session may see.
+    location.reload();
+    return new Promise(() => undefined);
+  }
+  // A refusal may be older than the cookie: a log-in or a new password may be under way or done, also in another tab.
+  async function nextSession(signal: AbortSignal): Promise<void> {
+    const next = await inSessionTurn("shared", async () => ({
+      session: (await isBack()) ? undefined : renewal.wait(signal),
+    }));
+    await next.session;
+  }
   const transport = createConsoleTransport({
     account: () => (platform.key.get() === undefined ? account.get() : platform.tenant.get()?.id),
     bearer: platform.key.get,
     reach,
     // Only a user has a session that a log-in renews.
-    renew: (signal) =>
-      user.get() === undefined || platform.key.get() !== undefined ? undefined : renewal.wait(signal),
+    renew: ({ signal }) =>
+      user.get() === undefined || platform.key.get() !== undefined ? undefined : nextSession(signal),
     // The permissions of the user have changed: controls that are refused now disappear.
     onDenied: () => void queries.invalidateQueries({ queryKey: sessionKey }),
   });
   for (const identity of [account, platform.key, platform.tenant]) identity.subscribe(() => forget(queries));
-  return { transport, queries, account, user, reach, renewal, tabs, platform };
+  const resume = async () => void ((await isBack()) && renewal.renewed());
+  return { transport, queries, account, user, reach, renewal, resume, tabs, platform };
 }
 
 /** The key of the query for the session. */

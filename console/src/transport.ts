@@ -3,6 +3,7 @@ import { Code, ConnectError, type Interceptor, type Transport } from "@connectrp
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { isUnreachable, needsLogIn, reasonOf } from "./errors.ts";
 import type { Reach } from "./reach.ts";
+import { inSessionTurn } from "./session-turn.ts";
 
 /** What a transport needs from the page. */
 export interface TransportOptions {
@@ -10,11 +11,21 @@ export interface TransportOptions {
   account(): string | undefined;
   /** A bearer, for a page without a cookie. It stays in memory. */
   bearer?(): string | undefined;
-  reach: Reach;
-  /** Returns a promise that resolves when there is a new session, or undefined if the page was not signed in. */
-  renew(signal: AbortSignal): Promise<void> | undefined;
+  /** Without it, no call waits for a server that is away. */
+  reach?: Reach;
+  /**
+   * Runs after the server refused the session of a call. Returns a promise that resolves when there is another session, or
+   * undefined if the page was not signed in. Without it, the call fails.
+   */
+  renew?(refused: Sent): Promise<void> | undefined;
   /** Runs after the server refused a call because a permission was missing. */
-  onDenied(): void;
+  onDenied?(): void;
+}
+
+/** A call that was sent. */
+export interface Sent {
+  header: Headers;
+  signal: AbortSignal;
 }
 
 // Longer than every wait of the server. A revocation waits about 1 s.
@@ -27,10 +38,18 @@ export function createConsoleTransport(options: TransportOptions): Transport {
   return createConnectTransport({
     baseUrl: location.origin,
     useBinaryFormat: true,
-    fetch: fetchInTime,
+    fetch: fetchInTurn,
     // The first is the outermost.
-    interceptors: [reached(options), renewed(options), identified(options)],
+    interceptors: [...(options.reach ? [reached(options.reach)] : []), renewed(options), identified(options)],
   });
+}
+
+// The responses of these calls set or remove the cookie.
+const changesSession = /\/(LogIn|LogOut|SignUp|AcceptInvite|ResetPassword|ChangePassword)$/;
+
+function fetchInTurn(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  const run = () => fetchInTime(input, init);
+  return changesSession.test(String(input)) ? inSessionTurn("exclusive", run) : run();
 }
 
 // Each attempt has its own deadline, because a call may wait for the server or for the user between two attempts.
@@ -58,14 +77,14 @@ function identified({ account, bearer }: TransportOptions): Interceptor {
   };
 }
 
-// A call with an ended session did nothing. It is repeated once after the next log-in.
+// A call with an ended session did nothing. It is repeated once with the next session.
 function renewed({ renew, onDenied }: TransportOptions): Interceptor {
   return (next) => async (request) => {
     try {
       return await next(request);
     } catch (error) {
-      if (reasonOf(error) === "PERMISSION_DENIED") onDenied();
-      const session = needsLogIn(error) ? renew(request.signal) : undefined;
+      if (reasonOf(error) === "PERMISSION_DENIED") onDenied?.();
+      const session = needsLogIn(error) ? renew?.(request) : undefined;
       if (!session) throw error;
       await session;
       return next(request);
@@ -74,7 +93,7 @@ function renewed({ renew, onDenied }: TransportOptions): Interceptor {
 }
 
 // A call that changes nothing waits until the server is back. Another call fails, because it may have had its effect.
-function reached({ reach }: TransportOptions): Interceptor {
+function reached(reach: Reach): Interceptor {
   return (next) => async (request) => {
     for (let attempt = 0; ; attempt += 1) {
       try {

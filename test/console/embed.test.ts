@@ -163,14 +163,43 @@ test("a session that ends is renewed, and what the user typed stays", async () =
   expect(items).toHaveLength(1);
 });
 
-test("the frame asks for the next token one minute before the end", async () => {
-  const [page, frame] = await openFrame(product, (page) => page.clock.install());
+test.each([
+  ["nothing", undefined],
+  ["an end that is too late", "2099-01-01T00:00:00Z"],
+])("the frame asks for the next token one minute before the end, if the product says %s", async (_, end) => {
+  const { give } = product;
+  product.give = async () => ({ token: (await give()).token, ...(end && { expiresAt: end }) });
+  // The clock of the computer is wrong, so only the server knows how much time is left.
+  const [page, frame] = await openFrame(product, (page) =>
+    page.clock.install({ time: Date.now() - 86_400_000 }),
+  );
   await ready(frame);
   expect(product.asked).toBe(1);
   await page.clock.fastForward("13:00");
   expect(product.asked).toBe(1);
   await page.clock.fastForward("01:10");
   await expect.poll(() => product.asked).toBe(2);
+});
+
+test("a late refusal of an earlier token asks the product for no further one", async () => {
+  const first = await product.give();
+  const renewed = product.give;
+  product.give = async () => first;
+  const [, frame] = await openFrame();
+  await ready(frame);
+  product.give = renewed;
+  await app.clientAs("").tokens.revokeToken({ token: first.token });
+  const held = tabs.holdNext("ApiKeyService/ListApiKeys");
+  await frame.getByLabel("Kind").selectOption("Application");
+  await held.made;
+  await frame.getByLabel("Labels").fill("env=prod");
+  await frame.getByRole("heading", { name: "No key matches" }).waitFor();
+  expect(product.asked).toBe(2);
+  held.release();
+  await frame.getByRole("button", { name: "Clear", exact: true }).click();
+  await frame.getByLabel("Kind").selectOption("Application");
+  await frame.getByText("No key matches").waitFor();
+  expect(product.asked).toBe(2);
 });
 
 test("a token of another account leaves nothing of the first account", async () => {

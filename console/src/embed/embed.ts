@@ -1,3 +1,4 @@
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import { type Connection, createQueries } from "../connection.ts";
@@ -8,7 +9,7 @@ import { type Session, sessionOf } from "../session.ts";
 import { createStore, type Store } from "../store.ts";
 import { applyTheme } from "../theme.ts";
 import { createConsoleTransport } from "../transport.ts";
-import type { GivenToken, TokenReason } from "./messages.ts";
+import type { TokenReason } from "./messages.ts";
 import type { Parent } from "./parent.ts";
 
 /** What the embedded page knows. */
@@ -29,7 +30,7 @@ export interface Embed {
 const askAgainMs = 5_000;
 // It asks for the next token so long before the end, or in the middle of a shorter time.
 const aheadMs = 60_000;
-const shortestWaitMs = 10_000;
+const shortestWaitMs = 1_000;
 
 /** Connects the embedded page. The token stays in the memory of this function. */
 export function createEmbed(parent: Parent): Embed {
@@ -39,28 +40,21 @@ export function createEmbed(parent: Parent): Embed {
   const queries = createQueries(() => undefined);
   let token: string | undefined;
   let given = 0;
-  let expiring: ReturnType<typeof setTimeout> | undefined;
-  let asking: ReturnType<typeof setInterval> | undefined;
+  const { ask, askAhead, stop } = createAsking(parent);
 
-  function ask(reason: TokenReason): void {
-    if (asking !== undefined) return;
-    parent.ask(reason);
-    asking = setInterval(() => parent.ask(reason), askAgainMs);
-  }
-
-  async function take(next: GivenToken): Promise<void> {
+  async function take(next: string): Promise<void> {
     given += 1;
     const turn = given;
-    clearInterval(asking);
-    asking = undefined;
+    stop();
     try {
-      const session = sessionOf(await whoIs(next.token, reach));
+      const who = await whoIs(next, reach);
       if (turn !== given) return;
+      const session = sessionOf(who);
       const { session: before } = state.get();
       // Nothing of another account stays: no list, no form, and no call that waits for a token.
       if (before && before.accountId !== session.accountId) return location.reload();
-      token = next.token;
-      renewAhead(next.endsAt);
+      token = next;
+      askAhead(who.leftMs);
       state.set({ session, error: undefined });
       renewal.renewed();
     } catch (error) {
@@ -75,18 +69,13 @@ export function createEmbed(parent: Parent): Embed {
     if (turn === given) state.set({ ...state.get(), session });
   }
 
-  function renewAhead(endsAt: number | undefined): void {
-    clearTimeout(expiring);
-    if (endsAt === undefined) return;
-    const left = endsAt - Date.now();
-    expiring = setTimeout(() => ask("expiring"), Math.max(shortestWaitMs, left - aheadMs, left / 2));
-  }
-
   const transport = createConsoleTransport({
     account: () => undefined,
     bearer: () => token,
     reach,
-    renew(signal) {
+    renew({ header, signal }) {
+      // The token of the call may be an earlier one.
+      if (header.get("authorization") !== `Bearer ${token}`) return Promise.resolve();
       ask("ended");
       return renewal.wait(signal);
     },
@@ -94,14 +83,38 @@ export function createEmbed(parent: Parent): Embed {
     onDenied: () => void refresh().catch(() => undefined),
   });
   parent.listen((message) => {
-    if (message.type === "token") void take(message.given);
+    if (message.type === "token") void take(message.token);
     else if (message.type === "theme") applyTheme(message.theme);
     else state.set({ ...state.get(), error: new Error(noEmbedToken) });
   });
   ask("start");
-  const own = { tabs: noTabs, account: none(), user: none(), platform: createPlatform() };
+  const resume = async () => undefined;
+  const own = { resume, tabs: noTabs, account: none(), user: none(), platform: createPlatform() };
   const connection = { transport, queries, reach, renewal, ...own };
   return { connection, state };
+}
+
+/** Asks the parent for a token until it gives one. `askAhead` does so before the token ends that has so much time left. */
+function createAsking(parent: Parent) {
+  let asking: ReturnType<typeof setInterval> | undefined;
+  let expiring: ReturnType<typeof setTimeout> | undefined;
+  function ask(reason: TokenReason): void {
+    if (asking !== undefined) return;
+    parent.ask(reason);
+    asking = setInterval(() => parent.ask(reason), askAgainMs);
+  }
+  return {
+    ask,
+    askAhead(leftMs: number): void {
+      clearTimeout(expiring);
+      const waitMs = Math.max(leftMs - aheadMs, leftMs / 2, shortestWaitMs);
+      expiring = setTimeout(() => ask("expiring"), waitMs);
+    },
+    stop(): void {
+      clearInterval(asking);
+      asking = undefined;
+    },
+  };
 }
 
 const noEmbedToken = "the product gave this page a token that is none of an embed session";
@@ -110,14 +123,15 @@ const noEmbedToken = "the product gave this page a token that is none of an embe
 const noTabs = { tell: () => undefined, listen: () => () => undefined };
 const none = () => createStore<string | undefined>(undefined);
 
-// The token is used only after the server has said what it is for.
-function whoIs(token: string, reach: Connection["reach"]) {
-  const transport = createConsoleTransport({
-    account: () => undefined,
-    bearer: () => token,
-    reach,
-    renew: () => undefined,
-    onDenied: () => undefined,
-  });
-  return createClient(ProfileService, transport).whoAmI({});
+// The token is used only after the server has said what it is for, and how much time is left. The clock of this computer may
+// be wrong, so the time of the response counts.
+async function whoIs(token: string, reach: Connection["reach"]) {
+  const transport = createConsoleTransport({ account: () => undefined, bearer: () => token, reach });
+  let now = Date.now();
+  const who = await createClient(ProfileService, transport).whoAmI(
+    {},
+    { onHeader: (header) => (now = Date.parse(header.get("date") ?? "") || now) },
+  );
+  // An embed session always has an end.
+  return { ...who, leftMs: who.endsAt ? timestampMs(who.endsAt) - now : 0 };
 }

@@ -9,16 +9,9 @@ export interface TokenNeeded {
   reason: TokenReason;
 }
 
-/** A token that the parent gave. */
-export interface GivenToken {
-  token: string;
-  /** The end of the token, in milliseconds since 1970. Undefined if the parent did not say it. */
-  endsAt: number | undefined;
-}
-
 /** A message of the parent. `wrong` is a token that is none of an embed session. */
 export type ParentMessage =
-  | { type: "token"; given: GivenToken }
+  | { type: "token"; token: string }
   | { type: "theme"; theme: Theme }
   | { type: "wrong" };
 
@@ -29,12 +22,11 @@ const embedToken = /^[a-z0-9]{2,10}([_-])emb\1[0-7][0-9a-hjkmnp-tv-z]{25}[0-9A-Z
 /** Reads the data of a message. Returns undefined for a message that is not meant for this page. */
 export function parseMessage(data: unknown): ParentMessage | undefined {
   if (typeof data !== "object" || data === null || !("type" in data)) return undefined;
-  const { type, token, expiresAt, theme } = data as Record<string, unknown>;
+  const { type, token, theme } = data as Record<string, unknown>;
   if (type === "latchkey:theme") {
     return themes.includes(theme) ? { type: "theme", theme: theme as Theme } : undefined;
   }
   if (type !== "latchkey:token") return undefined;
   if (typeof token !== "string" || !embedToken.test(token)) return { type: "wrong" };
-  const endsAt = typeof expiresAt === "string" ? Date.parse(expiresAt) : Number.NaN;
-  return { type: "token", given: { token, endsAt: Number.isNaN(endsAt) ? undefined : endsAt } };
+  return { type: "token", token };
 }

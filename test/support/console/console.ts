@@ -2,8 +2,10 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
+import type { Handler } from "../../../src/net/request.ts";
 import type { TestApp } from "../app.ts";
 import { launchBrowser } from "../server/browser.ts";
+import { createHolds, type HeldResponse } from "./hold.ts";
 import { watchProblems } from "./problems.ts";
 
 /** The colours of a page. */
@@ -31,6 +33,8 @@ export interface TestConsole {
   allow(problem: RegExp): void;
   /** Closes the tabs. Fails if a tab had problems. Runs after each test. */
   finishTest(): Promise<void>;
+  /** Holds the response to the next call of a method, such as `SessionService/LogOut`, with its cookies. */
+  holdNext(method: string): HeldResponse;
   /** Ends all connections and refuses new ones, until the returned function is called. */
   goAway(): Promise<() => Promise<void>>;
 }
@@ -61,7 +65,9 @@ export interface OpenConsole extends TestConsole {
 
 /** Opens the console of an app. */
 export async function openConsole(app: TestApp): Promise<OpenConsole> {
-  const [first, { browser, close }] = await Promise.all([open(app, 0), launchBrowser()]);
+  const holds = createHolds(app.app.handler);
+  const listen = (port: number) => open(app, holds.handler, port);
+  const [first, { browser, close }] = await Promise.all([listen(0), launchBrowser()]);
   let port = first;
   let away = false;
   const { url } = first;
@@ -77,7 +83,7 @@ export async function openConsole(app: TestApp): Promise<OpenConsole> {
     return context;
   }
   async function back(): Promise<void> {
-    if (away) port = await open(app, first.port);
+    if (away) port = await listen(first.port);
     away = false;
   }
   return {
@@ -92,6 +98,7 @@ export async function openConsole(app: TestApp): Promise<OpenConsole> {
       return page;
     },
     allow: (problem) => void allowed.push(problem),
+    holdNext: (method) => holds.next(`/latchkey.v1.${method}`),
     async goAway() {
       await port.drain();
       away = true;
@@ -113,11 +120,11 @@ export async function openConsole(app: TestApp): Promise<OpenConsole> {
   };
 }
 
-function open({ app }: TestApp, port: number) {
+function open({ app }: TestApp, handler: Handler, port: number) {
   return openPort({
     host: "127.0.0.1",
     port,
-    handler: app.handler,
+    handler,
     plain: app.plain,
     isReady: () => true,
     limits: { ...defaultLimits, drainGraceMs: 100 },
