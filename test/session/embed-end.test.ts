@@ -1,6 +1,5 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { deleteOldEmbedSessions } from "../../src/domain/session/embed-retention.ts";
 import { naming, newPlatformServiceKey, useTenant } from "../support/actors/acting.ts";
 import { type Embedded, embed, keysPermissions, newEmbedded } from "../support/actors/embed.ts";
 import { issueKey, startBeside, type TestApp, useApp } from "../support/app.ts";
@@ -199,16 +198,4 @@ describe("a change by a session that has begun delays", () => {
     const end = () => platform().apiKeys.revokeApiKey({ id: session.acting.keyId });
     expect(await orderOf(session, end)).toEqual(["change", "end"]);
   });
-});
-
-test("sessions that ended more than a day ago are deleted, and no others", async () => {
-  const [old, recent] = [await newEmbedded(app, tenant.owner), await newEmbedded(app, tenant.owner)];
-  await sql`
-    update embed_session set expires_at = clock_timestamp() - interval '25 hours' where id = ${old.id}`.execute(
-    app.db,
-  );
-  expect(await deleteOldEmbedSessions(app.db)).toBe(1);
-  const rows = await app.db.selectFrom("embed_session").select("id").execute();
-  expect(rows.map(({ id }) => id)).toContain(recent.id);
-  expect(rows.map(({ id }) => id)).not.toContain(old.id);
 });

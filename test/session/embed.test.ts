@@ -228,22 +228,3 @@ test("sessions take from the rate limits of their key in their account only, and
   expect(await whoIs(third)).toBe("ok");
   expect(await outcome(embed(app, there))).toBe("ok");
 });
-
-test("a key has a bounded number of live sessions in one account", async () => {
-  const session = await newEmbedded(app, tenant.owner);
-  const row = await app.db
-    .selectFrom("embed_session")
-    .selectAll()
-    .where("id", "=", session.id)
-    .executeTakeFirstOrThrow();
-  const others = Array.from({ length: 999 }, (_, n) => ({ ...row, id: `emb_${n}` }));
-  await app.db.insertInto("embed_session").values(others).execute();
-  expect(await refusal(session.acting.sessions.createEmbedSession({}))).toMatchObject({
-    reason: "BOUND_EXCEEDED",
-    metadata: { bound: "embed_sessions", limit: "1000" },
-  });
-  const elsewhere = naming(app, session.acting.token, accountIdOf(await app.newAccount()));
-  await elsewhere.sessions.createEmbedSession({});
-  await app.clientAs("").tokens.revokeToken({ token: session.token });
-  await session.acting.sessions.createEmbedSession({});
-});

@@ -4,12 +4,15 @@ import type { Db } from "../../db/connect.ts";
 // A deletion of so many rows names each of them in one notification.
 const batchSize = 100;
 
-/** Deletes up to 100 embed sessions that ended more than a day ago. Returns their number. */
+// So long, the error about a session says how it ended.
+const maxKeptMs = 3_600_000;
+
+/** Deletes up to 100 embed sessions whose lifetime ended more than an hour ago. Returns their number. */
 export async function deleteOldEmbedSessions(db: Db): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from embed_session where id in (
       select id from embed_session
-      where expires_at < clock_timestamp() - interval '1 day'
+      where expires_at < clock_timestamp() - ${maxKeptMs} * interval '1 millisecond'
       order by expires_at
       limit ${batchSize}
       for update skip locked

@@ -32,7 +32,7 @@ export interface NewEmbedSession {
 /** The longest lifetime of an embed session. */
 export const maxEmbedLifetimeMs = 15 * 60_000;
 
-/** The most live embed sessions of one platform key in one account. */
+/** The most live embed sessions of one platform key in one account, and the most rows of sessions that it has there. */
 export const maxEmbedSessions = 1_000;
 
 /**
@@ -53,9 +53,9 @@ export async function createEmbedSession(
   const id = newId("emb");
   const minted = deps.mint("emb", id);
   const read = (tx: Tx) =>
-    together([countLive(tx, accountId, keyId), findWorkspaces(tx, accountId, input.workspaceIds)]);
+    together([countSessions(tx, accountId, keyId), findWorkspaces(tx, accountId, input.workspaceIds)]);
   const locks = [embedCountLock(accountId, keyId)];
-  return mutate(db, { by: caller, locks, read }, async (tx, caller, [live, found], now) => {
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, [{ live, kept }, found], now) => {
     const { tokenId } = requireActing(caller);
     // The session has the environment, the end and the limits of the key.
     const after = { ...reachOf(caller), permissions, workspaces: input.workspaceIds };
@@ -70,7 +70,8 @@ export async function createEmbedSession(
     return {
       events: [{ resourceType: "embed_session", resourceId: id, after: row }],
       async write() {
-        await insert.execute();
+        const replaced = kept < maxEmbedSessions ? undefined : deleteOldestEnded(tx, accountId, keyId);
+        await Promise.all([insert.execute(), replaced]);
         return { id, token: minted.token, expiresAt };
       },
     };
@@ -107,11 +108,30 @@ const isLive = sql`e.expires_at > clock_timestamp() and e.ended_at is null and n
   select from api_key a where a.id = e.key_id and e.created_at <= a.embed_ended_at
 )`;
 
-async function countLive(tx: Tx, accountId: string, keyId: string): Promise<number> {
-  const { rows } = await sql<{ live: number }>`
-    select count(*)::int as live from embed_session e
-    where e.key_id = ${keyId} and e.account_id = ${accountId} and ${isLive}`.execute(tx);
-  return rows[0]?.live ?? 0;
+/** The sessions of a platform key in an account. */
+interface Count {
+  live: number;
+  /** All that the database has, also those that have ended. */
+  kept: number;
+}
+
+async function countSessions(tx: Tx, accountId: string, keyId: string): Promise<Count> {
+  const { rows } = await sql<Count>`
+    select count(*) filter (where ${isLive})::int as live, count(*)::int as kept
+    from embed_session e
+    where e.key_id = ${keyId} and e.account_id = ${accountId}`.execute(tx);
+  return rows[0] ?? { live: 0, kept: 0 };
+}
+
+// Two ended sessions for a new one, so that the number of rows also falls to its bound if it ever was above.
+async function deleteOldestEnded(tx: Tx, accountId: string, keyId: string): Promise<void> {
+  await sql`
+    delete from embed_session where id in (
+      select e.id from embed_session e
+      where e.key_id = ${keyId} and e.account_id = ${accountId} and not (${isLive})
+      order by e.expires_at
+      limit 2
+    )`.execute(tx);
 }
 
 /** An embed session with the profile under which it acts. */

@@ -23,7 +23,8 @@ const covers: Record<string, { scope: string; ids: string[] }> = {
   workspace_grant: { scope: "r.account_id", ids: [keyOrPerson] },
   team_member: { scope: "r.account_id", ids: ["r.profile_id"] },
   team_role: { scope: "r.account_id", ids: ["r.account_id"] },
-  embed_session: { scope: "r.account_id", ids: ["r.id"] },
+  // A new session of a key may take the place of an ended one.
+  embed_session: { scope: "r.account_id", ids: ["r.id", "'embed sessions of ' || r.key_id"] },
   credit: { scope: "r.account_id", ids: ["r.id"] },
 };
 
