@@ -2,12 +2,13 @@ import { create, type DescMethod, type Message, type MessageShape } from "@bufbu
 import { ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
+import { services } from "../../../src/app/routes.ts";
 import { newAccountOf } from "../actors/access-scene.ts";
 import { inviteOf, newEmail, newMember, newName, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { systemKeyOf } from "../actors/api-key.ts";
 import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
 import { withCredits } from "./platform-requests.ts";
-import { methods, nameOf, validRequest } from "./requests.ts";
+import { nameOf, validRequest } from "./requests.ts";
 
 /** The callers: the columns of the access table, with their descriptions. */
 export const principals = {
@@ -129,6 +130,7 @@ const replacements: Record<string, Prepare> = {
     ...(await withCredits(app, { accountId: elsewhere.account.metadata?.id })),
     amount: 1,
   }),
+  "TokenService/WatchTokens": async () => ({ message: { case: "ping", value: { number: 1 } } }),
   "AccountService/RemoveCredits": async ({ app, elsewhere }) =>
     withCredits(app, { accountId: elsewhere.account.metadata?.id }),
 };
@@ -180,23 +182,27 @@ const furtherRequests: Record<string, Record<string, Prepare>> = {
 };
 
 /** The rows of the table. Every RPC of the schema has at least one. */
-export const rows: Row[] = methods.flatMap((method) => {
-  const rpc = nameOf(method);
-  const prepare: Prepare = async ({ app, owner }) => ({ ...(await validRequest(app, owner, method)) });
-  const row = (name: string, prepareRequest: Prepare): Row => ({
-    name,
-    method,
-    ends: /LogOut$|: (its own|the system key)$|(Rotate|Disable)GlobalApiKey$/.test(name),
-    shared: prepareRequest === prepare,
-    request: async (scene, by) =>
-      create(method.input, withoutType(await prepareRequest(scene, by))) as MessageShape<typeof method.input>,
+export const rows: Row[] = services
+  .flatMap((service) => service.methods)
+  .flatMap((method) => {
+    const rpc = nameOf(method);
+    const prepare: Prepare = async ({ app, owner }) => ({ ...(await validRequest(app, owner, method)) });
+    const row = (name: string, prepareRequest: Prepare): Row => ({
+      name,
+      method,
+      ends: /LogOut$|: (its own|the system key)$|(Rotate|Disable)GlobalApiKey$/.test(name),
+      shared: prepareRequest === prepare,
+      request: async (scene, by) =>
+        create(method.input, withoutType(await prepareRequest(scene, by))) as MessageShape<
+          typeof method.input
+        >,
+    });
+    const more = Object.entries(furtherRequests[rpc] ?? {});
+    return [
+      row(rpc, replacements[rpc] ?? prepare),
+      ...more.map(([what, prepareRequest]) => row(`${rpc}: ${what}`, prepareRequest)),
+    ];
   });
-  const more = Object.entries(furtherRequests[rpc] ?? {});
-  return [
-    row(rpc, replacements[rpc] ?? prepare),
-    ...more.map(([what, prepareRequest]) => row(`${rpc}: ${what}`, prepareRequest)),
-  ];
-});
 
 /** Returns the word of the table for an outcome. Fails for an error that says nothing about the caller. */
 export async function wordOf(call: Promise<unknown>): Promise<string> {
