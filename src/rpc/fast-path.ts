@@ -159,8 +159,8 @@ export function keptEvaluations(
 
 /** Returns the key of the evaluation of a call: everything in its headers that the evaluation depends on. */
 export function evaluationKey(header: Pick<Headers, "get">): string {
-  // A missing header has no text that a present one could have. An empty one means the same as a missing one.
-  return digest(`${header.get("authorization") ?? ""}\n${header.get(accountHeader) ?? ""}`);
+  // A carriage return stands for a missing header, because no header contains one.
+  return digest(`${header.get("authorization") ?? "\r"}\n${header.get(accountHeader) ?? "\r"}`);
 }
 
 /** The parts of a body: what its response depends on, and the client address if it is not among that. */

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
+import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
+import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { issueKey, type Owner, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { serve } from "../support/net/http.ts";
 
 const app = useApp();
 const idOf = (owner: Pick<Owner, "account">) => owner.account.metadata?.id ?? "";
@@ -65,6 +68,34 @@ test("a caller that names an account of others gets ACCOUNT_MISMATCH, whether or
     expect(refused[1]).toEqual(refused[0]);
     expect(refused[2]).toEqual(refused[0]);
   }
+});
+
+test("an empty account is refused, and never means the caller's own account", async () => {
+  const key = await issueKey(app.clientAs(app.platformToken), {
+    spec: { permissions: ["*", "accounts:act"] },
+  });
+  const http = await serve(app);
+  const named = { token: key.token, headers: inAccount("") };
+  const { verifyToken } = TokenService.method;
+  for (let times = 0; times < 2; times++) {
+    // The fast path keeps the evaluation of the call without the header.
+    const body = { token: key.token };
+    expect(await http.post(verifyToken, { body, token: key.token })).toMatchObject({ status: 200 });
+    for (const refused of [
+      await http.post(ApiKeyService.method.createApiKey, named),
+      await http.post(verifyToken, { ...named, body }),
+      await http.get("/v1/whoami", named),
+      await http.get("/v1/whoami?organizationId=", { token: key.token }),
+    ])
+      expect(refused).toMatchObject({ status: 400 });
+  }
+  const violations = [{ field: "latchkey-account" }];
+  const refused = await refusal(app.clientAs(key.token, inAccount(" ")).profiles.whoAmI({}));
+  expect(refused).toMatchObject({ code: "InvalidArgument", violations });
+  const { items } = await app
+    .clientAs((await app.newAccount()).token, inAccount(""))
+    .accounts.listAccounts({});
+  expect(items).toHaveLength(1);
 });
 
 test("a key may name its own account", async () => {

@@ -8,8 +8,8 @@ import { wrongFields } from "./wrong-fields.ts";
 const accountParameter = "organizationId";
 
 /**
- * Returns the headers with the account that the query names, and the other parameters. Throws if the query names it twice, or
- * if the header and the query differ.
+ * Returns the headers with the account that the query names, and the other parameters. Throws if the query names it twice or
+ * is empty, or if the header and the query differ.
  */
 export function nameAccount(
   headers: HeaderReader,
@@ -24,18 +24,21 @@ export function nameAccount(
       { field: accountParameter, description: "expected one value, but the query has two" },
     ]);
   }
+  if (value === "") {
+    throw wrongFields([{ field: accountParameter, description: "expected the id of an account" }]);
+  }
   const inHeader = headers.get(accountHeader) ?? "";
-  if (inHeader !== "" && value !== "" && inHeader !== value) {
+  if (inHeader !== "" && inHeader !== value) {
     throw new ConnectError(
       `the header ${accountHeader} and the query parameter ${accountParameter} name different accounts: send one of them`,
       Code.InvalidArgument,
     );
   }
-  const account = inHeader === "" && value !== "" ? quotableAccount(value) : inHeader;
+  const account = inHeader || quotableAccount(value);
   return {
     headers: {
-      has: (name) => (name === accountHeader ? account !== "" : headers.has(name)),
-      get: (name) => (name === accountHeader ? account || null : headers.get(name)),
+      has: (name) => name === accountHeader || headers.has(name),
+      get: (name) => (name === accountHeader ? account : headers.get(name)),
     },
     parameters: all.filter(([name]) => name !== accountParameter),
   };

@@ -2,7 +2,7 @@ import type { Authority, Seen } from "../../domain/access/authority.ts";
 import type { NewUser } from "../../domain/access/external-issuer.ts";
 import { parsePermission } from "../../domain/access/permission.ts";
 import type { Call } from "../../domain/access/principal.ts";
-import { DomainError } from "../../domain/kernel/error.ts";
+import { DomainError, invalidField } from "../../domain/kernel/error.ts";
 import type { Refusals } from "../../domain/kernel/refusal.ts";
 import { parseToken } from "../../domain/kernel/token.ts";
 import type { Evaluation } from "../../verify/evaluate/evaluate.ts";
@@ -76,18 +76,25 @@ function verifyRequestOf({ requestHeader, method }: Arrival, rule: Rule, call: C
   const forVerifiers = isForVerifiers(method);
   const token = forVerifiers ? verifierToken(requestHeader) : bearerToken(requestHeader);
   // The account header of a gateway's call may be that of its client.
-  const accountId = forVerifiers ? "" : (requestHeader.get(accountHeader) ?? "");
+  const accountId = forVerifiers || rule.case === "user" ? "" : namedAccount(requestHeader);
   return {
     token,
     caller: call.addressKey,
     fresh: false,
-    accountId: rule.case === "user" ? "" : accountId,
+    accountId,
     workspaceId: "",
     permissions: orOwn(method) ? [] : requiredBy(rule),
     entitlements: [],
     environment: undefined,
     ...(rule.case === "user" ? { own: "user" } : { own: "principal", acting: actingCallOf(method) }),
   };
+}
+
+// An empty header is a mistake, such as an unset variable. A platform key would act in the platform account in place of a tenant.
+function namedAccount(headers: Arrival["requestHeader"]): string {
+  const named = headers.get(accountHeader);
+  if (named?.trim() !== "") return named ?? "";
+  throw invalidField(accountHeader, "expected the id of an account. To name none, do not send the header");
 }
 
 // The user's only account may have changed since the headers arrived. The request was not meant for the new one.
