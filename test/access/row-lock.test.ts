@@ -91,7 +91,7 @@ describe("the source", () => {
     const files = sources.filter(
       ([name, text]) => !isMigration(name) && writes.some((one) => one.test(text)),
     );
-    const reviewed = [...Object.keys(backgroundWrites), "domain/kernel/mutation.ts"];
+    const reviewed = [...Object.keys(backgroundWrites), "domain/kernel/change.ts"];
     const help = "change data through `mutate`, or name the file in src/domain/kernel/unchecked-mutation.ts";
     expect(files.map(([name]) => name).sort(), help).toEqual(reviewed.sort());
   });

@@ -1,14 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
 import { freePort } from "../../src/db/embedded/address.ts";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
-import { filesIn, root } from "../support/imports.ts";
+import { filesIn } from "../support/imports.ts";
 import { long } from "../support/long.ts";
 import { install, npm, npmEnv, type Packed, pack } from "../support/package/install.ts";
 import { bytesOf, exportedSources, inDist, loadedBy } from "../support/package/loaded.ts";
+import { clientProgram, guardProgram, runTyped } from "../support/package/typed.ts";
 import { sources } from "../support/server/programs.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
 import { createSite, follow } from "../support/server/serve.ts";
@@ -41,17 +42,6 @@ test("the package contains the compiled sources, the types of its exports, the p
   const types = exportedSources().map((file) => inDist(file, ".d.ts"));
   expect(rest.sort()).toEqual([...compiled, ...types].sort());
 });
-
-/** Compiles a program in the folder of the consumer with all checks, and returns its output. */
-function runTyped(program: string): string {
-  writeFileSync(join(consumer, "use.mts"), program);
-  const compiler = join(root, "node_modules", ".bin", "tsc");
-  const options = ["--module", "nodenext", "--target", "es2024", "--strict", "--types", "node"];
-  const types = ["--typeRoots", join(root, "node_modules", "@types")];
-  const inConsumer = { cwd: consumer, encoding: "utf8" } as const;
-  execFileSync(compiler, [...options, ...types, "use.mts"], inConsumer);
-  return execFileSync(process.execPath, ["use.mjs"], inConsumer);
-}
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("an installed package", () => {
@@ -136,47 +126,11 @@ describe("an installed package", () => {
   });
 
   test("`latchkey/client` has its types, and throws its own error", () => {
-    const program = `
-      import { createClient, LatchkeyError, type LatchkeyClient } from "latchkey/client";
-      const client: LatchkeyClient = createClient({ url: "http://127.0.0.1:1", retries: 0 });
-      // @ts-expect-error: the types of the package know that this is a number.
-      client.apiKeys.listApiKeys({ limit: "all" }).catch(() => {});
-      // @ts-expect-error: streams belong to the guard.
-      client.tokens.watchTokens;
-      const error = await client.profiles.whoAmI({}).catch((reason: unknown) => reason);
-      console.log(error instanceof LatchkeyError && error.reason);
-      client.close();
-    `;
-    expect(runTyped(program)).toBe("UNREACHABLE\n");
+    expect(runTyped(consumer, clientProgram)).toBe("UNREACHABLE\n");
   });
 
   test("`latchkey/proto`, `latchkey/guard` and its adapters have their types", () => {
-    const program = `
-      import { createServer } from "node:http";
-      import { create, toJson } from "@bufbuild/protobuf";
-      import { createGuard, type Guard, type GuardVerdict } from "latchkey/guard";
-      import { latchkey as gateOf } from "latchkey/guard/connect";
-      import { latchkey, needs } from "latchkey/guard/express";
-      import { latchkey as wrap } from "latchkey/guard/fetch";
-      import { ErrorInfoSchema, TokenService, Verdict, VerifyTokenResponseSchema } from "latchkey/proto";
-      const verdict: Verdict = Verdict.VALID;
-      const response = create(VerifyTokenResponseSchema, { valid: true, verdict });
-      // @ts-expect-error: the types of the package know that this is no text.
-      response.valid = "yes";
-      response.valid = true;
-      console.log(TokenService.typeName, ErrorInfoSchema.typeName, toJson(VerifyTokenResponseSchema, response));
-
-      const guard: Guard = createGuard({ url: "http://127.0.0.1:1", token: "lk_svc_x" });
-      // @ts-expect-error: the types of the package know that this is a list.
-      guard.verify("x", { permissions: "runs:start" });
-      const wrong: GuardVerdict = await guard.verify("lk_live_wrong");
-      const middleware = latchkey(guard, { optional: true });
-      createServer((request, response) => middleware(request, response, () => needs("runs:start")));
-      const handler: (request: Request) => unknown = wrap(guard)((_, access) => new Response(access?.principal.keyId));
-      await guard.close();
-      console.log(wrong.reason, typeof gateOf(guard), typeof handler);
-    `;
-    expect(runTyped(program)).toBe(
+    expect(runTyped(consumer, guardProgram)).toBe(
       "latchkey.v1.TokenService google.rpc.ErrorInfo { valid: true, verdict: 'VERDICT_VALID' }\n" +
         "INVALID_API_KEY function function\n",
     );

@@ -1,25 +1,18 @@
 import { randomBytes } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { createRouterTransport, type Transport } from "@connectrpc/connect";
+import type { Transport } from "@connectrpc/connect";
 import { afterAll, beforeAll } from "vitest";
 import type { Account } from "../../gen/latchkey/v1/account_pb.ts";
 import type { ApiKey } from "../../gen/latchkey/v1/api_key_pb.ts";
 import type { CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import type { Profile } from "../../gen/latchkey/v1/profile_pb.ts";
-import { type App, createApp } from "../../src/app/app.ts";
-import type { AppDeps } from "../../src/app/deps.ts";
-import { createEstimator } from "../../src/app/password-estimator.ts";
-import { readConfig } from "../../src/config/config.ts";
+import type { App } from "../../src/app/app.ts";
 import type { Db } from "../../src/db/connect.ts";
-import type { Mail, Mailer } from "../../src/domain/kernel/mail.ts";
-import type { PasswordCost } from "../../src/domain/user/argon2.ts";
-import { createPasswords } from "../../src/domain/user/password.ts";
-import { createLog } from "../../src/infra/log.ts";
+import type { Mail } from "../../src/domain/kernel/mail.ts";
 import { createMetrics, type Metrics } from "../../src/infra/metrics.ts";
-import { defaultLimits } from "../../src/net/limits.ts";
-import { type Clients, clients, withHeaders } from "./actors/clients.ts";
+import { type Clients, clients } from "./actors/clients.ts";
 import { makePlatform } from "./actors/platform.ts";
-import { cheapPasswords, knowingPassword, password, testLeaseMs, validate } from "./cheap.ts";
+import { password } from "./cheap.ts";
 import {
   awaitingChanges,
   createTestDatabase,
@@ -27,6 +20,7 @@ import {
   type TestDatabase,
 } from "./database/database.ts";
 import { type HeldStatement, watchStatements } from "./database/statements.ts";
+import { type AppOptions, openApp } from "./instance.ts";
 
 export { type Clients, clients, password };
 
@@ -65,39 +59,6 @@ export interface TestApp {
   statementsOf(call: () => Promise<unknown>): Promise<string[]>;
   /** Delays the result of the next matching statement. Other statements continue. */
   holdResultOf(pattern: RegExp): HeldStatement;
-}
-
-// All people of a test have one address, so its limits are high.
-const many = "1000000";
-const unlimited = {
-  LATCHKEY_SIGNUPS_PER_HOUR: many,
-  LATCHKEY_PASSWORD_CHANGES_PER_HOUR: many,
-  LATCHKEY_MAX_ACCOUNTS_PER_USER: "1000",
-};
-// All apps of a worker share one estimator, because its thread takes a moment to start.
-const estimator = knowingPassword(
-  createEstimator({
-    onFailure: (error) => {
-      throw error;
-    },
-  }),
-);
-
-/** Options that replace the cheap defaults of a test app. */
-export interface AppOptions {
-  /** The mailer. By default, mails are kept in `mails`. */
-  mailer?: Mailer;
-  leaseMs?: number;
-  /** How long a call waits for the shared store of rate limits. By default long, because a test may run on a busy machine. */
-  limitTimeoutMs?: number;
-  /** Other URLs of the database, for the lookups of verification and for the change feed. */
-  lookupsUrl?: string;
-  listenUrl?: string;
-  passwordCost?: PasswordCost;
-  /** How long a statement may take. By default long, because a test may run on a busy machine. */
-  queryTimeoutMs?: number;
-  /** If false, connections are given in the order of requests, as if many servers together gave them out. */
-  turns?: boolean;
 }
 
 /** Starts the service for a test file, and stops it after the last test. Read the result only inside tests. */
@@ -192,47 +153,6 @@ async function serveTest(
     for (const one of [operator, lookups, database]) await one.drop();
   }
   return { app: started, end };
-}
-
-async function openApp(
-  pools: Pick<AppDeps, "db" | "lookups" | "listenUrl">,
-  env: Record<string, string>,
-  metrics: Metrics,
-  {
-    mailer: sender,
-    leaseMs = testLeaseMs,
-    limitTimeoutMs = 10_000,
-    passwordCost = cheapPasswords,
-  }: AppOptions,
-) {
-  const config = readConfig({ ...unlimited, ...env });
-  const logLines: string[] = [];
-  const log = createLog("trace", { write: (line) => void logLines.push(line) });
-  const passwords = await createPasswords(estimator, config.passwordThreads, passwordCost);
-  const mails: Mail[] = [];
-  const mailer: Mailer = {
-    delivers: config.smtpUrl !== undefined,
-    async send(mail) {
-      mails.push(mail);
-    },
-  };
-  const app = createApp({
-    ...pools,
-    config,
-    passwords,
-    mailer: sender ?? mailer,
-    limits: defaultLimits,
-    log,
-    metrics,
-    leaseMs,
-    limitTimeoutMs,
-    validate,
-  });
-  await app.ready();
-  const transport = createRouterTransport(app.routes, { router: app.routerOptions });
-  const transportAs = (token: string, headers: Record<string, string> = {}) =>
-    withHeaders(transport, { ...headers, ...(token !== "" && { authorization: `Bearer ${token}` }) });
-  return { app, mails, logLines, transportAs };
 }
 
 /** Issues a key as this caller, and returns it with its token in `token`. */

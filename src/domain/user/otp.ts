@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import type { Db, Tx } from "../../db/connect.ts";
 import { alreadyUsed } from "../invite/invite.ts";
+import type { Made } from "../kernel/change.ts";
 import { DomainError } from "../kernel/error.ts";
 import { newId } from "../kernel/id.ts";
 import { type Mailer, pageLines } from "../kernel/mail.ts";
-import type { Made } from "../kernel/mutation.ts";
 import { type RowLock, userLock } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
 import type { Mint } from "../kernel/token.ts";

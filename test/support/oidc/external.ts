@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
 import { joinSignedIn, newEmail } from "../actors/actors.ts";
-import { type AppOptions, type Clients, type Owner, startApp, startBeside, type TestApp } from "../app.ts";
+import { type Clients, type Owner, startApp, startBeside, type TestApp } from "../app.ts";
+import type { AppOptions } from "../instance.ts";
 import { audience, startIssuer, type TestIssuer } from "./issuer.ts";
 
 /** An entry of `LATCHKEY_OIDC_ISSUERS`. */
