@@ -5,6 +5,7 @@ import type { Env } from "../config/reader.ts";
 import { type CredentialStore, openCredentials } from "./credentials.ts";
 import type { Definition, GlobalInput } from "./definition.ts";
 import { failureOf, usageError } from "./failure.ts";
+import { type Interruption, watchInterrupts } from "./interrupts.ts";
 import { createOutput, type Output } from "./output.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { createSecretInput, readCertificate, requireToken, type SecretInput } from "./secret-input.ts";
@@ -35,8 +36,11 @@ export interface Context {
   progress(total: number): Progress;
   /** Secrets from files and from stdin. */
   readonly secrets: SecretInput;
-  /** Returns a signal that the first Ctrl-C aborts. The second one ends the process. Until then, the first one ends it. */
-  interruption(): AbortSignal;
+  /**
+   * Begins a time in which the first Ctrl-C aborts a signal. The second one calls `abandon`, and ends the process. Otherwise, the
+   * first one ends it.
+   */
+  interruption(abandon?: () => void): Interruption;
   /** Returns the definitions of all commands. */
   commands(): Promise<readonly Definition[]>;
   /** Returns the complete path of the file that `--ca` names, because later commands run in other directories. */
@@ -56,7 +60,6 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   const settings = readClientSettings(env);
   const terminal = createTerminal(world);
   const clients: LatchkeyClient[] = [];
-  let interruption: AbortController | undefined;
   const secrets = createSecretInput(stdin);
   let isWarned = false;
 
@@ -122,15 +125,10 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
         throw failureOf("not confirmed: nothing was changed");
     },
     progress: (total) => createProgress(stderr, total),
-    interruption() {
-      if (!interruption) {
-        const controller = new AbortController();
-        interruption = controller;
-        // While a question is open, the terminal sends Ctrl-C as a character.
-        terminal.close();
-        world.onInterrupt(() => (controller.signal.aborted ? process.exit(130) : controller.abort()));
-      }
-      return interruption.signal;
+    interruption(abandon = () => {}) {
+      // While a question is open, the terminal sends Ctrl-C as a character.
+      terminal.close();
+      return watchInterrupts(world, abandon);
     },
     caFile: () => (globals.ca === undefined ? undefined : resolve(globals.ca)),
     close() {

@@ -24,7 +24,7 @@ export interface FollowStart {
 
 /** Writes events as they come, oldest first, until Ctrl-C. A server that is away for a while ends nothing. */
 export async function followEvents(context: Context, filter: Filter, start: FollowStart): Promise<void> {
-  const signal = context.interruption();
+  const { signal } = context.interruption();
   const { audit } = await context.client();
   const { jsonOf } = await import("./message-json.ts");
   const shown = new Map<string, bigint>();

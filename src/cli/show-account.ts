@@ -5,16 +5,20 @@ import type { Credits } from "../../gen/latchkey/v1/credit_pb.ts";
 import type { Context } from "./context.ts";
 import { failureOf } from "./failure.ts";
 import { idOf, metadataColumns, metadataFields } from "./metadata.ts";
-import type { ShownList } from "./output.ts";
+import type { ShownItem, ShownList } from "./output.ts";
 import { timeText, wordOf } from "./text.ts";
 
-/** Shows an account. */
-export async function showAccount(context: Context, account: Account | undefined): Promise<void> {
+/** Shows an account, or a response that has one: the fields follow those of the account. */
+export async function showAccount(
+  context: Context,
+  account: Account | undefined,
+  response?: Pick<ShownItem, "message" | "fields">,
+): Promise<void> {
   if (!account) throw failureOf("the server sent no account");
   const { AccountState } = await import("../../gen/latchkey/v1/account_pb.ts");
   const { metadata, spec, info, state, etag } = account;
   await context.out.item({
-    message: account,
+    message: response?.message ?? account,
     id: idOf(account),
     fields: [
       ...metadataFields(metadata),
@@ -27,6 +31,7 @@ export async function showAccount(context: Context, account: Account | undefined
       ["rate limits", (info?.rateLimits ?? []).map(limitText).join(" ")],
       ["credits", info?.credits ? await creditsText(info.credits) : ""],
       ["etag", etag],
+      ...(response?.fields ?? []),
     ],
   });
 }

@@ -2,8 +2,8 @@ import { constants } from "node:os";
 
 type Signal = "SIGTERM" | "SIGINT";
 
-// npm forwards a Ctrl-C that the terminal has already sent to this process.
-const echoMs = 500;
+/** The time in which a second Ctrl-C is the first one: npm forwards it, and the terminal has already sent it to this process. */
+export const echoMs = 500;
 
 /**
  * Makes SIGTERM and SIGINT end the process at once, with its exit hooks. Node's default would skip the hooks, and the

@@ -8,8 +8,8 @@ export interface World {
   readonly stdin: Readable & { isTTY?: boolean };
   readonly stdout: Stream;
   readonly stderr: Stream;
-  /** Calls the listener at each Ctrl-C, instead of ending the process. */
-  onInterrupt(listener: () => void): void;
+  /** Calls the listener at each Ctrl-C, instead of ending the process, until the returned function is called. */
+  onInterrupt(listener: () => void): () => void;
 }
 
 /** Returns the world of this process. */
@@ -19,6 +19,9 @@ export function processWorld(env: Env): World {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    onInterrupt: (listener) => void process.on("SIGINT", listener),
+    onInterrupt(listener) {
+      process.on("SIGINT", listener);
+      return () => void process.off("SIGINT", listener);
+    },
   };
 }

@@ -154,7 +154,7 @@ async function runInto(code: string, args: readonly string[], env: Record<string
       done();
     },
   });
-  const world = { env, stdin: new PassThrough().end(), stdout, stderr: errors, onInterrupt() {} };
+  const world = { env, stdin: new PassThrough().end(), stdout, stderr: errors, onInterrupt: () => () => {} };
   return { exit: await execute(args, world), stderr: () => stderr };
 }
 

@@ -8,7 +8,7 @@ import { rateLimitsOf } from "../../src/cli/rate-limit-text.ts";
 import { execute } from "../../src/cli/run.ts";
 import { futureTimeOf, labelsOf, pastTimeOf } from "../../src/cli/values.ts";
 import { newMember, newSession, newTeam } from "../support/actors/actors.ts";
-import { useApp } from "../support/app.ts";
+import { newWorkspace, useApp } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
 
 const app = useApp();
@@ -37,6 +37,7 @@ function start(args: readonly string[]) {
     stderr,
     onInterrupt: (listener) => {
       interrupt = listener;
+      return () => {};
     },
   });
   return {
@@ -143,6 +144,33 @@ test("a token is never lost: --quiet needs --out, and a refused call leaves no f
   expect(kept.code).toBe(0);
   expect(readFileSync(file, "utf8")).toMatch(/^lk_svc_\w{64}\n$/);
   expect(JSON.parse(kept.stdout)).toMatchObject({ spec: { token: "" } });
+});
+
+test("the token of an invite is in the result or in a file, and a result without a token needs no file", async () => {
+  const workspace = await newWorkspace(await ownerClients());
+  const invitation = ["workspace", "add-member", workspace, "--email", "guest@example.com"];
+  const opening = [
+    "account",
+    "open",
+    "--name",
+    "Globex",
+    "--token-file",
+    join(scene.directory, "platform-key"),
+  ];
+  const owner = ["--owner", "owner@example.com"];
+  for (const args of [invitation, [...opening, ...owner]]) {
+    const quiet = await scene.run([...args, "--quiet"]);
+    expect(quiet).toMatchObject({ code: 2, stderr: expect.stringContaining("--out FILE") });
+    const json = JSON.parse((await scene.run([...args, "--json"])).stdout);
+    expect(json.invite.spec.token).toMatch(/^lk_inv_/);
+    const file = join(scene.directory, `invite-${args[0]}`);
+    const other = args.map((one) => one.replace("@", "2@"));
+    const { stdout, stderr } = await scene.run([...other, "--out", file]);
+    expect(stdout + stderr).not.toContain("lk_inv_");
+    expect(readFileSync(file, "utf8")).toMatch(/^lk_inv_\w{64}\n$/);
+  }
+  const account = await scene.run([...opening, "--quiet"]);
+  expect(account).toMatchObject({ code: 0, stdout: expect.stringMatching(/^acct_\w+\n$/) });
 });
 
 test("a viewer gets one line and exit code 1 for what the server refuses", async () => {

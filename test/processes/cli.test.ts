@@ -1,63 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { describe, expect, onTestFinished } from "vitest";
+import { describe, expect } from "vitest";
 import { completionScript } from "../../src/cli/completion.ts";
 import { allCommands } from "../../src/cli/table.ts";
 import { signUpAt } from "../support/actors/remote.ts";
 import { issueKey, password } from "../support/app.ts";
-import { openPty } from "../support/cli/pty.ts";
-import type { Site } from "../support/server/serve.ts";
+import { openGate, shellOf } from "../support/cli/site-shell.ts";
 import { test } from "../support/server/site-test.ts";
-
-const main = join(import.meta.dirname, "..", "..", "bin", "latchkey.js");
-
-/** A shell of a person: its directory, and `latchkey` on its PATH. */
-function shellOf(site: Site, url: string) {
-  const home = dirname(site.dataDir);
-  const bin = join(home, "bin");
-  mkdirSync(bin, { recursive: true });
-  if (!existsSync(join(bin, "latchkey"))) {
-    writeFileSync(join(bin, "latchkey"), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, {
-      mode: 0o755,
-    });
-  }
-  const env = { PATH: `${bin}:${process.env.PATH}`, HOME: home, LATCHKEY_URL: url, TERM: "xterm" };
-  return { home, env, pty: (command: string) => openPty(command, { cwd: home, env }) };
-}
-
-/** Passes requests to a server. The answer of the nth request to these paths waits until `release`. */
-async function openGate(url: string, paths: RegExp, nth: number) {
-  let seen = 0;
-  const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const gate = createServer(async (request, response) => {
-    const body = await buffer(request);
-    const isNth = paths.test(request.url ?? "") && ++seen === nth;
-    const headers = Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>
-      ["host", "connection", "transfer-encoding", "content-length"].includes(name)
-        ? []
-        : [[name, String(value)]],
-    );
-    const answer = await fetch(`${url}${request.url}`, { method: request.method ?? "", headers, body });
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    if (isNth) {
-      held.resolve();
-      await released.promise;
-    }
-    response
-      .writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" })
-      .end(bytes);
-  });
-  gate.listen(0, "127.0.0.1");
-  await once(gate, "listening");
-  onTestFinished(() => void gate.close().closeAllConnections());
-  const { port } = gate.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, held: held.promise, release: released.resolve };
-}
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe("at a real terminal", () => {

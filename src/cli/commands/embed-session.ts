@@ -28,7 +28,7 @@ const embedSession = command({
   rpcs: ["SessionService.CreateEmbedSession"],
   async run(context, { permission, workspace, lifetime, out }) {
     const seconds = Math.ceil(durationOf("lifetime", lifetime ?? "15m") / 1000);
-    await withToken(context.out, out, async (take) => {
+    await withToken(context, out, async (take) => {
       const { sessions } = await context.client();
       const response = await sessions.createEmbedSession({
         permissions: [...permission],

@@ -8,6 +8,7 @@ import { idOf, newRequestId } from "../metadata.ts";
 import { newPassword } from "../new-password.ts";
 import { tokenOut, withToken } from "../secret-output.ts";
 import { timeText, wordOf } from "../text.ts";
+import { uninterrupted } from "../uninterrupted.ts";
 
 const inviteId = { name: "invite_id", summary: "id of the invite" } as const;
 
@@ -61,7 +62,7 @@ const create = command({
   ],
   rpcs: ["InviteService.CreateInvite"],
   async run(context, { email, role, workspace, out }) {
-    await withToken(context.out, out, async (take) => {
+    await withToken(context, out, async (take) => {
       const { invites } = await context.client();
       const request = { email, role, workspaceIds: [...workspace], requestId: newRequestId() };
       const { invite } = await invites.createInvite(request);
@@ -116,23 +117,25 @@ const accept = command({
     const password = name === "" ? "" : await newPassword(context, files["password-file"]);
     if (name !== "") context.credentials.requireWritable();
     const { invites } = name === "" ? await context.client() : await context.clientWith();
-    const response = await invites.acceptInvite({ id, token, name, password });
-    const accountId = idOf(response.account ?? {});
-    if (response.token !== "") {
-      context.credentials.set(context.url(), {
-        token: response.token,
-        account: accountId,
-        ca: context.caFile(),
-      });
-      // The session is kept in the credential file, and shown nowhere.
-      response.token = "";
-    }
+    const response = await uninterrupted(context, { outcome: () => "the invite is accepted" }, async () => {
+      const accepted = await invites.acceptInvite({ id, token, name, password });
+      if (accepted.token !== "") {
+        context.credentials.set(context.url(), {
+          token: accepted.token,
+          account: idOf(accepted.account ?? {}),
+          ca: context.caFile(),
+        });
+        // The session is kept in the credential file, and shown nowhere.
+        accepted.token = "";
+      }
+      return accepted;
+    });
     context.out.note(`joined ${response.account?.metadata?.name} at ${context.url()}`);
     await context.out.item({
       message: response,
       id: idOf(response.profile ?? {}),
       fields: [
-        ["account", accountId],
+        ["account", idOf(response.account ?? {})],
         ["profile", idOf(response.profile ?? {})],
         ["name", response.profile?.spec?.name ?? ""],
       ],

@@ -145,17 +145,16 @@ const rotate = command({
 export const keyMintCommands = [create, rotate];
 
 async function showMinted(
-  { out }: Context,
+  context: Context,
   file: string | undefined,
   mint: () => Promise<ApiKey | undefined>,
 ): Promise<void> {
-  const key = await withToken(out, file, async (take) => {
+  const { keyItem } = await import("../key-view.ts");
+  await withToken(context, file, async (take) => {
     const made = await mint();
     if (!made?.spec?.token) throw failureOf("the server sent no token");
     made.spec.token = take(made.spec.token);
-    return made;
+    await context.out.item(keyItem(made));
+    if (file === undefined) context.out.note("Save the token now: it is not shown again.");
   });
-  const { keyItem } = await import("../key-view.ts");
-  await out.item(keyItem(key));
-  if (file === undefined) out.note("Save the token now: it is not shown again.");
 }

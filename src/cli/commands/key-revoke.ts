@@ -79,7 +79,7 @@ async function revokeMatching(context: Context, { filter, dryRun, yes }: BulkRev
     );
   }
   await context.confirm(`Revoke ${keys(total)} permanently?`, { yes });
-  const signal = context.interruption();
+  const { signal } = context.interruption();
   const progress = context.progress(total);
   signal.addEventListener("abort", () => {
     progress.end();

@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { failureOf, usageError } from "../failure.ts";
 import { newPassword } from "../new-password.ts";
 import { labelsText, wordOf } from "../text.ts";
+import { uninterrupted } from "../uninterrupted.ts";
 
 const passwordFile = {
   value: "FILE",
@@ -38,8 +39,11 @@ const signUp = command({
     const password = await newPassword(context, input["password-file"]);
     context.credentials.requireWritable();
     const { sessions } = await context.clientWith();
-    const { account, token } = await sessions.signUp({ email, name, accountName, password });
-    keep(context, token, account?.metadata?.id);
+    const { account, token } = await uninterrupted(context, { outcome: keptAs(email) }, async () => {
+      const response = await sessions.signUp({ email, name, accountName, password });
+      keep(context, response.token, response.account?.metadata?.id);
+      return response;
+    });
     context.out.note(`signed up as ${email} at ${context.url()}`);
     if (context.out.format === "text") return;
     const client = await context.clientWith(token, account?.metadata?.id);
@@ -80,9 +84,13 @@ const login = command({
       file === undefined ? await context.askSecret("Password") : await context.secrets.password(file);
     context.credentials.requireWritable();
     const { sessions } = await context.clientWith();
-    const response = await sessions.logIn({ email, password });
-    const account = context.globals.account ?? (await chooseAccount(context, response.accounts));
-    keep(context, response.token, account);
+    const { token, accounts } = await uninterrupted(context, { outcome: keptAs(email) }, async () => {
+      const response = await sessions.logIn({ email, password });
+      keep(context, response.token, context.globals.account);
+      return response;
+    });
+    const account = context.globals.account ?? (await chooseAccount(context, accounts));
+    keep(context, token, account);
     context.out.note(`logged in as ${email} at ${context.url()}`);
     if (account === undefined)
       context.out.note("choose an account with --account or `latchkey account switch`");
@@ -122,6 +130,8 @@ const whoami = command({
 
 /** The commands about the credential of the caller. */
 export const loginCommands = [signUp, login, logout, whoami];
+
+const keptAs = (email: string) => () => `the session is kept, so ${email} is logged in`;
 
 function keep(context: Context, token: string, account: string | undefined): void {
   context.credentials.set(context.url(), { token, account, ca: context.caFile() });

@@ -1,6 +1,8 @@
 import type { Account } from "../../../gen/latchkey/v1/account_pb.ts";
+import type { OpenAccountResponse } from "../../../gen/latchkey/v1/account_service_pb.ts";
 import type { Invite } from "../../../gen/latchkey/v1/invite_pb.ts";
 import { command } from "../command.ts";
+import type { Context } from "../context.ts";
 import { yes } from "../definition.ts";
 import { failureOf } from "../failure.ts";
 import { listOptions, readPages } from "../lists.ts";
@@ -13,7 +15,7 @@ import {
   newName,
   newRequestId,
 } from "../metadata.ts";
-import { withToken } from "../secret-output.ts";
+import { inviteOut, withToken } from "../secret-output.ts";
 import { accountTable, showAccount } from "../show-account.ts";
 
 const accountId = { name: "account_id", summary: "id of the account" } as const;
@@ -23,11 +25,6 @@ const entitlement = {
   many: true,
   summary: "what the plan includes, such as realtime or max_api_keys=100",
 } as const;
-const inviteOut = {
-  value: "FILE",
-  summary: "write the token of the invite to a new file with mode 0600 instead",
-} as const;
-
 const search = command({
   path: ["account", "search"],
   summary: "list the accounts of the deployment, for the platform",
@@ -71,19 +68,20 @@ const open = command({
   ],
   rpcs: ["AccountService.OpenAccount"],
   async run(context, { name, owner = "", entitlement: entitlements, out, ...input }) {
-    await withToken(context.out, out, async (take) => {
-      const { accounts } = await context.client();
-      const { account, invite } = await accounts.openAccount({
-        metadata: metadataOf(name, { ...input, description: undefined }),
-        ownerEmail: owner,
-        entitlements: [...entitlements],
-        requestId: newRequestId(),
-      });
-      await showAccount(context, account);
-      if (!invite) return;
-      context.out.note(invitation(invite, owner));
-      const token = take(invite.spec?.token ?? "");
-      if (token !== "") context.out.note(`the token of the invite is ${token}`);
+    const request = {
+      metadata: metadataOf(name, { ...input, description: undefined }),
+      ownerEmail: owner,
+      entitlements: [...entitlements],
+      requestId: newRequestId(),
+    };
+    const { accounts } = await context.client();
+    // Only an invitation has a token.
+    if (owner === "") return showOpened(context, await accounts.openAccount(request));
+    await withToken(context, out, async (take) => {
+      const response = await accounts.openAccount(request);
+      if (response.invite) context.out.note(invitation(response.invite, owner));
+      if (response.invite?.spec) response.invite.spec.token = take(response.invite.spec.token);
+      await showOpened(context, response);
     });
   },
 });
@@ -102,7 +100,7 @@ const inviteOwner = command({
   ],
   rpcs: ["AccountService.InviteFirstOwner"],
   async run(context, { account_id: id, email, out }) {
-    await withToken(context.out, out, async (take) => {
+    await withToken(context, out, async (take) => {
       const { accounts } = await context.client();
       const { invite } = await accounts.inviteFirstOwner({ accountId: id, email });
       if (!invite) throw failureOf("the server sent no invite");
@@ -182,6 +180,17 @@ const resume = command({
 
 /** The commands by which the platform administers accounts. */
 export const platformCommands = [search, open, inviteOwner, entitlements, suspend, resume];
+
+async function showOpened(context: Context, response: OpenAccountResponse): Promise<void> {
+  const { account, invite } = response;
+  await showAccount(context, account, {
+    message: response,
+    fields: [
+      ["invite", invite ? idOf(invite) : ""],
+      ["token", invite?.spec?.token ?? ""],
+    ],
+  });
+}
 
 function invitation(invite: Invite, email: string): string {
   const isMailed = (invite.spec?.token ?? "") === "";

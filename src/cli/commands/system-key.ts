@@ -40,7 +40,7 @@ const rotate = command({
     const seconds = Math.ceil(durationOf("grace", grace ?? "0") / 1000);
     const end = seconds === 0 ? "now" : `in ${grace}`;
     await context.confirm(`Rotate the system key? Its earlier tokens end ${end}`, { yes: confirmed });
-    await withToken(context.out, out, async (take) => {
+    await withToken(context, out, async (take) => {
       const { accounts } = await context.client();
       const { apiKey } = await accounts.rotateGlobalApiKey({ gracePeriod: { seconds: BigInt(seconds) } });
       if (apiKey?.spec) apiKey.spec.token = take(apiKey.spec.token);

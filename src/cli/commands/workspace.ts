@@ -1,3 +1,4 @@
+import type { AddWorkspaceMemberResponse } from "../../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import type { Workspace, WorkspaceMember } from "../../../gen/latchkey/v1/workspace_pb.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -17,6 +18,7 @@ import {
   newName,
   newRequestId,
 } from "../metadata.ts";
+import { inviteOut, withToken } from "../secret-output.ts";
 import { timeText, wordOf } from "../text.ts";
 
 const workspaceId = { name: "workspace_id", summary: "id of the workspace" } as const;
@@ -164,6 +166,7 @@ const addMember = command({
     profile: { value: "PROFILE_ID", summary: "the person, service account or key" },
     email: { value: "EMAIL", summary: "the person; invited if no member of the account has this address" },
     role: { value: "ROLE", summary: "role of an invited person (viewer)" },
+    out: inviteOut,
   },
   examples: [
     {
@@ -176,28 +179,16 @@ const addMember = command({
     },
   ],
   rpcs: ["WorkspaceAdminService.AddWorkspaceMember"],
-  async run(context, { workspace_id: id, profile, email, role = "" }) {
+  async run(context, { workspace_id: id, profile, email, role = "", out }) {
     if ((profile === undefined) === (email === undefined)) throw usageError("expected --profile or --email");
+    const request = { workspaceId: id, profileId: profile ?? "", email: email ?? "", role };
     const { workspaceAdmin } = await context.client();
-    const response = await workspaceAdmin.addWorkspaceMember({
-      workspaceId: id,
-      profileId: profile ?? "",
-      email: email ?? "",
-      role,
-    });
-    const { member, invite } = response;
-    if (invite)
-      context.out.note(`invited ${invite.spec?.email}: the invite gives the workspace when it is accepted`);
-    await context.out.item({
-      message: response,
-      id: member?.profile?.metadata?.id ?? invite?.metadata?.id ?? "",
-      fields: [
-        ["profile", member?.profile?.metadata?.id ?? ""],
-        ["name", member?.profile?.spec?.name ?? ""],
-        ["since", timeText(member?.createdAt)],
-        ["invite", invite?.metadata?.id ?? ""],
-        ["token", invite?.spec?.token ?? ""],
-      ],
+    // Only an invitation has a token.
+    if (email === undefined) return showAdded(context, await workspaceAdmin.addWorkspaceMember(request));
+    await withToken(context, out, async (take) => {
+      const response = await workspaceAdmin.addWorkspaceMember(request);
+      if (response.invite?.spec) response.invite.spec.token = take(response.invite.spec.token);
+      await showAdded(context, response);
     });
   },
 });
@@ -222,6 +213,22 @@ const removeMember = command({
     await context.out.item({ message: response, id: profileId, fields: [] });
   },
 });
+
+async function showAdded({ out }: Context, response: AddWorkspaceMemberResponse): Promise<void> {
+  const { member, invite } = response;
+  if (invite) out.note(`invited ${invite.spec?.email}: the invite gives the workspace when it is accepted`);
+  await out.item({
+    message: response,
+    id: member?.profile?.metadata?.id ?? invite?.metadata?.id ?? "",
+    fields: [
+      ["profile", member?.profile?.metadata?.id ?? ""],
+      ["name", member?.profile?.spec?.name ?? ""],
+      ["since", timeText(member?.createdAt)],
+      ["invite", invite?.metadata?.id ?? ""],
+      ["token", invite?.spec?.token ?? ""],
+    ],
+  });
+}
 
 /** The commands about workspaces and their members. */
 export const workspaceCommands = [list, get, create, update, archive, members, addMember, removeMember];

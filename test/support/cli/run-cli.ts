@@ -26,7 +26,13 @@ export async function runCli(args: readonly string[], input: CliInput = {}): Pro
   const keyboard = Object.assign(new PassThrough(), { isTTY });
   if (answers) for (const answer of answers) keyboard.write(`${answer}\r`);
   else keyboard.end(stdin);
-  const world = { env, stdin: keyboard, stdout: stdout.stream, stderr: stderr.stream, onInterrupt() {} };
+  const world = {
+    env,
+    stdin: keyboard,
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    onInterrupt: () => () => {},
+  };
   const code = await execute(args, world);
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }
