@@ -45,10 +45,15 @@ function header(name: string, value: string): Buffer {
   ]);
 }
 
-/** Returns the HEADERS frame of a GET with these headers, of which some may have the same name. */
-export function getRequest(stream: number, path: string, more: (readonly [string, string])[]): Buffer {
+/** Returns the HEADERS frame of a request without a body, with these headers, of which some may have the same name. */
+export function requestOf(
+  method: "GET" | "POST",
+  stream: number,
+  path: string,
+  more: (readonly [string, string])[],
+): Buffer {
   const fields = [
-    [":method", "GET"],
+    [":method", method],
     [":scheme", "http"],
     [":path", path],
     [":authority", "x"],
@@ -57,6 +62,11 @@ export function getRequest(stream: number, path: string, more: (readonly [string
   const endStream = 1;
   const block = fields.map(([name, value]) => header(name, value));
   return frame(frameType.headers, endHeaders | endStream, stream, Buffer.concat(block));
+}
+
+/** The same for a GET. */
+export function getRequest(stream: number, path: string, more: (readonly [string, string])[]): Buffer {
+  return requestOf("GET", stream, path, more);
 }
 
 /** Returns the HEADERS frame of a health check whose body follows. */
