@@ -7,7 +7,7 @@ export const forwardAuthPath = "/v1/forward_auth?permission=agents:read";
 /** The path that Envoy asks. */
 export const extAuthzPath = "/envoy.service.auth.v3.Authorization/Check";
 
-// What a browser's request has when it reaches a gateway.
+// The headers of a browser's request when it reaches a gateway.
 const browserHeaders = {
   accept: "application/json, text/plain, */*",
   "accept-encoding": "gzip, deflate, br",

@@ -2,7 +2,7 @@ import { leaseMs } from "../src/verify/coherence/lease.ts";
 import { type CoherenceParts, productionParts } from "../src/verify/coherence/parts.ts";
 import type { Fault, GuardFault } from "./faults.ts";
 
-/** One broken part of the coherence protocol. The chaos run must detect each, or its zero proves little. */
+/** One broken part of the coherence protocol. The chaos run must detect each of them. Otherwise it proves little if it finds no late acceptance. */
 export interface Breakage {
   parts: CoherenceParts;
   /** The faults under which the broken part accepts revoked keys. */

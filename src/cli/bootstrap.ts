@@ -22,7 +22,7 @@ export interface BootstrapArguments {
  */
 export async function bootstrapCommand(config: Config, log: Log, args: BootstrapArguments): Promise<void> {
   const targets = createKeyTargets();
-  // A signal ends the process by its exit. Empty files would refuse the next run.
+  // A signal ends the process through its exit hooks. If empty files stayed, the next run would refuse to overwrite them.
   const removeEmpty = () => void targets.abandon();
   process.on("exit", removeEmpty);
   try {

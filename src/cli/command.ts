@@ -19,7 +19,7 @@ export function command<
 ): Command {
   return {
     ...definition,
-    // The parser makes the input by the same arguments and options.
+    // The parser makes the input from the same arguments and options, so its type is right.
     run: (context, input) => definition.run(context, input as Input<A, O>),
   };
 }

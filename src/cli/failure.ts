@@ -46,7 +46,7 @@ export async function linesOf(error: unknown, call: FailedCall): Promise<string[
   return [await lineOf(error, call)];
 }
 
-// What the client reports about redirections, pages, binary data and servers of other protocols.
+// The client's messages about redirections, pages, binary data and servers of other protocols.
 const foreign = /^(?:HTTP \d{3}$|unsupported content type|Parse Error|parse binary:)/;
 
 async function lineOf(error: LatchkeyError, { url, version, serverVersion }: FailedCall): Promise<string> {
@@ -62,12 +62,12 @@ async function lineOf(error: LatchkeyError, { url, version, serverVersion }: Fai
   }
   if (reason !== "UNIMPLEMENTED") {
     return foreign.test(message)
-      ? `the answer of ${url} is none of a Latchkey server, so check the address: ${message}`
+      ? `the response of ${url} does not come from a Latchkey server, so check the address: ${message}`
       : message;
   }
   const other = await serverVersion();
   if (other === undefined) {
-    return `the server at ${url} does not know this call: it is no Latchkey server, or one of another version than this ${version}`;
+    return `the server at ${url} does not know this call: it is not a Latchkey server, or its version is not ${version}`;
   }
   return other === version
     ? message

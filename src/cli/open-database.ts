@@ -32,8 +32,8 @@ export interface OpenOptions {
 // Connections of a single process, and of each of several workers.
 const poolSize = 10;
 const workerPoolSize = 6;
-// One for each statement of the loader and of the quotas, one for heartbeats and acknowledgements. Most open only while the
-// database is slow.
+// One connection for each statement that the loader and the quotas can have in flight, and one for heartbeats and
+// acknowledgements. Most of them open only while the database is slow.
 const lookupPoolSize = 14;
 
 /** Opens the database of the settings and applies its migrations. Starts an embedded Postgres if the settings name none. */

@@ -57,7 +57,7 @@ export async function serveCommand(
       await serve({ ...replaced, config, database, log, metrics, onReady: reportReady });
     } else if (config.workers > 1) {
       const metricsPort = await openMetrics(config, createWorkerMetrics());
-      // In the environment, because every user of the machine can read the arguments of a process.
+      // The URL is passed in the environment, because every user of the machine can read the arguments of a process.
       const env = { LATCHKEY_DATABASE_URL: database.url };
       await runWorkers({ count: config.workers, env, log, onReady });
       await metricsPort?.close();

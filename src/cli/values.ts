@@ -61,7 +61,7 @@ export function numberOf(name: string, text: string): number {
   return value;
 }
 
-/** Returns the value of a generated enum by its word, such as `service-account`. No word is 0, which is unspecified. */
+/** Returns the value of a generated enum by its word, such as `service-account`. Without a word, returns 0, which means unspecified. */
 export function enumOf<N extends number>(
   values: Readonly<Record<string, N | string>>,
   word: string | undefined,

@@ -22,13 +22,13 @@ export { LatchkeyError, type Violation } from "./error.ts";
 
 /** The options of a client. */
 export interface ClientOptions {
-  /** Where the server is: an address with `http` or `https`, and a path if a proxy serves it under one. */
+  /** The address of the server, with `http` or `https`, and with a path if a proxy serves it under one. */
   url: string;
   /** The bearer of the calls, or a function that returns it before each attempt. Without it, only public calls succeed. */
   token?: string | (() => string | Promise<string>) | undefined;
   /** The id of the account that the calls act in. Users of several accounts and platform keys need it. */
   account?: string | undefined;
-  /** The certificate of the only authority that this client trusts, in PEM. By default, those that Node trusts. */
+  /** The certificate of the only authority that this client trusts, in PEM. By default, the client trusts the authorities that Node trusts. */
   ca?: string | Buffer | undefined;
   /** The time for a call with all its attempts. The default is 30 seconds. */
   timeoutMs?: number | undefined;
@@ -63,7 +63,7 @@ const defaultRetries = 4;
 // The largest response is a page of 200 resources.
 const maxResponseBytes = 32 * 1024 * 1024;
 
-/** Creates a client. It opens connections when a call needs them, and uses them again. */
+/** Creates a client. It opens connections when a call needs them, and reuses them. */
 export function createClient(options: ClientOptions): LatchkeyClient {
   const { timeoutMs = defaultTimeoutMs, retries = defaultRetries } = options;
   const url = checkedUrl(options.url);

@@ -9,7 +9,7 @@ export interface Violation {
   readonly description: string;
 }
 
-/** What a `LatchkeyError` says beside its message. */
+/** The details of a `LatchkeyError` besides its message. */
 export interface ErrorDetails {
   readonly reason: string;
   readonly code: Code;
@@ -21,13 +21,13 @@ export interface ErrorDetails {
 }
 
 /**
- * The error of a call. The message is a sentence of the server, or of this client if no answer arrived. It never contains the
- * caller's token.
+ * The error of a call. The message is a sentence of the server, or of this client if no response arrived. It never contains
+ * the caller's token.
  */
 export class LatchkeyError extends Error {
   /**
    * The reason of the server, as docs/errors.md lists it. This client adds `INVALID_FIELDS` (see `violations`), `UNREACHABLE` (no
-   * connection, or it broke) and `UNTRUSTED_CERTIFICATE`. An answer without a reason has the name of its code.
+   * connection, or it broke) and `UNTRUSTED_CERTIFICATE`. If a response has no reason, this is the name of its code.
    */
   readonly reason: string;
   /** The code of Connect and gRPC. */
@@ -38,7 +38,7 @@ export class LatchkeyError extends Error {
   readonly violations: readonly Violation[];
   /** The time after which a repeat can succeed, if the server named one. */
   readonly retryAfterMs: number | undefined;
-  /** The id of the request in the log of the server and in audit events, if an answer arrived. */
+  /** The id of the request in the log of the server and in audit events, if a response arrived. */
   readonly requestId: string | undefined;
 
   constructor(message: string, { cause, metadata = {}, violations = [], ...details }: ErrorDetails) {
@@ -53,7 +53,7 @@ export class LatchkeyError extends Error {
   }
 }
 
-// What Node reports of a connection that could not be opened, or that broke.
+// The error codes of Node for a connection that could not be opened, or that broke.
 const unreachable: Record<string, string> = {
   ECONNREFUSED: "the connection was refused",
   ENOTFOUND: "no host has this name",
@@ -69,7 +69,7 @@ const unreachable: Record<string, string> = {
   ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS on this port",
 };
 
-// The request was not sent, so that a repeat is safe for every call.
+// With these codes, the request was not sent. So a retry is safe for every call.
 const notSent = new Set(["ECONNREFUSED", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
 
 const untrusted: Record<string, string> = {
@@ -124,7 +124,7 @@ export function wasNotSent(error: LatchkeyError): boolean {
   return error.reason === "UNREACHABLE" && notSent.has(systemCode(error.cause) ?? "");
 }
 
-/** Returns whether the host name is wrong, so that a repeat would fail too. */
+/** Returns whether the host name is wrong. Then a retry would fail too. */
 export function hasNoHost(error: LatchkeyError): boolean {
   return (
     error.reason === "UNREACHABLE" &&

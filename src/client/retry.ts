@@ -21,7 +21,7 @@ export function isRepeatable(method: DescMethodUnary, input: object): boolean {
 
 /**
  * Returns how long to wait before the next attempt, or undefined if another attempt would be unsafe or useless. `attempt` counts
- * from 0. `random` is from 0 to 1: the waiting time is anything up to its maximum, so that many clients do not return together.
+ * from 0. `random` is from 0 to 1: the waiting time is random up to its maximum, so that many clients do not retry at the same moment.
  */
 export function delayBeforeRetry(
   error: LatchkeyError,
@@ -35,7 +35,7 @@ export function delayBeforeRetry(
 }
 
 function isWorthRetrying(error: LatchkeyError, repeatable: boolean): boolean {
-  // The server refused these before it did anything.
+  // The server refuses such a call before it does anything.
   if (error.reason === "RATE_LIMITED") return error.retryAfterMs !== undefined;
   if (wasNotSent(error)) return true;
   if (!repeatable || error.reason === "UNTRUSTED_CERTIFICATE" || hasNoHost(error)) return false;

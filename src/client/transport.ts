@@ -3,7 +3,7 @@ import { Code, type Transport } from "@connectrpc/connect";
 import { LatchkeyError, toLatchkeyError } from "./error.ts";
 import { delayBeforeRetry, isRepeatable } from "./retry.ts";
 
-/** How calls are made. */
+/** The options of all calls of a client. */
 export interface CallOptions {
   url: string;
   /** Returns the headers of one attempt. */
@@ -16,7 +16,7 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
-/** Returns a transport that adds headers, repeats what is safe to repeat, and throws `LatchkeyError`. */
+/** Returns a transport that adds headers, retries calls that are safe to repeat, and throws `LatchkeyError`. */
 export function createCallTransport(inner: Transport, options: CallOptions): Transport {
   return {
     async unary(method, signal, timeoutMs = options.timeoutMs, header, input, contextValues) {
@@ -34,7 +34,7 @@ export function createCallTransport(inner: Transport, options: CallOptions): Tra
             attempt < options.retries
               ? delayBeforeRetry(error, repeatable, attempt, Math.random())
               : undefined;
-          // A wait that outlasts the deadline would hide the reason.
+          // After a wait beyond the deadline, the caller would see a timeout in place of this error.
           if (ends.aborted || delay === undefined || performance.now() + delay >= deadline) throw error;
           await wait(delay, ends, error);
         }
@@ -60,7 +60,7 @@ async function wait(delayMs: number, signal: AbortSignal, error: LatchkeyError):
   }
 }
 
-// The headers of a single call win.
+// A header of the call itself replaces the client's header of the same name.
 function merged(own: Parameters<Transport["unary"]>[3], added: Record<string, string>): Headers {
   const headers = new Headers(own);
   for (const [name, value] of Object.entries(added)) if (!headers.has(name)) headers.set(name, value);

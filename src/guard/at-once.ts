@@ -1,6 +1,6 @@
 import type { Guard, GuardVerdict, Requirements } from "./types.ts";
 
-/** Verifies a token as `Guard.verify` does. The verdict of the cache comes without a promise, which saves a turn of the event loop. */
+/** Verifies a token as `Guard.verify` does. A verdict from the cache is returned without a promise, which saves a turn of the event loop. */
 export type VerifyAtOnce = (
   token: string,
   requirements?: Requirements,
@@ -12,7 +12,7 @@ const key = Symbol("latchkey.verifyAtOnce");
 export function verifyOf(verifyAtOnce: VerifyAtOnce): Guard["verify"] {
   const verify = (token: string, requirements?: Requirements) =>
     Promise.resolve(verifyAtOnce(token, requirements));
-  // It belongs to the function, so a service that replaces `verify` replaces both.
+  // `verifyAtOnce` is a property of the function. So a service that replaces `guard.verify` replaces both.
   return Object.assign(verify, { [key]: verifyAtOnce });
 }
 

@@ -22,7 +22,7 @@ export interface Calls {
   close(): void;
 }
 
-/** What a call brought: a response, or a refusal if there is none. */
+/** The result of a call: a response, or a refusal if there is none. */
 export type CallResult =
   | { response: VerifyTokenResponse; refusal?: undefined }
   | { response?: undefined; refusal: GuardVerdict };

@@ -27,7 +27,7 @@ export interface GuardCoherence {
   granted(grant: Grant): void;
   /** Applies an invalidation. The guard may acknowledge it when this returns. */
   invalidated(tags: readonly string[]): void;
-  /** Records that the stream ended. Nothing that it proved holds any longer. */
+  /** Records that the stream ended. Its grants and its responses to pings are void. */
   lost(): void;
 }
 

@@ -62,7 +62,7 @@ export function createGate<Call>(guard: Guard, options: GateOptions<Call> = {}):
   };
 }
 
-/** Passes on the decision about a call, at once if it is there. `failed` gets the error of its promise. */
+/** Passes the decision about a call to `decided`: at once, or when its promise resolves. `failed` gets every later error. */
 export function whenDecided(
   decision: Decision | Promise<Decision>,
   failed: (error: unknown) => void,

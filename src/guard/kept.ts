@@ -16,7 +16,7 @@ export interface CachedVerdict {
 const bytesPerPrincipal = 1_200;
 const bytesPerItem = 24;
 
-/** Returns what the cache keeps of a response, or undefined if the server must answer each time. */
+/** Returns what the cache keeps of a response, or undefined if each verification needs a call. */
 export function keptOf(
   { principal, endsAt, rateLimit, credits, tokenId }: VerifyTokenResponse,
   verdict: GuardVerdict,

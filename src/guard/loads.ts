@@ -48,7 +48,7 @@ export function createLoads({ cache, coherence, calls, counts }: LoadsDeps): Loa
       counts.calls += 1;
       let load: GuardLoad<CachedVerdict> | undefined;
       const onSent = () => {
-        // Without a lease, the guard may miss an invalidation of what this call brings.
+        // Without a lease, the guard may miss an invalidation of the response to this call.
         if (form.kind === "key" && coherence.time() !== undefined) load = cache.begin();
       };
       try {

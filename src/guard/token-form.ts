@@ -1,7 +1,7 @@
 import { parseTokenOfAnyPrefix, type TokenKind } from "../domain/kernel/token.ts";
 
 /**
- * What the text of a token shows. `key` and `session` are tokens of Latchkey with a right checksum. `external` has the form of
+ * The form of a token, as its text shows it. `key` and `session` are tokens of Latchkey with a right checksum. `external` has the form of
  * a JWT. Every other text is `wrong`, and no server accepts it.
  */
 export type TokenForm =

@@ -11,7 +11,7 @@ export interface UsageReporter {
   record(counter: UsageCounter, databaseTime: number, clientAddress: string | undefined): void;
   /** Changes the time between two reports. */
   setInterval(seconds: number): void;
-  /** Sends what has no answer yet. */
+  /** Sends all usage that the server has not confirmed yet. */
   flush(): Promise<void>;
   /** Sends the rest, and stops. */
   close(): Promise<void>;
@@ -75,7 +75,7 @@ export function startUsageReporter({ transport, headers }: Connection): UsageRep
   }
 
   async function flush(): Promise<void> {
-    // What was counted while another report is under way belongs to the next one.
+    // Usage that is counted while a report is in flight belongs to the next report.
     await sending;
     sending ??= send().finally(() => {
       sending = undefined;

@@ -6,9 +6,9 @@ export interface WatchStatus {
   state(): GuardState["stream"];
   /** Returns whether the guard has had a grant on the present stream. */
   isConnected(): boolean;
-  /** The server answered a ping, so it accepts the guard's bearer. Returns whether this is the first grant of the stream. */
+  /** Records that the server answered a ping, so it accepts the guard's bearer. Returns whether this is the first grant of the stream. */
   answered(hasGrant: boolean): boolean;
-  /** The stream ended. */
+  /** Records that the stream ended. */
   lost(rejection: Rejection | undefined): void;
   close(): void;
 }

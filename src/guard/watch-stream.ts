@@ -25,7 +25,7 @@ export interface WatchStream {
   abort(): void;
 }
 
-/** A stream that brings nothing for so long, in milliseconds, although the guard sends pings, is broken. */
+/** The longest silence of a stream, in milliseconds. The guard sends pings, so a stream that is silent for longer is broken. */
 const silentMs = 2_000;
 const releaseMs = 500;
 const slowestPingMs = 250;
@@ -96,8 +96,8 @@ function receive(
   return leftMs;
 }
 
-// Sends pings, and reports a stream that brings nothing. It counts its own ticks, so a process that was stopped for a while
-// does not take its stream for a broken one.
+// Sends pings, and reports a silent stream. It counts its own ticks, so that a process that was stopped for a while
+// does not treat its stream as broken.
 function startPings(ping: () => void, onSilent: () => void) {
   let intervalMs = slowestPingMs;
   let quietMs = 0;

@@ -89,7 +89,7 @@ test("a password or token for another machine over plain HTTP is announced, with
   expect(existsSync(file)).toBe(false);
 });
 
-test("stdin without an end is refused, and not read to the memory's end", async () => {
+test("stdin without an end is refused before it fills the memory", async () => {
   const { code, stderr } = await scene.run(["token", "check"], { stdin: "x\n".repeat(1_000_000) });
   expect({ code, stderr }).toEqual({
     code: 1,

@@ -115,7 +115,7 @@ test("a name of marks without a width does not fill the terminal", async () => {
   expect(stdout.length).toBeLessThan(2_000);
 });
 
-test("a server that sends empty pages without an end is left", async () => {
+test("a command stops with an error if the server sends empty pages without an end", async () => {
   const env = await serverOf(list({ pagination: { nextCursor: "again" } }));
   const { code, stderr } = await runCli(["key", "list"], { env });
   expect({ code, stderr }).toEqual({
@@ -137,7 +137,7 @@ test("a redirection gets no second request with the token, and the line names th
   const { code, stderr } = await runCli(["key", "list"], { env });
   expect(code).toBe(1);
   expect(stderr).toContain(
-    `the answer of ${env.LATCHKEY_URL} is none of a Latchkey server, so check the address: HTTP 307`,
+    `the response of ${env.LATCHKEY_URL} does not come from a Latchkey server, so check the address: HTTP 307`,
   );
   expect(seen).toEqual([]);
 });

@@ -155,7 +155,7 @@ test("if one of several keys fails, the others before it are changed, and the ou
   });
 });
 
-test("a key that was made a moment ago is not unused for an hour, and expires before nothing", async () => {
+test("a new key without an end is not in the list of unused keys, and not in a list of keys that expire soon", async () => {
   await labelled("fresh", 1);
   const fresh = ["key", "list", "--label", "env=fresh", "--quiet"];
   expect((await scene.run(fresh)).stdout).not.toBe("");

@@ -171,7 +171,7 @@ const lines: [
       return { args: ["whoami", "--url", url], env: { LATCHKEY_TOKEN: "x" } };
     },
     1,
-    /^latchkey: the server at \S+ does not know this call: it is no Latchkey server, or [^\n]*\n$/,
+    /^latchkey: the server at \S+ does not know this call: it is not a Latchkey server, or [^\n]*\n$/,
   ],
   [
     "a wrong address",

@@ -68,13 +68,13 @@ test("a file with a token or a password that other users can open is refused", a
       code: 0,
     });
   }
-  // A token of somebody else, such as one from a log, is examined wherever it is.
+  // The token under examination, such as one from a log, may be in a file that others can open.
   const found = scene.file("found", token);
   chmodSync(found, 0o644);
   expect((await scene.run(["token", "check", "--file", found])).code).toBe(0);
 });
 
-test("a --token-file without an end is refused, and not read to the memory's end", async () => {
+test("a --token-file without an end is refused before it fills the memory", async () => {
   expect(await scene.run(["whoami", "--token-file", "/dev/zero"])).toEqual({
     code: 1,
     stdout: "",
@@ -100,7 +100,7 @@ test("--token-file reads a named pipe", async () => {
   expect((await scene.run(["whoami", "--quiet", "--token-file", pipe])).stdout).toBe(`${id}\n`);
 });
 
-test("--token-file reads /dev/stdin, the output of a process and what the shell has opened", async () => {
+test("--token-file reads /dev/stdin, the output of a process and a file descriptor that the shell opened", async () => {
   const { id, token } = await issueKey(scene.owner);
   const wide = scene.file("mounted", token);
   chmodSync(wide, 0o644);

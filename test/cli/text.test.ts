@@ -14,7 +14,7 @@ test("a visible text has no character that moves the cursor or changes the direc
   expect(visible("a\u001b[31mb\n")).toBe("a\\x1b[31mb\\x0a");
 });
 
-test("a cut text is never wider than asked, and a text that fits stays whole", () => {
+test("a cut text is never wider than its column, and a text that fits stays whole", () => {
   fc.assert(
     fc.property(text, fc.integer({ min: 1, max: 30 }), (one, width) => {
       const shown = cut(visible(one), width);

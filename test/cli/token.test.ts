@@ -50,7 +50,9 @@ test("a token as an argument is refused with the reason, in any form", async () 
   ]) {
     const end = await scene.run(args);
     expect(end).toMatchObject({ code: 2, stdout: "" });
-    expect(end.stderr).toMatch(/a token is no argument, because every user .* stdin or with --file FILE/);
+    expect(end.stderr).toMatch(
+      /a token cannot be an argument, because every user .* stdin or with --file FILE/,
+    );
     expect(end.stderr).not.toContain(args.at(-1));
   }
 });
@@ -76,7 +78,7 @@ test("token check works without a server, and tells a typing error from another 
   expect(await check("hello")).toMatchObject({ code: 1, stderr: "latchkey: this is no token of Latchkey\n" });
 });
 
-test("token revoke ends a token by its possession, without a credential", async () => {
+test("token revoke ends a token without any other credential", async () => {
   const key = await issueKey(scene.owner);
   const env = { XDG_CONFIG_HOME: `${scene.directory}/nobody` };
   expect(await scene.run(["token", "revoke", "--yes"], { stdin: key.token, env })).toMatchObject({ code: 0 });

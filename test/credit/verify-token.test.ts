@@ -89,7 +89,7 @@ describe("a verification", () => {
     expect(verdicts(responses)).toEqual([VALID, VALID, VALID, QUOTA_EXCEEDED]);
   });
 
-  test("by a stranger learns nothing of the credits and takes nothing", async () => {
+  test("by a caller of another account shows nothing about the credits and takes nothing", async () => {
     const [{ token, keyId }, stranger] = [await newKey(1), await app.newAccount()];
     const response = await stranger.tokens.verifyToken({ token });
     expect([response.verdict, response.credits, response.metadata]).toEqual([Verdict.INVALID, undefined, {}]);
@@ -121,7 +121,7 @@ describe("two instances", () => {
     return end;
   });
 
-  test("apply a change of credits before the call returns: a limit for a cached key, more, and no limit", async () => {
+  test("follow a change of credits as soon as its call returns: a limit for a cached key, more credits, and no limit", async () => {
     const { token, accountId, keyId } = await newKey();
     const atBoth = async () => {
       const responses = [];
@@ -139,7 +139,7 @@ describe("two instances", () => {
     expect(free.credits).toBeUndefined();
   });
 
-  test("accept exactly 1,000 of 200 concurrent callers with a quota of 1,000", async () => {
+  test("accept exactly 1,000 calls of 200 concurrent callers if the quota is 1,000", async () => {
     const { token, keyId } = await newKey(1_000);
     const drawUntilRefused = async (one: Target) => {
       for (let accepted = 0; ; accepted++) {

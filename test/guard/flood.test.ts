@@ -15,7 +15,7 @@ beforeAll(async () => {
 // More than the guard has slots and places in its queue.
 const flooding = 2_500;
 
-// Verifies invented tokens of the right form from one network. Returns how many are still under way.
+// Verifies invented tokens of the right form from one network. Returns how many verifications are still in flight.
 function flood(clientAddress: string | undefined) {
   let left = flooding;
   const all = Array.from({ length: flooding }, async () => {

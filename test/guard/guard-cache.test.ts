@@ -66,7 +66,7 @@ test("an invalidation takes no longer for many entries than for one", () => {
     }
     return best;
   };
-  // Evicting 20,000 entries one by one takes longer than that.
+  // Evicting 20,000 entries one by one would take longer than this bound.
   expect(fastest("acct_1")).toBeLessThan(1);
   expect(fastest("*")).toBeLessThan(1);
 });

@@ -27,7 +27,7 @@ test.each(ofClients)("a refusal for %s has the code, status and challenge of the
   expect(JSON.parse(body)).toEqual({ success: false, error });
 });
 
-test("malformed requirements of the service are its own error, and not one of its client", () => {
+test("malformed requirements are an error of the service, and not of its client", () => {
   expect(refusalOf(refusedFor("INVALID_FIELDS"))).toMatchObject({ status: 500, code: Code.Internal });
 });
 

@@ -97,7 +97,7 @@ describe("the guard refuses without a call", () => {
     await guard.close();
   });
 
-  test("requirements that a mistake would make weaker", async () => {
+  test("requirements with a mistake, which would otherwise require less", async () => {
     const guard = nowhere();
     const { token } = mintToken("lk", "live", newId("key"));
     const mistakes = [
@@ -126,7 +126,7 @@ describe("the guard refuses without a call", () => {
     await guard.close();
   });
 
-  test("no token at all, because an option that a mistake would make weaker creates no guard", () => {
+  test("wrong options, by an error of `createGuard`", () => {
     for (const mistake of [
       { environment: "production" },
       { environment: "" },

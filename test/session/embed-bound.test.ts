@@ -54,7 +54,7 @@ test("a new session takes the place of an ended one, so that the rows of a key i
   const ids = (await rowsOf()).map(({ id }) => id);
   expect(ids).toHaveLength(1_000);
   expect(ids).toEqual(expect.arrayContaining([session.id, ...made.map(({ id }) => id)]));
-  // The first to go are those that expired first.
+  // The rows of the sessions that expired first are removed first.
   expect(ids).not.toContain("emb_ended_997");
   for (const one of [session, ...made]) expect(await outcome(one.profiles.whoAmI({}))).toBe("ok");
 });

@@ -46,7 +46,7 @@ describe("an embed session ends at once on every instance", () => {
     expect(await list(await embed(app, session.acting, { permissions: keysPermissions }))).toBe("ok");
   });
 
-  test("with its key when the list of that is narrowed, and stays ended after it is widened", async () => {
+  test("when the permissions of its key are narrowed, and stays ended after they are widened", async () => {
     const session = await known();
     const { keyId: id } = session.acting;
     const update = (...permissions: string[]) =>
@@ -57,7 +57,7 @@ describe("an embed session ends at once on every instance", () => {
     await expectEnded(session);
   });
 
-  test("not with its key when the list of that is widened", async () => {
+  test("but not when the permissions of its key are widened", async () => {
     const session = await known();
     const permissions = ["accounts:act", ...keysPermissions, "teams:read"];
     await platform().apiKeys.updateApiKey({ id: session.acting.keyId, spec: { permissions } });
@@ -91,7 +91,7 @@ describe("an embed session ends at once on every instance", () => {
   });
 });
 
-test("what the team of a platform key loses, its sessions lose in the same moment", async () => {
+test("if the team of a platform key loses a permission, the sessions of the key lose it in the same moment", async () => {
   const key = await newPlatformServiceKey(app, ["accounts:act", "api_keys:manage"]);
   const session = await embed(app, naming(app, key.token, tenant.accountId), {
     permissions: ["api_keys:manage"],

@@ -156,7 +156,7 @@ test("a session acts in its own account only", async () => {
   expect(await outcome(session.accounts.listAccounts({}))).toBe("LOGIN_REQUIRED");
 });
 
-test("a session cannot rotate the platform key, and does not stand in for an owner", async () => {
+test("a session cannot rotate the platform key, and does not count as an owner", async () => {
   const { account } = await platform().accounts.openAccount({ metadata: { name: "No owner" } });
   const owner = { account } as typeof tenant.owner;
   const session = await newEmbedded(app, owner, {}, ["*"]);

@@ -44,7 +44,7 @@ async function age({ keyId }: Scene, days: number): Promise<void> {
   await sql`update usage_signal set day = day - ${days}::integer where api_key_id = ${keyId}`.execute(app.db);
 }
 
-test("a use from a network that the key was not used from is one event per day, and the first network is none", async () => {
+test("the use of a key from a new network records one event per day, and its first network records none", async () => {
   const scene = await newScene();
   await useFrom(scene, "203.0.113.1", "203.0.113.2", "");
   expect(await signalsOf(scene, newNetwork)).toEqual([]);

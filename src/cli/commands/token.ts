@@ -7,7 +7,7 @@ import { timeText, wordOf } from "../text.ts";
 import { enumOf, numberOf } from "../values.ts";
 
 const refusesArguments =
-  "a token is no argument, because every user of this machine can read the arguments of a process, and the shell keeps them in its history: pass it on stdin or with --file FILE";
+  "a token cannot be an argument, because every user of this machine can read the arguments of a process, and the shell keeps them in its history: pass it on stdin or with --file FILE";
 const file = {
   value: "FILE",
   summary: "file with the token; without it, stdin has the token",
@@ -91,7 +91,7 @@ const check = command({
 
 const revoke = command({
   path: ["token", "revoke"],
-  summary: "end a token, by its possession",
+  summary: "end a token that you hold",
   description:
     "Ends the token on stdin or in a file. It needs no other credential. If the key of the token then has no live token, the server revokes the key. The result is the same for an unknown token.",
   options: { file, yes },

@@ -152,7 +152,7 @@ export function exitCodeOf(findings: readonly Finding[]): number {
   return findings.some(({ outcome }) => outcome === "failed") ? 1 : 0;
 }
 
-// The database answered a moment ago, so the report goes on without this check.
+// The database answered a moment ago, so the report continues without this check.
 function interrupted(check: Check, error: unknown): Finding {
   const why = "The connection to the database ended during the check.";
   return failed(check, { what: messageOf(error), why, remedy: "Run this command again." });

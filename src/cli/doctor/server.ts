@@ -75,8 +75,8 @@ async function version({ url, trust, version: own }: ServerExamination): Promise
   const { status, body } = await probe(url, "/openapi.json", trust);
   const theirs = status === 200 ? versionIn(body) : undefined;
   if (theirs === undefined) {
-    const what = `the server at ${url} does not say its version`;
-    const why = "It is older than this program, or a proxy keeps /openapi.json back.";
+    const what = `the version of the server at ${url} is unknown`;
+    const why = "It is older than this program, or a proxy does not pass /openapi.json.";
     return [warning("versions", { what, why, remedy: "Compare the versions with `latchkey --version`." })];
   }
   if (theirs === own) return [ok("versions", `the server has the same version, ${theirs}`)];

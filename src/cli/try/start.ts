@@ -28,7 +28,7 @@ export async function startTry({ env, globals, out }: Context): Promise<void> {
       for (const line of text.replace(/\n$/, "").split("\n")) out.line(visible(line));
   };
   try {
-    // The key of this machine's server goes to no other machine.
+    // The key in the data directory belongs to the server on this machine. It must never be sent to another machine.
     const verifier = isOnThisMachine(url) ? readVerifier(config.dataDir) : undefined;
     const tried = await tryLatchkey({ url, clientOf, verifier, write });
     if (out.format === "json") out.line(jsonText(tried, 2));

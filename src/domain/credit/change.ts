@@ -90,7 +90,7 @@ export async function removeCredits(db: Store, caller: Caller, target: CreditTar
   });
 }
 
-/** What a change sets. The database computes the rest. */
+/** The columns that a change sets. The database computes the others. */
 type Stored = Omit<Credits, "next_refill_at">;
 
 interface Before {

@@ -3,7 +3,7 @@ import { type Expression, type RawBuilder, sql } from "kysely";
 /** How often credits are refilled: at the beginning of each day or month of UTC. */
 export type Refill = "daily" | "monthly";
 
-/** The credits of a key or of an account, as they are now. A refill that is due is part of them. JSON carries times as strings. */
+/** The credits of a key or of an account, as they are now. They include a refill that is due. Times are strings, because JSON carries them. */
 export interface Credits {
   remaining: number;
   /** The credits that were set, and added since. */

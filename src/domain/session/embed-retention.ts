@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import type { Db } from "../../db/connect.ts";
 
-// A deletion of so many rows names each of them in one notification.
+// One notification has room for the names of so many deleted rows.
 const batchSize = 100;
 
-// So long, the error about a session says how it ended.
+// For this time after its end, the error about a session says how it ended.
 const maxKeptMs = 3_600_000;
 
 /** Deletes up to 100 embed sessions whose lifetime ended more than an hour ago. Returns their number. */

@@ -78,7 +78,7 @@ export async function createEmbedSession(
   });
 }
 
-// An embed session makes none, because it could otherwise last longer than its lifetime.
+// An embed session makes no other one, because the new one could end later.
 function requireActing(caller: Caller): { keyId: string; tokenId: string } {
   const { keyId, authority } = caller;
   const { tokenId } = authority;
@@ -103,7 +103,7 @@ function earliest(now: Date, lifetimeMs: number, end: Date | undefined): Date {
   return end && end < own ? end : own;
 }
 
-// It has not expired, and neither itself nor all sessions of its key were ended.
+// A live session has not expired, and neither the session itself nor all sessions of its key were ended.
 const isLive = sql`e.expires_at > clock_timestamp() and e.ended_at is null and not exists (
   select from api_key a where a.id = e.key_id and e.created_at <= a.embed_ended_at
 )`;
@@ -111,7 +111,7 @@ const isLive = sql`e.expires_at > clock_timestamp() and e.ended_at is null and n
 /** The sessions of a platform key in an account. */
 interface Count {
   live: number;
-  /** All that the database has, also those that have ended. */
+  /** All rows, those of ended sessions included. */
   kept: number;
 }
 
@@ -123,7 +123,7 @@ async function countSessions(tx: Tx, accountId: string, keyId: string): Promise<
   return rows[0] ?? { live: 0, kept: 0 };
 }
 
-// Two ended sessions for a new one, so that the number of rows also falls to its bound if it ever was above.
+// Each new session removes up to two ended ones. So the number of rows falls to its bound if it was ever above it.
 async function deleteOldestEnded(tx: Tx, accountId: string, keyId: string): Promise<void> {
   await sql`
     delete from embed_session where id in (

@@ -51,8 +51,8 @@ export async function signUp(
   const accountId = newId("acct");
   const owner = ownerOf({ userId: user.id, email, name });
   const read = (tx: Tx) => tx.selectFrom("user").select("id").where("email", "=", email).executeTakeFirst();
-  // If two callers sign up with one address at once, the insert of one fails. Its transaction runs again and finds the user
-  // of the other.
+  // If two callers sign up with one address at the same time, the insert of one fails. Its transaction runs again and finds
+  // the user that the other one created.
   const locking = { by: call, locks: [], read, accountIds: [] };
   return mutateUnchecked(db, "SignUp", locking, async (tx, existing) => {
     if (existing) {
@@ -135,7 +135,7 @@ export async function logIn(
   });
 }
 
-// The end of all sessions of a user is one change. This bounds its cost.
+// One change can end all sessions of a user. This number bounds the cost of that change.
 const maxSessionsPerUser = 100;
 const maxEndedAtOnce = 100;
 

@@ -8,7 +8,7 @@ import { type UsageRange, usageRange } from "./range.ts";
 /** A property that verifications of one series have in common. */
 export type UsageGroup = "key" | "environment" | "verdict";
 
-/** What a request asks for. */
+/** The filters and groups of a request. */
 export interface UsageInput {
   startTime: Date | undefined;
   endTime: Date | undefined;
@@ -128,8 +128,8 @@ function ofKeys(
       ${environment ? sql`and key.environment = ${environment}` : sql``}`;
 }
 
-// Finds the next key behind the last one, so its cost does not grow with the rows of a key. One key more than the page has
-// shows that there is another page.
+// Each step finds the key after the previous one. So the cost does not grow with the number of rows of a key. The query reads
+// one key more than the page has: that key shows that there is another page.
 function keyPage(
   { accountId }: Caller,
   { cursor, keyId }: UsageInput,

@@ -13,7 +13,7 @@ type Hour = "counted" | "current";
  * Records a batch in one transaction, if no batch with its id was recorded within the last hour. Keys and tokens that do not
  * exist any more are skipped. Every statement locks its rows in the order of their keys, so that two writers cannot deadlock.
  *
- * A server whose clock is weeks wrong counts in hours that can have no partition. Its batch counts in the current hour, because a
+ * If the clock of a server is wrong by weeks, its batches have hours without a partition. Its batch counts in the current hour, because a
  * batch that can never be recorded would stop all later ones.
  */
 export async function recordUsage(db: Db, batch: UsageBatch): Promise<void> {

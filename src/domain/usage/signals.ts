@@ -9,7 +9,7 @@ export const signalMethods = {
   pause: "key_used_after_pause",
 } as const;
 
-// A network counts as new, and a pause as long, after so many days.
+// A network is new again, and a pause is long, after so many days.
 const quietDays = 30;
 // A key that is used from so many networks gets no signals about networks.
 const maxNetworks = 256;
@@ -18,7 +18,7 @@ interface Signal {
   accountId: string;
   keyId: string;
   signal: string;
-  /** What the audit event says. */
+  /** The facts that the audit event records. */
   after: Record<string, unknown>;
 }
 
@@ -67,7 +67,7 @@ async function pauses(tx: Tx, tokens: readonly TokenUse[]): Promise<Signal[]> {
   }));
 }
 
-// The first networks of a key are no signal. A network that was seen today needs no further work.
+// The first networks of a key are no signal. A network that was seen today needs no row and no signal.
 async function newNetworks(tx: Tx, tokens: readonly TokenUse[]): Promise<Signal[]> {
   const seen = tokens.flatMap(({ keyId, usedAt, networks }) =>
     networks.map((network) => ({ keyId, network, usedAt })),

@@ -30,10 +30,10 @@ export interface ConsoleOptions {
   onCall(request: Request, call: ConsoleCall): void;
 }
 
-// A link or an image of a foreign page causes a GET. Forms send POST, but not the header of the console.
+// A link or an image of a foreign page can cause a GET. A form can send a POST, but not the header of the console.
 const changing: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
-// A request with one of these headers says itself who calls. Then the cookie is ignored.
+// A request with one of these headers has its own bearer. Then the cookie is ignored.
 const bearerHeaders = ["authorization", "x-api-key", "latchkey-verifier"] as const;
 
 /**
@@ -60,7 +60,7 @@ function begin(
 ): void {
   const { headers, method = "" } = request;
   const cookies = sessionCookiesIn(headers.cookie ?? "");
-  // Nothing behind this line sees a cookie.
+  // No code after this line sees a cookie.
   delete headers.cookie;
   response.setHeader("Cache-Control", "no-store");
   const refusal = refusalOf(request, ownOrigin);
@@ -78,7 +78,7 @@ function begin(
     keepSession: (minted) => set("Set-Cookie", keptCookie(minted, sessionLifetimeMs)),
     clearBrowser() {
       set("Set-Cookie", removedCookie);
-      // Not "cookies": browsers would remove those of all hosts of the domain.
+      // "cookies" is not in the list, because browsers would then remove the cookies of all hosts of the domain.
       set("Clear-Site-Data", '"storage"');
     },
   };

@@ -12,7 +12,7 @@ export interface SiteFile {
 
 type Encoding = "br" | "gzip" | "identity";
 
-// In node's threads, and not at the highest level, which would take the first visitor a second.
+// The compression runs in node's thread pool. It does not use the highest level, because the first visitor would wait a second.
 const compress: Record<Exclude<Encoding, "identity">, (bytes: Buffer) => Promise<Buffer>> = {
   br: (bytes) =>
     promisify(brotliCompress)(bytes, {

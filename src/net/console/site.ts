@@ -101,7 +101,7 @@ function securityHeaders(frameAncestors: string): Record<string, string> {
   };
 }
 
-// The page reads there which parents it may take a token from.
+// The page reads from this element the origins of the parent pages that may pass it a token.
 function withOrigins(html: Buffer | undefined, origins: readonly string[]): Buffer | undefined {
   const content = origins.join(" ").replaceAll("&", "&amp;").replaceAll('"', "&quot;");
   const tag = `<meta name="latchkey-embed-origins" content="${content}">`;

@@ -1,7 +1,7 @@
 import type { RateLimitRule } from "../evaluate/draws.ts";
 
 /**
- * What a counter has taken and not yet drained, at one moment.
+ * The level of a counter at one moment: the cost that it has counted and that has not drained yet.
  *
  * This is the generic cell rate algorithm (GCRA) in its form of a leaky bucket with continuous state (ITU-T I.371): a call adds
  * its cost to the level, the level drains by `limit` per period, and a call that would exceed `limit` is refused. So after a full
@@ -9,7 +9,7 @@ import type { RateLimitRule } from "../evaluate/draws.ts";
  */
 export interface Counter {
   level: number;
-  /** What drains in one millisecond. */
+  /** How much drains in one millisecond. */
   perMs: number;
   /** The time of `level`, in milliseconds of the clock of the store. */
   at: number;

@@ -7,7 +7,7 @@ export interface EncodedCalls {
   /** The counters, in the order in which the store locks them. */
   keys: string[];
   limits: number[];
-  /** What drains in one millisecond. */
+  /** How much drains in one millisecond. */
   rates: number[];
   /** For each pair of a call and a rule: the number of the call, the place of the counter from 1, what is added, what must fit. */
   calls: number[];

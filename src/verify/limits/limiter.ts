@@ -14,7 +14,7 @@ import { createStoreHealth } from "./store-health.ts";
 export interface Limiter {
   /** Takes `cost`, or else each rule's own cost, from every rule, or from none. */
   take(rules: readonly RateLimitRule[], cost: number | undefined): Taken | Promise<Taken>;
-  /** Gives back what a call took that was refused for another reason. */
+  /** Gives back what a call took, if the call is then refused for another reason. */
   giveBack(rules: readonly RateLimitRule[], cost: number | undefined): void | Promise<void>;
   /** Returns what `take` would return, without taking. The states are those before the call. */
   look(rules: readonly RateLimitRule[], cost: number | undefined): Taken | Promise<Taken>;
@@ -22,7 +22,7 @@ export interface Limiter {
   close(): Promise<void>;
 }
 
-/** What decided about a call: the memory of the only instance, a shared store, or the memory while the shared store is away. */
+/** The store that decided about a call: the memory of the only instance, a shared store, or the memory while the shared store is away. */
 export type DecidedBy = "memory" | SharedStore["name"] | "local";
 
 /** What a limiter depends on. */

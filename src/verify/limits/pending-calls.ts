@@ -6,7 +6,7 @@ export interface PendingCalls {
   none(): Promise<void>;
 }
 
-/** Creates the count of pending calls: none. */
+/** Creates the count of pending calls. It begins at zero. */
 export function createPendingCalls(): PendingCalls {
   let pending = 0;
   let waiting: (() => void)[] = [];

@@ -6,7 +6,7 @@ import type { StoreHealth } from "./store-health.ts";
 
 /** Where the limits are counted: in the memory of this instance, or in a store that instances share. */
 export interface Place {
-  /** Returns whether calls count in the memory. When another instance has started, they do not from this moment on. */
+  /** Returns whether calls count in the memory. From the moment at which another instance starts, they count in the shared store. */
   isMemory(): boolean;
   /** Returns what a call must wait for before it counts, if the place is about to change. */
   change(): Promise<void> | undefined;
@@ -48,7 +48,7 @@ export function watchPlace(deps: PlaceDeps): Place {
   let change: Promise<void> | undefined;
 
   // The memory has every counter that this instance saw. Those of others, and those from before its start, are in Postgres.
-  // Others may count while the statement runs, so a load that began before this instance was alone is not enough.
+  // Another instance may count while the load runs. So a load that began before this instance was alone may lack calls.
   async function takeOver(): Promise<void> {
     takingOver = true;
     try {

@@ -86,7 +86,7 @@ export function createQuotas({ send }: QuotaDeps): Quotas {
   function fail(error: unknown, taken: ReadonlyMap<SpendLine, readonly WaitingDraw[]>): void {
     const reason = isCancelled(error) ? tooSlow() : error;
     for (const { reject } of [...taken.values()].flat()) reject(reason);
-    // A draw that waits would wait for an unreachable database as long as these did.
+    // A waiting draw would wait for the unreachable database as long as these draws did.
     if (!isUnavailable(error) || isCancelled(error) || isSilence(error)) return;
     for (const { reject } of lines.remove(() => true)) reject(error);
   }

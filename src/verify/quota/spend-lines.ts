@@ -40,7 +40,7 @@ export interface SpendLineLimits {
 
 /** Creates the lines, all empty. */
 export function createSpendLines(limits: SpendLineLimits): SpendLines {
-  // In the order of turns. An account is in at most one of the two.
+  // Both maps are in the order of turns. An account is in at most one of them.
   const ready = new Map<string, SpendLine>();
   const inStatement = new Map<string, SpendLine>();
   const all = () => [...ready.values(), ...inStatement.values()];

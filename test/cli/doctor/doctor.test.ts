@@ -90,7 +90,7 @@ test("a database that cannot be reached is one finding without its password", as
   expect(JSON.stringify(findings)).not.toContain("passw0rd");
 });
 
-test("pending migrations and a missing platform account are warnings, and an outgrown database fails", async () => {
+test("pending migrations and a missing platform account are warnings, and a database of a newer version fails", async () => {
   const empty = await createTestDatabase("empty");
   const migrated = await createTestDatabase();
   onTestFinished(async () => {
@@ -154,7 +154,7 @@ test("a machine whose clock is wrong gets a finding that names the direction", a
   ]);
 });
 
-test("a server of another database, one that is not ready and another program are told apart", async () => {
+test("a server of another database, a server that is not ready and another program have different findings", async () => {
   const other = await createTestDatabase();
   onTestFinished(() => other.drop());
   const foreign = createServer((_, response) => response.end("hello")).listen(0, "127.0.0.1");

@@ -1,6 +1,6 @@
 import { type GuardParts, productionGuardParts } from "../../../src/guard/create-guard.ts";
 
-/** Parts of broken guards. A test must detect each, or its zero proves little. */
+/** Parts of broken guards. A test must detect each of them. Otherwise it proves little if it finds no stale verdict. */
 export const brokenGuards = {
   "keeps what was invalidated while its call was under way": {
     ...productionGuardParts,

@@ -1,4 +1,4 @@
-/** Where Redis is. */
+/** The address of a Redis server. */
 export interface RedisAddress {
   host: string;
   port: number;

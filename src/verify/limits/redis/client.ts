@@ -42,7 +42,8 @@ function clientOf(redis: Redis, timeoutMs: number): RedisClient {
   // Without a listener, the library writes errors to the console.
   redis.on("error", (error: unknown) => {
     failure = describe(error);
-    // Not ready yet: Redis refused what opens the connection. After a refused SELECT, the library would continue in database 0.
+    // Before the client is ready, an error means that Redis refused a command that opens the connection. After a refused SELECT,
+    // the library would continue in database 0.
     if (redis.status === "connect") redis.disconnect(true);
   });
 
