@@ -6,7 +6,7 @@ export interface Page {
   /** The path below `/console`. A part such as `:id` matches one segment. */
   path: string;
   title: string;
-  /** Whom the page is for. Without it: members of an account. */
+  /** The users that the page is for. Unset: members of an account. */
   audience?: "public" | "user" | "platform";
   /** The permission without which the page is not offered. */
   needs?: string;

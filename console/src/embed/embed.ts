@@ -28,7 +28,7 @@ export interface Embed {
 
 // The page asks again until the parent answers.
 const askAgainMs = 5_000;
-// It asks for the next token so long before the end, or in the middle of a shorter time.
+// The page asks for the next token this long before the end of a session, or in the middle of a shorter session.
 const aheadMs = 60_000;
 const shortestWaitMs = 1_000;
 
@@ -94,7 +94,7 @@ export function createEmbed(parent: Parent): Embed {
   return { connection, state };
 }
 
-/** Asks the parent for a token until it gives one. `askAhead` does so before the token ends that has so much time left. */
+/** Asks the parent for a token until it gives one. `askAhead` asks before the end of a token that has this much time left. */
 function createAsking(parent: Parent) {
   let asking: ReturnType<typeof setInterval> | undefined;
   let expiring: ReturnType<typeof setTimeout> | undefined;

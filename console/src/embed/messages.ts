@@ -9,7 +9,7 @@ export interface TokenNeeded {
   reason: TokenReason;
 }
 
-/** A message of the parent. `wrong` is a token that is none of an embed session. */
+/** A message of the parent. `wrong`: the token does not belong to an embed session. */
 export type ParentMessage =
   | { type: "token"; token: string }
   | { type: "theme"; theme: Theme }

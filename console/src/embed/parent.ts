@@ -21,7 +21,8 @@ export function allowedOrigins(document: Document): string[] {
 export function findParent(page: Window, origins: readonly string[]): Parent | undefined {
   const { parent } = page;
   if (parent === page) return undefined;
-  // Firefox does not say which page has the frame. Then each allowed origin is addressed, and only the right one receives.
+  // Firefox does not say which page has the frame. The message is then sent to each allowed origin. Browsers deliver it only to
+  // a parent of that origin.
   const [above] = page.location.ancestorOrigins ?? [];
   const targets = above === undefined ? origins : origins.filter((origin) => origin === above);
   if (targets.length === 0) return undefined;

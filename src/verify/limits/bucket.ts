@@ -34,7 +34,7 @@ export function drainOf({ limit, periodMs }: Pick<RateLimitRule, "limit" | "peri
   return limit / periodMs;
 }
 
-/** Returns the level of a counter now. A limit that was lowered is full at most. */
+/** Returns the level of a counter now. If the limit was lowered below the level, the level is the limit. */
 export function levelAt(counter: Counter | undefined, rule: RateLimitRule, now: number): number {
   if (counter === undefined) return 0;
   const drained = Math.max(0, now - counter.at) * drainOf(rule);

@@ -17,6 +17,6 @@ export type PageTask =
 export interface Issued {
   key: ApiKey;
   token: string;
-  /** What the token came from. */
+  /** The kind of call that minted the token. */
   by: "creation" | "rotation";
 }

@@ -29,7 +29,7 @@ export function tailOf(token: ApiKeyToken): string {
   return token.hint.slice(token.hint.indexOf("…"));
 }
 
-/** Returns a time in milliseconds. No time is 0. */
+/** Returns a time in milliseconds, or 0 if it is unset. */
 export function msOf(time: Timestamp | undefined): number {
   return time ? timestampMs(time) : 0;
 }

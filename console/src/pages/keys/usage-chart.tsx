@@ -38,7 +38,7 @@ export function UsageChart({ apiKey }: { apiKey: ApiKey }) {
           total === 0n ? (
             <EmptyState
               title="No verification in this time"
-              // The file that the download of the token makes.
+              // The dialog with a new token saves it under this file name.
               paste={can("tokens:verify") && <Commands command={`verify --file ${idOf(apiKey)}.token`} />}
             >
               <p>Each verification of a token of this key appears here within 10 seconds.</p>
