@@ -87,7 +87,7 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
     }
     // Loading the client takes most of the start. Help and wrong arguments do not wait for it.
     const { createClient } = await import("../client/client.ts");
-    const options = { url: at, token, account: globals.account ?? account, retries: 2 };
+    const options = { url: at, token, account: globals.account ?? (account || undefined), retries: 2 };
     const client = createClient({ ...options, ca: await ca() });
     clients.push(client);
     return client;

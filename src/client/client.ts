@@ -67,6 +67,8 @@ const maxResponseBytes = 32 * 1024 * 1024;
 export function createClient(options: ClientOptions): LatchkeyClient {
   const { timeoutMs = defaultTimeoutMs, retries = defaultRetries } = options;
   const url = checkedUrl(options.url);
+  if (options.account === "")
+    throw new TypeError("account: expected an id, because an empty one names no account");
   requireNumber("timeoutMs", timeoutMs, 1);
   requireNumber("retries", retries, 0);
   const ends = new AbortController();
@@ -163,7 +165,7 @@ async function headersOf({ token, account }: ClientOptions): Promise<Record<stri
   }
   return {
     ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
-    ...(account !== undefined && account !== "" && { "latchkey-account": account }),
+    ...(account !== undefined && { "latchkey-account": account }),
   };
 }
 

@@ -193,6 +193,9 @@ test("wrong options are refused without quoting the token", async () => {
   for (const url of ["", "keys.example.com", "ftp://x", "http://user:secret@x", "http://x/?a=b"]) {
     expect(() => createClient({ url })).toThrow(/^url: expected an address/);
   }
+  // A platform key would act in its own account instead of a tenant's.
+  expect(() => createClient({ url: "http://x", account: "" })).toThrow(/^account: /);
+  await expect(createClient({ url: "http://x", token: "" }).profiles.whoAmI({})).rejects.toThrow(/^token: /);
   expect(() => createClient({ url: "http://x", timeoutMs: 0 })).toThrow(/^timeoutMs: /);
   expect(() => createClient({ url: "http://x", retries: -1 })).toThrow(/^retries: /);
   const client = createClient({ url: "http://x", token: "lk_svc_secret\n" });

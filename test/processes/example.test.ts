@@ -22,7 +22,10 @@ test("the example runs: each command of its README in its order has the output o
       api.ended.then(({ stderr }) => Promise.reject(new Error(stderr))),
     ]);
     const page = "examples/prompts-api/README.md";
-    const { stderr, written, printed } = await runPage(site, url, page, { "http://127.0.0.1:3000": apiUrl });
+    const { stderr, written, printed } = await runPage(site, url, page, {
+      replaced: { "http://127.0.0.1:3000": apiUrl },
+      examples: join(folder, "examples"),
+    });
     expect(stderr).toBe("");
     // The third call of the limited key may be some seconds after the first.
     expect(printed.map((text) => text.replace(/^429 (2\d|30)$/m, "429 30"))).toEqual(written);
