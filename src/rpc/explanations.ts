@@ -6,9 +6,9 @@ import {
   type VerifyTokenResponseSchema,
 } from "../../gen/latchkey/v1/token_service_pb.ts";
 import type { Turn } from "../db/turn-shares.ts";
-import type { Drawing } from "../verify/draw.ts";
 import type { Requirements } from "../verify/evaluate/verdict.ts";
 import type { Explained, Explanation } from "../verify/explain/explain.ts";
+import type { BatchDrawing } from "./batch-draw.ts";
 import { explanationMessage } from "./explanation-message.ts";
 import { turnOf } from "./middleware/turn.ts";
 
@@ -24,7 +24,7 @@ export interface ExplanationDeps {
 export interface Verified {
   requests: readonly VerifyTokenRequest[];
   verifyRequests: readonly Requirements[];
-  drawings: readonly Drawing[];
+  drawings: readonly BatchDrawing[];
   responses: Response[];
 }
 
@@ -47,12 +47,13 @@ async function addExplanations(
 ): Promise<Response[]> {
   const explained = requests.flatMap(({ dryRun }, index) => {
     const [drawing, requirements] = [drawings[index], verifyRequests[index]];
-    if (!dryRun || !drawing || !requirements) return [];
+    if (!dryRun || !drawing || !requirements || drawing.unavailable) return [];
     return [{ evaluation: drawing.evaluation, requirements, looked: drawing.looked }];
   });
   const explanations = (await explain(turn, explained)).values();
   return responses.map((response, index): Response => {
-    const explanation = requests[index]?.dryRun ? explanations.next().value : undefined;
+    const isExplained = requests[index]?.dryRun && !drawings[index]?.unavailable;
+    const explanation = isExplained ? explanations.next().value : undefined;
     return explanation ? Object.assign(response, { explanation: explanationMessage(explanation) }) : response;
   });
 }

@@ -28,6 +28,7 @@ import type { Resolver, VerifyRequest } from "../verify/resolve.ts";
 import type { Usage } from "../verify/usage.ts";
 import { verifyTokens } from "../verify/verify.ts";
 import { environmentOf } from "./api-key-message.ts";
+import { type BatchDrawing, drawTogether, unavailableMetadata } from "./batch-draw.ts";
 import { creditStatus } from "./credit-message.ts";
 import { type ExplanationDeps, withExplanations } from "./explanations.ts";
 import { timestamp } from "./messages.ts";
@@ -95,13 +96,13 @@ export function verification(deps: Omit<TokenDeps, "revocations" | "oidc" | "wat
       record.soleCost = request?.cost;
       record.soleClientAddress = request?.clientAddress || undefined;
     }
-    const drawings = await Promise.all(
-      evaluations.map((evaluation, index) =>
-        record.takesNothing ? { evaluation } : deps.draw(evaluation, howOf(requests[index])),
-      ),
+    const draws = evaluations.map((evaluation, index) =>
+      record.takesNothing ? { evaluation } : deps.draw(evaluation, howOf(requests[index])),
     );
+    const drawings = await drawTogether(evaluations, draws);
     const responses = drawings.map((drawing, index) => {
       const { dryRun = false, fresh = false, clientAddress = "" } = requests[index] ?? {};
+      if (drawing.unavailable) return unavailableOf(deps, drawing);
       if (!dryRun) countVerification(deps.usage, caller, drawing.evaluation, clientAddress);
       const response = responseOf(deps, drawing, dryRun);
       return fresh ? { ...response, database: databaseName(drawing.evaluation.basis?.server) } : response;
@@ -173,6 +174,15 @@ function toVerifyRequest(request: VerifyTokenRequest, caller: Caller): VerifyReq
 
 function howOf(request: VerifyTokenRequest | undefined): DrawHow {
   return { cost: request?.cost, dryRun: request?.dryRun ?? false };
+}
+
+// Not valid, and without a verdict.
+function unavailableOf(
+  { onVerdict }: Pick<TokenDeps, "onVerdict">,
+  { evaluation }: BatchDrawing,
+): MessageInitShape<typeof VerifyTokenResponseSchema> {
+  onVerdict("UNAVAILABLE");
+  return { metadata: unavailableMetadata(evaluation) };
 }
 
 function responseOf(

@@ -153,6 +153,26 @@ describe("two instances", () => {
   });
 });
 
+test("a token of a batch whose credits are held is not valid, and the other tokens keep their verdicts", async () => {
+  const [held, other, free] = [await newKey(5), await newKey(5), await newKey()];
+  const batch = (...keys: (typeof held)[]) =>
+    verifier().batchVerifyTokens({ requests: keys.map(({ token }) => ({ token })) });
+  await app.pool.transaction().execute(async (tx) => {
+    await sql`select from credit where id = ${held.keyId} for update`.execute(tx);
+    const [alone, together] = await Promise.all([
+      refusal(batch(held, held)),
+      batch(held, other, { ...free, token: "garbage" }, free),
+    ]);
+    expect(alone).toMatchObject({ code: "Unavailable" });
+    const { UNSPECIFIED, INVALID } = Verdict;
+    expect(verdicts(together.responses)).toEqual([UNSPECIFIED, VALID, INVALID, VALID]);
+    const metadata = { reason: "UNAVAILABLE", key_id: held.keyId };
+    expect(together.responses[0]).toMatchObject({ valid: false, metadata });
+    expect(together.responses[0]?.principal).toBeUndefined();
+  });
+  expect(await creditsLeft(app.pool, other.keyId)).toBe(4);
+});
+
 test("while the database is away, a key with credits is refused as unavailable, and takes nothing", async () => {
   const { app: home, end } = await startApp();
   onTestFinished(end);

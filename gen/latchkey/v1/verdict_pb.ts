@@ -92,7 +92,7 @@ export const RateLimitStatusSchema: GenMessage<RateLimitStatus> = /*@__PURE__*/
  */
 export const Verdict = {
   /**
-   * Unspecified.
+   * There is no verdict. In a batch: the server cannot take the credits of this token now, so it is not valid. Verify it again.
    *
    * @generated from enum value: VERDICT_UNSPECIFIED = 0;
    */

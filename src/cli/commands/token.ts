@@ -177,7 +177,7 @@ async function showVerdicts(
     empty: "no tokens",
     columns: [
       { title: "key or user", value: id },
-      { title: "verdict", value: ({ verdict }) => wordOf(Verdict, verdict) },
+      { title: "verdict", value: ({ verdict }) => wordOf(Verdict, verdict) || "unavailable" },
       { title: "account", value: ({ principal }) => principal?.accountId ?? "" },
     ],
   });

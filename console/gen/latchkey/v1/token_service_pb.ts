@@ -502,7 +502,9 @@ export const TokenService: GenService<{
     output: typeof VerifyTokenResponseSchema;
   },
   /**
-   * Evaluates up to 100 tokens, each like `VerifyToken`. The responses have the order of the requests.
+   * Evaluates up to 100 tokens, each like `VerifyToken`. The responses have the order of the requests. If the server cannot take
+   * the credits of a token now, its response is not valid and has no verdict, and `metadata.reason` is `UNAVAILABLE`. The call
+   * fails if this is so for all tokens.
    *
    * @generated from rpc latchkey.v1.TokenService.BatchVerifyTokens
    */
