@@ -172,24 +172,6 @@ test("the reason of a refusal is shown rule by rule, without a use of the key", 
   expect((await owner.apiKeys.getApiKey({ id: key.id })).apiKey?.info?.lastUsedAt).toBeUndefined();
 });
 
-test("the usage of a key is a chart with the accepted and the refused verifications", async () => {
-  const owner = await app.newAccount();
-  const key = await issueKey(owner, { metadata: { name: "Busy" } });
-  for (let i = 0; i < 4; i++) await use(key.token);
-  await app
-    .clientAs(app.platformToken)
-    .tokens.verifyToken({ token: key.token, requiredPermissions: ["a:b"] });
-  // The server writes usage every few seconds.
-  await expect
-    .poll(async () => (await owner.usage.getUsage({ keyId: key.id })).total, { timeout: 20_000 })
-    .toBe(5n);
-  const page = await openKeys(tabs, owner, `/keys?key=${key.id}`);
-  await page.getByRole("tab", { name: "Usage" }).click();
-  await page.getByText("5 verifications").first().waitFor();
-  await page.getByText("Accepted 4", { exact: true }).waitFor();
-  await page.getByText("Refused 1", { exact: true }).waitFor();
-});
-
 test("an edit changes only what the user changed, and refuses to undo a change of somebody else", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, {
