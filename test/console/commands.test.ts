@@ -22,16 +22,23 @@ test("an empty list shows commands to paste, which make its first row", async ()
     ["/teams", /Backend/],
     ["/service-accounts", /deploy/],
     ["/invites", /grace@example.com/],
+    ["/teams/TEAM", /@/],
+    ["/usage", /^First 1 0$/],
   ];
   for (const [path, row] of rows) {
-    await page.goto(`${tabs.url}/console${path}`);
+    const [team] = (await owner.teams.listTeams({})).items;
+    await page.goto(`${tabs.url}/console${path.replace("TEAM", team?.metadata?.id ?? "")}`);
     const text = await page.getByRole("region", { name: "commands" }).locator("pre").innerText();
-    const [login = "", command = ""] = text.replaceAll("npx ", "").split("\n");
+    const [login = "", ...commands] = text.replaceAll("npx ", "").split("\n");
     const shell = { env, directory };
     const loggedIn = await runLine(login, { ...shell, answers: [owner.email, password] });
     expect(loggedIn.code, loggedIn.stderr).toBe(0);
-    const made = await runLine(command, shell);
-    expect(made.code, made.stderr).toBe(0);
+    expect(commands.length).toBeGreaterThan(0);
+    for (const command of commands) {
+      const made = await runLine(command, shell);
+      expect(made.code, made.stderr).toBe(0);
+    }
+    await app.app.flush();
     await page.reload();
     await page.getByRole("row", { name: row }).waitFor();
     expect(await page.getByRole("region", { name: "commands" }).count()).toBe(0);

@@ -7,6 +7,7 @@ import { newActing } from "../support/actors/acting.ts";
 import { keysPermissions } from "../support/actors/embed.ts";
 import { useApp } from "../support/app.ts";
 import { type Theme, useConsole } from "../support/console/console.ts";
+import { type EmptyList, emptyLists, makeEmptyScene, untilEmpty } from "../support/console/empty.ts";
 import { type ConsolePage, readPages } from "../support/console/pages.ts";
 import { openProduct, readExample } from "../support/console/product.ts";
 import { makeScene, type Scene } from "../support/console/scene.ts";
@@ -22,20 +23,33 @@ const pages = await readPages();
 const rpcs = pages.find(({ path }) => path === "/keys")?.rpcs ?? [];
 const frame: ConsolePage = { path: "/embed", title: "API keys in a page of the platform's product", rpcs };
 const pictured = [...pages, frame];
-const fileOf = ({ path }: ConsolePage, theme: Theme, width: number) =>
-  `${path.slice(1).replaceAll("/", "-").replace(":id", "one")}-${theme}-${width}.png`;
+const nameOf = ({ path }: ConsolePage) => path.slice(1).replaceAll("/", "-").replace(":id", "one");
+const fileOf = (name: string, theme: Theme, width: number) => `${name}-${theme}-${width}.png`;
+const emptyName = ({ name }: EmptyList) => `empty-${name}`;
 
 /** The section of docs/console.md about the pages. */
 function section(): string {
   const parts = pictured.map((page) => {
     const [light, dark] = themes.map(
-      (theme) => `![${page.title}, ${theme}](pictures/${fileOf(page, theme, 1280)})`,
+      (theme) => `![${page.title}, ${theme}](pictures/${fileOf(nameOf(page), theme, 1280)})`,
     );
-    const phone = themes.map((theme) => `[${theme}](pictures/${fileOf(page, theme, 390)})`).join(", ");
+    const phone = themes.map((theme) => `[${theme}](pictures/${fileOf(nameOf(page), theme, 390)})`);
     const head = `### ${page.title}\n\n\`/console${page.path}\` calls ${page.rpcs.map((rpc) => `\`${rpc}\``).join(", ")}.`;
-    return `${head} On a phone: ${phone}.\n\n| light | dark |\n| --- | --- |\n| ${light} | ${dark} |\n`;
+    return `${head} On a phone: ${phone.join(", ")}.\n\n| light | dark |\n| --- | --- |\n| ${light} | ${dark} |\n`;
   });
-  return `<!-- pages: written by test/console/pictures.test.ts -->\n\n${parts.join("\n")}\n<!-- end of the pages -->`;
+  return `<!-- pages: written by test/console/pictures.test.ts -->\n\n${[...parts, emptySection()].join("\n")}\n<!-- end of the pages -->`;
+}
+
+/** The section about the lists without items. */
+function emptySection(): string {
+  const rows = emptyLists.map((one) => {
+    const [light, dark] = themes.map(
+      (theme) => `![${one.title}, empty, ${theme}](pictures/${fileOf(emptyName(one), theme, 1280)})`,
+    );
+    const phone = themes.map((theme) => `[${theme}](pictures/${fileOf(emptyName(one), theme, 390)})`);
+    return `| ${one.title}<br>on a phone: ${phone.join(", ")} | ${light} | ${dark} |`;
+  });
+  return `### Lists without items\n\n| list | light | dark |\n| --- | --- | --- |\n${rows.join("\n")}\n`;
 }
 
 const written = /<!-- pages:.*<!-- end of the pages -->/s;
@@ -45,8 +59,8 @@ describe.skipIf(update)("docs/console.md", () => {
     const text = readFileSync(document, "utf8");
     const help = "run `npm run pictures`, and look at the pictures";
     expect(written.exec(text)?.[0], help).toBe(section());
-    const named = pictured.flatMap((page) =>
-      themes.flatMap((theme) => widths.map((width) => fileOf(page, theme, width))),
+    const named = [...pictured.map(nameOf), ...emptyLists.map(emptyName)].flatMap((name) =>
+      themes.flatMap((theme) => widths.map((width) => fileOf(name, theme, width))),
     );
     expect(readdirSync(folder).sort(), help).toEqual(named.sort());
     for (const name of named) expect(statSync(join(folder, name)).size, name).toBeGreaterThan(5_000);
@@ -69,6 +83,7 @@ describe.runIf(update)("the pictures", () => {
     product.give = () => newEmbedToken(tabs.url, token, scene.accountId);
     if (existsSync(folder)) rmSync(folder, { recursive: true });
     mkdirSync(folder);
+    const empty = await makeEmptyScene(app);
     for (const theme of themes) {
       for (const width of widths) {
         const open = (path: string, as?: Scene) => tabs.open(path, { theme, width, as });
@@ -76,14 +91,23 @@ describe.runIf(update)("the pictures", () => {
         await shootAll(await open("/keys", scene), undefined, scene, theme, width);
         await shoot(
           await openPlatform(await open("/platform"), app.platformToken),
-          platformPage(),
+          nameOf(platformPage()),
           theme,
           width,
         );
         const tab = await open("/log-in");
         await tab.goto(product.origin);
         await tab.frames()[1]?.getByText("Billing webhook").first().waitFor();
-        await shoot(tab, frame, theme, width);
+        await shoot(tab, nameOf(frame), theme, width);
+        const users = [empty.nothing, empty.some];
+        const emptyTabs = await Promise.all(users.map((as) => tabs.open("/keys", { theme, width, as })));
+        for (const one of emptyLists) {
+          const shown = emptyTabs[empty.isInSome(one) ? 1 : 0];
+          if (!shown) throw new Error("a tab is missing");
+          await shown.goto(`${tabs.url}/console${empty.address(one)}`);
+          await untilEmpty(shown, one);
+          await shoot(shown, emptyName(one), theme, width);
+        }
       }
     }
     const text = readFileSync(document, "utf8");
@@ -106,7 +130,7 @@ describe.runIf(update)("the pictures", () => {
       if (page.audience === "platform" || (page.audience === "public") !== (audience === "public")) continue;
       await tab.goto(`${tabs.url}/console${paths[page.path] ?? page.path}`);
       await tab.getByRole("heading", { level: 1 }).first().waitFor();
-      await shoot(tab, page, theme, width);
+      await shoot(tab, nameOf(page), theme, width);
     }
   }
 });
@@ -119,15 +143,15 @@ async function openPlatform(tab: Page, token: string): Promise<Page> {
   return tab;
 }
 
-async function shoot(tab: Page, page: ConsolePage, theme: Theme, width: number): Promise<void> {
+async function shoot(tab: Page, name: string, theme: Theme, width: number): Promise<void> {
   await expect.poll(() => tab.getByRole("status", { name: "Loading" }).count(), { timeout: 10_000 }).toBe(0);
   // The cursor of a field blinks.
   await tab.evaluate("document.activeElement.blur()");
   const overflow = await tab.evaluate(
     "document.documentElement.scrollWidth - document.documentElement.clientWidth",
   );
-  expect(overflow, `${page.path} is wider than ${width} pixels`).toBeLessThanOrEqual(0);
-  await tab.screenshot({ path: join(folder, fileOf(page, theme, width)) });
+  expect(overflow, `${name} is wider than ${width} pixels`).toBeLessThanOrEqual(0);
+  await tab.screenshot({ path: join(folder, fileOf(name, theme, width)) });
 }
 
 /** The only page of the platform. */

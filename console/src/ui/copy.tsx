@@ -31,7 +31,12 @@ export function CopyBlock({ label, text }: { label: string; text: string }) {
   const [copied, copy] = useCopy();
   return (
     <section className="copy-block" aria-label={label}>
-      <pre ref={block}>{text}</pre>
+      <pre ref={block}>
+        {text.split(/(--[\w-]+)/).map((part, index) =>
+          // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text do not move
+          index % 2 ? <span key={index}>{part}</span> : part,
+        )}
+      </pre>
       <Button
         size="small"
         icon={copied ? "check" : "copy"}

@@ -29,8 +29,9 @@ export async function makeScene(app: TestApp): Promise<Scene> {
     initialWorkspaceIds: [staging],
   });
   await owner.apiKeys.disableApiKey({ id: ci.id });
-  await addPeople(app, token);
+  const grace = await addPeople(app, token);
   const teamId = await addMachines(app, token);
+  await owner.teams.addTeamMember({ id: teamId, profileId: grace });
   const verifier = app.clientAs(app.platformToken).tokens;
   for (let n = 0; n < 40; n += 1)
     await verifier.verifyToken({ token: n % 5 === 0 ? ci.token : billing.token });
@@ -39,7 +40,8 @@ export async function makeScene(app: TestApp): Promise<Scene> {
   return { accountId: account?.metadata?.id ?? "", token, paths };
 }
 
-async function addPeople(app: TestApp, token: string): Promise<void> {
+/** Returns the profile of a member. */
+async function addPeople(app: TestApp, token: string): Promise<string> {
   const { invites } = app.clientAs(token);
   const { invite } = await invites.createInvite({ email: "grace@acme.example", role: "developer" });
   const accepted = {
@@ -48,8 +50,9 @@ async function addPeople(app: TestApp, token: string): Promise<void> {
     name: "Grace Hopper",
     password,
   };
-  await app.clientAs("").invites.acceptInvite(accepted);
+  const { profile } = await app.clientAs("").invites.acceptInvite(accepted);
   await invites.createInvite({ email: "edsger@acme.example", role: "viewer" });
+  return profile?.metadata?.id ?? "";
 }
 
 /** Returns the id of the team. */

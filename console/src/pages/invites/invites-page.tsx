@@ -60,7 +60,7 @@ export function InvitesPage() {
               title={showAll ? "No invites" : "No pending invites"}
               paste={
                 can("invites:write") && (
-                  <Commands command="invite create grace@example.com --role developer" />
+                  <Commands commands={["invite create grace@example.com --role developer"]} />
                 )
               }
             >

@@ -91,7 +91,7 @@ function Nothing({
           </Button>
         )
       }
-      paste={onCreate && <Commands command={creationBy(session)} />}
+      paste={onCreate && <Commands commands={[creationBy(session)]} />}
     >
       <p>
         A program sends the token of its key with each request. Your service verifies it and learns what the

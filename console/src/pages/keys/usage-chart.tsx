@@ -39,7 +39,7 @@ export function UsageChart({ apiKey }: { apiKey: ApiKey }) {
             <EmptyState
               title="No verification in this time"
               // The dialog with a new token saves it under this file name.
-              paste={can("tokens:verify") && <Commands command={`verify --file ${idOf(apiKey)}.token`} />}
+              paste={can("tokens:verify") && <Commands commands={[`verify --file ${idOf(apiKey)}.token`]} />}
             >
               <p>Each verification of a token of this key appears here within 10 seconds.</p>
             </EmptyState>

@@ -65,7 +65,7 @@ export function ServiceAccountsPage() {
                 can("service_accounts:write") &&
                 teams.all[0]?.metadata && (
                   <Commands
-                    command={`service-account create --name deploy --team ${teams.all[0].metadata.id}`}
+                    commands={[`service-account create --name deploy --team ${teams.all[0].metadata.id}`]}
                   />
                 )
               }

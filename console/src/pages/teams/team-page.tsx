@@ -4,6 +4,7 @@ import { Link, useLocation, useParams } from "wouter";
 import type { Profile } from "../../../gen/latchkey/v1/profile_pb.ts";
 import type { Team } from "../../../gen/latchkey/v1/team_pb.ts";
 import { TeamService } from "../../../gen/latchkey/v1/team_service_pb.ts";
+import { Commands } from "../../parts/commands.tsx";
 import { labelsText } from "../../parts/labels.ts";
 import { historyItem } from "../../parts/links.tsx";
 import { useRoles } from "../../parts/rank.ts";
@@ -79,7 +80,7 @@ function ServiceAccounts({ total }: { total: number }) {
 }
 
 function Members({ team }: { team: Team }) {
-  const { can } = useSession();
+  const { can, profile } = useSession();
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<Profile>();
   const id = team.metadata?.id ?? "";
@@ -94,7 +95,10 @@ function Members({ team }: { team: Team }) {
       <Loaded query={list}>
         {({ items }) =>
           items.length === 0 && list.pager.page === 0 ? (
-            <EmptyState title="No people in this team" />
+            <EmptyState
+              title="No people in this team"
+              paste={add && <Commands commands={[`team add-member ${id} ${profile.metadata?.id}`]} />}
+            />
           ) : (
             <Table
               label="People in the team"

@@ -59,7 +59,7 @@ export function TeamsPage() {
               title={query ? "No team has this name" : "No teams yet"}
               paste={
                 !query &&
-                can("teams:write") && <Commands command="team create --name Backend --role developer" />
+                can("teams:write") && <Commands commands={["team create --name Backend --role developer"]} />
               }
             >
               <p>

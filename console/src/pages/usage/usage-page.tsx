@@ -2,8 +2,10 @@ import { useMemo, useState } from "react";
 import type { UnknownTokenCount } from "../../../gen/latchkey/v1/usage_pb.ts";
 import type { GetUsageResponse } from "../../../gen/latchkey/v1/usage_service_pb.ts";
 import { csvOf } from "../../csv.ts";
+import { Commands } from "../../parts/commands.tsx";
 import { Named } from "../../parts/links.tsx";
 import { saveFile } from "../../save-file.ts";
+import { useSession } from "../../session.ts";
 import { Banner } from "../../ui/banner.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Chart } from "../../ui/chart.tsx";
@@ -59,7 +61,13 @@ export function UsagePage() {
   );
 }
 
+const firstUse = [
+  "key create --name First --permission agents:read --out first.token",
+  "verify --file first.token",
+];
+
 function Overview({ data, range, split }: { data: GetUsageResponse; range: Range; split: Split }) {
+  const { can } = useSession();
   const counts = useMemo(() => countsOf(data.series), [data]);
   const { series, bars } = chartOf(counts, range, split, { verdict: verdictWords });
   const accepted = counts
@@ -79,7 +87,10 @@ function Overview({ data, range, split }: { data: GetUsageResponse; range: Range
         ]}
       />
       {total === 0 ? (
-        <EmptyState title="No verifications in this time">
+        <EmptyState
+          title="No verifications in this time"
+          paste={can("api_keys:write") && can("tokens:verify") && <Commands commands={firstUse} />}
+        >
           <p>A verification is a call of VerifyToken by your backend for a token that a client sent.</p>
         </EmptyState>
       ) : (

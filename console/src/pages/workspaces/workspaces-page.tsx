@@ -98,7 +98,7 @@ function NoWorkspaces({ searching, readsAll }: { searching: boolean; readsAll: b
   return (
     <EmptyState
       title="No workspaces yet"
-      paste={can("workspaces:write") && <Commands command="workspace create --name Production" />}
+      paste={can("workspaces:write") && <Commands commands={["workspace create --name Production"]} />}
     >
       <p>A workspace separates the data of teams, projects or environments.</p>
     </EmptyState>
