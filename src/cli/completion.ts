@@ -29,9 +29,9 @@ function placesOf(commands: readonly Definition[]): Place[] {
     commands.flatMap(({ path }) => path.map((_, length) => path.slice(0, length).join(" "))),
   );
   const inner = [...starts].map((at) => ({ at, next: nextOf(at, commands), options: named(globalOptions) }));
-  const ends = commands.map(({ path, options = {} }) => ({
+  const ends = commands.map(({ path, arguments: [first] = [], options = {} }) => ({
     at: path.join(" "),
-    next: [],
+    next: (first?.choices ?? []).map((name) => ({ name, summary: first?.summary ?? "" })),
     options: named({ ...options, ...globalOptions }),
   }));
   return [...inner, ...ends];
@@ -158,9 +158,18 @@ function fish(places: readonly Place[]): string {
   const known = places.filter(({ at }) => at !== "").map(({ at }) => text(at));
   return `# fish completion for latchkey
 function __latchkey_at
+  # The shell asks for each place of the table. The words are examined once.
+  set -l words (commandline -opc)
+  if test "$words" != "$__latchkey_words"
+    set -g __latchkey_words "$words"
+    set -g __latchkey_place (__latchkey_find $words[2..-1])
+  end
+  test "$__latchkey_place" = "$argv[1]"
+end
+function __latchkey_find
   set -l at ""
   set -l skip 0
-  for word in (commandline -opc)[2..-1]
+  for word in $argv
     if test $skip = 1
       set skip 0
       continue
@@ -176,7 +185,7 @@ function __latchkey_at
         end
     end
   end
-  test "$at" = "$argv[1]"
+  echo "$at"
 end
 complete -c latchkey -f
 ${lines.join("\n")}`;

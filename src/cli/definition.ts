@@ -4,6 +4,8 @@ export interface Argument {
   readonly name: string;
   readonly summary: string;
   readonly optional?: boolean;
+  /** The values that are allowed. */
+  readonly choices?: readonly string[];
   /** Whether the command takes any number of them. Only the last argument can. */
   readonly many?: boolean;
 }

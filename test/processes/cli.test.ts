@@ -1,8 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect } from "vitest";
-import { completionScript } from "../../src/cli/completion.ts";
 import { allCommands } from "../../src/cli/table.ts";
 import { signUpAt } from "../support/actors/remote.ts";
 import { issueKey, password } from "../support/app.ts";
@@ -108,37 +106,4 @@ test("the examples of the commands that open the database themselves work", asyn
       }
     }
   }
-});
-
-/** Returns what bash offers after these words, with this script. */
-function completed(script: string, line: string): string[] {
-  const words = line.split(" ");
-  const program = `${script}
-COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _latchkey; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  return execFileSync("bash", ["--norc", "-c", program], { encoding: "utf8" }).split("\n").filter(Boolean);
-}
-
-describe("completion in bash", () => {
-  test("offers commands, options and values, after global options too", async () => {
-    const commands = (await allCommands()).flatMap((group) => group.commands);
-    const script = completionScript("bash", commands);
-    expect(completed(script, "latchkey ke")).toEqual(["key"]);
-    expect(completed(script, "latchkey key re")).toEqual(["revoke"]);
-    expect(completed(script, "latchkey --json --url http://x key ro")).toEqual(["rotate"]);
-    expect(completed(script, "latchkey key create --envi")).toEqual(["--environment"]);
-    expect(completed(script, "latchkey key create --environment t")).toEqual(["test"]);
-    expect(completed(script, "latchkey key create --name list --k")).toEqual(["--kind"]);
-    expect(completed(script, "latchkey key rotate --out ")).toEqual([]);
-    for (const { path } of commands) {
-      const words = completed(script, ["latchkey", ...path].join(" "));
-      expect(words, path.join(" ")).toContain(path.at(-1));
-    }
-  });
-
-  test("names in the scripts are plain words, so that no shell interprets them", async () => {
-    for (const { path, options = {} } of (await allCommands()).flatMap((group) => group.commands)) {
-      const values = Object.values(options).flatMap(({ choices = [] }) => choices);
-      for (const word of [...path, ...Object.keys(options), ...values]) expect(word).toMatch(/^[\w-]+$/);
-    }
-  });
 });

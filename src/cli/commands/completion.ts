@@ -7,10 +7,10 @@ const completion = command({
   summary: "write the completion script of a shell",
   description:
     "Writes a script that completes commands, options and their values. It contains the whole table of commands, so it starts no process while you type.",
-  arguments: [{ name: "shell", summary: "bash, zsh or fish" }],
+  arguments: [{ name: "shell", summary: "bash, zsh or fish", choices: shells }],
   examples: [
     {
-      text: "Complete in this bash, and in each one that starts later.",
+      text: "Write a script that ~/.bashrc reads with `source`.",
       command: "latchkey completion bash > latchkey.bash",
     },
     { text: "The same for zsh, in a directory of $fpath.", command: "latchkey completion zsh > _latchkey" },
