@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { type FaultyProxy, startProxy } from "../test/support/database/proxy.ts";
 import { type Child, startChild } from "./child.ts";
 
@@ -8,18 +7,6 @@ export interface Instance extends AsyncDisposable, Omit<Child, "end"> {
   feed: FaultyProxy;
   /** The proxy of all other connections. */
   pool: FaultyProxy;
-}
-
-const root = join(import.meta.dirname, "..");
-
-/** The arguments of node that start the server as in production. */
-export function productionServer(): string[] {
-  return [join(root, "src", "main.ts"), "serve"];
-}
-
-/** The arguments of node that start the server with one broken part of the coherence protocol. */
-export function brokenServer(breakage: string): string[] {
-  return [join(root, "chaos", "broken-server.ts"), breakage];
 }
 
 /**

@@ -2,7 +2,6 @@ import { quantile } from "../bench/closed-loop.ts";
 import type { Fault, GuardFault } from "./faults.ts";
 import type { GuardedService } from "./guard.ts";
 import type { Instance } from "./instance.ts";
-import type { Outcome } from "./scenario.ts";
 
 /**
  * Records when the revocation of each key returned, and when the latest verification began that accepted the key. Both
@@ -29,6 +28,26 @@ export interface Ledger {
   /** Returns one line about the progress. */
   line(): string;
   outcome(): Omit<Outcome, "seconds">;
+}
+
+/** The result of a scenario. Times are in milliseconds. */
+export interface Outcome {
+  revoked: number;
+  /** How many keys an instance accepted in a verification that began after the revocation of the key had returned. */
+  late: number;
+  /** The longest time between the return of a revocation and the start of such a verification. */
+  worstMs: number;
+  verifications: number;
+  /** How many verifications a guard answered from its own cache. */
+  guarded: number;
+  /** Revocations that failed or timed out. */
+  unanswered: number;
+  p50: number;
+  p99: number;
+  /** The slowest revocation through the instance without faults, while no fault affected the database. */
+  slowestWithoutFault: number;
+  faults: Partial<Record<Fault | GuardFault, number>>;
+  seconds: number;
 }
 
 const never = Number.NEGATIVE_INFINITY;

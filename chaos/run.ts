@@ -3,7 +3,8 @@ import { parseInteger, parseNames } from "../bench/arguments.ts";
 import { createPartRunner, progress } from "../bench/part-runner.ts";
 import { breakages } from "./broken.ts";
 import { type Fault, faults, type GuardFault, guardFaults } from "./faults.ts";
-import { type Outcome, runScenario, type Scenario } from "./scenario.ts";
+import type { Outcome } from "./ledger.ts";
+import { runScenario, type Scenario } from "./scenario.ts";
 
 const help = `npm run chaos -- [options]
   --revocations 10000    revocations that return, in each part

@@ -3,9 +3,10 @@ import { type BenchDatabase, openBenchDatabase } from "../bench/database.ts";
 import { keyId, keyToken } from "../bench/keys.ts";
 import type { CallResponse } from "./child.ts";
 import { type Fault, faults, type GuardFault, globalFaults, guardFaults } from "./faults.ts";
-import { type GuardedService, startGuardedService } from "./guard.ts";
-import { brokenServer, type Instance, productionServer, startInstance } from "./instance.ts";
-import { type Ledger, openLedger } from "./ledger.ts";
+import { type GuardedService, startGuards } from "./guard.ts";
+import { type Instance, startInstance } from "./instance.ts";
+import { type Ledger, type Outcome, openLedger } from "./ledger.ts";
+import { type Programs, sources } from "./programs.ts";
 
 /** A scenario: revocations under load, while faults happen. */
 export interface Scenario {
@@ -16,6 +17,8 @@ export interface Scenario {
   revocations: number;
   /** The scenario ends after this time, however many revocations have returned. */
   maxSeconds: number;
+  /** A scenario that has seen less than this goes on for up to four times as long, because the machine is busy. */
+  least?: Pick<Outcome, "revoked" | "guarded">;
   faults: readonly Fault[];
   /** How many guards there are. Guard n watches instance n, counted round. */
   guards?: number;
@@ -26,29 +29,11 @@ export interface Scenario {
   untilLate?: boolean;
   /** The data directory of Postgres. Unset: a temporary directory. */
   dataDir?: string;
+  /** The programs of the instances and guards. Unset: their sources. */
+  programs?: Programs;
   /** Stops everything that the scenario has started, if the caller ends early. */
   within?: AsyncDisposableStack;
   onProgress?(line: string): void;
-}
-
-/** The result of a scenario. Times are in milliseconds. */
-export interface Outcome {
-  revoked: number;
-  /** How many keys an instance accepted in a verification that began after the revocation of the key had returned. */
-  late: number;
-  /** The longest time between the return of a revocation and the start of such a verification. */
-  worstMs: number;
-  verifications: number;
-  /** How many verifications a guard answered from its own cache. */
-  guarded: number;
-  /** Revocations that failed or timed out. */
-  unanswered: number;
-  p50: number;
-  p99: number;
-  /** The slowest revocation through the instance without faults, while no fault affected the database. */
-  slowestWithoutFault: number;
-  faults: Partial<Record<Fault | GuardFault, number>>;
-  seconds: number;
 }
 
 /** A scenario while it runs. */
@@ -78,20 +63,29 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   const database = await openBenchDatabase(stack, firstKey, keys, {
     ...(scenario.dataDir !== undefined && { dataDir: scenario.dataDir }),
   });
-  const server = scenario.breakage === undefined ? productionServer() : brokenServer(scenario.breakage);
+  const programs = scenario.programs ?? sources;
+  const server =
+    scenario.breakage === undefined
+      ? [programs.latchkey, "serve"]
+      : [programs["broken-server"], scenario.breakage];
   const instances = await Promise.all(
     Array.from({ length: scenario.instances }, async () =>
       stack.use(await startInstance(server, database.url, database.platformToken)),
     ),
   );
-  const guards = await startGuards(scenario, instances, database.platformToken, stack);
+  const guards = await startGuards(
+    scenario.guards ?? 0,
+    programs["guarded-service"],
+    instances,
+    database.platformToken,
+    stack,
+  );
   const ledger = openLedger(firstKey, keys, scenario.revocations);
   const end = new AbortController();
   const run: Run = { scenario, database, instances, guards, ledger, signal: end.signal, globalChanges: 0 };
   const startedAt = performance.now();
 
   const watch = watchRun(run, () => end.abort());
-  const deadline = setTimeout(() => end.abort(), scenario.maxSeconds * 1_000);
   const progress = setInterval(() => scenario.onProgress?.(ledger.line()), 5_000);
   const verifiers = repeat([...instances, ...guards], verifiersPerInstance, (one) => keepVerifying(run, one));
   const faulting = [
@@ -102,25 +96,10 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   // A late acceptance may still begin within this time.
   if (!end.signal.aborted) await wait(Math.min(scenario.longestMs, 2_500));
   end.abort();
-  clearTimeout(deadline);
   clearInterval(progress);
   clearInterval(watch);
   await Promise.all([...faulting, ...verifiers]);
   return { ...ledger.outcome(), seconds: (performance.now() - startedAt) / 1_000 };
-}
-
-function startGuards(
-  { guards = 0 }: Scenario,
-  instances: readonly Instance[],
-  token: string,
-  stack: AsyncDisposableStack,
-): Promise<GuardedService[]> {
-  return Promise.all(
-    Array.from({ length: guards }, async (_, index) => {
-      const port = instances[index % instances.length]?.port() ?? 0;
-      return stack.use(await startGuardedService(port, token));
-    }),
-  );
 }
 
 function repeat<E, T>(all: readonly E[], times: number, start: (one: E) => T): T[] {
@@ -129,13 +108,22 @@ function repeat<E, T>(all: readonly E[], times: number, start: (one: E) => T): T
 
 // A machine that stalls affects every instance, like a global fault that began and ended.
 function watchRun(run: Run, end: () => void): NodeJS.Timeout {
-  let tickedAt = performance.now();
+  const startedAt = performance.now();
+  let tickedAt = startedAt;
   return setInterval(() => {
     const now = performance.now();
     if (now - tickedAt > stallMs) run.globalChanges += 2;
     tickedAt = now;
-    if (run.scenario.untilLate && run.ledger.outcome().late > 0) end();
+    if (isOver(run, (now - startedAt) / 1_000)) end();
   }, 20);
+}
+
+function isOver({ scenario, ledger }: Run, seconds: number): boolean {
+  const { untilLate, maxSeconds, least = { revoked: 0, guarded: 0 } } = scenario;
+  if (!untilLate && seconds < maxSeconds) return false;
+  const { late, revoked, guarded } = ledger.outcome();
+  if (seconds < maxSeconds) return late > 0;
+  return seconds > 4 * maxSeconds || (revoked >= least.revoked && guarded >= least.guarded);
 }
 
 async function keepFaulting(run: Run, fault: Fault): Promise<void> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { type Clients, issueKey, startBeside, type TestApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { type Pair, startPair } from "../support/orphan/pair.ts";
@@ -11,7 +11,7 @@ const unavailable = { code: "Unavailable", reason: "UNAVAILABLE", retry: true };
 const unavailableOrBusy = { reason: expect.stringMatching(/^(UNAVAILABLE|RATE_LIMITED)$/), retry: true };
 
 test("an instance that keeps its sessions to the old primary accepts no key after its revocation returned", async () => {
-  const seen = await runOrphanedPrimary({ keys: 40, checks: 500, maxSeconds: 30 });
+  const seen = await runOrphanedPrimary({ ...inject("programs"), keys: 40, checks: 500, maxSeconds: 30 });
   expect(seen).toMatchObject({ late: 0, revoked: 40, recovered: true });
   // Only checks while sessions to the old primary were open prove something.
   expect(seen.onOrphan).toBeGreaterThan(0);

@@ -197,7 +197,7 @@ describe("a package that was installed with --omit=optional", () => {
     expect(loaded).toEqual(expect.arrayContaining(["latchkey/dist/src/guard/guard.js"]));
     // A file of src/verify that is no part of the guard would bring src/db with it.
     const own =
-      /^latchkey\/dist\/(gen\/|src\/(guard|verify)\/|src\/domain\/(access\/permission|kernel\/(token|slices)))/;
+      /^latchkey\/dist\/(gen\/|src\/(guard|verify)\/|src\/domain\/(access\/permission|kernel\/(token|slices|network|fair-queue)))/;
     const packages = /^(@bufbuild\/protobuf|@connectrpc\/connect|@connectrpc\/connect-node|lru-cache)\//;
     // The schema of the rules for fields, which the generated code names. The code that applies the rules is not loaded.
     const rules = "@bufbuild/protovalidate/dist/esm/gen/buf/validate/validate_pb.js";

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CallResponse } from "../../../chaos/child.ts";
-import { type Instance, productionServer, startInstance } from "../../../chaos/instance.ts";
+import { type Instance, startInstance } from "../../../chaos/instance.ts";
+import { sources } from "../../../chaos/programs.ts";
 import { startPair } from "./pair.ts";
 import { startSwitch } from "./switch.ts";
 
@@ -13,6 +14,8 @@ export interface OrphanOptions {
   maxSeconds: number;
   /** The number of concurrent verifications (default 8). */
   checkers?: number;
+  /** The file that Node runs as `latchkey` (default: its source). */
+  latchkey?: string;
   /** Whether new sessions of that instance also lead to the old primary, as with a stale DNS name. */
   stays?: boolean;
   /** Ends everything that the run started, even if the caller ends early. */
@@ -58,6 +61,7 @@ const recent = 12;
  * begins after a revocation returned may accept the key.
  */
 export async function runOrphanedPrimary(options: OrphanOptions): Promise<OrphanOutcome> {
+  const { latchkey = sources.latchkey } = options;
   await using stack = new AsyncDisposableStack();
   options.within?.defer(() => stack.disposeAsync());
   const pair = stack.use(await startPair());
@@ -66,7 +70,7 @@ export async function runOrphanedPrimary(options: OrphanOptions): Promise<Orphan
     stack.use(await startSwitch(pair.primary.url)),
   ];
   const [orphaned, moved] = await Promise.all(
-    [keptWay, newWay].map(({ url }) => startInstance(productionServer(), url, pair.platformToken)),
+    [keptWay, newWay].map(({ url }) => startInstance([latchkey, "serve"], url, pair.platformToken)),
   );
   if (!orphaned || !moved) throw new Error("an instance is missing");
   stack.use(orphaned);

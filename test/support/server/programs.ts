@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { sources as chaosSources } from "../../../chaos/programs.ts";
 import { long } from "../long.ts";
 import { bundle } from "./bundle.ts";
 import { scratchDirectory } from "./scratch.ts";
@@ -8,16 +9,16 @@ import { scratchDirectory } from "./scratch.ts";
 declare module "vitest" {
   interface ProvidedContext {
     /** The file that Node runs for each program that tests start. */
-    programs: Record<Program, string>;
+    programs: typeof sources;
   }
 }
 
-/** The program of a process: the real one, or a server with shorter timeouts. */
+/** The program of a site: the real one, or a server with shorter timeouts. */
 export type Program = "latchkey" | "short-server";
 
 /** The programs as Node runs them in a checkout. */
-export const sources: Record<Program, string> = {
-  latchkey: join(import.meta.dirname, "..", "..", "..", "src", "main.ts"),
+export const sources = {
+  ...chaosSources,
   "short-server": join(import.meta.dirname, "short-server.ts"),
 };
 
@@ -38,9 +39,7 @@ export default async function setup(project: TestProject): Promise<(() => void) 
   // Every user may read the programs.
   chmodSync(folder, 0o755);
   await bundle(sources, folder);
-  project.vitest.provide("programs", {
-    latchkey: join(folder, "latchkey.mjs"),
-    "short-server": join(folder, "short-server.mjs"),
-  });
+  const bundled = Object.keys(sources).map((name) => [name, join(folder, `${name}.mjs`)]);
+  project.vitest.provide("programs", Object.fromEntries(bundled));
   return remove;
 }

@@ -11,8 +11,8 @@ import { test } from "../support/server/site-test.ts";
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
 const keyFiles = ["platform-key", "verifier-key"] as const;
-// The time for a first start, which runs initdb, on a busy machine.
-const startMs = 15_000;
+// The time for a first start, which runs initdb, while other tests use the machine.
+const startMs = 30_000;
 
 // Only root can start processes of another user.
 const users = isRoot ? ["root", "an ordinary user"] : ["an ordinary user"];
