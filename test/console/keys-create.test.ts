@@ -1,17 +1,24 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { ApiKeyKind, Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { newRole, newTeam } from "../support/actors/actors.ts";
+import { newMember, newRole, newTeam } from "../support/actors/actors.ts";
 import { verdictOf } from "../support/actors/api-key.ts";
 import { newWorkspace, type Owner, useApp } from "../support/app.ts";
 import { expectAccessible } from "../support/console/accessible.ts";
 import { useConsole } from "../support/console/console.ts";
 import { openKeys, rowOf, saveToken, shownToken } from "../support/console/keys.ts";
 
-const app = useApp({ LATCHKEY_PERMISSIONS: "agents,invoices,runs:start" });
+const sets = [
+  { name: "operator", permissions: ["runs:start", "agents:read"] },
+  { name: "key_admin", permissions: ["api_keys:manage"] },
+];
+const app = useApp({
+  LATCHKEY_PERMISSIONS: "agents,invoices,runs:start",
+  LATCHKEY_PERMISSION_SETS: JSON.stringify(sets),
+});
 const tabs = useConsole(app);
 
-async function openDialog(owner: Owner): Promise<Page> {
+async function openDialog(owner: { token: string }): Promise<Page> {
   const page = await openKeys(tabs, owner);
   await page.getByRole("button", { name: "Create key", exact: true }).click();
   await page
@@ -65,6 +72,22 @@ test("an application key gets its permissions, workspaces, environment, end and 
   await saveToken(page);
 });
 
+test("a preset of the deployment gives its permissions with one click, and only to a user who holds them", async () => {
+  const owner = await app.newAccount();
+  const page = await openDialog(owner);
+  await page.getByLabel("Name", { exact: true }).fill("Operated");
+  await page.getByRole("button", { name: "operator", exact: true }).click();
+  expect(await page.getByRole("checkbox", { name: "runs:start" }).isChecked()).toBe(true);
+  await expectAccessible(page);
+  await submit(page);
+  await shownToken(page);
+  expect((await keyNamed(owner, "Operated"))?.spec?.permissions).toEqual(["agents:read", "runs:start"]);
+  await saveToken(page);
+  const developer = await openDialog(await newMember(app, owner, "developer"));
+  await developer.getByLabel("Find a resource").or(developer.getByLabel("Add as text")).first().waitFor();
+  expect(await developer.getByRole("button", { name: "key_admin" }).count()).toBe(0);
+});
+
 test("a new token stays in its dialog while the list is refreshed, until the user says that it is saved", async () => {
   const owner = await app.newAccount();
   const page = await openDialog(owner);
@@ -79,6 +102,10 @@ test("a new token stays in its dialog while the list is refreshed, until the use
   await expect.poll(() => page.locator("table", { hasText: "from elsewhere" }).count()).toBe(1);
   expect(await shownToken(page)).toBe(token);
   expect(await page.getByRole("region", { name: "commands" }).innerText()).toContain(token);
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.getByRole("button", { name: "Copy token" }).click();
+  await page.getByText("Copied", { exact: true }).waitFor();
+  expect(await page.evaluate("navigator.clipboard.readText()")).toBe(token);
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download" }).click();
   expect((await download).suggestedFilename()).toMatch(/^key_[0-9a-z]{26}\.token$/);

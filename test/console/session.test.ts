@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Owner, password, useApp } from "../support/app.ts";
+import { expectAccessible } from "../support/console/accessible.ts";
 import { useConsole } from "../support/console/console.ts";
 
 const app = useApp();
@@ -19,6 +20,8 @@ test("after a revoked session, the user logs in above the page, and the call tha
   await endSessions(owner);
   await page.getByRole("button", { name: "Change password" }).click();
   const dialog = page.getByRole("alertdialog", { name: "Your session has ended" });
+  await dialog.waitFor();
+  await expectAccessible(page);
   await dialog.getByLabel("E-mail address").fill(owner.email);
   await dialog.getByLabel("Password").fill(password);
   expect(await page.getByLabel("Current password").inputValue()).toBe(password);
@@ -79,6 +82,7 @@ test("a user of two accounts chooses one, and switches", async () => {
   await owner.accounts.createAccount({ metadata: { name: "Second" } });
   const page = await tabs.open("/sessions", { as: owner });
   await page.getByRole("heading", { name: "Choose an account" }).waitFor();
+  await expectAccessible(page);
   await page.getByRole("button", { name: "Second" }).click();
   await page.getByRole("button", { name: "Second switch account" }).click();
   await page.keyboard.press("ArrowDown");

@@ -29,6 +29,7 @@ function useCopy(): [copied: boolean, copy: (text: string, element: HTMLElement 
 export function CopyBlock({ label, text }: { label: string; text: string }) {
   const block = useRef<HTMLPreElement>(null);
   const [copied, copy] = useCopy();
+  const word = copied ? "Copied" : "Copy";
   return (
     <section className="copy-block" aria-label={label}>
       <pre ref={block}>
@@ -40,10 +41,10 @@ export function CopyBlock({ label, text }: { label: string; text: string }) {
       <Button
         size="small"
         icon={copied ? "check" : "copy"}
-        aria-label={`Copy ${label}`}
+        aria-label={`${word} ${label}`}
         onClick={() => copy(text, block.current)}
       >
-        <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+        <span aria-live="polite">{word}</span>
       </Button>
     </section>
   );
