@@ -1,1 +1,0 @@
-import{E as e}from"./parts-Di7AFGhj.js";import{T as t}from"./packages-Dx2HwI4l.js";var n=t();function r({roles:t,nameOf:r}){return t.length===0?(0,n.jsx)(`span`,{className:`quiet`,children:`none`}):(0,n.jsx)(`span`,{className:`badges`,children:t.map(t=>(0,n.jsx)(e,{children:r(t)},t))})}export{r as t};
