@@ -2,24 +2,25 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { commandSection } from "../support/surface/command-pages.ts";
 import { withoutCommand, withoutPage } from "../support/surface/exceptions.ts";
-import { claimedNames, rpcNames, surfaceRows, surfaceTable } from "../support/surface/surface.ts";
+import { pageSection } from "../support/surface/page-section.ts";
+import {
+  claimedNames,
+  rpcNames,
+  type SurfaceRow,
+  surfaceRows,
+  surfaceTable,
+} from "../support/surface/surface.ts";
 
-// `npm run surface` writes both pages again. A person reviews the difference.
+// `npm run surface` writes the three sections again. A person reviews the difference.
 const update = process.env.UPDATE_SURFACE === "1";
-const help = "run `npm run surface`, and review the difference";
 const rows = await surfaceRows();
 
 test("every RPC has a command and a page, or the reviewed list says why not", () => {
-  const list = "add a command or a page, or a reason to test/support/surface/exceptions.ts";
-  const lacks = (found: string[], reason: string | undefined) => found.length === 0 && reason === undefined;
-  expect(
-    rows.filter((row) => lacks(row.commands, row.noCommand)).map(({ rpc }) => rpc),
-    list,
-  ).toEqual([]);
-  expect(
-    rows.filter((row) => lacks(row.pages, row.noPage)).map(({ rpc }) => rpc),
-    list,
-  ).toEqual([]);
+  const reason = "or a reason to test/support/surface/exceptions.ts";
+  const command = `add the RPC to \`rpcs\` of a command in src/cli/commands, ${reason}`;
+  const page = `add the RPC to \`rpcs\` of a page in console/src/pages.ts or console/src/account-pages.ts, ${reason}`;
+  expect(lacking("commands"), command).toEqual([]);
+  expect(lacking("pages"), page).toEqual([]);
 });
 
 test("no exception is out of date", () => {
@@ -41,16 +42,33 @@ test("no exception is out of date", () => {
 
 test("every RPC that a command or a page names exists", async () => {
   const known = rpcNames();
-  expect((await claimedNames()).filter((name) => !known.includes(name))).toEqual([]);
+  const list = "correct these names in `rpcs` of a command in src/cli/commands, or of a page in console/src";
+  expect(
+    (await claimedNames()).filter((name) => !known.includes(name)),
+    list,
+  ).toEqual([]);
 });
 
 test("docs/surface.md has the table of all RPCs", () => {
+  expect([...lacking("commands"), ...lacking("pages")], "these RPCs have no command or no page yet").toEqual(
+    [],
+  );
   expectSection("docs/surface.md", "## RPCs", surfaceTable(rows));
 });
 
 test("docs/cli.md has every command with its arguments and options", async () => {
   expectSection("docs/cli.md", "## Commands", await commandSection());
 });
+
+test("docs/console.md has every page of the console with its RPCs and pictures", async () => {
+  expectSection("docs/console.md", "## Pages", await pageSection());
+});
+
+/** Returns the RPCs that no command or no page calls, if the reviewed list has no reason. */
+function lacking(kind: "commands" | "pages"): string[] {
+  const reasonOf = (row: SurfaceRow) => (kind === "commands" ? row.noCommand : row.noPage);
+  return rows.filter((row) => row[kind].length === 0 && !reasonOf(row)).map(({ rpc }) => rpc);
+}
 
 /** Checks the last section of a page, or writes it. */
 function expectSection(file: string, heading: string, content: string): void {
@@ -59,5 +77,5 @@ function expectSection(file: string, heading: string, content: string): void {
   const [before = ""] = text.split(`${heading}\n`);
   const wanted = `${before}${heading}\n\n${content}\n`;
   if (update) writeFileSync(path, wanted);
-  else expect(text, help).toBe(wanted);
+  else expect(text, `${file} differs: run \`npm run surface\`, and review the difference`).toBe(wanted);
 }

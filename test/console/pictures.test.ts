@@ -1,5 +1,5 @@
-// Makes the pictures of docs/console.md with UPDATE_PICTURES=1. Otherwise, checks that each page has its pictures.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+// Makes the pictures of docs/console.md with `npm run pictures`. Otherwise, checks that each page has its pictures.
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, describe, expect, test } from "vitest";
@@ -7,63 +7,28 @@ import { newActing } from "../support/actors/acting.ts";
 import { keysPermissions } from "../support/actors/embed.ts";
 import { useApp } from "../support/app.ts";
 import { type Theme, useConsole } from "../support/console/console.ts";
-import { type EmptyList, emptyLists, makeEmptyScene, untilEmpty } from "../support/console/empty.ts";
+import { emptyLists, makeEmptyScene, untilEmpty } from "../support/console/empty.ts";
 import { type ConsolePage, readPages } from "../support/console/pages.ts";
+import { emptyName, fileOf, framePage, nameOf, themes, widths } from "../support/console/pictures.ts";
 import { openProduct, readExample } from "../support/console/product.ts";
 import { makeScene, type Scene } from "../support/console/scene.ts";
 import { root } from "../support/imports.ts";
 
 const folder = join(root, "docs", "pictures");
-const document = join(root, "docs", "console.md");
 const update = process.env.UPDATE_PICTURES === "1";
-const themes: readonly Theme[] = ["light", "dark"];
-const widths = [390, 1280] as const;
 
 const pages = await readPages();
-const rpcs = pages.find(({ path }) => path === "/keys")?.rpcs ?? [];
-const frame: ConsolePage = { path: "/embed", title: "API keys in a page of the platform's product", rpcs };
-const pictured = [...pages, frame];
-const nameOf = ({ path }: ConsolePage) => path.slice(1).replaceAll("/", "-").replace(":id", "one");
-const fileOf = (name: string, theme: Theme, width: number) => `${name}-${theme}-${width}.png`;
-const emptyName = ({ name }: EmptyList) => `empty-${name}`;
+const frame = await framePage();
 
-/** The section of docs/console.md about the pages. */
-function section(): string {
-  const parts = pictured.map((page) => {
-    const [light, dark] = themes.map(
-      (theme) => `![${page.title}, ${theme}](pictures/${fileOf(nameOf(page), theme, 1280)})`,
-    );
-    const phone = themes.map((theme) => `[${theme}](pictures/${fileOf(nameOf(page), theme, 390)})`);
-    const head = `### ${page.title}\n\n\`/console${page.path}\` calls ${page.rpcs.map((rpc) => `\`${rpc}\``).join(", ")}.`;
-    return `${head} On a phone: ${phone.join(", ")}.\n\n| light | dark |\n| --- | --- |\n| ${light} | ${dark} |\n`;
-  });
-  return `<!-- pages: written by test/console/pictures.test.ts -->\n\n${[...parts, emptySection()].join("\n")}\n<!-- end of the pages -->`;
-}
-
-/** The section about the lists without items. */
-function emptySection(): string {
-  const rows = emptyLists.map((one) => {
-    const [light, dark] = themes.map(
-      (theme) => `![${one.title}, empty, ${theme}](pictures/${fileOf(emptyName(one), theme, 1280)})`,
-    );
-    const phone = themes.map((theme) => `[${theme}](pictures/${fileOf(emptyName(one), theme, 390)})`);
-    return `| ${one.title}<br>on a phone: ${phone.join(", ")} | ${light} | ${dark} |`;
-  });
-  return `### Lists without items\n\n| list | light | dark |\n| --- | --- | --- |\n${rows.join("\n")}\n`;
-}
-
-const written = /<!-- pages:.*<!-- end of the pages -->/s;
-
-describe.skipIf(update)("docs/console.md", () => {
-  test("shows each page of the console in both themes and at both widths", () => {
-    const text = readFileSync(document, "utf8");
+describe.skipIf(update)("docs/pictures", () => {
+  test("has each page of the console in both themes and at both widths", () => {
     const help = "run `npm run pictures`, and look at the pictures";
-    expect(written.exec(text)?.[0], help).toBe(section());
-    const named = [...pictured.map(nameOf), ...emptyLists.map(emptyName)].flatMap((name) =>
+    const named = [...[...pages, frame].map(nameOf), ...emptyLists.map(emptyName)].flatMap((name) =>
       themes.flatMap((theme) => widths.map((width) => fileOf(name, theme, width))),
     );
     expect(readdirSync(folder).sort(), help).toEqual(named.sort());
-    for (const name of named) expect(statSync(join(folder, name)).size, name).toBeGreaterThan(5_000);
+    for (const name of named)
+      expect(statSync(join(folder, name)).size, `${name}: ${help}`).toBeGreaterThan(5_000);
   });
 });
 
@@ -110,12 +75,6 @@ describe.runIf(update)("the pictures", () => {
         }
       }
     }
-    const text = readFileSync(document, "utf8");
-    const rest = text.replace(written, "").trimEnd();
-    writeFileSync(
-      document,
-      written.test(text) ? text.replace(written, section()) : `${rest}\n\n## Pages\n\n${section()}\n`,
-    );
   });
 
   /** Takes the pictures of the pages for everybody, or of those for members of the account. */
