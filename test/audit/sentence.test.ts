@@ -178,9 +178,10 @@ test("every call of the schema has words that begin with a verb and name no inte
     service.methods.map(({ name }) => wordsOfCall(`${service.typeName}/${name}`)),
   );
   expect(words.length).toBeGreaterThan(60);
+  const help = "add the words of the RPC to `irregular` in console/src/pages/audit/call-words.ts";
   for (const one of words) {
-    expect(one).toMatch(/^[a-z]+( [a-zA-Z-]+)*$/);
-    expect(one).not.toMatch(/\bapi key|profile role|global\b/);
+    expect(one, help).toMatch(/^[a-z]+( [a-zA-Z-]+)*$/);
+    expect(one, help).not.toMatch(/\bapi key|profile role|global\b/);
   }
 });
 
@@ -188,9 +189,8 @@ test("the filter of the audit page has every call that makes an event of a chang
   const offered = Object.entries(changingCalls).flatMap(([service, names]) =>
     names.split(" ").map((name) => `${service}/${name}`),
   );
-  expect(offered.toSorted(), "correct console/src/pages/audit/changing-calls.ts").toEqual(
-    Object.keys(changeEvents).toSorted(),
-  );
+  const help = "add the RPC to `changingCalls` in console/src/pages/audit/changing-calls.ts, or remove it";
+  expect(offered.toSorted(), help).toEqual(Object.keys(changeEvents).toSorted());
 });
 
 test("every event of a change has a sentence of its own", () => {
@@ -210,7 +210,7 @@ test("every event of a change has a sentence of its own", () => {
       return [call, templateOf({ ...entry, keyId: "", via: "", ...states }, call.split("/")[1] ?? "")];
     }),
   );
-  const help = "add a rule to console/src/pages/audit/rules.ts";
+  const help = "add a rule for these events to `rules` in console/src/pages/audit/rules.ts";
   expect(
     templates.filter(([, text]) => text === "{actor} changed {resource}"),
     help,

@@ -37,7 +37,8 @@ test.each(methods)(
   (method) => {
     const operation = operationOf(method);
     const { case: kind, value } = ruleOf(method);
-    expect(operation).toMatchObject({ tags: [method.parent.name] });
+    const help = "gen/openapi.json differs from the schema: run `npm run generate`";
+    expect(operation, help).toMatchObject({ tags: [method.parent.name] });
     if (kind === "public") expect(operation?.security).not.toContainEqual({ bearer: [], apiKey: [] });
     expect(operation?.security.length === 0 || operation?.security[0]?.bearer === undefined).toBe(
       kind === "public",

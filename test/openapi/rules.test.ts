@@ -37,7 +37,8 @@ function describedField(method: DescMethod, { jsonName }: DescField): Described 
   const name = operation?.requestBody?.content["application/json"]?.schema.$ref?.replace(/.*\//, "") ?? "";
   const body = document.components.schemas[name];
   const schema = body?.properties?.[jsonName];
-  if (!schema) throw new Error(`the document has no ${jsonName} of ${nameOf(method)}`);
+  if (!schema)
+    throw new Error(`gen/openapi.json has no ${jsonName} of ${nameOf(method)}: run \`npm run generate\``);
   return { schema, isRequired: body.required?.includes(jsonName) === true };
 }
 

@@ -23,7 +23,8 @@ type Served = Awaited<ReturnType<typeof serve>>;
 type Bearer = { token?: string; headers?: Record<string, string> };
 
 test("every RPC has a route", () => {
-  expect(methods.filter((method) => !hasOption(method, http)).map(nameOf)).toEqual([]);
+  const without = methods.filter((method) => !hasOption(method, http)).map(nameOf);
+  expect(without, "add `option (google.api.http)` to these RPCs, and run `npm run generate`").toEqual([]);
 });
 
 const overConnect = (served: Served, method: DescMethod, message: Message, bearer: Bearer) =>

@@ -21,7 +21,7 @@ test("every service of the package is served", () => {
   const declared = sources.flatMap((source) =>
     [...source.matchAll(/^service (\w+)/gm)].map(([, name]) => name),
   );
-  const help = "add the service to `services` and to `createRoutes` in src/app/routes.ts";
+  const help = "add the service to `services` and to `implementAll` in src/app/routes.ts";
   expect(services.map((service) => service.name).sort(), help).toEqual(declared.sort());
   expect(declared.length).toBeGreaterThan(0);
 });

@@ -5,6 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+const maxShown = 5;
+
 function contents(directory: string): Map<string, string> {
   const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
@@ -39,7 +41,9 @@ function withScratch<T>(use: (folder: string) => T): T {
 }
 
 function run(program: string, args: string[]): void {
-  const { status } = spawnSync(program, args, { stdio: "inherit" });
+  const { status, error } = spawnSync(program, args, { stdio: "inherit" });
+  // npm adds the folder of the programs to PATH.
+  if (error) process.stderr.write(`${program} did not start. Use \`npm run fresh\`: ${error.message}\n`);
   if (status !== 0) process.exit(1);
 }
 
@@ -50,15 +54,22 @@ function differences(madeFolder: string, keptFolder: string): string[] {
 }
 
 const withTemplate = (folder: string) => stale(folder, ["--template", join(folder, "buf.gen.yaml")]);
-const found = [
+const generated = [
   ...stale("", []),
   ...withTemplate(join("examples", "prompts-api")),
   ...withTemplate("console"),
-  ...staleConsole(),
 ];
-if (found.length > 0) {
+// The page contains the code in console/gen. So it also differs after `npm run generate`, until it is built again.
+const built = staleConsole();
+if (generated.length > 0) report("npm run generate", generated);
+if (built.length > 0) report("npm run console", built);
+
+// The built page has one file per chunk, and the names of all chunks change together.
+function report(command: string, paths: readonly string[]): void {
+  const shown = paths.slice(0, maxShown).join(", ");
+  const more = paths.length > maxShown ? ` and ${paths.length - maxShown} more` : "";
   process.stderr.write(
-    `Generated files are not fresh. Run \`npm run generate\` and \`npm run console\`, and commit the result: ${found.join(", ")}\n`,
+    `Run \`${command}\` and commit the result. These files are not fresh: ${shown}${more}\n`,
   );
   process.exitCode = 1;
 }

@@ -66,6 +66,6 @@ async function describe(
   if (problems.length === 0) return { operationId, problem: undefined };
   const { method, path, status, text } = answer;
   const request = `${method} ${path} answered ${status}`;
-  const problem = `The answer differs from gen/openapi.json. ${request}: ${problems.join("; ")}\n${text.slice(0, 2_000)}`;
+  const problem = `The answer differs from gen/openapi.json. If the schema changed, run \`npm run generate\`. ${request}: ${problems.join("; ")}\n${text.slice(0, 2_000)}`;
   return { operationId, problem };
 }
