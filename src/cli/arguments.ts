@@ -36,7 +36,7 @@ export async function readArguments(table: CommandTable, args: readonly string[]
   if (asksForHelp) return { kind: "help", words };
   if (first === undefined) {
     if (rest.includes("--version")) return { kind: "version" };
-    throw usageError("expected a command");
+    throw usageError("expected a command", "run `latchkey --help`");
   }
   const commands = await table.load(first);
   const command = commands.find((one) => one.path.join(" ") === words.join(" "));

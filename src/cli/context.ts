@@ -4,7 +4,7 @@ import { readClientSettings } from "../config/client-settings.ts";
 import type { Env } from "../config/reader.ts";
 import { type CredentialStore, openCredentials } from "./credentials.ts";
 import type { Definition, GlobalInput } from "./definition.ts";
-import { failureOf, usageError } from "./failure.ts";
+import { failureOf, lastLogin, usageError } from "./failure.ts";
 import { type Interruption, watchInterrupts } from "./interrupts.ts";
 import { createOutput, type Output } from "./output.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -24,6 +24,8 @@ export interface Context {
   url(): string;
   /** Returns a client that acts as the caller. Fails if there is no credential for the server. */
   client(): Promise<LatchkeyClient>;
+  /** Returns where the token of `client()` is from, once it has one. */
+  tokenSource(): string | undefined;
   /** Returns a client that acts with this token in this account, or without a token. */
   clientWith(token?: string, account?: string): Promise<LatchkeyClient>;
   /** Asks the person at the terminal for one line. */
@@ -62,6 +64,7 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   const clients: LatchkeyClient[] = [];
   const secrets = createSecretInput(stdin);
   let isWarned = false;
+  let tokenSource: string | undefined;
 
   // A token of the caller goes only to a server that the caller names.
   const hasOwnToken = Boolean(settings.token) || globals["token-file"] !== undefined;
@@ -94,12 +97,20 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
   }
 
   async function client(): Promise<LatchkeyClient> {
-    if (settings.token !== undefined)
-      return clientWith(settings.token && requireToken(settings.token, "LATCHKEY_TOKEN"));
+    if (settings.token !== undefined) {
+      tokenSource = "LATCHKEY_TOKEN";
+      return clientWith(settings.token && requireToken(settings.token, tokenSource));
+    }
     const file = globals["token-file"];
-    if (file !== undefined) return clientWith(await secrets.token(file));
+    if (file !== undefined) {
+      tokenSource = file === "-" ? "stdin" : file;
+      return clientWith(await secrets.token(file));
+    }
     const kept = credentials.get(url());
-    if (kept) return clientWith(kept.token, kept.account);
+    if (kept) {
+      tokenSource = lastLogin;
+      return clientWith(kept.token, kept.account);
+    }
     throw failureOf(`no credential for ${url()}; run \`latchkey login\`, or set LATCHKEY_TOKEN`);
   }
 
@@ -111,6 +122,7 @@ export function createContext(world: World, globals: GlobalInput, commands: Cont
     commands,
     url,
     client,
+    tokenSource: () => tokenSource,
     clientWith,
     secrets,
     ca,

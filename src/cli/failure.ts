@@ -6,9 +6,15 @@ export const exitCodes = { refused: 1, usage: 2, unreachable: 3, interrupted: 13
 /** An error with the exit code of the process. Its message is one line for the caller. */
 export type Failure = Error & { readonly exitCode: number };
 
-/** Returns the error of a wrong command line. */
-export function usageError(message: string, hint = "run `latchkey --help`"): Failure {
-  return failureOf(hint === "" ? message : `${message}; ${hint}`, exitCodes.usage);
+/** Returns the error of a wrong command line. Without a hint, its line names the help of the command. */
+export function usageError(message: string, hint?: string): Failure {
+  const failure = failureOf(hint ? `${message}; ${hint}` : message, exitCodes.usage);
+  return Object.assign(failure, { namesHelp: hint === undefined });
+}
+
+/** Returns whether the line of an error names the help of its command. */
+export function namesHelp(error: unknown): boolean {
+  return error instanceof Error && "namesHelp" in error && error.namesHelp === true;
 }
 
 /** Returns an error that ends the process with this code. */
@@ -34,6 +40,10 @@ export interface FailedCall {
   url: string;
   /** The version of this program. */
   version: string;
+  /** Where the token of the call is from, such as `LATCHKEY_TOKEN`, if it had one. */
+  tokenSource: string | undefined;
+  /** Returns the command that lists resources of a kind such as `service account`, if there is one. */
+  listCommand(kind: string): Promise<string | undefined>;
   /** Returns the version of the server, if it has one. */
   serverVersion(): Promise<string | undefined>;
 }
@@ -49,22 +59,41 @@ export async function linesOf(error: unknown, call: FailedCall): Promise<string[
 // The client's messages about redirections, pages, binary data and servers of other protocols.
 const foreign = /^(?:HTTP \d{3}$|unsupported content type|Parse Error|parse binary:)/;
 
-async function lineOf(error: LatchkeyError, { url, version, serverVersion }: FailedCall): Promise<string> {
-  const { reason, message, metadata, retryAfterMs } = error;
-  if (reason === "UNTRUSTED_CERTIFICATE")
-    return `${message}; name the certificate of its authority with --ca FILE`;
-  if (reason.endsWith("_SESSION")) return `${message}; log in again with \`latchkey login\``;
-  if (reason === "DEADLINE_EXCEEDED") return `no answer from ${url} in time: ${message}`;
+async function lineOf(error: LatchkeyError, call: FailedCall): Promise<string> {
+  const { reason, message } = error;
+  if (reason === "UNIMPLEMENTED") return unknownCall(message, call);
+  if (foreign.test(message))
+    return `the response of ${call.url} does not come from a Latchkey server, so check the address: ${message}`;
+  const remedy = await remedyOf(error, call);
+  if (reason === "DEADLINE_EXCEEDED") return `no answer from ${call.url} in time: ${message}`;
+  const source = isOfCredential.test(reason) && call.tokenSource ? ` (the token of ${call.tokenSource})` : "";
+  return `${message}${source}${remedy === undefined ? "" : `; ${remedy}`}`;
+}
+
+const isOfCredential = /^(?:INVALID|EXPIRED|REVOKED|DISABLED)_(?:API_KEY|SESSION)$/;
+
+/** Returns what the caller can do about an error, if that is known. */
+async function remedyOf(
+  { reason, message, metadata, retryAfterMs }: LatchkeyError,
+  { listCommand, tokenSource }: FailedCall,
+): Promise<string | undefined> {
+  if (reason.endsWith("_SESSION") || (isOfCredential.test(reason) && tokenSource === lastLogin))
+    return "log in again with `latchkey login`";
+  if (reason === "UNTRUSTED_CERTIFICATE") return "name the certificate of its authority with --ca FILE";
   if (reason === "ACCOUNT_REQUIRED")
-    return `${message}; name one with --account: ${metadata.account_ids ?? "see `latchkey account list`"}`;
-  if (reason === "RATE_LIMITED" && retryAfterMs !== undefined) {
-    return `${message}; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
-  }
-  if (reason !== "UNIMPLEMENTED") {
-    return foreign.test(message)
-      ? `the response of ${url} does not come from a Latchkey server, so check the address: ${message}`
-      : message;
-  }
+    return `name one with --account: ${metadata.account_ids ?? "see `latchkey account list`"}`;
+  if (reason === "RATE_LIMITED" && retryAfterMs !== undefined)
+    return `try again in ${Math.ceil(retryAfterMs / 1000)} s`;
+  if (reason === "PERMISSION_DENIED") return "`latchkey whoami` shows what the caller may do";
+  const [, kind = ""] = reason === "NOT_FOUND" ? (/^([\w ]{1,40}) not found$/.exec(message) ?? []) : [];
+  const list = kind === "" ? undefined : await listCommand(kind);
+  return list && `\`${list}\` lists those of the account`;
+}
+
+/** The source of a token that `latchkey login` has kept. */
+export const lastLogin = "the last login";
+
+async function unknownCall(message: string, { url, version, serverVersion }: FailedCall): Promise<string> {
   const other = await serverVersion();
   if (other === undefined) {
     return `the server at ${url} does not know this call: it is not a Latchkey server, or its version is not ${version}`;

@@ -44,7 +44,7 @@ export async function readPages<T, P extends Page<T>>(
     empty = page.items.length === 0 ? empty + 1 : 0;
     if (empty > emptyPages) throw failureOf("the server sends empty pages without an end");
     if (cursor !== "" && items.length < wanted) continue;
-    if (cursor !== "" && out.format === "text") out.note(`there are more: add --all, or --limit NUMBER`);
+    if (cursor !== "" && out.format === "text") out.noteAtEnd("there are more: add --all, or --limit NUMBER");
     page.items = items;
     return page;
   }

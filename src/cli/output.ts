@@ -39,6 +39,8 @@ export interface Output {
   line(text: string): void;
   /** Writes one line for a person to stderr. With `--quiet`, it writes nothing. */
   note(text: string): void;
+  /** The same after the result. */
+  noteAtEnd(text: string): void;
   /** Makes the loss of the result a failure even if its reader has ended, because the result has a secret. */
   mustArrive(): void;
   /** Waits until the result is written. Fails if it cannot be. A reader that has ended, such as `head`, is no failure. */
@@ -78,10 +80,17 @@ export function createOutput({ stdout, stderr, env, json, quiet }: OutputOptions
     if (!quiet) stderr.write(`${visible(text)}\n`);
   };
 
+  const lastNotes: string[] = [];
+
   return {
     format,
     message,
     ...end,
+    async written() {
+      await end.written();
+      for (const text of lastNotes.splice(0)) note(text);
+    },
+    noteAtEnd: (text) => void lastNotes.push(text),
     line,
     note,
     style,
@@ -94,7 +103,9 @@ export function createOutput({ stdout, stderr, env, json, quiet }: OutputOptions
     },
     async item({ message: whole, id, fields }) {
       if (format === "json") return message(whole);
-      for (const row of format === "ids" ? [visible(id)] : fieldLines(fields)) line(row);
+      // Some results are about nothing that has an id.
+      const ids = id === "" ? [] : [visible(id)];
+      for (const row of format === "ids" ? ids : fieldLines(fields)) line(row);
     },
   };
 }

@@ -9,7 +9,7 @@ export function rateLimitsOf(texts: readonly string[]) {
     const [, name = "", limit, period = "", cost] = form.exec(text) ?? [];
     const periodMs = parseDuration(period);
     if (limit === undefined || periodMs === undefined) {
-      throw usageError("expected a limit such as requests=100/60s, or tokens=5000/1h,cost=10");
+      throw usageError("expected a limit such as requests=100/60s, or words=5000/1h,cost=10");
     }
     return {
       name,

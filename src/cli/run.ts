@@ -3,7 +3,8 @@ import { ConfigError } from "../config/config-error.ts";
 import type { Env } from "../config/reader.ts";
 import { type Request, readArguments } from "./arguments.ts";
 import { type Context, createContext } from "./context.ts";
-import { exitCodeOf, isLatchkeyError, linesOf } from "./failure.ts";
+import type { Definition } from "./definition.ts";
+import { exitCodeOf, isLatchkeyError, linesOf, namesHelp } from "./failure.ts";
 import { allCommands, commandTable } from "./table.ts";
 import { jsonText, shortened, visible } from "./text.ts";
 import { readVersion } from "./version.ts";
@@ -23,18 +24,20 @@ export async function run(args: readonly string[], env: Env): Promise<void> {
 /** Runs a command, and returns its exit code. If it fails, writes one line for each problem to stderr. */
 export async function execute(args: readonly string[], world: World): Promise<number> {
   let context: Context | undefined;
+  let command: Definition | undefined;
   try {
     const request = await readArguments(commandTable, args);
     if (request.kind !== "run") {
       world.stdout.write(request.kind === "version" ? `latchkey ${readVersion()}\n` : await helpFor(request));
       return 0;
     }
+    ({ command } = request);
     context = createContext(world, request.globals, definitions);
     await request.command.run(context, request.input);
     await context.out.written();
     return 0;
   } catch (error) {
-    await report(error, world, context);
+    await report(error, world, context, command);
     return exitCodeOf(error);
   } finally {
     context?.close();
@@ -59,13 +62,20 @@ async function helpFor({ words }: Extract<Request, { kind: "help" }>): Promise<s
     : helpOfWord(words, commands);
 }
 
-async function report(error: unknown, world: World, context: Context | undefined): Promise<void> {
+async function report(
+  error: unknown,
+  world: World,
+  context: Context | undefined,
+  command: Definition | undefined,
+): Promise<void> {
   // A message may quote a URL with a password, or what the caller pasted.
-  const { scrub } = await import("../infra/log.ts");
-  const write = (line: string) => void world.stderr.write(`${scrub(line)}\n`);
-  if (context?.globals.json && isLatchkeyError(error)) return write(jsonText(bounded(error)));
-  const lines = await problemsOf(error, context);
-  for (const line of lines.slice(0, mostLines)) write(`latchkey: ${visible(shortened(line))}`);
+  const { scrub, scrubSentence } = await import("../infra/log.ts");
+  const write = (line: string) => void world.stderr.write(`${line}\n`);
+  if (context?.globals.json && isLatchkeyError(error)) return write(scrub(jsonText(bounded(error))));
+  const problems = await problemsOf(error, context);
+  const help = ["latchkey", ...(command?.path ?? []), "--help"].join(" ");
+  const lines = namesHelp(error) ? problems.map((line) => `${line}; run \`${help}\``) : problems;
+  for (const line of lines.slice(0, mostLines)) write(scrubSentence(`latchkey: ${visible(shortened(line))}`));
   if (lines.length > mostLines) write(`latchkey: and ${lines.length - mostLines} more`);
 }
 
@@ -91,6 +101,22 @@ async function problemsOf(error: unknown, context: Context | undefined): Promise
   const url = isLatchkeyError(error) ? (context?.url() ?? "") : "";
   const serverVersion = async () =>
     (await import("./server-version.ts")).serverVersion(url, await context?.ca());
-  const lines = await linesOf(error, { url, version: readVersion(), serverVersion });
+  const tokenSource = context?.tokenSource();
+  const lines = await linesOf(error, {
+    url,
+    version: readVersion(),
+    tokenSource,
+    listCommand,
+    serverVersion,
+  });
   return lines.map((line) => line.replaceAll("\n", " "));
+}
+
+// The kinds of resources whose commands have another name.
+const otherNames: Record<string, string> = { "API key": "key", profile: "member" };
+
+async function listCommand(kind: string): Promise<string | undefined> {
+  const word = otherNames[kind] ?? kind.replaceAll(" ", "-");
+  const commands = commandTable.words.includes(word) ? await commandTable.load(word) : [];
+  return commands.some(({ path }) => path[1] === "list") ? `latchkey ${word} list` : undefined;
 }

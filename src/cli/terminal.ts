@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
-import { failureOf, interrupted } from "./failure.ts";
+import { failureOf, interrupted, usageError } from "./failure.ts";
 import { visible } from "./text.ts";
 import type { World } from "./world.ts";
 
@@ -21,7 +21,7 @@ export function createTerminal({ stdin, stderr }: Pick<World, "stdin" | "stderr"
   let reader: Reader | undefined;
 
   async function read(question: string, secret: boolean): Promise<string> {
-    if (!isThere) throw failureOf(`there is no terminal to ask "${question}"`);
+    if (!isThere) throw usageError(`there is no terminal to ask "${question}", so an option must have it`);
     reader ??= createReader(stdin, stderr);
     return reader.read(`${visible(question)}: `, secret);
   }

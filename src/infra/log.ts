@@ -75,10 +75,21 @@ export function lossy(out: Writable, maxBytes = maxWaitingBytes): DestinationStr
 
 /** Returns the text without tokens, passwords and bearers. A line of JSON stays valid JSON. */
 export function scrub(text: string): string {
+  return withoutSecrets(text.replace(anyBearer, "$1 [redacted]"));
+}
+
+// In a sentence, `bearer` is a noun. What follows it is a credential unless it is a word.
+const bearerInSentence = /\b([Bb]earer|BEARER|[Bb]asic|BASIC)\s+(?![a-z]{1,20}(?:[\s,;:.]|$))[^\s"\\,]+/g;
+
+/** The same for a sentence to a person, such as one about the bearer of a call. */
+export function scrubSentence(text: string): string {
+  return withoutSecrets(text.replace(bearerInSentence, "$1 [redacted]"));
+}
+
+function withoutSecrets(text: string): string {
   const withoutTokens = tokenKind.test(text) ? text.replace(anyToken, "[token]") : text;
   return withoutTokens
     .replace(anyJwt, "[token]")
-    .replace(anyBearer, "$1 [redacted]")
     .replace(urlPassword, "$1[redacted]@")
     .replace(namedSecret, '$1"[redacted]"')
     .replace(quotedSecret, "$1[redacted]")

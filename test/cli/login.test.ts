@@ -141,7 +141,7 @@ const lines: [
       return { args: ["whoami"], env: { LATCHKEY_TOKEN: token } };
     },
     1,
-    /^latchkey: [^\n]*; log in again with `latchkey login`\n$/,
+    /^latchkey: [^\n]* \(the token of LATCHKEY_TOKEN\); log in again with `latchkey login`\n$/,
   ],
   [
     "no server",
@@ -188,8 +188,8 @@ const lines: [
   [
     "a question without a terminal",
     async () => ({ args: ["login"] }),
-    1,
-    /^latchkey: there is no terminal to ask "E-mail address"\n$/,
+    2,
+    /^latchkey: there is no terminal to ask "E-mail address", so an option must have it; run `latchkey login --help`\n$/,
   ],
 ];
 

@@ -30,7 +30,7 @@ test("several tokens are verified at once, and one that is not valid decides the
   });
   await scene.owner.apiKeys.disableApiKey({ id: b.id });
   const end = await scene.run(["verify", "--file", both]);
-  expect(end).toMatchObject({ code: 1, stderr: "latchkey: 1 of 2 tokens are not valid\n" });
+  expect(end).toMatchObject({ code: 1, stderr: "latchkey: 1 of 2 tokens is not valid\n" });
   expect(end.stdout).toMatch(/valid[\s\S]*disabled/);
 });
 

@@ -77,7 +77,7 @@ describe("at a real terminal", () => {
     gate.release();
     const { code, output } = await pty.ended;
     expect(code, output).toBe(130);
-    expect(output).toContain("latchkey: 100 of 130 keys are revoked; run the command again to continue");
+    expect(output).toContain("latchkey: revoked 100 of 130 keys; run the command again to continue");
     const left = async () =>
       (await owner.apiKeys.revokeApiKeys({ filter: { labels: "env=staging" }, dryRun: true })).remainingCount;
     expect(await left()).toBe(30);

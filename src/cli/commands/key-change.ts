@@ -122,7 +122,7 @@ export async function forEach(
     try {
       await show(context, (await change(client, id)).apiKey);
     } catch (error) {
-      if (ids.length > 1) context.out.note(`${index} of ${ids.length} keys are changed; ${id} failed`);
+      if (ids.length > 1) context.out.note(`changed ${index} of ${ids.length} keys; ${id} failed`);
       throw error;
     }
   }

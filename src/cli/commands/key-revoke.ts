@@ -91,7 +91,7 @@ async function revokeMatching(context: Context, { filter, dryRun, yes }: BulkRev
     progress.set(0);
     while (left > 0) {
       if (signal.aborted)
-        throw interrupted(`${revoked} of ${keys(total)} are revoked; run the command again to continue`);
+        throw interrupted(`revoked ${revoked} of ${keys(total)}; run the command again to continue`);
       const answer = await apiKeys.revokeApiKeys({ filter, limit: batchSize });
       if (answer.remainingCount >= left && answer.revokedCount === 0)
         throw failureOf("the number of matching keys does not fall");
@@ -103,8 +103,7 @@ async function revokeMatching(context: Context, { filter, dryRun, yes }: BulkRev
     }
   } catch (error) {
     progress.end();
-    if (!signal.aborted)
-      out.note(`${revoked} of ${keys(total)} are revoked; run the command again to continue`);
+    if (!signal.aborted) out.note(`revoked ${revoked} of ${keys(total)}; run the command again to continue`);
     throw error;
   }
   progress.end();

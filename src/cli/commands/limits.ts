@@ -23,7 +23,7 @@ const setLimits = command({
     accountId,
     {
       name: "limit",
-      summary: "such as requests=100/60s, or tokens=5000/1h,cost=10",
+      summary: "such as requests=100/60s, or words=5000/1h,cost=10",
       optional: true,
       many: true,
     },

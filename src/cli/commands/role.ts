@@ -153,7 +153,7 @@ const permissions = command({
     const resources = message.resources.map(({ name, verbs, latchkey }) => ({
       permission: `${name}:${verbs.length === 1 ? verbs[0] : `{${verbs.join(",")}}`}`,
       id: name,
-      about: latchkey ? "a resource of Latchkey" : "a resource of the platform",
+      about: latchkey ? "A resource of Latchkey." : "A resource of the platform.",
     }));
     const wildcards = message.wildcards.map(({ permission, description }) => ({
       permission,
@@ -163,7 +163,7 @@ const permissions = command({
     const presets = message.presets.map(({ name, description, permissions: list }) => ({
       permission: name,
       id: name,
-      about: `${description === "" ? "a preset" : description}: ${list.join(" ")}`,
+      about: `${description.replace(/\.$/, "") || "A preset"}: ${list.join(" ")}`,
     }));
     await context.out.list({
       message,

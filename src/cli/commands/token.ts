@@ -52,8 +52,7 @@ const verify = command({
     const [first] = requests;
     if (!first) throw failureOf("there is no token");
     if (requests.length === 1) return showVerdict(context, await service.verifyToken(first));
-    const message = await service.batchVerifyTokens({ requests });
-    await showVerdicts(context, message);
+    await showVerdicts(context, tokens, await service.batchVerifyTokens({ requests }));
   },
 });
 
@@ -164,12 +163,18 @@ async function showVerdict({ out }: Context, response: VerifyTokenResponse): Pro
 
 async function showVerdicts(
   { out }: Context,
+  tokens: readonly string[],
   message: { $typeName: "latchkey.v1.BatchVerifyTokensResponse"; responses: VerifyTokenResponse[] },
 ): Promise<void> {
   const { Verdict } = await import("../../../gen/latchkey/v1/verdict_pb.ts");
   const items = message.responses;
-  const id = ({ principal, metadata }: VerifyTokenResponse) =>
-    principal?.keyId || principal?.userId || metadata.key_id || "unknown";
+  const { parseTokenOfAnyPrefix } = await import("../../domain/kernel/token.ts");
+  // The response about a token that is not valid may not name its key. The token itself has the id.
+  const ids = new Map(items.map((item, index) => [item, parseTokenOfAnyPrefix(tokens[index] ?? "")?.id]));
+  const id = (item: VerifyTokenResponse) => {
+    const { principal, metadata } = item;
+    return principal?.keyId || principal?.userId || metadata.key_id || ids.get(item) || "unknown";
+  };
   await out.list({
     message,
     items,
@@ -182,7 +187,7 @@ async function showVerdicts(
     ],
   });
   const wrong = items.filter(({ valid }) => !valid).length;
-  if (wrong > 0) throw negative(`${wrong} of ${items.length} tokens are not valid`);
+  if (wrong > 0) throw negative(`${wrong} of ${items.length} tokens ${wrong === 1 ? "is" : "are"} not valid`);
 }
 
 const negative = (message: string) => failureOf(message, exitCodes.refused);
