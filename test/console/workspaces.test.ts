@@ -50,12 +50,12 @@ test("the last workspace stays, and the user reads the server's sentence", async
 test("people, service accounts and keys are given a workspace, and lose it", async () => {
   const { owner, workspaceId } = await newAcme(app);
   const page = await tabs.open(`/workspaces/${workspaceId}`, { as: owner });
-  await page.getByRole("row", { name: /Checkout.*key/ }).waitFor();
+  await page.getByRole("row", { name: /Checkout.*Key/ }).waitFor();
   await page.getByRole("button", { name: "Add a member" }).click();
   await page.getByLabel("Kind").selectOption({ label: "Service accounts" });
   await page.getByRole("radio", { name: "Nightly build" }).check();
   await page.getByRole("button", { name: "Add", exact: true }).click();
-  await page.getByRole("row", { name: /Nightly build.*service account/ }).waitFor();
+  await page.getByRole("row", { name: /Nightly build.*Service account/ }).waitFor();
   await page.getByRole("button", { name: "Remove Checkout" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
   await page.getByRole("row", { name: /Checkout/ }).waitFor({ state: "detached" });
