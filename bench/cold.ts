@@ -68,17 +68,15 @@ export const cold: Part = async (_stack, options, progress) => {
     tables.push(comparisonTable(rows));
     rates.push({ keys, perSecond: median(seen.cold.map((sample) => sample.perSecond)) });
   }
-  const [small] = rates;
-  const against = rates
-    .slice(1)
-    .map(
-      ({ keys, perSecond }) => `${whole(keys)} keys ${(perSecond / (small?.perSecond ?? 1)).toPrecision(2)}`,
-    );
-  return [
-    `### Cold: every token a cache miss, Connect JSON, ${inFlight} in flight\n`,
-    ...tables,
-    against.length > 0
-      ? `Against the rate at ${whole(small?.keys ?? 0)} keys (to reach: at least 0.8): ${against.join(", ")}.\n`
-      : "",
-  ].join("\n");
+  const title = `### Cold: every token a cache miss, Connect JSON, ${inFlight} in flight\n`;
+  return [title, ...tables, againstSmallest(rates)].join("\n");
 };
+
+// Compares the rate of each larger database with that of the smallest one.
+function againstSmallest([small, ...larger]: readonly { keys: number; perSecond: number }[]): string {
+  if (!small || larger.length === 0) return "";
+  const against = larger.map(
+    ({ keys, perSecond }) => `${whole(keys)} keys ${(perSecond / small.perSecond).toPrecision(2)}`,
+  );
+  return `Against the rate at ${whole(small.keys)} keys (to reach: at least 0.8): ${against.join(", ")}.\n`;
+}

@@ -84,11 +84,13 @@ async function startServers(stack: Stack, withPeers: boolean): Promise<HotServer
   return { database, service, bare, echo, peers };
 }
 
+function inRandomOrder(count: number): { n: number }[] {
+  return Array.from({ length: count }, (_, n) => ({ n, at: Math.random() })).sort((a, b) => a.at - b.at);
+}
+
 function createKinds({ database, service, bare, echo, peers }: HotServers): Record<string, Measure> {
   const authorization = `Bearer ${database.platformToken}`;
-  const shuffled = Array.from({ length: tokens }, (_, n) => ({ n, at: Math.random() })).sort(
-    (a, b) => a.at - b.at,
-  );
+  const shuffled = inRandomOrder(tokens);
   const all = (make: (token: string) => Buffer, token = keyToken) => shuffled.map(({ n }) => make(token(n)));
   const common = { path: verifyPath, inFlight };
   const http1 =

@@ -76,11 +76,7 @@ export function openLedger(first: number, count: number, enough: number): Ledger
       return first + nextIndex - 1;
     },
     keyToVerify() {
-      const index =
-        Math.random() < 0.7
-          ? nextIndex - nearby + Math.floor(Math.random() * (nearby + 10))
-          : Math.floor(Math.random() * count);
-      return first + Math.min(count - 1, Math.max(0, index));
+      return first + Math.min(count - 1, Math.max(0, randomIndex(nextIndex, count)));
     },
     verified(key, startedAt, accepted) {
       verifications += 1;
@@ -119,6 +115,13 @@ export function openLedger(first: number, count: number, enough: number): Ledger
       };
     },
   };
+}
+
+// Returns mostly an index near that of the next revocation, and sometimes any.
+function randomIndex(nextIndex: number, count: number): number {
+  return Math.random() < 0.7
+    ? nextIndex - nearby + Math.floor(Math.random() * (nearby + 10))
+    : Math.floor(Math.random() * count);
 }
 
 // Counts the keys that a verification accepted although it began after their revocation had returned.

@@ -43,19 +43,9 @@ export function createSchemas(options: Options, methods: readonly DescMethod[]):
     if (message.typeName.startsWith("google.")) throw new Error(`no schema for ${message.typeName}`);
     const suffix = direction === "request" && inBoth.has(message.typeName) ? "Input" : "";
     return component(message.name + suffix, () => ({
-      ...objectOf(message.fields, direction),
+      ...objectOf(message.fields, direction, ofField),
       ...described(commentOf(message)),
     }));
-  }
-
-  function objectOf(fields: readonly DescField[], direction: Direction): Schema {
-    const required = fields.filter((field) => isRequired(field, direction));
-    return {
-      type: "object",
-      ...(required.length > 0 && { required: required.map(({ jsonName }) => jsonName) }),
-      properties: Object.fromEntries(fields.map((field) => [field.jsonName, ofField(field, direction)])),
-      ...(direction === "request" && { additionalProperties: false }),
-    };
   }
 
   function ofType(field: DescField, direction: Direction): Schema {
@@ -91,9 +81,19 @@ export function createSchemas(options: Options, methods: readonly DescMethod[]):
     ofMessage,
     ofBody: (message, fields, name) =>
       component(name, () => ({
-        ...objectOf(fields, "request"),
+        ...objectOf(fields, "request", ofField),
         description: commentOf(message) || `The body of \`${message.name.replace(/Request$/, "")}\`.`,
       })),
+  };
+}
+
+function objectOf(fields: readonly DescField[], direction: Direction, ofField: Schemas["ofField"]): Schema {
+  const required = fields.filter((field) => isRequired(field, direction));
+  return {
+    type: "object",
+    ...(required.length > 0 && { required: required.map(({ jsonName }) => jsonName) }),
+    properties: Object.fromEntries(fields.map((field) => [field.jsonName, ofField(field, direction)])),
+    ...(direction === "request" && { additionalProperties: false }),
   };
 }
 

@@ -61,18 +61,12 @@ export function createHandlers(deps: AppDeps, parts: Parts, served: Served): Fas
   const onRefusal = (code: string, request: Request) => {
     recordOf(contextValues(request)).code = code;
   };
-  const adapter = createConnectAdapter({
-    ...routerOptions,
-    routes,
-    acceptCompression: [gzip],
-    contextValues,
-    requestIdOf,
-    onRefusal,
-    onBug(error, request) {
-      recordOf(contextValues(request)).code = "internal";
-      reports.bug(error);
-    },
-  });
+  const onBug = (error: unknown, request: Request) => {
+    recordOf(contextValues(request)).code = "internal";
+    reports.bug(error);
+  };
+  const observing = { acceptCompression: [gzip], contextValues, requestIdOf, onRefusal, onBug };
+  const adapter = createConnectAdapter({ ...routerOptions, routes, ...observing });
   const { verifications, extAuthz, forwardAuth, operations } = createMethods(deps, parts, served);
   // One request per turn of the event loop, so that a burst of other calls does not delay verification.
   const oneByOne = createFairTurns(0);
@@ -101,26 +95,19 @@ export function createHandlers(deps: AppDeps, parts: Parts, served: Served): Fas
     inTurns(oneByOne, adapter, clientOf, reports.bug),
   );
   const ownOrigin = createOwnOrigin(config);
-  const endpoints = createEndpoints({
-    auth,
-    verifications,
-    operations,
-    verificationTurns,
-    operationTurns: oneByOne,
-    embedOrigins: config.embedOrigins,
-    ownOrigin,
-    options,
-  });
+  const turns = { verificationTurns, operationTurns: oneByOne };
+  const own = { embedOrigins: config.embedOrigins, ownOrigin };
+  const endpoints = createEndpoints({ auth, verifications, operations, ...turns, ...own, options });
   const rest = withHttpJson(
     [{ methods: operations, turns: oneByOne }, verifying],
     { ...options, ...secretSearch(config.tokenPrefix), onRefusal },
     fast,
   );
   const forConsole = withConsole(consoleOptions(config, ownOrigin, contextValues), rest);
-  const own = allowOrigins(config.corsOrigins, withEndpoints(endpoints, options, forConsole));
+  const withCors = allowOrigins(config.corsOrigins, withEndpoints(endpoints, options, forConsole));
   // A preflight request of a gateway's client must not get a status that lets it pass, so CORS does not see these requests.
   const forGateways = createGatewayEndpoints(forwardAuth, verificationTurns, options);
-  return observed(requestLog, withEndpoints(forGateways, options, own));
+  return observed(requestLog, withEndpoints(forGateways, options, withCors));
 }
 
 function observed({ observe }: RequestLog, { handler, plain }: FastPath): FastPath {

@@ -1,4 +1,4 @@
-import { followChanges } from "../db/connect.ts";
+import { followChanges, type Store } from "../db/connect.ts";
 import { withStatements } from "../db/statement-scope.ts";
 import { createRefusals } from "../domain/kernel/refusal.ts";
 import { createFailedLogIns } from "../domain/session/failed-log-in.ts";
@@ -26,6 +26,16 @@ export type Parts = ReturnType<typeof createParts>;
 const refusalsIntervalMs = 1_000;
 const usageIntervalMs = 5_000;
 
+function createAppUsage(db: Store, config: AppDeps["config"], reports: ReturnType<typeof createReports>) {
+  return createUsage({
+    // A batch has uses of many callers, so the abort of one of them must not end the write.
+    write: (batch) => withStatements({}, () => recordUsage(db, batch)),
+    intervalMs: usageIntervalMs,
+    addresses: config.clientAddressRetentionMs !== undefined,
+    onError: reports.unwritten,
+  });
+}
+
 /** Creates the parts of an instance that hold state, and starts its background jobs. */
 export function createParts(deps: AppDeps) {
   const { config, log, lookups, listenUrl, leaseMs = productionLeaseMs, metrics } = deps;
@@ -47,13 +57,7 @@ export function createParts(deps: AppDeps) {
   const db = followChanges(deps.db, coherence);
   const refusals = createRefusals(db, refusalsIntervalMs, reports.unwritten);
   const failedLogIns = createFailedLogIns(db, refusalsIntervalMs, reports.unwritten);
-  const usage = createUsage({
-    // A batch has uses of many callers, so the abort of one of them must not end the write.
-    write: (batch) => withStatements({}, () => recordUsage(db, batch)),
-    intervalMs: usageIntervalMs,
-    addresses: config.clientAddressRetentionMs !== undefined,
-    onError: reports.unwritten,
-  });
+  const usage = createAppUsage(db, config, reports);
   const buffers = [refusals, failedLogIns, usage];
   const oidc = createOidcVerifier(config.oidcIssuers, { onFailure: reports.issuerFailed });
   const resolver = createResolver(loader, oidc, config);

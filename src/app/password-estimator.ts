@@ -43,14 +43,7 @@ export function createEstimator({
 
   function runningThread(): Worker {
     if (thread) return thread;
-    // The thread gets no environment and no options. A password that exhausts its memory ends only the thread.
-    const started = new Worker(file, {
-      name: "passwords",
-      env: {},
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: maxMegabytes },
-    });
-    started.unref();
+    const started = startThread(file);
     started.on("error", (error) => end(started, `failed: ${error.name}`));
     started.on("exit", () => end(started, "ended"));
     thread = started;
@@ -95,6 +88,18 @@ export function createEstimator({
       await ended?.terminate();
     },
   };
+}
+
+// The thread gets no environment and no options. A password that exhausts its memory ends only the thread.
+function startThread(file: NonNullable<EstimatorDeps["file"]>): Worker {
+  const thread = new Worker(file, {
+    name: "passwords",
+    env: {},
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: maxMegabytes },
+  });
+  thread.unref();
+  return thread;
 }
 
 function unavailable(why: string): DomainError {

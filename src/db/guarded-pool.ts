@@ -55,7 +55,7 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
   // The turn lasts until the connection is released, even if the caller has given up.
   async function checkOut(endTurn: () => void): Promise<GuardedClient> {
     try {
-      const { client, guardedClient } = await checkOutAny();
+      const { client, guardedClient } = await checkOutAny(pool, guarded, () => suspectBefore);
       endsOfTurns.set(client, endTurn);
       return guardedClient;
     } catch (error) {
@@ -63,22 +63,6 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
       if (isAway(error)) turns?.refuseAll(error);
       endTurn();
       throw error;
-    }
-  }
-
-  async function checkOutAny() {
-    const { primary } = statementScope();
-    const startedAt = performance.now();
-    for (;;) {
-      const taken = await pool.connect();
-      const client = guarded.get(taken);
-      if (!client) throw new Error("pg-pool handed out a connection that it never announced");
-      // After one connection got no response in time, every connection without a later response is suspect, because it may
-      // lead to the same dead server. A new connection is used wherever it leads, because there is no better one.
-      const isNew = client.openedAt >= startedAt;
-      if (client.answeredAt() >= suspectBefore && (isNew || (await leadsTo(client, primary?.()))))
-        return { client: taken, guardedClient: client };
-      client.release(true);
     }
   }
 
@@ -103,6 +87,26 @@ export function guardPool(pool: pg.Pool, { names, turns, onQuery }: GuardedPoolD
       await allClosed(open);
     },
   };
+}
+
+async function checkOutAny(
+  pool: pg.Pool,
+  guarded: WeakMap<pg.PoolClient, GuardedClient>,
+  suspectBefore: () => number,
+) {
+  const { primary } = statementScope();
+  const startedAt = performance.now();
+  for (;;) {
+    const taken = await pool.connect();
+    const client = guarded.get(taken);
+    if (!client) throw new Error("pg-pool handed out a connection that it never announced");
+    // After one connection got no response in time, every connection without a later response is suspect, because it may
+    // lead to the same dead server. A new connection is used wherever it leads, because there is no better one.
+    const isNew = client.openedAt >= startedAt;
+    if (client.answeredAt() >= suspectBefore() && (isNew || (await leadsTo(client, primary?.()))))
+      return { client: taken, guardedClient: client };
+    client.release(true);
+  }
 }
 
 // pg-pool only sends the termination messages. A dead server never closes its side, and its sockets would keep the process

@@ -33,6 +33,7 @@ export interface ObservedConnection {
 }
 
 /** Starts to observe a connection. */
+// Over 60 lines: its parts share what is known about the state of the connection.
 export function observeConnection(
   client: pg.PoolClient,
   send: Send,

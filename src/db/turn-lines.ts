@@ -42,9 +42,12 @@ interface Lines<W> {
   callers: Map<string, W[]>;
 }
 
+/** The lines by kind and subject. */
+type Kinds<W> = Map<TurnKind, Map<string, Lines<W>>>;
+
 /** Creates the lines, all empty. */
 export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): TurnLines<W> {
-  const kinds = new Map<TurnKind, Map<string, Lines<W>>>();
+  const kinds: Kinds<W> = new Map();
   let size = 0;
   let bytes = 0;
 
@@ -61,8 +64,7 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
     lines.bytes -= waiting.bytes;
     bytes -= waiting.bytes;
     size -= 1;
-    if (line.length === 0) lines.callers.delete(turn.caller);
-    if (lines.callers.size === 0) kinds.get(turn.kind)?.delete(turn.subjects[0] ?? "");
+    if (line.length === 0) deleteLine(kinds, lines, turn);
   }
 
   function dropNewest(lines: Lines<W> | undefined): W[] {
@@ -71,22 +73,12 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
     return dropped ? [dropped] : [];
   }
 
-  function takeFrom(lines: Lines<W>, fits: (turn: Turn) => boolean): W | undefined {
-    const first = [...lines.callers.values()].find(([one]) => one && fits(one.turn))?.[0];
-    if (!first) return undefined;
-    remove(first);
-    moveToEnd(lines.callers, first.turn.caller);
-    return first;
-  }
-
   return {
     size: () => size,
     hasLine: (turn) => linesOf(turn)?.callers.has(turn.caller) ?? false,
     push(waiting) {
-      const { kind, subjects, caller } = waiting.turn;
-      const ofKind = getOrAdd(kinds, kind, () => new Map<string, Lines<W>>());
-      const lines = getOrAdd(ofKind, subjects[0] ?? "", () => ({ bytes: 0, callers: new Map() }));
-      getOrAdd(lines.callers, caller, () => []).push(waiting);
+      const lines = linesFor(kinds, waiting.turn);
+      getOrAdd(lines.callers, waiting.turn.caller, () => []).push(waiting);
       lines.bytes += waiting.bytes;
       bytes += waiting.bytes;
       size += 1;
@@ -98,9 +90,12 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
     take(kind, { hasRoom, fits }) {
       const subjects = kinds.get(kind) ?? new Map<string, Lines<W>>();
       for (const [subject, lines] of subjects) {
-        const taken = hasRoom(kind, subject) ? takeFrom(lines, fits) : undefined;
-        if (taken) moveToEnd(subjects, subject);
-        if (taken) return taken;
+        const taken = hasRoom(kind, subject) ? firstFitting(lines, fits) : undefined;
+        if (!taken) continue;
+        remove(taken);
+        moveToEnd(lines.callers, taken.turn.caller);
+        moveToEnd(subjects, subject);
+        return taken;
       }
       return undefined;
     },
@@ -112,6 +107,21 @@ export function createTurnLines<W extends WaitingTurn>(limits: WaitingLimits): T
       return waiting;
     },
   };
+}
+
+// Returns the lines of the subject of a turn, and adds them if there are none.
+function linesFor<W>(kinds: Kinds<W>, { kind, subjects }: Turn): Lines<W> {
+  const ofKind = getOrAdd(kinds, kind, () => new Map<string, Lines<W>>());
+  return getOrAdd(ofKind, subjects[0] ?? "", () => ({ bytes: 0, callers: new Map() }));
+}
+
+function deleteLine<W>(kinds: Kinds<W>, lines: Lines<W>, { kind, subjects, caller }: Turn): void {
+  lines.callers.delete(caller);
+  if (lines.callers.size === 0) kinds.get(kind)?.delete(subjects[0] ?? "");
+}
+
+function firstFitting<W extends WaitingTurn>(lines: Lines<W>, fits: (turn: Turn) => boolean): W | undefined {
+  return [...lines.callers.values()].find(([one]) => one && fits(one.turn))?.[0];
 }
 
 function bytesOf(line: readonly WaitingTurn[]): number {

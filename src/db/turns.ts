@@ -38,9 +38,6 @@ const maxWaitingBytes = 33_554_432;
 const turnTimeoutMs = 10_000;
 const defaultWaiting = { perSubject: maxWaitingBytesPerAccount, inTotal: maxWaitingBytes };
 
-// Withdrawals first. The other kinds follow in rotation.
-const others: readonly TurnKind[] = ["change", "read", "public", "background"];
-
 /** Creates the turns of one pool. */
 export function createTurns({
   shares,
@@ -49,7 +46,7 @@ export function createTurns({
 }: TurnsOptions): Turns {
   const running = createRunningTurns(shares);
   const lines = createTurnLines<Waiting>(limits);
-  let rotation = others;
+  const takeNext = rotating((kind) => (running.hasRoom(kind) ? lines.take(kind, running) : undefined));
 
   function begin(turn: Turn): () => void {
     running.add(turn);
@@ -68,16 +65,6 @@ export function createTurns({
       if (!next) return;
       next.begin();
     }
-  }
-
-  function takeNext(): Waiting | undefined {
-    for (const kind of ["withdrawal", ...rotation] as const) {
-      const next = running.hasRoom(kind) ? lines.take(kind, running) : undefined;
-      if (!next) continue;
-      if (kind !== "withdrawal") rotation = [...rotation.filter((one) => one !== kind), kind];
-      return next;
-    }
-    return undefined;
   }
 
   function wait(turn: Turn, signal: AbortSignal | undefined): Promise<() => void> {
@@ -116,6 +103,20 @@ export function createTurns({
       for (const waiting of lines.clear()) waiting.refuse(error);
     },
     waiting: lines.size,
+  };
+}
+
+// Returns a function that takes the next turn: a withdrawal if one can begin, and otherwise a turn of the other kinds in rotation.
+function rotating(take: (kind: TurnKind) => Waiting | undefined): () => Waiting | undefined {
+  let rotation: readonly TurnKind[] = ["change", "read", "public", "background"];
+  return () => {
+    for (const kind of ["withdrawal", ...rotation] as const) {
+      const next = take(kind);
+      if (!next) continue;
+      if (kind !== "withdrawal") rotation = [...rotation.filter((one) => one !== kind), kind];
+      return next;
+    }
+    return undefined;
   };
 }
 

@@ -38,7 +38,7 @@ const reportTimeoutMs = 3_000;
 /** Starts to report usage. */
 export function startUsageReporter({ transport, headers }: Connection): UsageReporter {
   const client = createClient(UsageService, transport);
-  let used: UsageCounter[] = [];
+  const used: UsageCounter[] = [];
   let batches: Batch[] = [];
   let sending: Promise<void> | undefined;
   let intervalMs = defaultIntervalMs;
@@ -52,16 +52,14 @@ export function startUsageReporter({ transport, headers }: Connection): UsageRep
   }
 
   async function send(): Promise<void> {
-    const taken = used;
-    used = [];
+    const taken = used.splice(0);
     for (let from = 0; from < taken.length; from += maxItemsPerBatch) {
       const items = taken.slice(from, from + maxItemsPerBatch).map(takeUsage);
       batches.push({ madeAt: performance.now(), batchId: randomUUID(), items });
       // Another part of the service gets its turn.
       await new Promise(setImmediate);
     }
-    const oldest = performance.now() - maxBatchAgeMs;
-    batches = batches.slice(-maxBatches).filter(({ madeAt }) => madeAt > oldest);
+    batches = worthSending(batches);
     for (const batch of [...batches]) {
       const { batchId, items } = batch;
       try {
@@ -99,6 +97,11 @@ export function startUsageReporter({ transport, headers }: Connection): UsageRep
       await flush();
     },
   };
+}
+
+function worthSending(batches: readonly Batch[]): Batch[] {
+  const oldest = performance.now() - maxBatchAgeMs;
+  return batches.slice(-maxBatches).filter(({ madeAt }) => madeAt > oldest);
 }
 
 // A batch that the server cannot accept is lost, because a retry would fail too.

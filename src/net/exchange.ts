@@ -45,7 +45,7 @@ const sweepsPerTimeout = 5;
  */
 export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
   const open = createRoster<Exchange>();
-  const hasValidAddress = createAddressCheck();
+  const handleValid = createValidHandling();
   const sweeper = startSweeper(open, limits, hooks.tooSlow);
   const pipelines = createPipelines(limits, {
     began: hooks.began,
@@ -62,35 +62,15 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     request: Q,
     response: S,
   ): void {
-    begin(request, response);
+    follow(open, { request, response, dueAt: sweeper.firstSweep(), wasEnded: false }, limits, () => draining);
     try {
-      // Handlers build a URL from the host and the path, and throw if that is not possible.
       if (!hasFittingHeaders(request, limits.maxHeaderBytes)) end(response, 431);
       else if (!hasOneHost(request)) refuse(response);
-      else if (hooks.probe(request, response)) return;
-      else if (hasValidAddress(request)) {
-        hideMalformed(request);
-        handler(request, response);
-      } else refuse(response);
+      else if (!hooks.probe(request, response)) handleValid(handler, request, response);
     } catch (error) {
       end(response, 500);
       hooks.failed(error);
     }
-  }
-
-  function begin(request: Request, response: Response): void {
-    const exchange = { request, response, dueAt: sweeper.firstSweep(), wasEnded: false };
-    const http1 = "stream" in request ? undefined : request.socket;
-    const leave = open.enter(exchange);
-    // An HTTP/2 stream outlives its response while the client still sends.
-    const lifetime = isHttp2(response) ? response.stream : response;
-    lifetime.on("close", () => {
-      leave();
-      if (draining) http1?.destroySoon();
-    });
-    ignoreErrors(request);
-    if (isHttp2(response)) closeAfterResponse(response, limits.lingerMs);
-    else if (draining) endConnectionWith(response);
   }
 
   return {
@@ -116,6 +96,36 @@ export function createExchanges(limits: Limits, hooks: ExchangeHooks) {
     },
     /** Stops the timer. The caller calls it when no request is in progress. */
     close: sweeper.stop,
+  };
+}
+
+// Counts an exchange as open until it ends.
+function follow(open: Roster<Exchange>, exchange: Exchange, limits: Limits, isDraining: () => boolean): void {
+  const { request, response } = exchange;
+  const http1 = "stream" in request ? undefined : request.socket;
+  const leave = open.enter(exchange);
+  // An HTTP/2 stream outlives its response while the client still sends.
+  const lifetime = isHttp2(response) ? response.stream : response;
+  lifetime.on("close", () => {
+    leave();
+    if (isDraining()) http1?.destroySoon();
+  });
+  ignoreErrors(request);
+  if (isHttp2(response)) closeAfterResponse(response, limits.lingerMs);
+  else if (isDraining()) endConnectionWith(response);
+}
+
+// Returns a function that runs a handler, or refuses a request without a valid address. Handlers build a URL from the host and the
+// path, and throw if that is not possible.
+function createValidHandling() {
+  const hasValidAddress = createAddressCheck();
+  return <Q extends Request, S extends Response>(handler: HandlerOf<Q, S>, request: Q, response: S): void => {
+    if (!hasValidAddress(request)) {
+      refuse(response);
+      return;
+    }
+    hideMalformed(request);
+    handler(request, response);
   };
 }
 

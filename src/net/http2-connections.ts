@@ -8,7 +8,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Activity } from "./admission.ts";
-import { type FloodReason, watchFloods } from "./floods.ts";
+import { type FloodReason, type FloodWatch, watchFloods } from "./floods.ts";
 import type { Limits } from "./limits.ts";
 import type { Linger } from "./linger.ts";
 import { type RefusedConnections, reasonOf } from "./refused-connections.ts";
@@ -94,15 +94,7 @@ function track(
     if (streams === 1) activity.begin(socket);
     const openedAt = performance.now();
     stream.once("close", () => leave(stream, openedAt));
-    const start = floods.enter(stream);
-    if (start === "now") {
-      answer(stream, headers, more);
-      return;
-    }
-    // A stream that fails before it is answered has no other listener.
-    stream.on("error", () => {});
-    // By then, node has read what the client sent together with the stream, such as a reset.
-    if (start === "later") setImmediate(() => stream.destroyed || answer(stream, headers, more));
+    answerAt(floods.enter(stream), stream, () => answer(stream, headers, more));
   }
 
   function leave(stream: ServerHttp2Stream, openedAt: number): void {
@@ -144,4 +136,19 @@ function track(
     session.close();
     if (streams === 0) wait();
   }
+}
+
+function answerAt(
+  start: ReturnType<FloodWatch["enter"]>,
+  stream: ServerHttp2Stream,
+  answer: () => void,
+): void {
+  if (start === "now") {
+    answer();
+    return;
+  }
+  // A stream that fails before it is answered has no other listener.
+  stream.on("error", () => {});
+  // By then, node has read what the client sent together with the stream, such as a reset.
+  if (start === "later") setImmediate(() => stream.destroyed || answer());
 }

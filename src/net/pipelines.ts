@@ -37,13 +37,7 @@ export function createPipelines(limits: Limits, hooks: PipelineHooks) {
   function pipelineOf(socket: Socket): Pipeline {
     const known = pipelines.get(socket);
     if (known) return known;
-    const made: Pipeline = {
-      open: 0,
-      isBusy: false,
-      isClosed: false,
-      waiting: [],
-      pieces: counters.create(),
-    };
+    const made = newPipeline(counters.create());
     pipelines.set(socket, made);
     // Node never closes the responses of requests that still wait.
     socket.once("close", () => {
@@ -93,4 +87,8 @@ export function createPipelines(limits: Limits, hooks: PipelineHooks) {
       }
     },
   };
+}
+
+function newPipeline(pieces: TurnCounter): Pipeline {
+  return { open: 0, isBusy: false, isClosed: false, waiting: [], pieces };
 }

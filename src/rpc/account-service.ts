@@ -7,29 +7,17 @@ import type { Store } from "../db/connect.ts";
 import { type AccountUpdate, getAccount, listAccounts, updateAccount } from "../domain/account/account.ts";
 import { createAccount } from "../domain/account/create.ts";
 import { deleteAccount } from "../domain/account/delete.ts";
-import { inviteFirstOwner } from "../domain/account/first-owner.ts";
-import { openAccount } from "../domain/account/open.ts";
-import {
-  resumeAccount,
-  searchAccounts,
-  setEntitlements,
-  setRateLimits,
-  suspendAccount,
-} from "../domain/account/platform.ts";
 import type { MintDeps } from "../domain/api-key/create.ts";
-import { addCredits, removeCredits, setCredits } from "../domain/credit/change.ts";
 import type { InviteDeps } from "../domain/invite/invite.ts";
 import { accountMessage } from "./account-message.ts";
 import { changeable } from "./changeable.ts";
-import { creditsMessage, creditsOf } from "./credit-message.ts";
 import { latestEffectiveAt } from "./effective.ts";
 import { globalApiKeyOperations } from "./global-api-key.ts";
-import { inviteMessage } from "./invite-message.ts";
 import { profileMessage } from "./messages.ts";
 import { callerOf, userOf } from "./middleware/context.ts";
 import { type PeopleLimits, spendAsUser } from "./middleware/people-limits.ts";
 import type { Operations } from "./operations.ts";
-import { newRateLimits } from "./rate-limit-message.ts";
+import { platformAccountOperations } from "./platform-account.ts";
 import { commonFields, commonUpdate } from "./resource-request.ts";
 import { changedFields } from "./update-mask.ts";
 
@@ -42,6 +30,7 @@ export interface AccountServiceDeps extends InviteDeps, Pick<MintDeps, "mint" | 
 export function accountService(db: Store, deps: AccountServiceDeps): Operations<typeof AccountService> {
   return {
     ...globalApiKeyOperations(db, deps),
+    ...platformAccountOperations(db, deps),
     async getAccount(_request, context) {
       return { account: accountMessage(await getAccount(db, callerOf(context)), latestEffectiveAt(db)) };
     },
@@ -60,45 +49,6 @@ export function accountService(db: Store, deps: AccountServiceDeps): Operations<
     },
     async deleteAccount({ name }, context) {
       return { account: accountMessage(await deleteAccount(db, callerOf(context), name)) };
-    },
-    async searchAccounts(request) {
-      const { items, nextCursor } = await searchAccounts(db, request);
-      return { items: items.map((account) => accountMessage(account)), pagination: { nextCursor } };
-    },
-    async openAccount({ metadata, requestId, ownerEmail, entitlements }, context) {
-      const input = { ...commonFields({ metadata, requestId }), ownerEmail, entitlements };
-      const { account, invite } = await openAccount(db, callerOf(context), deps, input);
-      return { account: accountMessage(account), ...(invite && { invite: inviteMessage(invite) }) };
-    },
-    async inviteFirstOwner(request, context) {
-      return { invite: inviteMessage(await inviteFirstOwner(db, callerOf(context), deps, request)) };
-    },
-    async setEntitlements({ accountId, entitlements }, context) {
-      return {
-        account: accountMessage(await setEntitlements(db, callerOf(context), accountId, entitlements)),
-      };
-    },
-    async setRateLimits({ accountId, rateLimits }, context) {
-      const limits = newRateLimits(rateLimits);
-      return { account: accountMessage(await setRateLimits(db, callerOf(context), accountId, limits)) };
-    },
-    async setCredits({ credits, requestId, ...target }, context) {
-      const set = await setCredits(db, callerOf(context), target, creditsOf(credits), requestId);
-      return { credits: creditsMessage(set) };
-    },
-    async addCredits({ amount, requestId, ...target }, context) {
-      const added = await addCredits(db, callerOf(context), target, amount, requestId);
-      return { credits: creditsMessage(added) };
-    },
-    async removeCredits(target, context) {
-      await removeCredits(db, callerOf(context), target);
-      return {};
-    },
-    async suspendAccount({ accountId }, context) {
-      return { account: accountMessage(await suspendAccount(db, callerOf(context), accountId)) };
-    },
-    async resumeAccount({ accountId }, context) {
-      return { account: accountMessage(await resumeAccount(db, callerOf(context), accountId)) };
     },
   };
 }

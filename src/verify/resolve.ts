@@ -61,16 +61,6 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
     return tenantId === undefined ? evaluation : recallAndEvaluate({ ...lookupKey, tenantId }, verifyRequest);
   }
 
-  async function recognise(verifyRequest: VerifyRequest): Promise<Recognised | undefined> {
-    const { token, workspaceId, own } = verifyRequest;
-    const parsed = parseToken(settings.tokenPrefix, token);
-    if (parsed) return { lookupKey: lookupKeyOf(parsed, verifyRequest) };
-    const external = await oidc.verify(token);
-    if (!external) return undefined;
-    const accountId = own === "user" ? "" : verifyRequest.accountId || external.accountId;
-    return { lookupKey: { id: external.identity.id, accountId, workspaceId }, external };
-  }
-
   function evaluateLoaded(
     loaded: Loaded,
     external: ExternalToken | undefined,
@@ -82,7 +72,7 @@ export function createResolver(loader: Loader, oidc: OidcVerifier, settings: Res
   }
 
   async function lookUp(verifyRequest: VerifyRequest): Promise<Evaluation> {
-    const recognised = await recognise(verifyRequest);
+    const recognised = await recognise(verifyRequest, settings.tokenPrefix, oidc);
     if (!recognised) return unknownToken();
     const { external } = recognised;
     let { lookupKey } = recognised;
@@ -122,6 +112,20 @@ function unknownToken(): Evaluation {
 // An embed session calls this service only. For a caller that verifies its token, it does not exist.
 function isAccepted({ kind }: ParsedToken, { own }: VerifyRequest): boolean {
   return kind !== "emb" || own !== undefined;
+}
+
+async function recognise(
+  verifyRequest: VerifyRequest,
+  tokenPrefix: string,
+  oidc: OidcVerifier,
+): Promise<Recognised | undefined> {
+  const { token, workspaceId, own } = verifyRequest;
+  const parsed = parseToken(tokenPrefix, token);
+  if (parsed) return { lookupKey: lookupKeyOf(parsed, verifyRequest) };
+  const external = await oidc.verify(token);
+  if (!external) return undefined;
+  const accountId = own === "user" ? "" : verifyRequest.accountId || external.accountId;
+  return { lookupKey: { id: external.identity.id, accountId, workspaceId }, external };
 }
 
 function lookupKeyOf({ id, kind }: ParsedToken, { accountId, workspaceId }: VerifyRequest): LookupKey {

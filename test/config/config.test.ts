@@ -4,6 +4,25 @@ import { readConfig } from "../../src/config/config.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { problemsOf } from "../support/config.ts";
 
+const defaultBounds = {
+  permissionsPerKey: 256,
+  labelBytesPerKey: 4_096,
+  permissionsPerRole: 256,
+  rolesPerTeam: 32,
+  rolesPerAccount: 100,
+  teamsPerAccount: 1_000,
+  serviceAccountsPerAccount: 1_000,
+  teamsPerProfile: 32,
+  permissionsPerPrincipal: 2_000,
+  workspacesPerProfile: 1_000,
+  membershipsPerUser: 100,
+  accountsPerUser: 20,
+  tokensPerKey: 100,
+  pendingInvitesPerAccount: 1_000,
+  gracePeriodsPerAccount: 1_000,
+  gracePeriodsPerPlatformKey: 1_000,
+};
+
 test("without settings, the configuration has the documented defaults", () => {
   const { passwordThreads, ...config } = readConfig({});
   expect(passwordThreads).toEqual({ make: 1, check: expect.any(Number) });
@@ -44,24 +63,7 @@ test("without settings, the configuration has the documented defaults", () => {
     auditRetentionMs: 400 * 86_400_000,
     usageRetentionMs: 400 * 86_400_000,
     clientAddressRetentionMs: 30 * 86_400_000,
-    bounds: {
-      permissionsPerKey: 256,
-      labelBytesPerKey: 4_096,
-      permissionsPerRole: 256,
-      rolesPerTeam: 32,
-      rolesPerAccount: 100,
-      teamsPerAccount: 1_000,
-      serviceAccountsPerAccount: 1_000,
-      teamsPerProfile: 32,
-      permissionsPerPrincipal: 2_000,
-      workspacesPerProfile: 1_000,
-      membershipsPerUser: 100,
-      accountsPerUser: 20,
-      tokensPerKey: 100,
-      pendingInvitesPerAccount: 1_000,
-      gracePeriodsPerAccount: 1_000,
-      gracePeriodsPerPlatformKey: 1_000,
-    },
+    bounds: defaultBounds,
     statementNames: true,
     warnings: [],
     maxConnections: 10_000,

@@ -66,6 +66,7 @@ export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOpt
   }
 }
 
+// Over 60 lines: start, restart and stop share the present process and the state of the supervisor.
 async function supervise(cluster: Cluster, settings: Record<string, string>, log: Log, unlock: () => void) {
   const address = await chooseAddress(cluster);
   const url = clusterUrl(cluster, address);

@@ -51,17 +51,7 @@ export async function createApiKey(
     ...(account?.locks ?? [rowLock("service_account", caller.accountId, input.serviceAccountId, "share")]),
     ...workspaceLocks(caller.accountId, input.workspaceIds),
   ];
-  const read = async (tx: Tx) => {
-    const [owner, listed, workspaces, room, taken, forAccount] = await together([
-      account ? undefined : findOwner(tx, caller, key.kind, input.serviceAccountId),
-      key.kind === "application" ? undefined : readListed(tx, caller),
-      findWorkspaces(tx, caller.accountId, input.workspaceIds),
-      countEntitled(tx, caller, "max_api_keys"),
-      findByExternalId(tx, "api_key", caller.accountId, input.externalId),
-      account?.read(tx),
-    ]);
-    return { owner: forAccount?.owner ?? owner, listed, workspaces, room, taken, forAccount };
-  };
+  const read = (tx: Tx) => readForNew(tx, caller, key.kind, input, account);
   return mutate(
     db,
     { by: caller, locks, read },
@@ -108,6 +98,24 @@ export async function createApiKey(
     },
     { requestId: input.requestId, resourceId: id },
   );
+}
+
+async function readForNew(
+  tx: Tx,
+  caller: Caller,
+  kind: ApiKey["kind"],
+  { serviceAccountId, workspaceIds, externalId }: NewApiKey,
+  account: ServiceAccountCreation | undefined,
+) {
+  const [owner, listed, workspaces, room, taken, forAccount] = await together([
+    account ? undefined : findOwner(tx, caller, kind, serviceAccountId),
+    kind === "application" ? undefined : readListed(tx, caller),
+    findWorkspaces(tx, caller.accountId, workspaceIds),
+    countEntitled(tx, caller, "max_api_keys"),
+    findByExternalId(tx, "api_key", caller.accountId, externalId),
+    account?.read(tx),
+  ]);
+  return { owner: forAccount?.owner ?? owner, listed, workspaces, room, taken, forAccount };
 }
 
 function newOwner(

@@ -34,8 +34,7 @@ export function createFairQueue<T>(most: number, overflow: () => unknown): FairQ
   let size = 0;
 
   function rejectNewest(newCaller: string): void {
-    let busiest = waiting.get(newCaller) ?? [];
-    for (const items of waiting.values()) if (items.length > busiest.length) busiest = items;
+    const busiest = longestOf(waiting.get(newCaller) ?? [], waiting.values());
     const last = busiest.pop();
     if (!last) return;
     size -= 1;
@@ -76,9 +75,7 @@ export function createFairQueue<T>(most: number, overflow: () => unknown): FairQ
     takeFitting(fits) {
       const taken: T[] = [];
       for (const [caller, items] of waiting) {
-        const rest = keepOthers(items, fits, taken);
-        if (rest.length === 0) waiting.delete(caller);
-        else waiting.set(caller, rest);
+        setOrDelete(waiting, caller, keepOthers(items, fits, taken));
       }
       size -= taken.length;
       return taken;
@@ -91,6 +88,17 @@ export function createFairQueue<T>(most: number, overflow: () => unknown): FairQ
     },
     size: () => size,
   };
+}
+
+function setOrDelete<T>(waiting: Map<string, T[]>, caller: string, items: T[]): void {
+  if (items.length === 0) waiting.delete(caller);
+  else waiting.set(caller, items);
+}
+
+function longestOf<T>(first: T[], others: Iterable<T[]>): T[] {
+  let longest = first;
+  for (const items of others) if (items.length > longest.length) longest = items;
+  return longest;
 }
 
 // Adds the items that fit to `taken`, and returns the others.

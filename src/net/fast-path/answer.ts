@@ -21,17 +21,13 @@ export function answerCall(
   response: Response,
   requestHeader: FastPathArrival["requestHeader"] = headerReader(request.headers),
 ): void {
-  const headers: Record<string, string> = {};
+  const { headers, responseHeader } = createHeaders();
   const values = options.contextValues(request);
   const head = codec.head(requestHeader, options.maxTimeoutMs);
   const end = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
   const timeoutMs = () => (end === undefined ? undefined : end - performance.now());
   const signal = () => callSignal(response, timeoutMs());
-  const responseHeader = {
-    set(name: string, value: string) {
-      headers[name] = value;
-    },
-  };
+  const { attempt, fail } = createFailing(options, response, sendFailure);
   attempt(() => {
     const desc = method.method;
     const arrival = { service: desc.parent, method: desc, values, requestHeader, responseHeader, timeoutMs };
@@ -77,6 +73,28 @@ export function answerCall(
     if (isOpen(response)) codec.send(response, headers, payload);
   }
 
+  function sendFailure(failure: ConnectError): void {
+    method.failed(failure, values);
+    if (isOpen(response)) codec.fail(response, headers, failure, options);
+  }
+}
+
+// Returns how a call fails. An error that is not one of Connect is a bug, which the client sees as an internal error.
+function createFailing(
+  { onBug }: FastPathOptions,
+  response: Response,
+  send: (failure: ConnectError) => void,
+) {
+  function fail(error: unknown): void {
+    if (!(error instanceof ConnectError)) onBug(error);
+    const failure = error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
+    try {
+      send(failure);
+    } catch (bug) {
+      onBug(bug);
+      response.destroy();
+    }
+  }
   function attempt(step: () => void): void {
     try {
       step();
@@ -84,18 +102,17 @@ export function answerCall(
       fail(error);
     }
   }
+  return { attempt, fail };
+}
 
-  function fail(error: unknown): void {
-    if (!(error instanceof ConnectError)) options.onBug(error);
-    const failure = error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
-    try {
-      method.failed(failure, values);
-      if (isOpen(response)) codec.fail(response, headers, failure, options);
-    } catch (bug) {
-      options.onBug(bug);
-      response.destroy();
-    }
-  }
+function createHeaders() {
+  const headers: Record<string, string> = {};
+  const responseHeader = {
+    set(name: string, value: string) {
+      headers[name] = value;
+    },
+  };
+  return { headers, responseHeader };
 }
 
 // The payload of a response, and that of the part of it that may be cached.

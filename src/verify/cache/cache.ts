@@ -48,32 +48,22 @@ const evicted: Entry = { tags: [] };
 
 /** Creates a cache of at most `entries` entries. Its memory is bounded by what so many entries of ordinary size take. */
 export function createCache(entries: number): Cache {
-  const byTag = new Map<string, Set<string>>();
+  const byTag = createTagIndex();
   let changes = 0;
   const kept = new LRUCache<string, Entry>({
     max: entries,
     maxSize: entries * bytesPerKept,
     dispose(entry, id) {
       changes += 1;
-      for (const tag of entry.tags) untag(tag, id);
+      for (const tag of entry.tags) byTag.remove(tag, id);
     },
   });
-
-  function untag(tag: string, id: string): void {
-    const ids = byTag.get(tag);
-    ids?.delete(id);
-    if (ids?.size === 0) byTag.delete(tag);
-  }
 
   function keep(id: string, entry: Entry, bytes: number): void {
     kept.delete(id);
     kept.set(id, entry, { size: bytes });
     if (!kept.has(id)) return;
-    for (const tag of entry.tags) {
-      const ids = byTag.get(tag);
-      if (ids) ids.add(id);
-      else byTag.set(tag, new Set([id]));
-    }
+    for (const tag of entry.tags) byTag.add(tag, id);
   }
 
   function evict(id: string): void {
@@ -106,12 +96,30 @@ export function createCache(entries: number): Cache {
         if (tag === "*") kept.clear();
         else {
           evict(tag);
-          for (const id of [...(byTag.get(tag) ?? [])]) evict(id);
+          for (const id of byTag.idsOf(tag)) evict(id);
         }
       }
     },
     size: () => kept.size,
     changes: () => changes,
+  };
+}
+
+/** The ids of the entries that have a tag. */
+function createTagIndex() {
+  const byTag = new Map<string, Set<string>>();
+  return {
+    add(tag: string, id: string): void {
+      const ids = byTag.get(tag);
+      if (ids) ids.add(id);
+      else byTag.set(tag, new Set([id]));
+    },
+    remove(tag: string, id: string): void {
+      const ids = byTag.get(tag);
+      ids?.delete(id);
+      if (ids?.size === 0) byTag.delete(tag);
+    },
+    idsOf: (tag: string): string[] => [...(byTag.get(tag) ?? [])],
   };
 }
 

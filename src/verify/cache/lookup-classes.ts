@@ -1,4 +1,5 @@
 import { isCancelled, isSilence, isUnavailable } from "../../db/errors.ts";
+import { inNextTurn } from "../../domain/kernel/next-turn.ts";
 import { createLargeRows } from "./large-rows.ts";
 import type { Loaded, LookupKey } from "./load.ts";
 import { type Batch, distinct, rejectBatch, resolveBatch, tooSlow } from "./lookup-batch.ts";
@@ -59,7 +60,9 @@ export function createLookupClasses({
   const classes = createClasses(limits);
   const inFlight = new Set<Batch>();
   const watchOverdue = createOverdueWatch(classes.all, inFlight);
-  let scheduled = false;
+  const sendAllInNextTurn = inNextTurn(() => {
+    for (const one of classes.all) send(one, maxPerStatement);
+  });
 
   function send(lookupClass: LookupClass, most: number): void {
     while (lookupClass.queue.size() > 0 && lookupClass.inFlight < lookupClass.statements) {
@@ -98,29 +101,17 @@ export function createLookupClasses({
       send(smaller, maxPerStatement);
       return () => {};
     }
-    if (isUnavailable(error)) {
-      onUnreachable(true);
-      // A look-up in the queue would wait for an unreachable database as long as this one did.
-      if (!isSilence(error)) lookupClass.queue.rejectAll(error);
-    }
+    if (isUnavailable(error)) onUnreachable(true);
+    // A look-up in the queue would wait for an unreachable database as long as this one did.
+    if (isUnavailable(error) && !isSilence(error)) lookupClass.queue.rejectAll(error);
     return () => rejectBatch(batch, error);
-  }
-
-  function sendAllInNextTurn(): void {
-    if (scheduled) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      for (const one of classes.all) send(one, maxPerStatement);
-    });
   }
 
   return {
     lookUp(lookupKey, caller, known) {
       watchOverdue();
       return new Promise((resolve, reject) => {
-        const dueAt = performance.now() + overdueAfterMs;
-        const waiting = { lookupKey, caller, dueAt, resolve, reject };
+        const waiting = { lookupKey, caller, dueAt: performance.now() + overdueAfterMs, resolve, reject };
         enqueue(classes.of(waiting, known), waiting);
         sendAllInNextTurn();
       });

@@ -67,6 +67,7 @@ interface View {
 }
 
 /** Creates the bookkeeping of one instance, named `self`, whose own lease is `ownLeaseMs` long. */
+// Over 60 lines: each of its functions changes the shared state and then checks all changes.
 export function createAcknowledgements(self: string, ownLeaseMs: number, clock: Clock): Acknowledgements {
   const members = createMembers(self, clock);
   const markers = createMarkerPositions();

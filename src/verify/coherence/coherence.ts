@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import type { Change, Changes } from "../../db/changes.ts";
 import type { Db } from "../../db/connect.ts";
-import type { Settled } from "./acknowledge.ts";
+import type { Acknowledgements, Settled } from "./acknowledge.ts";
 import { createAcks } from "./acks.ts";
 import type { Clock } from "./clock.ts";
 import type { FeedState } from "./feed.ts";
@@ -93,16 +93,7 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
     onSettled: deps.onSettled,
   });
 
-  function begin(): Change {
-    const change = acknowledgements.begin();
-    return {
-      changeMarker: changeMarkerPayload(self, change),
-      concerns: concernPayload,
-      settle: (timeLeftMs) => settle(change, timeLeftMs),
-      abandon: () => acknowledgements.abandon(change),
-    };
-  }
-
+  const begin = () => beginChange(self, acknowledgements, settle);
   return {
     time: lease.time,
     staleTime: lease.staleTime,
@@ -127,6 +118,20 @@ export function startCoherence(deps: CoherenceDeps): Coherence {
       if (feed.server() !== undefined) await notify(db, departurePayload(self)).catch(onError);
       feed.disconnect();
     },
+  };
+}
+
+function beginChange(
+  self: string,
+  acknowledgements: Pick<Acknowledgements, "begin" | "abandon">,
+  settle: ReturnType<typeof createSettle>,
+): Change {
+  const change = acknowledgements.begin();
+  return {
+    changeMarker: changeMarkerPayload(self, change),
+    concerns: concernPayload,
+    settle: (timeLeftMs) => settle(change, timeLeftMs),
+    abandon: () => acknowledgements.abandon(change),
   };
 }
 

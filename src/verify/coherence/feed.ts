@@ -39,7 +39,6 @@ const standbyReconnectMs = 1_000;
 
 /** Starts to follow the feed. */
 export function openFeed(deps: FeedDeps): Feed {
-  const { url, channels, onError } = deps;
   let stopped = false;
   let listener: Listener | undefined;
   // The number of the present connection. Messages of an earlier connection are ignored.
@@ -72,7 +71,7 @@ export function openFeed(deps: FeedDeps): Feed {
     deps.onOpening();
     let opened: Listener | undefined;
     try {
-      opened = await openListener(url, channels, {
+      opened = await openListener(deps.url, deps.channels, {
         onMessage: (payload) => mine === epoch && deps.onMessage(payload),
         onLost: () => mine === epoch && lost(),
       });
@@ -82,7 +81,7 @@ export function openFeed(deps: FeedDeps): Feed {
       deps.onOpen(prepared);
       enter("open");
     } catch (error) {
-      if (!isReadOnly(error)) onError(error);
+      if (!isReadOnly(error)) deps.onError(error);
       else if (!stopped) {
         enter("standby");
         openAfter(standbyReconnectMs);

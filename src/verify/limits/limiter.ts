@@ -53,6 +53,7 @@ const defaultTimeoutMs = 250;
 const maxPairs = 1_000;
 const maxStatements = 2;
 const maxWaiting = 10_000;
+const queueLimits = { maxPairs, maxStatements, maxWaiting };
 const maxCloseMs = 5_000;
 
 /** Creates the limiter of an instance, and restores the counters that were saved. */
@@ -65,11 +66,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     onForgotten: observer.forgotten,
   });
   const health = createStoreHealth(observer.away, timeoutMs);
-  const queue = createCallQueue((calls) => health.guard(() => runBatch(calls)), {
-    maxPairs,
-    maxStatements,
-    maxWaiting,
-  });
+  const queue = createCallQueue((calls) => health.guard(() => runBatch(calls)), queueLimits);
   const pending = createPendingCalls();
   const place = watchPlace({ ...deps, memory, health, pending });
 

@@ -44,7 +44,7 @@ export function watchPlace(deps: PlaceDeps): Place {
   let inMemory = false;
   let takingOver = false;
   let behind = false;
-  let moving = false;
+  const moves = createMoves();
   let change: Promise<void> | undefined;
 
   // The memory has every counter that this instance saw. Those of others, and those from before its start, are in Postgres.
@@ -70,16 +70,6 @@ export function watchPlace(deps: PlaceDeps): Place {
     behind = false;
   }
 
-  // If a move fails, a later check repeats it. If the store is away, calls notice it, and `health` reports it.
-  function move(how: () => Promise<void>): void {
-    moving = true;
-    how()
-      .catch(() => undefined)
-      .finally(() => {
-        moving = false;
-      });
-  }
-
   function isMemory(): boolean {
     if (inMemory && !isAlone()) {
       inMemory = false;
@@ -89,13 +79,13 @@ export function watchPlace(deps: PlaceDeps): Place {
   }
 
   function check(): void {
-    if (isMemory() || moving) return;
-    if (isAlone()) move(takeOver);
-    else if (health.mayTryAgain()) move(() => health.tryAgain(() => store.ping().then(handOver)));
-    else if (behind && !health.isAway()) move(handOver);
+    if (isMemory() || moves.isMoving()) return;
+    if (isAlone()) moves.start(takeOver);
+    else if (health.mayTryAgain()) moves.start(() => health.tryAgain(() => store.ping().then(handOver)));
+    else if (behind && !health.isAway()) moves.start(handOver);
   }
 
-  move(async () => {
+  moves.start(async () => {
     await takeOver();
     if (store !== saved && !inMemory) await handOver();
   });
@@ -106,6 +96,22 @@ export function watchPlace(deps: PlaceDeps): Place {
     isTakingOver: () => takingOver,
     isStoreBehind: () => behind,
     stop: () => clearInterval(timer),
+  };
+}
+
+// If a move fails, a later check repeats it. If the store is away, calls notice it, and `health` reports it.
+function createMoves() {
+  let moving = false;
+  return {
+    isMoving: () => moving,
+    start(move: () => Promise<void>): void {
+      moving = true;
+      move()
+        .catch(() => undefined)
+        .finally(() => {
+          moving = false;
+        });
+    },
   };
 }
 

@@ -1,8 +1,9 @@
 import { isCancelled, isSilence, isUnavailable } from "../../db/errors.ts";
 import { DomainError } from "../../domain/kernel/error.ts";
+import { inNextTurn } from "../../domain/kernel/next-turn.ts";
 import { type Draw, type Drawn, type DrawnRun, drawnOf, type Run, runsOf } from "./draw.ts";
 import type { SpendHow } from "./spend.ts";
-import { createSpendLines, type SpendLine, type WaitingDraw } from "./spend-lines.ts";
+import { createSpendLines, type SpendLine, type SpendLines, type WaitingDraw } from "./spend-lines.ts";
 
 /** Takes credits, exactly: all instances together never take more than there are. */
 export interface Quotas {
@@ -42,7 +43,7 @@ export function createQuotas({ send }: QuotaDeps): Quotas {
   const inFlight = new Set<ReadonlyMap<SpendLine, readonly WaitingDraw[]>>();
   const running = { shared: 0, alone: 0 };
   const watchOverdue = createOverdueWatch(lines, inFlight);
-  let scheduled = false;
+  const sendAllInNextTurn = inNextTurn(sendAll);
 
   function sendAll(): void {
     while (running.shared < sharedStatements && start("shared"));
@@ -78,30 +79,17 @@ export function createQuotas({ send }: QuotaDeps): Quotas {
         again.set(line, held);
       }
     } catch (error) {
-      fail(error, taken);
+      fail(error, taken, lines);
     }
     return again;
-  }
-
-  function fail(error: unknown, taken: ReadonlyMap<SpendLine, readonly WaitingDraw[]>): void {
-    const reason = isCancelled(error) ? tooSlow() : error;
-    for (const { reject } of [...taken.values()].flat()) reject(reason);
-    // A waiting draw would wait for the unreachable database as long as these draws did.
-    if (!isUnavailable(error) || isCancelled(error) || isSilence(error)) return;
-    for (const { reject } of lines.remove(() => true)) reject(error);
   }
 
   return {
     draw(draw) {
       watchOverdue();
+      sendAllInNextTurn();
       return new Promise((resolve, reject) => {
         lines.push({ draw, dueAt: performance.now() + overdueAfterMs, resolve, reject });
-        if (scheduled) return;
-        scheduled = true;
-        setImmediate(() => {
-          scheduled = false;
-          sendAll();
-        });
       });
     },
   };
@@ -118,9 +106,21 @@ function settle(draws: readonly WaitingDraw[], drawn: Iterator<Drawn | undefined
   });
 }
 
+function fail(
+  error: unknown,
+  taken: ReadonlyMap<SpendLine, readonly WaitingDraw[]>,
+  lines: SpendLines,
+): void {
+  const reason = isCancelled(error) ? tooSlow() : error;
+  for (const { reject } of [...taken.values()].flat()) reject(reason);
+  // A waiting draw would wait for the unreachable database as long as these draws did.
+  if (!isUnavailable(error) || isCancelled(error) || isSilence(error)) return;
+  for (const { reject } of lines.remove(() => true)) reject(error);
+}
+
 // Returns a function that starts to watch for overdue draws, and rejects them. The watch stops when no draw is left.
 function createOverdueWatch(
-  lines: ReturnType<typeof createSpendLines>,
+  lines: SpendLines,
   inFlight: ReadonlySet<ReadonlyMap<SpendLine, readonly WaitingDraw[]>>,
 ): () => void {
   let watching = false;

@@ -46,15 +46,6 @@ export function createSpendLines(limits: SpendLineLimits): SpendLines {
   const all = () => [...ready.values(), ...inStatement.values()];
   let size = 0;
 
-  function rejectNewest(): void {
-    let longest: SpendLine | undefined;
-    for (const line of all()) if (line.waiting.length >= (longest?.waiting.length ?? 1)) longest = line;
-    const newest = longest?.waiting.pop();
-    if (!newest) return;
-    size -= 1;
-    newest.reject(limits.overflow());
-  }
-
   function takeFrom(accountId: string, line: SpendLine, most: number): WaitingDraw[] {
     const taken = line.waiting.splice(0, most);
     size -= taken.length;
@@ -70,7 +61,9 @@ export function createSpendLines(limits: SpendLineLimits): SpendLines {
       line.waiting.push(waiting);
       if (!inStatement.has(accountId)) ready.set(accountId, line);
       size += 1;
-      if (size > limits.maxWaiting) rejectNewest();
+      if (size <= limits.maxWaiting) return;
+      size -= 1;
+      longestOf(all())?.waiting.pop()?.reject(limits.overflow());
     },
     take(alone) {
       const taken = new Map<SpendLine, WaitingDraw[]>();
@@ -106,4 +99,10 @@ export function createSpendLines(limits: SpendLineLimits): SpendLines {
     },
     size: () => size,
   };
+}
+
+function longestOf(lines: readonly SpendLine[]): SpendLine | undefined {
+  let longest: SpendLine | undefined;
+  for (const line of lines) if (line.waiting.length >= (longest?.waiting.length ?? 1)) longest = line;
+  return longest;
 }

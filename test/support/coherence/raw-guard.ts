@@ -52,14 +52,12 @@ export function openRawGuard(url: string, token: string, headers: Record<string,
   let databaseTime: number | undefined;
   const grants = new Map<number, (leftMs: number) => void>();
 
-  function acknowledge(): void {
-    queue.push({ case: "acknowledgement", value: { number: last } });
-  }
+  const acknowledge = () => queue.push({ case: "acknowledgement", value: { number: last } });
 
   function receive({ message }: WatchTokensResponse): void {
     if (message.case === "grant") {
-      const { number, left, databaseTime: time } = message.value;
-      databaseTime = time && timestampMs(time);
+      const { number, left } = message.value;
+      databaseTime = message.value.databaseTime && timestampMs(message.value.databaseTime);
       grants.get(number)?.(left ? durationMs(left) : 0);
     }
     if (message.case !== "invalidation") return;

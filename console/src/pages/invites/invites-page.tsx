@@ -20,6 +20,7 @@ import { usePages } from "../../use-pages.ts";
 import { InviteFlow } from "./invite-flow.tsx";
 
 /** The invites of the account. */
+// Over 60 lines: a table and its dialogs, which share the chosen row.
 export function InvitesPage() {
   const { can } = useSession();
   const [inviting, setInviting] = useState(false);

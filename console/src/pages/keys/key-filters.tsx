@@ -8,6 +8,7 @@ import { TokenWarning } from "./token-warning.tsx";
 import { environmentChoices, kindChoices, stateChoices } from "./words.ts";
 
 /** The filters above the list of keys. */
+// Over 60 lines: one row of filters, each with a few lines of JSX.
 export function KeyFilters({
   filter,
   onChange,

@@ -18,6 +18,7 @@ import { environmentChoices, idOf, nameOf } from "./words.ts";
 const shownWorkspaces = 200;
 
 /** Asks for a token and what it is used for, and shows the outcome of every rule. The token stays in memory. */
+// Over 60 lines: one form, whose fields share its state.
 export function WhyForm({ apiKey }: { apiKey?: ApiKey }) {
   const [token, setToken] = useState("");
   const [permissions, setPermissions] = useState("");

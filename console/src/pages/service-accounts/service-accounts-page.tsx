@@ -21,6 +21,7 @@ import { useTeams } from "./use-teams.ts";
 type Open = { what: "new" } | { what: "edit" | "delete"; account: ServiceAccount };
 
 /** The service accounts: identities of software, which own keys. */
+// Over 60 lines: a table and its dialogs, which share the chosen row.
 export function ServiceAccountsPage() {
   const { can } = useSession();
   const [, navigate] = useLocation();
