@@ -23,7 +23,7 @@ const oldNode = `node-${process.platform}-${process.arch}@22.12.0`;
 let packed: Packed;
 let missing: string | undefined;
 beforeAll(async () => {
-  packed = pack(folder);
+  packed = await pack();
   missing = await install(consumer, [packed.tarball, ...(long ? [oldNode] : [])]);
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, onTestFinished } from "vitest";
+import { expect, inject, onTestFinished } from "vitest";
 import { quickstartCommands } from "../../src/cli/quickstart.ts";
 import { clientsAt } from "../support/actors/remote.ts";
 import { password } from "../support/app.ts";
@@ -106,5 +106,6 @@ function bash(directory: string, commands: string) {
 }
 
 function shellEnv(directory: string) {
-  return { PATH: `${join(directory, "bin")}:${process.env.PATH}`, HOME: directory };
+  const PATH = `${join(directory, "bin")}:${process.env.PATH}`;
+  return { PATH, HOME: directory, NODE_COMPILE_CACHE: inject("compileCache") };
 }

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import { root } from "../imports.ts";
 import type { Site } from "../server/serve.ts";
 import { openPty } from "./pty.ts";
@@ -21,7 +21,13 @@ export function shellOf(site: Site, url: string) {
       mode: 0o755,
     });
   }
-  const env = { PATH: `${bin}:${process.env.PATH}`, HOME: home, LATCHKEY_URL: url, TERM: "xterm" };
+  const env = {
+    PATH: `${bin}:${process.env.PATH}`,
+    HOME: home,
+    LATCHKEY_URL: url,
+    TERM: "xterm",
+    NODE_COMPILE_CACHE: inject("compileCache"),
+  };
   return { home, env, pty: (command: string) => openPty(command, { cwd: home, env }) };
 }
 

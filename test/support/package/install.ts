@@ -1,13 +1,23 @@
-import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "../imports.ts";
+import { makeOnce } from "../server/once.ts";
 
 const run = promisify(execFile);
 // npm fails with one of these if it reaches no registry.
 const noRegistry =
   /\b(ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT)\b/;
+
+/** What `npm pack --json` prints about a package. */
+interface NpmPacked {
+  filename: string;
+  files: { path: string }[];
+}
+
+// The file with what npm printed, beside the package.
+const list = "packed.json";
 
 /** The package as `npm pack` makes it. */
 export interface Packed {
@@ -16,21 +26,21 @@ export interface Packed {
   files: string[];
 }
 
-/** Builds this checkout, and packs it into a folder. */
-export function pack(folder: string): Packed {
-  const output = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
-    cwd: root,
-    env: npmEnv(),
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+/** Builds this checkout, and packs it. All tests of a run share one package. */
+export async function pack(): Promise<Packed> {
+  const folder = await makeOnce("package", packInto);
+  const { filename, files } = JSON.parse(readFileSync(join(folder, list), "utf8")) as NpmPacked;
+  return { tarball: join(folder, filename), files: files.map(({ path }) => path) };
+}
+
+async function packInto(folder: string): Promise<void> {
+  mkdirSync(folder);
+  const options = { cwd: root, env: npmEnv(), maxBuffer: 2 ** 24 };
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], options);
   // The output of the build comes first.
-  const [packed] = JSON.parse(output.slice(output.search(/^\[/m))) as {
-    filename: string;
-    files: { path: string }[];
-  }[];
+  const [packed] = JSON.parse(stdout.slice(stdout.search(/^\[/m))) as NpmPacked[];
   if (!packed) throw new Error("npm packed nothing");
-  return { tarball: join(folder, packed.filename), files: packed.files.map(({ path }) => path) };
+  writeFileSync(join(folder, list), JSON.stringify(packed));
 }
 
 /** Installs packages into an empty folder, without install scripts. Returns why that is impossible if npm reaches no registry. */
