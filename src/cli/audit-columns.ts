@@ -9,10 +9,24 @@ export function eventColumns(names: Names): Column<AuditEvent>[] {
   return [
     { title: "time", value: ({ createdAt }) => timeText(createdAt) },
     { title: "who", value: (event) => actorOf(event, names) },
-    { title: "method", value: ({ method }) => method.replace("latchkey.v1.", "") },
-    { title: "resource", value: (event) => resourceOf(event, names) },
-    { title: "outcome", value: outcomeOf },
-    { title: "address", value: ({ clientAddress }) => clientAddress },
+    {
+      title: "method",
+      value: ({ method }) => method.replace("latchkey.v1.", ""),
+      // The service is that of the resource.
+      short: ({ method }) => method.replace(/^.*\//, ""),
+    },
+    {
+      title: "resource",
+      value: (event) => resourceOf(event, names),
+      short: ({ resourceId, resourceType }) => names[resourceId] || resourceType,
+    },
+    {
+      title: "outcome",
+      whole: true,
+      value: outcomeOf,
+      short: ({ outcome }) => wordOf(AuditOutcome, outcome),
+    },
+    { title: "address", whole: true, extra: true, value: ({ clientAddress }) => clientAddress },
   ];
 }
 

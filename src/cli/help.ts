@@ -7,7 +7,12 @@ export interface Group {
 }
 
 const indent = "  ";
-const widest = 34;
+const widest = 32;
+
+const paragraphs = [
+  "The exit code is 0, 1 if the server or this program refuses, 2 for a wrong command line, 3 if the server cannot be reached, and 130 after Ctrl-C.",
+  "The settings of the server are environment variables such as LATCHKEY_PORT. The README lists them.",
+];
 
 /** Returns the overview of all commands. */
 export function overview(groups: readonly Group[]): string {
@@ -21,8 +26,7 @@ export function overview(groups: readonly Group[]): string {
     ]),
     ...sections,
     section("Options of every command", optionLines(globalOptions)),
-    "The exit code is 0, 1 if the server or this program refuses, 2 for a wrong command line, and 3 if the server cannot be reached.\n",
-    "The settings of the server are environment variables such as LATCHKEY_PORT. The README lists them.\n",
+    ...paragraphs.map((text) => `${wrap(text)}\n`),
   ].join("\n");
 }
 
@@ -39,7 +43,7 @@ export function helpOfWord(words: readonly string[], commands: readonly Definiti
 /** Returns the help of one command. */
 export function helpOf(command: Definition): string {
   const { summary, description, options = {}, examples } = command;
-  const parts = [`${usageOf(command)}: ${summary}\n`];
+  const parts = [`${wrap(`${usageOf(command)}: ${summary}`)}\n`];
   if (description !== undefined) parts.push(`${wrap(description)}\n`);
   const args = command.arguments ?? [];
   if (args.length > 0)
@@ -106,21 +110,24 @@ function optionLines(options: Readonly<Record<string, Option>>): [string, string
 
 function section(title: string, lines: readonly (readonly [string, string])[]): string {
   const width = Math.min(widest, Math.max(...lines.map(([left]) => left.length)));
+  const margin = " ".repeat(width + 2 * indent.length);
   const text = lines.map(([left, right]) => {
     if (right === "") return `${indent}${left}`;
-    if (left.length <= width) return `${indent}${left.padEnd(width)}${indent}${right}`;
-    return `${indent}${left}\n${indent}${" ".repeat(width)}${indent}${right}`;
+    const wrapped = wrap(right, lineWidth - margin.length).replaceAll("\n", `\n${margin}`);
+    if (left.length <= width) return `${indent}${left.padEnd(width)}${indent}${wrapped}`;
+    return `${indent}${left}\n${margin}${wrapped}`;
   });
   return `${title}:\n${text.join("\n")}\n`;
 }
 
-const lineWidth = 100;
+// The width of most terminals that nobody has changed.
+const lineWidth = 80;
 
-function wrap(text: string): string {
+function wrap(text: string, width = lineWidth): string {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
-    if (last === undefined || last.length + word.length + 1 > lineWidth) lines.push(word);
+    if (last === undefined || last.length + word.length + 1 > width) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines.join("\n");

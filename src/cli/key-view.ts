@@ -8,16 +8,17 @@ import {
 import type { Column } from "./grid.ts";
 import type { ShownItem } from "./output.ts";
 import { labelsText, timeText, wordOf } from "./text.ts";
+import { timeColumn } from "./time-column.ts";
 
 /** The columns of a list of keys. */
 export const keyColumns: readonly Column<ApiKey>[] = [
   { title: "id", value: ({ metadata }) => metadata?.id ?? "" },
   { title: "name", value: ({ metadata }) => metadata?.name ?? "" },
-  { title: "kind", value: ({ spec }) => wordOf(ApiKeyKind, spec?.kind ?? 0) },
-  { title: "state", value: ({ state }) => wordOf(ApiKeyState, state) },
-  { title: "last used", value: ({ info }) => timeText(info?.lastUsedAt) || "never" },
-  { title: "expires", value: ({ spec }) => timeText(spec?.expiresAt) || "never" },
-  { title: "labels", value: ({ metadata }) => labelsText(metadata?.labels) },
+  { title: "kind", whole: true, extra: true, value: ({ spec }) => wordOf(ApiKeyKind, spec?.kind ?? 0) },
+  { title: "state", whole: true, value: ({ state }) => wordOf(ApiKeyState, state) },
+  timeColumn("last used", ({ info }) => info?.lastUsedAt, "never"),
+  timeColumn("expires", ({ spec }) => spec?.expiresAt, "never"),
+  { title: "labels", extra: true, value: ({ metadata }) => labelsText(metadata?.labels) },
 ];
 
 /** Returns a key as fields. */

@@ -124,7 +124,7 @@ export function metadataColumns<T extends { metadata?: AccountResourceMetadata |
   return {
     id: { title: "id", value: ({ metadata }: T) => metadata?.id ?? "" },
     name: { title: "name", value: ({ metadata }: T) => metadata?.name ?? "" },
-    labels: { title: "labels", value: ({ metadata }: T) => labelsText(metadata?.labels) },
+    labels: { title: "labels", extra: true, value: ({ metadata }: T) => labelsText(metadata?.labels) },
   };
 }
 

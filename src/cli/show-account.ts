@@ -48,8 +48,8 @@ export async function accountTable(message: Message & { items: Account[] }): Pro
     columns: [
       id,
       name,
-      { title: "state", value: ({ state }) => wordOf(AccountState, state) },
-      { title: "external id", value: ({ metadata }) => metadata?.externalId ?? "" },
+      { title: "state", whole: true, value: ({ state }) => wordOf(AccountState, state) },
+      { title: "external id", extra: true, value: ({ metadata }) => metadata?.externalId ?? "" },
       labels,
     ],
   };

@@ -8,6 +8,7 @@ import { idOf, newRequestId } from "../metadata.ts";
 import { newPassword } from "../new-password.ts";
 import { tokenOut, withToken } from "../secret-output.ts";
 import { timeText, wordOf } from "../text.ts";
+import { timeColumn } from "../time-column.ts";
 import { uninterrupted } from "../uninterrupted.ts";
 
 const inviteId = { name: "invite_id", summary: "id of the invite" } as const;
@@ -35,9 +36,9 @@ const list = command({
       columns: [
         { title: "id", value: idOf },
         { title: "e-mail", value: ({ spec }) => spec?.email ?? "" },
-        { title: "role", value: ({ spec }) => spec?.role ?? "" },
-        { title: "state", value: ({ state }) => wordOf(InviteState, state) },
-        { title: "expires", value: ({ spec }) => timeText(spec?.expiresAt) },
+        { title: "role", whole: true, extra: true, value: ({ spec }) => spec?.role ?? "" },
+        { title: "state", whole: true, value: ({ state }) => wordOf(InviteState, state) },
+        timeColumn("expires", ({ spec }) => spec?.expiresAt),
       ],
     });
   },

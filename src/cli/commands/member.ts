@@ -41,9 +41,14 @@ const list = command({
         { title: "id", value: idOf },
         { title: "name", value: ({ spec }) => spec?.name ?? "" },
         { title: "e-mail", value: ({ spec }) => spec?.email ?? "" },
-        { title: "type", value: ({ spec }) => wordOf(ProfileType, spec?.type ?? 0) },
+        {
+          title: "type",
+          whole: true,
+          extra: true,
+          value: ({ spec }) => wordOf(ProfileType, spec?.type ?? 0),
+        },
         { title: "role", value: ({ info }) => info?.role ?? "" },
-        { title: "teams", value: ({ info }) => (info?.teamIds ?? []).join(" ") },
+        { title: "teams", extra: true, value: ({ info }) => (info?.teamIds ?? []).join(" ") },
       ],
     });
   },

@@ -40,7 +40,7 @@ const list = command({
       columns: [
         id,
         name,
-        { title: "built in", value: ({ spec }) => (spec?.builtin ? "yes" : "no") },
+        { title: "built in", whole: true, extra: true, value: ({ spec }) => (spec?.builtin ? "yes" : "no") },
         { title: "permissions", value: ({ spec }) => (spec?.permissions ?? []).join(" ") },
         labels,
       ],

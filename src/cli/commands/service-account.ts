@@ -41,8 +41,8 @@ const list = command({
       columns: [
         id,
         name,
-        { title: "team", value: ({ spec }) => spec?.teamId ?? "" },
-        { title: "live keys", value: ({ info }) => String(info?.apiKeysTotal ?? "") },
+        { title: "team", whole: true, extra: true, value: ({ spec }) => spec?.teamId ?? "" },
+        { title: "live keys", whole: true, value: ({ info }) => String(info?.apiKeysTotal ?? "") },
         labels,
       ],
     });

@@ -3,7 +3,7 @@ import { command } from "../command.ts";
 import { yes } from "../definition.ts";
 import { usageError } from "../failure.ts";
 import { listOptions, readPages } from "../lists.ts";
-import { timeText } from "../text.ts";
+import { timeColumn } from "../time-column.ts";
 
 const list = command({
   path: ["session", "list"],
@@ -23,10 +23,10 @@ const list = command({
       empty: "no sessions",
       columns: [
         { title: "id", value: ({ id }) => id },
-        { title: "this one", value: ({ current }) => (current ? "yes" : "") },
-        { title: "began", value: ({ createdAt }) => timeText(createdAt) },
-        { title: "last used", value: ({ lastUsedAt }) => timeText(lastUsedAt) },
-        { title: "ends", value: ({ expiresAt }) => timeText(expiresAt) },
+        { title: "this one", whole: true, value: ({ current }) => (current ? "yes" : "") },
+        timeColumn("began", ({ createdAt }) => createdAt),
+        timeColumn("last used", ({ lastUsedAt }) => lastUsedAt),
+        timeColumn("ends", ({ expiresAt }) => expiresAt),
       ],
     });
   },

@@ -43,8 +43,13 @@ const list = command({
         id,
         name,
         { title: "people", value: ({ info }) => String(info?.membersTotal ?? "") },
-        { title: "service accounts", value: ({ info }) => String(info?.serviceAccountsTotal ?? "") },
-        { title: "roles", value: ({ spec }) => (spec?.roles ?? []).join(" ") },
+        {
+          title: "service accounts",
+          whole: true,
+          extra: true,
+          value: ({ info }) => String(info?.serviceAccountsTotal ?? ""),
+        },
+        { title: "roles", whole: true, extra: true, value: ({ spec }) => (spec?.roles ?? []).join(" ") },
         labels,
       ],
     });

@@ -7,6 +7,7 @@ import { usageError } from "../failure.ts";
 import { listOptions, readPages } from "../lists.ts";
 import { inviteOut, withToken } from "../secret-output.ts";
 import { timeText, wordOf } from "../text.ts";
+import { timeColumn } from "../time-column.ts";
 
 const workspaceId = { name: "workspace_id", summary: "id of the workspace" } as const;
 
@@ -31,8 +32,8 @@ const members = command({
       columns: [
         { title: "profile", value: ({ profile }) => profile?.metadata?.id ?? "" },
         { title: "name", value: ({ profile }) => profile?.spec?.name ?? "" },
-        { title: "type", value: ({ profile }) => wordOf(ProfileType, profile?.spec?.type ?? 0) },
-        { title: "since", value: ({ createdAt }) => timeText(createdAt) },
+        { title: "type", whole: true, value: ({ profile }) => wordOf(ProfileType, profile?.spec?.type ?? 0) },
+        timeColumn("since", ({ createdAt }) => createdAt),
       ],
     });
   },

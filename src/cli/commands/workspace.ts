@@ -55,7 +55,7 @@ const list = command({
       columns: [
         id,
         name,
-        { title: "state", value: ({ state }) => wordOf(WorkspaceState, state) },
+        { title: "state", whole: true, value: ({ state }) => wordOf(WorkspaceState, state) },
         { title: "members", value: ({ info }) => String(info?.membersTotal ?? "") },
         labels,
       ],
