@@ -156,7 +156,7 @@ describe("the live tokens of a key tell", () => {
     ["that there was no rotation", [token(1, 5)], "one"],
     ["that the old one is used after the rotation", [token(1, 30), token(20, 40)], "old-used"],
     ["that only the new one is used", [token(1, 10), token(20, 40)], "moved"],
-    ["that no one is used since the rotation", [token(1, 10), token(20)], "quiet"],
+    ["that none was used since the rotation", [token(1, 10), token(20)], "quiet"],
     ["which of several old ones is used", [token(1, 5), token(10, 25), token(20, 21)], "old-used"],
   ])("%s", (_what, tokens, state) => {
     expect(storyOf(tokens).state).toBe(state);

@@ -129,7 +129,7 @@ test("only the window with the frame can give a token, and only from an allowed 
   expect(await frame.getByText("Key of the attacker").count()).toBe(0);
 });
 
-test("the frame refuses a token that is none of an embed session", async () => {
+test("the frame refuses a token that does not belong to an embed session", async () => {
   for (const token of [app.platformToken, owner.token, platformKey]) {
     product.give = async () => ({ token });
     const [, frame] = await openFrame();
@@ -217,7 +217,7 @@ test("a token of another account leaves nothing of the first account", async () 
   expect(await frame.getByText("First key").count()).toBe(0);
 });
 
-test("without a frame, the page asks no one and says where it belongs", async () => {
+test("without a frame, the page asks for no token and says where it belongs", async () => {
   const page = await tabs.open("/embed");
   await page.getByText("only inside a page of the product").waitFor();
 });

@@ -172,7 +172,7 @@ test("the reason of a refusal is shown rule by rule, without a use of the key", 
   expect((await owner.apiKeys.getApiKey({ id: key.id })).apiKey?.info?.lastUsedAt).toBeUndefined();
 });
 
-test("an edit changes only what the user changed, and refuses to undo a change of somebody else", async () => {
+test("an edit changes only what the user changed, and refuses to undo a change of another user", async () => {
   const owner = await app.newAccount();
   const key = await issueKey(owner, {
     metadata: { name: "Old name", labels: { env: "prod" } },

@@ -77,7 +77,7 @@ describe.runIf(update)("the pictures", () => {
     }
   });
 
-  /** Takes the pictures of the pages for everybody, or of those for members of the account. */
+  /** Takes the pictures of the public pages, or of the pages for members of the account. */
   async function shootAll(
     tab: Page,
     audience: "public" | undefined,

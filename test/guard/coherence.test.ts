@@ -72,7 +72,7 @@ const broken: Record<string, Partial<SimulationParts>> = {
       granted: (grant) => inner.granted({ ...grant, number: inner.ping() }),
     }),
   },
-  "takes every grant for a whole lease": {
+  "treats every grant as a whole lease": {
     coherence: (inner) => ({
       ...inner,
       granted: (grant) => inner.granted({ ...grant, leftMs: grant.leftMs > 0 ? leaseMs : 0 }),

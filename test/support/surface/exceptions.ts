@@ -1,5 +1,5 @@
-// An RPC without a command or without a page, with the reason. A person reviews each line. A line for an RPC that has one by now
-// fails the test.
+// An RPC without a command or without a page, with the reason. A person reviews each line. If such an RPC gets a command
+// or a page, the test fails until its line is removed.
 
 /** The RPCs that no command calls. */
 export const withoutCommand: Record<string, string> = {

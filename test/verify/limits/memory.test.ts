@@ -143,7 +143,7 @@ test("a cost above the limit is refused, with a wait of one period", () => {
   expect(state).toMatchObject({ retryAfterMs: 1_000, remaining: 10 });
 });
 
-test("a lowered limit is full at most, and a raised one has room at once", () => {
+test("after a limit is lowered, its counter is at most full, and after it is raised, the new room is available at once", () => {
   const { clock, store, burst } = startAt(0);
   expect(burst(rule(100, 1_000), 100)).toBe(100);
   clock.time += 100;

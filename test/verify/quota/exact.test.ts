@@ -44,7 +44,7 @@ async function exhaust(
   return (await Promise.all(drawn)).reduce((sum, one) => sum + one, 0);
 }
 
-test("a quota of 1,000 accepts exactly 1,000 of 200 concurrent callers at two instances", async () => {
+test("a quota of 1,000 accepts exactly 1,000 calls of 200 concurrent callers at two instances", async () => {
   const draw = await newQuota();
   const quotas = [instance(app.databaseUrl), instance(app.databaseUrl)];
   expect(await exhaust(quotas, 200, draw)).toBe(1_000);
