@@ -33,9 +33,12 @@ interface Tenant {
 
 let caller: Tenant;
 let other: Tenant;
+// The rows of all tables. No call changes them, so each call leaves what the one before it found.
+let rows: string;
 beforeAll(async () => {
   caller = await newTenant(await app.newAccount("Caller"));
   other = await newTenant(await app.newAccount("Other"));
+  rows = await everythingIn(app.db);
 });
 
 const bearers = [
@@ -48,7 +51,7 @@ const bearers = [
 
 describe.each(bearers)("%s", (bearer) => {
   test.each(Object.entries(tenancy))(
-    "%s: another account's id looks exactly like a missing one, and the call changes nothing",
+    "%s: another account's id looks exactly like a missing one, and neither call changes anything",
     async (row, { kind, request }) => {
       const method = methods.find((one) => row.startsWith(`${nameOf(one)} `));
       const client = caller.bearers[bearer];
@@ -56,10 +59,9 @@ describe.each(bearers)("%s", (bearer) => {
       const ask = (id: string) =>
         outcome(client, method, request(id, { ...caller.ids, token: client.token }), id);
       const missing = await ask(newId(prefixes[kind]));
-      const before = await everythingIn(app.db);
       const help = "name `caller.accountId` in every query of the operation, and fail with `notFound`";
       expect(await ask(other.ids[kind]), help).toBe(missing);
-      expect(await everythingIn(app.db), help).toBe(before);
+      expect(await everythingIn(app.db), help).toBe(rows);
     },
   );
 });

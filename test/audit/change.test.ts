@@ -1,6 +1,6 @@
 import { type JsonObject, type Message, toJson } from "@bufbuild/protobuf";
 import { sql } from "kysely";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { optionalUser, ruleOf } from "../../src/rpc/middleware/access.ts";
 import { issueKey, type Owner, password, useApp } from "../support/app.ts";
 import { everythingIn } from "../support/database/contents.ts";
@@ -11,17 +11,19 @@ import { isRead, methods, nameOf, validRequest } from "../support/schema/request
 
 const app = useApp();
 
-/** Prevents events of changes from being written while `run` runs. */
-async function withoutAudit(run: () => Promise<void>): Promise<void> {
-  await sql`alter table audit_event add constraint nothing check (outcome <> 'done') not valid`.execute(
+// No event of a change can be written for a request with such an id.
+const withoutAudit = "without-audit-";
+const unique = () => Math.random().toString(36).slice(2, 12);
+// The owner of an account in which every call fails.
+let failing: Owner;
+beforeAll(async () => {
+  failing = await app.newAccount();
+  await sql`
+    alter table audit_event add constraint nothing
+    check (outcome <> 'done' or not starts_with(request_id, ${sql.lit(withoutAudit)})) not valid`.execute(
     app.db,
   );
-  try {
-    await run();
-  } finally {
-    await sql`alter table audit_event drop constraint nothing`.execute(app.db);
-  }
-}
+});
 
 const allEvents = () => app.db.selectFrom("audit_event").selectAll().orderBy("id");
 const idsOfEvents = async () => {
@@ -33,10 +35,15 @@ const idsOfEvents = async () => {
 const written = new Set<(typeof methods)[number]>();
 
 /** Calls a method over HTTP with a valid request, and returns its events and the request. */
-async function eventsOf(owner: Owner, method: (typeof methods)[number], request?: Message) {
+async function eventsOf(
+  owner: Owner,
+  method: (typeof methods)[number],
+  request?: Message,
+  requestId: string = crypto.randomUUID(),
+) {
   const http = await serve(app);
   const sent = request ?? (await validRequest(app, owner, method));
-  const [before, requestId] = [await idsOfEvents(), crypto.randomUUID()];
+  const before = await idsOfEvents();
   const answer = await http.post(method, {
     body: toJson(method.input, sent) as JsonObject,
     headers: { ...headersFor(owner, method), "x-request-id": requestId },
@@ -130,20 +137,18 @@ describe.each(
     const owner = await app.newAccount();
     const sent = await validRequest(app, owner, method);
     const before = await everythingIn(app.db);
-    await withoutAudit(async () => {
-      const { answer } = await eventsOf(owner, method, sent);
-      const help =
-        "write the event in the transaction of the change, with `mutate`; a mail is an exception: see `later`";
-      expect([answer.status, answer.json], help).toEqual([
-        500,
-        { code: "internal", message: "internal error" },
-      ]);
-    });
+    const { answer } = await eventsOf(owner, method, sent, `${withoutAudit}${unique()}`);
+    const help =
+      "write the event in the transaction of the change, with `mutate`; a mail is an exception: see `later`";
+    expect([answer.status, answer.json], help).toEqual([
+      500,
+      { code: "internal", message: "internal error" },
+    ]);
     expect(await everythingIn(app.db)).toBe(before);
   });
 
   test("writes no event of success if it fails", async () => {
-    const owner = await app.newAccount();
+    const owner = failing;
     const http = await serve(app);
     const before = await idsOfEvents();
     const body = { nonsense: 1 };

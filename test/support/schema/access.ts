@@ -1,4 +1,4 @@
-import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
@@ -65,7 +65,7 @@ export interface Row {
   method: DescMethod;
   /** Whether the call may end or replace the bearer that makes it. */
   ends: boolean;
-  /** Whether the request is the same for every caller. While it is rejected, the next caller can send it again. */
+  /** Whether the request is the same for every caller. While nothing changes, the next caller can send it again. */
   shared: boolean;
   request(scene: Scene, by: By): Promise<Message>;
 }
@@ -181,21 +181,22 @@ const furtherRequests: Record<string, Record<string, Prepare>> = {
   },
 };
 
+// Requests that name a resource of the caller.
+const ownProfile = furtherRequests["ProfileService/RemoveProfile"]?.["its own"];
+const byCaller: unknown[] = [replacements["InviteService/AcceptInvite"], ownProfile, ownKey];
+
 /** The rows of the table. Every RPC of the schema has at least one. */
 export const rows: Row[] = services
   .flatMap((service) => service.methods)
   .flatMap((method) => {
     const rpc = nameOf(method);
     const prepare: Prepare = async ({ app, owner }) => ({ ...(await validRequest(app, owner, method)) });
-    const row = (name: string, prepareRequest: Prepare): Row => ({
+    const row = (name: string, of: Prepare): Row => ({
       name,
       method,
       ends: /LogOut$|: (its own|the system key)$|(Rotate|Disable)GlobalApiKey$/.test(name),
-      shared: prepareRequest === prepare,
-      request: async (scene, by) =>
-        create(method.input, withoutType(await prepareRequest(scene, by))) as MessageShape<
-          typeof method.input
-        >,
+      shared: !byCaller.includes(of),
+      request: async (scene, by) => create(method.input, withoutType(await of(scene, by))) as Message,
     });
     const more = Object.entries(furtherRequests[rpc] ?? {});
     return [
