@@ -42,7 +42,7 @@ export function createApp(deps: AppDeps): App {
   // First, because it blocks the event loop for 0.1 s.
   const validate = deps.validate ?? createServiceValidate();
   const { limits, shutdownSignal } = deps;
-  const boundsOf = createBoundsOf(limits.maxMessageBytes);
+  const boundsOf = deps.boundsOf ?? createBoundsOf(limits.maxMessageBytes);
   const parts = createParts(deps);
   const auth = authDepsOf(deps, parts);
   const tokens = tokenDepsOf(deps, parts);

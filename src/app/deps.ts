@@ -5,6 +5,7 @@ import type { Passwords } from "../domain/user/password.ts";
 import type { Log } from "../infra/log.ts";
 import type { Metrics } from "../infra/metrics.ts";
 import type { Limits } from "../net/limits.ts";
+import type { BoundsOf } from "../rpc/middleware/message-bounds.ts";
 import type { Validate } from "../rpc/middleware/validate.ts";
 import type { LookupLimits } from "../verify/cache/lookup-classes.ts";
 import type { CoherenceParts } from "../verify/coherence/parts.ts";
@@ -51,4 +52,6 @@ export interface AppDeps {
   limitTimeoutMs?: number | undefined;
   /** The validation of requests, which takes 0.1 s to create. Unset: a new one. */
   validate?: Validate;
+  /** The bounds of request messages, which take 0.02 s to compute. Unset: new ones by `limits`. */
+  boundsOf?: BoundsOf;
 }

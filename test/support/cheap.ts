@@ -1,6 +1,8 @@
 import { createServiceValidate } from "../../src/app/routes.ts";
 import type { PasswordCost } from "../../src/domain/user/argon2.ts";
 import type { Estimator } from "../../src/domain/user/password-strength.ts";
+import { defaultLimits } from "../../src/net/limits.ts";
+import { createBoundsOf } from "../../src/rpc/middleware/message-bounds.ts";
 
 /**
  * The lease in tests. The first change of every test file waits until it expires. Every instance of a database must
@@ -13,6 +15,9 @@ export const cheapPasswords: PasswordCost = { memoryCost: 8, timeCost: 1, parall
 
 /** The validation of requests, created once for all apps of a worker. */
 export const validate = createServiceValidate();
+
+/** What all apps of a worker share. */
+export const prepared = { validate, boundsOf: createBoundsOf(defaultLimits.maxMessageBytes) };
 
 /** The password of every user in tests that are not about passwords. */
 export const password = "correct horse battery staple";

@@ -10,11 +10,13 @@ import { createLog } from "../../src/infra/log.ts";
 import type { Metrics } from "../../src/infra/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { withHeaders } from "./actors/clients.ts";
-import { cheapPasswords, knowingPassword, testLeaseMs, validate } from "./cheap.ts";
+import { cheapPasswords, knowingPassword, prepared, testLeaseMs } from "./cheap.ts";
 
 // All people of a test have one address, so its limits are high.
 const many = "1000000";
-const unlimited = {
+const testDefaults = {
+  // The memory of a cache is reserved at its start.
+  LATCHKEY_CACHE_ENTRIES: "10000",
   LATCHKEY_SIGNUPS_PER_HOUR: many,
   LATCHKEY_PASSWORD_CHANGES_PER_HOUR: many,
   LATCHKEY_MAX_ACCOUNTS_PER_USER: "1000",
@@ -57,7 +59,7 @@ export async function openApp(
     passwordCost = cheapPasswords,
   }: AppOptions,
 ) {
-  const config = readConfig({ ...unlimited, ...env });
+  const config = readConfig({ ...testDefaults, ...env });
   const logLines: string[] = [];
   const log = createLog("trace", { write: (line) => void logLines.push(line) });
   const passwords = await createPasswords(estimator, config.passwordThreads, passwordCost);
@@ -78,7 +80,7 @@ export async function openApp(
     metrics,
     leaseMs,
     limitTimeoutMs,
-    validate,
+    ...prepared,
   });
   await app.ready();
   const transport = createRouterTransport(app.routes, { router: app.routerOptions });

@@ -23,10 +23,13 @@ export function watchStatements(): {
 } {
   const compiler = new PostgresQueryCompiler();
   let seen: string[] = [];
+  let recording = 0;
   let awaited: (HeldStatement & { pattern: RegExp; reach(): void; released: Promise<void> }) | undefined;
   const held = new WeakMap<object, { reach(): void; released: Promise<void> }>();
   const plugin: KyselyPlugin = {
     transformQuery({ node, queryId }) {
+      // The compilation is only for this watch, so it is left out while nothing watches.
+      if (recording === 0 && !awaited) return node;
       const statement = compiler.compileQuery(node, queryId).sql;
       seen.push(statement);
       if (awaited?.pattern.test(statement)) {
@@ -50,7 +53,12 @@ export function watchStatements(): {
   }
   async function statementsOf(call: () => Promise<unknown>): Promise<string[]> {
     seen = [];
-    await call();
+    recording += 1;
+    try {
+      await call();
+    } finally {
+      recording -= 1;
+    }
     return seen.filter((statement) => !inTheBackground.test(statement));
   }
   return { watch: (db) => db.withPlugin(plugin), statementsOf, holdResultOf };

@@ -6,7 +6,7 @@ import type { Db } from "../../../src/db/connect.ts";
 import { createPasswords } from "../../../src/domain/user/password.ts";
 import { createMetrics } from "../../../src/infra/metrics.ts";
 import { defaultLimits, type Limits } from "../../../src/net/limits.ts";
-import { cheapPasswords, testLeaseMs, validate } from "../cheap.ts";
+import { cheapPasswords, prepared, testLeaseMs } from "../cheap.ts";
 import { openTestDatabase } from "../database/database.ts";
 import { openTestPort } from "../net/net.ts";
 
@@ -47,7 +47,7 @@ export async function openFastPathServer(
     metrics,
     fastPath,
     leaseMs: testLeaseMs,
-    validate,
+    ...prepared,
   });
   const port = await openTestPort({ handler: app.handler, plain: app.plain, limits });
   if (opened) await app.ready();
