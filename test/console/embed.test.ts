@@ -133,7 +133,7 @@ test("the frame refuses a token that does not belong to an embed session", async
   for (const token of [app.platformToken, owner.token, platformKey]) {
     product.give = async () => ({ token });
     const [, frame] = await openFrame();
-    await frame.getByText(/none of an embed session/).waitFor();
+    await frame.getByText(/does not belong to an embed session/).waitFor();
     expect(await frame.getByRole("button", { name: "Create key" }).count()).toBe(0);
   }
 });

@@ -117,7 +117,7 @@ function createAsking(parent: Parent) {
   };
 }
 
-const noEmbedToken = "the product gave this page a token that is none of an embed session";
+const noEmbedToken = "the product gave this page a token that does not belong to an embed session";
 
 // Other tabs and pages have other sessions.
 const noTabs = { tell: () => undefined, listen: () => () => undefined };
