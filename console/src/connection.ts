@@ -37,32 +37,41 @@ export function createConnection(): Connection {
   const queries = createQueries(() => tabs.tell("changed"));
   const platform = createPlatform();
   const probe = createConsoleTransport({ account: account.get });
-  async function isBack(): Promise<boolean> {
+  // Returns whether the cookie is of a session of this user.
+  async function isBack(userId: string | undefined): Promise<boolean> {
     const id = await currentUser(probe);
-    if (id === undefined || id === user.get()) return id !== undefined;
+    if (id === undefined || id === userId) return id !== undefined;
     // The page shows what the user of the old session may see.
     location.reload();
     return new Promise(() => undefined);
   }
-  // A refusal may be older than the cookie: a log-in or a new password may be under way or done, also in another tab.
-  async function nextSession(signal: AbortSignal): Promise<void> {
-    const next = await inSessionTurn("shared", async () => ({
-      session: (await isBack()) ? undefined : renewal.wait(signal),
-    }));
-    await next.session;
+  // A refusal may be older than the cookie: a log-in or a new password may be under way or done, also in another tab. So each
+  // call asks whose session there is before it is made again.
+  async function nextSession(userId: string, signal: AbortSignal): Promise<void> {
+    const find = () =>
+      inSessionTurn("shared", async () => ({
+        session: (await isBack(userId)) ? undefined : renewal.wait(signal),
+      }));
+    for (let next = await find(); next.session; next = await find()) await next.session;
   }
   const transport = createConsoleTransport({
     account: () => (platform.key.get() === undefined ? account.get() : platform.tenant.get()?.id),
     bearer: platform.key.get,
     reach,
-    // Only a user has a session that a log-in renews.
-    renew: ({ signal }) =>
-      user.get() === undefined || platform.key.get() !== undefined ? undefined : nextSession(signal),
+    // Only a user has a session that a log-in renews. The first calls of a page are sent before it knows its user.
+    renewal({ signal }) {
+      const sender = user.get();
+      return () => {
+        const userId = sender ?? user.get();
+        const isUser = userId !== undefined && platform.key.get() === undefined;
+        return isUser ? nextSession(userId, signal) : undefined;
+      };
+    },
     // The permissions of the user have changed: controls that are refused now disappear.
     onDenied: () => void queries.invalidateQueries({ queryKey: sessionKey }),
   });
   for (const identity of [account, platform.key, platform.tenant]) identity.subscribe(() => forget(queries));
-  const resume = async () => void ((await isBack()) && renewal.renewed());
+  const resume = async () => void ((await isBack(user.get())) && renewal.renewed());
   return { transport, queries, account, user, reach, renewal, resume, tabs, platform };
 }
 

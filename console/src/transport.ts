@@ -14,10 +14,11 @@ export interface TransportOptions {
   /** Without it, no call waits for a server that is away. */
   reach?: Reach;
   /**
-   * Runs after the server refused the session of a call. Returns a promise that resolves when there is another session, or
-   * undefined if the page was not signed in. Without it, the call fails.
+   * Runs when a call is sent, and remembers whose call it is. The function that it returns runs after the server refused the
+   * session of the call. It returns a promise that resolves when there is another session for the call, or undefined if the
+   * page was not signed in. Without it, the call fails.
    */
-  renew?(refused: Sent): Promise<void> | undefined;
+  renewal?(sent: Sent): () => Promise<void> | undefined;
   /** Runs after the server refused a call because a permission was missing. */
   onDenied?(): void;
 }
@@ -78,13 +79,14 @@ function identified({ account, bearer }: TransportOptions): Interceptor {
 }
 
 // A call with an ended session did nothing. It is repeated once with the next session.
-function renewed({ renew, onDenied }: TransportOptions): Interceptor {
+function renewed({ renewal, onDenied }: TransportOptions): Interceptor {
   return (next) => async (request) => {
+    const renew = renewal?.(request);
     try {
       return await next(request);
     } catch (error) {
       if (reasonOf(error) === "PERMISSION_DENIED") onDenied?.();
-      const session = needsLogIn(error) ? renew?.(request) : undefined;
+      const session = needsLogIn(error) ? renew?.() : undefined;
       if (!session) throw error;
       await session;
       return next(request);

@@ -90,7 +90,10 @@ test("a late log-out of one tab does not remove the session of a log-in in anoth
   await two.getByRole("navigation", { name: "Pages of the console" }).waitFor();
 });
 
-test("a call that was refused late is not made for another user who has logged in in another tab", async () => {
+test.each([
+  ["after the tab shows another user", true],
+  ["after another user has logged in in another tab", false],
+])("a call that is refused %s is not made for that user", async (_when, shown) => {
   const [first, second] = [await app.newAccount("First"), await app.newAccount("Second")];
   const one = await tabs.open("/workspaces", { as: first });
   await one.getByRole("button", { name: "New workspace" }).click();
@@ -104,7 +107,10 @@ test("a call that was refused late is not made for another user who has logged i
   await two.getByLabel("Password").fill(password);
   await two.getByRole("button", { name: "Log in" }).click();
   await two.getByRole("button", { name: "Second" }).waitFor();
+  if (shown) await one.getByRole("button", { name: "Second" }).waitFor();
+  const loaded = one.waitForEvent("load");
   held.release();
+  await loaded;
   await one.getByRole("button", { name: "Second" }).waitFor();
   const { token } = await app.clientAs("").sessions.logIn({ email: first.email, password });
   for (const { workspaceAdmin } of [app.clientAs(token), second]) {

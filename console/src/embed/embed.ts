@@ -73,12 +73,14 @@ export function createEmbed(parent: Parent): Embed {
     account: () => undefined,
     bearer: () => token,
     reach,
-    renew({ header, signal }) {
-      // The token of the call may be an earlier one.
-      if (header.get("authorization") !== `Bearer ${token}`) return Promise.resolve();
-      ask("ended");
-      return renewal.wait(signal);
-    },
+    renewal:
+      ({ header, signal }) =>
+      () => {
+        // The token of the call may be an earlier one.
+        if (header.get("authorization") !== `Bearer ${token}`) return Promise.resolve();
+        ask("ended");
+        return renewal.wait(signal);
+      },
     // The session reaches less than before: controls that are refused now disappear.
     onDenied: () => void refresh().catch(() => undefined),
   });

@@ -21,13 +21,7 @@ export function PlatformKeyPage() {
   const { run, busy, error } = useAction(async () => {
     const token = key.trim();
     // Nothing else of the page uses the key before the server has said what it is.
-    const transport = createConsoleTransport({
-      account: () => undefined,
-      bearer: () => token,
-      reach,
-      renew: () => undefined,
-      onDenied: () => undefined,
-    });
+    const transport = createConsoleTransport({ account: () => undefined, bearer: () => token, reach });
     const who = await createClient(ProfileService, transport).whoAmI({});
     if (!who.platform) throw new Error("this is no key of the platform account");
     platform.tenant.set(undefined);

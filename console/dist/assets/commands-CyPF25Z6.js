@@ -1,0 +1,2 @@
+import{t as e}from"./principal_pb-Ctif9IQ6.js";import{s as t}from"./styles-xgcxyDjT.js";import{v as n}from"./parts-DH91SmBm.js";import{T as r}from"./packages-Dx2HwI4l.js";var i=r();function a({commands:r}){let{principal:a,accountId:o,accounts:s}=t();if(a.kind!==e.USER)return null;let c=s.length>1?` --account ${o}`:``,l=[`login --url ${location.origin}`,...r.map(e=>`${e}${c}`)];return(0,i.jsxs)(i.Fragment,{children:[(0,i.jsx)(`p`,{children:`With the command line:`}),(0,i.jsx)(n,{label:`commands`,text:l.map(e=>`npx latchkey ${e}`).join(`
+`)})]})}export{a as t};

@@ -1,0 +1,1 @@
+import{t as e}from"./index-O_7o-sgU.js";import{T as t}from"./packages-Dx2HwI4l.js";var n=t();function r(){return(0,n.jsx)(e,{next:`/`})}export{r as LogInPage};

@@ -1,1 +1,0 @@
-import{p as e}from"./packages-Dx2HwI4l.js";import{t}from"./team_service_pb-BbxHDimd.js";import{s as n}from"./styles-DcSkZedI.js";function r(){let{can:r}=n(),{data:i}=e(t.method.listTeams,{limit:200,sortOrder:`asc`},{enabled:r(`teams:read`)}),a=i?.items??[],o=new Map(a.map(({metadata:e})=>[e?.id,e?.name]));return{all:a,loaded:i!==void 0,nameOf:e=>o.get(e)??e}}export{r as t};
