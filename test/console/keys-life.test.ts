@@ -39,9 +39,9 @@ test("a rotation keeps the old token for the grace period, and says which of the
   await use(key.token, "203.0.113.7");
   await page.getByRole("button", { name: "Billing", exact: true }).click();
   const told = page.getByRole("alert").filter({ hasText: "The old token is still used." });
-  await told.waitFor({ timeout: 30_000 });
+  // The first report of usage may come before the call from this address.
+  await told.filter({ hasText: "203.0.113.7" }).waitFor({ timeout: 30_000 });
   expect(await told.innerText()).toContain(`…${key.token.slice(-4)}`);
-  expect(await told.innerText()).toContain("203.0.113.7");
   const tokens = page.getByRole("table", { name: "Live tokens" });
   expect(await tokens.getByRole("row").count()).toBe(3);
   await expectAccessible(page);
