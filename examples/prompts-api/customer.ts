@@ -14,7 +14,7 @@ export function readToken(name: string): string {
   return readFileSync(`.latchkey/${name}`, "utf8").trim().slice(bearer.length);
 }
 
-/** Makes calls as the holder of a token, or without one. A refusal is one line, and the exit code 1. */
+/** Makes calls as the holder of a token, or without one. A refusal ends the program with one line and the exit code 1. */
 export async function withLatchkey(
   token: string | undefined,
   calls: (latchkey: LatchkeyClient) => Promise<void>,
@@ -27,7 +27,7 @@ export async function withLatchkey(
     if (!(error instanceof LatchkeyError)) throw error;
     // Programs decide by the reason, which stays the same. The message is for people.
     process.stderr.write(`${error.reason}: ${error.message}\n`);
-    process.exitCode = 1;
+    process.exit(1);
   } finally {
     latchkey.close();
   }
