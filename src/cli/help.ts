@@ -120,7 +120,7 @@ function section(title: string, lines: readonly (readonly [string, string])[]): 
   return `${title}:\n${text.join("\n")}\n`;
 }
 
-// The width of most terminals that nobody has changed.
+// The usual width of a terminal.
 const lineWidth = 80;
 
 function wrap(text: string, width = lineWidth): string {
