@@ -9,6 +9,19 @@ export function runs(inShort: number): number {
   return long ? inShort * longer : inShort;
 }
 
+/**
+ * Returns a part of the rows of an exhaustive test: `inShort` of them in `npm test`, by the seed of the run and in their
+ * order, and all of them in `npm run test:long`. Different runs choose different rows.
+ */
+export function sampled<T>(rows: readonly T[], inShort: number): readonly T[] {
+  if (long || rows.length <= inShort) return rows;
+  const [chosen = rows] = fc.sample(fc.subarray([...rows], { minLength: inShort, maxLength: inShort }), {
+    seed: inject("seed"),
+    numRuns: 1,
+  });
+  return chosen;
+}
+
 // This file is loaded before every test file. All searches of a run have one seed, which is printed so that a run can
 // be repeated.
 fc.configureGlobal({ seed: inject("seed"), numRuns: runs(100) });
