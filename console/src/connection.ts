@@ -94,7 +94,7 @@ export function createQueries(onChange: () => void): QueryClient {
       },
     }),
     defaultOptions: {
-      // The transport repeats calls itself. A list of 10,000 keys leaves memory soon after its page is gone.
+      // The transport retries calls itself. A list of 10,000 keys leaves memory soon after its page is gone.
       queries: { retry: false, staleTime: 10_000, gcTime: 30_000, networkMode: "always" },
       mutations: { retry: false, networkMode: "always" },
     },

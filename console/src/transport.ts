@@ -70,7 +70,7 @@ function identified({ account, bearer }: TransportOptions): Interceptor {
   return (next) => (request) => {
     const [id, token] = [account(), bearer?.()];
     request.header.set("latchkey-console", "1");
-    // A repeated call has the headers of its first attempt.
+    // A retry has the headers of its first attempt.
     for (const name of ["latchkey-account", "authorization"]) request.header.delete(name);
     if (id) request.header.set("latchkey-account", id);
     if (token) request.header.set("authorization", `Bearer ${token}`);
@@ -78,7 +78,7 @@ function identified({ account, bearer }: TransportOptions): Interceptor {
   };
 }
 
-// A call with an ended session did nothing. It is repeated once with the next session.
+// A call with an ended session did nothing. It is retried once with the next session.
 function renewed({ renewal, onDenied }: TransportOptions): Interceptor {
   return (next) => async (request) => {
     const renew = renewal?.(request);

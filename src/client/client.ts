@@ -32,7 +32,7 @@ export interface ClientOptions {
   ca?: string | Buffer | undefined;
   /** The time for a call with all its attempts. The default is 30 seconds. */
   timeoutMs?: number | undefined;
-  /** The number of further attempts of a call that is safe to repeat. The default is 4. */
+  /** The number of further attempts of a call that is safe to retry. The default is 4. */
   retries?: number | undefined;
   /** A transport of the caller, which replaces the connection to `url`. */
   transport?: Transport | undefined;

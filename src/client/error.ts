@@ -36,7 +36,7 @@ export class LatchkeyError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   /** What is wrong with the request, field by field. Empty unless the reason is `INVALID_FIELDS`. */
   readonly violations: readonly Violation[];
-  /** The time after which a repeat can succeed, if the server named one. */
+  /** The time after which a retry can succeed, if the server named one. */
   readonly retryAfterMs: number | undefined;
   /** The id of the request in the log of the server and in audit events, if a response arrived. */
   readonly requestId: string | undefined;

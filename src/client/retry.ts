@@ -9,7 +9,7 @@ export const baseDelayMs = 100;
 /** No waiting time is longer, unless the server names a longer one. */
 export const maxDelayMs = 5_000;
 
-/** Returns whether a repeat of a call that may have succeeded is safe, by the schema and by the request. */
+/** Returns whether a retry of a call that may have succeeded is safe, by the schema and by the request. */
 export function isRepeatable(method: DescMethodUnary, input: object): boolean {
   if (
     method.idempotency !== undefined &&

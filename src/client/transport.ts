@@ -16,7 +16,7 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
-/** Returns a transport that adds headers, retries calls that are safe to repeat, and throws `LatchkeyError`. */
+/** Returns a transport that adds headers, retries calls if that is safe, and throws `LatchkeyError`. */
 export function createCallTransport(inner: Transport, options: CallOptions): Transport {
   return {
     async unary(method, signal, timeoutMs = options.timeoutMs, header, input, contextValues) {

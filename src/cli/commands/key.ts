@@ -49,7 +49,7 @@ const list = command({
       command: "latchkey key list --environment live --expires-before 30d",
     },
     {
-      text: "Write the ids of keys that nobody uses.",
+      text: "Write the ids of keys that were not used this year.",
       command: "latchkey key list --unused-since 2026-01-01 --quiet",
     },
   ],

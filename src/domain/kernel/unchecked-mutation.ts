@@ -4,7 +4,7 @@
  */
 export const uncheckedMutations = {
   SignUp: "The caller has no user yet. The change makes one.",
-  LogIn: "The password is the proof. The change compares it with the locked user once more.",
+  LogIn: "The password is the proof. The change compares it with the locked user again.",
   AcceptInvite: "Without a bearer, the token of the invite is the proof. The change locks the invite.",
   RequestPasswordReset: "Anyone may call it. The server sends the token only to the address of the user.",
   ResetPassword: "The mailed token is the proof. The change locks it and marks it as used.",

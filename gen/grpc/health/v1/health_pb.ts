@@ -68,7 +68,7 @@ export const HealthCheckResponse_ServingStatus = {
   NOT_SERVING: 2,
 
   /**
-   * Watch only: nobody declared this service, or nobody did so far.
+   * Only in `Watch`: the server does not know this service, or does not know it yet.
    *
    * @generated from enum value: SERVICE_UNKNOWN = 3;
    */
