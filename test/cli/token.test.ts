@@ -1,3 +1,4 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { issueKey, useApp } from "../support/app.ts";
 import { runCli } from "../support/cli/run-cli.ts";
@@ -86,4 +87,13 @@ test("token revoke ends a token without any other credential", async () => {
     code: 1,
     stderr: expect.stringMatching(/revoked/),
   });
+});
+
+test("whoami shows when the bearer expires, and no such line for a bearer without an end", async () => {
+  const expiresAt = timestampFromDate(new Date(Date.UTC(2999, 0, 1)));
+  const ending = await issueKey(scene.owner, { spec: { expiresAt } });
+  const whoami = async (token: string) =>
+    (await scene.run(["whoami"], { env: { LATCHKEY_TOKEN: token } })).stdout.replaceAll(/ +/g, " ");
+  expect(await whoami(ending.token)).toContain("\nexpires 2999-01-01 00:00:00Z\n");
+  expect(await whoami((await issueKey(scene.owner)).token)).not.toContain("\nexpires ");
 });

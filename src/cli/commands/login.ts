@@ -4,7 +4,7 @@ import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { failureOf, usageError } from "../failure.ts";
 import { newPassword } from "../new-password.ts";
-import { labelsText, wordOf } from "../text.ts";
+import { labelsText, timeText, wordOf } from "../text.ts";
 import { uninterrupted } from "../uninterrupted.ts";
 
 const passwordFile = {
@@ -190,6 +190,7 @@ async function showPrincipal(context: Context, response: WhoAmIResponse): Promis
       ["labels", labelsText(principal.keyLabels)],
       ["profile", profile?.metadata?.id ?? ""],
       ["environment", wordOf(Environment, principal.environment)],
+      ["expires", timeText(response.endsAt)],
       ["permissions", principal.permissions.join(" ") || "none"],
       ["workspaces", isEverywhere ? "all" : principal.workspaceIds.join(" ") || "none"],
       ["entitlements", principal.entitlements.join(" ")],
