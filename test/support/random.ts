@@ -11,12 +11,13 @@ export function runs(inShort: number): number {
 
 /**
  * Returns a part of the rows of an exhaustive test: `inShort` of them in `npm test`, by the seed of the run and in their
- * order, and all of them in `npm run test:long`. Different runs choose different rows.
+ * order, and all of them in `npm run test:long`. Different runs choose different rows. `salt`: several samples of one
+ * run with different salts choose different rows.
  */
-export function sampled<T>(rows: readonly T[], inShort: number): readonly T[] {
+export function sampled<T>(rows: readonly T[], inShort: number, salt = 0): readonly T[] {
   if (long || rows.length <= inShort) return rows;
   const [chosen = rows] = fc.sample(fc.subarray([...rows], { minLength: inShort, maxLength: inShort }), {
-    seed: inject("seed"),
+    seed: inject("seed") + salt,
     numRuns: 1,
   });
   return chosen;
