@@ -32,6 +32,7 @@ import * as embedSession from "./0030_embed_session.ts";
 import * as clientAddressTime from "./0031_client_address_time.ts";
 import * as embedEnd from "./0032_embed_end.ts";
 import * as counterClock from "./0033_counter_clock.ts";
+import * as cheaperAuthority from "./0034_cheaper_authority.ts";
 
 /** One numbered step forward. A server's level is the number of migrations it knows. */
 export interface Migration {
@@ -76,6 +77,7 @@ export const migrations: readonly Migration[] = [
   { name: "0031_client_address_time", ...clientAddressTime },
   { name: "0032_embed_end", ...embedEnd },
   { name: "0033_counter_clock", ...counterClock },
+  { name: "0034_cheaper_authority", ...cheaperAuthority },
 ];
 
 /** The migrations before external ids became unique. The command that clears duplicates needs no later one. */

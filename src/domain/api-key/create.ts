@@ -12,7 +12,7 @@ import { invalidField } from "../kernel/error.ts";
 import { findByExternalId, requireFree } from "../kernel/external-id.ts";
 import { newId } from "../kernel/id.ts";
 import { mutate } from "../kernel/mutation.ts";
-import { rowLock } from "../kernel/row-lock.ts";
+import { type RowLock, rowLock } from "../kernel/row-lock.ts";
 import { together } from "../kernel/together.ts";
 import type { Mint, MintedToken } from "../kernel/token.ts";
 import {
@@ -48,7 +48,7 @@ export async function createApiKey(
   const minted = deps.mint(key.tokenKind, id);
   const account = input.serviceAccount && newOwner(caller, deps.bounds, input.serviceAccount);
   const locks = [
-    ...(account?.locks ?? [rowLock("service_account", caller.accountId, input.serviceAccountId, "share")]),
+    ...(account?.locks ?? ownerLocks(caller, input.serviceAccountId)),
     ...workspaceLocks(caller.accountId, input.workspaceIds),
   ];
   const read = (tx: Tx) => readForNew(tx, caller, key.kind, input, account);
@@ -116,6 +116,10 @@ async function readForNew(
     account?.read(tx),
   ]);
   return { owner: forAccount?.owner ?? owner, listed, workspaces, room, taken, forAccount };
+}
+
+function ownerLocks({ accountId }: Caller, serviceAccountId: string): RowLock[] {
+  return serviceAccountId ? [rowLock("service_account", accountId, serviceAccountId, "share")] : [];
 }
 
 function newOwner(
