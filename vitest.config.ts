@@ -14,6 +14,9 @@ const programs = "test/support/server/programs.ts";
 // Compares every answer of plain HTTP with gen/openapi.json.
 const checkAnswers = "test/support/openapi/setup.ts";
 
+// Fails a file that does not restore what it changed in its process. It is the first setup file, so its check runs last.
+const checkRestored = "test/support/restored.ts";
+
 const long = process.env.LATCHKEY_TEST_LONG === "1";
 const processTimeoutMs = long ? 600_000 : 180_000;
 
@@ -34,7 +37,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts", "console/test/**/*.test.ts"],
           exclude: [...processes, ...slow, ...browsers],
           isolate: false,
-          setupFiles: ["test/support/random.ts", checkAnswers],
+          setupFiles: [checkRestored, "test/support/random.ts", checkAnswers],
         },
       },
       {
@@ -44,7 +47,7 @@ export default defineConfig({
           include: processes,
           globalSetup: programs,
           isolate: false,
-          setupFiles: checkAnswers,
+          setupFiles: [checkRestored, checkAnswers],
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
           sequence: { groupOrder: 1 },
@@ -56,7 +59,7 @@ export default defineConfig({
           name: "console",
           include: browsers,
           isolate: false,
-          setupFiles: "test/support/random.ts",
+          setupFiles: [checkRestored, "test/support/random.ts"],
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
           sequence: { groupOrder: 1 },

@@ -5,7 +5,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { createConnectAdapter } from "../../src/net/connect-adapter.ts";
 import { openTestPort } from "../support/net/net.ts";
@@ -19,6 +19,7 @@ const printed = vi.spyOn(console, "error");
 
 beforeEach(() => void printed.mockClear());
 afterEach(() => expect(printed).not.toHaveBeenCalled());
+afterAll(() => printed.mockRestore());
 
 async function* broken(): AsyncGenerator<Uint8Array> {
   yield Uint8Array.of(0, 0, 0);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { inject } from "vitest";
+import { afterAll, expect, inject } from "vitest";
 import { long } from "./long.ts";
 
 const longer = 20;
@@ -25,4 +25,8 @@ export function sampled<T>(rows: readonly T[], inShort: number, salt = 0): reado
 
 // This file is loaded before every test file. All searches of a run have one seed, which is printed so that a run can
 // be repeated.
-fc.configureGlobal({ seed: inject("seed"), numRuns: runs(100) });
+const settings = { seed: inject("seed"), numRuns: runs(100) };
+fc.configureGlobal(settings);
+afterAll(() =>
+  expect(fc.readConfigureGlobal(), "this file must not change the settings of fast-check").toEqual(settings),
+);
