@@ -20,11 +20,14 @@ const consumer = join(folder, "consumer");
 const latchkey = join(consumer, "node_modules", ".bin", "latchkey");
 // The oldest Node that package.json allows.
 const oldNode = `node-${process.platform}-${process.arch}@22.12.0`;
+// A folder of its own, because a test measures the folder of the package.
+const oldNodeFolder = join(folder, "old-node");
 let packed: Packed;
 let missing: string | undefined;
 beforeAll(async () => {
   packed = await pack();
-  missing = await install(consumer, [packed.tarball, ...(long ? [oldNode] : [])]);
+  missing = await install(consumer, [packed.tarball]);
+  if (long) missing ??= await install(oldNodeFolder, [oldNode]);
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
@@ -154,7 +157,7 @@ describe("an installed package", () => {
   });
 
   test.runIf(long)("the server of the package runs on Node 22.12", async ({ newSite }) => {
-    const node = join(consumer, "node_modules", oldNode.replace(/@.*/, ""), "bin", "node");
+    const node = join(oldNodeFolder, "node_modules", oldNode.replace(/@.*/, ""), "bin", "node");
     const server = await newSite({}, { latchkey, node, empty: true }).serve();
     expect(server.log()[0]).toMatchObject({ node: "v22.12.0" });
     await issueKey(await signUpAt(server.url));
