@@ -29,10 +29,9 @@ function listenersOf(event: string | symbol): [string, unknown][] {
     .map((listener, n) => [`listener ${n + 1} of the process for ${String(event)}`, listener]);
 }
 
-// A property that Node creates at its first use has a getter, which stays.
+// A property that Node creates at its first use has a getter, which stays. Libraries keep data under names such as `__zod`.
 function valuesOf(name: string, object: object): [string, unknown][] {
-  return Object.entries(Object.getOwnPropertyDescriptors(object)).map(([key, { value, get }]) => [
-    `${name}.${key}`,
-    get ?? value,
-  ]);
+  return Object.entries(Object.getOwnPropertyDescriptors(object))
+    .filter(([key]) => !key.startsWith("__"))
+    .map(([key, { value, get }]) => [`${name}.${key}`, get ?? value]);
 }
