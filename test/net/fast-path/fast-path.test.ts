@@ -163,7 +163,7 @@ function groupsOf(requests: WireRequest[], pipelined: boolean): WireRequest[][] 
 }
 
 function isTooLong(request: WireRequest | undefined): boolean {
-  return request?.version === 1 && typeof request.length === "number" && request.length < 0;
+  return typeof request?.length === "number" && request.length < 0;
 }
 
 function describeGroup(group: WireRequest[]): string {

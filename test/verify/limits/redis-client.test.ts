@@ -92,6 +92,7 @@ test("no error contains the password, even if the server repeats it", async () =
   expect(String(error)).toContain("refused");
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("guess-9");
   for (const one of consoles) expect(one).not.toHaveBeenCalled();
+  for (const one of consoles) one.mockRestore();
   client.close();
 });
 
