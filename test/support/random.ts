@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { afterAll, expect, inject } from "vitest";
 import { long } from "./long.ts";
 
-const longer = 20;
-
-/** Returns the number of runs of a random search. `inShort` is the number in `npm test`. */
-export function runs(inShort: number): number {
+/**
+ * Returns the number of runs of a random search: `inShort` in `npm test`, and `longer` times as many in `npm run test:long`.
+ * A search of slow runs takes a smaller factor, so that no file takes more than three minutes.
+ */
+export function runs(inShort: number, longer = 20): number {
   return long ? inShort * longer : inShort;
 }
 

@@ -51,7 +51,7 @@ test("generated requests have the same message and the same answer over plain HT
       } else expect({ status: plain.status, json: plain.json }).toEqual(plainErrorOf(connect));
       expect(seen.bugs).toEqual([]);
     }),
-    { numRuns: runs(500) },
+    { numRuns: runs(500, 10) },
   );
 });
 
