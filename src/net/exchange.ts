@@ -6,7 +6,7 @@ import { createAddressCheck, hasOneHost } from "./host.ts";
 import type { Limits } from "./limits.ts";
 import { createPipelines, type PipelineHooks } from "./pipelines.ts";
 import type { Probes } from "./probes.ts";
-import { hideMalformed } from "./protocol-headers.ts";
+import { hideMalformed, shortenDeadlines } from "./protocol-headers.ts";
 import type { RefusalReason } from "./refused-connections.ts";
 import type { HandlerOf, Request, Response } from "./request.ts";
 import { createRoster, type Roster } from "./roster.ts";
@@ -125,6 +125,7 @@ function createValidHandling() {
       return;
     }
     hideMalformed(request);
+    shortenDeadlines(request);
     handler(request, response);
   };
 }

@@ -45,6 +45,23 @@ export function hideMalformed(request: Request): void {
   if (query >= 0 && mayHaveParameter.test(url.slice(query))) hideInQuery(request, url);
 }
 
+// With a longer time, Node ends a timer at once, and writes a warning to stderr. Both are far above the longest deadline.
+const maxTimerMs = 2 ** 31 - 1;
+const longestConnectTimeout = `${maxTimerMs}`;
+const longestGrpcTimeout = `${Math.floor(maxTimerMs / 1_000)}S`;
+const millisecondsOf: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000 };
+
+/** Shortens deadlines that no timer of Node can hold. They remain too long, so the request fails with the same error. */
+export function shortenDeadlines({ headers }: Request): void {
+  const { "connect-timeout-ms": connect, "grpc-timeout": grpc } = headers;
+  // Longer numbers are no valid deadlines.
+  if (connect?.length === 10 && Number(connect) > maxTimerMs)
+    headers["connect-timeout-ms"] = longestConnectTimeout;
+  if (typeof grpc !== "string" || grpc.length > 9) return;
+  if (Number(grpc.slice(0, -1)) * (millisecondsOf[grpc.slice(-1)] ?? 0) > maxTimerMs)
+    headers["grpc-timeout"] = longestGrpcTimeout;
+}
+
 // Most queries have none of these parameters, not even encoded, and parsing a query takes long.
 const mayHaveParameter = /[%+]|connect|compression/;
 
