@@ -2,11 +2,12 @@ import type { DescService } from "@bufbuild/protobuf";
 import { createClient, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import type { Access } from "../../gen/latchkey/v1/access_pb.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { madeUp } from "../support/schema/made-up.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 function callAs(token: string, service: DescService): { call: Promise<unknown>; ran: () => boolean } {
   let ran = false;

@@ -4,11 +4,12 @@ import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { naming } from "../support/actors/acting.ts";
 import { newDeveloperKey, newMember, newRobot, newServiceKey } from "../support/actors/actors.ts";
-import { type Clients, issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace } from "../support/app.ts";
 import { whileHeld } from "../support/database/waiting.ts";
 import { outcome } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
 const idOf = (owner: { account: { metadata?: { id: string } } }) => owner.account.metadata?.id ?? "";
 

@@ -9,8 +9,9 @@ import {
   newTeam,
   permissionsOf,
 } from "../support/actors/actors.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
 // A key with many `*:verb`, whose service account has many `resource:*`. The server does not expand all pairs of them.
 
@@ -20,7 +21,7 @@ const expanded = narrow(everyResource, everyVerb);
 /** The resources of which the key gets something at first. */
 const reached = [...new Set(expanded.map((one) => one.split(":")[0] ?? ""))];
 
-const app = useApp();
+const app = useSharedApp();
 
 /** A service account, and a person who may do everything that a key of it gets at first, but not everything in its list. */
 async function scene() {

@@ -12,11 +12,12 @@ import {
   newTeam,
 } from "../support/actors/actors.ts";
 import { expectDeniedBy, mint as mintAs, rateLimits } from "../support/actors/limited.ts";
-import { type Clients, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { type Clients, newWorkspace, type Owner } from "../support/app.ts";
 import { untilWaiting } from "../support/database/waiting.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const updateMask = { paths: ["spec.rate_limits"] };
 let owner: Owner;
 let robotId = "";

@@ -15,12 +15,13 @@ import { describe, expect, test } from "vitest";
 import type { Access } from "../../gen/latchkey/v1/access_pb.ts";
 import { newMember } from "../support/actors/actors.ts";
 import { rotate } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, useApp } from "../support/app.ts";
+import { type Clients, issueKey } from "../support/app.ts";
 import { outcome } from "../support/errors.ts";
 import { handlerOf, openTestPort } from "../support/net/net.ts";
 import { madeUp } from "../support/schema/made-up.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 /** A service with one method, which sends a message when the test requests it. */
 function streaming(rule: Access["rule"]) {

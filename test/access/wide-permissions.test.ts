@@ -4,11 +4,12 @@ import { access } from "../../gen/latchkey/v1/access_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { holds, ownResources, permissionSet } from "../../src/domain/access/permission.ts";
 import { newRobot, newRole, newServiceKey, principalOf } from "../support/actors/actors.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { methods, nameOf } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let owner: Owner;
 beforeAll(async () => {
   owner = await app.newAccount();

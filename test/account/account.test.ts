@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ApiKeyKind, ApiKeyState, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const keyWith = async (owner: Owner, ...permissions: string[]) =>
   app.clientAs((await issueKey(owner, { spec: { permissions } })).token);
@@ -53,7 +54,7 @@ describe("GetAccount", () => {
 describe("UpdateAccount", () => {
   test("changes only the present fields", async () => {
     const owner = await app.newAccount("Before");
-    const metadata = { name: " After ", labels: { env: "prod" }, externalId: "crm-1" };
+    const metadata = { name: " After ", labels: { env: "prod" }, externalId: "account-crm-1" };
     await owner.accounts.updateAccount({ metadata });
     const { account } = await owner.accounts.updateAccount({ spec: { description: "why" } });
     expect(account).toMatchObject({

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { naming, newPlatformServiceKey } from "../support/actors/acting.ts";
 import { inviteOf, newEmail, newMember } from "../support/actors/actors.ts";
-import { type Clients, password, useApp } from "../support/app.ts";
+import { type Clients, password } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 
 async function opened(): Promise<{ accountId: string; acting: Clients }> {

@@ -2,11 +2,12 @@ import { describe, expect, test } from "vitest";
 import { accountIdOf, naming, newPlatformServiceKey } from "../support/actors/acting.ts";
 import { newEmail, newMember } from "../support/actors/actors.ts";
 import { systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, password, useApp } from "../support/app.ts";
+import { type Clients, issueKey, password } from "../support/app.ts";
 import { lockBarrier } from "../support/database/lock-barrier.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 
 /** Opens an account without an owner. Returns its id, and the clients of the platform key that acts for it. */

@@ -10,10 +10,11 @@ import {
   permissionsOf,
 } from "../support/actors/actors.ts";
 import { rotate, systemKeyOf } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const profileOf = (owner: Owner) => owner.profile.metadata?.id ?? "";
 const setRole = (by: Clients, id: string, role: string) => by.profiles.setProfileRole({ id, role });
 const remove = (by: Clients, id: string) => by.profiles.removeProfile({ id });
@@ -44,7 +45,7 @@ test("only an owner's session creates, changes or removes an owner, regardless o
       () => setRole(by, admin.profileId, "owner"),
       () => setRole(by, profileOf(owner), "viewer"),
       () => remove(by, profileOf(owner)),
-      () => by.invites.createInvite({ email: "new@example.com", role: "owner" }),
+      () => by.invites.createInvite({ email: "new.owner@example.com", role: "owner" }),
     ]) {
       expect({ who, ...(await refusal(call())) }).toMatchObject({
         who,

@@ -3,10 +3,11 @@ import { AccountState } from "../../gen/latchkey/v1/account_pb.ts";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { join, logIn } from "../support/actors/actors.ts";
 import { systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken).accounts;
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 

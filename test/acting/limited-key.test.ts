@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { accountIdOf, naming, newPlatformServiceKey, useTenant } from "../support/actors/acting.ts";
 import { newName } from "../support/actors/actors.ts";
 import { expectDeniedBy, mint, rateLimits } from "../support/actors/limited.ts";
-import { useApp } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tenant = useTenant(app);
 
 /** Issues a key of the platform account with all that these tests need, and gives it a limit. */

@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { accountIdOf, naming, newPlatformServiceKey } from "../support/actors/acting.ts";
 import { newEmail } from "../support/actors/actors.ts";
 import { verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, type Owner, password, useApp } from "../support/app.ts";
+import { issueKey, type Owner, password } from "../support/app.ts";
 import { outcome } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 
 const held = ["accounts:act", "*:read", "api_keys:write", "invites:write", "agents:read"];

@@ -4,13 +4,14 @@ import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { naming, newPlatformServiceKey } from "../support/actors/acting.ts";
 import { newEmail } from "../support/actors/actors.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
-import { issueKey, password, useApp } from "../support/app.ts";
+import { issueKey, password } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
 // A platform key that stands in for the owner of an account gives permissions that it does not hold. It gives no
 // environment and no lifetime that it does not hold, and it gives nothing with a superseded token.
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 const hour = { seconds: 3_600n, nanos: 0 };
 const permissions = ["accounts:act", "accounts:manage", "api_keys:manage"];

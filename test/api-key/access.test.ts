@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { storedKey } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 interface Ids {
   id: string;

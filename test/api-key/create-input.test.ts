@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { ApiKeyKind, Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { inSeconds, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const unknown: number = 9;
 const long = "x".repeat(64);
 

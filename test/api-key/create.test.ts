@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyKind, ApiKeyState, Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import { doneTo, inSeconds, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("a key has the fields of its request and names its creator", async () => {
   const owner = await app.newAccount();

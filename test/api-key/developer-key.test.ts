@@ -14,11 +14,12 @@ import {
   principalOf,
 } from "../support/actors/actors.ts";
 import { rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { whileLocked } from "../support/database/waiting.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { ALL, SELECTED } = WorkspaceScope;
 
 test("a developer key has its own kind of token, has no environment, and acts as its user", async () => {

@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyKind, ApiKeyState, Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newMember, newRole } from "../support/actors/actors.ts";
 import { inSeconds } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const day = 86_400;
 
 type Filter = Parameters<Clients["apiKeys"]["listApiKeys"]>[0];

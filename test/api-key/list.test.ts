@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { encodeCursor } from "../../src/domain/kernel/list.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 type Filter = Parameters<Clients["apiKeys"]["listApiKeys"]>[0];
 

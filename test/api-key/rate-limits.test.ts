@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { isWithinLimits } from "../../src/domain/access/rate-limit.ts";
 import { storedKey, systemKeyOf } from "../support/actors/api-key.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let owner: Owner;
 beforeAll(async () => {
   owner = await app.newAccount();

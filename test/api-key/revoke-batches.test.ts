@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { revokedOf } from "../support/actors/api-key.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const accountOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const filter = { labels: "run=many" };
 

@@ -11,10 +11,11 @@ import {
   systemKeyOf,
   verdictOf,
 } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const accountOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const labelled = (by: Clients, labels: string) =>
   issueKey(by, {

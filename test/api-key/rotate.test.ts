@@ -2,10 +2,11 @@ import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { doneTo, inSeconds, rotate, storedKey, systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("without a grace period, the old token stops working at once and the new one works", async () => {
   const owner = await app.newAccount();

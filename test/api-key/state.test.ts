@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyState } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newMember } from "../support/actors/actors.ts";
 import { doneTo, rotate, storedKey, systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("a revoked key stops working at once and permanently, with all its tokens", async () => {
   const owner = await app.newAccount();

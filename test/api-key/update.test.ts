@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import type { UpdateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { doneTo, inSeconds, storedKey, systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 type Request = Parameters<Clients["apiKeys"]["updateApiKey"]>[0];
 

@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { WorkspaceState } from "../../gen/latchkey/v1/workspace_pb.ts";
 import { doneTo, storedKey, systemKeyOf, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const missing = "ws_01jd0000000000000000000000";
 
 test("a key may enter a workspace from the grant until its removal", async () => {

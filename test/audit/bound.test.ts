@@ -2,11 +2,12 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { orOwn, ruleOf } from "../../src/rpc/middleware/access.ts";
 import { call } from "../support/actors/call.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { methods } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const forbidden = methods.filter((method) => ruleOf(method).case === "permission" && !orOwn(method));
 
 test("a principal that calls every method writes at most eleven refusal events per minute, which count all refusals", async () => {

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { csvOf } from "../../console/src/csv.ts";
 import { header, rowOf } from "../../console/src/pages/audit/rows.ts";
-import { useApp } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 /** Reads CSV by RFC 4180. */
 function parse(text: string): string[][] {

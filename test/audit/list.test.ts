@@ -2,10 +2,11 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 async function list(owner: Owner, filter: object = {}) {
   const { items } = await owner.audit.listAuditEvents(filter);

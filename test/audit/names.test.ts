@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { idsIn } from "../../src/domain/kernel/names.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("a list of events has the names of the actors, the keys, the resources and the values", async () => {
   const owner = await app.newAccount();
@@ -14,14 +15,14 @@ test("a list of events has the names of the actors, the keys, the resources and 
   });
   const workspaceId = await newWorkspace(app.clientAs(key.token));
   await owner.apiKeys.addApiKeyWorkspace({ id: key.id, workspaceId });
-  const { invite } = await owner.invites.createInvite({ email: "new@example.com", role: "viewer" });
+  const { invite } = await owner.invites.createInvite({ email: "named@example.com", role: "viewer" });
   const roleId = invite?.spec?.role ?? "";
   const { names } = await owner.audit.listAuditEvents({});
   expect(names).toMatchObject({
     [owner.profile.metadata?.id ?? ""]: owner.profile.spec?.name,
     [key.id]: "deploy",
     [roleId]: "viewer",
-    [invite?.metadata?.id ?? ""]: "new@example.com",
+    [invite?.metadata?.id ?? ""]: "named@example.com",
   });
   const { workspace } = await owner.workspaceAdmin.getWorkspace({ workspaceId });
   expect(names[workspaceId]).toBe(workspace?.metadata?.name);

@@ -10,11 +10,12 @@ import { services } from "../../src/app/routes.ts";
 import { newActing } from "../support/actors/acting.ts";
 import { newEmail, newServiceAccount, newTeam } from "../support/actors/actors.ts";
 import { embed } from "../support/actors/embed.ts";
-import { type Clients, issueKey, newWorkspace, password, useApp } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace, password } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { type ChangeEvent, changeEvents } from "../support/schema/events.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 interface Scene {
   owner: Clients;

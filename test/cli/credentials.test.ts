@@ -11,11 +11,12 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
-import { password, useApp } from "../support/app.ts";
+import { password } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
 import { openTestPort, selfSigned } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 let homes = 0;
 
@@ -79,7 +80,7 @@ test("a password or token for another machine over plain HTTP is announced, with
   const { file, ...env } = newHome();
   const warning = "warning: http://nowhere.invalid is plain HTTP, so others on the network can read";
   const commands = [
-    ["login", "--email", "ada@example.com", "--password-file", scene.file("password", password)],
+    ["login", "--email", "ada.credentials@example.com", "--password-file", scene.file("password", password)],
     ["token", "revoke", "--yes", "--quiet", "--file", scene.file("found", "a-token")],
   ];
   for (const args of commands) {

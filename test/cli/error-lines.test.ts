@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { scrubSentence } from "../../src/infra/log.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 const missing = (prefix: string) => `${prefix}_00000000000000000000000000`;
 

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { allCommands } from "../../src/cli/table.ts";
-import { password, useApp } from "../support/app.ts";
+import { password } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
 import { runLine } from "../support/cli/shell.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 
 // test/processes/cli.test.ts runs the first four, because they open a database of their own. test/cli/doctor and try.test.ts test the others.
@@ -12,7 +13,7 @@ const elsewhere = ["serve", "migrate", "bootstrap", "external-ids", "doctor", "t
 
 /** What a person types at the terminal, for the examples that ask. */
 const answers: Record<string, () => string[]> = {
-  "latchkey sign-up": () => ["ada@example.com", "Ada", "Acme", password, password],
+  "latchkey sign-up": () => ["ada.examples@example.com", "Ada", "Acme", password, password],
   "latchkey login": () => [scene.owner.email, password],
 };
 

@@ -2,10 +2,11 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ApiKeyState } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 
 /** Issues keys with a label of their own. */

@@ -4,11 +4,12 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { newSession } from "../support/actors/actors.ts";
-import { issueKey, password, useApp } from "../support/app.ts";
+import { issueKey, password } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
 import { openTestPort, selfSigned } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 let homes = 0;
 

@@ -8,10 +8,11 @@ import { rateLimitsOf } from "../../src/cli/rate-limit-text.ts";
 import { execute } from "../../src/cli/run.ts";
 import { futureTimeOf, labelsOf, pastTimeOf } from "../../src/cli/values.ts";
 import { newMember, newSession, newTeam } from "../support/actors/actors.ts";
-import { newWorkspace, useApp } from "../support/app.ts";
+import { newWorkspace } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 
 /** Returns the clients of the owner in the first account, with a session of their own. */
@@ -97,7 +98,7 @@ test("an accepted invite leaves its session in the credential file, and shows no
   const invited = await scene.run([
     "invite",
     "create",
-    "new@example.com",
+    "nouns@example.com",
     "--role",
     "viewer",
     "--out",
@@ -105,7 +106,7 @@ test("an accepted invite leaves its session in the credential file, and shows no
   ]);
   expect(invited).toMatchObject({ code: 1, stderr: expect.stringContaining("its directory does not exist") });
   const tokenFile = join(scene.directory, "invite-token");
-  const line = ["invite", "create", "new@example.com", "--role", "viewer", "--out", tokenFile, "--quiet"];
+  const line = ["invite", "create", "nouns@example.com", "--role", "viewer", "--out", tokenFile, "--quiet"];
   const { stdout } = await scene.run(line);
   expect(statSync(tokenFile).mode & 0o777).toBe(0o600);
   const env = { XDG_CONFIG_HOME: join(scene.directory, "newcomer") };
@@ -115,7 +116,7 @@ test("an accepted invite leaves its session in the credential file, and shows no
   expect(accepted.code).toBe(0);
   expect(JSON.parse(accepted.stdout)).toMatchObject({ token: "" });
   const me = await scene.run(["whoami"], { env });
-  expect(me.stdout).toContain("new@example.com");
+  expect(me.stdout).toContain("nouns@example.com");
 });
 
 test("without a terminal, a command that ends something needs --yes, and changes nothing before", async () => {
@@ -148,7 +149,7 @@ test("a token is never lost: --quiet needs --out, and a refused call leaves no f
 
 test("the token of an invite is in the result or in a file, and a result without a token needs no file", async () => {
   const workspace = await newWorkspace(await ownerClients());
-  const invitation = ["workspace", "add-member", workspace, "--email", "guest@example.com"];
+  const invitation = ["workspace", "add-member", workspace, "--email", "nouns.guest@example.com"];
   const opening = [
     "account",
     "open",

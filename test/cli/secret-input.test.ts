@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { chmodSync, createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { issueKey, password, useApp } from "../support/app.ts";
+import { issueKey, password } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 const main = join(import.meta.dirname, "..", "..", "bin", "latchkey.js");
 

@@ -3,12 +3,12 @@ import type { RequestListener } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { useApp } from "../support/app.ts";
 import { runCli } from "../support/cli/run-cli.ts";
 import { useCliScene } from "../support/cli/scene.ts";
 import { selfSigned } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const scene = useCliScene(useApp());
+const scene = useCliScene(useSharedApp());
 const tls = selfSigned();
 const unknownCall =
   /^latchkey: the server at \S+ is Latchkey 0\.0\.1 and does not know this call of Latchkey \d+\.\d+\.\d+: [^\n]*\n$/;

@@ -4,11 +4,12 @@ import { grid } from "../../src/cli/grid.ts";
 import { allCommands } from "../../src/cli/table.ts";
 import { widthOf } from "../../src/cli/text.ts";
 import { distanceText } from "../../src/cli/time-column.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { runCli } from "../support/cli/run-cli.ts";
 import { useCliScene } from "../support/cli/scene.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const scene = useCliScene(useApp());
+const scene = useCliScene(useSharedApp());
 const env = { NO_COLOR: "1" };
 
 test("every help fits 80 columns, except its examples", async () => {

@@ -1,10 +1,11 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { runCli } from "../support/cli/run-cli.ts";
 import { useCliScene } from "../support/cli/scene.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = useCliScene(app);
 
 test("verify has exit code 0 for a valid token, and 1 with the verdict for any other", async () => {

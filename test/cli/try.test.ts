@@ -8,10 +8,11 @@ import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { curlOf } from "../../src/cli/try/curl.ts";
 import { requireLoopback, tryLatchkey } from "../../src/cli/try/try.ts";
 import { createClient } from "../../src/client/client.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const run = promisify(execFile);
 
 /** Runs the command against the app, and returns what it wrote. */

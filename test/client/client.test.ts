@@ -6,11 +6,12 @@ import { promisify } from "node:util";
 import { Code } from "@connectrpc/connect";
 import { expect, onTestFinished, test } from "vitest";
 import { type ClientOptions, createClient, LatchkeyError } from "../../src/client/client.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { type Loss, lossyTransport } from "../support/net/lossy-transport.ts";
 import { openTestPort, selfSigned } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 /** Returns the error of a call that fails. */
 async function failureOf(call: Promise<unknown>): Promise<LatchkeyError> {

@@ -6,12 +6,13 @@ import { CreditRefill, type CreditsSchema } from "../../gen/latchkey/v1/credit_p
 import { newPlatformServiceKey } from "../support/actors/acting.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
 import { expectDeniedBy, mint, rateLimits } from "../support/actors/limited.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { creditsLeft, putCredits } from "../support/database/credit.ts";
 import { untilWaiting } from "../support/database/waiting.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken).accounts;
 
 /** A new account and one of its keys. */

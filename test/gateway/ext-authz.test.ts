@@ -1,11 +1,12 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { identityHeaders } from "../../src/rpc/gateway/identity.ts";
-import { type Clients, issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace } from "../support/app.ts";
 import { connectAsEnvoy, type EnvoyAnswer } from "../support/gateway/envoy.ts";
 import { serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 async function open(verifier?: string) {
   const { port } = await serve(app);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { newWorkspace, useApp } from "../support/app.ts";
+import { newWorkspace } from "../support/app.ts";
 import { identityIn, newKey, openGateway, path, reasonOf, sent } from "../support/gateway/forward-auth.ts";
 import { connectRaw } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const open = () => openGateway(app);
 
 test("a key passes with its identity, and is stopped at once after RevokeApiKey returned", async () => {

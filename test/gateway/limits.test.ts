@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { connectAsEnvoy } from "../support/gateway/envoy.ts";
 import { openGateway, path, reasonOf, sent } from "../support/gateway/forward-auth.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const month = { seconds: 2_678_400n };
 const limits = (limit: number) => [{ name: "calls", limit, period: month }];
 

@@ -2,11 +2,12 @@ import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { inviteOf, logIn } from "../support/actors/actors.ts";
-import { type Clients, newWorkspace, password, useApp } from "../support/app.ts";
+import { type Clients, newWorkspace, password } from "../support/app.ts";
 import { untilBlocked } from "../support/database/waiting.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let people = 0;
 const newEmail = () => `accepts${++people}@example.com`;
 type Token = Awaited<ReturnType<typeof inviteOf>>;

@@ -6,10 +6,11 @@ import { newId } from "../../src/domain/kernel/id.ts";
 import { inviteOf, join, newRole } from "../support/actors/actors.ts";
 import { doneTo } from "../support/actors/api-key.ts";
 import { mailsTo } from "../support/actors/mailbox.ts";
-import { issueKey, newWorkspace, startApp, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, startApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let people = 0;
 const newEmail = () => `guest${++people}@example.com`;
 const denied = (permission: string) => ({ code: "PermissionDenied", metadata: { permission } });

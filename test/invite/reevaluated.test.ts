@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { inviteOf, join, logIn, newRole } from "../support/actors/actors.ts";
 import { mailedToken } from "../support/actors/mailbox.ts";
-import { type Clients, issueKey, newWorkspace, password, startApp, useApp } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace, password, startApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let people = 0;
 const newEmail = () => `reevaluated${++people}@example.com`;
 type Token = Awaited<ReturnType<typeof inviteOf>>;

@@ -2,10 +2,11 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { nameKey } from "../../src/domain/kernel/text.ts";
 import { newTeam } from "../support/actors/actors.ts";
-import { type Clients, useApp } from "../support/app.ts";
+import type { Clients } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 /** The calls that create and rename a resource with a name. Both return its id. */
 interface Noun {

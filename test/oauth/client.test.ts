@@ -10,11 +10,12 @@ import {
   revocationRequest,
 } from "oauth4webapi";
 import { expect, test } from "vitest";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
 // A client library of OAuth, without any change for this service. The address is loopback, so there is no TLS.
-const app = useApp();
+const app = useSharedApp();
 const insecure = { [allowInsecureRequests]: true };
 
 async function newClient() {

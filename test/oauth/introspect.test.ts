@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { type FormRequest, sendForm, sendFormOverHttp2 } from "../support/net/form.ts";
 import { serve } from "../support/net/http.ts";
 import { join, useExternal } from "../support/oidc/external.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const external = useExternal();
 
 async function introspector(one = app) {
@@ -117,7 +118,7 @@ test("the answer for every other token is the same, and has one member", async (
   await owner.apiKeys.revokeApiKey({ id: revoked.id });
   const disabled = await issueKey(owner);
   await owner.apiKeys.disableApiKey({ id: disabled.id });
-  const { invite } = await owner.invites.createInvite({ email: "new@example.com", role: "viewer" });
+  const { invite } = await owner.invites.createInvite({ email: "introspected@example.com", role: "viewer" });
   const foreign = await issueKey(stranger);
   const tokens = [
     "garbage",

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { useApp } from "../support/app.ts";
 import { root } from "../support/imports.ts";
 import { serve } from "../support/net/http.ts";
 import { recordAnswers } from "../support/openapi/recorder.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
 // What a user of the generated client writes. It is compiled against the client.
 const program = `
@@ -56,7 +56,7 @@ export async function keyFlow(baseUrl: string, email: string, password: string, 
 
 type KeyFlow = (baseUrl: string, email: string, password: string, verifier: string) => Promise<unknown>;
 
-const app = useApp();
+const app = useSharedApp();
 const run = promisify(execFile);
 const folder = scratchDirectory("client");
 
@@ -88,7 +88,7 @@ test("a client that oazapfts generates compiles strictly, and issues, rotates, v
   const { url } = await serve(app);
   const recording = recordAnswers();
   try {
-    const seen = await keyFlow(url, "ada@example.com", "a horse with a battery", app.platformToken);
+    const seen = await keyFlow(url, "ada.generated@example.com", "a horse with a battery", app.platformToken);
     expect(seen).toEqual({
       issued: [true, "VERDICT_VALID"],
       afterRotation: [

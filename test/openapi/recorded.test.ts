@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
-import { useApp } from "../support/app.ts";
 import { serve } from "../support/net/http.ts";
 import { recordAnswers } from "../support/openapi/recorder.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("the answers of the server are compared with the document, in every test file", async () => {
   const { get } = await serve(app);

@@ -10,13 +10,13 @@ import { refusesZero, schemaOfRules } from "../../openapi/rules.ts";
 import { DomainError } from "../../src/domain/kernel/error.ts";
 import { rulesOf } from "../../src/rpc/middleware/field-rules.ts";
 import { call } from "../support/actors/call.ts";
-import { useApp } from "../support/app.ts";
 import { validate } from "../support/cheap.ts";
 import { document, operations } from "../support/openapi/document.ts";
 import { callerFor } from "../support/schema/callers.ts";
 import { methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const ajv = new Ajv2020({ strict: false });
 addFormats.default(ajv);
 ajv.addSchema(document, "document", undefined, false);

@@ -1,11 +1,11 @@
 import { connect } from "node:http2";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { useApp } from "../support/app.ts";
 import { textOf } from "../support/imports.ts";
 import { serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test.each([
   ["/openapi.json", "gen/openapi.json", "application/json"],

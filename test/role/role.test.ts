@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { newMember, newRole, newTeam, permissionsOf } from "../support/actors/actors.ts";
-import { useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const builtins = ["owner", "admin", "developer", "viewer"];
 
 test("a role is created, read, listed, updated and deleted", async () => {
@@ -173,7 +173,7 @@ test("a role with holders cannot be deleted, the error names them, and with a re
   const member = await newMember(app, owner, id);
   const teamId = await newTeam(owner, "ci", id);
   const both = await newTeam(owner, "both", id, next);
-  const { invite } = await owner.invites.createInvite({ email: "guest@example.com", role: id });
+  const { invite } = await owner.invites.createInvite({ email: "role.guest@example.com", role: id });
   const refused = await refusal(owner.roles.deleteRole({ id }));
   expect(refused).toMatchObject({ code: "FailedPrecondition", reason: "IN_USE" });
   const holders = [member.profileId, teamId, both, invite?.metadata?.id ?? ""];

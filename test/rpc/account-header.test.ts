@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const idOf = (owner: Pick<Owner, "account">) => owner.account.metadata?.id ?? "";
 const inAccount = (id: string) => ({ "latchkey-account": id });
 

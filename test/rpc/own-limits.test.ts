@@ -5,12 +5,13 @@ import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { setLimits } from "../support/limits/set.ts";
 import { sendForm } from "../support/net/form.ts";
 import { type Answer, serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const month = { seconds: 2_678_400n };
 
 async function open(limit: number, permissions = ["api_keys:read", "tokens:verify"]) {

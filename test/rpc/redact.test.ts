@@ -2,11 +2,11 @@ import { type DescField, type DescMessage, getOption, type JsonObject } from "@b
 import { expect, test } from "vitest";
 import { redact } from "../../gen/latchkey/v1/redact_pb.ts";
 import { createLog } from "../../src/infra/log.ts";
-import { useApp } from "../support/app.ts";
 import { serve } from "../support/net/http.ts";
 import { methods } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const secret = "hunter2-and-more";
 
 const marked = methods

@@ -9,11 +9,11 @@ import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { WorkspaceAdminService } from "../../gen/latchkey/v1/workspace_admin_service_pb.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
-import { useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { detailOf, pathOf, type Sent, serve, violationsOf } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { createApiKey, rotateApiKey, updateApiKey } = ApiKeyService.method;
 const { verifyToken, batchVerifyTokens } = TokenService.method;
 const secret = mintToken("lk", "live", "key_01jd0000000000000000000000").token;

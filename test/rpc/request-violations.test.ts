@@ -4,11 +4,11 @@ import { CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { DomainError, type Violation } from "../../src/domain/kernel/error.ts";
 import { jsonViolations } from "../../src/rpc/middleware/json-violations.ts";
-import { useApp } from "../support/app.ts";
 import { validate } from "../support/cheap.ts";
 import { type Answer, serve, violationsOf } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { batchVerifyTokens, verifyToken } = TokenService.method;
 
 const items = (count: number, item: object) => ({ requests: Array.from({ length: count }, () => item) });

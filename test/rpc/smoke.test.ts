@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("a key is issued, used, verified, rotated and revoked", async () => {
   const owner = await app.newAccount();

@@ -11,10 +11,10 @@ import {
   permissionsOf,
 } from "../support/actors/actors.ts";
 import { doneTo, verdictOf } from "../support/actors/api-key.ts";
-import { useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("a service account is created, read, listed, updated and deleted", async () => {
   const owner = await app.newAccount();

@@ -9,10 +9,11 @@ import {
   principalOf,
 } from "../support/actors/actors.ts";
 import { inSeconds, rotate, storedKey, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { ALL, SELECTED } = WorkspaceScope;
 
 test("a service key rotates itself without a permission, with a grace period of at least a minute, and once per token", async () => {

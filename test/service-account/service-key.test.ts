@@ -19,10 +19,11 @@ import {
   principalOf,
 } from "../support/actors/actors.ts";
 import { inSeconds, rotate, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { ALL, SELECTED } = WorkspaceScope;
 
 test("a service key has its own kind of token, no environment, its team's permissions and every workspace", async () => {

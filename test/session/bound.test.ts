@@ -1,9 +1,10 @@
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { isUnavailable } from "../../src/db/errors.ts";
-import { type Owner, password, useApp } from "../support/app.ts";
+import { type Owner, password } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 /** Inserts live sessions of a user by SQL, older than every other one. */
 async function makeSessions(owner: Owner, count: number): Promise<void> {
@@ -33,7 +34,7 @@ test("a user has at most 100 live sessions, and a log-in ends the oldest ones", 
 test("a user with many sessions in many accounts can end all others in one call", async () => {
   const owner = await app.newAccount();
   for (let n = 2; n <= 20; n++) await owner.accounts.createAccount({ metadata: { name: `Account ${n}` } });
-  await sql`delete from session where id like 'ses_0000000000%'`.execute(app.db);
+  await sql`delete from session where id like ${"ses_0000000000%"}`.execute(app.db);
   await makeSessions(owner, 300);
   await owner.sessions.revokeSession({ allOthers: true });
   expect(await liveSessions(owner)).toBe(1);

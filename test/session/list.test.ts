@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { logIn } from "../support/actors/actors.ts";
 import { doneTo } from "../support/actors/api-key.ts";
-import { type Clients, type Owner, useApp } from "../support/app.ts";
+import type { Clients, Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const idOf = ({ token }: Clients) => `ses_${token.split("_")[2]?.slice(0, 26)}`;
 const listed = async (caller: Clients) =>
   (await caller.sessions.listSessions({})).items.map((session) => session.id);

@@ -31,22 +31,17 @@ export interface Owner extends Clients {
   email: string;
 }
 
-/**
- * The whole service on its own database. Tests call it by the typed client, through the real interceptors and a real
- * Postgres.
- */
-export interface TestApp {
+/** What test files can share of a service: nothing here shows what other files did. See `useSharedApp`. */
+export interface SharedApp {
   /** A pool for changes by SQL. Each statement returns when its change is effective. */
   db: Db;
-  databaseUrl: string;
   /** The pool of the service. */
   pool: Db;
-  app: App;
+  app: Omit<App, "close">;
   /** The token of the platform account's system key. */
   platformToken: string;
   /** The mails that were sent, oldest first. */
   mails: Mail[];
-  metrics: Metrics;
   /** The lines that were logged so far. */
   logLines: string[];
   /** Returns a transport to this instance that sends the bearer's token. */
@@ -55,6 +50,16 @@ export interface TestApp {
   clientAs(token: string, headers?: Record<string, string>): Clients;
   /** Signs a user up and returns their account. */
   newAccount(name?: string): Promise<Owner>;
+}
+
+/**
+ * The whole service on its own database. Tests call it by the typed client, through the real interceptors and a real
+ * Postgres.
+ */
+export interface TestApp extends SharedApp {
+  databaseUrl: string;
+  app: App;
+  metrics: Metrics;
   /** Returns the statements of a call, without the background statements for times of last use. */
   statementsOf(call: () => Promise<unknown>): Promise<string[]>;
   /** Delays the result of the next matching statement. Other statements continue. */

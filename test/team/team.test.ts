@@ -9,10 +9,10 @@ import {
   permissionsOf,
   principalOf,
 } from "../support/actors/actors.ts";
-import { useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("a team is created, read, listed, updated and deleted", async () => {
   const owner = await app.newAccount();

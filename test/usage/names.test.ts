@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { UsageGroup } from "../../gen/latchkey/v1/usage_pb.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("series by key come with the names of the keys, if the caller may read keys", async () => {
   const owner = await app.newAccount();

@@ -5,10 +5,11 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { UsageGroup } from "../../gen/latchkey/v1/usage_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
-import { issueKey, type Owner, startApp, useApp } from "../support/app.ts";
+import { issueKey, type Owner, startApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 
 /** Returns the verdicts of a key with their counts. */

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { ApiKeyKind } from "../../gen/latchkey/v1/api_key_pb.ts";
-import { issueKey, password, useApp } from "../support/app.ts";
+import { issueKey, password } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("people, teams, service keys and developer keys follow changes of the organisation", async () => {
   const owner = await app.newAccount();

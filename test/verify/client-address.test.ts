@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test.each(["somewhere", "1.2.3", "fe80::1%eth0"])(
   "a client address must be an IP address, not %j",

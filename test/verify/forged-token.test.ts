@@ -5,11 +5,12 @@ import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
 import { logIn } from "../support/actors/actors.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { pathOf } from "../support/net/http.ts";
 import { connectRaw, openTestPort } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { verifyToken, batchVerifyTokens } = TokenService.method;
 const { whoAmI } = ProfileService.method;
 const { listSessions } = SessionService.method;

@@ -8,10 +8,11 @@ import type { VerifyTokenRequestSchema } from "../../gen/latchkey/v1/token_servi
 import { Verdict, VerdictSchema } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
-import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 type VerifyRequest = MessageInitShape<typeof VerifyTokenRequestSchema>;
 
 let owner: Owner;

@@ -4,10 +4,11 @@ import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { ProfileType } from "../../gen/latchkey/v1/profile_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { newMember, newRole } from "../support/actors/actors.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const profileOf = (owner: Owner) => owner.profile.metadata?.id ?? "";
 const membersOf = async (owner: Owner, workspaceId: string) =>
   (await owner.workspaceAdmin.listWorkspaceMembers({ workspaceId, sortOrder: "asc" })).items;

@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { WorkspaceState } from "../../gen/latchkey/v1/workspace_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const keyWith = async (owner: Owner, ...permissions: string[]) =>
   app.clientAs((await issueKey(owner, { spec: { permissions } })).token);
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";

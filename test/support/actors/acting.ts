@@ -1,6 +1,6 @@
 import { beforeAll } from "vitest";
 import { ApiKeyKind } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
+import { type Clients, issueKey, type Owner, type SharedApp } from "../app.ts";
 import { newName, newRole, newServiceAccount, newTeam } from "./actors.ts";
 
 /** A key of the platform account, and its clients as it acts for one account. */
@@ -16,7 +16,7 @@ export interface Tenant {
 }
 
 /** Creates an account for all tests of a file. Read the result only inside tests. */
-export function useTenant(app: TestApp): Tenant {
+export function useTenant(app: SharedApp): Tenant {
   let owner: Owner | undefined;
   beforeAll(async () => {
     owner = await app.newAccount();
@@ -46,12 +46,16 @@ export function accountIdOf({ account }: Pick<Owner, "account">): string {
 }
 
 /** Returns the clients of a bearer that names an account in the header. */
-export function naming(app: TestApp, token: string, accountId: string): Clients {
+export function naming(app: SharedApp, token: string, accountId: string): Clients {
   return app.clientAs(token, { "latchkey-account": accountId });
 }
 
 /** Issues a key of the platform account with these permissions and `accounts:act`. Returns its clients for the account. */
-export async function newActing(app: TestApp, accountId: string, ...permissions: string[]): Promise<Acting> {
+export async function newActing(
+  app: SharedApp,
+  accountId: string,
+  ...permissions: string[]
+): Promise<Acting> {
   const spec = { permissions: ["accounts:act", ...permissions] };
   const { id, token } = await issueKey(app.clientAs(app.platformToken), { spec });
   return { ...naming(app, token, accountId), keyId: id, token };
@@ -67,7 +71,7 @@ export interface PlatformServiceKey {
 
 /** Issues a service key of the platform account, whose team holds these permissions. */
 export async function newPlatformServiceKey(
-  app: Pick<TestApp, "clientAs" | "platformToken">,
+  app: Pick<SharedApp, "clientAs" | "platformToken">,
   permissions: string[],
   spec: { permissions?: string[] } = {},
 ): Promise<PlatformServiceKey> {

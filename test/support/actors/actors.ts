@@ -3,7 +3,7 @@ import type { Principal } from "../../../gen/latchkey/v1/principal_pb.ts";
 import { newId } from "../../../src/domain/kernel/id.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 import { insertSession } from "../../../src/domain/session/create.ts";
-import { type Clients, issueKey, password, type TestApp } from "../app.ts";
+import { type Clients, issueKey, password, type SharedApp } from "../app.ts";
 
 /** A member of an account, with the clients of its session. */
 export interface Member extends Clients {
@@ -25,7 +25,7 @@ export interface Invitation {
 
 /** Invites a new user, who accepts. `role`: a name or an id. */
 export function newMember(
-  app: TestApp,
+  app: SharedApp,
   inviter: Clients,
   role: string,
   workspaceIds: string[] = [],
@@ -34,7 +34,7 @@ export function newMember(
 }
 
 /** Invites a new user with this address, who accepts. For apps without SMTP. */
-export async function join(app: TestApp, inviter: Clients, invitation: Invitation): Promise<Member> {
+export async function join(app: SharedApp, inviter: Clients, invitation: Invitation): Promise<Member> {
   const invite = await inviteOf(inviter, invitation);
   const joined = await app.clientAs("").invites.acceptInvite({ ...invite, name: "Member", password });
   const profileId = joined.profile?.metadata?.id ?? "";
@@ -62,13 +62,13 @@ export async function inviteOf(
 }
 
 /** Logs a user in with the password that all test users have. */
-export async function logIn(app: TestApp, email: string, secret = password): Promise<Clients> {
+export async function logIn(app: SharedApp, email: string, secret = password): Promise<Clients> {
   const { token } = await app.clientAs("").sessions.logIn({ email, password: secret });
   return app.clientAs(token);
 }
 
 /** Creates a session of a user without a log-in, because log-ins are slow and limited. Returns its token. */
-export async function newSession(app: TestApp, email: string): Promise<string> {
+export async function newSession(app: SharedApp, email: string): Promise<string> {
   const user = await app.pool
     .selectFrom("user")
     .select("id")
@@ -112,7 +112,7 @@ export async function newServiceAccount(owner: Clients, name: string, teamId: st
 }
 
 /** Creates an account with a team of one role, and a service account in that team. */
-export async function newRobot(app: TestApp, ...permissions: string[]) {
+export async function newRobot(app: SharedApp, ...permissions: string[]) {
   const owner = await app.newAccount();
   const roleId = await newRole(owner, "robots", ...permissions);
   const teamId = await newTeam(owner, "ci", roleId);
@@ -121,7 +121,7 @@ export async function newRobot(app: TestApp, ...permissions: string[]) {
 
 /** Issues a service key as this caller. */
 export async function newServiceKey(
-  app: TestApp,
+  app: SharedApp,
   caller: Clients,
   serviceAccountId: string,
   spec: KeySpec = {},
@@ -134,7 +134,7 @@ export async function newServiceKey(
 
 /** Issues a developer key for the caller itself. */
 export async function newDeveloperKey(
-  app: TestApp,
+  app: SharedApp,
   caller: Clients,
   spec: KeySpec = {},
   initialWorkspaceIds: string[] = [],

@@ -1,14 +1,14 @@
 import { VerdictSchema } from "../../../gen/latchkey/v1/verdict_pb.ts";
-import type { Clients, Owner, TestApp } from "../app.ts";
+import type { Clients, Owner, SharedApp } from "../app.ts";
 
 /** Returns the name of the verdict for a token, optionally in a workspace. */
-export async function verdictOf(app: TestApp, token: string, workspaceId = ""): Promise<string> {
+export async function verdictOf(app: SharedApp, token: string, workspaceId = ""): Promise<string> {
   const { verdict } = await app.clientAs(app.platformToken).tokens.verifyToken({ token, workspaceId });
   return VerdictSchema.value[verdict]?.localName ?? "";
 }
 
 /** Returns the id of the system key of an account. */
-export async function systemKeyOf(app: TestApp, accountId: string): Promise<string> {
+export async function systemKeyOf(app: SharedApp, accountId: string): Promise<string> {
   const { id } = await app.db
     .selectFrom("api_key")
     .select("id")
@@ -19,7 +19,7 @@ export async function systemKeyOf(app: TestApp, accountId: string): Promise<stri
 }
 
 /** Returns the method names of the changes of a resource, oldest first. */
-export async function doneTo(app: TestApp, resourceId: string): Promise<string[]> {
+export async function doneTo(app: SharedApp, resourceId: string): Promise<string[]> {
   const events = await app.db
     .selectFrom("audit_event")
     .select("method")
@@ -31,7 +31,7 @@ export async function doneTo(app: TestApp, resourceId: string): Promise<string[]
 }
 
 /** Returns a key as the database has it, with its tokens and grants. A test compares it before and after a refused call. */
-export async function storedKey(app: TestApp, id: string) {
+export async function storedKey(app: SharedApp, id: string) {
   const key = await app.db.selectFrom("api_key").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
   const tokens = await app.db
     .selectFrom("api_key_token")
@@ -49,7 +49,7 @@ export async function storedKey(app: TestApp, id: string) {
 }
 
 /** Returns the ids of an account's keys, and whether each is revoked. */
-export async function revokedOf(app: TestApp, owner: Owner): Promise<Record<string, boolean>> {
+export async function revokedOf(app: SharedApp, owner: Owner): Promise<Record<string, boolean>> {
   const rows = await app.db
     .selectFrom("api_key")
     .select(["id", "revoked_at"])

@@ -1,4 +1,4 @@
-import type { Clients, Owner, TestApp } from "../app.ts";
+import type { Clients, Owner, SharedApp } from "../app.ts";
 import { type Acting, accountIdOf, newActing } from "./acting.ts";
 
 /** An embed session and its clients, with the platform key that made it. */
@@ -13,7 +13,7 @@ export const keysPermissions = ["api_keys:manage", "agents:write"];
 
 /** Makes an embed session by a new platform key with these permissions and `accounts:act`. */
 export async function newEmbedded(
-  app: TestApp,
+  app: SharedApp,
   owner: Owner,
   request: { permissions?: string[]; workspaceIds?: string[] } = {},
   permissions: string[] = keysPermissions,
@@ -24,7 +24,7 @@ export async function newEmbedded(
 
 /** Makes an embed session as this caller, and returns its clients. */
 export async function embed(
-  app: TestApp,
+  app: SharedApp,
   by: Clients,
   request: { permissions?: string[]; workspaceIds?: string[] } = {},
 ): Promise<Clients & { id: string; token: string }> {

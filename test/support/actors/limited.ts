@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import type { Clients, TestApp } from "../app.ts";
+import type { Clients, SharedApp } from "../app.ts";
 import { refusal } from "../errors.ts";
 import { newName } from "./actors.ts";
 
@@ -8,7 +8,7 @@ import { newName } from "./actors.ts";
 export const rateLimits = [{ name: "hour", limit: 1_000_000, period: { seconds: 3_600n } }];
 
 /** Mints an application key as some caller. Returns its clients, its id, and the key that limits it. */
-export async function mint(app: TestApp, caller: Clients, spec: object = {}) {
+export async function mint(app: SharedApp, caller: Clients, spec: object = {}) {
   const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
   const request = { metadata: { name: newName() }, spec: { ...all, ...spec } };
   const { apiKey } = await caller.apiKeys.createApiKey(request);

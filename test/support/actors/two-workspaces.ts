@@ -1,10 +1,11 @@
 import { beforeAll } from "vitest";
-import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../app.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, type SharedApp } from "../app.ts";
+import { useSharedApp } from "../shared-app.ts";
 import { type Member, newMember, newRole, newServiceAccount, newTeam } from "./actors.ts";
 
 /** An account with two workspaces. Read it only inside tests. */
 export interface TwoWorkspaces {
-  app: ReturnType<typeof useApp>;
+  app: SharedApp;
   owner: Owner;
   a: string;
   b: string;
@@ -20,7 +21,7 @@ export interface TwoWorkspaces {
 
 /** Creates an account with two workspaces for a test file. */
 export function useTwoWorkspaces(): TwoWorkspaces {
-  const app = useApp();
+  const app = useSharedApp();
   const at = { app } as TwoWorkspaces;
   let names = 0;
   at.name = () => `n${++names}`;

@@ -8,12 +8,12 @@ import {
   newTeam,
 } from "../actors/actors.ts";
 import { mailedToken } from "../actors/mailbox.ts";
-import type { Owner, TestApp } from "../app.ts";
+import type { Owner, SharedApp } from "../app.ts";
 import { password } from "../app.ts";
 
 /** What makes the resources of examples. */
 export interface Maker {
-  app: TestApp;
+  app: SharedApp;
   /** Returns the owner with a new session, because an example may have ended the last one. */
   owner(): Promise<Owner>;
   file(name: string, content: string): string;

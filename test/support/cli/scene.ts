@@ -4,7 +4,7 @@ import { afterAll, beforeAll } from "vitest";
 import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
 import { newSession } from "../actors/actors.ts";
-import { issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
+import { issueKey, newWorkspace, type Owner, password, type SharedApp } from "../app.ts";
 import { scratchDirectory } from "../server/scratch.ts";
 import { accountPlaceholders, type Maker, peoplePlaceholders } from "./nouns.ts";
 import { type CliEnd, type CliInput, runCli } from "./run-cli.ts";
@@ -25,7 +25,7 @@ export interface CliScene {
 }
 
 /** Serves the app on a port, and logs an owner in, for a test file. */
-export function useCliScene(app: TestApp): CliScene {
+export function useCliScene(app: SharedApp): CliScene {
   const scene = {} as CliScene;
   const ends: (() => Promise<unknown>)[] = [];
   beforeAll(async () => {
@@ -48,7 +48,7 @@ export function useCliScene(app: TestApp): CliScene {
   return scene;
 }
 
-async function newScene(app: TestApp, url: string): Promise<CliScene> {
+async function newScene(app: SharedApp, url: string): Promise<CliScene> {
   const owner = await app.newAccount();
   const directory = scratchDirectory("cli");
   const env = { XDG_CONFIG_HOME: join(directory, "config"), HOME: directory, LATCHKEY_URL: url };

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { expect } from "vitest";
 import type { Db } from "../../../src/db/connect.ts";
-import type { TestApp } from "../app.ts";
+import type { SharedApp } from "../app.ts";
 
 /** Returns how many statements of the database wait for a lock. */
 export async function lockWaiters(db: Db): Promise<number> {
@@ -50,6 +50,6 @@ export async function whileHeld<T>(
 }
 
 /** Waits until a statement of the database waits for a lock. */
-export async function untilBlocked(app: TestApp): Promise<void> {
+export async function untilBlocked(app: SharedApp): Promise<void> {
   while ((await lockWaiters(app.db)) === 0);
 }

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { expect } from "vitest";
 import { WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, type SharedApp } from "../app.ts";
 import { refusal } from "../errors.ts";
 
 /** The lesser key that tries, and the key to which it tries to give more. */
@@ -35,7 +35,7 @@ export const update = ({ lesser, target: { id } }: Scene, spec: object, paths?: 
 /** Rotates the target key. */
 export const rotateIt = ({ lesser, target: { id } }: Scene) => lesser.apiKeys.rotateApiKey({ id });
 /** Makes the attempt three times. Each is refused, the database stays the same, and the refusals are one event a minute. */
-export async function expectRefused(app: TestApp, attempt: Attempt): Promise<void> {
+export async function expectRefused(app: SharedApp, attempt: Attempt): Promise<void> {
   const scene = await setUp(app, attempt);
   const before = await everything(app, scene.owner);
   const expected = { reason: attempt.reason ?? "PERMISSION_DENIED", metadata: attempt.metadata?.(scene) };
@@ -52,7 +52,7 @@ export async function expectRefused(app: TestApp, attempt: Attempt): Promise<voi
 
 /** Creates an account with two workspaces, a lesser key that may enter the first, and the target key. */
 export async function setUp(
-  app: TestApp,
+  app: SharedApp,
   { lesser = {}, target = {}, targetIn }: Partial<Attempt>,
 ): Promise<Scene> {
   const owner = await app.newAccount();
@@ -73,7 +73,7 @@ export async function setUp(
   };
 }
 
-async function everything(app: TestApp, { account }: Owner) {
+async function everything(app: SharedApp, { account }: Owner) {
   const accountId = account.metadata?.id ?? "";
   const rows = async (table: "api_key" | "api_key_token" | "profile" | "workspace_grant") => {
     const { rows } = await sql<{ row: string }>`
@@ -98,7 +98,7 @@ async function everything(app: TestApp, { account }: Owner) {
   ];
 }
 
-async function refusals(app: TestApp, { lesser }: Scene) {
+async function refusals(app: SharedApp, { lesser }: Scene) {
   await app.app.flush();
   return app.db
     .selectFrom("audit_event")

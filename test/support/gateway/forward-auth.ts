@@ -1,13 +1,13 @@
 import { expect } from "vitest";
 import { identityHeaders } from "../../../src/rpc/gateway/identity.ts";
-import { type Clients, issueKey, type TestApp } from "../app.ts";
+import { type Clients, issueKey, type SharedApp } from "../app.ts";
 import { type Answer, serve } from "../net/http.ts";
 
 /** The path that gateways ask. */
 export const path = "/v1/forward_auth";
 
 /** Serves an app for an account with a verifier key and a key of a client. */
-export async function openGateway(app: TestApp) {
+export async function openGateway(app: SharedApp) {
   const owner = await app.newAccount();
   const verifier = await issueKey(owner, { spec: { permissions: ["tokens:verify"] } });
   return { owner, verifier, key: await newKey(owner), ...(await serve(app)) };

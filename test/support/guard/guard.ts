@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { createGuardOf, type GuardParts, productionGuardParts } from "../../../src/guard/create-guard.ts";
 import type { Guard, GuardEvent, GuardOptions } from "../../../src/guard/types.ts";
-import { issueKey, type Owner, type TestApp } from "../app.ts";
+import { issueKey, type Owner, type SharedApp } from "../app.ts";
 import { openTestPort } from "../net/net.ts";
 
 /** A guard of a test, and the events that it has reported. */
@@ -10,13 +10,13 @@ export interface TestGuard extends Guard {
 }
 
 /** Opens a port of an app until the test ends, and returns its URL. */
-export async function openAppPort({ app }: Pick<TestApp, "app">): Promise<string> {
+export async function openAppPort({ app }: Pick<SharedApp, "app">): Promise<string> {
   return (await openTestPort({ handler: app.handler, plain: app.plain })).url;
 }
 
 /** Opens a guard until the test ends. Without a URL, it connects to a new port of the app. */
 export async function openGuard(
-  app: Pick<TestApp, "app">,
+  app: Pick<SharedApp, "app">,
   token: string,
   options: Partial<GuardOptions> = {},
   parts: GuardParts = productionGuardParts,

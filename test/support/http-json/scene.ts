@@ -1,4 +1,4 @@
-import { issueKey, type TestApp } from "../app.ts";
+import { issueKey, type SharedApp } from "../app.ts";
 import { serve } from "../net/http.ts";
 import { type RawAnswer, type RawRequest, sendRaw } from "./raw.ts";
 
@@ -9,7 +9,7 @@ export const versions = [1, 2] as const;
 export const inJson = { "content-type": "application/json" };
 
 /** Serves the app, with an account that has a key. `send` sends requests of its owner. */
-export async function openScene(app: TestApp, version: 1 | 2 = 1) {
+export async function openScene(app: SharedApp, version: 1 | 2 = 1) {
   const owner = await app.newAccount();
   const key = await issueKey(owner, { metadata: { name: "a key" } });
   const { url, post } = await serve(app);

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { expect } from "vitest";
-import type { TestApp } from "../app.ts";
+import type { SharedApp } from "../app.ts";
 import type { PlainRequest } from "../http-json/request.ts";
 import { openTestPort } from "./net.ts";
 
@@ -21,7 +21,7 @@ export interface Sent {
 }
 
 /** Serves the app on a loopback port until the test ends. */
-export async function serve(app: TestApp) {
+export async function serve(app: SharedApp) {
   const port = await openTestPort({ handler: app.app.handler, plain: app.app.plain });
 
   async function get(path: string, sent: Omit<Sent, "body"> = {}): Promise<Answer> {

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { ruleOf } from "../../../src/rpc/middleware/access.ts";
-import type { Clients, Owner, TestApp } from "../app.ts";
+import type { Clients, Owner, SharedApp } from "../app.ts";
 import { nameOf } from "./requests.ts";
 
 // Only a platform key that acts for the account may call these.
@@ -12,7 +12,7 @@ export function isByPlatform(method: DescMethod): boolean {
 }
 
 /** Returns a caller that may call an RPC: the owner, or the platform key for an RPC of the platform. */
-export function callerFor(app: TestApp, owner: Owner, method: DescMethod): Clients {
+export function callerFor(app: SharedApp, owner: Owner, method: DescMethod): Clients {
   return isByPlatform(method) ? app.clientAs(app.platformToken, headersFor(owner, method)) : owner;
 }
 

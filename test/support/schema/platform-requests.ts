@@ -1,5 +1,5 @@
 import { CreditRefill } from "../../../gen/latchkey/v1/credit_pb.ts";
-import type { Owner, TestApp } from "../app.ts";
+import type { Owner, SharedApp } from "../app.ts";
 
 const ofAccount = (owner: Owner) => ({ accountId: owner.account.metadata?.id });
 
@@ -18,17 +18,17 @@ export const platformRequests = {
     credits: { remaining: 100, refillAmount: 50, refill: CreditRefill.DAILY },
     requestId: crypto.randomUUID(),
   }),
-  "AccountService/AddCredits": async (owner: Owner, app: TestApp) => ({
+  "AccountService/AddCredits": async (owner: Owner, app: SharedApp) => ({
     ...(await withCredits(app, ofAccount(owner))),
     amount: 5,
     requestId: crypto.randomUUID(),
   }),
-  "AccountService/RemoveCredits": (owner: Owner, app: TestApp) => withCredits(app, ofAccount(owner)),
+  "AccountService/RemoveCredits": (owner: Owner, app: SharedApp) => withCredits(app, ofAccount(owner)),
 };
 
 /** Limits the credits of an account, and returns the account. */
 export async function withCredits<T extends { accountId: string | undefined }>(
-  app: TestApp,
+  app: SharedApp,
   target: T,
 ): Promise<T> {
   await app.clientAs(app.platformToken).accounts.setCredits({ ...target, credits: { remaining: 10 } });

@@ -11,7 +11,7 @@ import {
   newTeam,
 } from "../actors/actors.ts";
 import { mailedToken } from "../actors/mailbox.ts";
-import { issueKey, newWorkspace, type Owner, password, type TestApp } from "../app.ts";
+import { issueKey, newWorkspace, type Owner, password, type SharedApp } from "../app.ts";
 import { platformRequests } from "./platform-requests.ts";
 import { isUnary } from "./streams.ts";
 import { verificationRequests } from "./verification-requests.ts";
@@ -37,7 +37,7 @@ export function isRead(method: DescMethod): boolean {
 }
 
 /** Returns a request that the RPC accepts from that caller. If the RPC changes something, the request does change it. */
-export async function validRequest(app: TestApp, owner: Owner, method: DescMethod): Promise<Message> {
+export async function validRequest(app: SharedApp, owner: Owner, method: DescMethod): Promise<Message> {
   const prepare = valid[nameOf(method)];
   if (!prepare) {
     throw new Error(
@@ -62,7 +62,7 @@ const teammate = async (owner: Owner) => ({ ...(await team(owner)), profileId: o
 const serviceAccount = async (owner: Owner) => ({
   id: (await newServiceAccount(owner, newName(), await newTeam(owner))).id,
 });
-const person = async (owner: Owner, app: TestApp) => ({
+const person = async (owner: Owner, app: SharedApp) => ({
   id: (await newMember(app, owner, "viewer")).profileId,
 });
 const ofAccount = async (owner: Owner) => ({ accountId: owner.account.metadata?.id });
@@ -73,7 +73,7 @@ const described = () => ({
 });
 const made = () => ({ ...described(), requestId: unique() });
 
-const valid: Record<string, (owner: Owner, app: TestApp) => Promise<Record<string, unknown>>> = {
+const valid: Record<string, (owner: Owner, app: SharedApp) => Promise<Record<string, unknown>>> = {
   "ApiKeyService/CreateApiKey": async (owner) => ({
     ...made(),
     initialWorkspaceIds: [await newWorkspace(owner)],

@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { filesIn, textOf } from "./support/imports.ts";
+
+const sharing = filesIn("test").filter((file) => textOf(file).includes("useSharedApp()"));
+
+// What the server accepts only once in all accounts together.
+const unique: [what: string, pattern: RegExp, help: string][] = [
+  ["e-mail address", /["`][\w.+-]+(\$\{[^}]*\})?@[\w.]+["`]/g, "use newEmail() of actors.ts"],
+  ["external id", /\bexternalId: "[\w./-]{2,}"/g, "begin it with the name of the file"],
+];
+
+test.each(unique)("no two files that share an app name the same %s", (_what, pattern, help) => {
+  expect(sharing.length).toBeGreaterThan(50);
+  const filesOf = new Map<string, Set<string>>();
+  for (const file of sharing)
+    for (const [text] of textOf(file).matchAll(pattern))
+      filesOf.set(text, (filesOf.get(text) ?? new Set()).add(file));
+  const twice = [...filesOf].filter(([, files]) => files.size > 1);
+  expect(twice, help).toEqual([]);
+});
