@@ -6,12 +6,13 @@ import { afterAll, describe, expect, test } from "vitest";
 import { newActing } from "../support/actors/acting.ts";
 import { keysPermissions } from "../support/actors/embed.ts";
 import { useApp } from "../support/app.ts";
-import { type Theme, useConsole } from "../support/console/console.ts";
+import { useConsole } from "../support/console/console.ts";
 import { emptyLists, makeEmptyScene, untilEmpty } from "../support/console/empty.ts";
 import { type ConsolePage, readPages } from "../support/console/pages.ts";
 import { emptyName, fileOf, framePage, nameOf, themes, widths } from "../support/console/pictures.ts";
 import { openProduct, readExample } from "../support/console/product.ts";
 import { makeScene, type Scene } from "../support/console/scene.ts";
+import type { Theme } from "../support/console/tabs.ts";
 import { root } from "../support/imports.ts";
 
 const folder = join(root, "docs", "pictures");

@@ -114,3 +114,16 @@ test("a violation of the policy of a page is reported, so that every test of the
   expect((await reported).text()).toContain("style-src");
   await expect(tabs.finishTest()).rejects.toThrow("the browser reported these problems");
 });
+
+test("a tab has no user, cookie or storage of an earlier test, although it is the same tab", async () => {
+  const owner = await app.newAccount();
+  const page = await tabs.open("/sessions", { as: owner });
+  await page.getByText("this session").waitFor();
+  await page.evaluate("localStorage.left = sessionStorage.left = document.cookie = 'left=1'");
+  await tabs.finishTest();
+  const next = await tabs.open("/sessions");
+  expect(next).toBe(page);
+  await next.getByRole("heading", { name: "Log in" }).waitFor();
+  expect(await next.context().cookies()).toEqual([]);
+  expect(await next.evaluate("[localStorage.left, sessionStorage.left]")).toEqual([undefined, undefined]);
+});

@@ -1,6 +1,6 @@
-import type { Theme } from "./console.ts";
 import type { EmptyList } from "./empty.ts";
 import { type ConsolePage, readPages } from "./pages.ts";
+import type { Theme } from "./tabs.ts";
 
 /** The themes of the pictures in docs/pictures. */
 export const themes: readonly Theme[] = ["light", "dark"];

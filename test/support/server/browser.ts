@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { build } from "vite";
+import { inject } from "vitest";
 import { type LaunchedBrowser, launchChromium, unpackChromium } from "./chromium.ts";
 import { makeOnce } from "./once.ts";
 
 /** Starts a headless Chromium in a test. All browsers of a run share one copy of the program. */
 export async function launchBrowser(): Promise<LaunchedBrowser> {
-  return launchChromium(await makeOnce("chromium", unpackChromium));
+  return launchChromium(await makeOnce("chromium", unpackChromium), inject("runDirectory"));
 }
 
 /** Serves an empty page with this script on its own origin. */

@@ -9,9 +9,9 @@ export interface LaunchedBrowser {
   close(): Promise<void>;
 }
 
-/** Starts a headless Chromium that `unpackChromium` unpacked. */
-export async function launchChromium(program: string): Promise<LaunchedBrowser> {
-  const home = mkdtempSync(join(tmpdir(), "latchkey-browser-"));
+/** Starts a headless Chromium that `unpackChromium` unpacked. Its files are in a new folder of `parent`. */
+export async function launchChromium(program: string, parent = tmpdir()): Promise<LaunchedBrowser> {
+  const home = mkdtempSync(join(parent, "latchkey-browser-"));
   const remove = () => rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   try {
     const fonts = join(home, "fonts.conf");
