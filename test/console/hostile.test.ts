@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { type Owner, password, useApp } from "../support/app.ts";
 import { useConsole } from "../support/console/console.ts";
+import { sampled } from "../support/random.ts";
 
 // A hostile page on another port of the same host, which SameSite does not keep away, and one on another host.
 const hostile = createServer((_, response) => {
@@ -38,7 +39,7 @@ type Result = Promise<string[]> | string[];
 /** Opens the hostile page in the browser of a signed-in victim, and runs an attack in it. */
 async function attackFrom(place: string, attack: string): Promise<{ page: Page; results: string[] }> {
   tabs.allow(/./);
-  const page = await tabs.open("/log-in", { as: victim });
+  const page = await tabs.openBlank({ as: victim });
   await page.goto(place);
   const input: Attack = { url: tabs.url, email: attacker.email, password };
   const results = (await page.evaluate(`(${attack})(${JSON.stringify(input)})`)) as Awaited<Result>;
@@ -47,12 +48,11 @@ async function attackFrom(place: string, attack: string): Promise<{ page: Page; 
 
 /** Fails unless the victim is still signed in, and the account is as it was. */
 async function expectUnharmed(page: Page): Promise<void> {
+  // This call has the session of the victim, so the session still works.
   const { items } = await victim.apiKeys.listApiKeys({});
   expect(items.filter(({ spec }) => spec?.system !== true)).toEqual([]);
   const [cookie, ...more] = await page.context().cookies(tabs.url);
   expect([cookie?.name, cookie?.value, more]).toEqual(["__Host-latchkey-session", victim.token, []]);
-  await page.goto(`${tabs.url}/console/`);
-  await page.getByRole("button", { name: "Victim" }).waitFor();
 }
 
 const calls = `async ({ url, email, password }) => {
@@ -71,11 +71,14 @@ const calls = `async ({ url, email, password }) => {
   return (await Promise.all(read)).filter((text) => text.includes("Victim"));
 }`;
 
-test.each(places)("a page at %s reads nothing and changes nothing, with any kind of fetch", async (place) => {
-  const { page, results } = await attackFrom(place, calls);
-  expect(results).toEqual([]);
-  await expectUnharmed(page);
-});
+test.each(sampled(places, 1))(
+  "a page at %s reads nothing and changes nothing, with any kind of fetch",
+  async (place) => {
+    const { page, results } = await attackFrom(place, calls);
+    expect(results).toEqual([]);
+    await expectUnharmed(page);
+  },
+);
 
 const forms = `async ({ url, email, password }) => {
   const paths = ["/v1/auth/logout", "/v1/account/api_keys", "/v1/auth/login", "/latchkey.v1.SessionService/LogIn", "/latchkey.v1.SessionService/LogOut"];
@@ -98,7 +101,7 @@ const forms = `async ({ url, email, password }) => {
   return [];
 }`;
 
-test.each(places)(
+test.each(sampled(places, 1))(
   "forms of a page at %s change nothing, and log the browser neither in nor out",
   async (place) => {
     const { page } = await attackFrom(place, forms);
@@ -121,7 +124,7 @@ const framing = `async ({ url }) => {
   return [seen];
 }`;
 
-test.each(places)(
+test.each(sampled(places, 1))(
   "a page at %s cannot show the console in a frame, and holds no handle of its window",
   async (place) => {
     const { page, results } = await attackFrom(place, framing);
