@@ -25,10 +25,10 @@ export interface Choice {
   losses?: readonly Loss[];
   /**
    * `each` (default) runs every RPC at least once, and every protocol with every loss at least once. `all` runs every
-   * RPC with every protocol and every loss.
+   * RPC with every protocol and every loss. `some` runs every loss with three protocols, and every protocol.
    */
-  cover?: "each" | "all";
-  /** Rotates the pairs that an `each` run chooses. */
+  cover?: "some" | "each" | "all";
+  /** Chooses the pairs of an `each` run, and the cases of a `some` run. */
   seed?: number;
 }
 
@@ -47,7 +47,26 @@ export function planCases(choice: Choice): { cases: StalledCase[]; exempt: Exemp
       else cases.push(...wires.map((protocol) => ({ method, protocol, loss })));
     }
   }
-  return { cases: choice.cover === "all" ? cases : oneOfEach(cases, choice.seed ?? 0), exempt };
+  const seed = choice.seed ?? 0;
+  if (choice.cover === "all") return { cases, exempt };
+  return { cases: choice.cover === "some" ? someOfEachLoss(cases, seed) : oneOfEach(cases, seed), exempt };
+}
+
+const protocolsPerLoss = 3;
+
+// Another seed chooses other protocols and other RPCs. An RPC is chosen again only if all RPCs of a pair were chosen.
+function someOfEachLoss(all: StalledCase[], seed: number): StalledCase[] {
+  const chosen: StalledCase[] = [];
+  for (const ofLoss of Map.groupBy(all, ({ loss }) => loss).values()) {
+    const byProtocol = [...Map.groupBy(ofLoss, ({ protocol }) => protocol).values()];
+    for (let count = 0; count < protocolsPerLoss; count++) {
+      const candidates = byProtocol[(seed + chosen.length) % byProtocol.length] ?? [];
+      const others = candidates.filter(({ method }) => !chosen.some((one) => one.method === method));
+      const from = others.length > 0 ? others : candidates;
+      chosen.push(...from.slice(seed % from.length).slice(0, 1));
+    }
+  }
+  return chosen;
 }
 
 // Chooses for each RPC a pair that no earlier RPC had, if there is one. Then adds one case for each remaining pair.
