@@ -3,27 +3,29 @@ import { newDeveloperKey, newMember, newRole } from "../support/actors/actors.ts
 import { rotate } from "../support/actors/api-key.ts";
 import { type Bearer, type Company, newCompany, refusals } from "../support/actors/company.ts";
 import { useApp } from "../support/app.ts";
-import { everythingIn } from "../support/database/contents.ts";
 import { refusal } from "../support/errors.ts";
 import { type EscalationPath, escalationPaths } from "../support/escalation/paths.ts";
+import { sampled } from "../support/random.ts";
+import { changedTables, type TableDigests, tableDigests } from "../support/stalled/tables.ts";
 
 const app = useApp();
 const bearers: Bearer[] = ["session", "developer key", "service key", "application key"];
 
 let company: Company;
-// The rows of all tables. No path changes them, so each path leaves what the one before it found.
-let rows: string;
+// No path changes a table, so each path leaves what the one before it found.
+let tables: TableDigests;
 beforeAll(async () => {
   company = await newCompany(app);
-  rows = await everythingIn(app.db);
+  tables = await tableDigests(app.pool);
 });
 
-describe.each(bearers)("a %s cannot widen a principal", (bearer) => {
-  test.each(escalationPaths)("$what", async (path) => {
+// In `npm test`, two bearers take each path.
+describe.each(escalationPaths)("cannot widen a principal: $what", (path) => {
+  test.each(sampled(bearers, 2, escalationPaths.indexOf(path)))("a %s", async (bearer) => {
     const refused = await refusals(app);
     const expected = { code: "PermissionDenied", ...firstError(path, bearer) };
     expect(await refusal(path.call(company.bearers[bearer], company))).toMatchObject(expected);
-    expect(await everythingIn(app.db)).toBe(rows);
+    expect(changedTables(tables, await tableDigests(app.pool))).toEqual([]);
     const counted = await refusals(app);
     // If more than ten methods refuse one principal within a minute, the rest is one event.
     const method = counted[path.method] === refused[path.method] ? "*" : path.method;
@@ -34,7 +36,7 @@ describe.each(bearers)("a %s cannot widen a principal", (bearer) => {
 // A platform key that acts may enter every workspace, so these are all paths by which it could give more than it holds.
 const permissionPaths = escalationPaths.filter(({ workspace }) => !workspace);
 
-test.each(permissionPaths)(
+test.each(sampled(permissionPaths, 10))(
   "a platform key that acts for the account cannot widen a principal: $what",
   async (path) => {
     expect(await refusal(path.call(company.bearers["platform key"], company))).toMatchObject({
@@ -42,7 +44,7 @@ test.each(permissionPaths)(
       reason: "PERMISSION_DENIED",
       metadata: { permission: path.missing },
     });
-    expect(await everythingIn(app.db)).toBe(rows);
+    expect(changedTables(tables, await tableDigests(app.pool))).toEqual([]);
   },
 );
 
