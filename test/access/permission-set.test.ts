@@ -75,7 +75,7 @@ describe("the result equals the definition that compares each pair:", () => {
         expect(parsePermissions(list, "").permissions).toEqual(definition.normalise(list));
         expect(permissionSet(list).permissions).toEqual(definition.normalise(list));
       }),
-      { numRuns: runs(1_000) },
+      { numRuns: runs(200) },
     );
   });
 
@@ -86,7 +86,7 @@ describe("the result equals the definition that compares each pair:", () => {
         expect(narrowed).toEqual(definition.narrow(own, owner));
         expect(narrowed.length).toBeLessThanOrEqual(own.length + owner.length + maxExpanded);
       }),
-      { numRuns: runs(1_000) },
+      { numRuns: runs(200) },
     );
   });
 
@@ -131,7 +131,7 @@ describe("thousands of permissions", () => {
       fc.property(long, (seed) => {
         expect(atOnce(sorted(listOf(seed)))).toEqual(listOf(seed).sort());
       }),
-      { numRuns: runs(10) },
+      { numRuns: runs(3) },
     );
   });
 
@@ -141,7 +141,7 @@ describe("thousands of permissions", () => {
         const [own, owner] = [listOf(one), listOf(other)];
         expect(await inTurns(effectiveSet(own, owner))).toEqual(atOnce(effectiveSet(own, owner)));
       }),
-      { numRuns: runs(10) },
+      { numRuns: runs(3) },
     );
   });
 

@@ -62,6 +62,6 @@ test("no generated request has an internal error, and only right callers with ri
         expect(answer.text).toBe('{"active":false}');
       }
     }),
-    { numRuns: runs(200) },
+    { numRuns: runs(60) },
   );
 }, 120_000);

@@ -149,7 +149,7 @@ describe("narrowing", () => {
       fc.property(sets, sets, (a, b) => {
         expect(implied(narrow(a, b))).toEqual(implied(a).filter((one) => implied(b).includes(one)));
       }),
-      { numRuns: runs(2000) },
+      { numRuns: runs(300) },
     );
   });
 
@@ -159,7 +159,7 @@ describe("narrowing", () => {
         const left = narrow(a, b);
         for (const one of left) expect([one, holds(a, one), holds(b, one)]).toEqual([one, true, true]);
       }),
-      { numRuns: runs(2000) },
+      { numRuns: runs(300) },
     );
   });
 
@@ -172,7 +172,7 @@ describe("narrowing", () => {
         expect(narrow(a, a)).toEqual(a);
         expect(parsePermissions(left, "").permissions).toEqual(left);
       }),
-      { numRuns: runs(2000) },
+      { numRuns: runs(300) },
     );
   });
 

@@ -25,7 +25,7 @@ import {
 } from "../support/model/verdicts.ts";
 import { runs } from "../support/random.ts";
 
-const worlds = runs(6, 10);
+const worlds = runs(2, 30);
 const stepsPerRun = 25;
 
 // The same people join an account per world, and a long search has many worlds.

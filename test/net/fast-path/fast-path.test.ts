@@ -102,7 +102,7 @@ test("responses and log lines are the same with and without the fast path", asyn
       }
     }),
     {
-      numRuns: runs(9, 10),
+      numRuns: runs(3, 30),
       examples: [[{ pipelined: false, requests: oneOfEach(tokens) }]],
       endOnFailure: true,
       // The assertion describes the failing requests. Their tokens are new in each run, so replaying them is useless.

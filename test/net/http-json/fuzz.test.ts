@@ -51,7 +51,7 @@ test("generated requests have the same message and the same answer over plain HT
       } else expect({ status: plain.status, json: plain.json }).toEqual(plainErrorOf(connect));
       expect(seen.bugs).toEqual([]);
     }),
-    { numRuns: runs(500, 10) },
+    { numRuns: runs(150, 33) },
   );
 });
 
@@ -115,7 +115,7 @@ test("generated bodies that are damaged get the same error over plain HTTP as ov
       else expect({ status: plain.status, json: plain.json }).toEqual(plainErrorOf(answer));
       expect(seen.bugs).toEqual([]);
     }),
-    { numRuns: runs(250) },
+    { numRuns: runs(80) },
   );
 });
 
@@ -220,7 +220,7 @@ test("no generated request gets an internal error from the service, and every re
         };
         expect(error?.message ?? detail ?? message).toMatch(/\w{3}/);
       }),
-      { numRuns: runs(250) },
+      { numRuns: runs(80) },
     );
     expect(app.logLines.filter((line) => line.includes('"code":"internal"'))).toEqual([]);
   } finally {

@@ -9,12 +9,13 @@ import { beyond, type Cells, reachByVerdict, type Witness, withinCells } from ".
 export interface SearchOptions {
   steps: number;
   seed: number;
+  /** The steps in one organisation. By default 60. */
+  stepsPerOrganisation?: number;
   app: SearchedApp;
   /** Set if the server trusts an issuer whose tokens claim roles. */
   newExternalUser?: NewExternalUser;
 }
 
-const stepsPerOrganisation = 60;
 const maxViolations = 10;
 
 /**
@@ -25,7 +26,7 @@ const maxViolations = 10;
  * - a token that the first principal controls now and that reaches more than the first one did at the beginning.
  */
 export async function searchEscalation(options: SearchOptions): Promise<SearchSummary> {
-  const { steps, seed, app, newExternalUser } = options;
+  const { steps, seed, stepsPerOrganisation = 60, app, newExternalUser } = options;
   const random = createRandom(seed);
   const summary: SearchSummary = { steps: 0, seed, organisations: 0, allowed: 0, refused: 0, violations: [] };
   const world = await newWorld(app, newExternalUser);
