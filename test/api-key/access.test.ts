@@ -1,7 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { storedKey } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, newWorkspace } from "../support/app.ts";
+import { type Clients, issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { useSharedApp } from "../support/shared-app.ts";
 
@@ -37,12 +37,26 @@ const byId = rpcs.filter(({ name }) =>
 const missing = "key_01jd0000000000000000000000";
 const below: Record<string, string> = { read: "start", write: "read", manage: "write" };
 
-async function keyInWorkspace() {
+/** An account with a key in a workspace. */
+interface Tenant {
+  owner: Owner;
+  ids: Ids;
+}
+
+async function newTenant(): Promise<Tenant> {
   const owner = await app.newAccount();
   const workspaceId = await newWorkspace(owner);
   const { id } = await issueKey(owner, { initialWorkspaceIds: [workspaceId] });
   return { owner, ids: { id, workspaceId } };
 }
+
+// Every call but those that succeed leaves both keys as they are.
+let tenant: Tenant;
+let other: Tenant;
+beforeAll(async () => {
+  tenant = await newTenant();
+  other = await newTenant();
+});
 
 test("the list has every RPC of the service", async () => {
   const help = "add the RPC to `calls` in test/api-key/access.test.ts";
@@ -51,8 +65,8 @@ test("the list has every RPC of the service", async () => {
 
 describe.each(byId)("$name", ({ call }) => {
   test("shows a caller of another account exactly what a missing id shows", async () => {
-    const { ids } = await keyInWorkspace();
-    const { owner: stranger, ids: own } = await keyInWorkspace();
+    const { ids } = tenant;
+    const { owner: stranger, ids: own } = other;
     const before = await storedKey(app, ids.id);
     const there = await refusal(call(stranger.apiKeys, ids));
     const gone = await refusal(call(stranger.apiKeys, { ...ids, id: missing }));
@@ -66,7 +80,7 @@ describe.each(byId)("$name", ({ call }) => {
   });
 
   test("refuses an id of the wrong form and names the field", async () => {
-    const { owner, ids } = await keyInWorkspace();
+    const { owner, ids } = tenant;
     for (const id of ["", "x".repeat(65), "key 1", "key_\0"]) {
       const { code, violations } = await refusal(call(owner.apiKeys, { ...ids, id }));
       expect({ code, field: violations[0]?.field }).toEqual({ code: "InvalidArgument", field: "id" });
@@ -76,7 +90,7 @@ describe.each(byId)("$name", ({ call }) => {
 
 describe.each(rpcs)("$name", ({ call, permission }) => {
   test("is refused without its permission, before any lookup", async () => {
-    const { owner, ids } = await keyInWorkspace();
+    const { owner, ids } = tenant;
     const verb = permission.slice("api_keys:".length);
     const permissions = ["*:write", "agents:*", "workspaces:*", `api_keys:${below[verb]}`];
     const lesser = await issueKey(owner, {
@@ -95,7 +109,9 @@ describe.each(rpcs)("$name", ({ call, permission }) => {
   });
 
   test("succeeds for a key with only its permission", async () => {
-    const { owner, ids } = await keyInWorkspace();
+    const { owner, ids: shared } = tenant;
+    const { workspaceId } = shared;
+    const ids = { id: (await issueKey(owner, { initialWorkspaceIds: [workspaceId] })).id, workspaceId };
     const caller = await issueKey(owner, {
       spec: { permissions: [permission] },
       initialWorkspaceIds: [ids.workspaceId],
@@ -104,7 +120,7 @@ describe.each(rpcs)("$name", ({ call, permission }) => {
   });
 
   test("is refused without a bearer", async () => {
-    const { ids } = await keyInWorkspace();
+    const { ids } = tenant;
     expect(await refusal(call(app.clientAs("").apiKeys, ids))).toMatchObject({
       code: "Unauthenticated",
       reason: "MISSING_API_KEY",
@@ -112,11 +128,10 @@ describe.each(rpcs)("$name", ({ call, permission }) => {
   });
 
   test("is refused to a key of another account that names this account", async () => {
-    const { owner, ids } = await keyInWorkspace();
-    const { owner: other } = await keyInWorkspace();
-    const key = await issueKey(other, { spec: { permissions: ["*"] } });
+    const { owner, ids } = tenant;
+    const key = await issueKey(other.owner, { spec: { permissions: ["*"] } });
     const accountId = owner.account.metadata?.id ?? "";
-    for (const token of [key.token, other.token]) {
+    for (const token of [key.token, other.owner.token]) {
       const stranger = app.clientAs(token, { "latchkey-account": accountId });
       expect(await refusal(call(stranger.apiKeys, ids))).toMatchObject({
         code: "PermissionDenied",

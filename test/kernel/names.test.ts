@@ -1,9 +1,11 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { nameKey } from "../../src/domain/kernel/text.ts";
 import { newTeam } from "../support/actors/actors.ts";
-import type { Clients } from "../support/app.ts";
+import type { Clients, Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { long } from "../support/long.ts";
+import { sampled } from "../support/random.ts";
 import { useSharedApp } from "../support/shared-app.ts";
 
 const app = useSharedApp();
@@ -56,13 +58,22 @@ const alike: Record<string, string> = {
 const unlike = ["Größe of Caf", "Grösse-of-Café", "GrößeofCafé", "Grose of Café", "Größe of Café 2"];
 const taken = { code: "AlreadyExists", reason: "ALREADY_EXISTS" };
 
-describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
-  test.each(Object.entries(alike))(
+const spellings = Object.entries(alike);
+
+describe.each(Object.entries(nouns))("a %s", (noun, { create, rename }) => {
+  let owner: Owner;
+  let id: string;
+  let other: string;
+  beforeAll(async () => {
+    owner = await app.newAccount();
+    id = await create(owner, first);
+    other = await create(owner, "other");
+  });
+
+  // All nouns compare names in the same way, so in `npm test` only one of them has every spelling.
+  test.each(noun === "role" ? spellings : sampled(spellings, 4))(
     "collides with one of %s, at creation and at a rename",
     async (_what, name) => {
-      const owner = await app.newAccount();
-      const id = await create(owner, first);
-      const other = await create(owner, "other");
       expect(await refusal(create(owner, name))).toMatchObject(taken);
       expect(await refusal(rename(owner, other, name))).toMatchObject(taken);
       // A resource can be renamed to its own name.
@@ -98,7 +109,7 @@ describe.each(Object.entries(nouns))("a %s", (_noun, { create, rename }) => {
 
   test("is the only one that gets a name if many are created or renamed to it concurrently", async () => {
     const owner = await app.newAccount();
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < (long ? 5 : 2); round++) {
       const ids = await Promise.all([0, 1, 2].map((at) => create(owner, `old ${round} ${at}`)));
       const names = [`new ${round}`, `NEW\u00a0${round}`, `ｎew ${round}\u200b`];
       const results = await Promise.allSettled([

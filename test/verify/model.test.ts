@@ -7,6 +7,7 @@ import { type Clients, newWorkspace, type Owner, startBeside, type TestApp, useA
 import { inTurns, servedFromCache } from "../support/coherence/instances.ts";
 import { expectSameAccess } from "../support/coherence/same-access.ts";
 import { outcome } from "../support/errors.ts";
+import { long } from "../support/long.ts";
 import { type Command, pick } from "../support/model/commands.ts";
 import { grantCommands } from "../support/model/grants.ts";
 import { keyCommands } from "../support/model/keys.ts";
@@ -91,11 +92,12 @@ test("after random changes through two instances, both and a guard verify every 
     await expectModel(world, 1, true);
   });
   await fc.assert(property, { numRuns: worlds, endOnFailure: true });
-  expect(tried.size).toBeGreaterThan(Object.keys(commands).length);
+  // In a short search, some commands have only one of their outcomes, or are not tried.
+  expect(tried.size).toBeGreaterThan(Object.keys(commands).length / (long ? 1 : 2));
   // How many verifications the caches answered depends on the speed of the machine.
   for (const one of [app, other]) expect(await servedFromCache(one)).toBeGreaterThan(0);
   expect(guard.state().cacheHits).toBeGreaterThan(0);
-  expect(await expectSameAccess(app.db)).toBeGreaterThan(100);
+  expect(await expectSameAccess(app.db)).toBeGreaterThan(15 * worlds);
 });
 
 /** Makes an account with an owner, two workspaces, and some roles, teams, keys and members. Three users do not belong to it. */
