@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
+import { npmEnv } from "../support/package/install.ts";
 import { sources } from "../support/server/programs.ts";
 import type { Served, Site } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
@@ -66,7 +67,7 @@ async function pasteTry(site: Site, server: Served): Promise<void> {
 /** Runs a line in bash. */
 function paste(line: string, env: Record<string, string>): Promise<{ stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: 60_000, env: { ...process.env, ...env } };
+    const options = { timeout: 60_000, env: { ...npmEnv(), ...env } };
     const child = execFile("bash", [], options, (error, stdout, stderr) =>
       error ? reject(error) : resolve({ stdout, stderr }),
     );

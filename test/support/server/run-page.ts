@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { npmEnv } from "../package/install.ts";
 import { scratchDirectory } from "./scratch.ts";
 import type { Site } from "./serve.ts";
 
@@ -44,7 +45,7 @@ export async function runPage(
   const shell = spawn("bash", ["-euo", "pipefail", "-c", script], {
     cwd,
     // npm warns about settings of this machine.
-    env: { ...process.env, LATCHKEY_URL: url, npm_config_loglevel: "error" },
+    env: { ...npmEnv(), LATCHKEY_URL: url, npm_config_loglevel: "error" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [stdout, stderr] = await Promise.all([text(shell.stdout), text(shell.stderr)]);
