@@ -4,7 +4,7 @@ import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
 import type { Handler } from "../../../src/net/request.ts";
 import type { TestApp } from "../app.ts";
-import { launchBrowser } from "../server/browser.ts";
+import { launchWorkerBrowser } from "../server/browser.ts";
 import { blankPath, withBlankPage } from "./blank.ts";
 import { createHolds, type HeldResponse } from "./hold.ts";
 import { createTabs, type TabOptions, type Tabs } from "./tabs.ts";
@@ -29,7 +29,7 @@ export interface TestConsole {
 
 // The runner starts the browser of a worker for the first file that uses it, and closes it with the worker.
 const ofWorker = test
-  .extend("chromium", { scope: "worker" }, { launch: launchBrowser })
+  .extend("chromium", { scope: "worker" }, { launch: launchWorkerBrowser })
   .extend("tabs", { scope: "worker" }, async ({ chromium }, { onCleanup }) => {
     const { browser, close } = await chromium.launch();
     onCleanup(close);

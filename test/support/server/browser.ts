@@ -10,6 +10,23 @@ export async function launchBrowser(): Promise<LaunchedBrowser> {
   return launchChromium(await makeOnce("chromium", unpackChromium), inject("runDirectory"));
 }
 
+/**
+ * Starts a headless Chromium for all files of a worker. It ends with the process, because its pipe then ends. So the process
+ * keeps no listener of Playwright, which a file would seem to have left behind.
+ */
+export async function launchWorkerBrowser(): Promise<LaunchedBrowser> {
+  const listeners = () =>
+    ends.flatMap((event) => process.rawListeners(event).map((one) => [event, one] as const));
+  const before = new Set(listeners().map(([, listener]) => listener));
+  const launched = await launchBrowser();
+  for (const [event, listener] of listeners()) {
+    if (!before.has(listener)) process.off(event, listener as () => void);
+  }
+  return launched;
+}
+
+const ends = ["exit", "SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** Serves an empty page with this script on its own origin. */
 export async function servePage(script: string): Promise<{ origin: string; close(): void }> {
   const bundle = await bundleOf(script);
