@@ -2,9 +2,9 @@ import { type JsonObject, toJson } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
-import { issueKey, password, useApp } from "../support/app.ts";
+import { issueKey, type Owner, password, useApp } from "../support/app.ts";
 import { type Answer, serve } from "../support/net/http.ts";
-import { methods, validRequest } from "../support/schema/requests.ts";
+import { isRead, methods, validRequest } from "../support/schema/requests.ts";
 
 const app = useApp();
 
@@ -51,11 +51,14 @@ test("the server replaces a request id that could be a secret", async () => {
   }
 });
 
-test("no log line contains a token, password or e-mail address, for any method", async () => {
+test("no log line and no metric contains a token, password or e-mail address, and no metric an id, for any method", async () => {
   const http = await serve(app);
   const secrets: string[] = [password, "@example.com"];
+  let unchanged: Owner | undefined;
   for (const method of methods) {
-    const owner = await app.newAccount();
+    const owner = unchanged ?? (await app.newAccount());
+    // The next method uses the account of a read.
+    unchanged = isRead(method) ? owner : undefined;
     const key = await issueKey(owner, { spec: { permissions: ["*"] } });
     const request = toJson(method.input, await validRequest(app, owner, method)) as JsonObject;
     for (const token of [owner.token, key.token]) {
@@ -66,7 +69,9 @@ test("no log line contains a token, password or e-mail address, for any method",
         ...[...response.text.matchAll(/_[0-9a-z]{26}([0-9A-Za-z]{38})/g)].map(([, secret = ""]) => secret),
       );
     }
-    await http.get(`/x/${key.token}?token=${key.token}`, { token: key.token });
+    const headers = { "x-request-id": key.token };
+    await http.get(`/x/${key.token}?token=${key.token}`, { token: key.token, headers });
+    await http.get(`/${method.parent.typeName}/${key.token}`, { headers });
   }
   const lines = app.logLines.join("");
   expect(app.logLines.length).toBeGreaterThan(4 * methods.length);
@@ -79,4 +84,16 @@ test("no log line contains a token, password or e-mail address, for any method",
   expect(lines, "a valid request failed with an internal error: its cause is in the line").not.toContain(
     "this is a bug",
   );
+  await expectNoSecretIn(secrets);
 });
+
+async function expectNoSecretIn(secrets: string[]): Promise<void> {
+  const { body } = await app.metrics.render();
+  for (const { name, parent } of methods) expect(body).toContain(`method="${parent.typeName}/${name}"`);
+  const help = "use the value in no label of a metric";
+  expect(body, help).not.toMatch(/[0-9a-hjkmnp-tv-z]{26}/);
+  expect(
+    [...secrets, "127.0.0.1"].filter((secret) => body.includes(secret)),
+    help,
+  ).toEqual([]);
+}

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, inject } from "vitest";
 import type { Account } from "../../gen/latchkey/v1/account_pb.ts";
 import type { ApiKey } from "../../gen/latchkey/v1/api_key_pb.ts";
 import type { CreateApiKeyRequestSchema } from "../../gen/latchkey/v1/api_key_service_pb.ts";
@@ -86,8 +86,11 @@ export function useApp(env: Record<string, string> = {}, options: AppOptions = {
 export async function startApp(env: Record<string, string> = {}, options: AppOptions = {}) {
   const metrics = createMetrics("0.0.0", () => ({ calls: database.db.poolStats() }));
   const { turns = true } = options;
-  const database = await createTestDatabase("migrated", { turns, onQuery: metrics.query });
-  return startAppOn(database, env, options, metrics);
+  // The platform account of the template has the default prefix.
+  const kind = env.LATCHKEY_TOKEN_PREFIX === undefined ? "platform" : "migrated";
+  const database = await createTestDatabase(kind, { turns, onQuery: metrics.query });
+  if (kind === "migrated") return startAppOn(database, env, options, metrics);
+  return serveTest(database, inject("platformTemplate").token, env, metrics, options);
 }
 
 /** Starts the service on a migrated database without a platform account. Works without a test runner. */

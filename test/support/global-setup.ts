@@ -9,6 +9,7 @@ import { openDataDir } from "../../src/db/embedded/data-dir.ts";
 import { startEmbedded } from "../../src/db/embedded/embedded.ts";
 import { unprivilegedUser } from "../../src/db/embedded/postgres-user.ts";
 import { migrate, migrationTimeoutMs } from "../../src/db/migrate.ts";
+import { makePlatform } from "./actors/platform.ts";
 import { scratchDirectory } from "./server/scratch.ts";
 import { createDatabase, dropDatabase, quietLog, withServer } from "./server/server.ts";
 
@@ -18,6 +19,8 @@ declare module "vitest" {
     seed: number;
     /** The URL of a migrated database without connections. Tests clone it. */
     templateUrl: string;
+    /** The same with the platform account, whose system key has this token. */
+    platformTemplate: { url: string; token: string };
     /** A directory of this run for data that is created once and copied. Every user may enter it. */
     runDirectory: string;
     /** An initialised data directory that no Postgres has used. Tests copy it. */
@@ -47,6 +50,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const run = `latchkey_test_${randomBytes(6).toString("hex")}`;
   try {
     project.provide("templateUrl", await makeTemplate(server.url, run));
+    project.provide("platformTemplate", await makePlatformTemplate(server.url, run));
   } catch (error) {
     await server.stop();
     throw error;
@@ -95,6 +99,16 @@ async function makeTemplate(serverUrl: string, name: string): Promise<string> {
     await db.destroy();
   }
   return url;
+}
+
+async function makePlatformTemplate(serverUrl: string, migrated: string) {
+  const url = await createDatabase(serverUrl, `${migrated}_platform`, migrated);
+  const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
+  try {
+    return { url, token: await makePlatform(db) };
+  } finally {
+    await db.destroy();
+  }
 }
 
 async function startServer(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
-import { newSession } from "../actors/actors.ts";
+import { newEmail, newSession } from "../actors/actors.ts";
 import { issueKey, newWorkspace, type Owner, password, type SharedApp } from "../app.ts";
 import { scratchDirectory } from "../server/scratch.ts";
 import { accountPlaceholders, type Maker, peoplePlaceholders } from "./nouns.ts";
@@ -96,7 +96,7 @@ function placeholders({ owner, file, next }: Maker): Record<string, () => string
     issueKey(await owner(), { metadata: { name: `key ${next()}`, labels: { env: "staging" } }, spec });
   return {
     EMAIL: async () => (await owner()).email,
-    NEW_EMAIL: () => `new${next()}@example.com`,
+    NEW_EMAIL: newEmail,
     PASSWORD_FILE: () => file("password", `${password}\n`),
     TOKEN_FILE: async () =>
       file(`token${next()}`, `${(await newKey({ permissions: ["agents:read"] })).token}\n`),

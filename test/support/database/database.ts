@@ -47,20 +47,20 @@ export function awaitingChanges(db: Db, settled: () => Promise<unknown>): Db {
 }
 
 /**
- * Clones the migrated template, or creates an empty database. Call `drop` at the end: `afterAll(() =>
- * database.drop())`.
+ * Clones the migrated template, or the one with a platform account, or creates an empty database. Call `drop` at the
+ * end: `afterAll(() => database.drop())`.
  */
 export async function createTestDatabase(
-  kind: "migrated" | "empty" = "migrated",
+  kind: "migrated" | "platform" | "empty" = "migrated",
   { queryTimeoutMs = patientMs, ...options }: PoolOptions = {},
 ): Promise<TestDatabase> {
-  const template = new URL(inject("templateUrl"));
+  const template = new URL(kind === "platform" ? inject("platformTemplate").url : inject("templateUrl"));
   const templateName = template.pathname.slice(1);
   const name = `${templateName}_${randomBytes(6).toString("hex")}`;
   // Postgres copies a template only while no connection to it is open.
   template.pathname = "/postgres";
   const serverUrl = template.href;
-  const url = await createDatabase(serverUrl, name, kind === "migrated" ? templateName : "template1");
+  const url = await createDatabase(serverUrl, name, kind === "empty" ? "template1" : templateName);
   const db = connect({ url, poolSize, queryTimeoutMs, log: quietLog, ...options });
   async function drop(): Promise<void> {
     await db.destroy();
