@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { type Clients, issueKey } from "../support/app.ts";
+import { long } from "../support/long.ts";
 import { query } from "../support/server/embedded-process.ts";
-import { createSite, embeddedUrl, type Site } from "../support/server/serve.ts";
+import { createSite, embeddedUrl, type Served, type Site } from "../support/server/serve.ts";
 
 interface Known {
   id: string;
@@ -20,17 +21,22 @@ interface Row {
   revocations: number;
 }
 
-const count = { issues: 200, rotations: 150, revocations: 150 };
-const killAfter = 100;
+const count = long
+  ? { issues: 200, rotations: 150, revocations: 150 }
+  : { issues: 80, rotations: 60, revocations: 60 };
+const concurrent = count.issues + count.rotations + count.revocations;
+const killAfter = concurrent / 5;
 const url = () => embeddedUrl(site.dataDir);
 
 let site: Site;
+/** The server after the crash. */
+let again: Served;
 beforeAll(() => {
   site = createSite();
 });
 afterAll(() => site.clear());
 
-test("after kill -9 during 500 concurrent calls, every change with a response is stored, and no change is partial", async () => {
+test(`after kill -9 during ${concurrent} concurrent calls, every change with a response is stored, and no change is partial`, async () => {
   const server = await site.serve();
   const owner = await signUpAt(server.url);
   const { account } = await owner.accounts.getAccount({});
@@ -61,11 +67,11 @@ test("after kill -9 during 500 concurrent calls, every change with a response is
   // On a slow machine, fewer calls than `killAfter` may have a response.
   void server.stop("SIGKILL");
   expect((await server.ended).signal).toBe("SIGKILL");
-  expect(calls.length).toBe(500);
-  expect(responses).toBeLessThan(400);
+  expect(calls.length).toBe(concurrent);
+  expect(responses).toBeLessThan(0.8 * concurrent);
   for (const kind of [issued, rotated, revoked]) expect(kind.length).toBeGreaterThan(0);
 
-  const again = await site.serve();
+  again = await site.serve();
   const verdicts = await verify(clientsAt(again.url, site.token("platform-key")), [
     ...[...issued, ...rotated].map((key) => [key.token, Verdict.VALID] as const),
     ...rotated.map((key) => [key.before, Verdict.REVOKED] as const),
@@ -149,12 +155,9 @@ const orphans = `
   where e.resource_type = 'api_key' and not exists (select from api_key k where k.id = e.resource_id)`;
 
 test("a server whose log reader has ended serves on", async () => {
-  const site = createSite();
-  onTestFinished(() => site.clear());
-  const server = await site.serve();
-  server.loseReaders();
-  const verifier = clientsAt(server.url, site.token("verifier-key"));
+  again.loseReaders();
+  const verifier = clientsAt(again.url, site.token("verifier-key"));
   for (let n = 0; n < 20; n++)
     expect(await verifier.tokens.verifyToken({ token: "x" })).toMatchObject({ valid: false });
-  expect((await server.stop()).code).toBe(0);
+  expect((await again.stop()).code).toBe(0);
 });

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { test as base, describe, expect, vi } from "vitest";
 import { birthOf } from "../../src/db/embedded/process.ts";
+import { long } from "../support/long.ts";
 import { createGround, gone, postmasterOf, query, reportOf } from "../support/server/embedded-process.ts";
 
 const isRoot = process.geteuid?.() === 0;
@@ -15,7 +16,8 @@ const rows = [{ answer: 42 }];
 // A busy machine may need this long to start or end a process.
 const patient = { timeout: 20_000 };
 
-// If the tests run as root, they run as root and as an ordinary user. Otherwise, they run only as the current user.
+// If the tests run as root, those that depend on the user of the server run as root and as an ordinary user. The others run
+// as an ordinary user, and in `npm run test:long` also as root. Otherwise, all run only as the current user.
 const users = isRoot ? ["root", "an ordinary user"] : ["an ordinary user"];
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
@@ -24,8 +26,9 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     onCleanup(ground.clear);
     return ground;
   });
+  const testOnce = test.runIf(long || users.length === 1 || name !== "root");
 
-  test("committed data survives a stop and a start", async ({ ground }) => {
+  testOnce("committed data survives a stop and a start", async ({ ground }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.order("stop");
@@ -34,7 +37,7 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     expect(await query(second.url, read)).toEqual(rows);
   });
 
-  test("Postgres ends when its server exits without stopping it", async ({ ground }) => {
+  testOnce("Postgres ends when its server exits without stopping it", async ({ ground }) => {
     const server = await ground.start();
     await server.order("exit");
     await gone(server.postgres);
@@ -64,7 +67,7 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     expect(postmasterOf(ground.dataDir)).toBeUndefined();
   });
 
-  test("after kill -9 of Postgres during a statement, the server starts it again", async ({ ground }) => {
+  testOnce("after kill -9 of Postgres during a statement, the server starts it again", async ({ ground }) => {
     const server = await ground.start();
     const running = query(server.url, "select pg_sleep(5)").catch(() => undefined);
     await vi.waitFor(
@@ -79,7 +82,7 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     await running;
   });
 
-  test("after kill -9 of both, the stale postmaster.pid does not block a start", async ({ ground }) => {
+  testOnce("after kill -9 of both, the stale postmaster.pid does not block a start", async ({ ground }) => {
     const first = await ground.start();
     await query(first.url, write);
     await first.kill();
@@ -89,47 +92,49 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     expect(await query((await ground.start()).url, read)).toEqual(rows);
   });
 
-  test("after kill -9 of both during a statement, the next server waits for the last process that uses the data", async ({
-    ground,
-  }) => {
-    const first = await ground.start();
-    await query(first.url, write);
-    const endless = "select count(*) from generate_series(1, 1000000000000)";
-    const busy = query(`${first.url}?statement_timeout=2000`, endless).catch(() => undefined);
-    const running =
-      "select from pg_stat_activity where query like '%1000000000000)' and statement_timestamp() > query_start";
-    await vi.waitFor(async () => expect(await query(first.url, running)).toHaveLength(1), patient);
-    await first.kill();
-    process.kill(first.postgres, "SIGKILL");
-    await gone(first.postgres);
-    expect(await query((await ground.start()).url, read)).toEqual(rows);
-    await busy;
-  });
-
-  test("a stale postmaster.pid with the pid of an unrelated process does not block a start or harm that process", async ({
-    ground,
-  }) => {
-    const first = await ground.start();
-    await query(first.url, write);
-    await first.kill();
-    process.kill(first.postgres, "SIGKILL");
-    await gone(first.postgres);
-    const pidFile = join(ground.dataDir, "postgres", "postmaster.pid");
-    const { uid, gid } = statSync(pidFile);
-    const bystander = spawn(
-      process.execPath,
-      ["-e", "setInterval(() => {}, 1000)"],
-      isRoot ? { uid, gid, cwd: "/" } : {},
-    );
-    try {
-      writeFileSync(pidFile, readFileSync(pidFile, "utf8").replace(/^\d+/, String(bystander.pid)));
+  testOnce(
+    "after kill -9 of both during a statement, the next server waits for the last process that uses the data",
+    async ({ ground }) => {
+      const first = await ground.start();
+      await query(first.url, write);
+      const endless = "select count(*) from generate_series(1, 1000000000000)";
+      const busy = query(`${first.url}?statement_timeout=2000`, endless).catch(() => undefined);
+      const running =
+        "select from pg_stat_activity where query like '%1000000000000)' and statement_timestamp() > query_start";
+      await vi.waitFor(async () => expect(await query(first.url, running)).toHaveLength(1), patient);
+      await first.kill();
+      process.kill(first.postgres, "SIGKILL");
+      await gone(first.postgres);
       expect(await query((await ground.start()).url, read)).toEqual(rows);
-      expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
-    } finally {
-      bystander.kill("SIGKILL");
-      await once(bystander, "exit");
-    }
-  });
+      await busy;
+    },
+  );
+
+  testOnce(
+    "a stale postmaster.pid with the pid of an unrelated process does not block a start or harm that process",
+    async ({ ground }) => {
+      const first = await ground.start();
+      await query(first.url, write);
+      await first.kill();
+      process.kill(first.postgres, "SIGKILL");
+      await gone(first.postgres);
+      const pidFile = join(ground.dataDir, "postgres", "postmaster.pid");
+      const { uid, gid } = statSync(pidFile);
+      const bystander = spawn(
+        process.execPath,
+        ["-e", "setInterval(() => {}, 1000)"],
+        isRoot ? { uid, gid, cwd: "/" } : {},
+      );
+      try {
+        writeFileSync(pidFile, readFileSync(pidFile, "utf8").replace(/^\d+/, String(bystander.pid)));
+        expect(await query((await ground.start()).url, read)).toEqual(rows);
+        expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
+      } finally {
+        bystander.kill("SIGKILL");
+        await once(bystander, "exit");
+      }
+    },
+  );
 
   test("after kill -9 during initdb, the next start creates the database and removes the unfinished one", async ({
     ground,
@@ -158,25 +163,29 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     expect(entries().filter(isUnfinished)).toEqual([]);
   });
 
-  test("a second server on the same data directory fails with one line that has the directory and the pid", async ({
-    ground,
-  }) => {
-    const first = await ground.start();
-    const line = `the data directory ${ground.dataDir} is in use by process ${first.process.pid}`;
-    expect(await ground.refusal()).toBe(line);
-    expect(await query(first.url, "select 1 as one")).toHaveLength(1);
-  });
+  testOnce(
+    "a second server on the same data directory fails with one line that has the directory and the pid",
+    async ({ ground }) => {
+      const first = await ground.start();
+      const line = `the data directory ${ground.dataDir} is in use by process ${first.process.pid}`;
+      expect(await ground.refusal()).toBe(line);
+      expect(await query(first.url, "select 1 as one")).toHaveLength(1);
+    },
+  );
 
-  test("if many servers start after a killed one, exactly one takes over its lock", async ({ ground }) => {
-    const dead = await ground.start();
-    await dead.kill();
-    const reports = await Promise.all(Array.from({ length: 6 }, () => reportOf(ground.launch())));
-    const winners = reports.flatMap((report) => ("url" in report ? [report] : []));
-    expect(winners).toHaveLength(1);
-    const refusals = reports.flatMap((report) => ("error" in report ? [report.error] : []));
-    expect(refusals).toEqual(refusals.map(() => expect.stringContaining("is in use by process")));
-    expect(readdirSync(ground.dataDir).filter((entry) => entry.startsWith("lock"))).toEqual(["lock"]);
-  });
+  testOnce(
+    "if many servers start after a killed one, exactly one takes over its lock",
+    async ({ ground }) => {
+      const dead = await ground.start();
+      await dead.kill();
+      const reports = await Promise.all(Array.from({ length: 6 }, () => reportOf(ground.launch())));
+      const winners = reports.flatMap((report) => ("url" in report ? [report] : []));
+      expect(winners).toHaveLength(1);
+      const refusals = reports.flatMap((report) => ("error" in report ? [report.error] : []));
+      expect(refusals).toEqual(refusals.map(() => expect.stringContaining("is in use by process")));
+      expect(readdirSync(ground.dataDir).filter((entry) => entry.startsWith("lock"))).toEqual(["lock"]);
+    },
+  );
 
   test("a stale lock whose pid now belongs to another process does not block a start", async ({ ground }) => {
     const first = await ground.start();
@@ -201,7 +210,7 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     }
   });
 
-  test("a wrong password is refused", async ({ ground }) => {
+  testOnce("a wrong password is refused", async ({ ground }) => {
     const url = new URL((await ground.start()).url);
     url.password = "wrong";
     await expect(query(url.href, "select 1")).rejects.toMatchObject({ code: "28P01" });

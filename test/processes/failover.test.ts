@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { type Clients, issueKey, startBeside, type TestApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { long } from "../support/long.ts";
 import { type Pair, startPair } from "../support/orphan/pair.ts";
 import { runOrphanedPrimary } from "../support/orphan/run.ts";
 import { type Switch, startSwitch } from "../support/orphan/switch.ts";
 import { serverOf, writesToLoad } from "../support/orphan/writes.ts";
+import { copySite } from "../support/server/data-directory.ts";
 
 const unavailable = { code: "Unavailable", reason: "UNAVAILABLE", retry: true };
 // One address makes one sign-up at a time, and each of them waits for its COMMIT. One that waits for 10 s is refused as busy.
 const unavailableOrBusy = { reason: expect.stringMatching(/^(UNAVAILABLE|RATE_LIMITED)$/), retry: true };
 
 test("an instance that keeps its sessions to the old primary accepts no key after its revocation returned", async () => {
-  const seen = await runOrphanedPrimary({ ...inject("programs"), keys: 40, checks: 500, maxSeconds: 30 });
+  const size = { keys: 40, checks: long ? 500 : 200, maxSeconds: 30 };
+  const seen = await runOrphanedPrimary({ ...inject("programs"), ...size, makeSite: copySite });
   expect(seen).toMatchObject({ late: 0, revoked: 40, recovered: true });
   // Only checks while sessions to the old primary were open prove something.
   expect(seen.onOrphan).toBeGreaterThan(0);
@@ -30,7 +33,7 @@ describe("an instance between two servers in synchronous replication", () => {
   const ends: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
-    pair = await startPair();
+    pair = await startPair(copySite);
     ends.unshift(async () => pair[Symbol.asyncDispose]());
     [way, lookupsWay] = [await startSwitch(pair.primary.url), await startSwitch(pair.primary.url)];
     for (const one of [way, lookupsWay]) ends.unshift(async () => one[Symbol.asyncDispose]());

@@ -128,15 +128,12 @@ describe("an installed package", () => {
     expect(isAsFast(), JSON.stringify(milliseconds)).toBe(true);
   });
 
-  test("`latchkey/client` has its types, and throws its own error", () => {
-    expect(runTyped(consumer, clientProgram)).toBe("UNREACHABLE\n");
-  });
-
-  test("`latchkey/proto`, `latchkey/guard` and its adapters have their types", () => {
-    expect(runTyped(consumer, guardProgram)).toBe(
+  test("`latchkey/client`, `latchkey/proto`, `latchkey/guard` and its adapters have their types, and the client throws its own error", () => {
+    expect(runTyped(consumer, [clientProgram, guardProgram])).toEqual([
+      "UNREACHABLE\n",
       "latchkey.v1.TokenService google.rpc.ErrorInfo { valid: true, verdict: 'VERDICT_VALID' }\n" +
         "INVALID_API_KEY function function\n",
-    );
+    ]);
   });
 
   test("other programs find the command line as `latchkey/cli`", () => {
@@ -217,8 +214,8 @@ describe("a package that was installed with --omit=optional", () => {
     expect(existsSync(site.dataDir)).toBe(false);
   });
 
-  test("with an external database, two workers sign up a person and issue a key", async ({ external }) => {
-    const site = createSite({ LATCHKEY_DATABASE_URL: external.url, LATCHKEY_WORKERS: "2" }, { latchkey });
+  test("with an external database, two workers sign up a person and issue a key", async ({ migrated }) => {
+    const site = createSite({ LATCHKEY_DATABASE_URL: migrated.url, LATCHKEY_WORKERS: "2" }, { latchkey });
     try {
       const { url } = await site.serve();
       const { id, token } = await issueKey(await signUpAt(url));

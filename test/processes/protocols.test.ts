@@ -48,7 +48,8 @@ const folder = mkdtempSync(join(tmpdir(), "latchkey-protocols-"));
 const tls = selfSigned();
 const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
 let server: Served;
-let people = 0;
+// The token of a user, which both endpoints accept.
+let session = "";
 
 beforeAll(() => {
   writeFileSync(certFile, tls.cert);
@@ -67,6 +68,7 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
     server = await site.serve(secure ? { LATCHKEY_TLS_CERT: certFile, LATCHKEY_TLS_KEY: keyFile } : {});
     expect(server.url).toMatch(secure ? /^https:/ : /^http:/);
     endpoint = { url: server.url, ca: secure ? tls.cert : undefined };
+    session ||= await signUp(endpoint);
   });
   afterAll(() => server.stop());
 
@@ -74,7 +76,7 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
     "buf curl --protocol %s without a schema issues and verifies a key",
     async (protocol, ...flags) => {
       const options = ["--protocol", protocol, ...(kind === "TLS" ? ["--cacert", certFile] : flags)];
-      await issuesAndVerifies((method, input, token) => bufCurl(endpoint.url, options, method, input, token));
+      await issueAndVerify((method, input, token) => bufCurl(endpoint.url, options, method, input, token));
     },
   );
 
@@ -140,23 +142,30 @@ describe.each(["plain text", "TLS"])("in %s", (kind) => {
   });
 });
 
-/** Signs up a user and issues a key as that user. Then verifies the key with the verifier's key of the platform. */
+async function signUp({ url: baseUrl, ca }: Endpoint): Promise<string> {
+  const transport = createGrpcTransport({ baseUrl, nodeOptions: { ca } });
+  const person = { email: "me@example.com", password, name: "Me", accountName: "Acme" };
+  return (await callBy(transport, SessionService.method.signUp, person)).token;
+}
+
+/** Issues a key as a user. Then verifies the key, and a wrong token, with the verifier's key of the platform. */
 async function issuesAndVerifies(invoke: Invoke): Promise<void> {
-  people += 1;
-  const signUp = { email: `person${people}@example.com`, password, name: "Me", accountName: "Acme" };
-  const session = await invoke(SessionService.method.signUp, signUp, "");
+  const token = await issueAndVerify(invoke);
+  const wrong = `${token.slice(0, -1)}_`;
+  const verdict = await invoke(TokenService.method.verifyToken, { token: wrong }, site.token("verifier-key"));
+  expect(verdict).toMatchObject({ verdict: Verdict.INVALID });
+}
+
+async function issueAndVerify(invoke: Invoke): Promise<string> {
   const create = { metadata: { name: "ümlaut key" }, spec: { permissions: ["agents:read"] } };
-  const { apiKey } = await invoke(ApiKeyService.method.createApiKey, create, session.token);
+  const { apiKey } = await invoke(ApiKeyService.method.createApiKey, create, session);
   const token = apiKey?.spec?.token ?? "";
   expect(apiKey?.metadata?.name).toBe("ümlaut key");
-
-  const verifier = site.token("verifier-key");
-  const verify = (request: { token: string; requiredPermissions?: string[] }) =>
-    invoke(TokenService.method.verifyToken, request, verifier);
-  const response = await verify({ token, requiredPermissions: ["agents:read"] });
+  const request = { token, requiredPermissions: ["agents:read"] };
+  const response = await invoke(TokenService.method.verifyToken, request, site.token("verifier-key"));
   expect(response).toMatchObject({ valid: true, verdict: Verdict.VALID });
   expect(response.principal?.keyId).toBe(apiKey?.metadata?.id);
-  expect(await verify({ token: `${token.slice(0, -1)}_` })).toMatchObject({ verdict: Verdict.INVALID });
+  return token;
 }
 
 async function callBy<I extends DescMessage, O extends DescMessage>(

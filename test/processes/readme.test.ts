@@ -7,35 +7,34 @@ import { quickstartCommands } from "../../src/cli/quickstart.ts";
 import { clientsAt } from "../support/actors/remote.ts";
 import { password } from "../support/app.ts";
 import { runAtTerminal } from "../support/cli/pty.ts";
+import { long } from "../support/long.ts";
 import { launchBrowser } from "../support/server/browser.ts";
 import { blocksOf } from "../support/server/page.ts";
 import { scratchDirectory } from "../support/server/scratch.ts";
 import { test } from "../support/server/site-test.ts";
 
+const email = "ada@example.com";
 const root = join(import.meta.dirname, "..", "..");
 const [first = ""] = blocksOf("README.md", "Latchkey", "sh");
 const [bootstrap = "", health = ""] = blocksOf("README.md", "Run it", "sh");
 
-test("the first commands of the README are those that the server prints", async ({ newSite }) => {
+test("the first commands of the README are those that the server prints, show a verified key, and lead into the console", async ({
+  newSite,
+}) => {
   expect(first.trim().split("\n")).toEqual(quickstartCommands("http://127.0.0.1:8080"));
-  const server = await newSite().serve();
+  const site = newSite();
+  const server = await site.serve();
   await server.said("The console is");
   const [, ...commands] =
     /In a second terminal, here:\n\n( {2}.*\n)( {2}.*\n)( {2}.*\n)\n/.exec(server.stderr()) ?? [];
   expect(commands.map((line) => line.trim())).toEqual(quickstartCommands(server.url));
   expect(server.stderr()).toContain(`The console is ${server.url}/console/.`);
-});
 
-test("the first commands of the README show a verified key, and lead into the console", async ({
-  newSite,
-}) => {
-  const site = newSite();
-  const server = await site.serve();
   const directory = openDirectory();
   symlinkSync(site.dataDir, join(directory, ".latchkey"));
   const env = { ...shellEnv(directory), LATCHKEY_URL: server.url };
   const output = await runAtTerminal(first, { cwd: directory, env }, [
-    ["E-mail address: ", "ada@example.com"],
+    ["E-mail address: ", email],
     ["Your name: ", "Ada"],
     ["Name of the account: ", "Acme"],
     ["Password (at least 10 characters): ", password],
@@ -48,16 +47,27 @@ test("the first commands of the README show a verified key, and lead into the co
   expect(
     (await bash(directory, health.replaceAll("127.0.0.1:8080", new URL(server.url).host))).stdout,
   ).toContain('"status": "SERVING"');
+  await logInToConsole(server.url);
+});
 
+/** Logs in as the person of the first commands. In `npm run test:long`, a browser does so in the console. */
+async function logInToConsole(url: string): Promise<void> {
+  if (!long) {
+    expect(await (await fetch(`${url}/console/`)).text()).toContain("/console/assets/");
+    const { token } = await clientsAt(url, "").sessions.logIn({ email, password });
+    const { account } = await clientsAt(url, token).accounts.getAccount({});
+    expect(account?.metadata?.name).toBe("Acme");
+    return;
+  }
   const { browser, close } = await launchBrowser();
   onTestFinished(close);
   const page = await browser.newPage();
-  await page.goto(`${server.url}/console/`);
-  await page.getByLabel("E-mail address").fill("ada@example.com");
+  await page.goto(`${url}/console/`);
+  await page.getByLabel("E-mail address").fill(email);
   await page.getByLabel("Password").fill(password);
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Acme" }).waitFor();
-});
+}
 
 test("the commands of the README for another Postgres work, and a second run keeps the key files", async ({
   external,
@@ -78,7 +88,7 @@ test("the commands of the README for another Postgres work, and a second run kee
   expect(files()).toEqual([platform, verifier]);
 });
 
-/** Creates a directory in which `npx` runs the programs of this checkout. */
+/** Creates a directory in which `npx` runs the programs of this checkout, in the form that the tests of a run start. */
 function openDirectory(): string {
   const directory = scratchDirectory("readme");
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -86,7 +96,7 @@ function openDirectory(): string {
   const script = `#!/bin/sh
 name=$1; shift
 case $name in
-  latchkey) exec '${process.execPath}' '${join(root, "src", "main.ts")}' "$@" ;;
+  latchkey) exec '${process.execPath}' '${inject("programs").latchkey}' "$@" ;;
   *) exec '${join(root, "node_modules", ".bin")}'/"$name" "$@" ;;
 esac
 `;

@@ -5,21 +5,22 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { inject, onTestFinished } from "vitest";
-import { root } from "../imports.ts";
 import type { Site } from "../server/serve.ts";
 import { openPty } from "./pty.ts";
 
-const main = join(root, "bin", "latchkey.js");
-
-/** Returns the shell of a person: its directory, and `latchkey` on its PATH. */
+/** Returns the shell of a person: its directory, and `latchkey` on its PATH, in the form that the tests of a run start. */
 export function shellOf(site: Site, url: string) {
   const home = dirname(site.dataDir);
   const bin = join(home, "bin");
   mkdirSync(bin, { recursive: true });
   if (!existsSync(join(bin, "latchkey"))) {
-    writeFileSync(join(bin, "latchkey"), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, {
-      mode: 0o755,
-    });
+    writeFileSync(
+      join(bin, "latchkey"),
+      `#!/bin/sh\nexec '${process.execPath}' '${inject("programs").latchkey}' "$@"\n`,
+      {
+        mode: 0o755,
+      },
+    );
   }
   const env = {
     PATH: `${bin}:${process.env.PATH}`,

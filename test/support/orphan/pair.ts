@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, chownSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { connect } from "../../../src/db/connect.ts";
@@ -51,19 +60,25 @@ const settings = {
   wal_retrieve_retry_interval: "100ms",
 };
 
-/** Starts the pair, with a migrated database that has a platform account. */
-export async function startPair(): Promise<Pair> {
+/**
+ * Starts the pair, with a migrated database that has a platform account. `makeSite` creates a data directory as a server
+ * leaves it after its first start. Without it, the pair runs `initdb` and the migrations.
+ */
+export async function startPair(makeSite?: (dataDir: string) => Promise<void>): Promise<Pair> {
   await using stack = new AsyncDisposableStack();
   const root = scratchDirectory("pair");
   stack.defer(() => rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
   const user = unprivilegedUser(quietLog);
   if (user) chownSync(root, user.uid, user.gid);
-  const first = openDataDir(join(root, "first"), () => user);
-  await initCluster(first, false);
+  const firstDirectory = join(root, "first");
+  await makeSite?.(firstDirectory);
+  const first = openDataDir(firstDirectory, () => user);
   const port = await freePort();
+  if (!makeSite) await initCluster(first, false);
   const url = clusterUrl(first, { host: "127.0.0.1", port });
-  const filling = await start(first, port, {});
-  const platformToken = await prepare(url).finally(() => end(filling));
+  const platformToken = makeSite
+    ? readFileSync(join(firstDirectory, "platform-key"), "utf8").trim()
+    : await fill(first, port, url);
 
   const second: Cluster = {
     ...first,
@@ -100,13 +115,15 @@ export async function startPair(): Promise<Pair> {
   return { ...pair, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function prepare(url: string): Promise<string> {
+async function fill(cluster: Cluster, port: number, url: string): Promise<string> {
+  const filling = await start(cluster, port, {});
   const db = connect({ url, poolSize: 1, queryTimeoutMs: migrationTimeoutMs, log: quietLog });
   try {
     await migrate(db);
     return await makePlatform(db);
   } finally {
     await db.destroy();
+    await end(filling);
   }
 }
 

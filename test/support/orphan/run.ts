@@ -16,6 +16,8 @@ export interface OrphanOptions {
   checkers?: number;
   /** The file that Node runs as `latchkey` (default: its source). */
   latchkey?: string;
+  /** Creates the data directory of the primary, as for `startPair`. */
+  makeSite?: (dataDir: string) => Promise<void>;
   /** Whether new sessions of that instance also lead to the old primary, as with a stale DNS name. */
   stays?: boolean;
   /** Ends everything that the run started, even if the caller ends early. */
@@ -64,7 +66,7 @@ export async function runOrphanedPrimary(options: OrphanOptions): Promise<Orphan
   const { latchkey = sources.latchkey } = options;
   await using stack = new AsyncDisposableStack();
   options.within?.defer(() => stack.disposeAsync());
-  const pair = stack.use(await startPair());
+  const pair = stack.use(await startPair(options.makeSite));
   const [keptWay, newWay] = [
     stack.use(await startSwitch(pair.primary.url)),
     stack.use(await startSwitch(pair.primary.url)),

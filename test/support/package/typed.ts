@@ -3,15 +3,16 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../imports.ts";
 
-/** Compiles a program in the folder of the consumer with all checks, runs it, and returns its output. */
-export function runTyped(consumer: string, program: string): string {
-  writeFileSync(join(consumer, "use.mts"), program);
+/** Compiles programs in the folder of the consumer with all checks, runs them, and returns the output of each. */
+export function runTyped(consumer: string, programs: readonly string[]): string[] {
+  const names = programs.map((_, n) => `use${n}`);
+  for (const [n, name] of names.entries()) writeFileSync(join(consumer, `${name}.mts`), programs[n] ?? "");
   const compiler = join(root, "node_modules", ".bin", "tsc");
   const options = ["--module", "nodenext", "--target", "es2024", "--strict", "--types", "node"];
-  const types = ["--typeRoots", join(root, "node_modules", "@types")];
+  const types = ["--typeRoots", join(root, "node_modules", "@types"), "--checkers", "1"];
   const inConsumer = { cwd: consumer, encoding: "utf8" } as const;
-  execFileSync(compiler, [...options, ...types, "use.mts"], inConsumer);
-  return execFileSync(process.execPath, ["use.mjs"], inConsumer);
+  execFileSync(compiler, [...options, ...types, ...names.map((name) => `${name}.mts`)], inConsumer);
+  return names.map((name) => execFileSync(process.execPath, [`${name}.mjs`], inConsumer));
 }
 
 /** Uses `latchkey/client` in ways that compile, and in ways that must not. */

@@ -16,12 +16,20 @@ export const test = base
     };
   })
   /** A database without tables, and a site whose processes use it. */
-  .extend("external", async ({ newSite }, { onCleanup }) => {
-    const database = await createTestDatabase("empty");
-    const site = newSite({ LATCHKEY_DATABASE_URL: database.url });
-    onCleanup(async () => {
-      await site.clear();
-      await database.drop();
-    });
-    return { ...database, site };
+  .extend("external", ({ newSite }, { onCleanup }) => onDatabase("empty", newSite, onCleanup))
+  /** A migrated database without a platform account, and a site whose processes use it. */
+  .extend("migrated", ({ newSite }, { onCleanup }) => onDatabase("migrated", newSite, onCleanup));
+
+async function onDatabase(
+  kind: "empty" | "migrated",
+  newSite: typeof createSite,
+  onCleanup: (end: () => Promise<void>) => void,
+) {
+  const database = await createTestDatabase(kind);
+  const site = newSite({ LATCHKEY_DATABASE_URL: database.url });
+  onCleanup(async () => {
+    await site.clear();
+    await database.drop();
   });
+  return { ...database, site };
+}
