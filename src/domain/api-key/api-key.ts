@@ -1,5 +1,6 @@
 import { type Expression, type Selectable, type SqlBool, sql } from "kysely";
 import type { Db, Tx } from "../../db/connect.ts";
+import { fixedStatement, type Value } from "../../db/fixed-statement.ts";
 import type { Database, KeyLimitsJson, Labels } from "../../db/schema.ts";
 import { holds } from "../access/permission.ts";
 import { type Caller, requirePermissionOrOwn } from "../access/principal.ts";
@@ -61,12 +62,8 @@ export function selectSystemKey(db: Db, caller: Caller) {
     .where("system", "=", true);
 }
 
-async function selectWithInfo(db: Db, caller: Caller, id: string): Promise<ApiKey | undefined> {
-  const row = await selectKeys(db)
-    .select(infoColumn.as("info"))
-    .where("account_id", "=", caller.accountId)
-    .where("id", "=", id)
-    .executeTakeFirst();
+async function selectWithInfo(db: Db, { accountId }: Caller, id: string): Promise<ApiKey | undefined> {
+  const [row] = await keyWithInfo(db, { accountId, id });
   return row && keyOf(row);
 }
 
@@ -199,3 +196,15 @@ export function selectKeys(db: Db) {
       )`.as("service_account_id"),
     );
 }
+
+interface KeyId {
+  accountId: string;
+  id: string;
+}
+
+const keyWithInfo = fixedStatement((db, value: Value<KeyId>) =>
+  selectKeys(db)
+    .select(infoColumn.as("info"))
+    .where("account_id", "=", value("accountId"))
+    .where("id", "=", value("id")),
+);
