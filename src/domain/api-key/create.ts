@@ -1,7 +1,4 @@
-import type { Insertable } from "kysely";
 import type { Store, Tx } from "../../db/connect.ts";
-import type { Database, StoredRateLimit } from "../../db/schema.ts";
-import { platformKeyOf } from "../access/acting.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { countEntitled, requireRoom } from "../access/entitlement.ts";
 import type { ParsePermissions } from "../access/permission-vocabulary.ts";
@@ -22,6 +19,7 @@ import {
 } from "../service-account/new.ts";
 import { type ApiKey, auditedFields, findApiKey, labelBytes } from "./api-key.ts";
 import { checkDraft, draft, type NewApiKey } from "./draft.ts";
+import { insertKey } from "./insert.ts";
 import { drawnOn } from "./limits.ts";
 import { findOwner, readListed } from "./owner.ts";
 
@@ -47,6 +45,7 @@ export async function createApiKey(
   const id = newId("key");
   const minted = deps.mint(key.tokenKind, id);
   const account = input.serviceAccount && newOwner(caller, deps.bounds, input.serviceAccount);
+  const serviceAccountId = account?.id ?? (input.serviceAccountId || null);
   const locks = [
     ...(account?.locks ?? ownerLocks(caller, input.serviceAccountId)),
     ...workspaceLocks(caller.accountId, input.workspaceIds),
@@ -86,13 +85,13 @@ export async function createApiKey(
       return {
         events: [...accountEvents, { resourceType: "api_key", resourceId: id, after }],
         async write() {
-          const [, , , made] = await together([
+          const [, inserted, , found] = await together([
             account?.write(tx, caller),
-            insertKey(tx, caller, row, minted),
+            insertKey(tx, caller, row, serviceAccountId, minted),
             insertGrants(tx, caller, deps.bounds, row.profile_id, workspaceIds),
-            findApiKey(tx, caller, id),
+            granted || limited ? findApiKey(tx, caller, id) : undefined,
           ]);
-          return { ...made, token: minted.token };
+          return { ...(found ?? inserted), token: minted.token };
         },
       };
     },
@@ -140,37 +139,6 @@ function checkNewOwner(
   if (!account || !found) return [];
   requirePermission(caller, "service_accounts:write");
   return [account.check(caller, found)];
-}
-
-type NewRow = Omit<
-  Insertable<Database["api_key"]>,
-  "account_id" | "created_by" | "minted_by_key_id" | "platform_key_id" | "rate_limits"
-> & { rate_limits: StoredRateLimit[] };
-
-// Inserts the profile, the key and its token in one statement. The token refers to the inserted key, so it comes second. A
-// trigger then knows that no cache holds the key.
-async function insertKey(tx: Tx, caller: Caller, row: NewRow, { hash, hint }: MintedToken): Promise<void> {
-  const { accountId: account_id, profile, home, keyId = null } = caller;
-  // The caller's key stays locked until the new key exists. So a call that revokes it finds every key that it has
-  // minted.
-  const maker = {
-    created_by: profile.id,
-    minted_by_key_id: home ? null : keyId,
-    platform_key_id: platformKeyOf(caller),
-  };
-  await tx
-    .with("new_profile", (qc) =>
-      qc.insertInto("profile").values({ account_id, id: row.profile_id, type: "api_key", name: row.name }),
-    )
-    .with("new_key", (qc) =>
-      qc
-        .insertInto("api_key")
-        .values({ account_id, ...row, ...maker, rate_limits: JSON.stringify(row.rate_limits) })
-        .returning("id"),
-    )
-    .insertInto("api_key_token")
-    .values({ account_id, api_key_id: (eb) => eb.selectFrom("new_key").select("id"), hash, hint })
-    .execute();
 }
 
 /** Stores a minted token as the current one of a key. */
