@@ -43,9 +43,8 @@ test("the table has a row for every RPC of the schema, and no other", () => {
   ).toEqual(rows.map((row) => row.name));
 });
 
-// In `npm test`, these principals make each call, with one principal of each further outcome and a few more by the seed.
+// In `npm test`, these principals make each call, with one principal of each further outcome and another one by the seed.
 const always: PrincipalName[] = ["no bearer", "stranger", "bare"];
-const more = 2;
 
 test.each(rows.map((row, at) => [row.name, row, at] as const))(
   "%s: every principal gets the outcome in the table",
@@ -73,7 +72,7 @@ test.each(rows.map((row, at) => [row.name, row, at] as const))(
 function callersOf(expected: Record<string, string | undefined>, salt: number): readonly PrincipalName[] {
   const others = columns.filter((column) => !always.includes(column));
   const seen = new Set(always.map((column) => expected[column]));
-  const chosen = [...always, ...sampled(others, more, salt)];
+  const chosen = [...always, ...sampled(others, 1, salt)];
   for (const outcome of new Set(Object.values(expected))) {
     const alike = others.filter((column) => expected[column] === outcome);
     if (!seen.has(outcome)) chosen.push(...sampled(alike, 1, salt));

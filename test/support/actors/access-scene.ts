@@ -100,8 +100,8 @@ export async function newScene(app: TestApp): Promise<Scene> {
     async bearer(name, fresh = false) {
       const known = fresh ? undefined : kept.get(name);
       const bearer = known ?? (await bearers[name]());
-      // Creating this caller may have ended a cached one: the person left, or the system key was rotated.
-      if (fresh) kept.delete(name);
+      // The call of this caller may end a cached one: a person leaves with their keys, or the system key is rotated.
+      if (fresh) for (const ended of [name, ...endedByOthers]) kept.delete(ended);
       else kept.set(name, bearer);
       return bearer;
     },
@@ -109,6 +109,7 @@ export async function newScene(app: TestApp): Promise<Scene> {
   };
 }
 
+const endedByOthers = ["dev key", "system key"] as const;
 const signedIn = ["stranger", "bare", "viewer", "developer", "admin", "owner", "platform person", "removed"];
 
 /** Creates another account of a person and returns its id. */
