@@ -1,16 +1,17 @@
 import { expect, test } from "vitest";
-import { newId } from "../../src/domain/kernel/id.ts";
 import { revokedOf } from "../support/actors/api-key.ts";
+import { manyKeys } from "../support/actors/many-keys.ts";
 import { issueKey, type Owner } from "../support/app.ts";
 import { useSharedApp } from "../support/shared-app.ts";
 
 const app = useSharedApp();
 const accountOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 const filter = { labels: "run=many" };
+const labels = { run: "many" };
 
 test("a call revokes the oldest keys up to its limit and returns how many remain", async () => {
   const owner = await app.newAccount();
-  const ids = await manyKeys(owner, 5);
+  const ids = await manyKeys(app, owner, 5, { labels });
   const seen: number[][] = [];
   for (let left = 1; left > 0; ) {
     const { revokedCount, remainingCount } = await owner.apiKeys.revokeApiKeys({ filter, limit: 2 });
@@ -28,21 +29,21 @@ test("a call revokes the oldest keys up to its limit and returns how many remain
 
 test("one call revokes more keys than a batch has", async () => {
   const owner = await app.newAccount();
-  await manyKeys(owner, 250);
+  await manyKeys(app, owner, 250, { labels });
   const answer = await owner.apiKeys.revokeApiKeys({ filter });
   expect(answer).toMatchObject({ revokedCount: 250, remainingCount: 0 });
 });
 
 test("the default limit is 1,000 keys per call", async () => {
   const owner = await app.newAccount();
-  await manyKeys(owner, 1_001);
+  await manyKeys(app, owner, 1_001, { labels });
   const answer = await owner.apiKeys.revokeApiKeys({ filter });
   expect(answer).toMatchObject({ revokedCount: 1_000, remainingCount: 1 });
 });
 
 test("a call whose deadline is near revokes one batch and responds in time", async () => {
   const owner = await app.newAccount();
-  await manyKeys(owner, 150);
+  await manyKeys(app, owner, 150, { labels });
   const answer = await owner.apiKeys.revokeApiKeys({ filter }, { timeoutMs: 1_900 });
   expect(answer).toMatchObject({ revokedCount: 100, remainingCount: 50 });
   const rest = await owner.apiKeys.revokeApiKeys({ filter }, { timeoutMs: 20_000 });
@@ -54,7 +55,7 @@ test.each(["labels", "minter"])(
   async (by) => {
     const owner = await app.newAccount();
     const leaked = await issueKey(owner);
-    const ids = await manyKeys(owner, 250, leaked.id);
+    const ids = await manyKeys(app, owner, 250, { labels, mintedBy: leaked.id });
     const asked = by === "labels" ? filter : { mintedByKeyId: leaked.id };
     const runs = Array.from({ length: 4 }, () => owner.apiKeys.revokeApiKeys({ filter: asked }));
     const answers = await Promise.all(runs);
@@ -69,21 +70,3 @@ test.each(["labels", "minter"])(
     expect(events.map((event) => event.resource_id).sort()).toEqual(ids.sort());
   },
 );
-
-/** Inserts many keys without tokens quickly. Returns their ids. */
-async function manyKeys(owner: Owner, count: number, mintedBy: string | null = null): Promise<string[]> {
-  const account_id = accountOf(owner);
-  const made = Array.from({ length: count }, () => ({ id: newId("key"), profile_id: newId("prof") }));
-  const profiles = made.map(({ profile_id }) => ({
-    ...{ id: profile_id, account_id },
-    ...{ type: "api_key" as const, name: "x" },
-  }));
-  const keys = made.map((ids) => ({
-    ...{ ...ids, account_id, name: "x", labels: { run: "many" }, permissions: [] },
-    ...{ kind: "application" as const, environment: "live" as const, workspace_scope: "selected" as const },
-    ...{ created_by: owner.profile.metadata?.id ?? "", minted_by_key_id: mintedBy },
-  }));
-  await app.db.insertInto("profile").values(profiles).execute();
-  await app.db.insertInto("api_key").values(keys).execute();
-  return made.map(({ id }) => id);
-}

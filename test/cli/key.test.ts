@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ApiKeyState } from "../../gen/latchkey/v1/api_key_pb.ts";
+import { manyKeys } from "../support/actors/many-keys.ts";
 import { issueKey, newWorkspace } from "../support/app.ts";
 import { useCliScene } from "../support/cli/scene.ts";
 import { useSharedApp } from "../support/shared-app.ts";
@@ -94,7 +95,7 @@ test("a key lives through disable, enable, grant, ungrant, update, rotate and re
 });
 
 test("list filters, writes ids with --quiet, and reads every page with --all", async () => {
-  await labelled("paged", 205);
+  await manyKeys(app, scene.owner, 205, { labels: { env: "paged" } });
   const ids = async (...args: string[]) =>
     (await scene.run(["key", "list", "--label", "env=paged", "--quiet", ...args])).stdout.trim().split("\n");
   expect((await ids()).length).toBe(50);
