@@ -83,8 +83,9 @@ export function apiKeyLock({ accountId }: Caller, id: string): RowLock {
 }
 
 /** Reads a key within a change that has locked it. The lock orders all changes of one key. */
-export function readKey(tx: Tx, { accountId }: Caller, id: string): Promise<ApiKeyRow | undefined> {
-  return selectKeys(tx).where("account_id", "=", accountId).where("id", "=", id).executeTakeFirst();
+export async function readKey(tx: Tx, { accountId }: Caller, id: string): Promise<ApiKeyRow | undefined> {
+  const [key] = await keyOfAccount(tx, { accountId, id });
+  return key;
 }
 
 /**
@@ -99,22 +100,13 @@ export interface LockedKey extends ApiKeyRow {
 }
 
 /** Reads a key within a change for which the reach of the key matters. */
-export function readLockedKey(tx: Tx, { accountId }: Caller, id: string): Promise<LockedKey | undefined> {
-  const account = sql.ref("api_key.account_id");
-  const owner = sql.ref("api_key.owner_profile_id");
-  return selectKeys(tx)
-    .select(liveGrants(account, sql.ref("api_key.profile_id")).as("granted"))
-    .select(
-      sql<Rights | null>`case
-        when api_key.system then null
-        when api_key.kind = 'service' then ${serviceAccountRights(account, owner)}
-        when api_key.kind = 'developer' then ${memberRights(account, owner)}
-      end`.as("owner_rights"),
-    )
-    .select(sql<KeyLimitsJson | null>`latchkey_key_limits(api_key.id)`.as("limits"))
-    .where("account_id", "=", accountId)
-    .where("id", "=", id)
-    .executeTakeFirst();
+export async function readLockedKey(
+  tx: Tx,
+  { accountId }: Caller,
+  id: string,
+): Promise<LockedKey | undefined> {
+  const [key] = await lockedKey(tx, { accountId, id });
+  return key;
 }
 
 /** Fails with `NOT_FOUND` if the key was not found. */
@@ -202,9 +194,27 @@ interface KeyId {
   id: string;
 }
 
+const keyOfAccount = fixedStatement((db, value: Value<KeyId>) => selectOne(db, value));
+
 const keyWithInfo = fixedStatement((db, value: Value<KeyId>) =>
-  selectKeys(db)
-    .select(infoColumn.as("info"))
-    .where("account_id", "=", value("accountId"))
-    .where("id", "=", value("id")),
+  selectOne(db, value).select(infoColumn.as("info")),
 );
+
+const lockedKey = fixedStatement((db, value: Value<KeyId>) => {
+  const account = sql.ref("api_key.account_id");
+  const owner = sql.ref("api_key.owner_profile_id");
+  return selectOne(db, value)
+    .select(liveGrants(account, sql.ref("api_key.profile_id")).as("granted"))
+    .select(
+      sql<Rights | null>`case
+        when api_key.system then null
+        when api_key.kind = 'service' then ${serviceAccountRights(account, owner)}
+        when api_key.kind = 'developer' then ${memberRights(account, owner)}
+      end`.as("owner_rights"),
+    )
+    .select(sql<KeyLimitsJson | null>`latchkey_key_limits(api_key.id)`.as("limits"));
+});
+
+function selectOne(db: Db, value: Value<KeyId>) {
+  return selectKeys(db).where("account_id", "=", value("accountId")).where("id", "=", value("id"));
+}
