@@ -1,13 +1,13 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { newMember } from "../support/actors/actors.ts";
-import { useApp } from "../support/app.ts";
 import { expectAccessible } from "../support/console/accessible.ts";
 import { accountPagesOf, newAcme } from "../support/console/acme.ts";
 import { useConsole } from "../support/console/console.ts";
 import { follow } from "../support/console/follow.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 /** Waits until everything on the page is loaded. */

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { useApp } from "../support/app.ts";
 import { newAcme } from "../support/console/acme.ts";
 import { useConsole } from "../support/console/console.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 const platform = () => app.clientAs(app.platformToken);
 

@@ -3,11 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { newMember } from "../support/actors/actors.ts";
-import { password, useApp } from "../support/app.ts";
+import { password } from "../support/app.ts";
 import { runLine } from "../support/cli/shell.ts";
 import { useConsole } from "../support/console/console.ts";
+import { follow } from "../support/console/follow.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 test("an empty list shows commands to paste, which make its first row", async () => {
@@ -27,7 +29,7 @@ test("an empty list shows commands to paste, which make its first row", async ()
   ];
   for (const [path, row] of rows) {
     const [team] = (await owner.teams.listTeams({})).items;
-    await page.goto(`${tabs.url}/console${path.replace("TEAM", team?.metadata?.id ?? "")}`);
+    await follow(page, path.replace("TEAM", team?.metadata?.id ?? ""));
     const text = await page.getByRole("region", { name: "commands" }).locator("pre").innerText();
     const [login = "", ...commands] = text.replaceAll("npx ", "").split("\n");
     const shell = { env, directory };

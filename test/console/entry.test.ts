@@ -1,11 +1,12 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { mailedToken } from "../support/actors/mailbox.ts";
-import { password, useApp } from "../support/app.ts";
+import { password } from "../support/app.ts";
 import { expectAccessible } from "../support/console/accessible.ts";
 import { useConsole } from "../support/console/console.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 const accountButton = (page: Page, name: string) => page.getByRole("button", { name, exact: false });
@@ -114,8 +115,9 @@ test("over plain HTTP outside loopback, the log-in page says that HTTPS is neede
 });
 
 test("the pages of entry have no serious violation of accessibility in either theme", async () => {
+  const page = await tabs.openBlank();
   for (const path of ["/log-in", "/sign-up", "/accept-invite", "/reset-password"]) {
-    const page = await tabs.open(path);
+    await page.goto(`${tabs.url}/console${path}`);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await expectAccessible(page);
   }

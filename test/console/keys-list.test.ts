@@ -3,12 +3,13 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyKind, Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { newMember, newRole } from "../support/actors/actors.ts";
 import { inSeconds } from "../support/actors/api-key.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { expectAccessible } from "../support/console/accessible.ts";
 import { useConsole } from "../support/console/console.ts";
 import { listedKeys, offeredFor, openKeys, rowOf } from "../support/console/keys.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 const day = 86_400;
 const script = `<img src=x onerror="document.title='hacked'"><b>bold</b>`;

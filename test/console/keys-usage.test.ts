@@ -5,13 +5,14 @@ import { sql } from "kysely";
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, password, useApp } from "../support/app.ts";
+import { issueKey, password } from "../support/app.ts";
 import { runLine } from "../support/cli/shell.ts";
 import { expectAccessible } from "../support/console/accessible.ts";
 import { useConsole } from "../support/console/console.ts";
 import { openKeys } from "../support/console/keys.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 async function openUsage(page: Page): Promise<void> {

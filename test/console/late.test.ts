@@ -1,11 +1,12 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { issueKey, type Owner, password, useApp } from "../support/app.ts";
+import { issueKey, type Owner, password } from "../support/app.ts";
 import { useConsole } from "../support/console/console.ts";
 import { openKeys, rowOf } from "../support/console/keys.ts";
 import { sampled } from "../support/random.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 /** Ends all sessions of a user, as if from another device. */

@@ -2,11 +2,12 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { BadRequestSchema } from "../../console/gen/google/rpc/error_details_pb.ts";
 import { newMember } from "../support/actors/actors.ts";
-import { password, useApp } from "../support/app.ts";
+import { password } from "../support/app.ts";
 import { newAcme } from "../support/console/acme.ts";
 import { useConsole } from "../support/console/console.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 test("an owner invites a person, whose token is shown once and is accepted", async () => {

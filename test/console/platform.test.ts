@@ -120,8 +120,10 @@ test("a key that may only read sees no control that the server would refuse", as
 test("only a key of the platform account is accepted", async () => {
   const owner = await app.newAccount();
   const { token: ofCustomer } = await issueKey(owner, { spec: { permissions: ["*"] } });
+  const page = await tabs.open("/platform");
   for (const token of [ofCustomer, owner.token]) {
-    const page = await openPlatform(token);
+    await page.reload();
+    await enter(page, token);
     await page.getByText("This is no key of the platform account.").waitFor();
   }
 });

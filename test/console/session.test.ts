@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { type Owner, password, useApp } from "../support/app.ts";
+import { type Owner, password } from "../support/app.ts";
 import { expectAccessible } from "../support/console/accessible.ts";
 import { useConsole } from "../support/console/console.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 /** Ends all sessions of a user, as if from another device. */

@@ -1,11 +1,11 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { newServiceAccount } from "../support/actors/actors.ts";
-import { useApp } from "../support/app.ts";
 import { newAcme } from "../support/console/acme.ts";
 import { useConsole } from "../support/console/console.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 async function choose(page: Page, thing: string, action: string): Promise<void> {

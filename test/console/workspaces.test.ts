@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { newMember } from "../support/actors/actors.ts";
-import { useApp } from "../support/app.ts";
 import { newAcme } from "../support/console/acme.ts";
 import { useConsole } from "../support/console/console.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tabs = useConsole(app);
 
 test("an owner makes, edits and archives a workspace", async () => {

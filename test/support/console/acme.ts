@@ -1,5 +1,5 @@
 import { type Member, newMember, newServiceAccount } from "../actors/actors.ts";
-import { type Clients, issueKey, newWorkspace, password, type TestApp } from "../app.ts";
+import { type Clients, issueKey, newWorkspace, password, type SharedApp } from "../app.ts";
 
 /** An account with one of each thing that the console shows. */
 export interface Acme {
@@ -17,7 +17,10 @@ export interface Acme {
 }
 
 /** Makes the account. `named` makes each name and description from a plain one. */
-export async function newAcme(app: TestApp, named: (name: string) => string = (name) => name): Promise<Acme> {
+export async function newAcme(
+  app: SharedApp,
+  named: (name: string) => string = (name) => name,
+): Promise<Acme> {
   const email = `ann-${crypto.randomUUID()}@example.com`;
   const ann = { email, password, name: named("Ann"), accountName: named("Acme") };
   const { token } = await app.clientAs("").sessions.signUp(ann);

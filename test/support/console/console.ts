@@ -3,7 +3,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { defaultLimits } from "../../../src/net/limits.ts";
 import { openPort } from "../../../src/net/port.ts";
 import type { Handler } from "../../../src/net/request.ts";
-import type { TestApp } from "../app.ts";
+import type { SharedApp } from "../app.ts";
 import { launchWorkerBrowser } from "../server/browser.ts";
 import { blankPath, withBlankPage } from "./blank.ts";
 import { createHolds, type HeldResponse } from "./hold.ts";
@@ -40,7 +40,7 @@ const ofWorker = test
  * Opens the console of an app for a test file: the real port with the built page, and the Chromium of the worker. A test
  * fails if a tab reports a violation of its policy, an error or a warning. Read the result only inside tests.
  */
-export function useConsole(app: TestApp): TestConsole {
+export function useConsole(app: SharedApp): TestConsole {
   let opened: OpenConsole | undefined;
   ofWorker.beforeAll(async ({ tabs }) => {
     opened = await openConsole(app, tabs);
@@ -61,7 +61,7 @@ interface OpenConsole extends TestConsole {
 }
 
 /** Opens the console of an app in a browser. */
-async function openConsole(app: TestApp, tabs: Tabs): Promise<OpenConsole> {
+async function openConsole(app: SharedApp, tabs: Tabs): Promise<OpenConsole> {
   const holds = createHolds(app.app.handler);
   const listen = (port: number) => open(app, withBlankPage(holds.handler), port);
   const first = await listen(0);
@@ -96,7 +96,7 @@ async function openConsole(app: TestApp, tabs: Tabs): Promise<OpenConsole> {
   };
 }
 
-function open({ app }: TestApp, handler: Handler, port: number) {
+function open({ app }: SharedApp, handler: Handler, port: number) {
   return openPort({
     host: "127.0.0.1",
     port,
