@@ -1,13 +1,39 @@
 import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { join } from "node:path";
 import { build } from "vite";
 import { inject } from "vitest";
+import { root } from "../imports.ts";
 import { type LaunchedBrowser, launchChromium, unpackChromium } from "./chromium.ts";
 import { makeOnce } from "./once.ts";
 
-/** Starts a headless Chromium in a test. All browsers of a run share one copy of the program. */
+// The program stays for later runs, because unpacking it takes 3 s of CPU time. `npm ci` removes it.
+const cache = join(root, "node_modules", ".cache");
+const packed = join(root, "node_modules", "@sparticuz", "chromium", "package.json");
+const program = join(cache, `chromium-${JSON.parse(readFileSync(packed, "utf8")).version}`);
+
+/** Unpacks Chromium, if no earlier run has done it. Then makes an empty file at `done`. */
+async function keepProgram(done: string): Promise<void> {
+  if (!existsSync(program)) {
+    mkdirSync(cache, { recursive: true });
+    const unpacked = `${program}-${process.pid}`;
+    await unpackChromium(unpacked);
+    try {
+      renameSync(unpacked, program);
+    } catch (error) {
+      // Another run may have done it meanwhile.
+      if (!existsSync(program)) throw error;
+      rmSync(unpacked, { recursive: true });
+    }
+  }
+  writeFileSync(done, "");
+}
+
+/** Starts a headless Chromium in a test. */
 export async function launchBrowser(): Promise<LaunchedBrowser> {
-  return launchChromium(await makeOnce("chromium", unpackChromium), inject("runDirectory"));
+  await makeOnce("chromium", keepProgram);
+  return launchChromium(program, inject("runDirectory"));
 }
 
 /**
