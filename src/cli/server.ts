@@ -7,7 +7,6 @@ import { mintToken } from "../domain/kernel/token.ts";
 import type { Log } from "../infra/log.ts";
 import { createMetrics, createWorkerMetrics, type PoolStats, type Rendered } from "../infra/metrics.ts";
 import { openMetricsPort } from "../net/metrics-port.ts";
-import { externalIdsCommand } from "./external-ids.ts";
 import { openDatabase } from "./open-database.ts";
 import { ensurePlatform, keyFiles } from "./platform-key.ts";
 import { quickstart } from "./quickstart.ts";
@@ -15,9 +14,6 @@ import { type ServeDeps, serve } from "./serve.ts";
 import { withStore } from "./store.ts";
 import { readVersion } from "./version.ts";
 import { reportReady, runWorkers } from "./workers.ts";
-
-export { bootstrapCommand } from "./bootstrap.ts";
-export { externalIdsCommand };
 
 /**
  * Runs the service until SIGTERM or SIGINT. Then it lets running calls finish and exits with code 0. With
@@ -83,12 +79,4 @@ async function reportMissingPlatform(db: Db, log: Log): Promise<void> {
 
 async function openMetrics({ host, metricsPort: port }: Config, render: () => Promise<Rendered>) {
   return port === undefined ? undefined : await openMetricsPort({ host, port, render });
-}
-
-/** Applies pending migrations and prints their names. */
-export async function migrateCommand(config: Config, log: Log): Promise<void> {
-  const database = await openDatabase(config, log);
-  await database.close();
-  const { applied } = database;
-  process.stdout.write(applied.length > 0 ? `applied ${applied.join(", ")}\n` : "no pending migrations\n");
 }

@@ -31,7 +31,7 @@ const migrate = command({
   rpcs: [],
   async run(context) {
     const { config, log } = await openService(context);
-    const { migrateCommand } = await import("../server.ts");
+    const { migrateCommand } = await import("../migrate.ts");
     await migrateCommand(config, log);
   },
 });
@@ -62,7 +62,7 @@ const bootstrap = command({
       throw usageError("--rotate replaces only the platform token, so it takes no --verifier-out");
     }
     const { config, log } = await openService(context);
-    const { bootstrapCommand } = await import("../server.ts");
+    const { bootstrapCommand } = await import("../bootstrap.ts");
     await bootstrapCommand(config, log, { rotate, out, verifierOut });
   },
 });
@@ -82,7 +82,7 @@ const externalIds = command({
   async run(context, { id, clear }) {
     if (id.length > 0 && !clear) throw usageError("ids belong to --clear");
     const { config, log } = await openService(context);
-    const { externalIdsCommand } = await import("../server.ts");
+    const { externalIdsCommand } = await import("../external-ids.ts");
     await externalIdsCommand(config, log, { clear, ids: id });
   },
 });
