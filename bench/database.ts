@@ -32,15 +32,20 @@ export interface PostgresOptions {
 /** The buffers that Postgres recommends for a server of its own: a quarter of the memory. */
 export const recommendedBuffers = { shared_buffers: `${Math.floor(totalmem() / 4 / 2 ** 20)}MB` };
 
-/** Starts a Postgres as `openPostgres` does, and fills it. */
+/** A Postgres, and the token of its platform account if it has one. */
+export interface PreparedOptions extends PostgresOptions {
+  platformToken?: string;
+}
+
+/** Starts a Postgres as `openPostgres` does, and fills it. Without a platform account, migrates it and creates one. */
 export async function openBenchDatabase(
   stack: Stack,
   keys: number,
   spares: number,
-  options: PostgresOptions = {},
+  { platformToken: known, ...options }: PreparedOptions = {},
 ): Promise<BenchDatabase> {
   const { url, pid } = await openPostgres(stack, options);
-  const platformToken = runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });
+  const platformToken = known ?? runToEnd(["src/main.ts", "bootstrap"], { LATCHKEY_DATABASE_URL: url });
   const { accountId, version } = await describe(url);
   pinOther(pid(), [0, 1]);
   await fill(url, { keys, spares, spareAccountId: accountId });

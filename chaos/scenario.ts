@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { type BenchDatabase, openBenchDatabase } from "../bench/database.ts";
+import { type BenchDatabase, openBenchDatabase, type PreparedOptions } from "../bench/database.ts";
 import { keyId, keyToken } from "../bench/keys.ts";
 import type { CallResponse } from "./child.ts";
 import { type Fault, faults, type GuardFault, globalFaults, guardFaults } from "./faults.ts";
@@ -27,8 +27,10 @@ export interface Scenario {
   longestMs: number;
   /** Whether the scenario ends as soon as one revoked key was accepted. */
   untilLate?: boolean;
-  /** The data directory of Postgres. Unset: a temporary directory. */
-  dataDir?: string;
+  /** How much shorter the pauses before the faults are (default 1). */
+  pace?: number;
+  /** The Postgres. Unset: a new one in a temporary directory. */
+  postgres?: PreparedOptions;
   /** The programs of the instances and guards. Unset: their sources. */
   programs?: Programs;
   /** Stops everything that the scenario has started, if the caller ends early. */
@@ -60,9 +62,7 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   scenario.within?.use(stack);
   // A revocation without a response is not repeated, so there are more keys than revocations.
   const keys = 2 * scenario.revocations;
-  const database = await openBenchDatabase(stack, firstKey, keys, {
-    ...(scenario.dataDir !== undefined && { dataDir: scenario.dataDir }),
-  });
+  const database = await openBenchDatabase(stack, firstKey, keys, scenario.postgres);
   const programs = scenario.programs ?? sources;
   const server =
     scenario.breakage === undefined
@@ -130,8 +130,8 @@ async function keepFaulting(run: Run, fault: Fault): Promise<void> {
   const { scenario, database, instances, ledger, signal } = run;
   const isGlobal = globalFaults.has(fault);
   while (!signal.aborted) {
-    const gapMs = isGlobal ? 15_000 : 5_000;
-    await wait(1_000 + Math.random() * gapMs, undefined, { signal }).catch(() => undefined);
+    const gapMs = (1_000 + Math.random() * (isGlobal ? 15_000 : 5_000)) / (scenario.pace ?? 1);
+    await wait(gapMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const index = 1 + Math.floor(Math.random() * (instances.length - 1));
     const instance = instances[index];
@@ -153,7 +153,8 @@ async function keepFaulting(run: Run, fault: Fault): Promise<void> {
 async function keepFaultingGuards(run: Run, fault: GuardFault): Promise<void> {
   const { scenario, guards, ledger, signal } = run;
   while (!signal.aborted) {
-    await wait(500 + Math.random() * 3_000, undefined, { signal }).catch(() => undefined);
+    const gapMs = (500 + Math.random() * 3_000) / (scenario.pace ?? 1);
+    await wait(gapMs, undefined, { signal }).catch(() => undefined);
     const guard = guards[Math.floor(Math.random() * guards.length)];
     if (signal.aborted || !guard || ledger.faulty.has(guard)) continue;
     ledger.faults[fault] = (ledger.faults[fault] ?? 0) + 1;

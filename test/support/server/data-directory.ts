@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
 import { inject } from "vitest";
 import { ensurePlatform } from "../../../src/cli/platform-key.ts";
 import { readConfig } from "../../../src/config/config.ts";
@@ -9,6 +11,7 @@ import { migrate, migrationTimeoutMs } from "../../../src/db/migrate.ts";
 import { mintToken } from "../../../src/domain/kernel/token.ts";
 import { unserved } from "../database/store.ts";
 import { makeOnce } from "./once.ts";
+import { scratchDirectory } from "./scratch.ts";
 import { quietLog } from "./server.ts";
 
 /** Creates a data directory on which only `initdb` has run, for a user or for the current one. */
@@ -19,6 +22,14 @@ export function copyCluster(path: string, user?: User): void {
 /** Creates a data directory as `latchkey serve` leaves it after its first start: migrated, with its key files. */
 export async function copySite(path: string, user?: User): Promise<void> {
   copyDirectory(await siteTemplate(), path, user);
+}
+
+/** Creates a data directory as `copySite` does. The program that gets it removes it. */
+export async function preparePostgres(): Promise<{ dataDir: string; platformToken: string }> {
+  const dataDir = scratchDirectory("prepared");
+  rmdirSync(dataDir);
+  await copySite(dataDir);
+  return { dataDir, platformToken: readFileSync(join(dataDir, "platform-key"), "utf8").trim() };
 }
 
 function siteTemplate(): Promise<string> {
