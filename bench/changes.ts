@@ -12,6 +12,7 @@ import { type Row, tableText } from "./table.ts";
 const keys = 10_000;
 const pressures = [50, 1];
 const warmCalls = 3_000;
+const warmSeconds = 15;
 const peerKeys = 100;
 // If processes outside the bench use more cores than this, the sample is repeated.
 const quiet = 0.2;
@@ -37,7 +38,8 @@ export const changes: Part = async (stack, options, progress) => {
   const generators = { fromOutside: stack.use(startGenerator(1)), asServer: stack.use(startGenerator(0)) };
 
   const cases = createCases(setting, keys);
-  const warmLoad = { ...options, inFlight: 50, maxCalls: warmCalls };
+  const seconds = options.quick ? options.seconds : warmSeconds;
+  const warmLoad = { ...options, seconds, inFlight: 50, maxCalls: warmCalls };
   const watched = { server: latchkey.pid, postgres: database.pid() };
   await warmUp(cases, (calls) => generators.fromOutside.run({ calls, load: warmLoad, watched }));
   const rows: Row[] = pressures.flatMap((inFlight) => cases.map((of) => ({ of, inFlight, rounds: [] })));
