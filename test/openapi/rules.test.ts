@@ -44,7 +44,7 @@ function describedField(method: DescMethod, { jsonName }: DescField): Described 
 
 const texts = [
   ...["", "a", "a b", "a\u0007", "a\0", "é", "😀", "A", "asc", "desc", "agents:read", "realtime", "lk=1"],
-  ...["ada@example.com", "ada", "ada@", "@example.com"],
+  ...["rules@example.com", "ada", "ada@", "@example.com"],
   ...[2, 9, 10, 63, 64, 65, 127, 128, 129, 254, 255, 256, 257, 1024, 1025, 4096, 4097, 8192, 8193].map(
     (length) => "x".repeat(length),
   ),
