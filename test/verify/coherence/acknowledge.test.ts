@@ -171,6 +171,6 @@ test("no instance serves a version from before a settled change, with any delays
       await vi.advanceTimersByTimeAsync(world.longest() + marginMs + 1);
       expect(world.unsettled()).toBe(0);
     }),
-    { numRuns: runs(300) },
+    { numRuns: runs(80, 75) },
   );
 });
