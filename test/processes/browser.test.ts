@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { password } from "../support/app.ts";
 import { launchBrowser, servePage } from "../support/server/browser.ts";
@@ -9,6 +9,8 @@ import { createSite, type Served } from "../support/server/serve.ts";
 const site = createSite();
 const ends: (() => unknown)[] = [() => site.clear()];
 let browser: Browser;
+// A tab per test would have a process of its own, which compiles the script of the page again.
+let tab: Page;
 let server: Served;
 let configured: string;
 let foreign: string;
@@ -22,6 +24,7 @@ beforeAll(async () => {
   const launched = await launchBrowser();
   ends.push(launched.close);
   browser = launched.browser;
+  tab = await browser.newPage();
 });
 afterAll(async () => {
   for (const end of ends.reverse()) await end();
@@ -62,19 +65,19 @@ describe.each([
 });
 
 test("the reference at /docs shows its text and style, has no script, loads nothing else, and breaks no rule of its policy", async () => {
-  const tab = await browser.newPage();
+  const docs = await browser.newPage();
   try {
     const requests: string[] = [];
     const problems: string[] = [];
-    tab.on("request", (request) => requests.push(request.url()));
-    tab.on("console", (message) => problems.push(message.text()));
-    tab.on("pageerror", (error) => problems.push(error.message));
-    const response = await tab.goto(`${server.url}/docs`, { waitUntil: "load" });
+    docs.on("request", (request) => requests.push(request.url()));
+    docs.on("console", (message) => problems.push(message.text()));
+    docs.on("pageerror", (error) => problems.push(error.message));
+    const response = await docs.goto(`${server.url}/docs`, { waitUntil: "load" });
     const policy = response?.headers()["content-security-policy"] ?? "";
     expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
     expect(policy).not.toContain("unsafe");
-    const seen = await tab.evaluate(() => {
-      const { document, getComputedStyle } = globalThis as unknown as Page;
+    const seen = await docs.evaluate(() => {
+      const { document, getComputedStyle } = globalThis as unknown as Shown;
       const links = [...document.querySelectorAll("a[href^='#']")].map((link) => link.getAttribute("href"));
       return {
         text: document.body.innerText,
@@ -93,12 +96,12 @@ test("the reference at /docs shows its text and style, has no script, loads noth
       problems: [],
     });
   } finally {
-    await tab.close();
+    await docs.close();
   }
 });
 
 /** What a page of a browser has. The tests are compiled without the types of browsers. */
-interface Page {
+interface Shown {
   document: {
     body: { innerText: string };
     querySelectorAll(
@@ -119,12 +122,7 @@ function visitOf(protocol: Visit["protocol"], useBinaryFormat: boolean): Visit {
 }
 
 async function onPage<T>(origin: string, run: (visit: Visit) => Promise<T>, visit: Visit): Promise<T> {
-  const tab = await browser.newPage();
-  try {
-    await tab.goto(origin);
-    await tab.waitForFunction(() => "page" in globalThis);
-    return await tab.evaluate<T, Visit>(run, visit);
-  } finally {
-    await tab.close();
-  }
+  await tab.goto(origin);
+  await tab.waitForFunction(() => "page" in globalThis);
+  return tab.evaluate<T, Visit>(run, visit);
 }
