@@ -34,7 +34,8 @@ const ofWorker = test
     const { browser, close } = await chromium.launch();
     onCleanup(close);
     return createTabs(browser);
-  });
+  })
+  .extend("address", { scope: "worker" }, { port: 0 });
 
 /**
  * Opens the console of an app for a test file: the real port with the built page, and the Chromium of the worker. A test
@@ -42,8 +43,8 @@ const ofWorker = test
  */
 export function useConsole(app: SharedApp): TestConsole {
   let opened: OpenConsole | undefined;
-  ofWorker.beforeAll(async ({ tabs }) => {
-    opened = await openConsole(app, tabs);
+  ofWorker.beforeAll(async ({ tabs, address }) => {
+    opened = await openConsole(app, tabs, address);
   });
   afterEach(() => opened?.finishTest());
   afterAll(() => opened?.close());
@@ -60,11 +61,15 @@ interface OpenConsole extends TestConsole {
   close(): Promise<void>;
 }
 
-/** Opens the console of an app in a browser. */
-async function openConsole(app: SharedApp, tabs: Tabs): Promise<OpenConsole> {
+/**
+ * Opens the console of an app in a browser, at the port of the previous file if it is free. A tab that changes to another
+ * origin gets a new process.
+ */
+async function openConsole(app: SharedApp, tabs: Tabs, address: { port: number }): Promise<OpenConsole> {
   const holds = createHolds(app.app.handler);
   const listen = (port: number) => open(app, withBlankPage(holds.handler), port);
-  const first = await listen(0);
+  const first = await listen(address.port).catch(() => listen(0));
+  address.port = first.port;
   let port = first;
   let away = false;
   const { url } = first;
