@@ -122,7 +122,8 @@ test("a new connection is not evicted during its grace period", async () => {
     replaced = true;
   });
   await expect.poll(async () => (await openIdle(port.port, 1)) && replaced, { interval: 10 }).toBe(true);
-  expect(port.evictions).toEqual([{ reason: "too_many_from_address", address: attacker }]);
+  // On a busy machine, the connection that replaced the first one may be replaced before the loop sees it.
+  expect(port.evictions[0]).toEqual({ reason: "too_many_from_address", address: attacker });
 });
 
 const watchers: [name: string, transport: (baseUrl: string, ca?: Buffer) => Transport][] = [
