@@ -1,12 +1,19 @@
+import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 // The project "processes" starts its own servers, browsers and databases. So does "slow", which also measures times, so
-// nothing else may run at the same time. "fast" is everything else. Except in "slow", the files share the modules of their
-// worker, so each file must restore the environment, timers and listeners that it changes.
+// nothing else may run at the same time. "fast-clock" replaces timers. "fast" is everything else. Except in "slow", the files share
+// the modules of their worker, so each file must restore the environment, timers and listeners that it changes.
 const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
 // Each of these files starts a browser.
 const browsers = ["test/console/**/*.test.ts"];
+
+// The files that replace timers have workers of their own. In another worker, the app that files share would start timers that
+// never end.
+const clocks = globSync("test/**/*.test.ts").filter((file) =>
+  readFileSync(file, "utf8").includes("vi.useFakeTimers("),
+);
 
 // Bundles the programs that tests start.
 const programs = "test/support/server/programs.ts";
@@ -16,6 +23,13 @@ const checkAnswers = "test/support/openapi/setup.ts";
 
 // Fails a file that does not restore what it changed in its process. It is the first setup file, so its check runs last.
 const checkRestored = "test/support/restored.ts";
+
+const inProcess = {
+  isolate: false,
+  // Most objects of a test end with it. With room for them, fewer are copied by the garbage collection.
+  execArgv: ["--max-semi-space-size=32"],
+  setupFiles: [checkRestored, "test/support/random.ts", checkAnswers],
+};
 
 const long = process.env.LATCHKEY_TEST_LONG === "1";
 const processTimeoutMs = long ? 600_000 : 180_000;
@@ -35,12 +49,13 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts", "console/test/**/*.test.ts"],
-          exclude: [...processes, ...slow, ...browsers],
-          isolate: false,
-          // Most objects of a test end with it. With room for them, fewer are copied by the garbage collection.
-          execArgv: ["--max-semi-space-size=32"],
-          setupFiles: [checkRestored, "test/support/random.ts", checkAnswers],
+          exclude: [...processes, ...slow, ...browsers, ...clocks],
+          ...inProcess,
         },
+      },
+      {
+        extends: true,
+        test: { name: "fast-clock", include: clocks, ...inProcess, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -52,7 +67,7 @@ export default defineConfig({
           setupFiles: [checkRestored, checkAnswers],
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -64,7 +79,7 @@ export default defineConfig({
           setupFiles: [checkRestored, "test/support/random.ts"],
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -76,7 +91,7 @@ export default defineConfig({
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

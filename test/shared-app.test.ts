@@ -9,6 +9,13 @@ const unique: [what: string, pattern: RegExp, help: string][] = [
   ["external id", /\bexternalId: "[\w./-]{2,}"/g, "begin it with the name of the file"],
 ];
 
+// vitest.config.ts gives the files that replace timers workers of their own.
+test("no file that replaces timers uses a shared app", () => {
+  const replacing = filesIn("test").filter((file) => /vi\.useFakeTimers\(/.test(textOf(file)));
+  expect(replacing.length).toBeGreaterThan(5);
+  expect(replacing.filter((file) => sharing.includes(file))).toEqual([]);
+});
+
 test.each(unique)("no two files that share an app name the same %s", (_what, pattern, help) => {
   expect(sharing.length).toBeGreaterThan(50);
   const filesOf = new Map<string, Set<string>>();

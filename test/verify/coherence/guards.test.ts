@@ -73,13 +73,15 @@ function property(parts: SimulatedParts, onServed: (count: number) => void = () 
 
 test("no instance and no guard serves a version from before a settled change, whatever happens", async () => {
   let served = 0;
+  const numRuns = runs(80, 50);
   await fc.assert(
     property(realParts, (count) => {
       served += count;
     }),
-    { numRuns: runs(80, 50) },
+    { numRuns },
   );
-  expect(served).toBeGreaterThan(1_000);
+  // About twelve for each history.
+  expect(served).toBeGreaterThan(5 * numRuns);
 });
 
 test("the search finds a violation if a change waits for no guard", async () => {
