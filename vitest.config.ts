@@ -1,9 +1,10 @@
 import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
-// The project "processes" starts its own servers, browsers and databases. So does "slow", which also measures times, so
-// nothing else may run at the same time. "fast-clock" replaces timers. "fast" is everything else. Except in "slow", the files share
-// the modules of their worker, so each file must restore the environment, timers and listeners that it changes.
+// The project "processes" starts its own servers, browsers and databases. So does "slow", which also measures times. In the
+// long form, its limits are near to what is promised, so nothing else runs at the same time. "fast-clock" replaces timers.
+// "fast" is everything else. Except in "slow", the files share the modules of their worker, so each file must restore the
+// environment, timers and listeners that it changes.
 const processes = ["test/processes/**/*.test.ts"];
 const slow = ["test/slow/**/*.test.ts"];
 // Each of these files starts a browser.
@@ -90,8 +91,8 @@ export default defineConfig({
           globalSetup: programs,
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
-          fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          fileParallelism: !long,
+          sequence: { groupOrder: long ? 3 : 2 },
         },
       },
     ],
