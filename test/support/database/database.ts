@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { inject } from "vitest";
 import { type ConnectOptions, connect, type Db, type PoolStats } from "../../../src/db/connect.ts";
-import { createDatabase, dropDatabase, quietLog } from "../server/server.ts";
+import { createDatabase, dropDatabase, quietLog, withKeptServer } from "../server/server.ts";
 
 /** A database that only one test uses. */
 export interface TestDatabase {
@@ -60,11 +60,16 @@ export async function createTestDatabase(
   // Postgres copies a template only while no connection to it is open.
   template.pathname = "/postgres";
   const serverUrl = template.href;
-  const url = await createDatabase(serverUrl, name, kind === "empty" ? "template1" : templateName);
+  const url = await createDatabase(
+    serverUrl,
+    name,
+    kind === "empty" ? "template1" : templateName,
+    withKeptServer,
+  );
   const db = connect({ url, poolSize, queryTimeoutMs, log: quietLog, ...options });
   async function drop(): Promise<void> {
     await db.destroy();
-    await dropDatabase(serverUrl, name);
+    await dropDatabase(serverUrl, name, withKeptServer);
   }
   return { db, url, drop };
 }
