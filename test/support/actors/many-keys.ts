@@ -17,13 +17,22 @@ export async function manyKeys(
   const account_id = owner.account.metadata?.id ?? "";
   const made = Array.from({ length: count }, () => ({ id: newId("key"), profile_id: newId("prof") }));
   const profiles = made.map(({ profile_id }) => ({
-    ...{ id: profile_id, account_id },
-    ...{ type: "api_key" as const, name: "x" },
+    id: profile_id,
+    account_id,
+    type: "api_key" as const,
+    name: "x",
   }));
   const keys = made.map((ids) => ({
-    ...{ ...ids, account_id, name: "x", labels, permissions: [] },
-    ...{ kind: "application" as const, environment: "live" as const, workspace_scope: "selected" as const },
-    ...{ created_by: owner.profile.metadata?.id ?? "", minted_by_key_id: mintedBy },
+    ...ids,
+    account_id,
+    name: "x",
+    labels,
+    permissions: [],
+    kind: "application" as const,
+    environment: "live" as const,
+    workspace_scope: "selected" as const,
+    created_by: owner.profile.metadata?.id ?? "",
+    minted_by_key_id: mintedBy,
   }));
   await db.insertInto("profile").values(profiles).execute();
   await db.insertInto("api_key").values(keys).execute();
