@@ -16,6 +16,13 @@ test("no file that replaces timers uses a shared app", () => {
   expect(replacing.filter((file) => sharing.includes(file))).toEqual([]);
 });
 
+// vitest.config.ts sees only the text of the test file itself.
+test("only test files replace timers, and no file of test/support does it for them", () => {
+  const support = filesIn("test").filter((file) => !file.endsWith(".test.ts"));
+  expect(support.length).toBeGreaterThan(100);
+  expect(support.filter((file) => /vi\.useFakeTimers\(/.test(textOf(file)))).toEqual([]);
+});
+
 test.each(unique)("no two files that share an app name the same %s", (_what, pattern, help) => {
   expect(sharing.length).toBeGreaterThan(50);
   const filesOf = new Map<string, Set<string>>();
