@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { followChanges } from "../../src/db/connect.ts";
-import { bootstrap, rotatePlatformToken } from "../../src/domain/account/bootstrap.ts";
+import { bootstrap, type PlatformTokens, rotatePlatformToken } from "../../src/domain/account/bootstrap.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
 import { createTestDatabase } from "../support/database/database.ts";
 import { unserved } from "../support/database/store.ts";
@@ -33,4 +33,27 @@ test("a rotation of the platform token returns only when it is effective at ever
   expect(hasReturned).toBe(false);
   effective.resolve();
   await rotating;
+});
+
+test("a bootstrap and a rotation of the platform token each write their event", async () => {
+  const { db, drop } = await createTestDatabase("migrated");
+  onTestFinished(drop);
+  const store = unserved(db);
+  let token = "";
+  const onMinted = ({ platform }: PlatformTokens) => {
+    token = platform;
+  };
+  await bootstrap(store, mint, { verifier: true, onMinted });
+  await rotatePlatformToken(store, mint, onMinted);
+  const key = await db
+    .selectFrom("api_key")
+    .select(["id", "account_id", "created_by"])
+    .where("system", "=", true)
+    .executeTakeFirstOrThrow();
+  const hint = expect.stringMatching(`…${token.slice(-4)}$`);
+  const actor = { account_id: key.account_id, profile_id: key.created_by, key_id: "", outcome: "done" };
+  expect(await db.selectFrom("audit_event").selectAll().orderBy("id").execute()).toMatchObject([
+    { ...actor, method: "bootstrap", resource_id: key.account_id, after: { platform: true } },
+    { ...actor, method: "bootstrap", resource_id: key.id, after: { hint, grace_seconds: 0 } },
+  ]);
 });
