@@ -15,6 +15,7 @@ import { test } from "../support/server/site-test.ts";
 
 const email = "ada@example.com";
 const root = join(import.meta.dirname, "..", "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
 const [first = ""] = blocksOf("README.md", "Latchkey", "sh");
 const [bootstrap = "", health = ""] = blocksOf("README.md", "Run it", "sh");
 
@@ -50,10 +51,14 @@ test("the first commands of the README are those that the server prints, show a 
   await logInToConsole(server.url);
 });
 
-/** Logs in as the person of the first commands. In `npm run test:long`, a browser does so in the console. */
+/** Logs in at the console of the README as the person of the first commands. In `npm run test:long`, a browser does so in the console. */
 async function logInToConsole(url: string): Promise<void> {
+  const [, shown = "", target = ""] = /log in to the console .*: \[(.*)\]\((.*)\)/.exec(readme) ?? [];
+  expect(shown).toBe(target);
+  const console = target.replace("http://127.0.0.1:8080", url);
+  expect(console).toContain(url);
   if (!long) {
-    expect(await (await fetch(`${url}/console/`)).text()).toContain("/console/assets/");
+    expect(await (await fetch(console)).text()).toContain("/console/assets/");
     const { token } = await clientsAt(url, "").sessions.logIn({ email, password });
     const { account } = await clientsAt(url, token).accounts.getAccount({});
     expect(account?.metadata?.name).toBe("Acme");
@@ -62,7 +67,7 @@ async function logInToConsole(url: string): Promise<void> {
   const { browser, close } = await launchBrowser();
   onTestFinished(close);
   const page = await browser.newPage();
-  await page.goto(`${url}/console/`);
+  await page.goto(console);
   await page.getByLabel("E-mail address").fill(email);
   await page.getByLabel("Password").fill(password);
   await page.keyboard.press("Enter");
