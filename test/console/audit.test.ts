@@ -44,6 +44,10 @@ test("filters narrow the audit log and are in the address", async () => {
   await page.getByLabel("From").fill("2020-01-01");
   await page.getByLabel("To", { exact: true }).fill("2020-01-02");
   await page.getByText("Nothing fits the filters.").waitFor();
+  await page.getByLabel("To", { exact: true }).fill("");
+  await expect.poll(() => sentencesOf(page)).toEqual(["Ann created the team Platform"]);
+  await page.getByLabel("From").fill("2999-01-01");
+  await page.getByText("Nothing fits the filters.").waitFor();
   await page.getByRole("button", { name: "Clear the filters" }).first().click();
   await expect.poll(() => all.count()).toBeGreaterThan(5);
   await page.getByRole("button", { name: "Who" }).click();
@@ -58,8 +62,9 @@ test("filters narrow the audit log and are in the address", async () => {
   expect((await sentencesOf(page)).every((sentence) => sentence.includes("Production"))).toBe(true);
 });
 
-test("an event leads to all events of its resource and of its actor", async () => {
-  const { owner } = await newAcme(app);
+test("an event leads to all events of its resource, of its actor and of its key, and copies its id", async () => {
+  const { owner, keyToken } = await newAcme(app);
+  await app.clientAs(keyToken).workspaceAdmin.createWorkspace({ metadata: { name: "By key" } });
   const page = await tabs.open("/audit", { as: owner });
   const created = page.getByRole("listitem").filter({ hasText: "created the role Support" });
   await created.getByRole("button", { name: /^Details: / }).click();
@@ -67,6 +72,20 @@ test("an event leads to all events of its resource and of its actor", async () =
   await expect.poll(() => sentencesOf(page)).toEqual(["Ann created the role Support"]);
   await page.getByRole("button", { name: "Remove the filter About Support" }).click();
   await expect.poll(async () => (await sentencesOf(page)).length).toBeGreaterThan(5);
+  const byKey = ["The key Checkout created the workspace By key"];
+  const made = page.getByRole("listitem").filter({ hasText: "created the workspace By key" });
+  await made.getByRole("button", { name: /^Details: / }).click();
+  for (const all of ["All by Checkout", "All with this key"]) {
+    await made.getByRole("button", { name: all }).click();
+    await expect.poll(() => sentencesOf(page)).toEqual(byKey);
+    await page.getByRole("button", { name: "Clear the filters" }).click();
+    await expect.poll(async () => (await sentencesOf(page)).length).toBeGreaterThan(5);
+  }
+  const { items } = await owner.audit.listAuditEvents({ limit: 1 });
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await made.getByRole("button", { name: "Copy id of the event" }).click();
+  await made.getByText("Copied", { exact: true }).waitFor();
+  expect(await page.evaluate("navigator.clipboard.readText()")).toBe(items[0]?.id);
 });
 
 async function exported(page: Page, format: string): Promise<string> {
