@@ -11,7 +11,7 @@ import { unprivilegedUser } from "../../src/db/embedded/postgres-user.ts";
 import { migrate, migrationTimeoutMs } from "../../src/db/migrate.ts";
 import { makePlatform } from "./actors/platform.ts";
 import { scratchDirectory } from "./server/scratch.ts";
-import { createDatabase, dropDatabase, quietLog, withServer } from "./server/server.ts";
+import { createDatabase, dropDatabase, makeLogInsCheap, quietLog, withServer } from "./server/server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -134,15 +134,6 @@ const unsafeButFast = {
   plan_cache_mode: "force_generic_plan",
   max_connections: "200",
 };
-
-/** Hashes the password again, with one round instead of 4,096. A test file opens about eight connections. */
-async function makeLogInsCheap(url: string): Promise<void> {
-  const password = decodeURIComponent(new URL(url).password);
-  await withServer(url, async (client) => {
-    await client.query("set scram_iterations = 1");
-    await client.query(`alter role current_user password ${client.escapeLiteral(password)}`);
-  });
-}
 
 /** Drops the databases of this run. A test file that crashed has not dropped its clones. */
 async function dropRun(serverUrl: string, run: string): Promise<void> {

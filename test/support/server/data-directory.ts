@@ -12,7 +12,7 @@ import { mintToken } from "../../../src/domain/kernel/token.ts";
 import { unserved } from "../database/store.ts";
 import { makeOnce } from "./once.ts";
 import { scratchDirectory } from "./scratch.ts";
-import { quietLog } from "./server.ts";
+import { makeLogInsCheap, quietLog } from "./server.ts";
 
 /** Creates a data directory on which only `initdb` has run, for a user or for the current one. */
 export function copyCluster(path: string, user?: User): void {
@@ -39,7 +39,7 @@ function siteTemplate(): Promise<string> {
   });
 }
 
-/** Does what the first start of a server does. */
+/** Does what the first start of a server does, and makes connections cheap. */
 async function runOnce(dataDir: string): Promise<void> {
   const config = { ...readConfig({}), dataDir };
   const postgres = await startEmbedded({ dataDir, log: quietLog });
@@ -49,6 +49,7 @@ async function runOnce(dataDir: string): Promise<void> {
     await migrate(db);
     await ensurePlatform(unserved(db), mintToken.bind(undefined, config.tokenPrefix), config);
     await db.destroy();
+    await makeLogInsCheap(postgres.url);
   } finally {
     await postgres.stop();
   }
