@@ -3,14 +3,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { sql } from "kysely";
-import { describe, expect } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { openListener } from "../../src/db/listen.ts";
 import { migrations } from "../../src/db/migrations/index.ts";
 import { clientsAt } from "../support/actors/remote.ts";
 import { refusal } from "../support/errors.ts";
 import { sampled } from "../support/random.ts";
 import { postmasterOf } from "../support/server/embedded-process.ts";
-import type { Ended } from "../support/server/serve.ts";
+import { createSite, type Ended, type Served } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
 
 const commands = ["serve", "migrate", "bootstrap"];
@@ -47,22 +47,6 @@ describe.concurrent("latchkey", () => {
     ];
     for (const end of await Promise.all(sampled(wrong, 3).map((args) => site.run(args))))
       expectOneLine(end, /latchkey .*--help/, 2);
-  });
-
-  test("with an embedded database, --rotate writes the new token to the key file", async ({ newSite }) => {
-    const site = newSite();
-    await site.begin();
-    const lost = site.token("platform-key");
-    const file = join(site.dataDir, "platform-key");
-    expect(await site.run(["bootstrap", "--rotate"])).toMatchObject({
-      code: 0,
-      stdout: `the platform key is in ${file}\n`,
-    });
-    const { url } = await site.serve();
-    expect(await refusal(clientsAt(url, lost).tokens.verifyToken({ token: "x" }))).toMatchObject({
-      reason: "REVOKED_API_KEY",
-    });
-    await clientsAt(url, site.token("platform-key")).tokens.verifyToken({ token: "x" });
   });
 });
 
@@ -154,6 +138,35 @@ describe.concurrent("commands on an external database", () => {
   });
 });
 
+describe("commands on an embedded database", () => {
+  const site = createSite();
+  let lost: string;
+  let rotated: Ended;
+  let server: Served;
+  beforeAll(async () => {
+    await site.begin();
+    lost = site.token("platform-key");
+    rotated = await site.run(["bootstrap", "--rotate"]);
+    server = await site.serve();
+  });
+  afterAll(() => site.clear());
+  const verify = (token: string) => clientsAt(server.url, token).tokens.verifyToken({ token: "x" });
+
+  test("with an embedded database, --rotate writes the new token to the key file", async () => {
+    const file = join(site.dataDir, "platform-key");
+    expect(rotated).toMatchObject({ code: 0, stdout: `the platform key is in ${file}\n` });
+    expect(await refusal(verify(lost))).toMatchObject({ reason: "REVOKED_API_KEY" });
+    await verify(site.token("platform-key"));
+  });
+
+  test("a second server on one data directory fails with one line, and the first one continues", async () => {
+    for (const end of await Promise.all(sampled(commands, 1).map((command) => site.run([command])))) {
+      expectOneLine(end, new RegExp(`in use by process ${server.pid}`));
+    }
+    await verify(site.token("platform-key"));
+  });
+});
+
 describe.concurrent("failed starts", () => {
   test("a port that is in use causes an error of one line", async ({ newSite }) => {
     const site = newSite();
@@ -196,17 +209,6 @@ describe.concurrent("failed starts", () => {
     writeFileSync(file, "nonsense");
     const env = { LATCHKEY_TLS_CERT: file, LATCHKEY_TLS_KEY: file };
     expectOneLine(await site.run(["serve"], env), /LATCHKEY_TLS_CERT/);
-  });
-
-  test("a second server on one data directory fails with one line, and the first one continues", async ({
-    newSite,
-  }) => {
-    const site = newSite();
-    const first = await site.serve();
-    for (const end of await Promise.all(sampled(commands, 1).map((command) => site.run([command])))) {
-      expectOneLine(end, new RegExp(`in use by process ${first.pid}`));
-    }
-    await clientsAt(first.url, site.token("platform-key")).tokens.verifyToken({ token: "x" });
   });
 
   test("a data directory that cannot be created causes an error of one line", async ({ newSite }) => {

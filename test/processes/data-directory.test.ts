@@ -55,9 +55,3 @@ describe.runIf(isRoot)("an ordinary user that starts the server on", { concurren
     expect(state()).toEqual(before);
   });
 });
-
-test.runIf(isRoot)("at level debug, a server of root logs which user runs Postgres", async ({ newSite }) => {
-  const server = await newSite({ LATCHKEY_LOG_LEVEL: "debug" }).serve();
-  const { uid } = await server.logged(({ msg = "" }) => msg.startsWith("Postgres runs as"));
-  expect(uid).toBeGreaterThan(0);
-});

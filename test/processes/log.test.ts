@@ -35,6 +35,15 @@ test("the first line of the log has the version", () => {
   expect(server.log()[0]).toMatchObject({ level: 30, version, node: process.version });
 });
 
+test.runIf(process.geteuid?.() === 0)(
+  "at level debug, a server of root logs which user runs Postgres",
+  async () => {
+    const line = await server.logged(({ msg = "" }) => msg.startsWith("Postgres runs as"));
+    expect(line).toMatchObject({ level: 20, uid: expect.any(Number) });
+    expect(line.uid).toBeGreaterThan(0);
+  },
+);
+
 test("each call writes one JSON line with request id, method, code, duration and caller", async () => {
   const owner = await signUpAt(server.url, "log@example.com");
   const key = await issueKey(owner, { spec: { permissions: ["api_keys:read"] } });
