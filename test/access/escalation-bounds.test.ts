@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { inSeconds } from "../support/actors/api-key.ts";
-import { useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import {
   type Attempt,
@@ -11,8 +10,9 @@ import {
   setUp,
   update,
 } from "../support/escalation/escalation.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { TEST, LIVE } = Environment;
 const hour = 3600;
 const ending = { spec: { expiresAt: inSeconds(hour) } };

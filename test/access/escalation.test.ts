@@ -2,7 +2,6 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { Environment, WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { inSeconds, storedKey, systemKeyOf } from "../support/actors/api-key.ts";
-import { useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import {
   type Attempt,
@@ -13,8 +12,9 @@ import {
   setUp,
   update,
 } from "../support/escalation/escalation.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const all = WorkspaceScope.ALL;
 const hour = 3600;
 const ending = { spec: { expiresAt: inSeconds(hour) } };

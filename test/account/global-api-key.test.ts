@@ -3,11 +3,12 @@ import { ApiKeyState } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { newMember } from "../support/actors/actors.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const minute = { gracePeriod: { seconds: 60n } };
 const verdictOf = async (token: string) =>
   (await app.clientAs(app.platformToken).tokens.verifyToken({ token })).verdict;

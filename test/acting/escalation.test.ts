@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { ApiKeyKind, Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { denied, naming, newActing, newPlatformServiceKey, useTenant } from "../support/actors/acting.ts";
 import { newName, newServiceAccount, newTeam } from "../support/actors/actors.ts";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 const tenant = useTenant(app);
 

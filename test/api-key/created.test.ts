@@ -6,9 +6,10 @@ import { accountIdOf, newActing } from "../support/actors/acting.ts";
 import { newName, newRobot, newServiceKey } from "../support/actors/actors.ts";
 import { inSeconds } from "../support/actors/api-key.ts";
 import { rateLimits } from "../support/actors/limited.ts";
-import { type Clients, newWorkspace, useApp } from "../support/app.ts";
+import { type Clients, newWorkspace } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test("the response of a creation has every field that a read of the key has, and its token", async () => {
   const { owner, teamId, robot } = await newRobot(app, "*");

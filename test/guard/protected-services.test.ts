@@ -1,11 +1,12 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Guard } from "../../src/guard/types.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { openGuard, verifierOf } from "../support/guard/guard.ts";
 import { type StartService, services } from "../support/guard/services.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let owner: Owner;
 let verifier: string;
 beforeAll(async () => {

@@ -4,10 +4,11 @@ import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
 import { createGuard } from "../../src/guard/guard.ts";
 import type { GuardOptions, Requirements } from "../../src/guard/types.ts";
-import { issueKey, newWorkspace, type Owner, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace, type Owner } from "../support/app.ts";
 import { openGuard, verifierOf } from "../support/guard/guard.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let owner: Owner;
 let verifier: string;
 beforeAll(async () => {

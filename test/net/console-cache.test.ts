@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
-import { password, useApp } from "../support/app.ts";
+import { password } from "../support/app.ts";
 import { fromOwnPage, openBrowser } from "../support/net/console.ts";
 import { pathOf, serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 describe.each([
   ["on the fast path", {}],

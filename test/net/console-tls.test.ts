@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:http2";
 import { request } from "node:https";
 import { expect, test } from "vitest";
-import { useApp } from "../support/app.ts";
 import { cookieName, fromOwnPage } from "../support/net/console.ts";
 import { openTestPort, selfSigned } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const path = "/latchkey.v1.ProfileService/WhoAmI";
 type Send = (url: string, headers: Record<string, string>) => Promise<number>;
 

@@ -5,10 +5,10 @@ import { expect, test } from "vitest";
 import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { SessionService } from "../../gen/latchkey/v1/session_service_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
-import { useApp } from "../support/app.ts";
 import { pathOf, serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const signUp = pathOf(SessionService.method.signUp);
 const list = pathOf(ApiKeyService.method.listApiKeys);
 const verify = pathOf(TokenService.method.verifyToken);

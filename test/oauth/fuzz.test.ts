@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { sendForm, sendFormOverHttp2 } from "../support/net/form.ts";
 import { serve } from "../support/net/http.ts";
 import { runs } from "../support/random.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const expected = new Set([200, 204, 400, 401, 403, 405, 415, 429]);
 
 test("no generated request has an internal error, and only right callers with right forms get an answer", async () => {

@@ -8,13 +8,14 @@ import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
 import { readForm } from "../../src/net/http-json/form.ts";
 import { withBasicAsBearer } from "../../src/rpc/oauth/client.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { sendForm, sendFormOverHttp2 } from "../support/net/form.ts";
 import { serve } from "../support/net/http.ts";
 import { connectRaw } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 import { openStallingClient } from "../support/stalled/client.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const introspect = "/v1/oauth/introspect";
 const formType = "application/x-www-form-urlencoded";
 

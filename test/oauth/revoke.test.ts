@@ -3,13 +3,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { AuditOutcome } from "../../gen/latchkey/v1/audit_event_pb.ts";
 import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
-import { issueKey, startApp, useApp } from "../support/app.ts";
+import { issueKey, startApp } from "../support/app.ts";
 import { type FormRequest, sendForm, sendFormOverHttp2 } from "../support/net/form.ts";
 import { serve } from "../support/net/http.ts";
 import { connectRaw } from "../support/net/net.ts";
 import { useExternal } from "../support/oidc/external.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const external = useExternal();
 
 async function revoker(one = app) {

@@ -10,15 +10,16 @@ import {
 import { expect, test } from "vitest";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import { optionalUser, ruleOf } from "../../src/rpc/middleware/access.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { comparable, plainBodyOf, plainErrorOf } from "../support/http-json/compare.ts";
 import { plainRequestOf } from "../support/http-json/request.ts";
 import { serve } from "../support/net/http.ts";
 import { sampled } from "../support/random.ts";
 import { callerFor, headersFor, isByPlatform } from "../support/schema/callers.ts";
 import { isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 type Served = Awaited<ReturnType<typeof serve>>;
 type Bearer = { token?: string; headers?: Record<string, string> };

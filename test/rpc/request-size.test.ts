@@ -13,12 +13,12 @@ import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { gzip } from "../../src/rpc/middleware/gzip.ts";
 import { createBoundsOf } from "../../src/rpc/middleware/message-bounds.ts";
-import { useApp } from "../support/app.ts";
 import { pathOf, serve, violationsOf } from "../support/net/http.ts";
 import { sampled } from "../support/random.ts";
 import { methods } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const boundsOf = createBoundsOf(defaultLimits.maxMessageBytes);
 // Methods in `npm test`. The same code of this server and of Connect refuses the bodies of all of them.
 const inShort = 25;

@@ -7,12 +7,13 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { beforeAll, expect, test } from "vitest";
-import { type Owner, useApp } from "../support/app.ts";
+import type { Owner } from "../support/app.ts";
 import { serve } from "../support/net/http.ts";
 import { callerFor, headersFor } from "../support/schema/callers.ts";
 import { isRead, methods, nameOf, validRequest } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 // Text that Postgres cannot store, text that JSON can express and UTF-8 cannot, and text that must not be in a log line.
 const nasty = { "a NUL byte": "\u0000", "half a surrogate pair": "a\ud800b", "a line break": "a\nb" };

@@ -3,13 +3,14 @@ import { connect as connectHttp2 } from "node:http2";
 import { gunzipSync } from "node:zlib";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { expect, onTestFinished, test } from "vitest";
-import { issueKey, useApp } from "../support/app.ts";
+import { issueKey } from "../support/app.ts";
 import { overHttp1, overHttp2, type WireResponse } from "../support/fast-path/exchange.ts";
 import type { WireRequest } from "../support/fast-path/requests.ts";
 import { serve } from "../support/net/http.ts";
 import { sampled } from "../support/random.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 // An unsigned JWT, and a secret without a recognisable form.
 const jwt =

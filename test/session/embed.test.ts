@@ -5,10 +5,11 @@ import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { accountIdOf, denied, naming, newActing, useTenant } from "../support/actors/acting.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
 import { embed, keysPermissions, newEmbedded } from "../support/actors/embed.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const tenant = useTenant(app);
 const platform = () => app.clientAs(app.platformToken);
 

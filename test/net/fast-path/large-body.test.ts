@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { useApp } from "../../support/app.ts";
 import { serve } from "../../support/net/http.ts";
+import { useSharedApp } from "../../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 test.each([
   ["plain HTTP", "/v1/tokens:verify", 413],

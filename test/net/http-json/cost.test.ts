@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { issueKey, useApp } from "../../support/app.ts";
+import { issueKey } from "../../support/app.ts";
 import { type RawRequest, sendRaw } from "../../support/http-json/raw.ts";
 import { errorOf, inJson, openScene } from "../../support/http-json/scene.ts";
+import { useSharedApp } from "../../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 
 // A query or a header of this size is the largest that the port accepts, and a little less.
 const bytes = 14_000;

@@ -1,12 +1,12 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
-import { useApp } from "../../support/app.ts";
 import { plainErrorOf } from "../../support/http-json/compare.ts";
 import type { RawRequest } from "../../support/http-json/raw.ts";
 import { errorOf, inJson, openScene, versions, wrongFieldsOf } from "../../support/http-json/scene.ts";
+import { useSharedApp } from "../../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = (version?: 1 | 2) => openScene(app, version);
 
 const bodies: [name: string, body: string][] = [

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { newId } from "../../../src/domain/kernel/id.ts";
-import { useApp } from "../../support/app.ts";
 import { errorOf, inJson, openScene, versions, wrongFieldsOf } from "../../support/http-json/scene.ts";
+import { useSharedApp } from "../../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const scene = (version?: 1 | 2) => openScene(app, version);
 
 test.each(versions)("HTTP/%s: organizationId names the account, on every kind of route", async (version) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { TestApp } from "../app.ts";
+import type { SharedApp } from "../app.ts";
 import { password } from "../app.ts";
 import { type RawAnswer, type RawRequest, sendRaw } from "../http-json/raw.ts";
 import { serve } from "./http.ts";
@@ -38,7 +38,7 @@ export function reasonOf({ json, headers }: RawAnswer): string | undefined {
 }
 
 /** Serves the app for one browser whose cookie has the session of a new owner. */
-export async function openBrowser(app: TestApp, version: 1 | 2 = 1) {
+export async function openBrowser(app: SharedApp, version: 1 | 2 = 1) {
   const { url } = await serve(app);
   const send = (request: RawRequest) => sendRaw(url, version, { method: "POST", body: "{}", ...request });
   const fields = {

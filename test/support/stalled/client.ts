@@ -32,7 +32,7 @@ export interface StallingClient {
 }
 
 /** Serves an app on loopback, and connects to it once by each HTTP version. */
-export async function openStallingClient(app: App): Promise<StallingClient> {
+export async function openStallingClient(app: Omit<App, "close">): Promise<StallingClient> {
   const interceptor = watchAuthInterceptor();
   const port = await openPort({
     host: "127.0.0.1",
