@@ -3,10 +3,10 @@ import type { Message } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newScene } from "../support/actors/access-scene.ts";
 import { call } from "../support/actors/call.ts";
-import { useApp } from "../support/app.ts";
 import { sampled } from "../support/random.ts";
 import { type PrincipalName, principals, rows, type Scene, wordOf } from "../support/schema/access.ts";
 import { isRead } from "../support/schema/requests.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
 // `npm run access` writes the table as the server behaves. A person reviews the difference.
 const update = process.env.UPDATE_ACCESS === "1";
@@ -18,7 +18,7 @@ const columns = Object.keys(principals) as PrincipalName[];
 const [header = [], ...written] = parse(readFileSync(page, "utf8"));
 const found = new Map<string, string[]>();
 
-const app = useApp();
+const app = useSharedApp();
 let scene: Scene;
 beforeAll(async () => {
   scene = await newScene(app);

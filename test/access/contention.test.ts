@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { logIn, newMember } from "../support/actors/actors.ts";
 import { rotate } from "../support/actors/api-key.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { outcome } from "../support/errors.ts";
 import { long } from "../support/long.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const all = { permissions: ["*"], workspaceScope: WorkspaceScope.ALL };
 const creates = long ? 200 : 100;
 const times = <T>(count: number, make: (index: number) => T) =>

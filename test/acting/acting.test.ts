@@ -5,10 +5,11 @@ import { newId } from "../../src/domain/kernel/id.ts";
 import { accountIdOf, denied, naming, newActing, useTenant } from "../support/actors/acting.ts";
 import { newEmail, newMember } from "../support/actors/actors.ts";
 import { systemKeyOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 const tenant = useTenant(app);
 

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { type Member, newMember, newRole, newServiceAccount, newTeam } from "../support/actors/actors.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const managing = ["roles:manage", "teams:manage", "agents:read"];
 const idOf = (owner: Owner) => owner.account.metadata?.id ?? "";
 

@@ -6,11 +6,12 @@ import { ApiKeyService } from "../../gen/latchkey/v1/api_key_service_pb.ts";
 import { ProfileService } from "../../gen/latchkey/v1/profile_service_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { checksum, mintToken } from "../../src/domain/kernel/token.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { type Refusal, refusal } from "../support/errors.ts";
 import { detailOf, pathOf, serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const { whoAmI } = ProfileService.method;
 const unauthenticated = { code: Code[Code.Unauthenticated] };
 const denied = { code: Code[Code.PermissionDenied] };

@@ -50,6 +50,10 @@ export interface SharedApp {
   clientAs(token: string, headers?: Record<string, string>): Clients;
   /** Signs a user up and returns their account. */
   newAccount(name?: string): Promise<Owner>;
+  /** Returns the statements of a call, without the background statements for times of last use. */
+  statementsOf(call: () => Promise<unknown>): Promise<string[]>;
+  /** Delays the result of the next matching statement. Other statements continue. */
+  holdResultOf(pattern: RegExp): HeldStatement;
 }
 
 /**
@@ -60,10 +64,6 @@ export interface TestApp extends SharedApp {
   databaseUrl: string;
   app: App;
   metrics: Metrics;
-  /** Returns the statements of a call, without the background statements for times of last use. */
-  statementsOf(call: () => Promise<unknown>): Promise<string[]>;
-  /** Delays the result of the next matching statement. Other statements continue. */
-  holdResultOf(pattern: RegExp): HeldStatement;
 }
 
 /** Starts the service for a test file, and stops it after the last test. Read the result only inside tests. */

@@ -27,8 +27,10 @@ const ofWorker = test
  */
 export function useSharedApp(): SharedApp {
   let app: SharedApp | undefined;
-  ofWorker.beforeAll(({ sharedApp }) => {
+  ofWorker.beforeAll(async ({ sharedApp }) => {
     app = sharedApp;
+    // The statements of a file are its own, because the buffered writes of earlier files are done.
+    await sharedApp.app.flush();
     // The file gets only its own mails and log lines.
     sharedApp.mails.length = 0;
     sharedApp.logLines.length = 0;

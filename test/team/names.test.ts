@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { newMember, newRole, newTeam } from "../support/actors/actors.ts";
-import { type Clients, type Owner, useApp } from "../support/app.ts";
+import type { Clients, Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const names = (count: number) => Array.from({ length: count }, (_, n) => `role ${n}`);
 const lookUps = (statements: string[]) => statements.filter((one) => /from "role" /.test(one));
 

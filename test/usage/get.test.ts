@@ -4,11 +4,12 @@ import { describe, expect, test } from "vitest";
 import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { UsageGroup, UsageInterval, type UsageSeries } from "../../gen/latchkey/v1/usage_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { serve } from "../support/net/http.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const platform = () => app.clientAs(app.platformToken);
 const { KEY, ENVIRONMENT, VERDICT } = UsageGroup;
 const hour = 3_600_000;

@@ -3,9 +3,10 @@ import { Environment } from "../../gen/latchkey/v1/api_key_pb.ts";
 import { PrincipalKind } from "../../gen/latchkey/v1/principal_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 const idOf = (owner: Pick<Owner, "account">) => owner.account.metadata?.id ?? "";
 const platform = () => app.clientAs(app.platformToken);
 

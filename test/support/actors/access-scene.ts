@@ -1,5 +1,5 @@
 import { ApiKeyKind, WorkspaceScope } from "../../../gen/latchkey/v1/api_key_pb.ts";
-import { type Clients, issueKey, type Owner, type TestApp } from "../app.ts";
+import { type Clients, issueKey, type Owner, type SharedApp } from "../app.ts";
 import type { PrincipalName, Scene } from "../schema/access.ts";
 import { naming, newActing, newPlatformServiceKey } from "./acting.ts";
 import { inviteOf, newName, newRole, newServiceAccount, newSession, newTeam } from "./actors.ts";
@@ -8,7 +8,7 @@ import { embed } from "./embed.ts";
 
 /** Creates an account with every kind of principal. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: keeps the state that its parts share.
-export async function newScene(app: TestApp): Promise<Scene> {
+export async function newScene(app: SharedApp): Promise<Scene> {
   const platform = app.clientAs(app.platformToken);
   const people = new Map<string, Owner>();
   for (const name of signedIn) people.set(name, await app.newAccount(name));

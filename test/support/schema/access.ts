@@ -6,7 +6,7 @@ import { services } from "../../../src/app/routes.ts";
 import { newAccountOf } from "../actors/access-scene.ts";
 import { inviteOf, newEmail, newMember, newName, newServiceAccount, newTeam } from "../actors/actors.ts";
 import { systemKeyOf } from "../actors/api-key.ts";
-import { type Clients, issueKey, newWorkspace, type Owner, type TestApp } from "../app.ts";
+import { type Clients, issueKey, newWorkspace, type Owner, type SharedApp } from "../app.ts";
 import { withCredits } from "./platform-requests.ts";
 import { nameOf, validRequest } from "./requests.ts";
 
@@ -72,7 +72,7 @@ export interface Row {
 
 /** An account that has a caller of every kind. */
 export interface Scene {
-  app: TestApp;
+  app: SharedApp;
   owner: Owner;
   /** The owner of an unrelated account. */
   elsewhere: Owner;
