@@ -12,7 +12,6 @@ import type { Mail } from "../../src/domain/kernel/mail.ts";
 import { createMetrics, type Metrics } from "../../src/infra/metrics.ts";
 import { type Clients, clients } from "./actors/clients.ts";
 import { makePlatform } from "./actors/platform.ts";
-import { password } from "./cheap.ts";
 import {
   awaitingChanges,
   createTestDatabase,
@@ -21,6 +20,7 @@ import {
 } from "./database/database.ts";
 import { type HeldStatement, watchStatements } from "./database/statements.ts";
 import { type AppOptions, openApp } from "./instance.ts";
+import { password } from "./known-password.ts";
 
 export { type Clients, clients, password };
 

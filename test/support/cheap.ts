@@ -1,6 +1,5 @@
 import { createServiceValidate } from "../../src/app/routes.ts";
 import type { PasswordCost } from "../../src/domain/user/argon2.ts";
-import type { Estimator } from "../../src/domain/user/password-strength.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { createBoundsOf } from "../../src/rpc/middleware/message-bounds.ts";
 
@@ -18,16 +17,3 @@ export const validate = createServiceValidate();
 
 /** What all apps of a worker share. */
 export const prepared = { validate, boundsOf: createBoundsOf(defaultLimits.maxMessageBytes) };
-
-/** The password of every user in tests that are not about passwords. */
-export const password = "correct horse battery staple";
-
-/** Returns an estimator that knows this password, and passes every other one to `other`. */
-export function knowingPassword(other: Estimator): Estimator {
-  return {
-    async estimate(caller, candidate, personal) {
-      if (candidate === password) return { score: 4, warning: "" };
-      return other.estimate(caller, candidate, personal);
-    },
-  };
-}

@@ -10,7 +10,8 @@ import { createLog } from "../../src/infra/log.ts";
 import type { Metrics } from "../../src/infra/metrics.ts";
 import { defaultLimits } from "../../src/net/limits.ts";
 import { withHeaders } from "./actors/clients.ts";
-import { cheapPasswords, knowingPassword, prepared, testLeaseMs } from "./cheap.ts";
+import { cheapPasswords, prepared, testLeaseMs } from "./cheap.ts";
+import { knowingPassword } from "./known-password.ts";
 
 // All people of a test have one address, so its limits are high.
 const many = "1000000";
