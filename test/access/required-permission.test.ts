@@ -55,6 +55,8 @@ test.each(withPermission)("%s needs the permission that docs/permissions.md says
   const resource = rule.case === "platformPermission" ? "accounts" : resources[service];
   const help =
     "correct the rule of the RPC in the schema. If it is right, and a person has reviewed it, add the RPC to `others`";
+  const newVerb = "the verb is new: add it to docs/permissions.md, and to `verbs` in this test";
+  if (!(name in others)) expect(verb, newVerb).toBeDefined();
   expect(rule.value, help).toBe(others[name] ?? `${resource}:${verb}`);
 });
 
