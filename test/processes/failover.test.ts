@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Clients, issueKey, startBeside, type TestApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
-import { long } from "../support/long.ts";
 import { type Pair, startPair } from "../support/orphan/pair.ts";
-import { runOrphanedPrimary } from "../support/orphan/run.ts";
 import { type Switch, startSwitch } from "../support/orphan/switch.ts";
 import { serverOf, writesToLoad } from "../support/orphan/writes.ts";
 import { copySite } from "../support/server/data-directory.ts";
@@ -11,14 +9,6 @@ import { copySite } from "../support/server/data-directory.ts";
 const unavailable = { code: "Unavailable", reason: "UNAVAILABLE", retry: true };
 // One address makes one sign-up at a time, and each of them waits for its COMMIT. One that waits for 10 s is refused as busy.
 const unavailableOrBusy = { reason: expect.stringMatching(/^(UNAVAILABLE|RATE_LIMITED)$/), retry: true };
-
-test("an instance that keeps its sessions to the old primary accepts no key after its revocation returned", async () => {
-  const size = { keys: 40, checks: long ? 500 : 200, maxSeconds: 30 };
-  const seen = await runOrphanedPrimary({ ...inject("programs"), ...size, makeSite: copySite });
-  expect(seen).toMatchObject({ late: 0, revoked: 40, recovered: true });
-  // Only checks while sessions to the old primary were open prove something.
-  expect(seen.onOrphan).toBeGreaterThan(0);
-});
 
 // Without a response, a statement fails before a call that waits for its connection does.
 const production = { queryTimeoutMs: 2_500 };
