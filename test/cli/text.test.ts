@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { grid } from "../../src/cli/grid.ts";
 import { cut, visible, widthOf } from "../../src/cli/text.ts";
+import { anyCharacter } from "../support/random.ts";
 
-const text = fc.string({ unit: "binary", maxLength: 40 });
+const text = fc.string({ unit: anyCharacter, maxLength: 40 });
 
 test("a visible text has no character that moves the cursor or changes the direction", () => {
   fc.assert(

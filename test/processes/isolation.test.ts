@@ -2,8 +2,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { openHeavyTenant } from "../../attack/heavy-tenant.ts";
 import { beforeTheBounds } from "../../attack/isolation.ts";
 import { openStage } from "../../attack/stage.ts";
+import { long } from "../support/long.ts";
 
-const seconds = 2;
+const seconds = long ? 2 : 1;
 const sockets = 2_000;
 const [crowd, people, resetter] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
 

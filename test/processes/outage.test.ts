@@ -11,13 +11,12 @@ import { type Clients, issueKey } from "../support/app.ts";
 import { createTestDatabase } from "../support/database/database.ts";
 import { type FaultyProxy, startProxy } from "../support/database/proxy.ts";
 import { refusal } from "../support/errors.ts";
-import { long } from "../support/long.ts";
 import { gone, postmasterOf } from "../support/server/embedded-process.ts";
 import { createSite, type Served, type Site } from "../support/server/serve.ts";
 
 const { SERVING, NOT_SERVING } = ServingStatus;
-// The promise is 3 s. The rest is for a busy machine. In the short form, other tests run at the same time.
-const soonMs = long ? 4_000 : 6_000;
+// The promise is 3 s. The rest is for a busy machine, because other tests run at the same time.
+const soonMs = 6_000;
 
 /** A server that reaches its database through a proxy. */
 interface World {
