@@ -1,12 +1,10 @@
 import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+import { ProjectsInTurn } from "./test/support/sequencer.ts";
 
-// The project "processes" starts its own servers, browsers and databases. So does "slow", which also measures times. In the
-// long form, its limits are near to what is promised, so nothing else runs at the same time. "fast-clock" replaces timers.
-// "fast" is everything else. Except in "slow", the files share the modules of their worker, so each file must restore the
-// environment, timers and listeners that it changes.
+// The project "processes" starts its own servers, browsers and databases. "fast-clock" replaces timers. "fast" is everything else.
+// The files of a worker share its modules, so each file must restore the environment, timers and listeners that it changes.
 const processes = ["test/processes/**/*.test.ts"];
-const slow = ["test/slow/**/*.test.ts"];
 // Each of these files starts a browser.
 const browsers = ["test/console/**/*.test.ts"];
 
@@ -26,7 +24,6 @@ const checkAnswers = "test/support/openapi/setup.ts";
 const checkRestored = "test/support/restored.ts";
 
 const inProcess = {
-  isolate: false,
   // Most objects of a test end with it. With room for them, fewer are copied by the garbage collection.
   execArgv: ["--max-semi-space-size=32"],
   setupFiles: [checkRestored, "test/support/random.ts", checkAnswers],
@@ -44,19 +41,21 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000, interval: 20 } },
     // One more than the cores: a worker often waits for Postgres.
     maxWorkers: 3,
+    isolate: false,
+    sequence: { sequencer: ProjectsInTurn },
     projects: [
       {
         extends: true,
         test: {
           name: "fast",
           include: ["test/**/*.test.ts", "console/test/**/*.test.ts"],
-          exclude: [...processes, ...slow, ...browsers, ...clocks],
+          exclude: [...processes, ...browsers, ...clocks],
           ...inProcess,
         },
       },
       {
         extends: true,
-        test: { name: "fast-clock", include: clocks, ...inProcess, sequence: { groupOrder: 1 } },
+        test: { name: "fast-clock", include: clocks, ...inProcess },
       },
       {
         extends: true,
@@ -64,11 +63,9 @@ export default defineConfig({
           name: "processes",
           include: processes,
           globalSetup: programs,
-          isolate: false,
           setupFiles: [checkRestored, checkAnswers],
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
-          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -76,23 +73,9 @@ export default defineConfig({
         test: {
           name: "console",
           include: browsers,
-          isolate: false,
           setupFiles: [checkRestored, "test/support/random.ts"],
           testTimeout: processTimeoutMs,
           hookTimeout: processTimeoutMs,
-          sequence: { groupOrder: 2 },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: "slow",
-          include: slow,
-          globalSetup: programs,
-          testTimeout: processTimeoutMs,
-          hookTimeout: processTimeoutMs,
-          fileParallelism: !long,
-          sequence: { groupOrder: long ? 3 : 2 },
         },
       },
     ],

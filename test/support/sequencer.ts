@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { relative } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // The files of a project follow one another, because a worker of another project must load all modules again. Those that wait
@@ -17,10 +18,16 @@ export class ProjectsInTurn extends BaseSequencer {
   }
 
   private shuffle(files: TestSpecification[]): TestSpecification[] {
-    const { seed } = this.ctx.config.sequence;
+    const { sequence, root } = this.ctx.config;
+    const { seed } = sequence;
     process.stderr.write(`file order: --sequence.seed=${seed} repeats it\n`);
     const place = new Map(
-      files.map((file) => [file, createHash("sha256").update(`${seed} ${file.moduleId}`).digest("hex")]),
+      files.map((file) => [
+        file,
+        createHash("sha256")
+          .update(`${seed} ${relative(root, file.moduleId)}`)
+          .digest("hex"),
+      ]),
     );
     return [...files].sort((a, b) => (`${place.get(a)}` < `${place.get(b)}` ? -1 : 1));
   }
