@@ -3,6 +3,7 @@ import pg from "pg";
 import type { Way } from "../test/support/database/proxy.ts";
 import type { GuardedService } from "./guard.ts";
 import type { Instance } from "./instance.ts";
+import { signalIfThere } from "./signal.ts";
 
 /** The name of a fault of an instance or of the database. */
 export type Fault = keyof typeof faults;
@@ -71,24 +72,19 @@ export const faults = {
   /** Stops one Postgres process that serves a change feed, and continues it. */
   async backendStopped({ databaseUrl, longestMs }: FaultTarget) {
     const pid = await randomFeedBackend(databaseUrl);
-    if (pid === undefined) return;
-    process.kill(pid, "SIGSTOP");
+    if (pid === undefined || !signalIfThere(pid, "SIGSTOP")) return;
     await wait(between(500, longestMs));
-    try {
-      process.kill(pid, "SIGCONT");
-    } catch {
-      // Another fault killed all processes of Postgres in the meantime.
-    }
+    signalIfThere(pid, "SIGCONT");
   },
   /** Kills one Postgres process. Postgres then ends all others and recovers. */
   async databaseCrash({ databaseUrl }: FaultTarget) {
     const pid = await randomFeedBackend(databaseUrl);
-    if (pid !== undefined) process.kill(pid, "SIGKILL");
+    if (pid !== undefined) signalIfThere(pid, "SIGKILL");
     await wait(3_000);
   },
   /** Kills the main process of Postgres. Its supervisor starts it again. */
   async databaseKill({ postgres }: FaultTarget) {
-    process.kill(postgres(), "SIGKILL");
+    signalIfThere(postgres(), "SIGKILL");
     await wait(5_000);
   },
 };
