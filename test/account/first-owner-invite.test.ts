@@ -143,6 +143,21 @@ describe("InviteFirstOwner", () => {
     ]).toContainEqual([first, accepted]);
   });
 
+  test("reads pending invites before members, as CreateInvite does, so that an invite accepted between the two is not missed", async () => {
+    const { accountId, acting } = await opened();
+    const calls = [
+      () => inviteFirst(platform(), accountId, newEmail()),
+      () => inviteOf(acting, { email: newEmail(), role: "viewer" }),
+    ];
+    for (const call of calls) {
+      const statements = await app.statementsOf(call);
+      const place = (read: RegExp) => statements.findIndex((statement) => read.test(statement));
+      const pending = place(/count\(\*\)::int as total, min\(id\)/);
+      expect(pending).toBeGreaterThan(-1);
+      expect(place(/from "membership" inner join "user"/)).toBeGreaterThan(pending);
+    }
+  });
+
   test("fails if the address belongs to a member", async () => {
     const { accountId, acting } = await opened();
     const email = newEmail();

@@ -40,13 +40,14 @@ export async function inviteFirstOwner(
     together([
       readOwnership(tx, accountId),
       findSystemProfile(tx, accountId),
-      findMember(tx, accountId, email),
+      // Before the members: an invite that is accepted between the two statements then counts as pending or as a member.
       countPending(tx, accountId, email),
+      findMember(tx, accountId, email),
     ]);
   const { invite, token } = await mutate(
     db,
     { by: caller, locks, read },
-    async (tx, caller, [ownership, profileId, member, pending]) => {
+    async (tx, caller, [ownership, profileId, pending, member]) => {
       requireStandIn(caller);
       if (!ownership || profileId === undefined) throw notFound("account");
       requireNoOwner(accountId, ownership);

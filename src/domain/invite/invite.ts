@@ -98,11 +98,12 @@ export async function sendInvite(deps: InviteDeps, invite: Invite, token: string
 }
 
 async function readContext(tx: Tx, { accountId }: Caller, email: string, { role, workspaceIds }: NewInvite) {
-  const [found, workspaces, member, pending] = await together([
+  const [found, workspaces, pending, member] = await together([
     readReference(tx, accountId, role),
     findWorkspaces(tx, accountId, workspaceIds),
-    findMember(tx, accountId, email),
+    // Before the members: an invite that is accepted between the two statements then counts as pending or as a member.
     countPending(tx, accountId, email),
+    findMember(tx, accountId, email),
   ]);
   return { role: found, workspaces, member, pending };
 }
