@@ -46,7 +46,7 @@ export function createConnectAdapter({
 
   async function handle(handler: UniversalHandler, request: NodeRequest, response: NodeResponse) {
     const universal = universalRequestFromNodeRequest(request, response, undefined, contextValues(request));
-    const answer = await handler(universal);
+    const answer = await handler({ ...universal, body: bodyOf(request, response) });
     // Connect refuses a method or a content type with a status and nothing else.
     if (answer.status !== 200 && answer.body === undefined) {
       for (const [name, value] of answer.header ?? []) response.setHeader(name, value);
@@ -67,6 +67,13 @@ export function createConnectAdapter({
       fail(request, response);
     });
   };
+}
+
+// Without this, a reader that stops in the middle of a body destroys the request, and node then reads nothing more from an
+// HTTP/1 connection. Here, the rest is dropped as it arrives, so that the client can send its next request.
+function bodyOf(request: NodeRequest, response: NodeResponse): AsyncIterable<Uint8Array> {
+  if (!isHttp2(response)) response.once("finish", () => request.resume());
+  return request.iterator({ destroyOnReturn: false });
 }
 
 // A response that has begun cannot become an error, so its stream is destroyed before it is complete.
