@@ -4,7 +4,7 @@ import type { Database } from "../../db/schema.ts";
 import { makerColumns } from "../access/maker.ts";
 import type { Caller } from "../access/principal.ts";
 import { requireStandIn } from "../access/stand-in.ts";
-import { countPending, findMember, refuseMember, requirePendingWithin } from "../invite/bound.ts";
+import { readInvitee, refuseMember, requirePendingWithin } from "../invite/bound.ts";
 import { type Invite, type InviteDeps, insertInvite, inviteMade, sendInvite } from "../invite/invite.ts";
 import { inviteRevoked, lockPendingOf, writeRevoked } from "../invite/revoke.ts";
 import { DomainError, notFound } from "../kernel/error.ts";
@@ -40,14 +40,12 @@ export async function inviteFirstOwner(
     together([
       readOwnership(tx, accountId),
       findSystemProfile(tx, accountId),
-      // Before the members: an invite that is accepted between the two statements then counts as pending or as a member.
-      countPending(tx, accountId, email),
-      findMember(tx, accountId, email),
+      readInvitee(tx, accountId, email),
     ]);
   const { invite, token } = await mutate(
     db,
     { by: caller, locks, read },
-    async (tx, caller, [ownership, profileId, pending, member]) => {
+    async (tx, caller, [ownership, profileId, { pending, member }]) => {
       requireStandIn(caller);
       if (!ownership || profileId === undefined) throw notFound("account");
       requireNoOwner(accountId, ownership);

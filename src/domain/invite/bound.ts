@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Tx } from "../../db/connect.ts";
 import { type Bounds, requireWithin } from "../access/bounds.ts";
 import { DomainError } from "../kernel/error.ts";
+import { together } from "../kernel/together.ts";
 
 /** The number of pending invites of an account. */
 export interface Pending {
@@ -10,14 +11,26 @@ export interface Pending {
   ofAddress: string | null;
 }
 
-/** Counts the pending invites of an account, and finds that of an e-mail address. */
-export async function countPending(tx: Tx, accountId: string, email: string): Promise<Pending> {
+// Counts the pending invites of an account, and finds that of an e-mail address.
+async function countPending(tx: Tx, accountId: string, email: string): Promise<Pending> {
   const { rows } = await sql<Pending>`
     select count(*)::int as total, min(id) filter (where email = ${email}) as "ofAddress"
     from invite
     where account_id = ${accountId} and accepted_at is null and revoked_at is null
       and expires_at > clock_timestamp()`.execute(tx);
   return rows[0] ?? { total: 0, ofAddress: null };
+}
+
+/**
+ * Reads what an e-mail address has in an account already, and how many invites are pending. The pending invites come first:
+ * an invite that is accepted between the two statements is then found as pending or as a member.
+ */
+export async function readInvitee(tx: Tx, accountId: string, email: string) {
+  const [pending, member] = await together([
+    countPending(tx, accountId, email),
+    findMember(tx, accountId, email),
+  ]);
+  return { pending, member };
 }
 
 /** Fails if an account has too many pending invites, because a change of a maker compares its pending invites again. */

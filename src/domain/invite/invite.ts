@@ -19,7 +19,7 @@ import { together } from "../kernel/together.ts";
 import type { Mint } from "../kernel/token.ts";
 import type { AccessDeps } from "../role/change.ts";
 import { readReference, requireRole } from "../role/reference.ts";
-import { countPending, findMember, refuseMember, refusePending, requirePendingWithin } from "./bound.ts";
+import { readInvitee, refuseMember, refusePending, requirePendingWithin } from "./bound.ts";
 import { invitedReach } from "./reach.ts";
 
 /**
@@ -98,14 +98,12 @@ export async function sendInvite(deps: InviteDeps, invite: Invite, token: string
 }
 
 async function readContext(tx: Tx, { accountId }: Caller, email: string, { role, workspaceIds }: NewInvite) {
-  const [found, workspaces, pending, member] = await together([
+  const [found, workspaces, invitee] = await together([
     readReference(tx, accountId, role),
     findWorkspaces(tx, accountId, workspaceIds),
-    // Before the members: an invite that is accepted between the two statements then counts as pending or as a member.
-    countPending(tx, accountId, email),
-    findMember(tx, accountId, email),
+    readInvitee(tx, accountId, email),
   ]);
-  return { role: found, workspaces, member, pending };
+  return { role: found, workspaces, ...invitee };
 }
 
 // Evaluates an invite by what the caller holds, and returns its role. The mail limit counts it only after all other
