@@ -146,6 +146,7 @@ describe("the purge", () => {
     purged = await newTenant("Purged");
     await entitle(purged.owner, "deletion_days=0");
     await purged.owner.accounts.deleteAccount({ name: "Purged" });
+    await app.app.flush();
     tables = await tablesOf(app.db);
     before = await rowsOf(app.db);
     expect(await purgeOneAccount(app.db)).toBe(idOf(purged.owner));
