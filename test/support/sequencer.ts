@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { relative } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -21,14 +21,7 @@ export class ProjectsInTurn extends BaseSequencer {
     const { sequence, root } = this.ctx.config;
     const { seed } = sequence;
     process.stderr.write(`file order: --sequence.seed=${seed} repeats it\n`);
-    const place = new Map(
-      files.map((file) => [
-        file,
-        createHash("sha256")
-          .update(`${seed} ${relative(root, file.moduleId)}`)
-          .digest("hex"),
-      ]),
-    );
-    return [...files].sort((a, b) => (`${place.get(a)}` < `${place.get(b)}` ? -1 : 1));
+    const place = ({ moduleId }: TestSpecification) => hash("sha256", `${seed} ${relative(root, moduleId)}`);
+    return [...files].sort((a, b) => (place(a) < place(b) ? -1 : 1));
   }
 }
