@@ -32,7 +32,7 @@ test("under faults, no verification that begins after a revocation returned acce
   expect(Object.keys(seen.faults).length).toBeGreaterThan(1);
   expect(seen.revoked).toBeGreaterThanOrEqual(least.revoked);
   expect(seen.guarded).toBeGreaterThanOrEqual(least.guarded);
-  // One lease plus one second is the promise. The other leases are for a busy machine, because other tests run too.
+  // One lease plus one second is the promise. The second lease is for a busy machine.
   expect(seen.slowestWithoutFault).toBeLessThan(2 * leaseMs + 1_000);
 });
 
