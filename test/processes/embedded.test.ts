@@ -2,10 +2,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test as base, describe, expect, vi } from "vitest";
+import { afterAll, test as base, beforeAll, describe, expect, vi } from "vitest";
 import { birthOf } from "../../src/db/embedded/process.ts";
 import { long } from "../support/long.ts";
-import { createGround, gone, postmasterOf, query, reportOf } from "../support/server/embedded-process.ts";
+import {
+  createGround,
+  type EmbeddedProcess,
+  gone,
+  postmasterOf,
+  query,
+  reportOf,
+} from "../support/server/embedded-process.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
@@ -21,11 +28,19 @@ const patient = { timeout: 20_000 };
 const users = isRoot ? ["root", "an ordinary user"] : ["an ordinary user"];
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
+  const user = isRoot && name !== "root" ? nobody : undefined;
   const test = base.extend("ground", ({ task: _ }, { onCleanup }) => {
-    const ground = createGround(isRoot && name !== "root" ? nobody : undefined);
+    const ground = createGround(user);
     onCleanup(ground.clear);
     return ground;
   });
+  // The tests that only look at a server share this one.
+  const shared = createGround(user);
+  let server: EmbeddedProcess;
+  beforeAll(async () => {
+    server = await shared.start();
+  });
+  afterAll(shared.clear);
   const testOnce = test.runIf(long || users.length === 1 || name !== "root");
 
   testOnce("committed data survives a stop and a start", async ({ ground }) => {
@@ -165,11 +180,10 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
 
   testOnce(
     "a second server on the same data directory fails with one line that has the directory and the pid",
-    async ({ ground }) => {
-      const first = await ground.start();
-      const line = `the data directory ${ground.dataDir} is in use by process ${first.process.pid}`;
-      expect(await ground.refusal()).toBe(line);
-      expect(await query(first.url, "select 1 as one")).toHaveLength(1);
+    async () => {
+      const line = `the data directory ${shared.dataDir} is in use by process ${server.process.pid}`;
+      expect(await shared.refusal()).toBe(line);
+      expect(await query(server.url, "select 1 as one")).toHaveLength(1);
     },
   );
 
@@ -195,29 +209,26 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
     await ground.start();
   });
 
-  test("the password is in no process argument and in no file that other users can read", async ({
-    ground,
-  }) => {
-    const server = await ground.start();
+  test("the password is in no process argument and in no file that other users can read", () => {
     const { password } = new URL(server.url);
     expect(password).toHaveLength(32);
     for (const file of ["cmdline", "environ"]) {
       expect(readFileSync(`/proc/${server.postgres}/${file}`, "utf8")).not.toContain(password);
     }
-    expect(statSync(ground.dataDir).mode & 0o777).toBe(0o700);
-    for (const entry of readdirSync(ground.dataDir, { withFileTypes: true })) {
-      expect(statSync(join(ground.dataDir, entry.name)).mode & 0o077, entry.name).toBe(0);
+    expect(statSync(shared.dataDir).mode & 0o777).toBe(0o700);
+    for (const entry of readdirSync(shared.dataDir, { withFileTypes: true })) {
+      expect(statSync(join(shared.dataDir, entry.name)).mode & 0o077, entry.name).toBe(0);
     }
   });
 
-  testOnce("a wrong password is refused", async ({ ground }) => {
-    const url = new URL((await ground.start()).url);
+  testOnce("a wrong password is refused", async () => {
+    const url = new URL(server.url);
     url.password = "wrong";
     await expect(query(url.href, "select 1")).rejects.toMatchObject({ code: "28P01" });
   });
 
-  test("Postgres does not run as root", async ({ ground }) => {
-    const status = readFileSync(`/proc/${(await ground.start()).postgres}/status`, "utf8");
+  test("Postgres does not run as root", () => {
+    const status = readFileSync(`/proc/${server.postgres}/status`, "utf8");
     expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe("0");
   });
 });

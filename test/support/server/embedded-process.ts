@@ -47,8 +47,7 @@ export function createGround(user?: User, pathBytes?: number): Ground {
   const children: ChildProcess[] = [];
 
   function launch(): ChildProcess {
-    const script = join(import.meta.dirname, "embedded-server.ts");
-    const child = fork(script, [dataDir], {
+    const child = fork(inject("programs")["embedded-server"], [dataDir], {
       ...user,
       cwd: "/",
       env: { ...process.env, NODE_COMPILE_CACHE: inject("compileCache") },

@@ -20,6 +20,7 @@ export type Program = "latchkey" | "short-server";
 export const sources = {
   ...chaosSources,
   "short-server": join(import.meta.dirname, "short-server.ts"),
+  "embedded-server": join(import.meta.dirname, "embedded-server.ts"),
 };
 
 /**
