@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cpuSeconds, machineCpuSeconds } from "../bench/cpu.ts";
-import { openBenchDatabase } from "../bench/database.ts";
+import { openBenchDatabase, type PreparedOptions } from "../bench/database.ts";
 import { pinOther, startWorker } from "../bench/processes.ts";
 import { startService } from "../bench/service.ts";
 import type { Stack } from "../bench/stack.ts";
@@ -27,15 +27,26 @@ export interface Stage {
 // The attacker has a lower priority than the victim and the server. On two cores, its own CPU time would slow them down.
 const attackerNiceness = 10;
 
+/** What a stage uses instead of the server in `src` and an empty Postgres. */
+export interface StageOptions {
+  /** The arguments of node that start the server. */
+  program?: readonly string[];
+  postgres?: PreparedOptions;
+}
+
 /** Starts everything. The victim has enough unseen keys for `victimSeconds`. */
-export async function openStage(stack: Stack, victimSeconds: number): Promise<Stage> {
-  const database = await openBenchDatabase(stack, 1_000, 1);
+export async function openStage(
+  stack: Stack,
+  victimSeconds: number,
+  { postgres, ...options }: StageOptions = {},
+): Promise<Stage> {
+  const database = await openBenchDatabase(stack, 1_000, 1, postgres);
   pinOther(database.pid(), [0, 1]);
   const dataDir = mkdtempSync(join(tmpdir(), "latchkey-attack-"));
   stack.defer(() => rmSync(dataDir, { recursive: true, force: true }));
   // All other settings have their defaults, except the port and the database.
   const env = { LATCHKEY_LOG_LEVEL: "info", LATCHKEY_DATA_DIR: dataDir };
-  const start = () => startService(stack, database, { env, pinned: false });
+  const start = () => startService(stack, database, { env, pinned: false, ...options });
   let service = await start();
   const victim = await openVictim(service.port, database.url, victimSeconds);
   const watcher = stack.use(startWorker<VictimJob, VictimReport>(new URL("victim.ts", import.meta.url)));

@@ -1,11 +1,15 @@
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from "vitest";
 import { openHeavyTenant } from "../../attack/heavy-tenant.ts";
 import { beforeTheBounds } from "../../attack/isolation.ts";
 import { openStage } from "../../attack/stage.ts";
 import { long } from "../support/long.ts";
+import { preparePostgres } from "../support/server/data-directory.ts";
 
 const seconds = long ? 2 : 1;
 const sockets = 2_000;
+beforeAll(() => void vi.stubEnv("NODE_COMPILE_CACHE", inject("compileCache")));
+afterAll(() => void vi.unstubAllEnvs());
+
 const [crowd, people, resetter] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
 
 // Runs the attacks of `npm run attack` at the same time, with less load. Measures no latencies, because other tests use the
@@ -13,7 +17,10 @@ const [crowd, people, resetter] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
 test("during attacks, no request of another tenant is refused or gets a wrong response, and the attackers are limited", async () => {
   const stack = new AsyncDisposableStack();
   onTestFinished(() => stack.disposeAsync());
-  const stage = await openStage(stack, 2 * seconds);
+  const stage = await openStage(stack, 2 * seconds, {
+    program: [inject("programs").latchkey, "serve"],
+    postgres: await preparePostgres(),
+  });
   const heavy = await openHeavyTenant(stage, "heavy", { ...beforeTheBounds, workspaces: 100 }, 6);
   const [[signUps, principals, idle, resets] = [], seen] = await Promise.all([
     stage.attack([
