@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject } from "vitest";
 import { freePort } from "../../src/db/embedded/address.ts";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { issueKey } from "../support/app.ts";
@@ -77,11 +77,33 @@ describe("an installed package", () => {
     }
   });
 
+  test("the server of the package is ready about as fast as that of a checkout", async ({ newSite }) => {
+    const sites = {
+      package: newSite({}, { latchkey }),
+      checkout: newSite({}, { latchkey: sources.latchkey }),
+    };
+    await Promise.all([sites.package.begin(), sites.checkout.begin()]);
+    const milliseconds = { package: Number.POSITIVE_INFINITY, checkout: Number.POSITIVE_INFINITY };
+    const isAsFast = () => milliseconds.package < 1.5 * milliseconds.checkout + 500;
+    // Other processes may delay some of the starts, so the fastest ones are compared.
+    for (let round = 0; round < 5 && !isAsFast(); round++) {
+      for (const name of ["checkout", "package"] as const) {
+        const startedAt = performance.now();
+        const server = await sites[name].serve();
+        milliseconds[name] = Math.min(milliseconds[name], performance.now() - startedAt);
+        await server.stop();
+      }
+    }
+    expect(isAsFast(), JSON.stringify(milliseconds)).toBe(true);
+  });
+
   test("without install scripts, `npx latchkey serve` serves from an empty folder", async () => {
-    const [port, env] = [await freePort(), npmEnv()];
+    const port = await freePort();
+    // The servers above have filled this cache. Without it, the server would fill the one of the person who runs the tests.
+    const env = { ...npmEnv(), NODE_COMPILE_CACHE: inject("compileCache"), LATCHKEY_PORT: String(port) };
     const server = spawn("npx", ["latchkey", "serve"], {
       cwd: consumer,
-      env: { ...env, LATCHKEY_PORT: String(port) },
+      env,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -106,26 +128,6 @@ describe("an installed package", () => {
       process.kill(-(server.pid ?? 0), "SIGTERM");
       await ended;
     }
-  });
-
-  test("the server of the package is ready about as fast as that of a checkout", async ({ newSite }) => {
-    const sites = {
-      package: newSite({}, { latchkey }),
-      checkout: newSite({}, { latchkey: sources.latchkey }),
-    };
-    await Promise.all([sites.package.begin(), sites.checkout.begin()]);
-    const milliseconds = { package: Number.POSITIVE_INFINITY, checkout: Number.POSITIVE_INFINITY };
-    const isAsFast = () => milliseconds.package < 1.5 * milliseconds.checkout + 500;
-    // Other processes may delay some of the starts, so the fastest ones are compared.
-    for (let round = 0; round < 5 && !isAsFast(); round++) {
-      for (const name of ["checkout", "package"] as const) {
-        const startedAt = performance.now();
-        const server = await sites[name].serve();
-        milliseconds[name] = Math.min(milliseconds[name], performance.now() - startedAt);
-        await server.stop();
-      }
-    }
-    expect(isAsFast(), JSON.stringify(milliseconds)).toBe(true);
   });
 
   test("`latchkey/client`, `latchkey/proto`, `latchkey/guard` and its adapters have their types, and the client throws its own error", () => {
