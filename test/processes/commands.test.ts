@@ -3,14 +3,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect } from "vitest";
+import { describe, expect } from "vitest";
 import { openListener } from "../../src/db/listen.ts";
 import { migrations } from "../../src/db/migrations/index.ts";
 import { clientsAt } from "../support/actors/remote.ts";
+import { expectOneLine } from "../support/cli/one-line.ts";
 import { refusal } from "../support/errors.ts";
 import { sampled } from "../support/random.ts";
 import { postmasterOf } from "../support/server/embedded-process.ts";
-import { createSite, type Ended, type Served } from "../support/server/serve.ts";
 import { test } from "../support/server/site-test.ts";
 
 const commands = ["serve", "migrate", "bootstrap"];
@@ -63,7 +63,9 @@ describe.concurrent("commands on an external database", () => {
     });
   });
 
-  test("bootstrap prints a token once, and --rotate replaces it at once", async ({ migrated }) => {
+  test("bootstrap prints a token once, serve then finds the platform account, and --rotate replaces the token at once", async ({
+    migrated,
+  }) => {
     const { site } = migrated;
     expectOneLine(await site.run(["bootstrap", "--rotate"]), /latchkey bootstrap/);
     const made = await site.run(["bootstrap"]);
@@ -71,7 +73,7 @@ describe.concurrent("commands on an external database", () => {
     expect(made.stdout).toMatch(/^lk_svc_\w{64}\n$/);
     expectOneLine(await site.run(["bootstrap"]), /exists.*--rotate/);
 
-    const { url } = await site.serve();
+    const { url, stderr } = await site.serve();
     const isPlatform = (token: string) => clientsAt(url, token).tokens.verifyToken({ token: "x" });
     await isPlatform(made.stdout.trim());
     const received: string[] = [];
@@ -86,6 +88,7 @@ describe.concurrent("commands on an external database", () => {
     expect(sent).toEqual(expected.map((payload) => expect.stringMatching(payload)));
     expect(await refusal(isPlatform(made.stdout.trim()))).toMatchObject({ reason: "REVOKED_API_KEY" });
     await isPlatform(rotated.stdout.trim());
+    expect(stderr()).not.toContain("no platform account");
   });
 
   test("if two bootstraps run at once, exactly one prints a token", async ({ migrated }) => {
@@ -138,35 +141,6 @@ describe.concurrent("commands on an external database", () => {
   });
 });
 
-describe("commands on an embedded database", () => {
-  const site = createSite();
-  let lost: string;
-  let rotated: Ended;
-  let server: Served;
-  beforeAll(async () => {
-    await site.begin();
-    lost = site.token("platform-key");
-    rotated = await site.run(["bootstrap", "--rotate"]);
-    server = await site.serve();
-  });
-  afterAll(() => site.clear());
-  const verify = (token: string) => clientsAt(server.url, token).tokens.verifyToken({ token: "x" });
-
-  test("with an embedded database, --rotate writes the new token to the key file", async () => {
-    const file = join(site.dataDir, "platform-key");
-    expect(rotated).toMatchObject({ code: 0, stdout: `the platform key is in ${file}\n` });
-    expect(await refusal(verify(lost))).toMatchObject({ reason: "REVOKED_API_KEY" });
-    await verify(site.token("platform-key"));
-  });
-
-  test("a second server on one data directory fails with one line, and the first one continues", async () => {
-    for (const end of await Promise.all(sampled(commands, 1).map((command) => site.run([command])))) {
-      expectOneLine(end, new RegExp(`in use by process ${server.pid}`));
-    }
-    await verify(site.token("platform-key"));
-  });
-});
-
 describe.concurrent("failed starts", () => {
   test("a port that is in use causes an error of one line", async ({ newSite }) => {
     const site = newSite();
@@ -216,12 +190,3 @@ describe.concurrent("failed starts", () => {
     expectOneLine(await site.run(["serve"], { LATCHKEY_DATA_DIR: "/dev/null/data" }), /\/dev\/null\/data/);
   });
 });
-
-function expectOneLine({ code, stdout, stderr: all }: Ended, line: RegExp, expected = 1): void {
-  expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
-  // If the command fails after the start of its log, the log's JSON lines come first.
-  const stderr = all.replace(/^\{.*\}\n/gm, "");
-  expect(stderr).toMatch(/^latchkey: [^\n]+\n$/);
-  expect(stderr).toMatch(line);
-  expect(all).not.toMatch(/passw0rd|\[redacted\]/);
-}

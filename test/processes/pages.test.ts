@@ -3,6 +3,7 @@ import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { installExample, startExample } from "../support/guard/example.ts";
 import { skipWithout } from "../support/missing-program.ts";
 import { blocksOf } from "../support/server/page.ts";
 import { runPage } from "../support/server/run-page.ts";
@@ -60,6 +61,31 @@ test("the Python program of docs/http.md does the same with requests", async ({ 
   await skipWithout({ task, skip }, python, ["-c", "import requests"], "apt-get install python3-requests");
   const printed = await runProgram(["Python", "python", "first.py"], python);
   expect([printed]).toEqual(blocksOf(page, "Python", "text"));
+});
+
+test("examples/prompts-api runs: each command of its README in its order has the output of the page", async () => {
+  const folder = scratchDirectory("example");
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  await installExample(folder);
+  const verifier = join(site.dataDir, "verifier-key");
+  const api = startExample(folder, { LATCHKEY_URL: server.url, LATCHKEY_TOKEN_FILE: verifier });
+  try {
+    const apiUrl = await Promise.race([
+      api.listening,
+      api.ended.then(({ stderr }) => Promise.reject(new Error(stderr))),
+    ]);
+    const { stderr, written, printed } = await runPage(site, server.url, "examples/prompts-api/README.md", {
+      replaced: { "http://127.0.0.1:3000": apiUrl },
+      examples: join(folder, "examples"),
+    });
+    expect(stderr).toBe("");
+    // The third call of the limited key may be some seconds after the first.
+    expect(printed.map((text) => text.replace(/^429 (2\d|30)$/m, "429 30"))).toEqual(written);
+    expect(written.length).toBeGreaterThan(6);
+    expect(await api.stop()).toMatchObject({ code: 0, stderr: "" });
+  } finally {
+    await api.stop("SIGKILL");
+  }
 });
 
 test("the commands of docs/quickstart-curl.md work on a first and a second run, and a failed run keeps the files", async () => {
