@@ -12,7 +12,7 @@ interface Answer {
 
 /** Starts another instance with the fast path. Returns a function that verifies a token there, as a bearer that names an account. */
 async function newVerifier(bearer: string) {
-  const { port } = await openFastPathServer(app.databaseUrl, true);
+  const { port } = await openFastPathServer(app.pools.lookups, true);
   return async (token: string, accountId = ""): Promise<string> => {
     const response = await fetch(`http://127.0.0.1:${port}/latchkey.v1.TokenService/VerifyToken`, {
       method: "POST",

@@ -5,7 +5,7 @@ import { TokenService } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { newId } from "../../src/domain/kernel/id.ts";
 import { mintToken } from "../../src/domain/kernel/token.ts";
-import { issueKey, password, startBeside, useApp } from "../support/app.ts";
+import { issueKey, password, startOnPools, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { detailOf, serve } from "../support/net/http.ts";
 
@@ -31,7 +31,7 @@ test.each(["acme", "ps-"])(
   async (prefix) => {
     const owner = await app.newAccount();
     const key = await issueKey(owner);
-    const { app: renamed, end } = await startBeside(app, { LATCHKEY_TOKEN_PREFIX: prefix });
+    const { app: renamed, end } = await startOnPools(app, { LATCHKEY_TOKEN_PREFIX: prefix });
     onTestFinished(end);
     await renamed.clientAs("").tokens.revokeToken({ token: key.token });
     expect(await verdictOf(key.token)).toBe(Verdict.REVOKED);

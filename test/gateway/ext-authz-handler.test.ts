@@ -10,7 +10,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 test("the ordinary handler gives the same answers as the fast path", async () => {
   const { key, port, verifier } = await openGateway(app);
-  const { port: ordinary } = await openFastPathServer(app.databaseUrl, false);
+  const { port: ordinary } = await openFastPathServer(app.pools.lookups, false);
   const requests = [
     { headers: bearer(key.token) },
     { headers: bearer(key.token), contextExtensions: { permission: "runs:start" } },

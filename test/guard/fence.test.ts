@@ -2,11 +2,12 @@ import { beforeAll, expect, test } from "vitest";
 import type { GuardParts } from "../../src/guard/create-guard.ts";
 import { productionGuardParts } from "../../src/guard/create-guard.ts";
 import type { GuardVerdict } from "../../src/guard/types.ts";
-import { issueKey, type Owner, useApp } from "../support/app.ts";
+import { issueKey, type Owner } from "../support/app.ts";
 import { brokenGuards } from "../support/guard/broken-guards.ts";
 import { openGuard, verifierOf } from "../support/guard/guard.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp();
+const app = useSharedApp();
 let owner: Owner;
 let verifier: string;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createOwnOrigin } from "../../src/net/console/own-origin.ts";
 import { sessionCookiesIn } from "../../src/net/console/session-cookie.ts";
 import type { Request } from "../../src/net/request.ts";
-import { issueKey, startBeside, useApp } from "../support/app.ts";
+import { issueKey, startOnPools, useApp } from "../support/app.ts";
 import { sendRaw } from "../support/http-json/raw.ts";
 import { cookieName, fromOwnPage, openBrowser } from "../support/net/console.ts";
 import { serve } from "../support/net/http.ts";
@@ -158,7 +158,7 @@ test.each([
 });
 
 test("with LATCHKEY_PUBLIC_URL, a page that reaches the server under another name cannot act", async () => {
-  const { app: beside, end } = await startBeside(app, { LATCHKEY_PUBLIC_URL: "https://keys.example" });
+  const { app: beside, end } = await startOnPools(app, { LATCHKEY_PUBLIC_URL: "https://keys.example" });
   try {
     const { url } = await serve(beside);
     const { token } = await app.newAccount();

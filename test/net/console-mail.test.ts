@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { logIn } from "../support/actors/actors.ts";
 import { mailedToken, mailsTo } from "../support/actors/mailbox.ts";
-import { password, startBeside, useApp } from "../support/app.ts";
+import { password, startOnPools, useApp } from "../support/app.ts";
 import { sendRaw } from "../support/http-json/raw.ts";
 import { serve } from "../support/net/http.ts";
 
@@ -29,7 +29,7 @@ test("with a public URL, a mail names the page for its token, and the token is i
 
 test("without a public URL, a mail names no page: neither the request nor a proxy can lead a token elsewhere", async () => {
   const env = { LATCHKEY_SMTP_URL: "smtp://127.0.0.1:1", LATCHKEY_TRUSTED_PROXIES: "127.0.0.1" };
-  const { app: beside, end } = await startBeside(app, env);
+  const { app: beside, end } = await startOnPools(app, env);
   try {
     const { url } = await serve(beside);
     const { email } = await app.newAccount();

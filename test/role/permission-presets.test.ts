@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { newName, newRole } from "../support/actors/actors.ts";
-import { issueKey, type Owner, startBeside, useApp } from "../support/app.ts";
+import { issueKey, type Owner, startOnPools, useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 
 const sets = [
@@ -61,7 +61,7 @@ test("a key keeps its permissions when the setting changes or loses the preset",
   const { id, token } = await issueKey(owner, { spec: { permissions: ["operator"] } });
   const changed = [{ name: "operator", permissions: ["flows:manage"] }];
   for (const value of [JSON.stringify(changed), ""]) {
-    const beside = await startBeside(app, { ...env, LATCHKEY_PERMISSION_SETS: value });
+    const beside = await startOnPools(app, { ...env, LATCHKEY_PERMISSION_SETS: value });
     try {
       const { principal } = await beside.app.clientAs(token).profiles.whoAmI({});
       expect(principal?.permissions).toEqual(expanded);
@@ -79,7 +79,7 @@ test("a list that repeats a large preset is its permissions once, and a list of 
     name,
     permissions: Array.from({ length: 1_000 }, (_, n) => `${name}_${n}:write`),
   }));
-  const beside = await startBeside(app, { LATCHKEY_PERMISSION_SETS: JSON.stringify(large) });
+  const beside = await startOnPools(app, { LATCHKEY_PERMISSION_SETS: JSON.stringify(large) });
   try {
     const owner = await beside.app.newAccount();
     for (const store of Object.values(places)) {
@@ -164,7 +164,7 @@ describe("ListPermissions", () => {
   });
 
   test("says that other resources are accepted if the deployment lists none", async () => {
-    const beside = await startBeside(app);
+    const beside = await startOnPools(app, {});
     try {
       const owner = await beside.app.newAccount();
       const { onlyKnown, resources } = await owner.roles.listPermissions({});

@@ -29,7 +29,7 @@ test.each([
   ["with", true],
   ["without", false],
 ])("JSON of verification has false, zero and empty fields %s the fast path", async (_, fastPath) => {
-  const { url } = await openFastPathServer(app.databaseUrl, fastPath);
+  const { url } = await openFastPathServer(app.pools.lookups, fastPath);
   expect(await post(url + pathOf(verifyToken), { token: "garbage" })).toEqual(invalid);
   const requests = [{ token: "garbage" }];
   expect(await post(url + pathOf(batchVerifyTokens), { requests })).toEqual({ responses: [invalid] });
@@ -85,7 +85,7 @@ test("the debug JSON of an error about an unreadable body has the same fields", 
 });
 
 test("a typed client gets the same messages from JSON and from binary", async () => {
-  const { url: baseUrl } = await openFastPathServer(app.databaseUrl, true);
+  const { url: baseUrl } = await openFastPathServer(app.pools.lookups, true);
   const [json, binary] = [false, true].map((useBinaryFormat) =>
     createClient(TokenService, createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat })),
   );

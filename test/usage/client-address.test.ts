@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { TokenService, VerifyTokenRequestSchema } from "../../gen/latchkey/v1/token_service_pb.ts";
 import { deleteOldUsage } from "../../src/domain/usage/retention.ts";
-import { issueKey, startBeside, type TestApp, useApp } from "../support/app.ts";
+import { issueKey, startOnPools, type TestApp, useApp } from "../support/app.ts";
 import { openFastPathServer } from "../support/fast-path/server.ts";
 import { pathOf } from "../support/net/http.ts";
 
@@ -23,7 +23,7 @@ async function usesOf(owner: Awaited<ReturnType<TestApp["newAccount"]>>, id: str
 test.each(["json", "proto"])(
   "the address of each request is recorded, also if its response is kept: %s",
   async (form) => {
-    const server = await openFastPathServer(app.databaseUrl, true);
+    const server = await openFastPathServer(app.pools.lookups, true);
     const owner = await app.newAccount();
     const key = await issueKey(owner);
     const bodyOf = (request: { token: string; clientAddress?: string }) =>
@@ -57,7 +57,7 @@ test("the address of the peer is never recorded, and no address if recording is 
   await app.clientAs(key.token).apiKeys.listApiKeys({});
   await app.app.flush();
   expect((await usesOf(owner, key.id)).addresses).toEqual([""]);
-  const { app: off, end } = await startBeside(app, { LATCHKEY_CLIENT_ADDRESS_RETENTION: "off" });
+  const { app: off, end } = await startOnPools(app, { LATCHKEY_CLIENT_ADDRESS_RETENTION: "off" });
   try {
     const clientAddress = "203.0.113.1";
     const { tokens, usage } = off.clientAs(app.platformToken);

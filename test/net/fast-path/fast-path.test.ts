@@ -14,7 +14,7 @@ const app = useApp();
 
 /** Opens one of two servers on the same database. */
 async function openServer(fastPath: boolean) {
-  const server = await openFastPathServer(app.databaseUrl, fastPath);
+  const server = await openFastPathServer(app.pools.lookups, fastPath);
   const sessions = await Promise.all(Array.from({ length: 5 }, () => openSession(server.url)));
   let sent = 0;
   return {

@@ -67,7 +67,7 @@ function transports(baseUrl: string): Record<string, Transport> {
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.each([true, false])("with the fast path: %s", (fastPath) => {
   test("clients of every protocol get responses", async () => {
-    const { url } = await openFastPathServer(app.databaseUrl, fastPath);
+    const { url } = await openFastPathServer(app.pools.lookups, fastPath);
     for (const [name, transport] of Object.entries(transports(url))) {
       const client = createClient(TokenService, transport);
       const headers = { authorization: `Bearer ${app.platformToken}` };
@@ -99,7 +99,7 @@ describe.each([true, false])("with the fast path: %s", (fastPath) => {
   });
 
   test("the port disconnects a client whose body does not arrive", async () => {
-    const server = await openFastPathServer(app.databaseUrl, fastPath, shortLimits);
+    const server = await openFastPathServer(app.pools.lookups, fastPath, shortLimits);
     const head = `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nauthorization: Bearer ${app.platformToken}\r\n`;
     const raw = await connectRaw(server.port, `${head}content-length: 100\r\n\r\n{`);
     expect(await raw.closed).toMatch(/^(HTTP\/1.1 408|$)/);
@@ -153,7 +153,7 @@ describe.each([true, false])("with the fast path: %s", (fastPath) => {
     const onUncaught = (error: unknown) => void uncaught.push(error);
     process.on("uncaughtException", onUncaught);
     onTestFinished(() => void process.off("uncaughtException", onUncaught));
-    const server = await openFastPathServer(app.databaseUrl, fastPath);
+    const server = await openFastPathServer(app.pools.lookups, fastPath);
     const session = openSession(server.url);
     await once(session, "connect");
     const body = Buffer.concat([

@@ -84,7 +84,7 @@ function requestsOf(token: string, [name, method, message, headers]: Call): Wire
 
 /** Starts a server with or without the fast path. Returns the function that sends a request to it. */
 async function openServer(fastPath: boolean) {
-  const server = await openFastPathServer(app.databaseUrl, fastPath);
+  const server = await openFastPathServer(app.pools.lookups, fastPath);
   async function send(request: WireRequest) {
     if (request.version === 1) return (await overHttp1(server.port, [request])).map(comparable)[0];
     const session = connectHttp2(server.url);

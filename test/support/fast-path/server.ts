@@ -7,7 +7,7 @@ import { createPasswords } from "../../../src/domain/user/password.ts";
 import { createMetrics } from "../../../src/infra/metrics.ts";
 import { defaultLimits, type Limits } from "../../../src/net/limits.ts";
 import { cheapPasswords, prepared, testLeaseMs } from "../cheap.ts";
-import { openTestDatabase } from "../database/database.ts";
+import { openTestDatabase, type TestDatabase } from "../database/database.ts";
 import { openTestPort } from "../net/net.ts";
 
 // Calls of the fast path create no password.
@@ -21,16 +21,14 @@ const nowhere = "postgres://127.0.0.1:1/nowhere";
 
 /**
  * Starts a server with or without the fast path, until the test ends. Collects the log lines of its calls. `database` is a
- * URL, or a simulated database without a change feed.
+ * URL, or a pool of an app, whose connections plan no statement again, or a simulated database without a change feed.
  */
 export async function openFastPathServer(
-  database: string | Db,
+  database: TestDatabase | string | Db,
   fastPath: boolean,
   limits: Limits = defaultLimits,
 ) {
-  const listenUrl = typeof database === "string" ? database : nowhere;
-  const opened = typeof database === "string" ? openTestDatabase(database) : undefined;
-  const db = opened?.db ?? (database as Db);
+  const { db, listenUrl, end } = poolOf(database);
   const lines: Line[] = [];
   const log = pino({}, { write: (text: string) => collect(JSON.parse(text) as Line) });
   const collect = (line: Line) => line.msg === "call" && lines.push(line);
@@ -50,10 +48,24 @@ export async function openFastPathServer(
     ...prepared,
   });
   const port = await openTestPort({ handler: app.handler, plain: app.plain, limits });
-  if (opened) await app.ready();
+  if (listenUrl !== nowhere) await app.ready();
   onTestFinished(async () => {
     await app.close();
-    await opened?.drop();
+    await end();
   });
   return { ...port, lines, metrics, flush: app.flush };
+}
+
+function poolOf(database: Parameters<typeof openFastPathServer>[0]): {
+  db: Db;
+  listenUrl: string;
+  end(): Promise<void>;
+} {
+  const end = async () => undefined;
+  if (typeof database === "string") {
+    const { db, drop } = openTestDatabase(database);
+    return { db, listenUrl: database, end: drop };
+  }
+  if ("drop" in database) return { db: database.db, listenUrl: database.url, end };
+  return { db: database, listenUrl: nowhere, end };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
 import { joinSignedIn, newEmail } from "../actors/actors.ts";
-import { type Clients, type Owner, startApp, startBeside, type TestApp } from "../app.ts";
+import { type Clients, type Owner, startApp, startOnPools, type TestApp } from "../app.ts";
 import type { AppOptions } from "../instance.ts";
 import { audience, startIssuer, type TestIssuer } from "./issuer.ts";
 
@@ -30,7 +30,7 @@ export function useExternal(more: IssuerSetting = {}, options: AppOptions = {}):
     const issuer = await startIssuer();
     const env = issuersEnv({ issuer: issuer.url, ...more });
     const started = await startApp(env, options);
-    const others = new Map<string, Awaited<ReturnType<typeof startBeside>>>();
+    const others = new Map<string, Awaited<ReturnType<typeof startOnPools>>>();
     Object.assign(external, {
       app: started.app,
       issuer,
@@ -44,7 +44,7 @@ export function useExternal(more: IssuerSetting = {}, options: AppOptions = {}):
         const entry = { issuer: issuer.url, ...more, ...setting };
         const otherEnv = setting ? issuersEnv(entry) : {};
         const key = JSON.stringify(otherEnv);
-        const other = others.get(key) ?? (await startBeside(started.app, otherEnv));
+        const other = others.get(key) ?? (await startOnPools(started.app, otherEnv));
         others.set(key, other);
         return other.app.clientAs(token, headers);
       },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { TokenService } from "../../../gen/latchkey/v1/token_service_pb.ts";
 import { inSeconds } from "../../support/actors/api-key.ts";
-import { issueKey, newWorkspace, type Owner, startBeside, useApp } from "../../support/app.ts";
+import { issueKey, newWorkspace, type Owner, startOnPools, useApp } from "../../support/app.ts";
 import { openFastPathServer } from "../../support/fast-path/server.ts";
 import { pathOf } from "../../support/net/http.ts";
 
@@ -22,7 +22,7 @@ async function openServer(): Promise<{
   sumOf(name: string): Promise<number>;
   flush(): Promise<void>;
 }> {
-  const server = await openFastPathServer(app.databaseUrl, true);
+  const server = await openFastPathServer(app.pools.lookups, true);
   return {
     flush: server.flush,
     async verify({ bearer, request, method = "verifyToken" }) {
@@ -147,7 +147,7 @@ test("a cached response is sent only to callers of the same account, and only fo
 
 test("an instance starts with any number of cache entries", async ({ onTestFinished }) => {
   // 512 bytes per entry, of which a tenth is for evaluations: not a whole number of bytes.
-  const beside = await startBeside(app, { LATCHKEY_CACHE_ENTRIES: "1001" });
+  const beside = await startOnPools(app, { LATCHKEY_CACHE_ENTRIES: "1001" });
   onTestFinished(beside.end);
   const { profile } = await beside.app.clientAs(app.platformToken).profiles.whoAmI({});
   expect(profile?.metadata?.id).not.toBe("");
