@@ -5,7 +5,7 @@ import { build, type Plugin } from "vite";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 // Packages with native code, and packages that load files of their own.
-const external = ["@node-rs/argon2"];
+const external = /^@node-rs\/argon2$/;
 
 /**
  * Bundles programs into a folder. A bundle starts in a third of the CPU time of its sources, because Node then loads a
@@ -34,11 +34,12 @@ export async function bundle(programs: Record<string, string>, folder: string): 
 /** Gives each module the URL of its source. */
 const keepPlaces: Plugin = {
   name: "keep-places",
-  transform(code, id) {
-    if (!code.includes("import.meta.")) return null;
-    return code
-      .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href))
-      .replaceAll("import.meta.dirname", JSON.stringify(dirname(id)));
+  transform: {
+    filter: { code: "import.meta." },
+    handler: (code, id) =>
+      code
+        .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href))
+        .replaceAll("import.meta.dirname", JSON.stringify(dirname(id))),
   },
 };
 
@@ -46,10 +47,12 @@ const keepPlaces: Plugin = {
 const keepExternal: Plugin = {
   name: "keep-external",
   enforce: "pre",
-  resolveId(name) {
-    if (!external.includes(name)) return null;
-    const { resolve } = createRequire(join(root, "package.json"));
-    return { id: pathToFileURL(resolve(name)).href, external: true };
+  resolveId: {
+    filter: { id: external },
+    handler(name) {
+      const { resolve } = createRequire(join(root, "package.json"));
+      return { id: pathToFileURL(resolve(name)).href, external: true };
+    },
   },
 };
 
@@ -57,10 +60,12 @@ const keepExternal: Plugin = {
 const knowPassword: Plugin = {
   name: "know-password",
   enforce: "pre",
-  resolveId(name, importer) {
-    const isServers = importer === join(root, "src", "cli", "serve.ts");
-    if (!isServers || !name.endsWith("/password-estimator.ts")) return null;
-    return join(import.meta.dirname, "knowing-estimator.ts");
+  resolveId: {
+    filter: { id: /\/password-estimator\.ts$/ },
+    handler(_, importer) {
+      const isServers = importer === join(root, "src", "cli", "serve.ts");
+      return isServers ? join(import.meta.dirname, "knowing-estimator.ts") : null;
+    },
   },
 };
 
@@ -74,9 +79,11 @@ const compiledLate =
  */
 const compileRulesLate: Plugin = {
   name: "compile-rules-late",
-  transform(code, id) {
-    if (!id.endsWith("/protovalidate/dist/esm/cel.js")) return null;
-    if (!code.includes(compiledAtOnce)) throw new Error(`${id} compiles its rules in another way`);
-    return code.replaceAll(compiledAtOnce, compiledLate);
+  transform: {
+    filter: { id: /\/protovalidate\/dist\/esm\/cel\.js$/ },
+    handler(code, id) {
+      if (!code.includes(compiledAtOnce)) throw new Error(`${id} compiles its rules in another way`);
+      return code.replaceAll(compiledAtOnce, compiledLate);
+    },
   },
 };
