@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Verdict } from "../../gen/latchkey/v1/verdict_pb.ts";
 import { clientsAt, signUpAt } from "../support/actors/remote.ts";
 import { type Clients, issueKey } from "../support/app.ts";
@@ -26,10 +26,11 @@ const count = long
   : { issues: 80, rotations: 60, revocations: 60 };
 const concurrent = count.issues + count.rotations + count.revocations;
 const killAfter = concurrent / 5;
+const spending = { credits: 1_000_000, callers: 40, killAfter: 150 };
 const url = () => embeddedUrl(site.dataDir);
 
 let site: Site;
-/** The server after the crash. */
+/** The server after the last crash. */
 let again: Served;
 beforeAll(() => {
   site = createSite();
@@ -154,6 +155,42 @@ const orphans = `
   select e.id from audit_event e
   where e.resource_type = 'api_key' and not exists (select from api_key k where k.id = e.resource_id)`;
 
+test("a crash of the database and one of the server give no credit back, even with asynchronous commits", async () => {
+  const server = again;
+  const owner = await signUpAt(server.url, "credit@example.com");
+  const { id: keyId, token } = await issueKey(owner);
+  const accountId = (await owner.accounts.getAccount({})).account?.metadata?.id ?? "";
+  const platform = clientsAt(server.url, site.token("platform-key"));
+  await platform.accounts.setCredits({ accountId, keyId, credits: { remaining: spending.credits } });
+  await commitAsynchronously();
+  const ready = () => platform.tokens.verifyToken({ token: owner.token });
+  const untilReady = () =>
+    vi.waitFor(async () => expect((await ready()).valid).toBe(true), { timeout: 20_000, interval: 50 });
+  await untilReady();
+  const [checkpointer] = (await query(
+    url(),
+    "select pid from pg_stat_activity where backend_type = 'checkpointer'",
+  )) as { pid: number }[];
+  if (!checkpointer) throw new Error("Postgres has no checkpointer");
+
+  // Postgres restarts all of its processes when one is killed, and recovers what was committed.
+  const beforeCrash = await spend(platform, token, () => process.kill(checkpointer.pid, "SIGKILL"));
+  await untilReady();
+
+  const beforeKill = await spend(platform, token, () => server.stop("SIGKILL"));
+  expect((await server.ended).signal).toBe("SIGKILL");
+
+  again = await site.serve();
+  const [row] = (await query(url(), `select remaining from credit where id = '${keyId}'`)) as {
+    remaining: string;
+  }[];
+  const taken = spending.credits - Number(row?.remaining);
+  const accepted = beforeCrash.accepted + beforeKill.accepted;
+  expect(accepted).toBeGreaterThanOrEqual(2 * spending.killAfter);
+  expect(taken).toBeGreaterThanOrEqual(accepted);
+  expect(taken).toBeLessThanOrEqual(accepted + beforeCrash.failed + beforeKill.failed);
+});
+
 test("a server whose log reader has ended serves on", async () => {
   again.loseReaders();
   const verifier = clientsAt(again.url, site.token("verifier-key"));
@@ -161,3 +198,35 @@ test("a server whose log reader has ended serves on", async () => {
     expect(await verifier.tokens.verifyToken({ token: "x" })).toMatchObject({ valid: false });
   expect((await again.stop()).code).toBe(0);
 });
+
+/**
+ * Lets all callers verify. `kill` runs once so many calls were accepted. After that, each caller stops when a call fails, or
+ * after 3 s if the server was able to wait for the database. A call that fails may have taken its credit.
+ */
+async function spend({ tokens }: Clients, token: string, kill: () => unknown) {
+  const spent = { accepted: 0, failed: 0 };
+  let stopAt = Number.POSITIVE_INFINITY;
+  async function call(): Promise<void> {
+    for (;;) {
+      const response = await tokens.verifyToken({ token }).catch(() => undefined);
+      const isAccepted = response?.verdict === Verdict.VALID;
+      spent[isAccepted ? "accepted" : "failed"] += 1;
+      const killed = stopAt < Number.POSITIVE_INFINITY;
+      if (killed && (!isAccepted || performance.now() > stopAt)) return;
+      if (killed || spent.accepted < spending.killAfter) continue;
+      stopAt = performance.now() + 3_000;
+      void kill();
+    }
+  }
+  await Promise.all(Array.from({ length: spending.callers }, call));
+  return spent;
+}
+
+// New sessions then do not wait for their commits. All others are ended. A crash loses what was committed since the last flush.
+async function commitAsynchronously(): Promise<void> {
+  await query(url(), "alter system set wal_writer_delay = '10s'");
+  await query(url(), "select pg_reload_conf()");
+  await query(url(), `alter database ${new URL(url()).pathname.slice(1)} set synchronous_commit = off`);
+  const others = "application_name = 'latchkey' and pid <> pg_backend_pid()";
+  await query(url(), `select pg_terminate_backend(pid) from pg_stat_activity where ${others}`);
+}

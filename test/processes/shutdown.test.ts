@@ -24,7 +24,7 @@ import { test } from "../support/server/site-test.ts";
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: groups the tests of one promise.
 describe.concurrent("latchkey serve", () => {
-  test("after SIGTERM, calls in progress finish, streams end with `Unavailable`, and Postgres ends last", async ({
+  test("after SIGTERM, calls in progress finish, streams end with `Unavailable`, and Postgres ends last; after a restart, repeated signals during a drain end both at once", async ({
     newSite,
   }) => {
     const { site, server, postgres } = await open(newSite());
@@ -54,11 +54,18 @@ describe.concurrent("latchkey serve", () => {
     expect(birthOf(postgres)).toBeUndefined();
     expect(existsSync(join(site.dataDir, "lock"))).toBe(false);
 
-    const { url } = await site.serve();
-    for (const { token } of keys) {
-      const verdict = await clientsAt(url, site.token("verifier-key")).tokens.verifyToken({ token });
-      expect(verdict).toMatchObject({ valid: true });
-    }
+    const second = await open(site);
+    const verifier = clientsAt(second.server.url, site.token("verifier-key"));
+    for (const { token } of keys)
+      expect(await verifier.tokens.verifyToken({ token })).toMatchObject({ valid: true });
+    await hold(second.server);
+    const start = performance.now();
+    const signals = setInterval(() => void second.server.stop(), 100);
+    const { code } = await second.server.ended;
+    clearInterval(signals);
+    expect(code).toBe(143);
+    expect(performance.now() - start).toBeLessThan(defaultLimits.drainGraceMs / 2);
+    await gone(second.postgres);
   });
 
   test("after SIGINT, the server writes buffered audit events and ends", async ({
@@ -87,18 +94,6 @@ describe.concurrent("latchkey serve", () => {
     expect(performance.now() - start).toBeGreaterThan(limits.drainGraceMs * 0.9);
     expect(performance.now() - start).toBeLessThan(limits.drainGraceMs + 5_000);
     expect(birthOf(postgres)).toBeUndefined();
-  });
-
-  test("repeated signals during a drain end the server and Postgres at once", async ({ newSite }) => {
-    const { server, postgres } = await open(newSite());
-    await hold(server);
-    const start = performance.now();
-    const signals = setInterval(() => void server.stop(), 100);
-    const { code } = await server.ended;
-    clearInterval(signals);
-    expect(code).toBe(143);
-    expect(performance.now() - start).toBeLessThan(defaultLimits.drainGraceMs / 2);
-    await gone(postgres);
   });
 
   test("a signal just after the listening line ends the server with status 0, and one during the start leaves no Postgres running", async ({
