@@ -115,7 +115,7 @@ test.each(headers)("a secret in the header %s is in no response and no line of t
   const logged = app.logLines.length;
   const all = await secrets();
   const calls = protocols.flatMap((protocol, at) =>
-    sampled(all, 2, headers.indexOf(name) * protocols.length + at).map((one) => ({ ...protocol, ...one })),
+    sampled(all, 1, headers.indexOf(name) * protocols.length + at).map((one) => ({ ...protocol, ...one })),
   );
   await Promise.all(
     calls.map(async ({ secret, value, version, type, path, body }) => {
