@@ -8,6 +8,8 @@ const args = [
   "--no-sandbox",
   "--no-zygote",
   "--disable-gpu",
+  // The process that draws the pages is then a thread of the browser, so it costs no process and no messages between two.
+  "--in-process-gpu",
   "--no-pings",
   "--disable-domain-reliability",
   // The page of a test lives for a second, so to optimise its code costs more than it saves. With room for its objects, fewer
