@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { filesIn, textOf } from "./support/imports.ts";
 
-const sharing = filesIn("test").filter((file) => textOf(file).includes("useSharedApp()"));
+const sharing = filesIn("test").filter((file) => textOf(file).includes("useSharedApp("));
 
 // What the server accepts only once in all accounts together.
 const unique: [what: string, pattern: RegExp, help: string][] = [

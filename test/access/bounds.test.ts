@@ -4,16 +4,18 @@ import { WorkspaceScope } from "../../gen/latchkey/v1/api_key_pb.ts";
 import {
   joinSignedIn,
   newDeveloperKey,
+  newEmail,
   newMember,
   newRole,
   newServiceAccount,
   newTeam,
 } from "../support/actors/actors.ts";
 import { rotate, verdictOf } from "../support/actors/api-key.ts";
-import { issueKey, newWorkspace, useApp } from "../support/app.ts";
+import { issueKey, newWorkspace } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp({
+const app = useSharedApp({
   LATCHKEY_MAX_PERMISSIONS_PER_KEY: "4",
   LATCHKEY_MAX_PERMISSIONS_PER_ROLE: "4",
   LATCHKEY_MAX_ROLES_PER_TEAM: "2",
@@ -183,7 +185,7 @@ describe("the bound on granted workspaces holds for", () => {
   test("the person who gets an invite", async () => {
     const { owner, workspaces } = await place();
     const invite = (workspaceIds: string[]) =>
-      owner.invites.createInvite({ email: "somebody@example.com", role: "viewer", workspaceIds });
+      owner.invites.createInvite({ email: newEmail(), role: "viewer", workspaceIds });
     expect(await refusal(invite(workspaces))).toMatchObject(exceeds("workspaces_per_profile", 2));
     expect(await outcome(invite(workspaces.slice(1)))).toBe("ok");
   });

@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { newMember, newRole, newServiceAccount, newTeam, permissionsOf } from "../support/actors/actors.ts";
-import { useApp } from "../support/app.ts";
 import { outcome, refusal } from "../support/errors.ts";
 import { long } from "../support/long.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
 const limit = 8;
-const app = useApp({ LATCHKEY_MAX_PERMISSIONS_PER_PRINCIPAL: String(limit) });
+const app = useSharedApp({ LATCHKEY_MAX_PERMISSIONS_PER_PRINCIPAL: String(limit) });
 
 const things = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}_${n}:start`);
 const exceeds = (holder: string) => ({

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { useApp } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp({ LATCHKEY_MAX_ACCOUNTS_PER_USER: "3" });
+const app = useSharedApp({ LATCHKEY_MAX_ACCOUNTS_PER_USER: "3" });
 const exceeded = {
   code: "FailedPrecondition",
   reason: "BOUND_EXCEEDED",

@@ -11,11 +11,12 @@ import {
   newTeam,
   permissionsOf,
 } from "../support/actors/actors.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { watchTrips } from "../support/database/trips.ts";
 import { refusal } from "../support/errors.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp({ LATCHKEY_MAX_SERVICE_ACCOUNTS_PER_ACCOUNT: "50" });
+const app = useSharedApp({ LATCHKEY_MAX_SERVICE_ACCOUNTS_PER_ACCOUNT: "50" });
 type Request = Partial<MessageInitShape<typeof CreateApiKeyRequestSchema>>;
 let owner: Owner;
 let teamId = "";

@@ -2,13 +2,13 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { forwardAuthEndpoint } from "../../src/net/http-json/forward-auth-endpoint.ts";
-import { useApp } from "../support/app.ts";
 import { openFastPathServer } from "../support/fast-path/server.ts";
 import { identityIn, newKey, openGateway, path, sent } from "../support/gateway/forward-auth.ts";
 import { frameType, getRequest, opening } from "../support/net/http2-frames.ts";
 import { connectRaw, openTestPort } from "../support/net/net.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useApp({ LATCHKEY_CORS_ORIGINS: "*" });
+const app = useSharedApp({ LATCHKEY_CORS_ORIGINS: "*" });
 const open = () => openGateway(app);
 
 test("a request of any method gets the same answer, and a preflight request passes no more than others", async () => {

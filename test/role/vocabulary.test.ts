@@ -3,12 +3,13 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { holds, implies, narrow, ownResources } from "../../src/domain/access/permission.ts";
 import { createPermissionParser, createVocabulary } from "../../src/domain/access/permission-vocabulary.ts";
 import { newName, newRole } from "../support/actors/actors.ts";
-import { type Clients, issueKey, type Owner, useApp } from "../support/app.ts";
+import { type Clients, issueKey, type Owner } from "../support/app.ts";
 import { refusal } from "../support/errors.ts";
 import { runs, sampled } from "../support/random.ts";
+import { useSharedApp } from "../support/shared-app.ts";
 
 const parsePermissions = createPermissionParser(undefined);
-const app = useApp({ LATCHKEY_PERMISSIONS: "agents, runs, runs:start, runs:stop, invoices" });
+const app = useSharedApp({ LATCHKEY_PERMISSIONS: "agents, runs, runs:start, runs:stop, invoices" });
 
 const unknown: [permission: string, nearest: string][] = [
   ["agent:read", "agents:read"],

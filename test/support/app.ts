@@ -128,9 +128,9 @@ export function startBeside(
  * Starts another instance on the connections of the first one, which ends last. Postgres plans each statement again on each new
  * connection, so this costs a third of `startBeside`.
  */
-export async function startOnPools(one: TestApp, env: Record<string, string>) {
+export async function startOnPools(one: TestApp, env: Record<string, string>, options: AppOptions = {}) {
   const metrics = createMetrics("0.0.0", () => ({ calls: one.pools.calls.db.poolStats() }));
-  const { app } = await serveOn(one.pools, one.databaseUrl, one.platformToken, env, metrics, {});
+  const { app } = await serveOn(one.pools, one.databaseUrl, one.platformToken, env, metrics, options);
   return { app, end: app.app.close };
 }
 

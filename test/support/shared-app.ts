@@ -1,7 +1,7 @@
 import { type KyselyPlugin, PostgresQueryCompiler } from "kysely";
 import { test } from "vitest";
 import type { Db } from "../../src/db/connect.ts";
-import { type SharedApp, startApp } from "./app.ts";
+import { type SharedApp, startApp, startOnPools } from "./app.ts";
 
 // More than all files together need in the platform account, because they share it.
 const settings = { LATCHKEY_MAX_ROLES_PER_ACCOUNT: "1000", LATCHKEY_MAILS_PER_HOUR: "1000000" };
@@ -15,26 +15,32 @@ const ofWorker = test
   .extend("sharedApp", { scope: "worker" }, async ({ settings }, { onCleanup }) => {
     const { app, end } = await startApp(settings, { leaseMs });
     onCleanup(end);
-    return { ...app, db: refusingWideChanges(app.db), pool: refusingWideChanges(app.pool) };
+    return app;
   });
 
 /**
  * Returns an app that several test files of a worker share, one after the other. A file may use it if it makes its own
  * accounts, and if no promise depends on what else the database contains. `SharedApp` has nothing that shows the work of
- * other files. For settings, faults, changes of the clock and for everything that ends or fills a limit, use `useApp`.
+ * other files. For faults, changes of the clock and for everything that ends or fills a limit of the whole service, use `useApp`.
+ * With settings, the file gets an instance of its own on the same database.
  *
  * Read the result only inside tests.
  */
-export function useSharedApp(): SharedApp {
+export function useSharedApp(env?: Record<string, string>): SharedApp {
   let app: SharedApp | undefined;
+  let end: (() => Promise<void>) | undefined;
   ofWorker.beforeAll(async ({ sharedApp }) => {
-    app = sharedApp;
     // The statements of a file are its own, because the buffered writes of earlier files are done.
     await sharedApp.app.flush();
+    const own = env && (await startOnPools(sharedApp, { ...settings, ...env }, { leaseMs }));
+    end = own?.end;
+    const one = own?.app ?? sharedApp;
+    app = { ...one, db: refusingWideChanges(one.db), pool: refusingWideChanges(one.pool) };
     // The file gets only its own mails and log lines.
     sharedApp.mails.length = 0;
     sharedApp.logLines.length = 0;
   });
+  ofWorker.afterAll(() => end?.());
   return new Proxy({} as SharedApp, {
     get(_target, name: keyof SharedApp) {
       if (!app) throw new Error("the service exists only while tests run");

@@ -1,10 +1,11 @@
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { ApiKeyService } from "../../../gen/latchkey/v1/api_key_service_pb.ts";
-import { issueKey, useApp } from "../../support/app.ts";
+import { issueKey } from "../../support/app.ts";
 import { errorOf, inJson, openScene, versions } from "../../support/http-json/scene.ts";
+import { useSharedApp } from "../../support/shared-app.ts";
 
-const app = useApp({ LATCHKEY_CORS_ORIGINS: "https://console.example" });
+const app = useSharedApp({ LATCHKEY_CORS_ORIGINS: "https://console.example" });
 const scene = (version?: 1 | 2) => openScene(app, version);
 
 test.each(versions)(

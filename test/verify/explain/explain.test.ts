@@ -11,14 +11,15 @@ import {
   newServiceKey,
   newTeam,
 } from "../../support/actors/actors.ts";
-import { type Clients, issueKey, newWorkspace, type Owner, useApp } from "../../support/app.ts";
+import { type Clients, issueKey, newWorkspace, type Owner } from "../../support/app.ts";
 import { brief, sourcesOf } from "../../support/explanation.ts";
+import { useSharedApp } from "../../support/shared-app.ts";
 
 const presets = [
   { name: "operator", description: "", permissions: ["*:run", "agents:write"] },
   { name: "watcher", description: "", permissions: ["logs:read"] },
 ];
-const app = useApp({ LATCHKEY_PERMISSION_SETS: JSON.stringify(presets) });
+const app = useSharedApp({ LATCHKEY_PERMISSION_SETS: JSON.stringify(presets) });
 let owner: Owner;
 let verifier: Clients;
 beforeAll(async () => {
