@@ -16,7 +16,7 @@ export async function bundle(programs: Record<string, string>, folder: string): 
     root,
     configFile: false,
     logLevel: "error",
-    plugins: [keepPlaces, keepExternal, knowPassword, compileRulesLate],
+    plugins: [keepPlaces, keepExternal, knowPassword],
     ssr: { noExternal: true },
     build: {
       ssr: true,
@@ -65,25 +65,6 @@ const knowPassword: Plugin = {
     handler(_, importer) {
       const isServers = importer === join(root, "src", "cli", "serve.ts");
       return isServers ? join(import.meta.dirname, "knowing-estimator.ts") : null;
-    },
-  },
-};
-
-const compiledAtOnce = "compiled: this.compileRule(rule),";
-const compiledLate =
-  "manager: this, get compiled() { return (this.once ??= this.manager.compileRule(this.rule)); },";
-
-/**
- * Lets protovalidate compile a standard rule when a request needs it. It compiles all of them, but evaluates most without
- * the compiled form. This would cost 0.06 s of CPU time in each server.
- */
-const compileRulesLate: Plugin = {
-  name: "compile-rules-late",
-  transform: {
-    filter: { id: /\/protovalidate\/dist\/esm\/cel\.js$/ },
-    handler(code, id) {
-      if (!code.includes(compiledAtOnce)) throw new Error(`${id} compiles its rules in another way`);
-      return code.replaceAll(compiledAtOnce, compiledLate);
     },
   },
 };
