@@ -3,6 +3,7 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { serve } from "../support/net/http.ts";
+import { connectRaw, openTestPort, shortLimits, trickle } from "../support/net/net.ts";
 import { useSharedApp } from "../support/shared-app.ts";
 
 const app = useSharedApp();
@@ -37,4 +38,19 @@ test.each([
     agent.destroy();
   },
   10_000,
+);
+
+test.each(["application/json", "application/grpc-web+proto"])(
+  "a client that never ends a body of type %s that is too large gets its response, and is disconnected",
+  async (type) => {
+    const { handler, plain } = app.app;
+    const port = await openTestPort({ handler, plain, limits: shortLimits });
+    const { token } = await app.newAccount();
+    const head = `POST ${verify.path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${type}\r\n`;
+    const piece = `10000\r\n${"x".repeat(0x10000)}\r\n`;
+    const raw = await connectRaw(port.port, `${head}Transfer-Encoding: chunked\r\n\r\n`);
+    trickle(raw, piece);
+    expect(await raw.closed).toMatch(/^HTTP\/1.1 (429|200) .*readMaxBytes/s);
+    expect((await port.refusals()).map(({ reason }) => reason)).toEqual(["slow_request"]);
+  },
 );
