@@ -113,7 +113,7 @@ describe.concurrent.each(users)("an embedded Postgres of %s", (name) => {
       const first = await ground.start();
       await query(first.url, write);
       const endless = "select count(*) from generate_series(1, 1000000000000)";
-      const busy = query(`${first.url}?statement_timeout=2000`, endless).catch(() => undefined);
+      const busy = query(`${first.url}?statement_timeout=3000`, endless).catch(() => undefined);
       const running =
         "select from pg_stat_activity where query like '%1000000000000)' and statement_timestamp() > query_start";
       await vi.waitFor(async () => expect(await query(first.url, running)).toHaveLength(1), patient);
