@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { forwardAuthEndpoint } from "../../src/net/http-json/forward-auth-endpoint.ts";
+import { openTestDatabase } from "../support/database/database.ts";
 import { openFastPathServer } from "../support/fast-path/server.ts";
 import { identityIn, newKey, openGateway, path, sent } from "../support/gateway/forward-auth.ts";
 import { frameType, getRequest, opening } from "../support/net/http2-frames.ts";
@@ -115,7 +116,9 @@ test("a client that asks for problem+json gets its refusal in this format", asyn
 
 test("an instance that cannot ask its database refuses with 503 and Retry-After, and never lets a client pass", async () => {
   const { verifier, key } = await open();
-  const cut = await openFastPathServer("postgres://127.0.0.1:1/nowhere", true);
+  const unreachable = openTestDatabase("postgres://127.0.0.1:1/nowhere");
+  onTestFinished(unreachable.drop);
+  const cut = await openFastPathServer(unreachable.db, true);
   const answer = await fetch(cut.url + path, {
     headers: { "latchkey-verifier": verifier.token, authorization: `Bearer ${key.token}` },
   });

@@ -130,7 +130,7 @@ export function startBeside(
  */
 export async function startOnPools(one: TestApp, env: Record<string, string>, options: AppOptions = {}) {
   const metrics = createMetrics("0.0.0", () => ({ calls: one.pools.calls.db.poolStats() }));
-  const { app } = await serveOn(one.pools, one.databaseUrl, one.platformToken, env, metrics, options);
+  const app = await serveOn(one.pools, one.databaseUrl, one.platformToken, env, metrics, options);
   return { app, end: app.app.close };
 }
 
@@ -145,7 +145,7 @@ async function serveTest(
   const lookups = openTestDatabase(lookupsUrl, { queryTimeoutMs, onQuery: metrics.query });
   // Changes by SQL use a pool of their own.
   const pools = { calls, lookups, operator: openTestDatabase(calls.url) };
-  const { app } = await serveOn(pools, listenUrl, platformToken, env, metrics, options);
+  const app = await serveOn(pools, listenUrl, platformToken, env, metrics, options);
   async function end(): Promise<void> {
     await app.app.close();
     for (const one of [pools.operator, lookups, calls]) await one.drop();
@@ -160,7 +160,7 @@ async function serveOn(
   env: Record<string, string>,
   metrics: Metrics,
   options: AppOptions,
-) {
+): Promise<TestApp> {
   const { calls, lookups, operator } = pools;
   const { watch, statementsOf, holdResultOf } = watchStatements();
   const watched = { db: watch(calls.db), lookups: watch(lookups.db), listenUrl };
@@ -192,7 +192,7 @@ async function serveOn(
       return { ...clientAs(token), account, profile, email };
     },
   };
-  return { app: started };
+  return started;
 }
 
 /** Issues a key as this caller, and returns it with its token in `token`. */

@@ -7,7 +7,7 @@ import { createPasswords } from "../../../src/domain/user/password.ts";
 import { createMetrics } from "../../../src/infra/metrics.ts";
 import { defaultLimits, type Limits } from "../../../src/net/limits.ts";
 import { cheapPasswords, prepared, testLeaseMs } from "../cheap.ts";
-import { openTestDatabase, type TestDatabase } from "../database/database.ts";
+import type { TestDatabase } from "../database/database.ts";
 import { openTestPort } from "../net/net.ts";
 
 // Calls of the fast path create no password.
@@ -21,14 +21,14 @@ const nowhere = "postgres://127.0.0.1:1/nowhere";
 
 /**
  * Starts a server with or without the fast path, until the test ends. Collects the log lines of its calls. `database` is a
- * URL, or a pool of an app, whose connections plan no statement again, or a simulated database without a change feed.
+ * pool of an app, whose connections plan no statement again, or a database without a change feed.
  */
 export async function openFastPathServer(
-  database: TestDatabase | string | Db,
+  database: TestDatabase | Db,
   fastPath: boolean,
   limits: Limits = defaultLimits,
 ) {
-  const { db, listenUrl, end } = poolOf(database);
+  const { db, url: listenUrl } = "drop" in database ? database : { db: database, url: nowhere };
   const lines: Line[] = [];
   const log = pino({}, { write: (text: string) => collect(JSON.parse(text) as Line) });
   const collect = (line: Line) => line.msg === "call" && lines.push(line);
@@ -49,23 +49,6 @@ export async function openFastPathServer(
   });
   const port = await openTestPort({ handler: app.handler, plain: app.plain, limits });
   if (listenUrl !== nowhere) await app.ready();
-  onTestFinished(async () => {
-    await app.close();
-    await end();
-  });
+  onTestFinished(() => app.close());
   return { ...port, lines, metrics, flush: app.flush };
-}
-
-function poolOf(database: Parameters<typeof openFastPathServer>[0]): {
-  db: Db;
-  listenUrl: string;
-  end(): Promise<void>;
-} {
-  const end = async () => undefined;
-  if (typeof database === "string") {
-    const { db, drop } = openTestDatabase(database);
-    return { db, listenUrl: database, end: drop };
-  }
-  if ("drop" in database) return { db: database.db, listenUrl: database.url, end };
-  return { db: database, listenUrl: nowhere, end };
 }
