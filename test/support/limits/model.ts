@@ -83,10 +83,13 @@ export function mayCall(account: ModelAccount, key: ModelKey): boolean {
   return true;
 }
 
-/** Returns the key on whose counters a new key draws that this key makes. Undefined: it draws on its own. */
+/**
+ * Returns the key on whose counters a new key draws that this key makes. Undefined: it draws on its own, also if this key draws
+ * on a key without limits and credits.
+ */
 export function rootOfChild(key: ModelKey): ModelKey | undefined {
   const root = key.root ?? key;
-  return root !== key || root.limits.length > 0 || root.credits !== undefined ? root : undefined;
+  return root.limits.length > 0 || root.credits !== undefined ? root : undefined;
 }
 
 function namesOf(limits: readonly ModelLimit[]): string[] {
