@@ -80,8 +80,11 @@ test("after random changes of limits and credits, two instances and a guard answ
 const everyVerdict = [
   ...[inStep("verify", 0), inStep("verify", 0)],
   ...[inStep("setCredits", 0, { b: 2 }), inStep("verify", 0)],
-  ...[inStep("limitKey", 1, { c: 2 }), inStep("mintKey", 1), inStep("verify", 1)],
+  // Each step verifies three times, so this limit of five leaves a call to make the key with the number 3, and is then used up.
+  ...[inStep("limitKey", 1, { b: 4 }), inStep("mintKey", 1), inStep("verify", 1)],
   ...[inStep("revokeKey", 2, { b: 0 }), inStep("verify", 2)],
+  // Number 3 draws on number 1. When that has no limits, number 3 makes a key that draws on nothing.
+  ...[inStep("limitKey", 1, { b: 0 }), inStep("mintKey", 3), inStep("verify", 4)],
 ];
 
 function inStep(command: string, key: number, numbers: Partial<Numbers> = {}) {
