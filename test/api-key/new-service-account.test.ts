@@ -16,7 +16,7 @@ import { watchTrips } from "../support/database/trips.ts";
 import { refusal } from "../support/errors.ts";
 import { useSharedApp } from "../support/shared-app.ts";
 
-const app = useSharedApp({ LATCHKEY_MAX_SERVICE_ACCOUNTS_PER_ACCOUNT: "50" });
+const app = useSharedApp();
 type Request = Partial<MessageInitShape<typeof CreateApiKeyRequestSchema>>;
 let owner: Owner;
 let teamId = "";
