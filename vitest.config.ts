@@ -39,8 +39,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // A wait for an event ends when the event is there. On a busy machine, that may take seconds.
     expect: { poll: { timeout: 20_000, interval: 20 } },
-    // One more than the cores: a worker often waits for Postgres.
-    maxWorkers: 3,
+    // Two more than the cores: a worker often waits for Postgres, a server or a browser.
+    maxWorkers: 4,
     isolate: false,
     sequence: { sequencer: ProjectsInTurn },
     projects: [
