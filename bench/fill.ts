@@ -14,6 +14,9 @@ export interface Fill {
 
 const keysPerAccount = 100;
 
+/** The keys carry the labels `team-0` and so on, in turns. */
+export const teams = 7;
+
 /**
  * Fills a migrated database by SQL. Each account has a system profile and two workspaces. Each key has a profile and a
  * token, and is valid. A quarter of the keys may enter only one workspace. A third expire in a year. A tenth were rotated
@@ -106,7 +109,7 @@ from ${numbers};
 insert into api_key (id, account_id, profile_id, name, labels, kind, environment, workspace_scope, permissions,
   created_by, created_at, expires_at)
 select 'key_' || pg_temp.ulid('key', i), ${account}, 'prof_' || pg_temp.ulid('key', i), 'Key ' || i,
-  jsonb_build_object('team', 'team-' || i % 7), 'application', 'live',
+  jsonb_build_object('team', 'team-' || i % ${teams}), 'application', 'live',
   case when ${selected} then 'selected' else 'all' end, array['agents:read', 'agents:write'],
   'prof_' || pg_temp.ulid('key', i), now() - interval '1 day',
   case when i % 3 = 0 then now() + interval '1 year' end

@@ -1,3 +1,5 @@
+import { Code } from "@connectrpc/connect";
+import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { revokedOf } from "../support/actors/api-key.ts";
 import { manyKeys } from "../support/actors/many-keys.ts";
@@ -48,6 +50,33 @@ test("a call whose deadline is near revokes one batch and responds in time", asy
   expect(answer).toMatchObject({ revokedCount: 100, remainingCount: 50 });
   const rest = await owner.apiKeys.revokeApiKeys({ filter }, { timeoutMs: 20_000 });
   expect(rest).toMatchObject({ revokedCount: 50, remainingCount: 0 });
+});
+
+test("while one batch waits, the call revokes the next ones", async () => {
+  const owner = await app.newAccount();
+  const ids = await manyKeys(app, owner, 350, { labels });
+  const revokedSoFar = async () => {
+    const states = await revokedOf(app, owner);
+    return ids.filter((id) => states[id]).length;
+  };
+  const calling = await app.db.transaction().execute(async (tx) => {
+    await sql`select from api_key where id = ${ids[0]} for update`.execute(tx);
+    const calling = owner.apiKeys.revokeApiKeys({ filter });
+    await expect.poll(revokedSoFar).toBe(250);
+    return { calling };
+  });
+  expect(await calling.calling).toMatchObject({ revokedCount: 350, remainingCount: 0 });
+});
+
+test("after a batch has failed, the call begins no other one", async () => {
+  const owner = await app.newAccount();
+  const ids = await manyKeys(app, owner, 900, { labels });
+  // The next change of this key does not fit into the column.
+  await sql`update api_key set version = 2147483647 where id = ${ids[0]}`.execute(app.db);
+  await expect(owner.apiKeys.revokeApiKeys({ filter })).rejects.toMatchObject({ code: Code.Internal });
+  const states = await revokedOf(app, owner);
+  // The other batch that ran may have been faster.
+  expect(ids.filter((id) => states[id]).length).toBeLessThan(500);
 });
 
 test.each(["labels", "minter"])(

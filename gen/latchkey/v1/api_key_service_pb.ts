@@ -836,8 +836,8 @@ export const ApiKeyService: GenService<{
    * Revokes the keys of the account that match a filter.
    * Each revocation works like `RevokeApiKey` and has its own audit event.
    * Repeat the call until `remaining_count` is 0.
-   * A call revokes in batches of 100, the oldest keys first. It begins no batch after 10 seconds.
-   * It begins no batch but the first in the last 2 seconds before its deadline.
+   * A call revokes in batches of 100, the oldest keys first, two batches at a time. It begins no batch after 10 seconds.
+   * It begins no batch but the first in the last 2 seconds before its deadline, and none after one has failed.
    * The keys stay revoked even if the client does not receive the response.
    * System keys and the key that makes the call never match.
    * Fails with `NOT_FOUND` if a key or profile of the filter does not exist.

@@ -13,7 +13,7 @@ const revoke = command({
   path: ["key", "revoke"],
   summary: "revoke keys permanently",
   description:
-    "Revokes the named keys, or all keys that match every option. It returns when no instance accepts them any more. After Ctrl-C, the current batch of 100 keys is finished, and a repeat of the command continues with the rest.",
+    "Revokes the named keys, or all keys that match every option. It returns when no instance accepts them any more. After Ctrl-C, the current batches of 100 keys are finished, and a repeat of the command continues with the rest.",
   arguments: [{ name: "key_id", summary: "ids of the keys", optional: true, many: true }],
   options: {
     label: { value: "NAME=VALUE", many: true, summary: "keys with this label" },

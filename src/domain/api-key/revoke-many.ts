@@ -5,6 +5,7 @@ import type { Caller } from "../access/principal.ts";
 import { invalidField, notFound } from "../kernel/error.ts";
 import { parseLabelSelector } from "../kernel/list.ts";
 import { mutate } from "../kernel/mutation.ts";
+import { together } from "../kernel/together.ts";
 import { apiKeyLock, readApiKeys } from "./api-key.ts";
 import { revocationsOf, writeRevocations } from "./state.ts";
 
@@ -41,13 +42,15 @@ const defaultLimit = 1_000;
 const maxLimit = 10_000;
 // The keys of one transaction. This size needs few commits and holds its locks only briefly.
 const batchSize = 100;
+// While one batch waits for its commit and for the other instances, the next one is written.
+const concurrentBatches = 2;
 const maxMs = 10_000;
 // The time before the deadline that the call needs to count the rest and to respond.
 const reserveMs = 2_000;
 
 /**
- * Revokes keys of the caller's account that match a filter, oldest first and in batches. Stops if none is left, the
- * limit is reached or the time is up, but runs at least one batch. System keys never match. The caller's own key
+ * Revokes keys of the caller's account that match a filter, oldest first and in batches. Begins no batch if none is left, the
+ * limit is reached or the time is up, but runs at least one. System keys never match. The caller's own key
  * does not match either, because the caller could not repeat the call then. A key or profile in the filter must exist, so that a
  * wrong id does not look like an empty result.
  */
@@ -63,20 +66,43 @@ export async function revokeApiKeys(
   const matching = filter.mintedByKeyId
     ? sql<SqlBool>`${fitting} and ${isSuccessor(caller, filter.mintedByKeyId)}`
     : fitting;
-  let revokedCount = 0;
-  const ids = dryRun ? [] : await find(db, caller, matching, Math.min(limit || defaultLimit, maxLimit));
+  if (dryRun) return { revokedCount: 0, remainingCount: await count(db, caller, matching) };
+  const ids = await find(db, caller, matching, Math.min(limit || defaultLimit, maxLimit));
+  let begun = 0;
+  let failed = false;
   // Runs at least one batch, even without matching keys. Another call may just have revoked them, and this call
   // waits until that change is effective everywhere.
-  for (let at = 0; !dryRun && (at === 0 || (at < ids.length && !isLate(wait, start))); at += batchSize) {
-    const batch = ids.slice(at, at + batchSize);
-    const locks = batch.map((id) => apiKeyLock(caller, id));
-    const read = (tx: Tx) => readApiKeys(tx, caller, batch, fitting);
-    revokedCount += await mutate(db, { by: caller, locks, read }, async (tx, caller, keys) => {
-      const events = revocationsOf(caller, keys);
-      return { events, write: () => writeRevocations(tx, events).then(() => events.length) };
-    });
+  const isDone = () => failed || (begun > 0 && (begun >= ids.length || isLate(wait, start)));
+  async function revokeInTurn(): Promise<number> {
+    let revoked = 0;
+    while (!isDone()) {
+      const batch = ids.slice(begun, begun + batchSize);
+      begun += batchSize;
+      revoked += await revokeBatch(db, caller, batch, fitting).catch((error) => {
+        failed = true;
+        throw error;
+      });
+    }
+    return revoked;
   }
+  const counts = await together(Array.from({ length: concurrentBatches }, revokeInTurn));
+  const revokedCount = counts.reduce((sum, one) => sum + one, 0);
   return { revokedCount, remainingCount: await count(db, caller, matching) };
+}
+
+/** Returns how many keys of a batch were revoked. Another call may have revoked some of them meanwhile. */
+function revokeBatch(
+  db: Store,
+  caller: Caller,
+  ids: readonly string[],
+  fitting: Expression<SqlBool>,
+): Promise<number> {
+  const locks = ids.map((id) => apiKeyLock(caller, id));
+  const read = (tx: Tx) => readApiKeys(tx, caller, ids, fitting);
+  return mutate(db, { by: caller, locks, read }, async (tx, caller, keys) => {
+    const events = revocationsOf(caller, keys);
+    return { events, write: () => writeRevocations(tx, events).then(() => events.length) };
+  });
 }
 
 function isLate({ signal, timeoutMs }: CallerWait, start: number): boolean {
