@@ -31,7 +31,8 @@ const changesPerAccount = 4;
 const changesPerCredential = 3;
 const readsPerAccount = 3;
 const publicChangesPerTarget = 1;
-const withdrawalsPerAccount = 2;
+// `RevokeApiKeys` takes two of them, and other withdrawals the third.
+const withdrawalsPerAccount = 3;
 const maxBackgroundConnections = 3;
 const connectionsPerTask = 2;
 

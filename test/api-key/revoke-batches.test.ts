@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { revokedOf } from "../support/actors/api-key.ts";
 import { manyKeys } from "../support/actors/many-keys.ts";
 import { issueKey, type Owner } from "../support/app.ts";
+import { untilWaiting } from "../support/database/waiting.ts";
 import { useSharedApp } from "../support/shared-app.ts";
 
 const app = useSharedApp();
@@ -59,18 +60,33 @@ test("while one batch waits, the call revokes the next ones", async () => {
     const states = await revokedOf(app, owner);
     return ids.filter((id) => states[id]).length;
   };
-  const calling = await app.db.transaction().execute(async (tx) => {
+  const { calling } = await app.db.transaction().execute(async (tx) => {
     await sql`select from api_key where id = ${ids[0]} for update`.execute(tx);
     const calling = owner.apiKeys.revokeApiKeys({ filter });
     await expect.poll(revokedSoFar).toBe(250);
     return { calling };
   });
-  expect(await calling.calling).toMatchObject({ revokedCount: 350, remainingCount: 0 });
+  expect(await calling).toMatchObject({ revokedCount: 350, remainingCount: 0 });
+});
+
+test("while both batches of a call wait, another key can be revoked", async () => {
+  const owner = await app.newAccount();
+  const ids = await manyKeys(app, owner, 350, { labels });
+  const other = await issueKey(owner);
+  const { calling } = await app.db.transaction().execute(async (tx) => {
+    const held = [ids[0], ids[100]];
+    await sql`select from api_key where id = any (${held}) for update`.execute(tx);
+    const calling = owner.apiKeys.revokeApiKeys({ filter });
+    await untilWaiting(app.db, 2);
+    await owner.apiKeys.revokeApiKey({ id: other.id });
+    return { calling };
+  });
+  expect(await calling).toMatchObject({ revokedCount: 350, remainingCount: 0 });
 });
 
 test("after a batch has failed, the call begins no other one", async () => {
   const owner = await app.newAccount();
-  const ids = await manyKeys(app, owner, 900, { labels });
+  const ids = await manyKeys(app, owner, 700, { labels });
   // The next change of this key does not fit into the column.
   await sql`update api_key set version = 2147483647 where id = ${ids[0]}`.execute(app.db);
   await expect(owner.apiKeys.revokeApiKeys({ filter })).rejects.toMatchObject({ code: Code.Internal });
