@@ -54,6 +54,7 @@ test("each wrong field is one entry of the details, with its path in the names o
     { field: "spec.expires_at", description: "expected a time" },
     { field: 'metadata.labels["a.external_id"]', description: "expected a label key" },
     { field: "metadata.not_there", description: "unknown field" },
+    { field: "not_a.path", description: "unknown field" },
     { field: "spec.rate_limits[3].period", description: "expected a duration" },
     { field: "", description: "expected JSON" },
   ];
@@ -64,6 +65,7 @@ test("each wrong field is one entry of the details, with its path in the names o
     "spec.expiresAt",
     'metadata.labels["a.external_id"]',
     "metadata.not_there",
+    "not_a.path",
     "spec.rateLimits[3].period",
     "",
   ]);

@@ -66,8 +66,18 @@ const plainRoutes = unary.filter((method) => {
   return body === "*" && pathFieldsOf(method).length === 0 && pattern.case === "post";
 });
 
+// In an error, an unknown name with a dot looks like a path, whose names the comparison changes to those of JSON.
+function hasNameWithDot(text: string): boolean {
+  let found = false;
+  JSON.parse(text, (name, value) => {
+    found ||= name.includes(".");
+    return value;
+  });
+  return found;
+}
+
 const oddJson = fc.oneof(
-  fc.json(),
+  fc.json().filter((text) => !hasNameWithDot(text)),
   fc.constantFrom(
     "",
     "null",
