@@ -18,6 +18,8 @@ export interface Target {
   path: string;
   contentType: string;
   bearer: string;
+  /** Further headers. */
+  headers?: Record<string, string>;
   bodies: readonly Uint8Array[];
   /** Bytes that every correct response contains. */
   expected: Uint8Array;
@@ -81,6 +83,7 @@ export async function grpcCallers(target: Target, count: number): Promise<Caller
     }),
   );
   const headers = {
+    ...target.headers,
     ":method": "POST",
     ":path": target.path,
     "content-type": "application/grpc+proto",
@@ -133,13 +136,14 @@ const ok = Buffer.from("200");
 const endOfHead = Buffer.from("\r\n\r\n");
 const lastChunk = Buffer.from("0\r\n\r\n");
 
-function head({ path, contentType, bearer }: Target, length: number): string {
+function head({ path, contentType, bearer, headers = {} }: Target, length: number): string {
   const lines = [
     `POST ${path} HTTP/1.1`,
     "host: 127.0.0.1",
     `content-type: ${contentType}`,
     `content-length: ${length}`,
     `authorization: Bearer ${bearer}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   return `${lines.join("\r\n")}\r\n\r\n`;
 }

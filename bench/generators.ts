@@ -51,13 +51,14 @@ export function pressHttp2(pressure: Pressure): Promise<Seen> {
 async function pressByOurs(protocol: "http1" | "grpc", pressure: Pressure): Promise<Seen> {
   const { port, path, headers, bodies, inFlight, seconds, serverPid } = pressure;
   await using generator = startGenerator(1);
-  const { "content-type": contentType = "", authorization = "" } = headers;
+  const { "content-type": contentType = "", authorization = "", ...others } = headers;
   const calls = {
     protocol,
     port,
     path,
     contentType,
     bearer: authorization.replace(/^Bearer /, ""),
+    headers: others,
     // Our gRPC callers add the prefix of gRPC.
     bodies: protocol === "grpc" ? bodies.map((body) => body.subarray(prefixBytes)) : bodies,
     expected: new Uint8Array(),

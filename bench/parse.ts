@@ -31,7 +31,9 @@ interface Cost {
 /** The CPU time that one request costs before its method runs: decompressing, scanning, parsing, checking, explaining. */
 export const parse: Part = async (_stack, { quick }) => {
   const boundsOf = createBoundsOf(defaultLimits.maxMessageBytes);
-  const handlers = routerWithoutMethods(boundsOf).handlers;
+  const { handlers: all } = routerWithoutMethods(boundsOf);
+  // The request of a stream has no body that is read as a whole.
+  const handlers = all.filter(({ method }) => method.methodKind === "unary");
   const costs: Cost[] = [];
   for (const handler of handlers) {
     const bodies = expensiveBodies(handler.method.input, boundsOf(handler.method.input));
